@@ -1,0 +1,3 @@
+"""Machine-learning challenges on multimodal tables."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Scores to pages: standings (the rules) and the site."""

@@ -1,0 +1,1 @@
+"""Numbers out of text, images and pairs, cached per task."""

@@ -1,0 +1,1 @@
+"""Who submitted what, and what it scored."""

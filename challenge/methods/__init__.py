@@ -1,0 +1,1 @@
+"""Things that predict: the protocol, the built-in methods, the runner."""

@@ -1,0 +1,1 @@
+"""Raw data to a task: sources, converters, splits, audit, build."""

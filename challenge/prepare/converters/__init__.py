@@ -1,0 +1,1 @@
+"""Raw forms that people have, each to a RawTable."""

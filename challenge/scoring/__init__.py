@@ -1,0 +1,1 @@
+"""Predictions to a score: reading and checking, kinds, metrics, intervals, comparison."""

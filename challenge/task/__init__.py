@@ -1,0 +1,27 @@
+"""What a task is: columns, definition, the standard form, and where tasks lie."""
+
+from challenge.task.columns import MODALITIES, RESERVED, Column, Modality, Side
+from challenge.task.files import atomic_file, dump_json, read_json, sha256_of_file, write_atomically
+from challenge.task.registry import Challenge, find_challenge, find_task
+from challenge.task.task import TASK_FORMAT, Half, Kind, Task, read_task
+
+__all__ = [
+    "MODALITIES",
+    "RESERVED",
+    "TASK_FORMAT",
+    "Challenge",
+    "Column",
+    "Half",
+    "Kind",
+    "Modality",
+    "Side",
+    "Task",
+    "atomic_file",
+    "dump_json",
+    "find_challenge",
+    "find_task",
+    "read_json",
+    "read_task",
+    "sha256_of_file",
+    "write_atomically",
+]

@@ -1,0 +1,49 @@
+"""What a column of a task is: a name, a modality, and the side of a pair that it describes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+__all__ = ["MODALITIES", "RESERVED", "Column", "Modality", "Side"]
+
+Modality = Literal["text", "numeric", "categorical", "image"]
+Side = Literal["left", "right"]
+
+MODALITIES: tuple[Modality, ...] = get_args(Modality)
+RESERVED = ("id", "label", "score", "fold", "half")
+"""Names that neither a feature nor a class may have."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A feature of a task, named as in the files (`left_name` and `right_name` in matching).
+
+    `integer` tells a numeric column that is stored as int64 instead of double.
+    """
+
+    name: str
+    modality: Modality
+    description: str = ""
+    integer: bool = False
+
+    @property
+    def side(self) -> Side | None:
+        """The side of the pair, by the prefix of the name; None when there is none."""
+        if self.name.startswith("left_"):
+            return "left"
+        return "right" if self.name.startswith("right_") else None
+
+    @property
+    def attribute(self) -> str:
+        """The name without its side: `left_title` and `right_title` share `title`."""
+        return self.name.removeprefix("left_").removeprefix("right_") if self.side else self.name
+
+    def as_json(self) -> dict[str, object]:
+        """Return the column as it stands in task.json."""
+        return {
+            "name": self.name,
+            "modality": self.modality,
+            "description": self.description,
+            "integer": self.integer,
+        }

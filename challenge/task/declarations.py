@@ -1,0 +1,118 @@
+"""Reading TOML that people write: unknown keys and wrong values become four-part faults."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from challenge.errors import Fault, TaskError, nearest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["Declaration", "read_declaration"]
+
+
+class Declaration(BaseModel):
+    """A table of a TOML file: frozen, unknown keys refused, no value is converted silently."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+DeclarationT = TypeVar("DeclarationT", bound=Declaration)
+
+
+def read_declaration(path: Path, model: type[DeclarationT]) -> DeclarationT:
+    """Read a TOML file into `model`; raise TaskError with every fault of the file at once."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise TaskError(
+            Fault(str(path), "no such file", "a TOML file", "write it", "toml-missing")
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise TaskError(
+            Fault(
+                str(path),
+                f"unreadable: {error}",
+                "UTF-8 text",
+                "save it as UTF-8",
+                "toml-unreadable",
+            )
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise TaskError(
+            Fault(str(path), f"not TOML: {error}", "TOML 1.0", "mend that line", "toml-syntax")
+        ) from None
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise TaskError(_fault(path, detail, model) for detail in error.errors()) from None
+
+
+def _fault(path: Path, detail: ErrorDetails, model: type[BaseModel]) -> Fault:
+    location = detail["loc"]
+    where = f"{path.name}, key {'.'.join(_one_based(part) for part in location) or '(top level)'}"
+    if detail["type"] == "extra_forbidden":
+        name, allowed = str(location[-1]), _keys_at(model, location[:-1])
+        guess = nearest(name, allowed)
+        return Fault(
+            where,
+            f"unknown key {name!r}",
+            f"one of {', '.join(sorted(allowed))}",
+            f"did you mean {guess!r}?" if guess else "remove it",
+            code="toml-unknown-key",
+        )
+    if detail["type"] == "missing":
+        return Fault(where, "nothing", "a value", f"add `{location[-1]} = …`", "toml-missing-key")
+    found = repr(detail.get("input"))
+    if detail["type"] == "literal_error":
+        words = _words(detail["ctx"]["expected"])
+        guess = nearest(str(detail.get("input")), words)
+        cure = f"did you mean {guess!r}?" if guess else "write one of these"
+        return Fault(where, found, f"one of {', '.join(words)}", cure, "toml-value")
+    expected = detail["msg"].removeprefix("Value error, ")
+    return Fault(where, found[:200], expected, "correct the value", "toml-value")
+
+
+def _one_based(part: int | str) -> str:
+    return str(part + 1) if isinstance(part, int) else part
+
+
+def _words(expected: str) -> list[str]:
+    return [word.strip().strip("'") for word in expected.replace(" or ", ", ").split(",")]
+
+
+def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys allowed where `location` points, [] when it is no table of ours."""
+    current: Any = model
+    for part in location:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            current = next(
+                (
+                    info.annotation
+                    for name, info in current.model_fields.items()
+                    if part in (name, info.alias)
+                ),
+                None,
+            )
+        elif get_args(current):
+            current = get_args(current)[-1]
+        current = _without_none(current)
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return [info.alias or name for name, info in current.model_fields.items()]
+    return []
+
+
+def _without_none(annotation: Any) -> Any:
+    if get_origin(annotation) is Literal or annotation is None:
+        return annotation
+    if get_origin(annotation) is Union or type(annotation).__name__ == "UnionType":
+        return next(part for part in get_args(annotation) if part is not type(None))
+    return annotation

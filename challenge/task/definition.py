@@ -1,0 +1,196 @@
+"""`task.toml`: what the organiser declares about a task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+from typing_extensions import Self
+
+from challenge.task.columns import RESERVED, Column, Modality
+from challenge.task.declarations import Declaration, read_declaration
+
+__all__ = [
+    "METRICS",
+    "ColumnWords",
+    "Datasheet",
+    "Raw",
+    "Source",
+    "Split",
+    "TaskDefinition",
+    "read_definition",
+]
+
+METRICS: dict[str, tuple[str, ...]] = {
+    "classification": ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "mcc"),
+    "matching": ("f1", "average_precision", "roc_auc"),
+}
+"""Metrics that may be primary, per kind: bounded, higher is better."""
+
+TASK_ID = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+
+
+class Source(Declaration):
+    """Where raw data comes from: exactly one of pypi, npm, apt, url, path."""
+
+    pypi: str | None = None
+    npm: str | None = None
+    apt: str | None = None
+    url: str | None = None
+    path: str | None = None
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    licence: str | None = None
+    attribution: str | None = None
+    unpack: tuple[str, ...] = Field(default=(), strict=False)
+    """Glob patterns of the members to unpack; empty means all."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if len(self._places()) != 1:
+            raise ValueError("exactly one of pypi, npm, apt, url, path")
+        if self.kind != "path" and self.sha256 is None:
+            raise ValueError(f"a sha256 beside {self.kind}")
+        return self
+
+    def _places(self) -> list[str]:
+        return [
+            name
+            for name in ("pypi", "npm", "apt", "url", "path")
+            if getattr(self, name) is not None
+        ]
+
+    @property
+    def kind(self) -> str:
+        """One of pypi, npm, apt, url, path."""
+        return self._places()[0]
+
+    @property
+    def name(self) -> str:
+        """The package with its version, the URL or the path."""
+        return str(getattr(self, self.kind))
+
+
+class Raw(Declaration):
+    """How raw files become a table: a `convert.py` of the task's own, or a shipped converter.
+
+    The other keys are options of the shipped converters; paths are relative to the raw folder.
+    """
+
+    convert: str | None = None
+    format: Literal["table", "deepmatcher", "ditto", "competition"] | None = None
+    file: str | None = None
+    label: str | None = None
+    key: str | None = None
+    images: str | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    options: dict[str, str | int | float | bool] = {}
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.convert is None) == (self.format is None):
+            raise ValueError("exactly one of convert, format")
+        return self
+
+
+class Split(Declaration):
+    """Which rows are hidden, and which of those score in public while a contest runs."""
+
+    by: Literal["row", "group", "entity", "time", "official"] = "row"
+    test: float = Field(default=0.3, gt=0, lt=1)
+    public: float = Field(default=0.3, gt=0, lt=1)
+    group: str | None = None
+    time: str | None = None
+    seed: Literal["secret"] | int = "secret"
+    truth: Literal["complete", "listed"] = "listed"
+
+    @model_validator(mode="after")
+    def _column_named(self) -> Self:
+        for by in ("group", "time"):
+            if self.by == by and getattr(self, by) is None:
+                raise ValueError(f'`{by} = "a raw column"` beside by = "{by}"')
+        return self
+
+
+class ColumnWords(Declaration):
+    """One feature; in matching `sides` says which sides of the pair have it."""
+
+    modality: Modality
+    description: str = ""
+    integer: bool = False
+    sides: Literal["both", "left", "right"] = "both"
+
+
+class Datasheet(Declaration):
+    """Questions that a reader asks; an empty answer shows as *not stated*."""
+
+    row: str = ""
+    labelled_by: str = ""
+    certainty: str = ""
+    not_for: str = ""
+    weaknesses: str = ""
+
+
+class TaskDefinition(Declaration):
+    """The whole of a `task.toml`."""
+
+    format: Literal[1]
+    id: str = Field(pattern=TASK_ID, max_length=64)
+    kind: Literal["classification", "matching"]
+    title: str = Field(min_length=1, max_length=120)
+    description: str = ""
+    metric: str
+    samples: bool | None = None
+    source: list[Source] = Field(min_length=1)
+    raw: Raw
+    split: Split = Split()
+    columns: dict[str, ColumnWords] = Field(min_length=1)
+    left_out: dict[str, str] = {}
+    datasheet: Datasheet = Datasheet()
+    accept: dict[str, str] = {}
+    """Audit findings that are accepted: finding name to reason."""
+
+    @field_validator("columns")
+    @classmethod
+    def _no_reserved(cls, columns: dict[str, ColumnWords]) -> dict[str, ColumnWords]:
+        taken = sorted(set(columns) & set(RESERVED))
+        if taken:
+            raise ValueError(f"column names other than {', '.join(taken)} (reserved)")
+        return columns
+
+    @model_validator(mode="after")
+    def _metric_of_kind(self) -> Self:
+        allowed = METRICS[self.kind]
+        if self.metric not in allowed:
+            raise ValueError(f"metric one of {', '.join(allowed)} for {self.kind}")
+        if self.split.by == "entity" and self.kind != "matching":
+            raise ValueError('split.by = "entity" is for matching; use "group"')
+        return self
+
+    @property
+    def shows_samples(self) -> bool:
+        """Whether pages may show rows of train; without a word, not for data from a path."""
+        if self.samples is not None:
+            return self.samples
+        return all(source.kind != "path" for source in self.source)
+
+    def feature_columns(self) -> tuple[Column, ...]:
+        """Return the features with their names in the files: left ones, then right ones."""
+        if self.kind != "matching":
+            return tuple(_column(name, words) for name, words in self.columns.items())
+        return tuple(
+            _column(f"{side}_{name}", words)
+            for side in ("left", "right")
+            for name, words in self.columns.items()
+            if words.sides in ("both", side)
+        )
+
+
+def _column(name: str, words: ColumnWords) -> Column:
+    return Column(name, words.modality, words.description, words.integer)
+
+
+def read_definition(folder: Path) -> TaskDefinition:
+    """Read `task.toml` in a task's folder; raise TaskError with every fault at once."""
+    return read_declaration(folder / "task.toml", TaskDefinition)

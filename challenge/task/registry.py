@@ -1,0 +1,98 @@
+"""Where challenges and tasks lie on the disk, and which there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from challenge.errors import Fault, WrongUse, nearest
+from challenge.task.task import Task, read_task
+
+__all__ = ["Challenge", "find_challenge", "find_task"]
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """A challenge directory; nothing is read before it is asked for."""
+
+    root: Path
+
+    @property
+    def datasets(self) -> Path:
+        """Where each task has its folder."""
+        return self.root / "datasets"
+
+    @property
+    def submissions(self) -> Path:
+        """Where ledger and predictions lie."""
+        return self.root / "submissions"
+
+    @property
+    def leaderboard(self) -> Path:
+        """Where the site is written."""
+        return self.root / "leaderboard"
+
+    @property
+    def inbox(self) -> Path:
+        """Where participants put files."""
+        return self.root / "inbox"
+
+    def task_ids(self) -> tuple[str, ...]:
+        """Return the ids of all declared tasks, sorted."""
+        return tuple(sorted(path.parent.name for path in self.datasets.glob("*/task.toml")))
+
+    def built_ids(self) -> tuple[str, ...]:
+        """Return the ids of the tasks that are built, sorted."""
+        return tuple(
+            sorted(path.parents[1].name for path in self.datasets.glob("*/public/task.json"))
+        )
+
+    def folder(self, task_id: str) -> Path:
+        """Return the folder of a declared task; raise WrongUse with the nearest id."""
+        known = self.task_ids()
+        if task_id not in known:
+            guess = nearest(task_id, known)
+            raise WrongUse(
+                Fault(
+                    "task",
+                    repr(task_id),
+                    f"one of {', '.join(known) or '(none declared)'}",
+                    f"did you mean {guess!r}?" if guess else "see `challenge tasks`",
+                    code="unknown-task",
+                )
+            )
+        return self.datasets / task_id
+
+    def task(self, task_id: str) -> Task:
+        """Read a built task; raise WrongUse when unknown, TaskError when not built."""
+        return read_task(self.folder(task_id) / "public")
+
+
+def find_challenge(start: Path) -> Challenge:
+    """Return the nearest challenge directory at or above `start`; raise WrongUse when none."""
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / "challenge.toml").is_file():
+            return Challenge(folder)
+    raise WrongUse(
+        Fault(
+            str(start),
+            "no challenge.toml here or above",
+            "a challenge directory",
+            "run `challenge init DIR`, or name the directory with -C DIR",
+            code="no-challenge",
+        )
+    )
+
+
+def find_task(name: str, start: Path) -> Task:
+    """Return a task by id in the challenge around `start`, or by the path of its folder.
+
+    A path is a task's folder, its `public/`, or any folder that holds a `task.json`: what a
+    participant unzipped is enough.
+    """
+    path = Path(name)
+    for public in (path, path / "public"):
+        if (public / "task.json").is_file():
+            return read_task(public)
+    return find_challenge(start).task(name)

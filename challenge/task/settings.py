@@ -1,0 +1,87 @@
+"""`challenge.toml`: tracks, teams, dates and limits, as the organiser declares them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+from typing_extensions import Self
+
+from challenge.task.declarations import Declaration, read_declaration
+
+__all__ = ["Limits", "RosterTeam", "Settings", "Track", "read_settings"]
+
+
+class Track(Declaration):
+    """Several tasks of one kind that are ranked together, all by one primary metric."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=64)
+    title: str
+    kind: Literal["classification", "matching"]
+    metric: str
+    tasks: list[str] = Field(min_length=1)
+    prize: str = ""
+    prize_tie: Literal["split", "earlier"] | None = None
+
+
+class RosterTeam(Declaration):
+    """A team that may take part, and who is in it."""
+
+    name: str = Field(min_length=1, max_length=64)
+    members: list[str] = []
+
+
+class Limits(Declaration):
+    """How much a team may hand in."""
+
+    per_day: int = Field(default=5, ge=1)
+    """Scored submissions a team, task and UTC day."""
+    total: int | None = Field(default=None, ge=1)
+    failed_per_day: int = Field(default=50, ge=1)
+    file_mb: int = Field(default=2048, ge=1)
+
+
+class Settings(Declaration):
+    """The whole of a `challenge.toml`."""
+
+    format: Literal[1]
+    title: str
+    description: str = ""
+    reveal: Literal["all", "contest"] = "contest"
+    opens: datetime | None = None
+    closes: datetime | None = None
+    ladder_step: float | None = Field(default=None, gt=0, lt=1)
+    finals: int = Field(default=2, ge=1, le=2)
+    limits: Limits = Limits()
+    track: list[Track] = []
+    team: list[RosterTeam] = []
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for name in ("opens", "closes"):
+            at = getattr(self, name)
+            if at is not None and at.tzinfo is None:
+                raise ValueError(f"{name} with an offset, such as 2026-01-31T12:00:00Z")
+        if self.opens and self.closes and self.opens >= self.closes:
+            raise ValueError("opens before closes")
+        if self.reveal == "contest" and self.closes is None:
+            raise ValueError('`closes`, or reveal = "all" when this is a benchmark, no contest')
+        ids = [track.id for track in self.track]
+        if len(ids) != len(set(ids)):
+            raise ValueError("track ids that differ")
+        return self
+
+    def is_contest(self) -> bool:
+        """Whether part of the truth stays hidden until the close."""
+        return self.reveal == "contest"
+
+    def closes_utc(self) -> datetime | None:
+        """The close in UTC, None when there is none."""
+        return self.closes.astimezone(timezone.utc) if self.closes else None
+
+
+def read_settings(root: Path) -> Settings:
+    """Read `challenge.toml` of a challenge directory; raise TaskError with every fault."""
+    return read_declaration(root / "challenge.toml", Settings)

@@ -1,0 +1,118 @@
+"""A built task as everybody may see it: the public folder and what its task.json says.
+
+Nothing here opens `private/`; rooms that may do so ask for `task.private`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from challenge.errors import Fault, TaskError
+from challenge.task.columns import Column
+
+__all__ = ["TASK_FORMAT", "Half", "Kind", "Task", "read_task"]
+
+Kind = Literal["classification", "matching"]
+Half = Literal["public", "private", "all"]
+
+TASK_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Task:
+    """One table with a hidden part.
+
+    `classes` are sorted by code point (matching: `("0", "1")`), and label codes everywhere are
+    positions in it. Ids of the test rows stand in `test.parquet` in ascending byte order, and
+    arrays "aligned to the task" follow that order.
+    """
+
+    public: Path
+    id: str
+    kind: Kind
+    title: str
+    description: str
+    metric: str
+    columns: tuple[Column, ...]
+    record_ids: bool
+    classes: tuple[str, ...]
+    n_train: int
+    n_test: int
+    data_digest: str
+    solution_digest: str
+    card_digest: str
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @property
+    def folder(self) -> Path:
+        """The task's own folder, `datasets/<id>`."""
+        return self.public.parent
+
+    @property
+    def private(self) -> Path:
+        """Where secret, solution and weights lie; organisers only."""
+        return self.folder / "private"
+
+    @property
+    def cache(self) -> Path:
+        """Where derived data lies that can be made again from `public/`."""
+        return self.folder / "cache"
+
+    def columns_of(self, *modalities: str) -> tuple[Column, ...]:
+        """Return the features of these modalities, in file order."""
+        return tuple(column for column in self.columns if column.modality in modalities)
+
+
+def read_task(public: Path) -> Task:
+    """Read `task.json` of a public folder.
+
+    Raises TaskError when it is missing, damaged or of another format.
+    """
+    path = public / "task.json"
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise TaskError(
+            Fault(
+                str(path),
+                "no such file",
+                "the public folder of a built task",
+                f"run `challenge convert {public.parent.name}`, or unzip what the organiser gave",
+                code="task-not-built",
+            )
+        ) from None
+    except (OSError, ValueError) as error:
+        raise TaskError(
+            Fault(str(path), f"unreadable: {error}", "JSON", "build the task again", "task-damaged")
+        ) from None
+    if not isinstance(document, dict) or document.get("format") != TASK_FORMAT:
+        raise TaskError(
+            Fault(
+                str(path),
+                "another format",
+                f"format = {TASK_FORMAT}",
+                "build the task again with this version of challenge",
+                code="task-format",
+            )
+        )
+    return Task(
+        public=public,
+        id=document["id"],
+        kind=cast(Kind, document["kind"]),
+        title=document["title"],
+        description=document["description"],
+        metric=document["metric"],
+        columns=tuple(Column(**column) for column in document["columns"]),
+        record_ids=document["record_ids"],
+        classes=tuple(document["classes"]),
+        n_train=document["n_train"],
+        n_test=document["n_test"],
+        data_digest=document["digests"]["data"],
+        solution_digest=document["digests"]["solution"],
+        card_digest=document["digests"]["card"],
+        document=document,
+    )
