@@ -1,0 +1,333 @@
+"""What a board consists of: rows and cells as plain frozen values, and their JSON and CSV forms.
+
+Undefined is None everywhere: never 0, never NaN. Rows stand in the order of the page: ranked teams
+first (best score first, the earlier submission first at equal scores), then teams without a rank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Literal
+
+__all__ = ["Cell", "Half", "TaskBoard", "TaskRow", "TrackBoard", "TrackRow"]
+
+Half = Literal["all", "public", "private"]
+"""The part of the test rows a score is about; "all" where nothing is hidden."""
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """One team on a task board, by its best submission."""
+
+    rank: int | None
+    """Shared by equal scores (1, 1, 3); None without a score."""
+    team: int
+    name: str
+    slug: str
+    baseline: bool
+    """A baseline is ranked among all and takes no prize."""
+    submission: int
+    value: float | None
+    low: float | None
+    high: float | None
+    """95 % interval of the value, as the scorer stored it."""
+    rank_low: int | None
+    rank_high: int | None
+    """95 % interval of the rank; None beyond the teams that were compared."""
+    tied_first: bool
+    """No telling this team from the first: the simultaneous interval of `behind` holds 0."""
+    behind: float | None
+    behind_low: float | None
+    behind_high: float | None
+    """Leader minus team, with its simultaneous 95 % interval; None for the leader's interval."""
+    n_submissions: int
+    """Scored submissions of the team for the task, withdrawn ones not counted."""
+    at: datetime | None
+    method: str
+    reason: str | None = None
+    """Why there is no value."""
+
+    def as_json(self) -> dict[str, object]:
+        """Return the row as plain values, keys as in the CSV header."""
+        return {
+            "rank": self.rank,
+            "team": self.name,
+            "slug": self.slug,
+            "baseline": self.baseline,
+            "submission": self.submission,
+            "method": self.method,
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "rank_low": self.rank_low,
+            "rank_high": self.rank_high,
+            "tied_first": self.tied_first,
+            "behind": self.behind,
+            "behind_low": self.behind_low,
+            "behind_high": self.behind_high,
+            "n_submissions": self.n_submissions,
+            "at": _iso(self.at),
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class TaskBoard:
+    """The standings of one task."""
+
+    task: str
+    title: str
+    kind: str
+    metric: str
+    half: Half
+    n: int | None
+    """Rows that were scored; None before the first score."""
+    n_clusters: int | None
+    resolution: float | None
+    """What one row is worth on the metric's scale."""
+    floor: float | None
+    """Score of the trivial baseline."""
+    n_compared: int
+    """Teams, from the top, whose ranks have an interval."""
+    rows: tuple[TaskRow, ...]
+    remarks: tuple[str, ...] = ()
+    """Sentences that the page must show, such as why there is no interval."""
+
+    def tied_first(self) -> tuple[TaskRow, ...]:
+        """Return the rows that are statistically tied with the first, the first included."""
+        return tuple(row for row in self.rows if row.tied_first)
+
+    def csv_header(self) -> tuple[str, ...]:
+        """Return the column names of the CSV twin."""
+        return _TASK_COLUMNS
+
+    def csv_rows(self) -> list[tuple[object, ...]]:
+        """Return the cells of the CSV twin, row by row; None is an empty cell."""
+        plain = (row.as_json() for row in self.rows)
+        return [tuple(row[column] for column in _TASK_COLUMNS) for row in plain]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the whole board as plain values."""
+        return {
+            "format": 1,
+            "task": self.task,
+            "title": self.title,
+            "kind": self.kind,
+            "metric": self.metric,
+            "half": self.half,
+            "n": self.n,
+            "n_clusters": self.n_clusters,
+            "resolution": self.resolution,
+            "floor": self.floor,
+            "n_compared": self.n_compared,
+            "remarks": list(self.remarks),
+            "rows": [row.as_json() for row in self.rows],
+        }
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One team on one task of a track."""
+
+    task: str
+    value: float | None
+    """The team's own score; None when it has none, and then `counted` is the task's floor."""
+    low: float | None
+    high: float | None
+    counted: float
+    """What goes into the mean: the value, or the floor of the task."""
+    rank: int | None
+    submission: int | None
+    missing: bool
+    reason: str | None = None
+    """Why there is no value."""
+
+    def as_json(self) -> dict[str, object]:
+        """Return the cell as plain values."""
+        return {
+            "task": self.task,
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "counted": self.counted,
+            "rank": self.rank,
+            "submission": self.submission,
+            "missing": self.missing,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class TrackRow:
+    """One team on a track board: the mean of its scores over all tasks of the track."""
+
+    rank: int | None
+    team: int
+    name: str
+    slug: str
+    baseline: bool
+    value: float | None
+    """Mean over all tasks that count, a missing one as its floor; None when none counts yet."""
+    low: float | None
+    high: float | None
+    rank_low: int | None
+    rank_high: int | None
+    tied_first: bool
+    behind: float | None
+    behind_low: float | None
+    behind_high: float | None
+    n_entered: int
+    n_tasks: int
+    """Coverage is n_entered of n_tasks, over the tasks that count."""
+    eligible: bool
+    """For the prize: every task that counts has a score, and the team is no baseline."""
+    cells: tuple[Cell, ...]
+    """One a task, in the order of `TrackBoard.tasks`."""
+    mean_rank: float | None
+    """Mean of the ranks on the tasks; on a missing task the place below all that entered."""
+    wins: int
+    """Tasks on which the team is first, alone or shared."""
+    normalised: float | None
+    """Mean over the tasks of the score on the scale where 0 is the floor and 1 the best."""
+    n_submissions: int
+    at: datetime | None
+    """When the team had handed in all that counts here."""
+    prize: str | None = None
+    """The share of the prize in words, after the close; None for no prize."""
+
+    def coverage(self) -> str:
+        """Return k/n, the tasks entered of the tasks that count."""
+        return f"{self.n_entered}/{self.n_tasks}"
+
+    def as_json(self) -> dict[str, object]:
+        """Return the row as plain values, its cells under `tasks`."""
+        return {
+            "rank": self.rank,
+            "team": self.name,
+            "slug": self.slug,
+            "baseline": self.baseline,
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "rank_low": self.rank_low,
+            "rank_high": self.rank_high,
+            "tied_first": self.tied_first,
+            "behind": self.behind,
+            "behind_low": self.behind_low,
+            "behind_high": self.behind_high,
+            "coverage": self.coverage(),
+            "eligible": self.eligible,
+            "mean_rank": self.mean_rank,
+            "wins": self.wins,
+            "normalised": self.normalised,
+            "n_submissions": self.n_submissions,
+            "at": _iso(self.at),
+            "prize": self.prize,
+            "tasks": [cell.as_json() for cell in self.cells],
+        }
+
+
+@dataclass(frozen=True)
+class TrackBoard:
+    """The standings of one track."""
+
+    track: str
+    title: str
+    kind: str
+    metric: str
+    half: Half
+    tasks: tuple[str, ...]
+    """The tasks that count, in the order of `challenge.toml`."""
+    floors: tuple[float, ...]
+    n_compared: int
+    rows: tuple[TrackRow, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Tasks of the track that do not count now, each with the reason."""
+    prize: str = ""
+    remarks: tuple[str, ...] = ()
+
+    def tied_first(self) -> tuple[TrackRow, ...]:
+        """Return the rows that are statistically tied with the first, the first included."""
+        return tuple(row for row in self.rows if row.tied_first)
+
+    def csv_header(self) -> tuple[str, ...]:
+        """Return the column names of the CSV twin; each task has a column of its own."""
+        return (*_TRACK_COLUMNS, *self.tasks)
+
+    def csv_rows(self) -> list[tuple[object, ...]]:
+        """Return the cells of the CSV twin, row by row; None is an empty cell."""
+        table = []
+        for row in self.rows:
+            plain = row.as_json()
+            own = tuple(cell.value for cell in row.cells)
+            table.append((*(plain[column] for column in _TRACK_COLUMNS), *own))
+        return table
+
+    def as_json(self) -> dict[str, object]:
+        """Return the whole board as plain values."""
+        return {
+            "format": 1,
+            "track": self.track,
+            "title": self.title,
+            "kind": self.kind,
+            "metric": self.metric,
+            "half": self.half,
+            "tasks": list(self.tasks),
+            "floors": list(self.floors),
+            "left_out": dict(self.left_out),
+            "n_compared": self.n_compared,
+            "prize": self.prize,
+            "remarks": list(self.remarks),
+            "rows": [row.as_json() for row in self.rows],
+        }
+
+
+_TASK_COLUMNS = (
+    "rank",
+    "team",
+    "slug",
+    "baseline",
+    "submission",
+    "method",
+    "value",
+    "low",
+    "high",
+    "rank_low",
+    "rank_high",
+    "tied_first",
+    "behind",
+    "behind_low",
+    "behind_high",
+    "n_submissions",
+    "at",
+    "reason",
+)
+_TRACK_COLUMNS = (
+    "rank",
+    "team",
+    "slug",
+    "baseline",
+    "value",
+    "low",
+    "high",
+    "rank_low",
+    "rank_high",
+    "tied_first",
+    "behind",
+    "behind_low",
+    "behind_high",
+    "coverage",
+    "eligible",
+    "mean_rank",
+    "wins",
+    "normalised",
+    "n_submissions",
+    "at",
+    "prize",
+)
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
