@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,11 @@ class Challenge:
     def leaderboard(self) -> Path:
         """Where the site is written."""
         return self.root / "leaderboard"
+
+    @property
+    def downloads(self) -> Path:
+        """Where fetched archives are kept; `CHALLENGE_CACHE` moves it."""
+        return Path(os.environ.get("CHALLENGE_CACHE") or self.root / ".cache")
 
     @property
     def inbox(self) -> Path:

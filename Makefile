@@ -1,0 +1,55 @@
+# Two commands are all that a user needs: `make demo` and `make test`. Both set up .venv themselves.
+PYTHON ?= python3
+VENV := .venv
+CORE := .venv-core
+BIN := $(VENV)/bin
+CHALLENGE := $(BIN)/challenge
+TASKS := fodors-zagats icon-tag icon-variants
+EXTRAS := baseline,excel,test
+
+.PHONY: demo test test-full test-core bench clean
+
+demo: $(VENV)/.baseline
+	@echo "== 1 of 4: raw packages to tasks"
+	$(CHALLENGE) convert $(TASKS) || [ $$? -eq 3 ]
+	@echo "== 2 of 4: two simple methods"
+	$(CHALLENGE) run majority --all --submit
+	$(CHALLENGE) run linear --all --submit
+	@echo "== 3 of 4: the reference entry, AutoGluon"
+	$(CHALLENGE) baseline --all
+	@echo "== 4 of 4: the leaderboard"
+	$(CHALLENGE) leaderboard
+
+test: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup
+
+test-full: $(VENV)/.test test-core
+	$(BIN)/pytest -m slow
+
+# The product without the baseline extra: newest pandas and pyarrow, no AutoGluon.
+test-core: $(CORE)/.test
+	$(CORE)/bin/pytest -m "not slow and not baseline" -n 2 --dist loadgroup
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) $(CORE) .cache leaderboard submissions datasets/*/public datasets/*/private datasets/*/cache
+
+$(VENV)/.baseline: pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v < (3, 14) else f"python {v[0]}.{v[1]} found; expected 3.10 to 3.13; cure: make demo PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --disable-pip-version-check -e ".[baseline,excel]"
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.baseline
+	$(BIN)/pip install --disable-pip-version-check -e ".[$(EXTRAS)]"
+	@touch $@
+
+$(CORE)/.test: pyproject.toml
+	$(PYTHON) -m venv $(CORE)
+	$(CORE)/bin/pip install --disable-pip-version-check -e ".[excel,test]"
+	@touch $@

@@ -1,0 +1,5 @@
+"""`python -m challenge` is the command `challenge`."""
+
+from challenge.cli import main
+
+main()

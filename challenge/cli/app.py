@@ -1,0 +1,109 @@
+"""The command line as a whole: global options, one place for errors and exit codes.
+
+0 done, 1 faults found, 2 wrong use, 3 the environment lacks something, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from challenge import __version__
+from challenge.errors import ChallengeError, EnvironmentLack, Fault
+from challenge.task import Challenge, find_challenge
+
+__all__ = ["app", "challenge_of", "main", "start_of"]
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: challenge check icon-tag predictions.csv",
+)
+
+_INTERRUPTED = 130
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    directory: Annotated[
+        Path | None,
+        typer.Option("-C", metavar="DIR", help="The challenge directory [default: nearest parent]"),
+    ] = None,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Challenges on tables of text, numbers, categories and images.
+
+    Exit codes: 0 done, 1 faults found, 2 wrong use, 3 the environment lacks something.
+    """
+    if version:
+        typer.echo(f"challenge {__version__}")
+        raise typer.Exit
+    ctx.obj = directory
+
+
+def start_of(ctx: typer.Context) -> Path:
+    """Return the folder where the search for a challenge directory starts."""
+    directory: Path | None = ctx.obj
+    return directory if directory is not None else Path.cwd()
+
+
+def challenge_of(ctx: typer.Context) -> Challenge:
+    """Return the challenge directory of this call; raise WrongUse when there is none."""
+    return find_challenge(start_of(ctx))
+
+
+def main() -> None:
+    """Run the command line and exit with the code of its outcome."""
+    from challenge.cli import board, contest, methods, scores, tasks  # noqa: F401  (their commands)
+
+    try:
+        app()
+    except ChallengeError as error:
+        _report(error)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does: no fault, and nothing to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        lack = _lack_of(error)
+        if lack is None:
+            raise
+        _report(lack)
+        sys.exit(lack.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; nothing is half done", err=True)
+        sys.exit(_INTERRUPTED)
+
+
+def _report(error: ChallengeError) -> None:
+    from challenge.cli.output import plain, print_json
+
+    if "--json" in sys.argv:
+        print_json({"ok": False, "faults": [fault.as_json() for fault in error.faults]})
+    else:
+        typer.echo("\n".join(plain(str(fault), keep="\n") for fault in error.faults), err=True)
+
+
+def _lack_of(error: OSError) -> EnvironmentLack | None:
+    where = str(error.filename or "this machine")
+    known = {
+        errno.ENOSPC: ("no space left on the disk", "free space", "free some space, then repeat"),
+        errno.EDQUOT: ("disk quota exceeded", "free space", "free some space, then repeat"),
+        errno.EACCES: ("permission denied", "access for this user", "change owner or mode"),
+        errno.EPERM: ("not permitted", "access for this user", "change owner or mode"),
+        errno.EROFS: ("read-only file system", "a writable folder", "mount it writable"),
+    }
+    if error.errno not in known:
+        return None
+    found, expected, cure = known[error.errno]
+    return EnvironmentLack(Fault(where, found, expected, cure, code="environment"))

@@ -1,0 +1,74 @@
+"""Commands about standings: the leaderboard site."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Annotated
+
+import typer
+
+from challenge.cli.app import app, challenge_of
+from challenge.cli.output import Progress, figure, print_json, print_table, say
+from challenge.errors import Fault, WrongUse
+
+__all__: list[str] = []
+
+
+@app.command(epilog="Example: challenge leaderboard --as-of 2026-03-01 --open")
+def leaderboard(
+    ctx: typer.Context,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DATE", help="As it stood then (UTC).")
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the home page in a browser.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
+) -> None:
+    """Write the static site and show the standings of each track."""
+    from challenge.board.site import build_site
+    from challenge.board.standings import track_board
+    from challenge.ledger import open_ledger
+
+    challenge = challenge_of(ctx)
+    ledger = open_ledger(challenge)
+    at = _moment(as_of)
+    with Progress("leaderboard") as progress:
+        report = build_site(ledger, challenge.leaderboard, as_of=at, progress=progress)
+    snapshot = ledger.snapshot(at)
+    boards = [
+        track_board(snapshot, track.id, ledger.replicate_source(snapshot))
+        for track in snapshot.settings.track
+    ]
+    if json:
+        print_json({"index": str(report.index), "tracks": [board.as_json() for board in boards]})
+    for board in [] if json else boards:
+        say(f"\n{board.title}: mean {board.metric} over {len(board.tasks)} tasks")
+        print_table(
+            ["rank", "team", "mean (95 % interval)", "tied with first", "tasks"],
+            [
+                [
+                    "" if row.rank is None else row.rank,
+                    row.team_name,
+                    figure(row.value, row.low, row.high),
+                    "yes" if row.tied_first else "",
+                    f"{row.n_entered}/{len(board.tasks)}",
+                ]
+                for row in board.rows
+            ],
+            right=(0,),
+        )
+    if not json:
+        say(f"\n{report.written} of {report.pages} files written: {report.index}")
+    if show:
+        typer.launch(report.index.as_uri())
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise WrongUse(
+            Fault("--as-of", repr(text), "a date or time, ISO 8601", "such as 2026-03-01", "date")
+        ) from None
+    return at if at.tzinfo else at.replace(tzinfo=timezone.utc)

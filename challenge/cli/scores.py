@@ -1,0 +1,181 @@
+"""Commands about predictions: check, submit, list, score offline, compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from challenge.cli.app import app, challenge_of, start_of
+from challenge.cli.output import figure, print_json, print_table, remark, say
+from challenge.errors import Fault, WrongUse
+from challenge.task import find_task
+
+if TYPE_CHECKING:
+    from challenge.ledger import Receipt
+    from challenge.scoring import Score
+
+__all__ = ["print_receipt"]
+
+Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
+TaskName = Annotated[str, typer.Argument(metavar="TASK", help="An id, or a task's folder.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="CSV (.gz, .zst) or Parquet.")]
+
+
+@app.command(epilog="Example: challenge check icon-tag predictions.csv")
+def check(ctx: typer.Context, task: TaskName, file: File, json: Json = False) -> None:
+    """Report every fault of a predictions file at once; exit 1 when there is one.
+
+    Needs the public folder alone, and is the very check that `submit` runs.
+    """
+    from challenge.scoring import read_predictions
+
+    found = find_task(task, start_of(ctx))
+    predictions = read_predictions(found, file)
+    if json:
+        print_json(
+            {
+                "ok": True,
+                "task": found.id,
+                "rows": found.n_test,
+                "form": predictions.form,
+                "sha256": predictions.sha256,
+                "remarks": list(predictions.remarks),
+                "faults": [],
+            }
+        )
+        return
+    say(f"{file}: no faults; {found.n_test:,} rows, {predictions.form}")
+    for line in predictions.remarks:
+        remark(f"note: {line}")
+
+
+@app.command(
+    epilog='Example: challenge submit icon-tag predictions.csv --team Owls --method "TF-IDF + LR"'
+)
+def submit(
+    ctx: typer.Context,
+    task: TaskName,
+    file: File,
+    team: Annotated[str, typer.Option("--team", help="Who submits.")],
+    method: Annotated[str, typer.Option("--method", help="Name of how it was made.")],
+    note: Annotated[str, typer.Option("--note", help="Anything a reader should know.")] = "",
+    json: Json = False,
+) -> None:
+    """Check, score and store a predictions file: score, interval, rank, quota left."""
+    from challenge.ledger import open_ledger
+
+    challenge = challenge_of(ctx)
+    ledger = open_ledger(challenge)
+    receipt = ledger.submit(challenge.task(task), file, team=team, method=method, note=note)
+    print_receipt(receipt, _rank_of(ledger, receipt, task), json=json)
+
+
+def _rank_of(ledger: Any, receipt: Receipt, task_id: str) -> str | None:
+    """Return the place of the receipt's team on the task's board, such as '3 of 12'."""
+    if receipt.submission is None or receipt.score is None:
+        return None
+    from challenge.board.standings import task_board
+
+    snapshot = ledger.snapshot()
+    board = task_board(snapshot, task_id, None)
+    ranked = [row for row in board.rows if row.rank is not None]
+    for row in ranked:
+        if row.team == receipt.submission.team:
+            return f"{row.rank} of {len(ranked)}"
+    return None
+
+
+def print_receipt(receipt: Receipt, rank: str | None, *, json: bool) -> None:
+    """Write what a team is told about one submission."""
+    if json:
+        print_json({"ok": True, "rank": rank, **receipt.as_json()})
+        return
+    for line in receipt.lines():
+        say(line)
+    if rank is not None:
+        say(f"rank      {rank}")
+
+
+@app.command(epilog="Example: challenge submissions --task icon-tag --team Owls")
+def submissions(
+    ctx: typer.Context,
+    task: Annotated[str | None, typer.Option("--task", help="Only this task.")] = None,
+    team: Annotated[str | None, typer.Option("--team", help="Only this team.")] = None,
+    json: Json = False,
+) -> None:
+    """List submissions, oldest first, with what each scored."""
+    from challenge.ledger import open_ledger
+
+    challenge = challenge_of(ctx)
+    if task is not None:
+        challenge.folder(task)
+    rows = open_ledger(challenge).history(task=task, team=team)
+    if json:
+        print_json({"submissions": [row.as_json() for row in rows]})
+        return
+    if not rows:
+        say("no submissions yet")
+        return
+    print_table(
+        ["id", "at (UTC)", "team", "task", "method", "score", "state"],
+        [
+            [
+                row.submission.id,
+                row.submission.at.strftime("%Y-%m-%d %H:%M:%S"),
+                row.team,
+                row.submission.task,
+                row.submission.method,
+                row.figure(),
+                row.state,
+            ]
+            for row in rows
+        ],
+        right=(0,),
+    )
+
+
+@app.command(epilog="Example: challenge score --on train icon-tag out-of-fold.csv")
+def score(
+    ctx: typer.Context,
+    task: TaskName,
+    file: File,
+    on: Annotated[str, typer.Option("--on", help="What to score on: train.")] = "train",
+    json: Json = False,
+) -> None:
+    """Score out-of-fold predictions of the train rows, offline; public data only.
+
+    Every train row must be predicted by a model that did not see its fold (`folds.csv`).
+    """
+    from challenge.scoring import score_on_train
+
+    if on != "train":
+        raise WrongUse(
+            Fault(
+                "--on", repr(on), "train", "test rows are scored by `challenge submit`", "score-on"
+            )
+        )
+    result = score_on_train(find_task(task, start_of(ctx)), file)
+    if json:
+        print_json(result.as_json())
+    else:
+        print_score(result)
+
+
+def print_score(result: Score) -> None:
+    """Write every metric of a score with its interval."""
+    print_table(
+        ["metric", "value", "95 % interval", ""],
+        [
+            [
+                name + (" *" if name == result.metric else ""),
+                figure(value.value),
+                "" if value.low is None else f"{value.low:.3f} to {value.high:.3f}",
+                value.reason or "",
+            ]
+            for name, value in result.metrics.items()
+        ],
+        right=(1,),
+    )
+    say(f"* primary; one row is worth {result.resolution:.2g}; {result.n:,} rows")
