@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Literal
 
-__all__ = ["Cell", "Half", "TaskBoard", "TaskRow", "TrackBoard", "TrackRow"]
+from challenge.task import Half
 
-Half = Literal["all", "public", "private"]
-"""The part of the test rows a score is about; "all" where nothing is hidden."""
+__all__ = ["Cell", "TaskBoard", "TaskRow", "TrackBoard", "TrackRow"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class TaskRow:
     rank: int | None
     """Shared by equal scores (1, 1, 3); None without a score."""
     team: int
-    name: str
+    team_name: str
     slug: str
     baseline: bool
     """A baseline is ranked among all and takes no prize."""
@@ -41,19 +39,21 @@ class TaskRow:
     behind: float | None
     behind_low: float | None
     behind_high: float | None
-    """Leader minus team, with its simultaneous 95 % interval; None for the leader's interval."""
+    """Leader minus team, with its simultaneous 95 % interval (none for the leader itself)."""
     n_submissions: int
     """Scored submissions of the team for the task, withdrawn ones not counted."""
     at: datetime | None
     method: str
     reason: str | None = None
     """Why there is no value."""
+    public_rank: int | None = None
+    """The rank before the close, on a final board."""
 
     def as_json(self) -> dict[str, object]:
         """Return the row as plain values, keys as in the CSV header."""
         return {
             "rank": self.rank,
-            "team": self.name,
+            "team": self.team_name,
             "slug": self.slug,
             "baseline": self.baseline,
             "submission": self.submission,
@@ -69,6 +69,7 @@ class TaskRow:
             "behind_high": self.behind_high,
             "n_submissions": self.n_submissions,
             "at": _iso(self.at),
+            "public_rank": self.public_rank,
             "reason": self.reason,
         }
 
@@ -165,7 +166,7 @@ class TrackRow:
 
     rank: int | None
     team: int
-    name: str
+    team_name: str
     slug: str
     baseline: bool
     value: float | None
@@ -196,6 +197,8 @@ class TrackRow:
     """When the team had handed in all that counts here."""
     prize: str | None = None
     """The share of the prize in words, after the close; None for no prize."""
+    public_rank: int | None = None
+    """The rank before the close, on a final board."""
 
     def coverage(self) -> str:
         """Return k/n, the tasks entered of the tasks that count."""
@@ -205,7 +208,7 @@ class TrackRow:
         """Return the row as plain values, its cells under `tasks`."""
         return {
             "rank": self.rank,
-            "team": self.name,
+            "team": self.team_name,
             "slug": self.slug,
             "baseline": self.baseline,
             "value": self.value,
@@ -225,6 +228,7 @@ class TrackRow:
             "n_submissions": self.n_submissions,
             "at": _iso(self.at),
             "prize": self.prize,
+            "public_rank": self.public_rank,
             "tasks": [cell.as_json() for cell in self.cells],
         }
 
@@ -302,6 +306,7 @@ _TASK_COLUMNS = (
     "behind_high",
     "n_submissions",
     "at",
+    "public_rank",
     "reason",
 )
 _TRACK_COLUMNS = (
@@ -326,6 +331,7 @@ _TRACK_COLUMNS = (
     "n_submissions",
     "at",
     "prize",
+    "public_rank",
 )
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from challenge.board.rows import Cell, Half, TaskBoard, TaskRow, TrackBoard, TrackRow
+from challenge.board.rows import Cell, TaskBoard, TaskRow, TrackBoard, TrackRow
 
-__all__ = ["Cell", "Half", "TaskBoard", "TaskRow", "TrackBoard", "TrackRow"]
+__all__ = ["Cell", "TaskBoard", "TaskRow", "TrackBoard", "TrackRow"]

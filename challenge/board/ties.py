@@ -1,0 +1,133 @@
+"""Who can be told apart: simultaneous paired intervals, rank intervals, the group tied first.
+
+For each team i, all differences (j minus i) get one 95 % interval together: estimate ± c_i × the
+standard error of that difference, where c_i is a quantile of the studentised maximum over all j
+of the replicates of the differences (one for each tail). They hold for *all* j at once, so also
+for the leader, which was picked by its score.
+
+- Rank interval of i: 1 + teams surely better, to all minus teams surely worse (marginal sets of
+  Mogstad, Romano, Shaikh and Wilhelm, "Inference for Ranks", Review of Economic Studies 2024).
+- Tied with the first: the interval of leader minus i holds 0. Let i be the true best: then every
+  true difference (j minus i) is at most 0, so i is shut out only if one of its intervals misses
+  the truth: at most 2.5 % of the time (the subset form of Hsu's comparisons with the best, 1984).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Ties", "centre", "compare_with_first", "percentile_interval"]
+
+_TAIL = 0.025
+_SAME = 1e-9
+"""A standard error below this is float32 dust: the two sets of predictions are scored alike."""
+
+
+@dataclass(frozen=True)
+class Ties:
+    """For each entry, in the given order: its rank interval and how far the leader is ahead.
+
+    `behind_*` are NaN where the entry or the leader has no noise, and for the leader itself.
+    """
+
+    rank_low: NDArray[np.int64]
+    rank_high: NDArray[np.int64]
+    tied_first: NDArray[np.bool_]
+    behind: NDArray[np.float64]
+    behind_low: NDArray[np.float64]
+    behind_high: NDArray[np.float64]
+
+
+def centre(replicates: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Noise of each row of replicates: what is left when the row's own mean is taken off.
+
+    A row with a value that is not finite becomes NaN as a whole: its noise is unknown.
+
+    >>> centre(np.array([[0.25, 0.75], [0.5, np.nan]]))
+    array([[-0.25,  0.25],
+           [  nan,   nan]])
+    """
+    noise: NDArray[np.float64] = np.array(replicates, dtype=np.float64)
+    noise -= noise.mean(axis=1, keepdims=True)
+    noise[~np.isfinite(noise).all(axis=1)] = np.nan
+    return noise
+
+
+def percentile_interval(
+    values: NDArray[np.float64], noise: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """95 % interval of each value: the percentiles of its noise around it, kept within 0 and 1.
+
+    NaN where the noise is unknown. A metric of this platform never leaves [0, 1].
+    """
+    if not noise.size:
+        return np.full(len(values), np.nan), np.full(len(values), np.nan)
+    low, high = np.quantile(noise, [_TAIL, 1 - _TAIL], axis=1)
+    return np.clip(values + low, 0.0, 1.0), np.clip(values + high, 0.0, 1.0)
+
+
+def compare_with_first(
+    values: NDArray[np.float64], noise: NDArray[np.float64], n_all: int | None = None
+) -> Ties:
+    """Compare every entry with every other by paired noise; return rank intervals and ties.
+
+    `values` (n,) are finite, best first. `noise` (n, draws) is centred, the same draws for all
+    (row b of one entry belongs to row b of another), NaN where unknown. `n_all` >= n is the
+    size of the whole board when only its top is given; the critical values are then widened by
+    the ratio of normal quantiles, and ranks can fall to `n_all`.
+
+    An entry of unknown noise is told apart from nobody: rank 1 to last, tied with the first.
+    Equal scores with equal noise (the same predictions) tie exactly.
+    """
+    n = len(values)
+    n_all = n if n_all is None else n_all
+    known: NDArray[np.bool_] = np.isfinite(noise.reshape(n, -1)).all(axis=1)
+    surely_better = np.zeros(n, dtype=np.int64)
+    surely_worse = np.zeros(n, dtype=np.int64)
+    behind = values[:1].repeat(n) - values
+    behind_low = np.full(n, np.nan)
+    behind_high = np.full(n, np.nan)
+    widening = _widening(n, n_all)
+    for i in np.flatnonzero(known):
+        lower, upper = _differences(values, noise, known, int(i), widening)
+        surely_better[i] = np.count_nonzero(lower > 0)
+        surely_worse[i] = np.count_nonzero(upper < 0)
+        if i and known[0]:
+            behind_low[i], behind_high[i] = lower[0], upper[0]
+    tied = ~(behind_low > 0)
+    rank_low = np.where(tied, 1, 1 + surely_better)
+    return Ties(rank_low, n_all - surely_worse, tied, behind, behind_low, behind_high)
+
+
+def _differences(
+    values: NDArray[np.float64],
+    noise: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    i: int,
+    widening: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ends of the simultaneous intervals of (each entry minus entry i); NaN where unknown."""
+    estimate = np.where(known, values - values[i], np.nan)
+    moved = noise - noise[i]
+    error = np.sqrt(np.einsum("jb,jb->j", moved, moved) / moved.shape[1])
+    differs = known & (error > _SAME)
+    if not differs.any():
+        return estimate, estimate
+    studentised = moved[differs] / error[differs, None]
+    # The noise of an estimate is what it has too much: the upper tail decides the lower end.
+    too_much = max(0.0, float(np.quantile(studentised.max(axis=0), 1 - _TAIL))) * widening
+    too_little = max(0.0, -float(np.quantile(studentised.min(axis=0), _TAIL))) * widening
+    spread = np.where(differs, error, 0.0)
+    return estimate - too_much * spread, estimate + too_little * spread
+
+
+def _widening(n: int, n_all: int) -> float:
+    """How much larger the critical value of n_all - 1 comparisons is than that of n - 1."""
+    if n_all <= n or n < 2:
+        return 1.0
+    quantiles = [NormalDist().inv_cdf((1 - _TAIL) ** (1 / (m - 1))) for m in (n, n_all)]
+    return quantiles[1] / quantiles[0]
