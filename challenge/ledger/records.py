@@ -154,7 +154,8 @@ class Card:
 class PrimaryScores:
     """Primary metric of every submission that may be shown, as columns of one length.
 
-    `task` holds positions in `tasks`; `value` is NaN where there is no score; `at` counts
+    `task` holds positions in `tasks`; `value` is NaN where there is no score, `low` and `high`
+    where there is no interval (public half: rounded as in the stored score); `at` counts
     microseconds since 1970 in UTC. Rows ascend by submission id; withdrawn ones are left out.
     """
 
@@ -164,6 +165,8 @@ class PrimaryScores:
     team: NDArray[np.int64]
     task: NDArray[np.int32]
     value: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
     at: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -179,6 +182,10 @@ class SnapshotSource(Protocol):
 
     def submissions(self, *, team: int | None, task: str | None) -> Iterator[Submission]:
         """Return submissions ascending by id."""
+        ...
+
+    def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
+        """Return the method text of each of the submissions."""
         ...
 
     def score(self, submission_id: int, half: Half) -> StoredScore | None:
@@ -234,6 +241,10 @@ class Snapshot:
     def submissions_of(self, team: int) -> tuple[Submission, ...]:
         """Return the submissions of a team, ascending by id."""
         return tuple(self.source.submissions(team=team, task=None))
+
+    def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
+        """Return the method text of each of the submissions, in few queries."""
+        return self.source.methods(submission_ids)
 
     def score(self, submission_id: int, half: Half | None = None) -> StoredScore | None:
         """Return what may be shown of a score on `half` (default: the deciding half)."""
