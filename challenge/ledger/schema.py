@@ -1,0 +1,238 @@
+"""The tables of the ledger. Rows are only ever added; what is true now is what was said last.
+
+Times are microseconds since 1970 in UTC. Replicates stand in a table of their own, so that no
+query for a page can carry them along.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+__all__ = [
+    "LEDGER_FORMAT",
+    "cards",
+    "closes",
+    "editions",
+    "facts",
+    "failures",
+    "finals",
+    "floors",
+    "metadata",
+    "replicates",
+    "scores",
+    "selections",
+    "settings",
+    "submissions",
+    "team_names",
+    "teams",
+    "withdrawals",
+]
+
+LEDGER_FORMAT = 1
+
+metadata = MetaData()
+
+
+def _id() -> Column[int]:
+    return Column("id", Integer, primary_key=True)
+
+
+def _at() -> Column[int]:
+    return Column("at", BigInteger, nullable=False)
+
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    _id(),
+    _at(),
+    Column("document", Text, nullable=False),
+)
+"""Each version of challenge.toml, as JSON."""
+
+cards = Table(
+    "cards",
+    metadata,
+    _id(),
+    _at(),
+    Column("task", Text, nullable=False),
+    Column("data_digest", Text, nullable=False),
+    Column("solution_digest", Text, nullable=False),
+    Column("card_digest", Text, nullable=False),
+    Column("task_json", Text, nullable=False),
+    Column("card_json", Text, nullable=False),
+    Index("cards_by_task", "task", "id"),
+)
+
+editions = Table(
+    "editions",
+    metadata,
+    _id(),
+    _at(),
+    Column("task", Text, nullable=False),
+    Column("data_digest", Text, nullable=False),
+    Column("solution_digest", Text, nullable=False),
+    Column("scorer_version", Integer, nullable=False),
+    Column("n_public", Integer, nullable=False),
+    Index("editions_by_task", "task", "id"),
+)
+"""What scores must share to stand in one column; the newest edition of a task is the current."""
+
+floors = Table(
+    "floors",
+    metadata,
+    _id(),
+    _at(),
+    Column("edition", Integer, ForeignKey("editions.id"), nullable=False),
+    Column("half", Text, nullable=False),
+    Column("value", Float),
+    Index("floors_by_edition", "edition", "half"),
+)
+"""Score of the trivial baseline."""
+
+teams = Table(
+    "teams",
+    metadata,
+    _id(),
+    _at(),
+    Column("slug", Text, nullable=False, unique=True),
+    Column("baseline", Boolean, nullable=False),
+)
+
+team_names = Table(
+    "team_names",
+    metadata,
+    _id(),
+    _at(),
+    Column("team", Integer, ForeignKey("teams.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("folded", Text, nullable=False),
+    Column("skeleton", Text, nullable=False),
+    Index("team_names_by_team", "team", "id"),
+    Index("team_names_by_folded", "folded"),
+    Index("team_names_by_skeleton", "skeleton"),
+)
+"""Every name that a team has had; none is ever free again for another team."""
+
+submissions = Table(
+    "submissions",
+    metadata,
+    _id(),
+    _at(),
+    Column("team", Integer, ForeignKey("teams.id"), nullable=False),
+    Column("task", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("file_sha256", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("remarks", Text, nullable=False),
+    Column("baseline", Boolean, nullable=False),
+    Column("isolation", Text, nullable=False),
+    UniqueConstraint("team", "task", "sha256", name="submitted_once"),
+    Index("submissions_by_team", "team", "task", "at"),
+    Index("submissions_by_content", "task", "sha256"),
+)
+
+scores = Table(
+    "scores",
+    metadata,
+    _id(),
+    _at(),
+    Column("submission", Integer, ForeignKey("submissions.id"), nullable=False),
+    Column("edition", Integer, ForeignKey("editions.id"), nullable=False),
+    Column("half", Text, nullable=False),
+    Column("metric", Text, nullable=False),
+    Column("value", Float),
+    Column("low", Float),
+    Column("high", Float),
+    Column("public_value", Float),
+    Column("released", Boolean, nullable=False),
+    Column("step", Float, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("n_clusters", Integer, nullable=False),
+    Column("weights_hash", Text, nullable=False),
+    Column("resolution", Float, nullable=False),
+    Column("metrics", Text, nullable=False),
+    Column("diagnostics", Text, nullable=False),
+    UniqueConstraint("submission", "edition", "half", name="scored_once"),
+    Index("scores_by_edition", "edition", "half", "submission"),
+)
+"""`public_value` is what the Ladder let out, `step` the step it used (0: no Ladder)."""
+
+replicates = Table(
+    "replicates",
+    metadata,
+    Column("score", Integer, ForeignKey("scores.id"), primary_key=True, autoincrement=False),
+    Column("vector", LargeBinary, nullable=False),
+)
+
+failures = Table(
+    "failures",
+    metadata,
+    _id(),
+    _at(),
+    Column("folded", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("file_sha256", Text, nullable=False),
+    Column("faults", Text, nullable=False),
+    Index("failures_by_team", "folded", "task", "at"),
+)
+"""Files that were refused for their content; the team may not exist yet, so by folded name."""
+
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    _id(),
+    _at(),
+    Column("submission", Integer, ForeignKey("submissions.id"), nullable=False, unique=True),
+)
+
+selections = Table(
+    "selections",
+    metadata,
+    _id(),
+    _at(),
+    Column("submission", Integer, ForeignKey("submissions.id"), nullable=False),
+    Column("chosen", Boolean, nullable=False),
+    Index("selections_by_submission", "submission", "id"),
+)
+
+closes = Table(
+    "closes",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    _at(),
+)
+"""At most one row, of id 1: the close cannot be undone."""
+
+finals = Table(
+    "finals",
+    metadata,
+    _id(),
+    Column("close", Integer, ForeignKey("closes.id"), nullable=False),
+    Column("team", Integer, ForeignKey("teams.id"), nullable=False),
+    Column("task", Text, nullable=False),
+    Column("submission", Integer, ForeignKey("submissions.id"), nullable=False, unique=True),
+)
