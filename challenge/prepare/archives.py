@@ -1,0 +1,256 @@
+"""Unpacking archives of strangers: everything inside the folder, nothing followed, sizes capped.
+
+The kind of an archive is judged by its first bytes, never by its name. Members are written into
+a temporary folder that takes the final name when the last one is safe, so a refused archive
+leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import bz2
+import fnmatch
+import gzip
+import lzma
+import shutil
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, cast
+
+from challenge.errors import Fault, TaskError
+
+__all__ = ["Caps", "is_archive", "unpack"]
+
+_SUFFIXES = (".zip", ".whl", ".deb", ".tgz", ".tar", ".tbz2", ".txz")
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Caps:
+    """How much an archive may unpack to."""
+
+    members: int = 1_000_000
+    member_bytes: int = 16 << 30
+    total_bytes: int = 64 << 30
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One entry of an archive, read as a stream when it is a plain file."""
+
+    name: str
+    kind: str
+    data: IO[bytes] | None
+
+
+def is_archive(path: Path) -> bool:
+    """Whether the name says that the file is an archive to unpack (an Excel file is none)."""
+    name = path.name.lower()
+    return name.endswith(_SUFFIXES) or ".tar." in name
+
+
+def unpack(
+    archive: Path, into: Path, patterns: tuple[str, ...] = (), *, caps: Caps | None = None
+) -> Path:
+    """Unpack the members that match a glob pattern (all without one) and return `into`.
+
+    `*` in a pattern also matches `/`. Any member that leaves the folder, any selected link or
+    device, a name that stands twice and a broken cap raise TaskError, and `into` is not made.
+    """
+    caps = caps or Caps()
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=into.parent, prefix=f".{into.name}.") as made:
+        folder = Path(made) / "content"
+        folder.mkdir()
+        try:
+            _write_members(archive, folder, patterns, caps)
+        except _DAMAGE as error:
+            raise TaskError(
+                Fault(
+                    archive.name,
+                    f"damaged: {str(error)[:200]}",
+                    "a whole zip, tar or deb archive",
+                    "fetch it again and compare its sha256",
+                    code="archive-damaged",
+                )
+            ) from None
+        if into.exists():
+            shutil.rmtree(into)
+        folder.rename(into)
+    return into
+
+
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, lzma.LZMAError, gzip.BadGzipFile)
+
+
+def _write_members(archive: Path, folder: Path, patterns: tuple[str, ...], caps: Caps) -> None:
+    n_members = total = 0
+    for member in _members(archive):
+        n_members += 1
+        if n_members > caps.members:
+            raise _fault(archive, f"more than {caps.members:,} members", "archive-too-large")
+        parts = _safe_parts(archive, member.name)
+        name = "/".join(parts)
+        if not parts or not _selected(name, patterns) or member.kind == "folder":
+            continue
+        if member.kind != "file" or member.data is None:
+            raise _fault(archive, f"member {name!r} is a {member.kind}", f"archive-{member.kind}")
+        target = folder.joinpath(*parts)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file = target.open("xb")
+        except (FileExistsError, NotADirectoryError):
+            raise _fault(archive, f"member {name!r} stands twice", "archive-duplicate") from None
+        size = 0
+        with file:
+            while block := member.data.read(_BLOCK):
+                size += len(block)
+                total += len(block)
+                if size > caps.member_bytes or total > caps.total_bytes:
+                    raise _fault(
+                        archive,
+                        f"member {name!r} unpacks to more than the cap "
+                        f"({min(caps.member_bytes, caps.total_bytes):,} bytes)",
+                        "archive-too-large",
+                    )
+                file.write(block)
+
+
+def _selected(name: str, patterns: tuple[str, ...]) -> bool:
+    return not patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _safe_parts(archive: Path, name: str) -> tuple[str, ...]:
+    parts = PurePosixPath(name).parts
+    drive = bool(parts) and len(parts[0]) == 2 and parts[0].endswith(":")
+    if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name or drive:
+        raise _fault(archive, f"member {name!r} would leave the folder", "archive-path")
+    return parts
+
+
+def _fault(archive: Path, found: str, code: str) -> TaskError:
+    return TaskError(
+        Fault(
+            archive.name,
+            found,
+            "plain files inside one folder, within the size caps",
+            "nothing was unpacked; do not trust this archive, or name the members that are "
+            "needed with `unpack`",
+            code=code,
+        )
+    )
+
+
+def _members(archive: Path) -> Iterator[_Member]:
+    with archive.open("rb") as file:
+        start = file.read(8)
+        file.seek(0)
+        if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+            yield from _zip_members(file)
+        elif start == b"!<arch>\n":
+            yield from _tar_members(_deb_data(archive, file))
+        else:
+            yield from _tar_members(file)
+
+
+def _zip_members(file: IO[bytes]) -> Iterator[_Member]:
+    with zipfile.ZipFile(file) as content:
+        for info in content.infolist():
+            mode = info.external_attr >> 16
+            kind = "folder" if info.is_dir() else "link" if mode & 0o170000 == 0o120000 else "file"
+            if info.flag_bits & 1:
+                raise zipfile.BadZipFile(f"{info.filename} is encrypted")
+            if kind == "file":
+                with content.open(info) as data:
+                    yield _Member(info.filename, kind, data)
+            else:
+                yield _Member(info.filename, kind, None)
+
+
+def _tar_members(file: IO[bytes]) -> Iterator[_Member]:
+    with _decompressed(file) as plain, tarfile.open(fileobj=plain, mode="r|") as content:
+        for info in content:
+            kind = (
+                "folder"
+                if info.isdir()
+                else "file"
+                if info.isreg()
+                else "link"
+                if info.issym() or info.islnk()
+                else "device"
+            )
+            data = content.extractfile(info) if kind == "file" else None
+            yield _Member(info.name, kind, data)
+
+
+@contextmanager
+def _decompressed(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    start = file.read(6)
+    file.seek(-len(start), 1)
+    if start.startswith(b"\x1f\x8b"):
+        with gzip.GzipFile(fileobj=file) as plain:
+            yield cast(IO[bytes], plain)
+    elif start.startswith(b"\xfd7zXZ\x00"):
+        with lzma.LZMAFile(file) as plain_xz:
+            yield cast(IO[bytes], plain_xz)
+    elif start.startswith(b"BZh"):
+        with bz2.BZ2File(file) as plain_bz2:
+            yield cast(IO[bytes], plain_bz2)
+    elif start.startswith(b"\x28\xb5\x2f\xfd"):
+        import pyarrow as pa
+
+        # The standard library learns zstd in Python 3.14 only; pyarrow is here anyway.
+        with pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd") as plain_zstd:
+            yield cast(IO[bytes], plain_zstd)
+    else:
+        yield file
+
+
+class _Window:
+    """The bytes of one member of an ar archive, as a file that can be read onward."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file, self._start, self._size = file, file.tell(), size
+        self.closed = False
+
+    def read(self, n: int = -1) -> bytes:
+        rest = self._start + self._size - self._file.tell()
+        return self._file.read(rest if n is None or n < 0 else min(n, rest))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        origin = (0, self._file.tell() - self._start, self._size)[whence]
+        return self._file.seek(self._start + origin + offset) - self._start
+
+    def tell(self) -> int:
+        return self._file.tell() - self._start
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _deb_data(archive: Path, file: IO[bytes]) -> IO[bytes]:
+    """Return the `data.tar.*` of a Debian package (deb(5)): an ar archive of three members."""
+    file.seek(8)
+    while len(header := file.read(60)) == 60:
+        name = header[:16].decode("ascii", "replace").strip().rstrip("/")
+        try:
+            size = int(header[48:58])
+        except ValueError:
+            break
+        if name.startswith("data.tar"):
+            return cast(IO[bytes], _Window(file, size))
+        file.seek(size + size % 2, 1)
+    raise _fault(archive, "no data.tar in this Debian package", "archive-damaged")
