@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from challenge import __version__
 from challenge.errors import ChallengeError, EnvironmentLack, Fault
 from challenge.task import Challenge, find_challenge
 
-__all__ = ["app", "challenge_of", "main", "start_of"]
+__all__ = ["app", "challenge_of", "load_commands", "main", "start_of"]
 
 app = typer.Typer(
     add_completion=False,
@@ -61,10 +62,15 @@ def challenge_of(ctx: typer.Context) -> Challenge:
     return find_challenge(start_of(ctx))
 
 
+def load_commands() -> None:
+    """Register the commands, in the order in which help lists them."""
+    for module in ("tasks", "scores", "methods", "board"):
+        importlib.import_module(f"challenge.cli.{module}")
+
+
 def main() -> None:
     """Run the command line and exit with the code of its outcome."""
-    from challenge.cli import board, contest, methods, scores, tasks  # noqa: F401  (their commands)
-
+    load_commands()
     try:
         app()
     except ChallengeError as error:

@@ -23,7 +23,7 @@ def leaderboard(
     show: Annotated[bool, typer.Option("--open", help="Open the home page in a browser.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
 ) -> None:
-    """Write the static site and show the standings of each track."""
+    """Write the site and show the standings."""
     from challenge.board.site import build_site
     from challenge.board.standings import track_board
     from challenge.ledger import open_ledger

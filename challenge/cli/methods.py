@@ -46,7 +46,10 @@ def run(
         str | None, typer.Option("--team", help="Who submits; built-in methods: the baselines.")
     ] = None,
 ) -> None:
-    """Train a method on tasks, predict, check, and with --submit score and store."""
+    """Run a method on tasks.
+
+    Train, predict, check, and with --submit score and store.
+    """
     challenge = challenge_of(ctx)
     names = list(task or [])
     if track is not None:
@@ -72,7 +75,7 @@ def baseline(
     time_limit: TimeLimit = None,
     seed: Seed = 0,
 ) -> None:
-    """Train the reference entry, AutoGluon, and submit it as a baseline."""
+    """Run and submit AutoGluon, the reference."""
     challenge = challenge_of(ctx)
     chosen = chosen_tasks(challenge, names, every, challenge.built_ids())
     _run_cells(

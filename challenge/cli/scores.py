@@ -25,9 +25,10 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="CSV (.gz, .zst) or P
 
 @app.command(epilog="Example: challenge check icon-tag predictions.csv")
 def check(ctx: typer.Context, task: TaskName, file: File, json: Json = False) -> None:
-    """Report every fault of a predictions file at once; exit 1 when there is one.
+    """Report every fault of a predictions file.
 
-    Needs the public folder alone, and is the very check that `submit` runs.
+    All at once; exit 1 when there is one. Needs the public folder alone, and is the very check
+    that `submit` runs.
     """
     from challenge.scoring import read_predictions
 
@@ -63,7 +64,10 @@ def submit(
     note: Annotated[str, typer.Option("--note", help="Anything a reader should know.")] = "",
     json: Json = False,
 ) -> None:
-    """Check, score and store a predictions file: score, interval, rank, quota left."""
+    """Check, score and store a predictions file.
+
+    Answers with score, interval, rank and quota left.
+    """
     from challenge.ledger import open_ledger
 
     challenge = challenge_of(ctx)
@@ -105,7 +109,7 @@ def submissions(
     team: Annotated[str | None, typer.Option("--team", help="Only this team.")] = None,
     json: Json = False,
 ) -> None:
-    """List submissions, oldest first, with what each scored."""
+    """List submissions and their scores."""
     from challenge.ledger import open_ledger
 
     challenge = challenge_of(ctx)
@@ -144,9 +148,9 @@ def score(
     on: Annotated[str, typer.Option("--on", help="What to score on: train.")] = "train",
     json: Json = False,
 ) -> None:
-    """Score out-of-fold predictions of the train rows, offline; public data only.
+    """Score out-of-fold predictions, offline.
 
-    Every train row must be predicted by a model that did not see its fold (`folds.csv`).
+    Public data only: every train row, predicted by a model that did not see its fold (`folds.csv`).
     """
     from challenge.scoring import score_on_train
 

@@ -1,4 +1,4 @@
-"""Commands about tasks: list, show, build."""
+"""Commands about tasks: start a challenge, list, show, build, check for leaks, hand out."""
 
 from __future__ import annotations
 
@@ -22,9 +22,28 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="[TASK]...", help="Id
 All = Annotated[bool, typer.Option("--all", help="All tasks of the challenge.")]
 
 
+@app.command(epilog="Example: challenge init my-challenge")
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder; made when missing.")],
+) -> None:
+    """Start a challenge directory.
+
+    Writes settings to correct, four folders and one made-up task to try at once.
+    """
+    from challenge.ledger.clock import now
+    from challenge.prepare.init import start_challenge
+
+    start_challenge(folder, now())
+    say(f"{folder}/challenge.toml, with every key explained: correct title, dates and teams")
+    say(f"next: cd {folder} && challenge convert parcels")
+
+
 @app.command(epilog="Example: challenge tasks --json")
 def tasks(ctx: typer.Context, json: Json = False) -> None:
-    """List the tasks: kind, size, modalities, metric, and whether they are built."""
+    """List the tasks.
+
+    Kind, size, modalities, metric, and whether each is built.
+    """
     challenge = challenge_of(ctx)
     rows = [_task_row(challenge, task_id) for task_id in challenge.task_ids()]
     if json:
@@ -93,7 +112,10 @@ def show(
     task: Annotated[str, typer.Argument(metavar="TASK", help="An id, or a task's folder.")],
     json: Json = False,
 ) -> None:
-    """Show one task: what a row is, schema, sizes, classes, metric, licence, audit."""
+    """Show one task.
+
+    What a row is, schema, sizes, classes, metric, licence, audit.
+    """
     found = find_task(task, start_of(ctx))
     if json:
         print_json(dict(found.document))
@@ -169,9 +191,9 @@ def chosen_tasks(
 
 @app.command(epilog="Example: challenge convert icon-tag fodors-zagats")
 def convert(ctx: typer.Context, names: Names = None, every: All = False) -> None:
-    """Turn raw data into tasks of the standard form; what is unchanged is left alone.
+    """Turn raw data into tasks.
 
-    A task that cannot be built is reported, and the others go on.
+    What is unchanged is left alone. A task that cannot be built is reported, and the others go on.
     """
     from challenge.prepare import build_task
 
@@ -202,7 +224,10 @@ def audit(
     task: Annotated[str, typer.Argument(metavar="TASK", help="The id of a built task.")],
     json: Json = False,
 ) -> None:
-    """Look for leaks in a built task; exit 1 on a high finding that task.toml does not accept."""
+    """Look for leaks in a built task.
+
+    Exit 1 on a high finding that task.toml does not accept.
+    """
     from challenge.prepare.audit import audit_task
 
     challenge = challenge_of(ctx)
@@ -233,7 +258,10 @@ def export(
     task: Annotated[str, typer.Argument(metavar="TASK", help="The id of a built task.")],
     to: Annotated[Path | None, typer.Option("--to", help="Where the zip goes.")] = None,
 ) -> None:
-    """Pack what participants get, the public folder, into one zip with reproducible bytes."""
+    """Pack what participants get.
+
+    A zip of the public folder, with reproducible bytes.
+    """
     from challenge.task.export import export_task
 
     found = challenge_of(ctx).task(task)
