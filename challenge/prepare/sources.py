@@ -313,7 +313,7 @@ def _download_url(source: Source, into: Path, parts: Path) -> None:
             answer.raise_for_status()
             mode = "ab" if answer.status_code == requests.codes.partial_content else "wb"
             with part.open(mode) as file:
-                for block in answer.iter_content(1 << 20):
+                for block in answer.iter_content(1 << 16):
                     file.write(block)
         shutil.move(part, output)
         return None

@@ -1,0 +1,200 @@
+"""Archives of strangers: what is refused, and that a refusal leaves nothing."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from challenge.errors import TaskError
+from challenge.prepare.archives import Caps, is_archive, unpack
+
+
+def tar_bytes(*members: tuple[str, bytes], mode: str = "w") -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:  # type: ignore[call-overload]
+        for name, data in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def tar_with(change: Callable[[tarfile.TarInfo], None]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        info = tarfile.TarInfo("odd")
+        change(info)
+        archive.addfile(info)
+    return buffer.getvalue()
+
+
+def ar_bytes(*members: tuple[str, bytes]) -> bytes:
+    parts = [b"!<arch>\n"]
+    for name, data in members:
+        parts.append(f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(data):<10}`\n".encode())
+        parts.append(data + b"\n" * (len(data) % 2))
+    return b"".join(parts)
+
+
+def zip_bytes(*members: tuple[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def written(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def refused(archive: Path, into: Path, code: str, caps: Caps | None = None) -> str:
+    with pytest.raises(TaskError) as caught:
+        unpack(archive, into, caps=caps)
+    assert caught.value.faults[0].code == code
+    assert not into.exists()
+    assert list(into.parent.iterdir()) == [archive], "a refusal leaves nothing behind"
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.tar", tar_bytes(("d/x.txt", b"hello"))),
+        ("a.tgz", tar_bytes(("d/x.txt", b"hello"), mode="w:gz")),
+        ("a.tar.xz", tar_bytes(("d/x.txt", b"hello"), mode="w:xz")),
+        ("a.tar.bz2", tar_bytes(("d/x.txt", b"hello"), mode="w:bz2")),
+        ("a.whl", zip_bytes(("d/x.txt", b"hello"))),
+        (
+            "a.deb",
+            ar_bytes(
+                ("debian-binary", b"2.0"),
+                ("control.tar.xz", b"odd"),
+                ("data.tar.xz", lzma.compress(tar_bytes(("./d/x.txt", b"hello")))),
+            ),
+        ),
+        (
+            "b.deb",
+            ar_bytes(
+                ("data.tar.zst", pa.compress(tar_bytes(("./d/x.txt", b"hello")), "zstd", True)),
+            ),
+        ),
+        ("c.deb", ar_bytes(("data.tar", tar_bytes(("./d/x.txt", b"hello"))))),
+    ],
+)
+def test_every_kind_of_archive_unpacks(name: str, data: bytes, tmp_path: Path) -> None:
+    assert is_archive(Path(name))
+    into = unpack(written(tmp_path, name, data), tmp_path / "out")
+    assert (into / "d" / "x.txt").read_bytes() == b"hello"
+
+
+def test_the_kind_is_judged_by_content_not_by_name(tmp_path: Path) -> None:
+    archive = written(tmp_path, "a.zip", tar_bytes(("x", b"1"), mode="w:gz"))
+    assert (unpack(archive, tmp_path / "out") / "x").read_bytes() == b"1"
+
+
+def test_a_spreadsheet_is_no_archive() -> None:
+    assert not is_archive(Path("prices.xlsx"))
+    assert not is_archive(Path("prices.csv.gz"))
+
+
+def test_only_members_that_match_a_pattern_are_unpacked(tmp_path: Path) -> None:
+    archive = written(tmp_path, "a.zip", zip_bytes(("a/b/x.svg", b"1"), ("a/y.png", b"2")))
+    into = unpack(archive, tmp_path / "out", ("*.svg",))
+    assert [path.name for path in into.rglob("*") if path.is_file()] == ["x.svg"]
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/x", "C:/x", "a\\..\\x"])
+@pytest.mark.parametrize("make", [tar_bytes, zip_bytes])
+def test_a_member_that_would_leave_the_folder_is_refused(
+    name: str, make: Callable[..., bytes], tmp_path: Path
+) -> None:
+    archive = written(tmp_path, "a.bin", make(("fine.txt", b"1"), (name, b"2")))
+    message = refused(archive, tmp_path / "out", "archive-path")
+    assert "would leave the folder" in message
+    assert "nothing was unpacked" in message
+
+
+def make_symlink(info: tarfile.TarInfo) -> None:
+    info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+
+
+def make_hardlink(info: tarfile.TarInfo) -> None:
+    info.type, info.linkname = tarfile.LNKTYPE, "../secret"
+
+
+def make_device(info: tarfile.TarInfo) -> None:
+    info.type = tarfile.CHRTYPE
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (make_symlink, "archive-link"),
+        (make_hardlink, "archive-link"),
+        (make_device, "archive-device"),
+    ],
+)
+def test_links_and_devices_are_refused(
+    change: Callable[[tarfile.TarInfo], None], code: str, tmp_path: Path
+) -> None:
+    refused(written(tmp_path, "a.tar", tar_with(change)), tmp_path / "out", code)
+
+
+def test_a_link_in_a_zip_is_refused(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        info = zipfile.ZipInfo("odd")
+        info.external_attr = 0o120777 << 16
+        archive.writestr(info, "/etc/passwd")
+    refused(written(tmp_path, "a.zip", buffer.getvalue()), tmp_path / "out", "archive-link")
+
+
+def test_a_link_that_is_not_asked_for_is_passed_over(tmp_path: Path) -> None:
+    archive = written(tmp_path, "a.tar", tar_with(make_symlink))
+    assert list(unpack(archive, tmp_path / "out", ("*.csv",)).iterdir()) == []
+
+
+def test_a_bomb_stops_at_the_cap(tmp_path: Path) -> None:
+    archive = written(tmp_path, "a.zip", zip_bytes(("zeros", bytes(5_000_000))))
+    assert archive.stat().st_size < 10_000
+    message = refused(archive, tmp_path / "out", "archive-too-large", Caps(member_bytes=1_000_000))
+    assert "1,000,000 bytes" in message
+
+
+def test_the_caps_hold_for_the_sum_and_the_count_of_members(tmp_path: Path) -> None:
+    archive = written(tmp_path, "a.zip", zip_bytes(*((f"f{i}", bytes(600)) for i in range(5))))
+    refused(archive, tmp_path / "out", "archive-too-large", Caps(total_bytes=2000))
+    refused(archive, tmp_path / "out", "archive-too-large", Caps(members=4))
+
+
+def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    archive = written(tmp_path, "a.tar", tar_bytes(("x", b"1"), ("x", b"2")))
+    refused(archive, tmp_path / "out", "archive-duplicate")
+
+
+def test_a_file_below_another_file_is_refused(tmp_path: Path) -> None:
+    archive = written(tmp_path, "a.tar", tar_bytes(("x", b"1"), ("x/y", b"2")))
+    refused(archive, tmp_path / "out", "archive-duplicate")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"no archive at all",
+        tar_bytes(("x", bytes(50_000)), mode="w:gz")[:-30],
+        zip_bytes(("x", b"1"))[:-10],
+        ar_bytes(("debian-binary", b"2.0")),
+    ],
+)
+def test_damage_is_said(data: bytes, tmp_path: Path) -> None:
+    refused(written(tmp_path, "a.tgz", data), tmp_path / "out", "archive-damaged")
