@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from challenge.board.entries import N_COMPARED, ReplicateSource
 from challenge.board.rows import Cell, TaskBoard, TaskRow, TrackBoard, TrackRow
+from challenge.board.task_board import task_board
+from challenge.board.track_board import track_board
 
-__all__ = ["Cell", "TaskBoard", "TaskRow", "TrackBoard", "TrackRow"]
+__all__ = [
+    "N_COMPARED",
+    "Cell",
+    "ReplicateSource",
+    "TaskBoard",
+    "TaskRow",
+    "TrackBoard",
+    "TrackRow",
+    "task_board",
+    "track_board",
+]

@@ -85,7 +85,7 @@ def compare_with_first(
     """
     n = len(values)
     n_all = n if n_all is None else n_all
-    known: NDArray[np.bool_] = np.isfinite(noise.reshape(n, -1)).all(axis=1)
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(noise).all(axis=1))
     surely_better = np.zeros(n, dtype=np.int64)
     surely_worse = np.zeros(n, dtype=np.int64)
     behind = values[:1].repeat(n) - values

@@ -1,0 +1,164 @@
+"""The standings of one task: each team by its best submission so far.
+
+Best is the highest score, the earlier submission at equal scores; a withdrawn submission is not
+in the snapshot's scores, so withdrawing the best one brings the one before it back. Baselines
+are ranked like everybody. After the close the scores are those of the finals alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.board.entries import N_COMPARED, ReplicateSource, entries_of, floor_of, noise_of
+from challenge.board.ranks import page_order, shared_ranks
+from challenge.board.rows import TaskBoard, TaskRow
+from challenge.board.ties import Ties, compare_with_first
+from challenge.ledger.clock import from_micros
+from challenge.ledger.ladder import round_to_step
+from challenge.ledger.snapshot import Snapshot
+from challenge.task import Half
+
+__all__ = ["number", "rounded", "rounded_ties", "task_board", "tie_remarks"]
+
+
+def task_board(
+    snapshot: Snapshot,
+    task_id: str,
+    replicates: ReplicateSource | None,
+    *,
+    half: Half | None = None,
+) -> TaskBoard:
+    """Rank the teams of one task on the half that counts (or the public one, after the close).
+
+    `replicates` gives the replicates of submissions on that half; None leaves out the intervals
+    of ranks and the ties. Only the first `N_COMPARED` teams are compared; of the others those
+    with the leader's very score are tied first. Teams without a score stand below all, without a
+    rank. Raises WrongUse for a task that is not built, or a half that is hidden.
+    """
+    half = half or snapshot.half
+    entries = entries_of(snapshot, task_id, half)
+    best = entries.best()
+    counts = entries.counts()
+    order = page_order(entries.value[best], entries.at[best], entries.submission[best])
+    best, counts = best[order], counts[order]
+    values = entries.value[best]
+    ranks = shared_ranks(values)
+    n_ranked = int(np.count_nonzero(ranks))
+    n_compared = min(N_COMPARED, n_ranked) if replicates else 0
+    ties = None
+    remarks: tuple[str, ...] = ()
+    if replicates and n_compared:
+        noise = noise_of(entries, best[:n_compared], replicates)
+        found = compare_with_first(values[:n_compared], noise, n_ranked)
+        ties = rounded_ties(found, snapshot.steps.get(task_id, 0.0) if half == "public" else 0.0)
+        remarks = tie_remarks(noise, found, n_ranked)
+    ids = entries.submission[best].tolist()
+    methods = snapshot.methods(ids)
+    rows = []
+    for i, position in enumerate(best.tolist()):
+        team = snapshot.teams[int(entries.team[position])]
+        ranked = i < n_ranked
+        row = TaskRow(
+            rank=int(ranks[i]) if ranked else None,
+            team=team.id,
+            team_name=team.name,
+            slug=team.slug,
+            baseline=team.baseline,
+            submission=ids[i],
+            value=number(values[i]),
+            low=number(entries.low[position]),
+            high=number(entries.high[position]),
+            rank_low=None,
+            rank_high=None,
+            tied_first=ranked and int(ranks[i]) == 1,
+            behind=float(values[0] - values[i]) if ranked else None,
+            behind_low=None,
+            behind_high=None,
+            n_submissions=int(counts[i]),
+            at=from_micros(int(entries.at[position])),
+            method=methods.get(ids[i], ""),
+            reason=None if ranked else _reason(snapshot, ids[i], task_id, half),
+        )
+        if ties is not None and i < n_compared:
+            row = replace(
+                row,
+                rank_low=int(ties.rank_low[i]),
+                rank_high=int(ties.rank_high[i]),
+                tied_first=bool(ties.tied_first[i]),
+                behind_low=number(ties.behind_low[i]),
+                behind_high=number(ties.behind_high[i]),
+            )
+        rows.append(row)
+    if half == "private" and snapshot.public is not None:
+        before = {
+            row.team: row.rank for row in task_board(snapshot, task_id, None, half="public").rows
+        }
+        rows = [replace(row, public_rank=before.get(row.team)) for row in rows]
+    if half == "public" and task_id in snapshot.unscored:
+        remarks = ("The public half is too small to show a score; scores come with the close.",)
+    score = snapshot.score(ids[0], half) if n_ranked else None
+    document = snapshot.cards[task_id].task
+    return TaskBoard(
+        task=task_id,
+        title=str(document["title"]),
+        kind=str(document["kind"]),
+        metric=str(document["metric"]),
+        half=half,
+        n=score.n if score else None,
+        n_clusters=score.n_clusters if score else None,
+        resolution=score.resolution if score else None,
+        floor=floor_of(snapshot, task_id, half),
+        n_compared=n_compared,
+        rows=tuple(rows),
+        remarks=remarks,
+    )
+
+
+def number(value: float) -> float | None:
+    """Return the value as a plain float, None when it is not finite."""
+    return float(value) if np.isfinite(value) else None
+
+
+def rounded_ties(ties: Ties, step: float) -> Ties:
+    """Round the ends of the intervals of `behind` to the step of the Ladder."""
+    low, high = rounded(ties.behind_low, step), rounded(ties.behind_high, step)
+    return replace(ties, behind_low=low, behind_high=high)
+
+
+def rounded(ends: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    """Round what is derived from hidden rows to the step of the Ladder; 0 leaves it exact."""
+    if not step:
+        return ends
+    return np.array([round_to_step(float(end), step) for end in ends], dtype=np.float64)
+
+
+def tie_remarks(noise: NDArray[np.float64], ties: Ties, n_ranked: int) -> tuple[str, ...]:
+    """Say in sentences what the ties of a board do not tell."""
+    remarks = []
+    n_unknown = int(np.count_nonzero(~np.isfinite(noise).all(axis=1)))
+    if n_unknown == len(noise):
+        remarks.append(
+            "There are too few independent rows for an interval, so all teams count as tied."
+        )
+    elif n_unknown:
+        remarks.append(
+            f"{n_unknown} of the teams compared have no interval and count as tied with all."
+        )
+    if n_ranked > len(noise):
+        remarks.append(
+            f"Intervals of ranks and ties are computed for the first {len(noise)} of "
+            f"{n_ranked:,} teams."
+        )
+        if ties.tied_first[-1]:
+            remarks.append("The group tied with the first may go on below them.")
+    return tuple(remarks)
+
+
+def _reason(snapshot: Snapshot, submission: int, task_id: str, half: Half) -> str:
+    if half == "public" and task_id in snapshot.unscored:
+        return "the public half is too small to show a score"
+    score = snapshot.score(submission, half)
+    return (score.reason if score else None) or "no score"
