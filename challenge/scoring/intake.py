@@ -1,0 +1,208 @@
+"""Taking a predictions file in: read once, hashed as it is read, unpacked, told by its content.
+
+Everything after this works on the bytes that were hashed, so a file that changes later cannot
+differ from what was checked.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from challenge.errors import EnvironmentLack, Fault, SubmissionError
+from challenge.scoring.faults import fault
+
+__all__ = ["MAX_BYTES", "SUFFIXES", "Intake", "take_in"]
+
+MAX_BYTES = 2 << 30
+SUFFIXES = (".csv", ".csv.gz", ".csv.zst", ".gz", ".zst", ".parquet", ".pq")
+
+_BLOCK = 1 << 20
+_GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
+_FOREIGN = {
+    b"PK\x03\x04": "a zip archive (Excel, .npz)",
+    b"\xd0\xcf\x11\xe0": "an old Excel file",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x80\x02": "a pickle",
+    b"\x80\x03": "a pickle",
+    b"\x80\x04": "a pickle",
+    b"\x80\x05": "a pickle",
+    b"\x89HDF": "an HDF5 file",
+    b"ARROW1": "an Arrow (Feather) file",
+    b"ORC": "an ORC file",
+    b"SQLite format 3": "an SQLite database",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a PNG image",
+}
+_EXPECTED = "CSV (plain, .gz or .zst) or Parquet"
+_WRITE = 'write it with df.to_csv("predictions.csv", index=False)'
+
+
+@dataclass(frozen=True)
+class Intake:
+    """The unpacked bytes of a file, the SHA-256 of the packed ones, and what they hold."""
+
+    name: str
+    data: bytes
+    sha256: str
+    form: Literal["csv", "parquet"]
+
+
+def take_in(path: Path, max_bytes: int = MAX_BYTES) -> Intake:
+    """Read and unpack a file of at most `max_bytes`, also when unpacked.
+
+    Raises SubmissionError when it cannot be CSV or Parquet.
+    """
+    raw = _read(path, max_bytes)
+    sha256 = hashlib.sha256(raw).hexdigest()
+    name = path.name
+    if not raw:
+        raise _refused("file-empty", name, "0 bytes", _EXPECTED, _WRITE)
+    data = raw
+    if raw[:2] == _GZIP:
+        data = _joined(_gunzip(raw, name), name, max_bytes)
+    elif raw[:4] == _ZSTD:
+        data = _joined(_unzstd(raw, name), name, max_bytes)
+    if data[:4] == _PARQUET:
+        return Intake(name, data, sha256, "parquet")
+    for magic, what in _FOREIGN.items():
+        if data.startswith(magic):
+            raise _refused("file-format", name, f"{what}, left unread", _EXPECTED, _WRITE)
+    if not data:
+        raise _refused("file-empty", name, "0 bytes when unpacked", _EXPECTED, _WRITE)
+    return Intake(name, data, sha256, "csv")
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    name = path.name
+    if not name.lower().endswith(SUFFIXES):
+        raise _refused(
+            "file-suffix",
+            str(path),
+            f"the suffix {path.suffix!r}" if path.suffix else "no suffix",
+            f"one of {', '.join(SUFFIXES)}",
+            _WRITE,
+        )
+    try:
+        # Without O_NONBLOCK a named pipe would wait for a writer for ever.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError:
+        raise _refused(
+            "file-missing", str(path), "no such file", "a predictions file", "check the path"
+        ) from None
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+            raise EnvironmentLack(
+                Fault(str(path), str(error), "an open file", "close other programs", "system")
+            ) from None
+        raise _unreadable(path, error) from None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            what = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            raise _refused(
+                "file-not-a-file", str(path), what, "a predictions file", "name the file itself"
+            )
+        if status.st_size > max_bytes:
+            raise _too_large(name, status.st_size, max_bytes)
+        try:
+            data = file.read(max_bytes + 1)
+        except OSError as error:
+            raise _unreadable(path, error) from None
+    if len(data) > max_bytes:
+        raise _too_large(name, len(data), max_bytes)
+    return data
+
+
+def _gunzip(raw: bytes, name: str) -> Iterator[bytes]:
+    """Yield the unpacked blocks of all members of a gzip file."""
+    at = 0
+    while at < len(raw):
+        decoder = zlib.decompressobj(wbits=31)
+        while not decoder.eof:
+            if at >= len(raw) and not decoder.unconsumed_tail:
+                raise _cut_off(name, "gzip", "it ends inside the compressed data")
+            try:
+                if decoder.unconsumed_tail:
+                    block = decoder.decompress(decoder.unconsumed_tail, _BLOCK)
+                else:
+                    block = decoder.decompress(raw[at : at + _BLOCK], _BLOCK)
+                    at += _BLOCK
+            except zlib.error as error:
+                raise _cut_off(name, "gzip", str(error)) from None
+            yield block
+        at = min(at, len(raw)) - len(decoder.unused_data)
+        # Padding with zeros after the last member is allowed by gzip itself.
+        if not raw[at:].strip(b"\0"):
+            return
+
+
+def _unzstd(raw: bytes, name: str) -> Iterator[bytes]:
+    import pyarrow as pa
+
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(raw), "zstd") as stream:
+            while block := stream.read(_BLOCK):
+                yield block
+    except OSError as error:
+        raise _cut_off(name, "zstd", str(error)) from None
+
+
+def _joined(blocks: Iterator[bytes], name: str, max_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    for block in blocks:
+        parts.append(block)
+        size += len(block)
+        if size > max_bytes:
+            raise _refused(
+                "file-unpacks-too-large",
+                name,
+                f"more than {max_bytes:,} bytes when unpacked",
+                f"at most {max_bytes:,} bytes",
+                "write fewer digits, or Parquet with float32",
+            )
+    return b"".join(parts)
+
+
+def _cut_off(name: str, codec: str, words: str) -> SubmissionError:
+    return _refused(
+        "file-damaged",
+        name,
+        f"broken {codec} data: {words}",
+        _EXPECTED,
+        "write or copy the file again",
+    )
+
+
+def _too_large(name: str, size: int, max_bytes: int) -> SubmissionError:
+    return _refused(
+        "file-too-large",
+        name,
+        f"{size:,} bytes",
+        f"at most {max_bytes:,} bytes",
+        "write fewer digits, or Parquet with float32",
+    )
+
+
+def _unreadable(path: Path, error: OSError) -> SubmissionError:
+    return _refused(
+        "file-unreadable",
+        str(path),
+        error.strerror or str(error),
+        "a file that this user may read",
+        "change its permissions",
+    )
+
+
+def _refused(code: str, where: str, found: str, expected: str, cure: str) -> SubmissionError:
+    return SubmissionError(fault(code, where, found, expected, cure))

@@ -1,0 +1,96 @@
+"""Predictions: what a file says, aligned to the rows of its task; no ids are left.
+
+Class probabilities are handed out in blocks of rows, so that a million rows of a hundred classes
+need not lie in memory at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.task import Kind
+
+__all__ = ["BLOCK_ROWS", "Form", "Predictions", "Probabilities", "Rows"]
+
+Form = Literal["labels", "probabilities", "scores", "labels+scores"]
+Rows = Literal["test", "train"]
+
+BLOCK_ROWS = 4096
+
+
+class Probabilities:
+    """Probabilities of `shape[1]` classes for `shape[0]` rows, in the order of the task.
+
+    `columns[j]` holds class j of every row as the file gave it (not yet normalised).
+    """
+
+    def __init__(self, columns: NDArray[Any]) -> None:
+        self._columns = columns
+        self.shape: tuple[int, int] = (columns.shape[1], columns.shape[0])
+        self.dtype: np.dtype[Any] = columns.dtype
+
+    @classmethod
+    def of(cls, array: NDArray[Any]) -> Probabilities:
+        """Return probabilities from an (n, k) array."""
+        return cls(np.asarray(array).T)
+
+    def raw_blocks(self) -> Iterator[tuple[slice, NDArray[Any]]]:
+        """Yield the values as the file gave them; see `blocks`."""
+        n, k = self.shape
+        buffer = np.empty((min(n, BLOCK_ROWS), k), self.dtype)
+        for start in range(0, n, BLOCK_ROWS):
+            rows = slice(start, min(start + BLOCK_ROWS, n))
+            block = buffer[: rows.stop - start]
+            block[...] = self._columns[:, rows].T
+            yield rows, block
+
+    def blocks(self) -> Iterator[tuple[slice, NDArray[Any]]]:
+        """Yield (rows, values) in ascending order; values are (4096, k) or fewer rows at the end.
+
+        Rows sum to 1. The array is C-contiguous and valid until the next step only.
+        """
+        for rows, block in self.raw_blocks():
+            block /= block.sum(axis=1, dtype=np.float64, keepdims=True)
+            yield rows, block
+
+    def column(self, position: int, rows: slice) -> NDArray[Any]:
+        """Return what the file gave for one class."""
+        column: NDArray[Any] = self._columns[position, rows]
+        return column
+
+    def as_array(self) -> NDArray[Any]:
+        """Return all rows as one (n, k) array, normalised."""
+        array = np.empty(self.shape, self.dtype)
+        for rows, block in self.blocks():
+            array[rows] = block
+        return array
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """One file's content; row j is row j of the task's test (or train) rows.
+
+    `codes` are positions in the task's classes (matching: 0 or 1). With probabilities they are
+    the class of the largest one, the first class among equals; with scores alone, `score >= 0.5`.
+    """
+
+    task_id: str
+    kind: Kind
+    data_digest: str
+    codes: NDArray[np.int32]
+    probabilities: Probabilities | None
+    scores: NDArray[np.float64] | None
+    sha256: str
+    form: Form
+    remarks: tuple[str, ...] = ()
+    rows: Rows = "test"
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.codes)

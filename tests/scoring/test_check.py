@@ -1,0 +1,77 @@
+"""What a clean file becomes: arrays in the order of the task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from challenge.errors import SubmissionError
+from challenge.scoring import read_predictions, write_predictions
+from tests.scoring.made import make_task, ids_of
+
+
+def write(folder: Path, text: str, name: str = "predictions.csv") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8", newline="")
+    return path
+
+
+def test_labels_in_any_order_are_aligned_to_the_task(tmp_path: Path) -> None:
+    task = make_task(tmp_path / "tiny", n=4)
+    labels = ["dog", "bird", "cat", "cat"]
+    lines = [f"{one},{label}\n" for one, label in zip(ids_of(task), labels, strict=True)]
+    path = write(tmp_path, "id,label\n" + "".join(reversed(lines)))
+    predictions = read_predictions(task, path)
+    assert predictions.codes.tolist() == [2, 0, 1, 1]
+    assert (predictions.form, predictions.n) == ("labels", 4)
+
+
+def test_the_first_of_equal_probabilities_decides(tmp_path: Path) -> None:
+    task = make_task(tmp_path / "tiny", n=2)
+    one, two = ids_of(task)
+    path = write(tmp_path, f"id,dog,cat,bird\n{two},0.5,0.25,0.25\n{one},0.2,0.4,0.4\n")
+    predictions = read_predictions(task, path)
+    assert predictions.codes.tolist() == [0, 2]
+    assert predictions.probabilities is not None
+    assert predictions.probabilities.as_array().tolist() == [[0.4, 0.4, 0.2], [0.25, 0.25, 0.5]]
+
+
+def test_a_score_of_one_half_is_a_match_and_the_answer_counts_matches(tmp_path: Path) -> None:
+    task = make_task(tmp_path / "pairs", kind="matching", n=3)
+    values = zip(ids_of(task), ["0.5", "0.49", "1"], strict=True)
+    path = write(tmp_path, "id,score\n" + "".join(f"{one},{v}\n" for one, v in values))
+    predictions = read_predictions(task, path)
+    assert predictions.codes.tolist() == [1, 0, 1]
+    assert predictions.scores is not None
+    assert predictions.scores.tolist() == [0.5, 0.49, 1.0]
+    assert predictions.remarks == (
+        "no column `label`: score >= 0.5 decides, which makes 2 of 3 pairs matches",
+    )
+
+
+def test_the_canonical_file_is_a_valid_submission_that_becomes_itself(tmp_path: Path) -> None:
+    task = make_task(tmp_path / "tiny", n=3)
+    text = "".join(f"{one},0.2,0.3,0.5\n" for one in ids_of(task))
+    first = read_predictions(task, write(tmp_path, "id,bird,cat,dog\n" + text))
+    one = write_predictions(first, task, tmp_path / "one.parquet")
+    second = read_predictions(task, tmp_path / "one.parquet")
+    assert write_predictions(second, task, tmp_path / "two.parquet") == one
+    np.testing.assert_array_equal(first.codes, second.codes)
+
+
+def test_every_fault_is_in_one_report(tmp_path: Path) -> None:
+    task = make_task(tmp_path / "tiny", n=3)
+    one, two, _ = ids_of(task)
+    with pytest.raises(SubmissionError) as caught:
+        read_predictions(task, write(tmp_path, f"id;label\n{one};cat\n{two};kat\n{two};\nx;dog\n"))
+    codes = [fault.code for fault in caught.value.faults]
+    assert codes == [
+        "csv-delimiter",
+        "id-duplicate",
+        "id-unknown",
+        "id-missing",
+        "label-empty",
+        "label-unknown",
+    ]
