@@ -1,0 +1,49 @@
+"""Write docs/commands.md from the commands' own help: `python docs/commands.py`."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from pathlib import Path
+
+PAGE = Path(__file__).with_suffix(".md")
+_HEAD = """\
+# Commands
+
+Made by `python docs/commands.py` from the commands' own help; a test holds it complete.
+
+`-C DIR` before the command names the challenge directory (default: the nearest parent with a
+`challenge.toml`). Commands that read have `--json`. Results go to stdout, remarks and progress
+to stderr.
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | faults found |
+| 2 | wrong use |
+| 3 | the environment lacks something |
+| 130 | interrupted |
+"""
+
+
+def render() -> str:
+    """Return the page as Markdown."""
+    # Help is laid out for the width of the terminal, which must not show in a page.
+    os.environ["COLUMNS"] = "100"
+    from typer.testing import CliRunner
+
+    from challenge.cli.app import app, load_commands
+
+    load_commands()
+    parts = [_HEAD]
+    for command in app.registered_commands:
+        function = command.callback
+        assert function is not None
+        name = (command.name or function.__name__).replace("_", "-")
+        shown = CliRunner().invoke(app, [name, "--help"], prog_name="challenge")
+        parts.append(f"## {name}\n\n```text\n{inspect.cleandoc(shown.output)}\n```\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render(), encoding="utf-8")

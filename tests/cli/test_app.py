@@ -1,0 +1,127 @@
+"""The command line as a whole: exit codes, where errors go, how they look."""
+
+from __future__ import annotations
+
+import errno
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from challenge.cli.app import _lack_of
+from challenge.cli.output import figure, plain, print_table
+
+
+def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "challenge", *words], cwd=cwd, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("challenge")
+    assert run("init", str(folder), cwd=folder).returncode == 0
+    return folder
+
+
+def test_a_folder_without_challenge_toml_is_wrong_use_with_a_cure(tmp_path: Path) -> None:
+    done = run("tasks", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "no challenge.toml here or above" in done.stderr
+    assert "cure: run `challenge init DIR`" in done.stderr
+
+
+def test_an_unknown_command_names_the_nearest(tmp_path: Path) -> None:
+    done = run("chek", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Did you mean 'check'?" in done.stderr
+
+
+def test_an_unknown_task_names_the_nearest(fresh: Path) -> None:
+    done = run("show", "parcel", cwd=fresh)
+    assert done.returncode == 2
+    assert "did you mean 'parcels'?" in done.stderr
+
+
+def test_a_task_that_is_not_built_says_how_to_build_it(fresh: Path) -> None:
+    done = run("show", "parcels", cwd=fresh)
+    assert done.returncode == 1
+    assert "run `challenge convert parcels`" in done.stderr
+
+
+def test_faults_are_json_when_json_is_asked_for(fresh: Path) -> None:
+    done = run("show", "parcel", "--json", cwd=fresh)
+    assert done.returncode == 2
+    answer = json.loads(done.stdout)
+    assert answer["ok"] is False
+    assert answer["faults"][0]["code"] == "unknown-task"
+
+
+def test_the_directory_can_be_named_from_elsewhere(fresh: Path, tmp_path: Path) -> None:
+    done = run("-C", str(fresh), "tasks", "--json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert [task["id"] for task in json.loads(done.stdout)["tasks"]] == ["parcels"]
+
+
+def test_init_refuses_a_folder_that_is_a_challenge_already(fresh: Path) -> None:
+    before = (fresh / "challenge.toml").read_bytes()
+    done = run("init", str(fresh), cwd=fresh)
+    assert done.returncode == 2
+    assert "already there" in done.stderr
+    assert (fresh / "challenge.toml").read_bytes() == before
+
+
+def test_a_broken_task_toml_names_file_key_and_nearest_word(tmp_path: Path) -> None:
+    assert run("init", str(tmp_path), cwd=tmp_path).returncode == 0
+    path = tmp_path / "datasets" / "parcels" / "task.toml"
+    text = path.read_text().replace('metric = "macro_f1"', 'metrik = "macro_f1"')
+    path.write_text(text.replace('by = "row"', 'by = "rows"'))
+    done = run("tasks", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "task.toml, key metrik: unknown key 'metrik'" in done.stderr
+    assert "did you mean 'metric'?" in done.stderr
+    assert "did you mean 'row'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EACCES, "change owner or mode"),
+        (errno.EROFS, "mount it writable"),
+    ],
+)
+def test_what_the_machine_lacks_is_exit_3_with_a_cure(number: int, words: str) -> None:
+    lack = _lack_of(OSError(number, "…", "some/file"))
+    assert lack is not None
+    assert lack.exit_code == 3
+    assert "some/file" in str(lack)
+    assert words in str(lack)
+
+
+def test_another_os_error_is_a_bug_and_keeps_its_traceback() -> None:
+    assert _lack_of(OSError(errno.EINVAL, "…")) is None
+
+
+def test_escape_sequences_of_strangers_do_not_reach_the_terminal() -> None:
+    assert plain("a\x1b[2Jb\u202e") == "a\\x1b[2Jb\\u202e"
+    assert plain("Ünï çødé 名前") == "Ünï çødé 名前"
+
+
+def test_an_undefined_score_is_said_and_not_zero() -> None:
+    assert figure(None) == "undefined"
+    assert figure(0.5) == "0.500"
+
+
+def test_tables_align_also_with_wide_letters(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["team", "n"], [["名前", 1], ["ab", 12]], right=(1,))
+    assert capsys.readouterr().out.splitlines() == [
+        "team   n",
+        "----  --",
+        "名前   1",
+        "ab    12",
+    ]
