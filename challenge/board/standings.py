@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from challenge.board.entries import N_COMPARED, ReplicateSource
+from challenge.board.matrix import Matrix, MatrixRow, method_matrix
+from challenge.board.progress import Progress, Series, progress_series, track_progress
 from challenge.board.rows import Cell, TaskBoard, TaskRow, TrackBoard, TrackRow
+from challenge.board.shake_up import Move, ShakeUp, shake_up
 from challenge.board.task_board import task_board
 from challenge.board.track_board import track_board
 
 __all__ = [
     "N_COMPARED",
     "Cell",
+    "Matrix",
+    "MatrixRow",
+    "Move",
+    "Progress",
     "ReplicateSource",
+    "Series",
+    "ShakeUp",
     "TaskBoard",
     "TaskRow",
     "TrackBoard",
     "TrackRow",
+    "method_matrix",
+    "progress_series",
+    "shake_up",
     "task_board",
     "track_board",
+    "track_progress",
 ]

@@ -34,7 +34,7 @@ from challenge.ledger.snapshot import Snapshot
 from challenge.task import Half
 from challenge.task.settings import Track
 
-__all__ = ["track_board"]
+__all__ = ["counted_tasks", "normalised_scores", "track_board"]
 
 
 def track_board(
@@ -61,7 +61,7 @@ def track_board(
     half = half or snapshot.half
     track = _track(snapshot, track_id)
     left_out = _left_out(snapshot, track, half)
-    tasks = tuple(task for task in track.tasks if task not in left_out)
+    tasks = counted_tasks(snapshot, track_id, half)
     table = _table(snapshot, tasks, half)
     n_ranked = int(np.count_nonzero(table.ranks))
     n_compared = min(N_COMPARED, n_ranked) if replicates else 0
@@ -103,6 +103,13 @@ def track_board(
         prize=track.prize,
         remarks=remarks,
     )
+
+
+def counted_tasks(snapshot: Snapshot, track_id: str, half: Half) -> tuple[str, ...]:
+    """Return the tasks of a track that count for its mean on a half, in their declared order."""
+    track = _track(snapshot, track_id)
+    left_out = _left_out(snapshot, track, half)
+    return tuple(task for task in track.tasks if task not in left_out)
 
 
 @dataclass(frozen=True)
@@ -167,12 +174,14 @@ def _table(snapshot: Snapshot, tasks: tuple[str, ...], half: Half) -> _Table:
         shared_ranks(means[order]),
         mean_ranks[order],
         (task_ranks == 1).sum(axis=1)[order],
-        _normalised(value, floors)[order],
+        normalised_scores(value, floors)[order],
         last_at[order],
     )
 
 
-def _normalised(value: NDArray[np.float64], floors: NDArray[np.float64]) -> NDArray[np.float64]:
+def normalised_scores(
+    value: NDArray[np.float64], floors: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Mean over the tasks of (value - floor) / (best - floor); a missing score counts 0.
 
     Below the floor it is negative. A task on which nobody is above the floor has no such scale and

@@ -1,0 +1,183 @@
+"""Snapshots made by hand: scores, times and replicates as a test says, no ledger behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.errors import Fault, WrongUse
+from challenge.ledger.clock import micros
+from challenge.ledger.records import Card, PrimaryScores, StoredScore, Submission, Team
+from challenge.ledger.snapshot import Entry, Snapshot
+from challenge.task import Half
+from challenge.task.settings import Settings
+
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A submission: team, task, score, the hours after START, and its replicates."""
+
+    team: str
+    task: str
+    value: float
+    hour: float = 0.0
+    method: str = "by hand"
+    replicates: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class HandSource:
+    """What a snapshot reads beside its columns."""
+
+    made: tuple[Made, ...]
+    teams: Mapping[str, int]
+    n_clusters: int = 500
+    read: list[int] = field(default_factory=list)
+    """Ids whose replicates were asked for."""
+
+    def submission(self, submission_id: int) -> Submission:
+        if not 1 <= submission_id <= len(self.made):
+            raise WrongUse(Fault("ledger", str(submission_id), "an id", "look it up"))
+        one = self.made[submission_id - 1]
+        at = START + timedelta(hours=one.hour)
+        team = self.teams[one.team]
+        return Submission(submission_id, team, one.task, one.method, "", at, "00", "00", "labels")
+
+    def submissions(self, *, team: int | None, task: str | None) -> Iterator[Submission]:
+        for i in range(len(self.made)):
+            found = self.submission(i + 1)
+            if team in (None, found.team) and task in (None, found.task):
+                yield found
+
+    def score(self, submission_id: int, half: Half) -> StoredScore | None:
+        value = self.made[submission_id - 1].value
+        known = bool(np.isfinite(value))
+        metrics: dict[str, Any] = {} if known else {"accuracy": {"reason": "no rows of a class"}}
+        return StoredScore(
+            submission_id,
+            half,
+            "accuracy",
+            value if known else None,
+            None,
+            None,
+            metrics,
+            1000,
+            self.n_clusters,
+            "d",
+            "s",
+            1,
+            "w",
+            0.001,
+        )
+
+    def entries(self, half: Half, *, team: int | None) -> Iterator[Entry]:
+        for found in self.submissions(team=team, task=None):
+            yield found, self.score(found.id, half)
+
+    def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
+        return {i: self.made[i - 1].method for i in submission_ids}
+
+    def team_marks(self) -> Mapping[int, str]:
+        return {}
+
+    def replicates(self, submission_ids: Sequence[int], half: Half) -> NDArray[np.float32]:
+        self.read.extend(submission_ids)
+        rows = [self.made[i - 1].replicates for i in submission_ids]
+        known = [row for row in rows if row is not None]
+        draws = len(known[0]) if known else 1000
+        nothing = np.full(draws, np.nan, dtype=np.float32)
+        return np.array([nothing if row is None else row for row in rows], dtype=np.float32)
+
+
+def snapshot_of(
+    made: Sequence[Made],
+    *,
+    tasks: Sequence[str] = ("t1", "t2", "t3"),
+    floors: Mapping[str, float] | None = None,
+    baselines: Sequence[str] = (),
+    half: Half = "all",
+    public: Sequence[Made] = (),
+    unscored: Sequence[str] = (),
+    steps: Mapping[str, float] | None = None,
+    prize: str = "",
+    prize_tie: str | None = None,
+    n_clusters: int = 500,
+    cards: Sequence[str] | None = None,
+) -> Snapshot:
+    """Return a snapshot of one track over `tasks`; submission ids count the order of `made`.
+
+    Team ids go by first appearance. `public` adds scores of the public half, with the ids after
+    those of `made`.
+    """
+    everything = (*made, *public)
+    names = list(dict.fromkeys(one.team for one in everything))
+    ids = {name: i + 1 for i, name in enumerate(names)}
+    teams = {
+        i: Team(i, name, name.casefold().replace(" ", "-"), baseline=name in baselines)
+        for name, i in ids.items()
+    }
+    closes = None if half == "all" else START + timedelta(days=30)
+    track: dict[str, Any] = {
+        "id": "main",
+        "title": "Main",
+        "kind": "classification",
+        "metric": "accuracy",
+        "tasks": list(tasks),
+        "prize": prize,
+        "prize_tie": prize_tie,
+    }
+    settings = Settings.model_validate(
+        {
+            "format": 1,
+            "title": "By hand",
+            "reveal": "all" if half == "all" else "contest",
+            "closes": closes,
+            "track": [track],
+        }
+    )
+    documents = {"kind": "classification", "metric": "accuracy"}
+    return Snapshot(
+        at=START,
+        settings=settings,
+        cards={
+            task: Card(task, START, "d", "s", "c", {"title": f"Task {task}", **documents}, {})
+            for task in (tasks if cards is None else cards)
+        },
+        teams=teams,
+        half=half,
+        primary=_columns(half, made, ids, 1),
+        floors=dict.fromkeys(tasks, 0.0) if floors is None else floors,
+        source=HandSource(tuple(everything), ids, n_clusters),
+        closed_at=closes if half == "private" else None,
+        public=_columns("public", public, ids, 1 + len(made)) if public else None,
+        steps=steps or {},
+        unscored=frozenset(unscored),
+    )
+
+
+def moved_to(snapshot: Snapshot, settings: Settings) -> Snapshot:
+    """Return the snapshot under other settings."""
+    return replace(snapshot, settings=settings)
+
+
+def _columns(half: Half, made: Sequence[Made], ids: Mapping[str, int], first: int) -> PrimaryScores:
+    tasks = tuple(dict.fromkeys(one.task for one in made))
+    nothing = np.full(len(made), np.nan)
+    return PrimaryScores(
+        half,
+        tasks,
+        np.arange(first, first + len(made), dtype=np.int64),
+        np.array([ids[one.team] for one in made], dtype=np.int64),
+        np.array([tasks.index(one.task) for one in made], dtype=np.int32),
+        np.array([one.value for one in made], dtype=np.float64),
+        nothing,
+        nothing,
+        np.array([micros(START + timedelta(hours=one.hour)) for one in made], dtype=np.int64),
+    )
