@@ -90,7 +90,7 @@ class HandSource:
     def replicates(self, submission_ids: Sequence[int], half: Half) -> NDArray[np.float32]:
         self.read.extend(submission_ids)
         rows = [self.made[i - 1].replicates for i in submission_ids]
-        known = [row for row in rows if row is not None]
+        known = [one.replicates for one in self.made if one.replicates is not None]
         draws = len(known[0]) if known else 1000
         nothing = np.full(draws, np.nan, dtype=np.float32)
         return np.array([nothing if row is None else row for row in rows], dtype=np.float32)
