@@ -1,1 +1,43 @@
 """Who submitted what, and what it scored."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from challenge.ledger.ladder import round_to_step
+    from challenge.ledger.ledger import Ledger, open_ledger
+    from challenge.ledger.receipts import HistoryRow, Receipt
+    from challenge.ledger.records import Card, PrimaryScores, StoredScore, Submission, Team
+    from challenge.ledger.snapshot import Snapshot, SnapshotSource
+
+__all__ = [
+    "Card",
+    "HistoryRow",
+    "Ledger",
+    "PrimaryScores",
+    "Receipt",
+    "Snapshot",
+    "SnapshotSource",
+    "StoredScore",
+    "Submission",
+    "Team",
+    "open_ledger",
+    "round_to_step",
+]
+
+_PLACES = {
+    "ladder": ("round_to_step",),
+    "ledger": ("Ledger", "open_ledger"),
+    "receipts": ("HistoryRow", "Receipt"),
+    "records": ("Card", "PrimaryScores", "StoredScore", "Submission", "Team"),
+    "snapshot": ("Snapshot", "SnapshotSource"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _PLACES.items():
+        if name in names:
+            return getattr(import_module(f"challenge.ledger.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

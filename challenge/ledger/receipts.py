@@ -89,7 +89,8 @@ class Receipt:
                 elif reason and name == self.score.metric:
                     text += f"  no interval: {reason}"
                 lines.append(text)
-            lines.append(f"   one row is worth {self.score.resolution:.5f}")
+            if self.score.resolution is not None:
+                lines.append(f"   one row is worth {self.score.resolution:.5f}")
         if self.quota_left is not None:
             lines.append(f"   quota left today: {self.quota_left}")
         lines.extend(f"   {remark}" for remark in self.remarks)

@@ -100,7 +100,7 @@ class StoredScore:
     solution_digest: str
     scorer_version: int
     weights_hash: str
-    resolution: float
+    resolution: float | None
     released: bool = True
     step: float = 0.0
     diagnostics: Mapping[str, float | None] = field(default_factory=dict)

@@ -150,9 +150,10 @@ submissions = Table(
     Column("remarks", Text, nullable=False),
     Column("baseline", Boolean, nullable=False),
     Column("isolation", Text, nullable=False),
-    UniqueConstraint("team", "task", "sha256", name="submitted_once"),
     Index("submissions_by_team", "team", "task", "at"),
     Index("submissions_by_content", "task", "sha256"),
+    Index("submissions_by_file", "file_sha256"),
+    Index("submissions_of_board", "at", "team", "task"),
 )
 
 scores = Table(
@@ -173,11 +174,18 @@ scores = Table(
     Column("n", Integer, nullable=False),
     Column("n_clusters", Integer, nullable=False),
     Column("weights_hash", Text, nullable=False),
-    Column("resolution", Float, nullable=False),
+    Column("resolution", Float),
     Column("metrics", Text, nullable=False),
     Column("diagnostics", Text, nullable=False),
     UniqueConstraint("submission", "edition", "half", name="scored_once"),
-    Index("scores_by_edition", "edition", "half", "submission"),
+    # Covers the query of a whole board, so that it need not read the wide rows.
+    Index(
+        "scores_of_board",
+        *("edition", "half", "submission", "at", "value", "low", "high"),
+        *("public_value", "released", "step"),
+    ),
+    Index("scores_by_submission", "submission", "id"),
+    Index("scores_by_time", "at"),
 )
 """`public_value` is what the Ladder let out, `step` the step it used (0: no Ladder)."""
 

@@ -1,0 +1,98 @@
+"""Accepted predictions: one canonical file per content, named by its SHA-256.
+
+A file is written aside, synced and renamed before the row that names it is committed, so a row
+never points to a file that is not there. A file without a row is left over from a killed process
+or a refused submission, and harmless.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from challenge.errors import Fault, LedgerError
+from challenge.task import Task, sha256_of_file
+
+if TYPE_CHECKING:
+    from challenge.scoring import Predictions
+
+__all__ = ["PredictionFiles", "StagedFile"]
+
+
+class StagedFile:
+    """A canonical file that is written but not yet in its place."""
+
+    def __init__(self, path: Path, sha256: str) -> None:
+        self.path = path
+        self.sha256 = sha256
+
+
+class PredictionFiles:
+    """The folder `submissions/predictions/`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, sha256: str) -> Path:
+        """Return where the content of this hash lies."""
+        return self.folder / sha256[:2] / f"{sha256}.parquet"
+
+    def open_path(self, sha256: str) -> Path:
+        """Return the path of a stored file; raise LedgerError when it is gone."""
+        path = self.path(sha256)
+        if not path.is_file():
+            raise LedgerError(missing_file_fault(path))
+        return path
+
+    @contextmanager
+    def staged(self, predictions: Predictions, task: Task) -> Iterator[StagedFile]:
+        """Write the canonical file aside; it is removed at the end unless it was kept."""
+        from challenge.scoring import write_predictions
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.folder, prefix=".staged-", suffix=".tmp")
+        os.close(handle)
+        path = Path(name)
+        try:
+            yield StagedFile(path, write_predictions(predictions, task, path))
+        finally:
+            path.unlink(missing_ok=True)
+
+    def keep(self, staged: StagedFile) -> Path:
+        """Sync the staged file and move it to its place."""
+        target = self.path(staged.sha256)
+        if target.is_file() and sha256_of_file(target) == staged.sha256:
+            return target
+        target.parent.mkdir(exist_ok=True)
+        _sync(staged.path)
+        staged.path.replace(target)
+        _sync(target.parent)
+        _sync(self.folder)
+        return target
+
+    def hashes(self) -> set[str]:
+        """Return the hashes of all files in place."""
+        return {path.stem for path in self.folder.glob("??/*.parquet")}
+
+
+def missing_file_fault(path: Path) -> Fault:
+    """Say that the predictions of a submission are gone."""
+    return Fault(
+        str(path),
+        "the predictions of a submission are missing",
+        "every accepted file in its place",
+        "run `challenge verify` for the whole damage, then copy the file from a backup",
+        code="predictions-missing",
+    )
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

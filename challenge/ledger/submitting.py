@@ -1,0 +1,462 @@
+"""One submission, from the file to its receipt.
+
+The file is checked and scored first, and its canonical form is safe on the disk, before one short
+transaction asks the rules again and inserts submission, score and replicates together.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from challenge.errors import Fault, SubmissionError
+from challenge.ledger import clock, schema
+from challenge.ledger.clock import micros
+from challenge.ledger.ladder import SMALLEST_PUBLIC, climb, default_step
+from challenge.ledger.quota import check_failures, check_quota, quota_left
+from challenge.ledger.reading import score_of, score_rows, submission_row
+from challenge.ledger.receipts import Receipt, figure
+from challenge.ledger.records import StoredScore, Submission, Team
+from challenge.ledger.roster import TeamRow, add_team, check_team_name, find_team
+from challenge.ledger.rules import check_dates, check_roster
+from challenge.ledger.teams import clean_text, fold, name_faults
+from challenge.ledger.versions import (
+    Edition,
+    add_edition,
+    current_editions,
+    has_submissions,
+    record_card,
+    record_floor,
+    rescore_first,
+)
+from challenge.task import Half, Task
+from challenge.task.settings import Settings
+
+if TYPE_CHECKING:
+    from challenge.ledger.ledger import Ledger
+    from challenge.scoring import Predictions
+    from challenge.scoring.score import Score
+
+__all__ = [
+    "current_edition",
+    "insert_score",
+    "public_reference",
+    "receipt_of",
+    "scored_half",
+    "step_of",
+    "submit",
+]
+
+METHOD_LENGTH = 200
+NOTE_LENGTH = 1000
+_DETAILS_BYTES = 65_536
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a team says about its file, cleaned and checked."""
+
+    team: str
+    method: str
+    note: str
+    details: str
+    isolation: str
+    baseline: bool
+
+
+def submit(
+    ledger: Ledger,
+    task: Task,
+    path: Path,
+    *,
+    team: str,
+    method: str,
+    note: str = "",
+    details: Mapping[str, object] | None = None,
+    baseline: bool = False,
+) -> Receipt:
+    """Check, score and store a predictions file; return what its team may know.
+
+    Raises SubmissionError when the file or the rules refuse it, LedgerError when it cannot be
+    stored; then nothing of it is.
+    """
+    entry = _entry(team, method, note, details, baseline)
+    half = scored_half(ledger.settings, task)
+    with ledger.store.reading() as connection:
+        at = clock.now()
+        _admit(connection, ledger.settings, entry, at)
+        current_edition(connection, task)
+        folded = fold(entry.team)
+        check_failures(connection, ledger.settings.limits, folded, task.id, at)
+    predictions = _checked(ledger, task, path, entry)
+    with ledger.files.staged(predictions, task) as staged:
+        with ledger.store.reading() as connection:
+            known = find_team(connection, entry.team)
+            earlier = _identical(connection, known, task, staged.sha256)
+            if earlier is not None and known is not None:
+                return receipt_of(connection, ledger, earlier, clock.now(), identical=True)
+            if known is not None and not entry.baseline:
+                check_quota(connection, ledger.settings.limits, known.id, task.id, clock.now())
+        from challenge.scoring.score import floor_score, score_predictions
+
+        score = None if half is None else score_predictions(task, predictions, half)
+        floor = None if half is None else floor_score(task, half).value
+        ledger.files.keep(staged)
+        with ledger.store.writing() as connection:
+            return _store(connection, ledger, task, entry, predictions, staged.sha256, score, floor)
+
+
+def _entry(
+    team: str, method: str, note: str, details: Mapping[str, object] | None, baseline: bool
+) -> Entry:
+    faults: list[Fault] = []
+    try:
+        team = check_team_name(team)
+    except SubmissionError as error:
+        faults.extend(error.faults)
+    method, note = clean_text(method), clean_text(note)
+    faults.extend(name_faults(method, "method", longest=METHOD_LENGTH))
+    faults.extend(name_faults(note, "note", longest=NOTE_LENGTH, required=False))
+    text = json.dumps(details or {}, sort_keys=True, ensure_ascii=False, default=str)
+    if len(text.encode()) > _DETAILS_BYTES:
+        faults.append(
+            Fault(
+                "details",
+                f"{len(text.encode()):,} bytes of JSON",
+                f"at most {_DETAILS_BYTES:,}",
+                "keep versions, seed and seconds, leave logs out",
+                code="details-too-long",
+            )
+        )
+    if faults:
+        raise SubmissionError(faults)
+    isolation = str((details or {}).get("isolation", ""))
+    return Entry(team, method, note, text, isolation, baseline)
+
+
+def scored_half(settings: Settings, task: Task) -> Half | None:
+    """Return the half that is scored at once, None when it is too small to tell anything."""
+    if not settings.is_contest():
+        return "all"
+    return "public" if int(task.document["n_public"]) >= SMALLEST_PUBLIC else None
+
+
+def _admit(
+    connection: sa.Connection, settings: Settings, entry: Entry, at: datetime
+) -> TeamRow | None:
+    """Raise SubmissionError when date, roster or name refuse the team; return it when known."""
+    closed = connection.execute(sa.select(schema.closes.c.id)).first() is not None
+    check_dates(settings, at, closed, what="submission", early=entry.baseline)
+    known = find_team(connection, entry.team)
+    if not entry.baseline:
+        check_roster(settings, (*(known.names if known else ()), entry.team), "team")
+    if known is not None and known.baseline != entry.baseline:
+        found = "a baseline" if known.baseline else "a team that takes part"
+        raise SubmissionError(
+            Fault(
+                "team",
+                f"{known.names[-1]!r} is {found}",
+                "baselines and teams under different names",
+                "choose another name",
+                code="team-baseline",
+            )
+        )
+    return known
+
+
+def current_edition(connection: sa.Connection, task: Task) -> Edition | None:
+    """Return the edition that scores of the task belong to now, None when it must be added."""
+    from challenge.scoring.score import SCORER_VERSION
+
+    edition = current_editions(connection).get(task.id)
+    if edition is None or edition.is_of(task, SCORER_VERSION):
+        return edition
+    if has_submissions(connection, task.id):
+        found = (
+            f"scores of version {edition.scorer_version}, now it is {SCORER_VERSION}"
+            if edition.data_digest == task.data_digest
+            and edition.solution_digest == task.solution_digest
+            else "the task was built anew since the last submission"
+        )
+        raise rescore_first(task.id, found)
+    return None
+
+
+def _checked(ledger: Ledger, task: Task, path: Path, entry: Entry) -> Predictions:
+    from challenge.scoring import read_predictions
+
+    try:
+        return read_predictions(task, path, max_bytes=ledger.settings.limits.file_mb << 20)
+    except SubmissionError as error:
+        ledger.record_failure(entry.team, task.id, path, error)
+        raise
+
+
+def _identical(
+    connection: sa.Connection, team: TeamRow | None, task: Task, sha256: str
+) -> int | None:
+    """Return the team's standing submission with the same predictions."""
+    if team is None:
+        return None
+    rows, gone = schema.submissions, schema.withdrawals
+    found = connection.execute(
+        sa.select(rows.c.id)
+        .select_from(rows.outerjoin(gone, gone.c.submission == rows.c.id))
+        .where(
+            rows.c.team == team.id,
+            rows.c.task == task.id,
+            rows.c.sha256 == sha256,
+            gone.c.id.is_(None),
+        )
+        .order_by(rows.c.id)
+        .limit(1)
+    ).scalar()
+    return None if found is None else int(found)
+
+
+def _store(
+    connection: sa.Connection,
+    ledger: Ledger,
+    task: Task,
+    entry: Entry,
+    predictions: Predictions,
+    sha256: str,
+    score: Score | None,
+    floor: float | None,
+) -> Receipt:
+    at = clock.now()
+    settings = ledger.settings
+    team = _admit(connection, settings, entry, at)
+    if team is None:
+        team = add_team(connection, ledger.store, entry.team, baseline=entry.baseline, at=at)
+    ledger.store.lock_team(connection, team.id)
+    earlier = _identical(connection, team, task, sha256)
+    if earlier is not None:
+        return receipt_of(connection, ledger, earlier, at, identical=True)
+    if not entry.baseline:
+        check_quota(connection, settings.limits, team.id, task.id, at)
+    edition = current_edition(connection, task)
+    ledger.record_settings_in(connection, at)
+    record_card(connection, task, at)
+    if edition is None:
+        ledger.store.lock_all(connection)
+        edition = current_edition(connection, task)
+    if edition is None:
+        edition = add_edition(connection, task, _scorer_version(), at)
+    values = {
+        "at": micros(at),
+        "team": team.id,
+        "task": task.id,
+        "method": entry.method,
+        "note": entry.note,
+        "sha256": sha256,
+        "file_sha256": predictions.sha256,
+        "form": predictions.form,
+        "details": entry.details,
+        "remarks": json.dumps(list(predictions.remarks), ensure_ascii=False),
+        "baseline": entry.baseline,
+        "isolation": entry.isolation,
+    }
+    key = connection.execute(schema.submissions.insert().values(values)).inserted_primary_key
+    assert key is not None
+    if score is not None:
+        _check_weights(connection, edition, score)
+        assert score.half != "train"
+        record_floor(connection, edition, score.half, floor, at)
+        step = step_of(settings, score)
+        reference = public_reference(connection, team.id, edition)
+        insert_score(connection, int(key[0]), edition, score, at, step=step, reference=reference)
+    return receipt_of(connection, ledger, int(key[0]), at)
+
+
+def _scorer_version() -> int:
+    from challenge.scoring.score import SCORER_VERSION
+
+    return int(SCORER_VERSION)
+
+
+def step_of(settings: Settings, score: Score) -> float:
+    """Return the step of the Ladder for this half: 0 where there is none.
+
+    F1 rests on the positive clusters, every other metric on all clusters.
+    """
+    if score.half != "public":
+        return 0.0
+    if settings.ladder_step is not None:
+        return settings.ladder_step
+    n = float(score.n_clusters)
+    if score.metric == "f1":
+        n = score.diagnostics.get("n_positive_clusters") or n
+    return default_step(int(n))
+
+
+def public_reference(connection: sa.Connection, team: int, edition: Edition) -> float | None:
+    """Return the highest public score let out to the team, withdrawn submissions included."""
+    rows, scores = schema.submissions, schema.scores
+    found = connection.execute(
+        sa.select(sa.func.max(scores.c.public_value))
+        .select_from(scores.join(rows, rows.c.id == scores.c.submission))
+        .where(
+            rows.c.team == team,
+            scores.c.edition == edition.id,
+            scores.c.half == "public",
+            scores.c.released,
+        )
+    ).scalar()
+    return None if found is None else float(found)
+
+
+def _check_weights(connection: sa.Connection, edition: Edition, score: Score) -> None:
+    scores = schema.scores
+    other = connection.execute(
+        sa.select(scores.c.weights_hash)
+        .where(scores.c.edition == edition.id, scores.c.half == score.half)
+        .limit(1)
+    ).scalar()
+    if other is not None and other != score.weights_hash:
+        raise rescore_first(edition.task, "the bootstrap weights were drawn anew")
+
+
+def score_values(score: Score) -> dict[str, Any]:
+    """Return the columns of a score that do not depend on the Ladder."""
+    primary = score.metrics[score.metric]
+    return {
+        "half": score.half,
+        "metric": score.metric,
+        "value": primary.value,
+        "low": primary.low,
+        "high": primary.high,
+        "n": score.n,
+        "n_clusters": score.n_clusters,
+        "weights_hash": score.weights_hash,
+        "resolution": None if math.isnan(score.resolution) else score.resolution,
+        "metrics": json.dumps(
+            {
+                name: {
+                    "value": metric.value,
+                    "low": metric.low,
+                    "high": metric.high,
+                    "reason": metric.reason,
+                }
+                for name, metric in score.metrics.items()
+            },
+            allow_nan=False,
+        ),
+        "diagnostics": json.dumps(dict(score.diagnostics), sort_keys=True),
+    }
+
+
+def insert_score(
+    connection: sa.Connection,
+    submission: int,
+    edition: Edition,
+    score: Score,
+    at: datetime,
+    *,
+    step: float,
+    reference: float | None,
+) -> float | None:
+    """Insert a score with its replicates; return the team's public score after it."""
+    import numpy as np
+
+    values = score_values(score)
+    release = climb(reference, values["value"], step)
+    released = release.released if score.half == "public" else True
+    key = connection.execute(
+        schema.scores.insert().values(
+            at=micros(at),
+            submission=submission,
+            edition=edition.id,
+            public_value=release.value if score.half == "public" and released else None,
+            released=released,
+            step=step,
+            **values,
+        )
+    ).inserted_primary_key
+    assert key is not None
+    if score.replicates is not None:
+        vector = np.asarray(score.replicates, dtype="<f4").tobytes()
+        connection.execute(schema.replicates.insert().values(score=int(key[0]), vector=vector))
+    return release.value
+
+
+def receipt_of(
+    connection: sa.Connection,
+    ledger: Ledger,
+    submission_id: int,
+    at: datetime,
+    *,
+    identical: bool = False,
+) -> Receipt:
+    """Return the receipt of a stored submission, made of its rows alone."""
+    submission, remarks = submission_row(connection, submission_id)
+    edition = current_editions(connection)[submission.task]
+    team = ledger.team_in(connection, submission.team)
+    score = _shown_score(connection, submission_id, edition, ledger.settings)
+    reference = step = None
+    if ledger.settings.is_contest():
+        reference = public_reference(connection, team.id, edition)
+        step = _step_in(connection, edition)
+    left = None
+    if not submission.baseline:
+        left = quota_left(connection, ledger.settings.limits, team.id, submission.task, at)
+    return Receipt(
+        submission=submission,
+        team=team,
+        score=score,
+        released=score is not None,
+        reference=reference,
+        step=step or 0.0,
+        identical_to=submission_id if identical else None,
+        quota_left=left,
+        message=_message(ledger.settings, submission, team, score, reference, edition, identical),
+        remarks=remarks,
+    )
+
+
+def _shown_score(
+    connection: sa.Connection, submission_id: int, edition: Edition, settings: Settings
+) -> StoredScore | None:
+    half: Half = "public" if settings.is_contest() else "all"
+    row = connection.execute(score_rows(submission_id, half, (edition.id,))).first()
+    return None if row is None else score_of(row, edition)
+
+
+def _step_in(connection: sa.Connection, edition: Edition) -> float | None:
+    scores = schema.scores
+    return connection.execute(
+        sa.select(scores.c.step)
+        .where(scores.c.edition == edition.id, scores.c.half == "public")
+        .limit(1)
+    ).scalar()
+
+
+def _message(
+    settings: Settings,
+    submission: Submission,
+    team: Team,
+    score: StoredScore | None,
+    reference: float | None,
+    edition: Edition,
+    identical: bool,
+) -> str:
+    head = f"submission {submission.id} of {team.name} for {submission.task}"
+    if identical:
+        return f"identical to {head}: nothing new was stored, no quota was used"
+    if score is not None:
+        if score.value is None:
+            return f"{head}: accepted, {score.metric} is undefined ({score.reason})"
+        return f"{head}: accepted, {score.metric} {figure(score)}"
+    if settings.is_contest() and edition.n_public < SMALLEST_PUBLIC:
+        return f"{head}: accepted; this task shows no public score, it counts at the close"
+    if reference is None:
+        return f"{head}: accepted, its public score is undefined"
+    shown = f"{reference:.3f}".removeprefix("0")
+    return f"{head}: accepted, no improvement on {shown}"

@@ -1,0 +1,159 @@
+"""A toy challenge on the disk: tasks whose truth the tests know, and files that hit it at will."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from challenge.task import Challenge, Task, read_task
+
+CLASSES = ("bird", "cat", "dog")
+
+BENCHMARK = """
+format = 1
+title = "Toy"
+reveal = "all"
+[limits]
+per_day = 5
+[[track]]
+id = "classes"
+title = "Classes"
+kind = "classification"
+metric = "accuracy"
+tasks = ["toy"]
+"""
+
+CONTEST = """
+format = 1
+title = "Toy contest"
+reveal = "contest"
+opens = 2026-01-01T00:00:00Z
+closes = 2026-02-01T00:00:00Z
+[limits]
+per_day = {per_day}
+failed_per_day = 3
+[[track]]
+id = "classes"
+title = "Classes"
+kind = "classification"
+metric = "accuracy"
+tasks = ["toy"]
+"""
+
+
+def make_challenge(root: Path, toml: str = BENCHMARK, *, n: int = 60) -> Challenge:
+    """Write a challenge directory with one task `toy` of n test rows."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "challenge.toml").write_text(toml)
+    challenge = Challenge(root.resolve())
+    make_task(challenge, "toy", n=n)
+    return challenge
+
+
+def make_task(
+    challenge: Challenge,
+    name: str,
+    *,
+    n: int = 60,
+    public: float = 0.5,
+    classes: Sequence[str] = CLASSES,
+    solution: str = "s",
+    title: str = "Toy",
+    truth: NDArray[np.int64] | None = None,
+    seed: int = 0,
+) -> Task:
+    """Write a built classification task; truth and halves follow from the seed."""
+    folder = challenge.datasets / name
+    (folder / "public").mkdir(parents=True, exist_ok=True)
+    (folder / "private").mkdir(mode=0o700, exist_ok=True)
+    (folder / "task.toml").write_text("format = 1\n")
+    generator = np.random.default_rng(seed)
+    ids = sorted(f"r{generator.integers(0, 2**63):016x}" for _ in range(n))
+    codes = generator.integers(0, len(classes), n) if truth is None else truth
+    halves = np.where(generator.permutation(n) < round(public * n), "public", "private")
+    n_public = int((halves == "public").sum())
+    labels = [classes[code] for code in codes]
+    pq.write_table(pa.table({"id": ids}), folder / "public" / "test.parquet")
+    train = pa.table({"id": [f"t{i:016x}" for i in range(6)], "label": [*classes, *classes][:6]})
+    pq.write_table(train, folder / "public" / "train.parquet")
+    clusters = pa.array(range(n), pa.int32())
+    pq.write_table(
+        pa.table(
+            {
+                "id": ids,
+                "label": labels,
+                "half": pa.array(halves.tolist()),
+                "cluster": clusters,
+                "other": clusters,
+            }
+        ),
+        folder / "private" / "solution.parquet",
+    )
+    (folder / "private" / "secret").write_bytes(b"x" * 32)
+    document = {
+        "format": 1,
+        "id": name,
+        "kind": "classification",
+        "title": title,
+        "description": "",
+        "metric": "accuracy",
+        "columns": [],
+        "record_ids": False,
+        "classes": list(classes),
+        "n_train": 6,
+        "n_test": n,
+        "n_public": n_public,
+        "n_folds": 5,
+        "digests": {"data": "d" * 64, "solution": solution * 64, "card": title},
+    }
+    (folder / "public" / "task.json").write_text(json.dumps(document))
+    (folder / "public" / "card.json").write_text(json.dumps({"format": 1, "title": title}))
+    return read_task(folder / "public")
+
+
+def truth_of(task: Task) -> list[str]:
+    """Return the hidden labels in the order of the task."""
+    labels: list[str] = pq.read_table(task.private / "solution.parquet").column("label").to_pylist()
+    return labels
+
+
+def halves_of(task: Task) -> list[str]:
+    """Return the half of each row in the order of the task."""
+    halves: list[str] = pq.read_table(task.private / "solution.parquet").column("half").to_pylist()
+    return halves
+
+
+def write_labels(task: Task, path: Path, labels: Sequence[str]) -> Path:
+    """Write a predictions file with these labels, in the order of the task."""
+    ids = pq.read_table(task.public / "test.parquet").column("id").to_pylist()
+    rows = "".join(f"{key},{label}\n" for key, label in zip(ids, labels, strict=True))
+    path.write_text("id,label\n" + rows)
+    return path
+
+
+def write_hits(task: Task, path: Path, hits: int, *, half: str = "all", salt: int = 0) -> Path:
+    """Write a file with exactly `hits` right labels in a half; other rows of it are wrong.
+
+    Rows of the other half are right by a coin that `salt` throws, so that files differ.
+    """
+    truth, halves = truth_of(task), halves_of(task)
+    coin = np.random.default_rng(1000 + salt)
+    labels, right = [], 0
+    order = list(range(len(truth)))
+    if salt:
+        order = coin.permutation(len(truth)).tolist()
+    inside_half = [row for row in order if half in ("all", halves[row])]
+    chosen = set(inside_half[:hits])
+    for row, label in enumerate(truth):
+        inside = half in ("all", halves[row])
+        hit = row in chosen if inside else bool(coin.random() < 0.5)
+        wrong = task.classes[(task.classes.index(label) + 1) % len(task.classes)]
+        labels.append(label if hit else wrong)
+        right += hit
+    return write_labels(task, path, labels)
