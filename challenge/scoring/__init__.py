@@ -9,10 +9,35 @@ if TYPE_CHECKING:
     from challenge.scoring.canonical import write_predictions
     from challenge.scoring.check import read_predictions
     from challenge.scoring.predictions import Predictions, Probabilities
+    from challenge.scoring.score import (
+        SCORER_VERSION,
+        MetricValue,
+        Score,
+        floor_score,
+        score_on_train,
+        score_predictions,
+    )
 
-__all__ = ["Predictions", "Probabilities", "read_predictions", "write_predictions"]
+__all__ = [
+    "SCORER_VERSION",
+    "MetricValue",
+    "Predictions",
+    "Probabilities",
+    "Score",
+    "floor_score",
+    "read_predictions",
+    "score_on_train",
+    "score_predictions",
+    "write_predictions",
+]
 
 _MODULES = {
+    "SCORER_VERSION": "score",
+    "MetricValue": "score",
+    "Score": "score",
+    "floor_score": "score",
+    "score_on_train": "score",
+    "score_predictions": "score",
     "Predictions": "predictions",
     "Probabilities": "predictions",
     "read_predictions": "check",

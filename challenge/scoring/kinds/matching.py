@@ -1,0 +1,237 @@
+"""Matching of record pairs: F1 of the decisions, ranked metrics of the scores, entities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.scoring.distributions import clopper_pearson
+from challenge.scoring.intervals import Influence, influence_of_rows
+from challenge.scoring.kinds.part import Measured, Part, f1_of_jaccard, undefined
+from challenge.scoring.metrics.labels import GRADIENTS, LABEL_METRICS, Tallies, tally
+from challenge.scoring.metrics.probabilities import SMALLEST, binary_log_losses
+from challenge.scoring.metrics.ranked import (
+    Ranking,
+    average_precision,
+    average_precision_influence,
+    binned,
+    binned_average_precision,
+    binned_roc_auc,
+    rank,
+    roc_auc,
+    roc_auc_influence,
+)
+from challenge.scoring.predictions import Predictions
+
+__all__ = ["METRICS", "diagnostics", "floor", "measure", "replicates", "resolution"]
+
+_LABEL = ("f1", "precision", "recall")
+_SCORE = ("average_precision", "roc_auc", "log_loss")
+METRICS = _LABEL + _SCORE
+
+RANK_BINS = 2_048
+_BLOCK = 4_096
+
+Floats = NDArray[np.float64]
+Edge = tuple[float, float]
+
+
+def measure(part: Part, predictions: Predictions) -> dict[str, Measured]:
+    """Return every metric of the kind, in the order of METRICS."""
+    if part.n == 0:
+        return {name: undefined("no row counts here") for name in METRICS}
+    measured = _of_decisions(part, part.of(predictions.codes))
+    if predictions.scores is None:
+        return measured | {name: undefined("the file has no scores") for name in _SCORE}
+    return measured | _of_scores(part, part.of(predictions.scores))
+
+
+def _of_decisions(part: Part, codes: NDArray[np.int32]) -> dict[str, Measured]:
+    total = tally(part.labels, codes, 2)
+    hits, predicted, true = (float(c[1]) for c in (total.hits, total.predicted, total.true))
+    reasons = {
+        "f1": None if true else "no pair here is a match",
+        "precision": None if predicted else "nothing is predicted as a match: 0/0",
+        "recall": None if true else "no pair here is a match",
+    }
+    units = {
+        "f1": (hits == true == predicted, (part.labels == 1) | (codes == 1)),
+        "precision": (hits == predicted, codes == 1),
+        "recall": (hits == true, part.labels == 1),
+    }
+    measured = {}
+    for name in _LABEL:
+        if reason := reasons[name]:
+            measured[name] = undefined(reason)
+            continue
+        right, counted = units[name]
+        measured[name] = Measured(
+            float(LABEL_METRICS[name](total)),
+            influence=_decision_influence(part, name, total, codes),
+            edge=_edge(part, right, counted, name == "f1") if right or hits == 0 else None,
+        )
+    return measured
+
+
+def _decision_influence(
+    part: Part, name: str, total: Tallies, codes: NDArray[np.int32]
+) -> Callable[[], Influence]:
+    return lambda: influence_of_rows(
+        part.grouping, GRADIENTS[name](total).of_rows(part.labels, codes)
+    )
+
+
+def _edge(part: Part, right: bool, counted: NDArray[np.bool_], jaccard: bool) -> Callable[[], Edge]:
+    """F1 is 2s / (1 + s) of the share s of hits among the pairs that are or are called a match."""
+
+    def edge() -> Edge:
+        n = part.grouping.effective_rows(counted)
+        low, high = clopper_pearson(n if right else 0.0, n)
+        return (f1_of_jaccard(low), f1_of_jaccard(high)) if jaccard else (low, high)
+
+    return edge
+
+
+def _of_scores(part: Part, scores: Floats) -> dict[str, Measured]:
+    matches = part.labels == 1
+    n_matches = int(matches.sum())
+    losses = binary_log_losses(scores, part.labels)
+    loss = float(losses.mean())
+    measured = {
+        "average_precision": undefined("no pair here is a match"),
+        "roc_auc": undefined("all pairs here are of one class"),
+        "log_loss": Measured(
+            loss,
+            scale="loss",
+            influence=lambda: influence_of_rows(part.grouping, (losses - loss) / part.n),
+            edge=(lambda: _loss_edge(part)) if loss == 0.0 else None,
+        ),
+    }
+    if n_matches == 0:
+        return measured
+    ranking = rank(scores, part.labels)
+    precision = average_precision(ranking)
+    measured["average_precision"] = Measured(
+        precision,
+        influence=lambda: influence_of_rows(part.grouping, average_precision_influence(ranking)),
+        edge=_edge(part, True, matches, False) if precision == 1.0 else None,
+    )
+    if n_matches < part.n:
+        measured["roc_auc"] = _area(part, ranking, matches)
+    return measured
+
+
+def _area(part: Part, ranking: Ranking, matches: NDArray[np.bool_]) -> Measured:
+    area = roc_auc(ranking)
+
+    def edge() -> Edge:
+        # So many disjoint couples of a match and another were all in one order.
+        n = min(part.grouping.effective_rows(matches), part.grouping.effective_rows(~matches))
+        return clopper_pearson(n * area, n)
+
+    return Measured(
+        area,
+        influence=lambda: influence_of_rows(part.grouping, roc_auc_influence(ranking)),
+        edge=edge if area in (0.0, 1.0) else None,
+    )
+
+
+def _loss_edge(part: Part) -> Edge:
+    n = part.grouping.effective_rows()
+    return 0.0, -float(np.log(SMALLEST)) * (1.0 - clopper_pearson(n, n)[0])
+
+
+def replicates(
+    part: Part, predictions: Predictions, metric: str, draws: NDArray[np.float32]
+) -> Floats:
+    """Return the metric under each draw; a pair across two groups has the product of weights."""
+    if metric in LABEL_METRICS:
+        codes = part.of(predictions.codes)
+        hits = _weighted_sum(part, draws, (codes == 1) & (part.labels == 1))
+        predicted = _weighted_sum(part, draws, codes == 1)
+        true = _weighted_sum(part, draws, part.labels == 1)
+        present = np.array([False, bool((part.labels == 1).any())])
+        counts = Tallies(_second(hits), _second(predicted), _second(true), present)
+        return LABEL_METRICS[metric](counts)
+    assert predictions.scores is not None
+    ranking = rank(part.of(predictions.scores), part.labels)
+    matches, others = _weighted_bins(part, ranking, draws)
+    by_bins = {"average_precision": binned_average_precision, "roc_auc": binned_roc_auc}
+    return by_bins[metric](matches, others)
+
+
+def _weighted_sum(part: Part, draws: NDArray[np.float32], chosen: NDArray[np.bool_]) -> Floats:
+    """Return the weight of the chosen pairs in each draw."""
+    grouping = part.grouping
+    inside, cells = grouping.sums(chosen.astype(np.float64))
+    weight = (draws @ inside.astype(np.float32)).astype(np.float64)
+    if cells.any():
+        table = np.zeros((grouping.n_groups, grouping.n_groups), np.float32)
+        table[grouping.cell_left, grouping.cell_right] = cells
+        rows = np.unique(grouping.cell_left[cells > 0])
+        products = draws[:, rows] * (draws @ table[rows].T)
+        weight += products.sum(axis=1, dtype=np.float64)
+    return weight
+
+
+def _second(counts: Floats) -> Floats:
+    return np.stack([np.zeros_like(counts), counts], axis=1)
+
+
+def _weighted_bins(
+    part: Part, ranking: Ranking, draws: NDArray[np.float32]
+) -> tuple[Floats, Floats]:
+    """Return the weight of matches and of others in each rank bin of each draw."""
+    grouping = part.grouping
+    bins, n_bins = binned(ranking, RANK_BINS)
+    column = np.where(ranking.is_match, bins, bins + n_bins)
+    group, other = grouping.group[ranking.order], grouping.other[ranking.order]
+    inside = group == other
+    counts = np.bincount(
+        group[inside].astype(np.int64) * (2 * n_bins) + column[inside],
+        minlength=grouping.n_groups * 2 * n_bins,
+    ).reshape(grouping.n_groups, 2 * n_bins)
+    weights = (draws @ counts.astype(np.float32)).astype(np.float64)
+    crossing = np.flatnonzero(~inside)
+    crossing = crossing[np.argsort(column[crossing], kind="stable")]
+    by_group = np.ascontiguousarray(draws.T)
+    for start in range(0, len(crossing), _BLOCK):
+        rows = crossing[start : start + _BLOCK]
+        products = by_group[group[rows]] * by_group[other[rows]]
+        columns, first = np.unique(column[rows], return_index=True)
+        weights[:, columns] += np.add.reduceat(products, first, axis=0).T
+    return weights[:, :n_bins], weights[:, n_bins:]
+
+
+def floor(part: Part, metric: str, majority: int) -> float | None:
+    """Return the score of saying no to every pair (F1: 0), or of one score for all pairs."""
+    del majority
+    if part.n == 0 or metric == "f1":
+        return 0.0 if part.n else None
+    share = float((part.labels == 1).mean())
+    return {"average_precision": share, "roc_auc": 0.5}[metric]
+
+
+def resolution(part: Part, metric: str) -> float:
+    """Return what a perfect file loses when one match is missed (ranked: comes last).
+
+    F1: 1 - 2(m-1) / (2m-1) of m matches. NaN without matches.
+    """
+    n_matches = int((part.labels == 1).sum())
+    if n_matches == 0:
+        return float("nan")
+    if metric == "f1":
+        return 1.0 / (2 * n_matches - 1)
+    if metric == "roc_auc":
+        return 1.0 / n_matches
+    return (1.0 - n_matches / part.n) / n_matches
+
+
+def diagnostics(part: Part, predictions: Predictions) -> Mapping[str, float | None]:
+    """Return figures that no rank depends on: none before the records are known."""
+    matches = part.labels == 1
+    grouping = part.grouping
+    clusters = np.unique(np.concatenate((grouping.cluster[matches], grouping.second[matches])))
+    return {"n_positive_clusters": float(len(clusters))}

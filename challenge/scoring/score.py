@@ -1,0 +1,241 @@
+"""What one submission scored: every metric with its interval, and the primary one's replicates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.scoring.intervals import (
+    MIN_CLUSTERS,
+    interval,
+    standard_error,
+)
+from challenge.scoring.kinds import kind_module
+from challenge.scoring.kinds.part import Measured, Part
+from challenge.scoring.predictions import Predictions
+from challenge.scoring.solution import Solution, read_solution, read_train_truth
+from challenge.scoring.weights import Grouping, Weights, group_rows, read_weights
+from challenge.task import Half, Kind, Task
+
+__all__ = [
+    "SCORER_VERSION",
+    "MetricValue",
+    "Score",
+    "floor_score",
+    "score_on_train",
+    "score_predictions",
+]
+
+SCORER_VERSION = 1
+"""Rises whenever the value of any score may change."""
+
+WINS_TO_TELL = 6
+"""The fewest wins without a loss that an exact McNemar test tells from chance: 2 / 2^6 < .05."""
+
+
+@dataclass(frozen=True)
+class MetricValue:
+    """A metric with its 95 % interval.
+
+    `value` is None when undefined; `low` and `high` are None together when there is no interval.
+    `reason` says why something is missing.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+
+    def as_json(self) -> dict[str, float | str | None]:
+        """Return the metric as plain values."""
+        return {"value": self.value, "low": self.low, "high": self.high, "reason": self.reason}
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """What a submission scored on one half of a task (`train`: out-of-fold, on public data).
+
+    `resolution` is what one row is worth. `replicates` (1000,) belong to the primary metric and
+    are the task's secret: enough of them tell the labels. None: undefined, or no interval.
+    """
+
+    task_id: str
+    kind: Kind
+    metric: str
+    half: Half | Literal["train"]
+    n: int
+    n_clusters: int
+    data_digest: str
+    solution_digest: str
+    predictions_sha256: str
+    scorer_version: int
+    weights_hash: str
+    metrics: Mapping[str, MetricValue]
+    resolution: float
+    diagnostics: Mapping[str, float | None]
+    replicates: NDArray[np.float32] | None = field(default=None, repr=False)
+
+    @property
+    def primary(self) -> MetricValue:
+        """The primary metric."""
+        return self.metrics[self.metric]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything but the replicates as plain values; an undefined figure is None."""
+        return {
+            "task": self.task_id,
+            "kind": self.kind,
+            "metric": self.metric,
+            "half": self.half,
+            "n": self.n,
+            "n_clusters": self.n_clusters,
+            "data_digest": self.data_digest,
+            "solution_digest": self.solution_digest,
+            "predictions_sha256": self.predictions_sha256,
+            "scorer_version": self.scorer_version,
+            "weights_hash": self.weights_hash,
+            "metrics": {name: metric.as_json() for name, metric in self.metrics.items()},
+            "resolution": None if math.isnan(self.resolution) else self.resolution,
+            "diagnostics": dict(self.diagnostics),
+        }
+
+
+def score_predictions(task: Task, predictions: Predictions, half: Half) -> Score:
+    """Score predictions of the test rows against the solution; organisers only.
+
+    Void rows count in no half. Raises TaskError when the solution is missing or damaged, ValueError
+    when the predictions are of another task or table.
+    """
+    refuse_strangers(task, predictions, "test")
+    solution = read_solution(task)
+    weights = read_weights(task, solution, half)
+    part = part_of(task, solution, half, weights.grouping)
+    return _score(task, predictions, half, part, weights)
+
+
+def score_on_train(task: Task, path: Path) -> Score:
+    """Score a file of out-of-fold predictions of the train rows, on public data alone.
+
+    Intervals take rows as independent, in matching together by the entities that the matches of
+    train join. Raises SubmissionError with every fault of the file.
+    """
+    from challenge.scoring.check import read_predictions
+
+    predictions = read_predictions(task, path, rows="train")
+    truth = read_train_truth(task)
+    grouping = group_rows(truth.cluster, truth.other, task.data_digest.encode())
+    part = part_of(task, truth, "all", grouping)
+    return _score(task, predictions, "train", part, None)
+
+
+def floor_score(task: Task, half: Half) -> MetricValue:
+    """Return the primary metric of the trivial baseline, which a missing task counts as.
+
+    Classification: every row gets the most frequent class of train (the first of equals); MCC: 0.
+    Matching: 0 for F1, one score for all pairs for the ranked metrics. No interval.
+    """
+    part = solution_part(task, half)
+    value = kind_module(task.kind).floor(part, task.metric, _majority(task))
+    return MetricValue(value, reason="no row counts here" if value is None else None)
+
+
+def refuse_strangers(task: Task, predictions: Predictions, rows: str) -> None:
+    """Raise ValueError unless the predictions were checked against this very table."""
+    if (predictions.task_id, predictions.data_digest) != (task.id, task.data_digest):
+        raise ValueError(f"predictions of {predictions.task_id}, another table than {task.id}")
+    if predictions.rows != rows or predictions.n != (
+        task.n_test if rows == "test" else task.n_train
+    ):
+        raise ValueError(f"predictions of {predictions.n} {predictions.rows} rows")
+
+
+def part_of(task: Task, solution: Solution, half: Half, grouping: Grouping) -> Part:
+    """Return the rows that count in a half, with their truth."""
+    rows = solution.rows(half)
+    n_table = len(solution.labels)
+    labels = solution.labels if len(rows) == n_table else solution.labels[rows]
+    return Part(rows, n_table, labels, task.classes, grouping)
+
+
+def solution_part(task: Task, half: Half) -> Part:
+    """Return the part of the hidden truth that counts in a half; organisers only."""
+    solution = read_solution(task)
+    return part_of(task, solution, half, read_weights(task, solution, half).grouping)
+
+
+def _score(
+    task: Task,
+    predictions: Predictions,
+    half: Half | Literal["train"],
+    part: Part,
+    weights: Weights | None,
+) -> Score:
+    module = kind_module(task.kind)
+    measured = module.measure(part, predictions)
+    values = {name: _metric_value(part.grouping, metric) for name, metric in measured.items()}
+    primary, error = values[task.metric]
+    replicates = None
+    if weights is not None and error is not None and primary.value is not None:
+        drawn = module.replicates(part, predictions, task.metric, weights.draws)
+        replicates = _centred(drawn, primary.value, error)
+    return Score(
+        task_id=task.id,
+        kind=task.kind,
+        metric=task.metric,
+        half=half,
+        n=part.n,
+        n_clusters=part.grouping.n_clusters,
+        data_digest=task.data_digest,
+        solution_digest="" if half == "train" else task.solution_digest,
+        predictions_sha256=predictions.sha256,
+        scorer_version=SCORER_VERSION,
+        weights_hash=weights.sha256 if weights else "",
+        metrics={name: value for name, (value, _) in values.items()},
+        resolution=(resolution := module.resolution(part, task.metric)),
+        diagnostics={
+            "smallest_gap": None if math.isnan(resolution) else WINS_TO_TELL * resolution,
+            "clear_gap": None if error is None else 1.96 * math.sqrt(2.0) * error,
+            **module.diagnostics(part, predictions),
+        },
+        replicates=replicates,
+    )
+
+
+def _metric_value(grouping: Grouping, metric: Measured) -> tuple[MetricValue, float | None]:
+    """Return a metric with its interval, and its standard error when the interval exists."""
+    if metric.value is None or metric.influence is None:
+        return MetricValue(metric.value, reason=metric.reason), None
+    if grouping.n_clusters < MIN_CLUSTERS:
+        why = f"no interval: {grouping.n_clusters} independent clusters, fewer than {MIN_CLUSTERS}"
+        return MetricValue(metric.value, reason=why), None
+    if metric.edge is not None:
+        low, high = metric.edge()
+        return MetricValue(metric.value, low, high), 0.0
+    error = standard_error(grouping, metric.influence())
+    if error <= 1e-12 * abs(metric.value):
+        return MetricValue(metric.value, reason="no interval: no row moves this figure"), 0.0
+    low, high = interval(metric.value, error, grouping.n_groups - 1, metric.scale)
+    return MetricValue(metric.value, low, high), error
+
+
+def _centred(drawn: NDArray[np.float64], value: float, error: float) -> NDArray[np.float32]:
+    """Move the draws to mean `value` and standard deviation `error`.
+
+    Reweighting rows that hang together in pairs overstates their variance, up to threefold for
+    pairs that are independent; the standard error does not (Owen 2007, section 4).
+    """
+    spread = float(drawn.std())
+    scale = error / spread if spread > 0.0 and error > 0.0 else 0.0
+    moved: NDArray[np.float64] = value + (drawn - drawn.mean()) * scale
+    return moved.astype(np.float32)
+
+
+def _majority(task: Task) -> int:
+    truth = read_train_truth(task)
+    return int(np.bincount(truth.labels, minlength=len(task.classes)).argmax())

@@ -1,0 +1,248 @@
+"""The hidden truth of a task, and the truth of its train rows, as arrays without ids.
+
+`private/solution.parquet` is read once per build and kept beside it as `prepared-*.npz`. What is
+kept is trusted only when its checksum holds and it was made from these very bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.errors import EnvironmentLack, Fault, TaskError
+from challenge.task import Half, Task, atomic_file, sha256_of_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "PREPARED_FORMAT",
+    "Solution",
+    "label_codes",
+    "load_arrays",
+    "read_solution",
+    "read_train_truth",
+    "store_arrays",
+]
+
+PREPARED_FORMAT = 1
+HALVES = ("public", "private", "void")
+VOID = HALVES.index("void")
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The truth of every row of a table, in the order of the task; all arrays have length n.
+
+    `labels` are positions in the task's classes, `half` is 0 public, 1 private, 2 void. `cluster`
+    and `other` are the clusters that the row depends on: equal, unless a pair joins two entities.
+    """
+
+    labels: NDArray[np.int32]
+    half: NDArray[np.int8]
+    cluster: NDArray[np.int32]
+    other: NDArray[np.int32]
+
+    def rows(self, half: Half) -> NDArray[np.intp]:
+        """Return the positions of the rows that count in a half; void rows count in none."""
+        wanted = self.half != VOID if half == "all" else self.half == HALVES.index(half)
+        return np.flatnonzero(wanted)
+
+
+def read_solution(task: Task) -> Solution:
+    """Return the solution of a built task from `private/`; organisers only.
+
+    Raises TaskError when it is missing, damaged, or not of the rows of `test.parquet`.
+    """
+    path = task.private / "solution.parquet"
+    if not path.is_file():
+        raise TaskError(
+            Fault(
+                str(path),
+                "no such file",
+                "the solution of a built task (the organiser has it)",
+                f"run `challenge convert {task.id}`, or use `challenge score --on train`",
+                code="solution-missing",
+            )
+        )
+    identity = {
+        "format": PREPARED_FORMAT,
+        "task": task.id,
+        "classes": list(task.classes),
+        "data": task.data_digest,
+        "solution": task.solution_digest,
+        "file": sha256_of_file(path),
+    }
+    kept = task.private / f"prepared-{task.solution_digest[:16]}.npz"
+    arrays = load_arrays(kept, identity)
+    if arrays is None:
+        solution = _read_parquet(task, path)
+        store_arrays(kept, identity, vars(solution))
+        return solution
+    return Solution(arrays["labels"], arrays["half"], arrays["cluster"], arrays["other"])
+
+
+def read_train_truth(task: Task) -> Solution:
+    """Return the truth of the train rows from public data alone, for out-of-fold predictions.
+
+    Clusters are what a participant can know: in matching the entities that follow from the matches
+    of train (records connected by them), when records have ids; otherwise each row is its own.
+    """
+    import pyarrow.parquet as pq
+
+    path = task.public / "train.parquet"
+    names = ["label", *(("left_id", "right_id") if task.record_ids else ())]
+    table = pq.ParquetFile(path).read(names)
+    labels = label_codes(table.column("label"), task.classes, str(path))
+    n = len(labels)
+    cluster = other = np.arange(n, dtype=np.int32)
+    if task.record_ids:
+        from challenge.scoring.metrics.entities import components
+
+        left, right, n_records = _record_codes(table)
+        links = labels == 1
+        entity = components(left[links], right[links], n_records)
+        cluster, other = entity[left].astype(np.int32), entity[right].astype(np.int32)
+    return Solution(labels, np.ones(n, np.int8), cluster, other)
+
+
+def label_codes(column: pa.ChunkedArray, classes: tuple[str, ...], where: str) -> NDArray[np.int32]:
+    """Return each label's position in `classes`; null is -1, another label raises TaskError."""
+    import pyarrow as pa
+
+    if pa.types.is_integer(column.type):
+        column = column.cast(pa.int64()).cast(pa.string())
+    elif pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    encoded = _whole(column).dictionary_encode()
+    words = encoded.dictionary.to_pylist()
+    position = {name: code for code, name in enumerate(classes)}
+    if unknown := [word for word in words if word not in position]:
+        raise TaskError(
+            Fault(
+                f"{where}, column label",
+                f"{len(unknown)} labels that are no class of the task",
+                "the classes of task.json",
+                "build the task again",
+                code="solution-labels",
+                n=len(unknown),
+            )
+        )
+    table = np.array([position[word] for word in words] + [-1], np.int32)
+    codes: NDArray[np.int32] = table[_int32(encoded.indices)]
+    return codes
+
+
+def _record_codes(table: pa.Table) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
+    import pyarrow as pa
+
+    sides = [_whole(table.column(name)) for name in ("left_id", "right_id")]
+    encoded = pa.concat_arrays(sides).dictionary_encode()
+    codes, n = _int32(encoded.indices), table.num_rows
+    return codes[:n], codes[n:], len(encoded.dictionary)
+
+
+def _read_parquet(task: Task, path: Path) -> Solution:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.ParquetFile(path).read(["id", "label", "half", "cluster", "other"])
+        ids = pq.ParquetFile(task.public / "test.parquet").read(["id"]).column("id")
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(path, f"unreadable: {error}") from None
+    if not table.column("id").cast(pa.string()).equals(ids.cast(pa.string())):
+        raise _damaged(path, "ids that are not those of test.parquet in its order")
+    labels = label_codes(table.column("label"), task.classes, str(path))
+    half = label_codes(table.column("half"), HALVES, str(path)).astype(np.int8)
+    cluster, other = (_int32(_whole(table.column(name))) for name in ("cluster", "other"))
+    if (
+        (half < 0).any()
+        or (labels[half != VOID] < 0).any()
+        or min(cluster.min(initial=0), other.min(initial=0)) < 0
+    ):
+        raise _damaged(path, "rows without a label, a half or a cluster")
+    return Solution(np.maximum(labels, 0), half, cluster, other)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    import pyarrow as pa
+
+    chunks = column.chunks
+    return pa.concat_arrays(chunks) if chunks else pa.nulls(0, column.type)
+
+
+def _int32(array: pa.Array) -> NDArray[np.int32]:
+    """Copy whole numbers out of Arrow, null as -1; Arrow's own way to numpy loads pandas."""
+    import pyarrow as pa
+
+    array = array.cast(pa.int32())
+    if len(array) == 0:
+        return np.zeros(0, np.int32)
+    valid, values = array.buffers()
+    here = slice(array.offset, array.offset + len(array))
+    numbers = np.frombuffer(values, np.int32)[here].copy()
+    if array.null_count:
+        bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")
+        numbers[bits[here] == 0] = -1
+    return numbers
+
+
+def _damaged(path: Path, found: str) -> TaskError:
+    return TaskError(
+        Fault(
+            str(path),
+            found,
+            "the solution that belongs to public/",
+            "build the task again",
+            code="solution-damaged",
+        )
+    )
+
+
+def load_arrays(path: Path, identity: Mapping[str, object]) -> dict[str, NDArray[Any]] | None:
+    """Return the arrays stored under `identity`; None when missing, stale or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    seal = arrays.pop("seal", np.zeros(0, np.uint8))
+    return arrays if seal.tobytes() == _seal(identity, arrays) else None
+
+
+def store_arrays(
+    path: Path, identity: Mapping[str, object], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    """Write arrays with a seal over `identity` and their bytes, readable by the owner only."""
+    seal = np.frombuffer(_seal(identity, arrays), np.uint8)
+    try:
+        with atomic_file(path, mode=0o600) as file:
+            np.savez(file, seal=seal, **arrays)  # type: ignore[arg-type]
+    except OSError as error:
+        raise EnvironmentLack(
+            Fault(
+                str(path),
+                f"cannot be written: {error.strerror}",
+                "a writable private folder with free space",
+                "make it writable, or free some space",
+                code="private-unwritable",
+            )
+        ) from None
+
+
+def _seal(identity: Mapping[str, object], arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.data)
+    return digest.digest()

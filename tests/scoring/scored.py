@@ -1,0 +1,128 @@
+"""Tiny tasks with a solution written by hand, and predictions for them made from arrays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import ArrayLike
+
+from challenge.scoring.predictions import Form, Predictions, Probabilities
+from challenge.scoring.solution import Solution
+from challenge.scoring.weights import draw_weights
+from challenge.task import Kind, Task, read_task
+
+HALVES = ("public", "private", "void")
+
+
+def make_scored_task(
+    folder: Path,
+    labels: Sequence[str],
+    *,
+    kind: Kind = "classification",
+    metric: str | None = None,
+    classes: Sequence[str] | None = None,
+    halves: Sequence[str] | None = None,
+    cluster: Sequence[int] | None = None,
+    other: Sequence[int] | None = None,
+    train: dict[str, Sequence[Any]] | None = None,
+    test: dict[str, Sequence[Any]] | None = None,
+    columns: Sequence[dict[str, object]] = (),
+    secret: bytes = b"s" * 32,
+) -> Task:
+    """Write `public/` and `private/` of a task whose test rows have these labels."""
+    n = len(labels)
+    matching = kind == "matching"
+    names = ["0", "1"] if matching else sorted(classes or set(labels))
+    cluster = list(cluster if cluster is not None else range(n))
+    ids = [f"r{i:016x}" for i in range(n)]
+    public, private = folder / "public", folder / "private"
+    public.mkdir(parents=True)
+    private.mkdir(mode=0o700)
+    train = dict(train or {"label": list(names)})
+    n_train = len(train["label"])
+    train = {"id": [f"t{i:016x}" for i in range(n_train)], **train}
+    if matching:
+        train["label"] = [int(word) for word in train["label"]]
+        stored: Any = np.array([int(word) for word in labels], np.int8)
+    else:
+        stored = list(labels)
+    pq.write_table(pa.table({"id": ids, **(test or {})}), public / "test.parquet")
+    pq.write_table(pa.table(dict(train)), public / "train.parquet")
+    solution = {
+        "id": ids,
+        "label": stored,
+        "half": list(halves or ["private"] * n),
+        "cluster": pa.array(cluster, pa.int32()),
+        "other": pa.array(list(other if other is not None else cluster), pa.int32()),
+    }
+    pq.write_table(pa.table(solution), private / "solution.parquet")
+    (private / "secret").write_bytes(secret)
+    document = {
+        "format": 1,
+        "id": folder.name,
+        "kind": kind,
+        "title": "A tiny task",
+        "description": "",
+        "metric": metric or ("f1" if matching else "macro_f1"),
+        "columns": list(columns),
+        "record_ids": "left_id" in (test or {}),
+        "classes": names,
+        "n_train": n_train,
+        "n_test": n,
+        "digests": {"data": "d" * 64, "solution": "a" * 64, "card": "c" * 64},
+    }
+    (public / "task.json").write_text(json.dumps(document))
+    return read_task(public)
+
+
+def predict(
+    task: Task,
+    labels: Sequence[str] | None = None,
+    *,
+    probabilities: ArrayLike | None = None,
+    scores: ArrayLike | None = None,
+    rows: Literal["test", "train"] = "test",
+    sha256: str = "f" * 64,
+) -> Predictions:
+    """Return predictions as the reader makes them."""
+    p = None if probabilities is None else np.asarray(probabilities)
+    s = None if scores is None else np.asarray(scores, np.float64)
+    if labels is not None:
+        codes = np.array([task.classes.index(word) for word in labels], np.int32)
+    elif p is not None:
+        codes = p.argmax(axis=1).astype(np.int32)
+    else:
+        assert s is not None
+        codes = (s >= 0.5).astype(np.int32)
+    form = "probabilities" if p is not None else "scores" if s is not None else "labels"
+    return Predictions(
+        task_id=task.id,
+        kind=task.kind,
+        data_digest=task.data_digest,
+        codes=codes,
+        probabilities=None if p is None else Probabilities.of(p),
+        scores=s,
+        sha256=sha256,
+        form=cast(Form, form),
+        rows=rows,
+    )
+
+
+def solution_of(
+    labels: ArrayLike, cluster: ArrayLike | None = None, other: ArrayLike | None = None
+) -> Solution:
+    """Return a solution in which every row is private."""
+    codes = np.asarray(labels, np.int32)
+    left = np.arange(len(codes)) if cluster is None else np.asarray(cluster)
+    right = left if other is None else np.asarray(other)
+    half = np.ones(len(codes), np.int8)
+    return Solution(codes, half, left.astype(np.int32), right.astype(np.int32))
+
+
+__all__ = ["draw_weights", "make_scored_task", "predict", "solution_of"]
