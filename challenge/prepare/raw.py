@@ -57,6 +57,8 @@ def in_batches(table: pa.Table, rows: int = 65_536) -> Callable[[], Iterator[pa.
     def batches() -> Iterator[pa.RecordBatch]:
         yield from table.to_batches(max_chunksize=rows)
         if table.num_rows == 0:
-            yield from table.schema.empty_table().to_batches()
+            import pyarrow as pa
+
+            yield pa.RecordBatch.from_pylist([], schema=table.schema)
 
     return batches

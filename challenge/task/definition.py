@@ -104,6 +104,8 @@ class Split(Declaration):
     time: str | None = None
     seed: Literal["secret"] | int = "secret"
     truth: Literal["complete", "listed"] = "listed"
+    void: tuple[str, ...] = Field(default=(), strict=False)
+    """Ids of faulty test rows: they stay valid and count for nothing."""
 
     @model_validator(mode="after")
     def _column_named(self) -> Self:

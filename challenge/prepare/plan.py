@@ -1,0 +1,40 @@
+"""What the build has decided about every row, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+__all__ = ["HALVES", "TEST", "TRAIN", "UNUSED", "Plan"]
+
+TRAIN, TEST, UNUSED = 0, 1, -1
+HALVES = ("public", "private", "void")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Rows in the order of their ids, and where each goes.
+
+    `tables` gives the rows once: `id`, features (categories as strings, pixel digests beside
+    pictures), `label`, and the row number that the arrays are indexed by. `side` is TRAIN, TEST
+    or UNUSED; `half` and `fold` count for test and train rows; `cluster` and `other` differ only
+    in pairs of two entities. `facts` are counts and shares that everybody may read.
+    """
+
+    tables: Callable[[], Iterator[pa.Table]]
+    side: NDArray[np.int8]
+    half: NDArray[np.int8]
+    fold: NDArray[np.int8]
+    label: NDArray[np.int32]
+    cluster: NDArray[np.int64]
+    other: NDArray[np.int64]
+    classes: tuple[str, ...]
+    categories: Mapping[str, pa.Array]
+    record_ids: bool
+    facts: Mapping[str, object] = field(default_factory=dict)

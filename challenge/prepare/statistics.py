@@ -1,0 +1,124 @@
+"""What a card tells about train: class counts, columns in figures, and a few rows."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from challenge.task.columns import Column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["N_SAMPLES", "TrainStatistics", "thumbnail"]
+
+N_SAMPLES = 8
+THUMBNAIL_SIDE = 64
+_MOST_DISTINCT = 100_000
+
+
+class TrainStatistics:
+    """Gathers, table by table, what stands in card.json; only train rows come here."""
+
+    def __init__(self, columns: Sequence[Column], samples: bool) -> None:
+        self._columns = tuple(columns)
+        self._samples = samples
+        self._rows: list[dict[str, Any]] = []
+        self._n = 0
+        self._missing = dict.fromkeys((column.name for column in columns), 0)
+        self._distinct: dict[str, set[Any] | None] = {column.name: set() for column in columns}
+        self._least: dict[str, float] = {}
+        self._most: dict[str, float] = {}
+        self._sum: dict[str, float] = {}
+        self._length: dict[str, int] = {}
+
+    def update(self, table: pa.Table) -> None:
+        """Take in train rows."""
+        import pyarrow.compute as pc
+
+        if self._samples and len(self._rows) < N_SAMPLES:
+            names = [*(column.name for column in self._columns), "label"]
+            self._rows += (
+                table.select(["id", *names]).slice(0, N_SAMPLES - len(self._rows)).to_pylist()
+            )
+        self._n += table.num_rows
+        for column in self._columns:
+            values = table[column.name]
+            self._missing[column.name] += values.null_count
+            known = self._distinct[column.name]
+            if known is not None:
+                known.update(pc.unique(values).drop_null().to_pylist())
+                if len(known) > _MOST_DISTINCT:
+                    self._distinct[column.name] = None
+            if values.null_count == len(values):
+                continue
+            if column.modality == "numeric":
+                self._number(column.name, values)
+            elif column.modality == "text":
+                length = pc.sum(pc.utf8_length(values)).as_py()
+                self._length[column.name] = self._length.get(column.name, 0) + length
+
+    def _number(self, name: str, values: pa.ChunkedArray) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        ends = pc.min_max(values).as_py()
+        self._least[name] = min(self._least.get(name, ends["min"]), ends["min"])
+        self._most[name] = max(self._most.get(name, ends["max"]), ends["max"])
+        self._sum[name] = self._sum.get(name, 0.0) + pc.sum(pc.cast(values, pa.float64())).as_py()
+
+    def columns(self) -> list[dict[str, object]]:
+        """Return one entry a column: missing share, distinct values (null: very many), range."""
+        entries = []
+        for column in self._columns:
+            name = column.name
+            present = self._n - self._missing[name]
+            known = self._distinct[name]
+            entry: dict[str, object] = {
+                "name": name,
+                "missing_share": round(self._missing[name] / max(1, self._n), 6),
+                "n_distinct": None if known is None else len(known),
+            }
+            if name in self._least:
+                entry["min"], entry["max"] = self._least[name], self._most[name]
+                # Sums depend on how a stream was cut; nine digits do not.
+                mean = self._sum[name] / max(1, present)
+                entry["mean"] = float(f"{mean:.9g}") if abs(mean) < 1e300 else None
+            if name in self._length:
+                entry["mean_length"] = round(self._length[name] / max(1, present), 2)
+            entries.append(entry)
+        return entries
+
+    def samples(self, public: Path) -> list[dict[str, object]]:
+        """Return the sample rows, each picture with a thumbnail as base64 of a PNG."""
+        pictures = [column.name for column in self._columns if column.modality == "image"]
+        rows: list[dict[str, object]] = []
+        for values in self._rows:
+            shown = {
+                name: thumbnail(public / values[name])
+                for name in pictures
+                if values.get(name) is not None
+            }
+            values = {
+                name: value
+                if not isinstance(value, str) or len(value) <= 2000
+                else value[:2000] + "…"
+                for name, value in values.items()
+            }
+            rows.append({"values": values, "thumbnails": shown})
+        return rows
+
+
+def thumbnail(path: Path) -> str:
+    """Return a picture at most 64 pixels wide and high, as base64 of a PNG."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        small = image.convert("RGBA" if "A" in image.getbands() else "RGB")
+        small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+        target = io.BytesIO()
+        small.save(target, "PNG", compress_level=9)
+    return base64.b64encode(target.getvalue()).decode()

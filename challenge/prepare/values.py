@@ -1,0 +1,278 @@
+"""Raw values to values of the standard form, every fault collected with its row and column."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from challenge.errors import Fault, TaskError
+from challenge.task.columns import Column
+from challenge.task.images import Picture, PictureFault, normalise_picture, write_picture
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["PIXELS", "Faults", "PictureStore", "standard_values", "text_values"]
+
+PIXELS = "pixels of "
+"""Prefix of the column that carries the pixel digests of a picture column to the data digest."""
+
+_SHOWN = 5
+
+
+class Faults:
+    """What is wrong with a raw table, one entry a kind of fault and column, counted."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._found: dict[tuple[str, str], tuple[str, str, str, int, list[str]]] = {}
+
+    def add(
+        self,
+        code: str,
+        column: str,
+        found: str,
+        expected: str,
+        cure: str,
+        rows: Sequence[str] = (),
+        n: int | None = None,
+    ) -> None:
+        """Note a fault of a column; `rows` are the keys of the rows concerned."""
+        count = len(rows) if n is None else n
+        if (code, column) in self._found:
+            old = self._found[code, column]
+            shown = [*old[4], *rows[: _SHOWN - len(old[4])]] if len(old[4]) < _SHOWN else old[4]
+            self._found[code, column] = (*old[:3], old[3] + count, shown)
+        else:
+            self._found[code, column] = (found, expected, cure, count, list(rows[:_SHOWN]))
+
+    def stop(self) -> None:
+        """Raise TaskError with every fault, when there is one."""
+        faults = [
+            Fault(
+                f"{self._where}, column {column}" if column else self._where,
+                found,
+                expected,
+                cure,
+                code=code,
+                n=max(1, n),
+                first=tuple(f"row {row}" for row in rows),
+            )
+            for (code, column), (found, expected, cure, n, rows) in sorted(self._found.items())
+        ]
+        if faults:
+            raise TaskError(faults)
+
+
+class PictureStore:
+    """Turns picture values of raw rows into stored files; each distinct picture once."""
+
+    def __init__(self, public: Path, folder: Path, progress: Callable[[str], None]) -> None:
+        self._public = public
+        self._folder = folder.resolve()
+        self._progress = progress
+        self._known: dict[str | bytes, tuple[str, bytes]] = {}
+
+    def store(self, value: str | bytes) -> tuple[str, bytes]:
+        """Return the stored path and the pixel digest; raise PictureFault when it cannot be."""
+        if isinstance(value, str):
+            if value not in self._known:
+                self._known[value] = self.store(self._read(value))
+            return self._known[value]
+        key = hashlib.sha256(value).digest()
+        if key not in self._known:
+            picture: Picture = normalise_picture(value)
+            write_picture(self._public, picture)
+            self._known[key] = (picture.name, picture.pixels)
+            if len(self._known) % 500 == 0:
+                self._progress(f"pictures, {len(self._known):,} done")
+        return self._known[key]
+
+    def _read(self, name: str) -> bytes:
+        path = (self._folder / name).resolve()
+        if not path.is_relative_to(self._folder):
+            raise PictureFault(f"{name!r} leaves the raw folder")
+        try:
+            return path.read_bytes()
+        except (OSError, ValueError):
+            raise PictureFault(f"no file {name!r} in the raw folder") from None
+
+
+def _castable() -> tuple[Callable[[pa.DataType], bool], ...]:
+    from pyarrow import types
+
+    return (
+        types.is_null,
+        types.is_integer,
+        types.is_boolean,
+        types.is_large_string,
+        types.is_string_view,
+    )
+
+
+def text_values(array: pa.Array) -> pa.Array:
+    """Return texts, whole numbers or booleans as strings, an empty text as null.
+
+    Raises ValueError for another type or invalid UTF-8.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(array, pa.DictionaryArray):
+        array = array.dictionary_decode()
+    kind = array.type
+    if any(castable(kind) for castable in _castable()):
+        array = pc.cast(array, pa.string())
+    elif not pa.types.is_string(kind):
+        raise ValueError(f"values of type {kind}")
+    array.validate(full=True)
+    return pc.if_else(pc.equal(pc.binary_length(array), 0), pa.scalar(None, pa.string()), array)
+
+
+def standard_values(
+    batch: pa.RecordBatch,
+    keys: pa.Array,
+    columns: Sequence[Column],
+    pictures: PictureStore,
+    faults: Faults,
+) -> dict[str, pa.Array]:
+    """Return the features of a raw batch as they will stand in the files.
+
+    Categories stay plain strings here; a picture column has its pixel digests beside it.
+    """
+    values: dict[str, pa.Array] = {}
+    for column in columns:
+        array = batch.column(column.name)
+        if column.modality == "numeric":
+            values[column.name] = _numbers(array, keys, column, faults)
+        elif column.modality == "image":
+            paths, pixels = _pictures(array, keys, column, pictures, faults)
+            values[column.name], values[PIXELS + column.name] = paths, pixels
+        else:
+            values[column.name] = _texts(array, keys, column, faults)
+    return values
+
+
+def _texts(array: pa.Array, keys: pa.Array, column: Column, faults: Faults) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        texts = text_values(array)
+    except (ValueError, pa.ArrowInvalid) as problem:
+        faults.add(
+            "text-type",
+            column.name,
+            str(problem),
+            "texts in UTF-8",
+            "let the converter make texts of them, or declare another modality",
+            n=len(array),
+        )
+        return pa.nulls(len(array), pa.string())
+    if b"\0" in memoryview(texts.buffers()[2] or b"").tobytes():
+        bad = pc.fill_null(pc.match_substring(texts, "\0"), False)
+        if pc.any(bad).as_py():
+            faults.add(
+                "text-nul",
+                column.name,
+                "a NUL character in a text",
+                "characters that every CSV reader keeps",
+                "remove it in the converter",
+                keys.filter(bad).to_pylist(),
+            )
+    return texts
+
+
+def _numbers(array: pa.Array, keys: pa.Array, column: Column, faults: Faults) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    wanted = pa.int64() if column.integer else pa.float64()
+    if isinstance(array, pa.DictionaryArray):
+        array = array.dictionary_decode()
+    if pa.types.is_floating(array.type):
+        array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
+        array = text_values(array)
+    try:
+        if pa.types.is_boolean(array.type) or pa.types.is_temporal(array.type):
+            raise pa.ArrowInvalid(f"values of type {array.type}")
+        numbers = pc.cast(array, wanted)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        _not_numbers(array, keys, column, wanted, faults)
+        return pa.nulls(len(array), wanted)
+    if not column.integer:
+        endless = pc.fill_null(pc.is_inf(numbers), False)
+        if pc.any(endless).as_py():
+            faults.add(
+                "number-infinite",
+                column.name,
+                "an infinite number",
+                "finite numbers, or nothing where there is none",
+                "make it missing in the converter",
+                keys.filter(endless).to_pylist(),
+            )
+        if pa.types.is_string(array.type):
+            numbers = pc.if_else(pc.is_nan(numbers), pa.scalar(None, wanted), numbers)
+    return numbers
+
+
+def _not_numbers(
+    array: pa.Array, keys: pa.Array, column: Column, wanted: pa.DataType, faults: Faults
+) -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    bad, example = [], ""
+    if not (pa.types.is_boolean(array.type) or pa.types.is_temporal(array.type)):
+        for row in range(len(array)):
+            try:
+                pc.cast(array.slice(row, 1), wanted)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                bad.append(keys[row].as_py())
+                example = example or repr(array[row].as_py())
+    exact = "whole numbers within 64 bits" if column.integer else "numbers that a double holds"
+    faults.add(
+        "number-type",
+        column.name,
+        f"{example} is not one" if example else f"values of type {array.type}",
+        exact,
+        "correct the values or the modality"
+        if not pa.types.is_integer(array.type)
+        else "declare `integer = true`, or make them texts",
+        bad,
+        n=len(bad) or len(array),
+    )
+
+
+def _pictures(
+    array: pa.Array, keys: pa.Array, column: Column, pictures: PictureStore, faults: Faults
+) -> tuple[pa.Array, pa.Array]:
+    import pyarrow as pa
+
+    if isinstance(array, pa.DictionaryArray):
+        array = array.dictionary_decode()
+    paths: list[str | None] = []
+    pixels: list[bytes | None] = []
+    for place, value in enumerate(array.to_pylist()):
+        path: str | None = None
+        digest: bytes | None = None
+        if value is not None and value != "":
+            try:
+                if not isinstance(value, str | bytes):
+                    raise PictureFault(f"a value of type {array.type}")
+                path, digest = pictures.store(value)
+            except PictureFault as problem:
+                faults.add(
+                    f"picture: {str(problem)[:80]}",
+                    column.name,
+                    str(problem),
+                    "a readable PNG, JPEG, GIF, WebP, TIFF, BMP or SVG within the caps",
+                    "replace the picture, or leave the field empty where there is none",
+                    [keys[place].as_py()],
+                )
+        paths.append(path)
+        pixels.append(digest)
+    return pa.array(paths, pa.string()), pa.array(pixels, pa.binary())

@@ -1,0 +1,264 @@
+"""Pictures of the standard form: any raster or SVG becomes a plain PNG or JPEG without metadata.
+
+A file is named by the SHA-256 of its bytes. A JPEG stays a JPEG, its metadata segments cut out and
+its picture untouched; everything else becomes PNG. What the bytes say counts, not the file name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["MAX_BYTES", "MAX_PIXELS", "SVG_SIDE", "Picture", "PictureFault", "normalise_picture"]
+
+MAX_BYTES = 64 << 20
+MAX_PIXELS = 64_000_000
+SVG_SIDE = 96
+"""A drawing has no pixels of its own: its longer side becomes this many."""
+
+_READ = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "ICO", "PPM")
+_KEPT_MODES = ("L", "LA", "RGB", "RGBA")
+_JPEG_QUALITY = 95
+
+
+class PictureFault(ValueError):
+    """The bytes are no picture that a task may hold; the text says why, without a place."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as it is stored: encoded bytes, suffix, size, and the digest of its pixels."""
+
+    data: bytes
+    suffix: str
+    width: int
+    height: int
+    pixels: bytes
+
+    @property
+    def name(self) -> str:
+        """The path relative to `public/`, content-addressed."""
+        return f"images/{hashlib.sha256(self.data).hexdigest()}{self.suffix}"
+
+
+def normalise_picture(data: bytes) -> Picture:
+    """Return the picture as a task stores it; raise PictureFault when it cannot be one."""
+    if not data:
+        raise PictureFault("an empty file")
+    if len(data) > MAX_BYTES:
+        raise PictureFault(f"a file of {len(data):,} bytes (at most {MAX_BYTES:,})")
+    if _looks_like_svg(data):
+        return _as_png(_open(_render(data)))
+    image = _open(data)
+    turned = image.getexif().get(0x0112, 1) not in (0, 1)
+    if image.format != "JPEG":
+        return _as_png(image)
+    if image.mode not in ("L", "RGB") or turned:
+        return _as_jpeg(image)
+    try:
+        kept = strip_jpeg(data)
+    except ValueError:
+        return _as_jpeg(image)
+    return Picture(kept, ".jpg", image.width, image.height, _pixel_digest(_open(kept)))
+
+
+def _open(data: bytes) -> Image.Image:
+    """Decode the first frame wholly, within the caps."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            # Size is judged below by the header; Pillow's own, looser cap only warns.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data), formats=_READ)
+            if image.width * image.height > MAX_PIXELS:
+                megapixels = image.width * image.height / 1e6
+                raise PictureFault(
+                    f"a picture of {image.width} x {image.height} = {megapixels:.0f} megapixels "
+                    f"(at most {MAX_PIXELS // 1_000_000})"
+                )
+            image.load()
+    except PictureFault:
+        raise
+    except Image.DecompressionBombError as problem:
+        raise PictureFault(f"too many pixels ({problem})") from None
+    except UnidentifiedImageError:
+        raise PictureFault(
+            f"no picture in a format that is read ({', '.join(_READ)}, SVG)"
+        ) from None
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as problem:
+        raise PictureFault(f"a damaged picture ({problem})") from None
+    return image
+
+
+def _as_png(image: Image.Image) -> Picture:
+    plain = _plain(image)
+    target = io.BytesIO()
+    # compress_level and the absence of `pnginfo` fix the bytes; nothing of `info` is written.
+    plain.save(target, "PNG", compress_level=6)
+    return Picture(target.getvalue(), ".png", plain.width, plain.height, _pixel_digest(plain))
+
+
+def _as_jpeg(image: Image.Image) -> Picture:
+    from PIL import ImageOps
+
+    plain = ImageOps.exif_transpose(image).convert("L" if image.mode == "L" else "RGB")
+    target = io.BytesIO()
+    plain.save(target, "JPEG", quality=_JPEG_QUALITY, exif=b"", icc_profile=None)
+    data = target.getvalue()
+    return Picture(data, ".jpg", plain.width, plain.height, _pixel_digest(_open(data)))
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Return the picture as L, LA, RGB or RGBA, upright and with nothing attached.
+
+    Where it is wholly transparent its colour becomes white: whoever drops the transparency sees
+    a white ground, and no colour is hidden there.
+    """
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    image = ImageOps.exif_transpose(image)
+    if image.mode in ("I;16", "I;16B", "I;16L", "I"):
+        image = Image.fromarray(
+            (np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype("u1")
+        )
+    elif image.mode == "F":
+        raise PictureFault("a picture of floating-point values (expected 8 or 16 bits a channel)")
+    elif image.mode == "1":
+        image = image.convert("L")
+    elif image.mode not in _KEPT_MODES or "transparency" in image.info:
+        has_alpha = image.mode in ("PA", "RGBa", "La") or "transparency" in image.info
+        image = image.convert("RGBA" if has_alpha else "RGB")
+    if image.mode in ("LA", "RGBA"):
+        alpha = image.getchannel("A")
+        if alpha.getextrema() == (255, 255):
+            image = image.convert(image.mode[:-1])
+        else:
+            values = np.asarray(image).copy()
+            values[values[..., -1] == 0, :-1] = 255
+            image = Image.fromarray(values, image.mode)
+    plain = Image.new(image.mode, image.size)
+    plain.paste(image)
+    return plain
+
+
+def _pixel_digest(image: Image.Image) -> bytes:
+    head = f"{image.mode} {image.width} {image.height}\0".encode()
+    return hashlib.sha256(head + image.tobytes()).digest()
+
+
+def _looks_like_svg(data: bytes) -> bool:
+    head = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+    return (
+        head.startswith(b"<") and re.search(rb"<svg[\s>:]|<\w+:svg[\s>]", data[:65_536]) is not None
+    )
+
+
+def _render(data: bytes) -> bytes:
+    """Return a drawing as PNG on white, refused when it asks for anything outside itself."""
+    import resvg_py
+
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise PictureFault("an SVG that is not UTF-8") from None
+    if re.search(r"<!ENTITY|<!DOCTYPE[^>]*\[", text, re.IGNORECASE):
+        raise PictureFault("an SVG that declares entities (they can name outside files)")
+    outside = re.search(
+        r"""(?:href|src)\s*=\s*["']\s*(?!\#|data:)[^"'\s]|url\(\s*["']?\s*(?!\#|data:)[^)"'\s]|@import""",
+        re.sub(r"<(?:\w+:)?a\b[^>]*>", "", text),
+        re.IGNORECASE,
+    )
+    if outside:
+        raise PictureFault("an SVG that refers to something outside itself")
+    try:
+        width, height = _svg_size(text)
+        rendered = resvg_py.svg_to_bytes(
+            svg_string=text,
+            background="white",
+            skip_system_fonts=True,
+            width=SVG_SIDE if width >= height else None,
+            height=None if width >= height else SVG_SIDE,
+        )
+    except ValueError as problem:
+        raise PictureFault(f"an SVG that cannot be drawn ({problem})") from None
+    return bytes(rendered)
+
+
+def _svg_size(text: str) -> tuple[float, float]:
+    """Return the proportions of the drawing, from its view box or its width and height."""
+    root = re.search(r"<(?:\w+:)?svg\b[^>]*>", text)
+    tag = root.group(0) if root else ""
+    box = re.search(r"""viewBox\s*=\s*["']\s*([^"']+)""", tag)
+    numbers = [float(part) for part in re.split(r"[\s,]+", box.group(1).strip())] if box else []
+    sides = [re.search(rf"""\s{name}\s*=\s*["']\s*([\d.]+)""", tag) for name in ("width", "height")]
+    if all(sides):
+        return tuple(float(side.group(1)) for side in sides if side)  # type: ignore[return-value]
+    return (numbers[2], numbers[3]) if len(numbers) == 4 else (1.0, 1.0)
+
+
+def strip_jpeg(data: bytes) -> bytes:
+    """Return a JPEG without metadata: only what is needed to decode it stays.
+
+    Application segments go, except a bare JFIF header and Adobe's (it names the colour space);
+    so do comments and whatever follows the end of the image. Raises ValueError on odd structure.
+    """
+    if data[:2] != b"\xff\xd8":
+        raise ValueError("no JPEG")
+    kept = bytearray(data[:2])
+    place = 2
+    while True:
+        if place + 2 > len(data) or data[place] != 0xFF:
+            raise ValueError("a marker is missing")
+        marker = data[place + 1]
+        if marker == 0xFF:
+            place += 1
+            continue
+        if marker == 0xD9:
+            return bytes(kept + b"\xff\xd9")
+        length = int.from_bytes(data[place + 2 : place + 4], "big")
+        segment = data[place : place + 2 + length]
+        if length < 2 or len(segment) < 2 + length:
+            raise ValueError("a segment is cut off")
+        place += 2 + length
+        if marker == 0xE0 and segment[4:9] == b"JFIF\0":
+            kept += segment[:16][:2] + b"\x00\x10" + segment[4:16] + b"\0\0"
+        elif (marker == 0xEE and segment[4:9] == b"Adobe") or not (
+            0xE0 <= marker <= 0xEF or marker == 0xFE
+        ):
+            kept += segment
+        if marker == 0xDA:
+            end = _end_of_scan(data, place)
+            kept += data[place:end]
+            place = end
+
+
+def _end_of_scan(data: bytes, place: int) -> int:
+    while True:
+        place = data.find(b"\xff", place)
+        if place < 0 or place + 1 >= len(data):
+            raise ValueError("the picture is cut off")
+        following = data[place + 1]
+        if following == 0x00 or 0xD0 <= following <= 0xD7:
+            place += 2
+        elif following == 0xFF:
+            place += 1
+        else:
+            return place
+
+
+def write_picture(public: Path, picture: Picture) -> None:
+    """Store a picture under its name, once."""
+    path = public / picture.name
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(picture.data)

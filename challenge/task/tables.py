@@ -1,0 +1,299 @@
+r"""The tables of a task on the disk: one content as CSV and as Parquet.
+
+Missing is null in Parquet and an empty field in CSV; an empty text is missing. CSV is RFC 4180,
+UTF-8, comma, `\n`, with a header; a field is quoted only where it must be. Read with the options
+of `csv_options`, the CSV gives the values of the Parquet, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from challenge.task.columns import Column
+from challenge.task.digests import text_bytes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from challenge.task.task import Task
+
+__all__ = [
+    "MODALITY_KEY",
+    "ROWS_PER_GROUP",
+    "TableWriter",
+    "csv_bytes",
+    "csv_options",
+    "folds_schema",
+    "modalities_of",
+    "read_csv",
+    "read_parquet",
+    "schema_of",
+    "table_schema",
+]
+
+MODALITY_KEY = b"modality"
+ROWS_PER_GROUP = 65_536
+_CSV_BLOCK = 16 << 20
+
+
+def table_schema(
+    columns: Sequence[Column], kind: str, *, record_ids: bool, label: bool
+) -> pa.Schema:
+    """Return the Arrow schema of `train` (with label) or `test`; fields carry their modality."""
+    import pyarrow as pa
+
+    types = {
+        "text": pa.string(),
+        "categorical": pa.dictionary(pa.int32(), pa.string()),
+        "image": pa.string(),
+    }
+    fields = [_field("id", pa.string(), "id")]
+    if record_ids:
+        fields += [_field(name, pa.string(), "id") for name in ("left_id", "right_id")]
+    for column in columns:
+        number = pa.int64() if column.integer else pa.float64()
+        fields.append(_field(column.name, types.get(column.modality, number), column.modality))
+    if label:
+        fields.append(_field("label", pa.int8() if kind == "matching" else pa.string(), "label"))
+    return pa.schema(fields)
+
+
+def folds_schema() -> pa.Schema:
+    """Return the Arrow schema of `folds`."""
+    import pyarrow as pa
+
+    return pa.schema([_field("id", pa.string(), "id"), _field("fold", pa.int8(), "fold")])
+
+
+def _field(name: str, type_: pa.DataType, modality: str) -> pa.Field:
+    import pyarrow as pa
+
+    return pa.field(name, type_, metadata={MODALITY_KEY: modality.encode()})
+
+
+def modalities_of(schema: pa.Schema) -> dict[str, str]:
+    """Return the modality of each field, `id`, `label` and `fold` included."""
+    return {field.name: field.metadata[MODALITY_KEY].decode() for field in schema}
+
+
+class TableWriter:
+    """Writes `<name>.parquet` and `<name>.csv` into a folder, in row groups of one size.
+
+    Categorical columns come as strings; `categories` has the sorted distinct values of each, so
+    that every row group, and train and test, have the same dictionary.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, schema: pa.Schema, categories: Mapping[str, pa.Array]
+    ) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self.schema = schema
+        self._categories = categories
+        self._stack = ExitStack()
+        self._parquet: pq.ParquetWriter = self._stack.enter_context(
+            pq.ParquetWriter(
+                folder / f"{name}.parquet",
+                schema,
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=[
+                    field.name for field in schema if pa.types.is_dictionary(field.type)
+                ],
+            )
+        )
+        self._csv: BinaryIO = self._stack.enter_context((folder / f"{name}.csv").open("wb"))
+        self._csv.write(",".join(_quoted(column) for column in schema.names).encode() + b"\n")
+        self._held: list[pa.Table] = []
+        self._n_held = 0
+
+    def __enter__(self) -> TableWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *problem: object) -> None:
+        with self._stack:
+            if kind is None and self._n_held:
+                self._write_groups(self._n_held)
+
+    def write(self, table: pa.Table) -> None:
+        """Take in rows; columns in any order, extra ones are ignored.
+
+        The bytes of the files do not depend on how the rows were cut into tables.
+        """
+        self._held.append(table.select(self.schema.names))
+        self._n_held += table.num_rows
+        if self._n_held >= ROWS_PER_GROUP:
+            self._write_groups(self._n_held - self._n_held % ROWS_PER_GROUP)
+
+    def _write_groups(self, n_rows: int) -> None:
+        import pyarrow as pa
+
+        whole = pa.concat_tables(self._held)
+        for start in range(0, n_rows, ROWS_PER_GROUP):
+            self._write_group(whole.slice(start, min(ROWS_PER_GROUP, n_rows - start)))
+        self._held, self._n_held = [whole.slice(n_rows)], self._n_held - n_rows
+
+    def _write_group(self, group: pa.Table) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        arrays = {name: _one_chunk(group[name]) for name in self.schema.names}
+        stored = []
+        for field in self.schema:
+            array = arrays[field.name]
+            if pa.types.is_dictionary(field.type):
+                values = self._categories[field.name]
+                codes = pc.index_in(array, value_set=values)
+                array = pa.DictionaryArray.from_arrays(codes, values)
+            stored.append(array)
+        self._parquet.write_table(
+            pa.Table.from_arrays(stored, schema=self.schema), row_group_size=max(1, len(stored[0]))
+        )
+        self._csv.write(_csv_rows(list(arrays.values())))
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    import pyarrow as pa
+
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+def csv_bytes(table: pa.Table) -> bytes:
+    """Return a whole small table as CSV, with its header."""
+    header = ",".join(_quoted(name) for name in table.column_names).encode() + b"\n"
+    rows = _csv_rows([_one_chunk(column) for column in table.columns])
+    return header + (rows if isinstance(rows, bytes) else rows.to_pybytes())
+
+
+def _quoted(text: str) -> str:
+    if any(mark in text for mark in ',"\r\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def _csv_rows(arrays: Sequence[pa.Array]) -> pa.Buffer | bytes:
+    """Return the lines of a block, each with its newline, as one buffer."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    fields = [_csv_field(array) for array in arrays]
+    fields[-1] = pc.binary_join_element_wise(
+        fields[-1], pa.scalar("\n"), "", null_handling="replace"
+    )
+    lines = pc.binary_join_element_wise(*fields, ",", null_handling="replace")
+    return text_bytes(lines)[1]
+
+
+def _csv_field(array: pa.Array) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_string(array.type):
+        return pc.cast(array, pa.string())
+    must = pc.match_substring_regex(array, '[,"\r\n]')
+    if not pc.any(must).as_py():
+        return array
+    doubled = pc.replace_substring(array, '"', '""')
+    quoted = pc.binary_join_element_wise(pa.scalar('"'), doubled, pa.scalar('"'), "")
+    return pc.if_else(pc.fill_null(must, False), quoted, array)
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table of a task; categorical columns are dictionaries."""
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path, columns=list(columns) if columns is not None else None)
+
+
+def read_csv(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read the CSV form of a table; the result equals the Parquet's, values and types."""
+    import pyarrow as pa
+    import pyarrow.csv
+
+    plain = {
+        field.name: pa.string() if pa.types.is_dictionary(field.type) else field.type
+        for field in schema
+    }
+    block = _CSV_BLOCK
+    while True:
+        try:
+            table = pyarrow.csv.read_csv(
+                path,
+                read_options=pyarrow.csv.ReadOptions(block_size=block),
+                parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+                convert_options=pyarrow.csv.ConvertOptions(
+                    column_types=plain,
+                    null_values=[""],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=True,
+                ),
+            )
+            break
+        except pa.ArrowInvalid as problem:
+            # One row longer than a block is legal CSV, but not for this reader.
+            if "straddl" not in str(problem) or block > path.stat().st_size:
+                raise
+            block *= 8
+    arrays = [
+        table[field.name].dictionary_encode().cast(field.type)
+        if pa.types.is_dictionary(field.type)
+        else table[field.name]
+        for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def csv_options(schema: pa.Schema) -> dict[str, Any]:
+    """Return, for each reader, the arguments with which it reads the CSV value for value.
+
+    pandas: keywords of `read_csv`. polars: keywords of `read_csv`, type names as in `polars`.
+    pyarrow: keywords of `csv.ConvertOptions` and `csv.ParseOptions`, type names as `type_for_alias`
+    takes them. Columns that a file lacks (`label` in test) do no harm in pandas and pyarrow.
+    """
+    import pyarrow as pa
+
+    in_pandas: dict[str, str] = {}
+    in_polars: dict[str, str] = {}
+    in_pyarrow: dict[str, str] = {}
+    for field in schema:
+        words = ("string", "String", "string")
+        if pa.types.is_dictionary(field.type):
+            words = ("category", "String", "string")
+        elif pa.types.is_floating(field.type):
+            words = ("float64", "Float64", "float64")
+        elif field.type == pa.int64():
+            words = ("Int64", "Int64", "int64")
+        elif field.type == pa.int8():
+            words = ("int8", "Int8", "int8")
+        in_pandas[field.name], in_polars[field.name], in_pyarrow[field.name] = words
+    return {
+        "pandas": {
+            "dtype": in_pandas,
+            "encoding": "utf-8",
+            "float_precision": "round_trip",
+            "keep_default_na": False,
+            "na_values": [""],
+        },
+        "polars": {"schema_overrides": in_polars, "missing_utf8_is_empty_string": False},
+        "pyarrow": {
+            "convert_options": {
+                "column_types": in_pyarrow,
+                "null_values": [""],
+                "quoted_strings_can_be_null": True,
+                "strings_can_be_null": True,
+            },
+            "parse_options": {"newlines_in_values": True},
+        },
+    }
+
+
+def schema_of(task: Task, *, label: bool) -> pa.Schema:
+    """Return the schema of a built task's `train` (with label) or `test`."""
+    return table_schema(task.columns, task.kind, record_ids=task.record_ids, label=label)

@@ -1,0 +1,183 @@
+"""Small synthetic tasks, made by the real build in well under a second or two."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from challenge.prepare import build_task
+from challenge.task import Task
+
+__all__ = ["build_toy", "declare_toy", "toy_records", "toy_rows"]
+
+_COLOURS = ["red", "green", "blue", "amber"]
+_WORDS = ["oak", "elm", "fir", "ash", "yew", "bay", "fig", "box", "may", "sal"]
+
+_TOML = """format = 1
+id = "{id}"
+kind = "{kind}"
+title = "A toy"
+description = "Synthetic rows: colour, size, words and a picture tell the class."
+metric = "{metric}"
+samples = true
+
+[[source]]
+path = "raw"
+licence = "CC0-1.0"
+attribution = "nobody"
+
+[raw]
+convert = "convert.py"
+
+[split]
+{split}
+
+[columns.words]
+modality = "text"
+description = "Some words"
+
+[columns.size]
+modality = "numeric"
+
+[columns.count]
+modality = "numeric"
+integer = true
+
+[columns.colour]
+modality = "categorical"
+{images}"""
+
+_IMAGES = """
+[columns.picture]
+modality = "image"
+"""
+
+_CONVERT = """from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from challenge.prepare import {form}, in_batches
+
+
+def convert(raw: Path) -> {form}:
+    return {form}(in_batches(pq.read_table(raw / "rows.parquet")), raw)
+"""
+
+
+def toy_rows(
+    n: int, *, classes: int = 3, groups: int = 0, images: bool = True, seed: int = 0
+) -> pa.Table:
+    """Return raw rows of a classification toy; every column helps, none decides."""
+    random = np.random.default_rng(seed)
+    label = random.integers(0, classes, n)
+    table = {
+        "key": [f"row {place}" for place in range(n)],
+        "label": [f"class {code}" for code in label],
+        **_features(random, label, images),
+    }
+    if groups:
+        table["group"] = [f"group {code}" for code in random.integers(0, groups, n)]
+    return pa.table(table)
+
+
+def toy_records(n: int, *, images: bool = True, seed: int = 0) -> pa.Table:
+    """Return records of a matching toy: about `n` / 2 entities of one to three records."""
+    random = np.random.default_rng(seed)
+    entity = np.sort(random.integers(0, max(2, n // 2), n))
+    own = np.random.default_rng(seed + 1).integers(0, 10_000, int(entity.max()) + 1)
+    table = {
+        "key": [f"record {place}" for place in range(n)],
+        "entity": [f"entity {code}" for code in entity],
+        **_features(random, own[entity], images),
+    }
+    return pa.table(table)
+
+
+def _features(random: np.random.Generator, label: np.ndarray, images: bool) -> dict[str, object]:
+    n = len(label)
+    words = [
+        " ".join([*random.choice(_WORDS, 3), f"{_WORDS[code % 10]}{code % 97}"]) for code in label
+    ]
+    size = np.where(random.random(n) < 0.1, np.nan, label % 13 + random.normal(0, 1, n))
+    colour = [
+        None if random.random() < 0.05 else _COLOURS[(code + (random.random() < 0.3)) % 4]
+        for code in label
+    ]
+    features: dict[str, object] = {
+        "words": words,
+        "size": pa.array(size, from_pandas=True),
+        "count": pa.array(random.integers(0, 9, n)),
+        "colour": pa.array(colour, pa.string()),
+    }
+    if images:
+        features["picture"] = pa.array([_picture(random, int(code)) for code in label], pa.binary())
+    return features
+
+
+def _picture(random: np.random.Generator, code: int) -> bytes:
+    pixels = random.integers(0, 60, (8, 8, 3), dtype=np.uint8)
+    pixels[..., code % 3] += np.uint8(100 + code % 50)
+    target = io.BytesIO()
+    Image.fromarray(pixels).save(target, "PNG")
+    return target.getvalue()
+
+
+def declare_toy(
+    folder: Path,
+    kind: str = "classification",
+    *,
+    raw: pa.Table,
+    split: str = "",
+    metric: str | None = None,
+    records: bool | None = None,
+) -> Path:
+    """Write task.toml, convert.py and raw/ of a toy; `split` has lines of its [split] table."""
+    records = kind == "matching" if records is None else records
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "raw").mkdir(exist_ok=True)
+    pq.write_table(raw, folder / "raw" / "rows.parquet")
+    (folder / "task.toml").write_text(
+        _TOML.format(
+            id=folder.name,
+            kind=kind,
+            metric=metric or ("f1" if kind == "matching" else "macro_f1"),
+            split=split
+            or ('by = "entity"\ntruth = "complete"\nseed = 1' if records else "seed = 1"),
+            images=_IMAGES if any("picture" in name for name in raw.column_names) else "",
+        )
+    )
+    (folder / "convert.py").write_text(
+        _CONVERT.format(form="RawRecords" if records else "RawTable")
+    )
+    return folder
+
+
+def build_toy(
+    tmp_path: Path,
+    kind: str = "classification",
+    n: int = 200,
+    *,
+    name: str | None = None,
+    classes: int = 3,
+    groups: int = 0,
+    images: bool = True,
+    split: str = "",
+    metric: str | None = None,
+    seed: int = 0,
+) -> Task:
+    """Build a toy below `tmp_path`/datasets and return it; the same arguments, the same task.
+
+    `n` is the number of rows, in matching of records (there are about as many pairs again).
+    """
+    folder = tmp_path / "datasets" / (name or f"toy-{kind}")
+    if kind == "matching":
+        raw = toy_records(n, images=images, seed=seed)
+    else:
+        raw = toy_rows(n, classes=classes, groups=groups, images=images, seed=seed)
+    declare_toy(folder, kind, raw=raw, split=split, metric=metric)
+    return build_task(folder, cache=tmp_path / "cache").task
