@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +17,8 @@ from challenge.ledger.clock import micros
 from challenge.ledger.files import PredictionFiles
 from challenge.ledger.quota import check_failures
 from challenge.ledger.reading import read_teams
-from challenge.ledger.receipts import Receipt
-from challenge.ledger.records import Team
+from challenge.ledger.receipts import HistoryRow, Receipt
+from challenge.ledger.records import Submission, Team
 from challenge.ledger.rules import check_settings
 from challenge.ledger.store import BUSY_S, Store, ledger_faults, open_store
 from challenge.ledger.teams import fold
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from challenge.ledger.contest import CloseReport
+    from challenge.ledger.rescore import RescoreReport
     from challenge.ledger.snapshot import Snapshot
 
 __all__ = ["Ledger", "open_ledger"]
@@ -92,6 +94,59 @@ class Ledger:
         from challenge.ledger.refreshing import refresh
 
         return refresh(self)
+
+    def history(self, *, task: str | None = None, team: str | None = None) -> list[HistoryRow]:
+        """Return submissions ascending by id, each with what may be shown of it.
+
+        Raises WrongUse for a team that nobody has heard of.
+        """
+        from challenge.ledger.history import history
+
+        return history(self, task=task, team=team)
+
+    def suspects(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Return identical predictions of different teams: task and submissions (organiser)."""
+        from challenge.ledger.history import suspects
+
+        return suspects(self)
+
+    def rename_team(self, old: str, new: str) -> Team:
+        """Give a team another name; history, slug and old names stay its own."""
+        from challenge.ledger.roster import rename_team
+
+        with self.store.writing() as connection:
+            row = rename_team(connection, self.store, old, new, clock.now())
+            return self.team_in(connection, row.id)
+
+    def withdraw(self, submission_id: int) -> Submission:
+        """Take a submission off the board; the one before it comes back, quota does not."""
+        from challenge.ledger.contest import withdraw
+
+        return withdraw(self, submission_id)
+
+    def select(self, submission_id: int, *, chosen: bool = True) -> tuple[int, ...]:
+        """Select a submission as a final, or take that back; return those selected now."""
+        from challenge.ledger.contest import select
+
+        return select(self, submission_id, chosen=chosen)
+
+    def close(self, progress: Callable[[str], None] | None = None) -> CloseReport:
+        """End the contest: score the private half of every final and store it, all or nothing."""
+        from challenge.ledger.contest import close
+
+        return close(self, progress)
+
+    def rescore(
+        self,
+        task_ids: Sequence[str] = (),
+        *,
+        dry_run: bool = False,
+        progress: Callable[[str], None] | None = None,
+    ) -> list[RescoreReport]:
+        """Score every submission of the tasks anew where task or scorer changed."""
+        from challenge.ledger.rescore import rescore
+
+        return rescore(self, task_ids, dry_run=dry_run, progress=progress)
 
     def record_failure(self, team: str, task: str, path: Path, error: ChallengeError) -> None:
         """Remember a file that was refused for its content; it counts against a cap of its own.

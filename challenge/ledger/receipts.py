@@ -101,14 +101,15 @@ class Receipt:
 class HistoryRow:
     """One line of the history: a submission, its team's name, and what may be shown of it.
 
-    `state` is one of: on the board, counted, withdrawn, not released, not scored, final,
-    not selected.
+    `state` is one of: on the board, counted, withdrawn, not released, no public score, and after
+    the close: on the board, counted, not a final. `selected` tells the choice of the team.
     """
 
     submission: Submission
     team: str
     score: StoredScore | None
     state: str
+    selected: bool = False
 
     def figure(self) -> str:
         """Return the primary metric with its interval, `–` when nothing is told."""
@@ -124,6 +125,7 @@ class HistoryRow:
             "note": self.submission.note,
             "at": iso(self.submission.at),
             "state": self.state,
+            "selected": self.selected,
             "metric": self.score.metric if self.score else None,
             "value": self.score.value if self.score else None,
             "low": self.score.low if self.score else None,

@@ -7,25 +7,24 @@ transaction asks the rules again and inserts submission, score and replicates to
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from challenge.errors import Fault, SubmissionError
 from challenge.ledger import clock, schema
+from challenge.ledger.answering import receipt_of
 from challenge.ledger.clock import micros
-from challenge.ledger.ladder import SMALLEST_PUBLIC, climb, default_step
-from challenge.ledger.quota import check_failures, check_quota, quota_left
-from challenge.ledger.reading import score_of, score_rows, submission_row
-from challenge.ledger.receipts import Receipt, figure
-from challenge.ledger.records import StoredScore, Submission, Team
+from challenge.ledger.ladder import SMALLEST_PUBLIC
+from challenge.ledger.quota import check_failures, check_quota
+from challenge.ledger.receipts import Receipt
 from challenge.ledger.roster import TeamRow, add_team, check_team_name, find_team
 from challenge.ledger.rules import check_dates, check_roster
+from challenge.ledger.scoring_rows import insert_score, public_reference, step_of
 from challenge.ledger.teams import clean_text, fold, name_faults
 from challenge.ledger.versions import (
     Edition,
@@ -46,11 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "current_edition",
-    "insert_score",
-    "public_reference",
-    "receipt_of",
     "scored_half",
-    "step_of",
     "submit",
 ]
 
@@ -282,37 +277,6 @@ def _scorer_version() -> int:
     return int(SCORER_VERSION)
 
 
-def step_of(settings: Settings, score: Score) -> float:
-    """Return the step of the Ladder for this half: 0 where there is none.
-
-    F1 rests on the positive clusters, every other metric on all clusters.
-    """
-    if score.half != "public":
-        return 0.0
-    if settings.ladder_step is not None:
-        return settings.ladder_step
-    n = float(score.n_clusters)
-    if score.metric == "f1":
-        n = score.diagnostics.get("n_positive_clusters") or n
-    return default_step(int(n))
-
-
-def public_reference(connection: sa.Connection, team: int, edition: Edition) -> float | None:
-    """Return the highest public score let out to the team, withdrawn submissions included."""
-    rows, scores = schema.submissions, schema.scores
-    found = connection.execute(
-        sa.select(sa.func.max(scores.c.public_value))
-        .select_from(scores.join(rows, rows.c.id == scores.c.submission))
-        .where(
-            rows.c.team == team,
-            scores.c.edition == edition.id,
-            scores.c.half == "public",
-            scores.c.released,
-        )
-    ).scalar()
-    return None if found is None else float(found)
-
-
 def _check_weights(connection: sa.Connection, edition: Edition, score: Score) -> None:
     scores = schema.scores
     other = connection.execute(
@@ -322,141 +286,3 @@ def _check_weights(connection: sa.Connection, edition: Edition, score: Score) ->
     ).scalar()
     if other is not None and other != score.weights_hash:
         raise rescore_first(edition.task, "the bootstrap weights were drawn anew")
-
-
-def score_values(score: Score) -> dict[str, Any]:
-    """Return the columns of a score that do not depend on the Ladder."""
-    primary = score.metrics[score.metric]
-    return {
-        "half": score.half,
-        "metric": score.metric,
-        "value": primary.value,
-        "low": primary.low,
-        "high": primary.high,
-        "n": score.n,
-        "n_clusters": score.n_clusters,
-        "weights_hash": score.weights_hash,
-        "resolution": None if math.isnan(score.resolution) else score.resolution,
-        "metrics": json.dumps(
-            {
-                name: {
-                    "value": metric.value,
-                    "low": metric.low,
-                    "high": metric.high,
-                    "reason": metric.reason,
-                }
-                for name, metric in score.metrics.items()
-            },
-            allow_nan=False,
-        ),
-        "diagnostics": json.dumps(dict(score.diagnostics), sort_keys=True),
-    }
-
-
-def insert_score(
-    connection: sa.Connection,
-    submission: int,
-    edition: Edition,
-    score: Score,
-    at: datetime,
-    *,
-    step: float,
-    reference: float | None,
-) -> float | None:
-    """Insert a score with its replicates; return the team's public score after it."""
-    import numpy as np
-
-    values = score_values(score)
-    release = climb(reference, values["value"], step)
-    released = release.released if score.half == "public" else True
-    key = connection.execute(
-        schema.scores.insert().values(
-            at=micros(at),
-            submission=submission,
-            edition=edition.id,
-            public_value=release.value if score.half == "public" and released else None,
-            released=released,
-            step=step,
-            **values,
-        )
-    ).inserted_primary_key
-    assert key is not None
-    if score.replicates is not None:
-        vector = np.asarray(score.replicates, dtype="<f4").tobytes()
-        connection.execute(schema.replicates.insert().values(score=int(key[0]), vector=vector))
-    return release.value
-
-
-def receipt_of(
-    connection: sa.Connection,
-    ledger: Ledger,
-    submission_id: int,
-    at: datetime,
-    *,
-    identical: bool = False,
-) -> Receipt:
-    """Return the receipt of a stored submission, made of its rows alone."""
-    submission, remarks = submission_row(connection, submission_id)
-    edition = current_editions(connection)[submission.task]
-    team = ledger.team_in(connection, submission.team)
-    score = _shown_score(connection, submission_id, edition, ledger.settings)
-    reference = step = None
-    if ledger.settings.is_contest():
-        reference = public_reference(connection, team.id, edition)
-        step = _step_in(connection, edition)
-    left = None
-    if not submission.baseline:
-        left = quota_left(connection, ledger.settings.limits, team.id, submission.task, at)
-    return Receipt(
-        submission=submission,
-        team=team,
-        score=score,
-        released=score is not None,
-        reference=reference,
-        step=step or 0.0,
-        identical_to=submission_id if identical else None,
-        quota_left=left,
-        message=_message(ledger.settings, submission, team, score, reference, edition, identical),
-        remarks=remarks,
-    )
-
-
-def _shown_score(
-    connection: sa.Connection, submission_id: int, edition: Edition, settings: Settings
-) -> StoredScore | None:
-    half: Half = "public" if settings.is_contest() else "all"
-    row = connection.execute(score_rows(submission_id, half, (edition.id,))).first()
-    return None if row is None else score_of(row, edition)
-
-
-def _step_in(connection: sa.Connection, edition: Edition) -> float | None:
-    scores = schema.scores
-    return connection.execute(
-        sa.select(scores.c.step)
-        .where(scores.c.edition == edition.id, scores.c.half == "public")
-        .limit(1)
-    ).scalar()
-
-
-def _message(
-    settings: Settings,
-    submission: Submission,
-    team: Team,
-    score: StoredScore | None,
-    reference: float | None,
-    edition: Edition,
-    identical: bool,
-) -> str:
-    head = f"submission {submission.id} of {team.name} for {submission.task}"
-    if identical:
-        return f"identical to {head}: nothing new was stored, no quota was used"
-    if score is not None:
-        if score.value is None:
-            return f"{head}: accepted, {score.metric} is undefined ({score.reason})"
-        return f"{head}: accepted, {score.metric} {figure(score)}"
-    if settings.is_contest() and edition.n_public < SMALLEST_PUBLIC:
-        return f"{head}: accepted; this task shows no public score, it counts at the close"
-    if reference is None:
-        return f"{head}: accepted, its public score is undefined"
-    shown = f"{reference:.3f}".removeprefix("0")
-    return f"{head}: accepted, no improvement on {shown}"
