@@ -1,0 +1,305 @@
+"""A contest from its opening to its close, by a clock that the tests set."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from challenge.errors import LedgerError, SubmissionError, TaskError, WrongUse
+from challenge.ledger import Ledger, clock, open_ledger, schema
+from challenge.task import Task
+from tests.ledger.toy import CONTEST, make_challenge, make_task, write_hits
+
+OPENS = datetime(2026, 1, 1, tzinfo=timezone.utc)
+CLOSES = datetime(2026, 2, 1, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
+    return open_ledger(make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=800))
+
+
+def set_clock(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
+    monkeypatch.setenv("CHALLENGE_NOW", at.isoformat())
+
+
+def toy(ledger: Ledger) -> Task:
+    return ledger.challenge.task("toy")
+
+
+def hand_in(ledger: Ledger, tmp_path: Path, hits: int, team: str = "Ada", salt: int = 0) -> int:
+    path = write_hits(toy(ledger), tmp_path / "x.csv", hits, half="public", salt=salt)
+    return ledger.submit(toy(ledger), path, team=team, method="m").submission.id
+
+
+def test_the_ladder_tells_only_steps(ledger: Ledger, tmp_path: Path) -> None:
+    # 400 public rows: the step is 0.5 / sqrt(400) = 0.025.
+    task = toy(ledger)
+
+    def submit(hits: int, salt: int = 0) -> tuple[float | None, float | None, str]:
+        path = write_hits(task, tmp_path / "x.csv", hits, half="public", salt=salt)
+        receipt = ledger.submit(task, path, team="Ada", method="m")
+        assert receipt.step == 0.025
+        value = receipt.score.value if receipt.score else None
+        return value, receipt.reference, receipt.message
+
+    assert submit(203)[:2] == (0.5, 0.5)  # .5075 is shown as .5
+    value, reference, message = submit(209)  # .5225 is no step above .5
+    assert (value, reference) == (None, 0.5)
+    assert message.endswith("accepted, no improvement on .500")
+    assert ".52" not in message
+    assert submit(211)[:2] == (0.525, 0.525)  # .5275
+    assert submit(150)[:2] == (None, 0.525)
+    snapshot = ledger.snapshot()
+    assert snapshot.half == "public"
+    assert snapshot.primary.value.tolist() == [0.5, 0.525]
+    for end in (*snapshot.primary.low, *snapshot.primary.high):
+        assert round(end / 0.025, 6) == round(end / 0.025)
+    assert [row.state for row in ledger.history()] == [
+        "counted",
+        "not released",
+        "on the board",
+        "not released",
+    ]
+    assert snapshot.score(2) is None
+    assert np.isnan(snapshot.replicates([2])).all()
+    shown = snapshot.score(3)
+    assert shown is not None and list(shown.metrics) == ["accuracy"]
+    assert not shown.diagnostics
+
+
+def test_a_withdrawal_lowers_no_reference_and_gives_no_quota_back(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    hand_in(ledger, tmp_path, 200)
+    best = hand_in(ledger, tmp_path, 280)
+    ledger.withdraw(best)
+    assert ledger.snapshot().primary.value.tolist() == [0.5]
+    path = write_hits(toy(ledger), tmp_path / "x.csv", 280, half="public")
+    again = ledger.submit(toy(ledger), path, team="Ada", method="m")
+    assert again.score is None and again.reference == 0.7
+    assert again.quota_left == 2
+    with pytest.raises(SubmissionError, match="withdrawn already"):
+        ledger.withdraw(best)
+
+
+def test_dates_hold_to_the_second_in_utc(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_clock(monkeypatch, OPENS - timedelta(seconds=1))
+    with pytest.raises(SubmissionError, match="2026-01-01T00:00:00Z on"):
+        hand_in(ledger, tmp_path, 200)
+    set_clock(monkeypatch, OPENS)
+    hand_in(ledger, tmp_path, 200)
+    east = timezone(timedelta(hours=13))
+    set_clock(monkeypatch, (CLOSES - timedelta(seconds=1)).astimezone(east))
+    last = hand_in(ledger, tmp_path, 240)
+    with pytest.raises(SubmissionError, match="it is 2026-01-31T23:59:59Z"):
+        ledger.close()
+    set_clock(monkeypatch, CLOSES)
+    for action in (
+        lambda: hand_in(ledger, tmp_path, 280),
+        lambda: ledger.withdraw(last),
+        lambda: ledger.select(last),
+    ):
+        with pytest.raises(SubmissionError, match="it ended at 2026-02-01T00:00:00Z"):
+            action()
+    ledger.close()
+    with pytest.raises(SubmissionError, match="cannot be undone"):
+        ledger.close()
+
+
+def test_the_sixth_of_a_day_is_refused_and_the_next_day_begins_at_midnight(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_clock(monkeypatch, datetime(2026, 1, 5, 23, 59, 59, tzinfo=timezone.utc))
+    for salt in range(5):
+        hand_in(ledger, tmp_path, 200, salt=salt + 1)
+    with pytest.raises(SubmissionError, match="after 2026-01-06T00:00:00Z"):
+        hand_in(ledger, tmp_path, 200, salt=9)
+    hand_in(ledger, tmp_path, 200, team="Bob", salt=9)
+    set_clock(monkeypatch, datetime(2026, 1, 6, tzinfo=timezone.utc))
+    hand_in(ledger, tmp_path, 200, salt=9)
+
+
+def test_private_scores_come_with_the_close_and_of_finals_only(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = hand_in(ledger, tmp_path, 200, salt=1)
+    second = hand_in(ledger, tmp_path, 300, salt=2)
+    third = hand_in(ledger, tmp_path, 250, salt=3)
+    lonely = hand_in(ledger, tmp_path, 220, team="Bob", salt=4)
+    ledger.select(first)
+    ledger.select(third)
+    with pytest.raises(SubmissionError, match=f"2 are selected: {first}, {third}"):
+        ledger.select(second)
+    with ledger.store.reading() as connection:
+        halves = connection.execute(sa.select(schema.scores.c.half).distinct()).scalars().all()
+        assert halves == ["public"]
+        floors = connection.execute(sa.select(schema.floors.c.half)).scalars().all()
+        assert floors == ["public"]
+    before = ledger.snapshot()
+    with pytest.raises(KeyError):
+        before.primary_of("private")
+    assert before.score(first, "private") is None
+    set_clock(monkeypatch, CLOSES)
+    report = ledger.close()
+    assert (report.n_teams, report.n_finals) == (2, 3)
+    after = ledger.snapshot()
+    assert after.half == "private" and after.closed_at == CLOSES
+    assert after.primary.submission.tolist() == [first, third, lonely]
+    assert after.finals[1, "toy"] == (first, third)
+    assert after.score(second) is None
+    assert np.isfinite(after.replicates([first, third, lonely])).all()
+    assert after.public is not None
+    assert after.public.submission.tolist() == [first, second, lonely]
+    assert before.at is not None
+    past = ledger.snapshot(before.at)
+    assert past.half == "public" and past.closed_at is None and past.finals == {}
+    assert past.score(first, "private") is None
+
+
+def test_a_selection_can_be_taken_back_and_ends_with_a_withdrawal(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [hand_in(ledger, tmp_path, 200 + 20 * i, salt=i + 1) for i in range(3)]
+    assert ledger.select(ids[0]) == (ids[0],)
+    assert ledger.select(ids[1]) == (ids[0], ids[1])
+    assert ledger.select(ids[0], chosen=False) == (ids[1],)
+    ledger.withdraw(ids[1])
+    set_clock(monkeypatch, CLOSES)
+    ledger.close()
+    assert ledger.snapshot().finals == {(1, "toy"): (ids[2],)}
+    with pytest.raises(WrongUse, match="stored submission"):
+        ledger.select(99)
+
+
+def test_a_missing_file_stops_the_close_before_anything_is_stored(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = hand_in(ledger, tmp_path, 200)
+    ledger.files.path(ledger.snapshot().submission(key).sha256).unlink()
+    set_clock(monkeypatch, CLOSES)
+    with pytest.raises(LedgerError, match="challenge verify"):
+        ledger.close()
+    assert ledger.snapshot().closed_at is None
+
+
+def test_a_small_public_half_shows_no_score(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
+    challenge = make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=598)
+    ledger = open_ledger(challenge)
+    task = challenge.task("toy")
+    assert task.document["n_public"] == 299
+    for salt in (1, 2):
+        path = write_hits(task, tmp_path / "x.csv", 200, half="public", salt=salt)
+        receipt = ledger.submit(task, path, team="Ada", method="m")
+        assert receipt.score is None and receipt.reference is None
+        assert "shows no public score" in receipt.message
+    snapshot = ledger.snapshot()
+    assert snapshot.unscored == {"toy"}
+    assert np.isnan(snapshot.primary.value).tolist() == [True, True]
+    set_clock(monkeypatch, CLOSES)
+    ledger.close()
+    assert ledger.snapshot().finals == {(1, "toy"): (2,)}  # the latest
+
+
+def test_a_roster_refuses_strangers_and_look_alikes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
+    roster = '[[team]]\nname = "Alpha"\nmembers = ["ann", "ben"]\n[[team]]\nname = "Beta"\n'
+    challenge = make_challenge(tmp_path / "c", CONTEST.format(per_day=5) + roster, n=800)
+    ledger = open_ledger(challenge)
+    with pytest.raises(SubmissionError, match="did you mean 'Alpha'"):
+        hand_in(ledger, tmp_path, 200, team="Alpa")
+    hand_in(ledger, tmp_path, 200, team="ALPHA")
+    with pytest.raises(SubmissionError, match="nobody takes for 'ALPHA'"):
+        hand_in(ledger, tmp_path, 210, team="Аlpha")
+    assert ledger.snapshot().teams[1].members == ("ann", "ben")
+    renamed = ledger.rename_team("alpha", "Gamma Rays")
+    assert (renamed.name, renamed.slug) == ("Gamma Rays", "alpha")
+    assert renamed.members == ("ann", "ben")
+    hand_in(ledger, tmp_path, 250, team="gamma rays")
+    assert len(ledger.snapshot().teams) == 1
+    with pytest.raises(SubmissionError, match="of the roster"):
+        ledger.submit(toy(ledger), tmp_path / "x.csv", team="Majority", method="m")
+    baseline = ledger.submit(
+        toy(ledger), tmp_path / "x.csv", team="Majority", method="m", baseline=True
+    )
+    assert baseline.quota_left is None and baseline.team.baseline
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("closes = 2026-02-01", "closes = 2026-02-02", None),
+        ("per_day = 5", "per_day = 9", None),
+        ('reveal = "contest"', 'reveal = "all"', "reveal"),
+        ('tasks = ["toy"]', 'tasks = ["toy", "more"]', "also"),
+        ('metric = "accuracy"', 'metric = "macro_f1"', "metric"),
+        ('tasks = ["toy"]', 'tasks = ["toy"]\nprize = "Gold"', "prize without a rule for ties"),
+        ("opens", "ladder_step = 0.001\nopens", "ladder_step"),
+    ],
+)
+def test_what_decides_stands_still_once_the_contest_is_open(
+    ledger: Ledger, tmp_path: Path, old: str, new: str, message: str | None
+) -> None:
+    hand_in(ledger, tmp_path, 200)
+    toml = ledger.challenge.root / "challenge.toml"
+    toml.write_text(toml.read_text().replace(old, new))
+    changed = open_ledger(ledger.challenge)
+    if message is None:
+        assert changed.refresh() == []
+        assert changed.snapshot().settings == changed.settings
+        return
+    with pytest.raises(TaskError, match=message):
+        changed.refresh()
+    with pytest.raises(TaskError, match=message):
+        hand_in(changed, tmp_path, 280)
+
+
+def test_a_person_in_two_teams_is_seen(tmp_path: Path) -> None:
+    roster = '[[team]]\nname = "A 1"\nmembers = ["Ann"]\n[[team]]\nname = "B"\nmembers = ["ann "]\n'
+    ledger = open_ledger(make_challenge(tmp_path / "c", CONTEST.format(per_day=5) + roster))
+    with pytest.raises(TaskError, match="one person in one team"):
+        ledger.refresh()
+
+
+def test_a_label_fix_is_rescored_with_the_ladder_replayed(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = toy(ledger)
+    first = hand_in(ledger, tmp_path, 200, salt=1)
+    hand_in(ledger, tmp_path, 203, salt=2)
+    best = hand_in(ledger, tmp_path, 300, salt=3)
+    before = ledger.snapshot()
+    set_clock(monkeypatch, datetime(2026, 1, 6, tzinfo=timezone.utc))
+    codes = np.random.default_rng(5).integers(0, 3, 800)
+    make_task(ledger.challenge, "toy", n=800, solution="t", truth=codes)
+    dry = ledger.rescore(dry_run=True)
+    assert ledger.snapshot().primary.value.tolist() == before.primary.value.tolist()
+    done = ledger.rescore()
+    assert dry[0].rows == done[0].rows and done[0].stored and not dry[0].stored
+    row = done[0].rows[0]
+    assert (row.old_submission, row.old_value, row.old_rank, row.new_rank) == (best, 0.75, 1, 1)
+    after = ledger.snapshot()
+    assert row.new_value == max(after.primary.value)
+    assert after.primary.submission[0] == first
+    assert after.cards["toy"].solution_digest != task.solution_digest
+    assert ledger.rescore()[0].unchanged
+    assert before.at is not None
+    assert ledger.snapshot(before.at).primary.value.tolist() == before.primary.value.tolist()
+    assert ledger.snapshot(before.at).score(best) == before.score(best)
+
+
+def test_the_clock_reads_its_replacement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00+02:00")
+    assert clock.iso(clock.now()) == "2026-01-05T10:00:00Z"
