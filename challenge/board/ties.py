@@ -25,6 +25,10 @@ __all__ = ["Ties", "centre", "compare_with_first", "percentile_interval"]
 _TAIL = 0.025
 _SAME = 1e-9
 """A standard error below this is float32 dust: the two sets of predictions are scored alike."""
+_SLACK = 3.0
+"""Added to a critical value, over the root of the number of draws: so well is the centre of the
+draws known, and when few rows differ (4 against 0) an end falls on 0 itself and the draws must not
+decide on which side of it."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +123,10 @@ def _differences(
         return estimate, estimate
     studentised = moved[differs] / error[differs, None]
     # The noise of an estimate is what it has too much: the upper tail decides the lower end.
-    too_much = max(0.0, float(np.quantile(studentised.max(axis=0), 1 - _TAIL))) * widening
-    too_little = max(0.0, -float(np.quantile(studentised.min(axis=0), _TAIL))) * widening
-    spread = np.where(differs, error, 0.0)
+    slack = _SLACK / np.sqrt(noise.shape[1])
+    too_much = max(0.0, float(np.quantile(studentised.max(axis=0), 1 - _TAIL))) + slack
+    too_little = max(0.0, -float(np.quantile(studentised.min(axis=0), _TAIL))) + slack
+    spread = np.where(differs, error, 0.0) * widening
     return estimate - too_much * spread, estimate + too_little * spread
 
 

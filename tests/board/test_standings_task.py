@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from challenge.board.standings import TaskBoard, task_board
@@ -14,6 +14,7 @@ from challenge.errors import WrongUse
 from tests.board.hand import HandSource, Made, snapshot_of
 
 NAN = float("nan")
+few = settings(max_examples=40, deadline=None)
 
 
 def board_of(*made: Made, **more: object) -> TaskBoard:
@@ -226,6 +227,7 @@ scores = st.lists(
 )
 
 
+@few
 @given(scores)
 def test_ranks_agree_with_counting_the_better_teams(entries: list[tuple[str, float, int]]) -> None:
     board = board_of(*(Made(team, "t1", value, hour) for team, value, hour in entries))
@@ -241,6 +243,7 @@ def test_ranks_agree_with_counting_the_better_teams(entries: list[tuple[str, flo
     assert ranks == sorted(ranks, key=lambda rank: (rank is None, rank))
 
 
+@few
 @given(scores, st.sampled_from("abcdef"), st.integers(6, 9))
 def test_a_worse_submission_changes_no_rank(
     entries: list[tuple[str, float, int]], team: str, hour: int
@@ -257,6 +260,7 @@ def test_a_worse_submission_changes_no_rank(
     assert after[team].submission == before[team].submission
 
 
+@few
 @given(scores, st.randoms(use_true_random=False))
 def test_the_order_of_arrival_in_the_table_changes_nothing(
     entries: list[tuple[str, float, int]], random: object

@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from challenge.board.standings import TrackBoard, TrackRow, shake_up, task_board, track_board
@@ -15,6 +15,7 @@ from challenge.errors import WrongUse
 from tests.board.hand import Made, snapshot_of
 
 NAN = float("nan")
+few = settings(max_examples=40, deadline=None)
 Table = dict[str, tuple[float | None, ...]]
 
 # Floors .2, .3, .1; a dash is a task that the team did not enter.
@@ -308,6 +309,7 @@ def sketch(board: TrackBoard) -> dict[str, tuple[object, ...]]:
     }
 
 
+@few
 @given(tables, st.randoms(use_true_random=False))
 def test_permuting_the_teams_permutes_nothing_else(table: Table, random: object) -> None:
     names = list(table)
@@ -316,6 +318,7 @@ def test_permuting_the_teams_permutes_nothing_else(table: Table, random: object)
     assert sketch(board_of(made_of(table))) == sketch(board_of(made_of(shuffled)))
 
 
+@few
 @given(tables)
 def test_permuting_the_tasks_changes_no_rank(table: Table) -> None:
     one = board_of(made_of(table))
@@ -323,6 +326,7 @@ def test_permuting_the_tasks_changes_no_rank(table: Table) -> None:
     assert {r.team_name: r.rank for r in one.rows} == {r.team_name: r.rank for r in other.rows}
 
 
+@few
 @given(tables, st.sampled_from("ABCDEF"), st.sampled_from(["t1", "t2", "t3"]))
 def test_a_worse_submission_changes_no_rank(table: Table, team: str, task: str) -> None:
     value = table.get(team, (None,) * 3)[int(task[1]) - 1]
@@ -333,6 +337,7 @@ def test_a_worse_submission_changes_no_rank(table: Table, team: str, task: str) 
     assert sketch(before) == sketch(after)
 
 
+@few
 @given(tables, st.sampled_from(["t1", "t2", "t3"]))
 def test_removing_a_task_equals_a_track_that_never_had_it(table: Table, gone: str) -> None:
     kept = [task for task in ("t1", "t2", "t3") if task != gone]
@@ -342,6 +347,7 @@ def test_removing_a_task_equals_a_track_that_never_had_it(table: Table, gone: st
     assert {name: row for name, row in removed.items() if name in never} == never
 
 
+@few
 @given(tables)
 def test_the_mean_stands_between_the_worst_and_the_best_counted_score(
     table: Table,
