@@ -119,7 +119,7 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
     floors = np.array([floor_of(snapshot, task, half) for task in tasks], dtype=np.float64)
     normalised = normalised_scores(values, floors)
     n_run = np.isfinite(values).sum(axis=1)
-    order = np.lexsort((np.arange(len(keys)), -n_run, -np.nan_to_num(normalised)))
+    order = np.lexsort((np.arange(len(keys)), -n_run, -np.round(np.nan_to_num(normalised), 12)))
     highest = np.where(np.isfinite(values), values, -np.inf).max(axis=0, initial=-np.inf)
     rows = []
     for i in order[:n_rows].tolist():
