@@ -74,7 +74,8 @@ class SortedRows:
             if held:
                 yield _sorted(pa.concat_tables(held))
             return
-        self._spill()
+        if self._held:
+            self._spill()
         for writer in self._writers.values():
             writer.close()
         for bucket in range(_BUCKETS):

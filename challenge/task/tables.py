@@ -263,10 +263,9 @@ def csv_options(schema: pa.Schema) -> dict[str, Any]:
     in_polars: dict[str, str] = {}
     in_pyarrow: dict[str, str] = {}
     for field in schema:
+        # pandas reads a `category` of numerals as numbers: categories are read as strings.
         words = ("string", "String", "string")
-        if pa.types.is_dictionary(field.type):
-            words = ("category", "String", "string")
-        elif pa.types.is_floating(field.type):
+        if pa.types.is_floating(field.type):
             words = ("float64", "Float64", "float64")
         elif field.type == pa.int64():
             words = ("Int64", "Int64", "int64")
