@@ -7,8 +7,10 @@ or a refused submission, and harmless.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +22,9 @@ from challenge.task import Task, sha256_of_file
 if TYPE_CHECKING:
     from challenge.scoring import Predictions
 
-__all__ = ["PredictionFiles", "StagedFile"]
+__all__ = ["PredictionFiles", "StagedFile", "missing_file_fault"]
+
+_LEFT_OVER_S = 86_400
 
 
 class StagedFile:
@@ -54,6 +58,7 @@ class PredictionFiles:
         from challenge.scoring import write_predictions
 
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._remove_left_overs()
         handle, name = tempfile.mkstemp(dir=self.folder, prefix=".staged-", suffix=".tmp")
         os.close(handle)
         path = Path(name)
@@ -73,6 +78,13 @@ class PredictionFiles:
         _sync(target.parent)
         _sync(self.folder)
         return target
+
+    def _remove_left_overs(self) -> None:
+        """Remove what killed processes left behind, a day later."""
+        for path in self.folder.glob(".staged-*.tmp"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _LEFT_OVER_S:
+                    path.unlink()
 
     def hashes(self) -> set[str]:
         """Return the hashes of all files in place."""

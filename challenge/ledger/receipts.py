@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from challenge.ledger.clock import iso
 from challenge.ledger.records import StoredScore, Submission, Team
+from challenge.scoring import figures
+from challenge.scoring.figures import number
 
 __all__ = ["HistoryRow", "Receipt", "figure"]
 
@@ -17,21 +19,11 @@ def figure(score: StoredScore | None) -> str:
     """
     if score is None or score.value is None:
         return "–"
-    digits = _digits(score.step)
-    text = _number(score.value, digits)
-    if score.low is not None and score.high is not None:
-        text += f" [{_number(score.low, digits)}, {_number(score.high, digits)}]"
-    return text
+    return figures.figure(score.value, score.low, score.high, _digits(score.step))
 
 
 def _digits(step: float) -> int:
     return 4 if step == 0 else 3
-
-
-def _number(value: float, digits: int) -> str:
-    """Return a share without its leading zero: `.605`."""
-    text = f"{value:.{digits}f}"
-    return text[1:] if text.startswith("0.") else text
 
 
 @dataclass(frozen=True)
@@ -82,10 +74,10 @@ class Receipt:
                     lines.append(f"{mark}{name}: undefined ({reason})")
                     continue
                 digits = _digits(self.score.step)
-                text = f"{mark}{name}: {_number(value, digits)}"
+                text = f"{mark}{name}: {number(value, digits)}"
                 if values.get("low") is not None and values.get("high") is not None:
                     low, high = values["low"], values["high"]
-                    text += f"  95 % [{_number(low, digits)}, {_number(high, digits)}]"
+                    text += f"  95 % [{number(low, digits)}, {number(high, digits)}]"
                 elif reason and name == self.score.metric:
                     text += f"  no interval: {reason}"
                 lines.append(text)

@@ -1,0 +1,214 @@
+"""Nothing is lost: damage is seen and told, backups bring everything back."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from challenge.errors import LedgerError, SubmissionError
+from challenge.ledger import Ledger, open_ledger
+from challenge.ledger.backup import backup, restore
+from challenge.ledger.verify import verify
+from challenge.task import Challenge
+from tests.ledger.toy import make_challenge, write_hits
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    ledger = open_ledger(make_challenge(tmp_path / "c"))
+    for hits in (30, 40):
+        submit(ledger, tmp_path, hits)
+    return ledger
+
+
+def submit(ledger: Ledger, tmp_path: Path, hits: int) -> int:
+    task = ledger.challenge.task("toy")
+    path = write_hits(task, tmp_path / "x.csv", hits)
+    return ledger.submit(task, path, team="Ada", method="m").submission.id
+
+
+def test_a_whole_ledger_passes(ledger: Ledger) -> None:
+    report = verify(ledger)
+    assert report.faults == ()
+    assert (report.n_submissions, report.n_files, report.n_spare) == (2, 2, 0)
+
+
+def test_missing_and_changed_files_are_told(ledger: Ledger) -> None:
+    snapshot = ledger.snapshot()
+    first, second = (ledger.files.path(snapshot.submission(key).sha256) for key in (1, 2))
+    first.unlink()
+    second.write_bytes(second.read_bytes() + b"x")
+    (second.parent / f"{'0' * 64}.parquet").write_bytes(b"")
+    report = verify(ledger)
+    assert {(fault.code, fault.first) for fault in report.faults} == {
+        ("predictions-missing", ("submission 1",)),
+        ("predictions-damaged", ("submission 2",)),
+    }
+    assert report.n_spare == 1
+    with pytest.raises(LedgerError, match="challenge verify"):
+        backup(ledger, ledger.challenge.root / "b.zip")
+
+
+def test_a_damaged_page_is_told(ledger: Ledger, tmp_path: Path) -> None:
+    path = ledger.challenge.submissions / "ledger.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    data = bytearray(path.read_bytes())
+    page = 4096
+    for place in range(3 * page, len(data), page):
+        data[place : place + 200] = os.urandom(200)
+    path.write_bytes(data)
+    with pytest.raises(LedgerError) as caught:
+        report = verify(open_ledger(ledger.challenge))
+        raise LedgerError(report.faults)
+    assert caught.value.faults[0].code == "ledger-damaged"
+    assert "challenge restore" in str(caught.value)
+    with pytest.raises(LedgerError, match="damaged"):
+        submit(open_ledger(ledger.challenge), tmp_path, 50)
+
+
+def test_a_ledger_that_is_no_ledger_is_told(ledger: Ledger) -> None:
+    (ledger.challenge.submissions / "ledger.db").write_text("not a database at all" * 100)
+    with pytest.raises(LedgerError, match="challenge verify"):
+        open_ledger(ledger.challenge)
+
+
+def test_a_locked_ledger_is_told(ledger: Ledger, tmp_path: Path) -> None:
+    other = sqlite3.connect(ledger.challenge.submissions / "ledger.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    impatient = open_ledger(ledger.challenge, busy_s=0.05)
+    with pytest.raises(LedgerError, match="locked by another process"):
+        submit(impatient, tmp_path, 50)
+    other.execute("ROLLBACK")
+    other.close()
+    assert len(ledger.snapshot().primary) == 2
+    assert submit(impatient, tmp_path, 50) == 3
+
+
+def _fail(code: int) -> Callable[..., Any]:
+    def fail(*arguments: Any, **options: Any) -> Any:
+        raise OSError(code, os.strerror(code), "somewhere")
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EROFS, "may not be written"),
+        (errno.EACCES, "may not be written"),
+        (errno.EIO, "the disk answers"),
+    ],
+)
+@pytest.mark.parametrize("place", ["tempfile.mkstemp", "os.fsync", "pathlib.Path.replace"])
+def test_a_disk_that_refuses_leaves_nothing_half_done(
+    ledger: Ledger,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    words: str,
+    place: str,
+) -> None:
+    submit(ledger, tmp_path, 45)  # what scoring keeps is there from now on
+    with monkeypatch.context() as patch:
+        patch.setattr(place, _fail(code))
+        with pytest.raises(LedgerError, match=words) as caught:
+            submit(ledger, tmp_path, 50)
+    assert caught.value.exit_code == 3 and "nothing was stored" in str(caught.value)
+    assert len(ledger.snapshot().primary) == 3
+    assert not list(ledger.files.folder.glob(".staged-*"))
+    assert submit(ledger, tmp_path, 50) == 4
+
+
+def test_a_full_database_is_told(ledger: Ledger, tmp_path: Path) -> None:
+    import sqlalchemy as sa
+
+    @sa.event.listens_for(ledger.store.engine, "connect")
+    def _small(connection: Any, record: Any) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count={pages}")
+
+    with pytest.raises(LedgerError, match="the disk is full"):
+        for hits in range(10, 15):
+            submit(ledger, tmp_path, hits)
+    again = open_ledger(ledger.challenge)
+    assert verify(again).faults == ()
+
+
+def test_a_ledger_that_may_not_be_written_is_told_and_can_be_read(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    import sqlalchemy as sa
+
+    @sa.event.listens_for(ledger.store.engine, "connect")
+    def _read_only(connection: Any, record: Any) -> None:
+        connection.execute("PRAGMA query_only=ON")
+
+    with pytest.raises(LedgerError, match="may not be written"):
+        submit(ledger, tmp_path, 50)
+    assert len(ledger.snapshot().primary) == 2
+
+
+def test_a_backup_brings_everything_back(ledger: Ledger, tmp_path: Path) -> None:
+    archive = tmp_path / "b.zip"
+    n_files, size = backup(ledger, archive)
+    assert n_files >= 6 and size == archive.stat().st_size
+    assert archive.stat().st_mode & 0o777 == 0o600
+    root = ledger.challenge.root
+    public = shutil.copytree(root / "datasets/toy/public", tmp_path / "public")
+    shutil.rmtree(root)
+    fresh = Challenge(tmp_path / "fresh")
+    assert restore(archive, fresh) == n_files
+    shutil.copytree(public, fresh.root / "datasets/toy/public")
+    (fresh.root / "datasets/toy/task.toml").write_text("format = 1\n")
+    again = open_ledger(fresh)
+    assert again.snapshot().primary.value.tolist() == [0.5, 40 / 60]
+    assert verify(again).faults == ()
+    assert (fresh.root / "datasets/toy/private/secret").stat().st_mode & 0o077 == 0
+    task = fresh.task("toy")
+    path = write_hits(task, tmp_path / "x.csv", 40)
+    assert again.submit(task, path, team="Ada", method="m").identical_to == 2
+    assert submit(again, tmp_path, 50) == 3
+    with pytest.raises(LedgerError, match="nothing is overwritten"):
+        restore(archive, fresh)
+
+
+def test_a_damaged_archive_is_refused(ledger: Ledger, tmp_path: Path) -> None:
+    archive = tmp_path / "b.zip"
+    backup(ledger, archive)
+    data = bytearray(archive.read_bytes())
+    data[len(data) // 3] ^= 0xFF
+    archive.write_bytes(data)
+    fresh = Challenge(tmp_path / "fresh")
+    with pytest.raises(LedgerError, match="older backup"):
+        restore(archive, fresh)
+    assert not (fresh.root / "submissions").exists()
+
+
+def test_an_archive_that_leads_out_is_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "b.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("../evil", "x")
+        file.writestr("manifest.json", '{"format": 1, "files": {"../evil": "0"}}')
+    with pytest.raises(LedgerError, match="leads out"):
+        restore(archive, Challenge(tmp_path / "fresh"))
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_failed_check_still_raises_the_faults_when_the_cap_is_far(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    with pytest.raises(SubmissionError, match="no-such-file"):
+        ledger.submit(
+            ledger.challenge.task("toy"), tmp_path / "no-such-file.csv", team="Ada", method="m"
+        )

@@ -1,0 +1,221 @@
+"""The inbox: every file once, a receipt beside it, and nothing that a team can do about it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from challenge.ledger import Ledger, open_ledger
+from challenge.ledger.inbox import CollectReport, Seen, collect
+from tests.ledger.toy import CONTEST, make_challenge, make_task, truth_of, write_hits, write_labels
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return open_ledger(make_challenge(tmp_path / "c"))
+
+
+def folder(ledger: Ledger, team: str = "Ada", task: str = "toy") -> Path:
+    path = ledger.challenge.inbox / team / task
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def put(ledger: Ledger, name: str, hits: int, team: str = "Ada") -> Path:
+    return write_hits(ledger.challenge.task("toy"), folder(ledger, team) / name, hits)
+
+
+def run(ledger: Ledger, seen: Seen | None = None) -> CollectReport:
+    return collect(ledger, settle_s=0, seen=seen)
+
+
+def receipt(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(Path(f"{path}.receipt.json").read_text())
+    return document
+
+
+def test_a_file_gets_its_score_and_two_receipts(ledger: Ledger) -> None:
+    path = put(ledger, "xgb-v2.csv", 45)
+    report = run(ledger)
+    assert [(file, outcome.status) for file, outcome in report.collected] == [(path, "accepted")]
+    document = receipt(path)
+    assert document["submission"]["score"]["value"] == 0.75
+    assert document["submission"]["submission"]["method"] == "xgb-v2"
+    assert document["submission"]["quota_left"] == 4
+    text = Path(f"{path}.receipt.txt").read_text()
+    assert text.startswith("xgb-v2.csv: accepted\n")
+    assert "accuracy" in text and "quota left today: 4" in text
+    before = sorted((file.name, file.stat().st_mtime_ns) for file in path.parent.iterdir())
+    assert run(ledger).collected == ()
+    after = sorted((file.name, file.stat().st_mtime_ns) for file in path.parent.iterdir())
+    assert before == after
+    assert len(ledger.snapshot().primary) == 1
+
+
+def test_a_faulty_file_gets_every_fault_and_is_read_once(ledger: Ledger) -> None:
+    path = folder(ledger) / "bad.csv"
+    path.write_text("id,label\nnobody,fish\n")
+    run(ledger)
+    document = receipt(path)
+    assert document["status"] == "refused" and len(document["faults"]) >= 3
+    assert "bad.csv" in Path(f"{path}.receipt.txt").read_text()
+    Path(f"{path}.receipt.json").unlink()
+    run(ledger)
+    assert receipt(path) == document
+    with ledger.store.reading() as connection:
+        assert connection.exec_driver_sql("SELECT COUNT(*) FROM failures").scalar() == 1
+
+
+def test_a_renamed_file_is_not_scored_again(ledger: Ledger) -> None:
+    path = put(ledger, "a.csv", 45)
+    run(ledger)
+    path.rename(path.with_name("b.csv"))
+    run(ledger)
+    assert receipt(path.with_name("b.csv"))["submission"]["submission"]["id"] == 1
+    assert len(ledger.snapshot().primary) == 1
+
+
+def test_the_rest_of_a_half_copied_file_is_a_new_file(ledger: Ledger) -> None:
+    path = put(ledger, "a.csv", 45)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    run(ledger)
+    assert receipt(path)["status"] == "refused"
+    path.write_bytes(whole)
+    run(ledger)
+    assert receipt(path)["status"] == "accepted"
+
+
+def test_a_file_that_changes_while_it_settles_is_left_for_later(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(ledger, "a.csv", 45)
+    monkeypatch.setattr("time.sleep", lambda _: path.write_bytes(path.read_bytes() + b"\n"))
+    report = collect(ledger, settle_s=1)
+    assert report.collected == () and "still being written" in report.remarks[0]
+    assert not Path(f"{path}.receipt.json").exists()
+
+
+def test_unfinished_names_links_and_pipes_are_left_alone(ledger: Ledger, tmp_path: Path) -> None:
+    secret = write_labels(
+        ledger.challenge.task("toy"), tmp_path / "truth.csv", truth_of(ledger.challenge.task("toy"))
+    )
+    place = folder(ledger)
+    for name in ("a.csv.part", ".b.csv", "c.csv~", "d.csv.crdownload"):
+        (place / name).write_text("x")
+    (place / "link.csv").symlink_to(secret)
+    os.mkfifo(place / "pipe.csv")
+    (place / "folder.csv").mkdir()
+    other = ledger.challenge.inbox / "Eve"
+    other.symlink_to(place.parent)
+    odd = ledger.challenge.inbox / "Ada" / "no-such-task"
+    odd.mkdir()
+    report = run(ledger)
+    assert report.collected == ()
+    words = "\n".join(report.remarks)
+    for name in ("link.csv", "pipe.csv", "folder.csv", "Eve", "no-such-task"):
+        assert name in words
+    assert len(ledger.snapshot().primary) == 0
+
+
+def test_a_receipt_that_is_a_link_does_not_lead_out(ledger: Ledger, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    path = put(ledger, "a.csv", 45)
+    Path(f"{path}.receipt.json").symlink_to(victim)
+    Path(f"{path}.receipt.txt").symlink_to(victim)
+    run(ledger)
+    assert victim.read_text() == "untouched"
+    assert receipt(path)["status"] == "accepted"
+
+
+def test_a_quota_lets_a_file_wait_for_the_next_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
+    ledger = open_ledger(make_challenge(tmp_path / "c", CONTEST.format(per_day=1), n=800))
+    put(ledger, "a.csv", 500)
+    late = put(ledger, "b.csv", 600)
+    run(ledger)
+    assert receipt(late)["status"] == "waiting"
+    assert "2026-01-06" in Path(f"{late}.receipt.txt").read_text()
+    run(ledger)
+    assert receipt(late)["status"] == "waiting"
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-06T00:00:01Z")
+    run(ledger)
+    assert receipt(late)["status"] == "accepted"
+
+
+def test_a_rebuilt_task_keeps_files_waiting_without_a_fault(ledger: Ledger) -> None:
+    put(ledger, "a.csv", 45)
+    run(ledger)
+    make_task(ledger.challenge, "toy", solution="t")
+    path = put(ledger, "b.csv", 40)
+    report = run(ledger)
+    assert "challenge rescore toy" in report.remarks[0]
+    assert not Path(f"{path}.receipt.json").exists()
+    ledger.rescore()
+    run(ledger)
+    assert receipt(path)["status"] == "accepted"
+
+
+def test_a_withdrawn_file_is_not_collected_again(ledger: Ledger) -> None:
+    path = put(ledger, "a.csv", 45)
+    run(ledger)
+    ledger.withdraw(1)
+    Path(f"{path}.receipt.json").unlink()
+    run(ledger)
+    assert len(ledger.snapshot().primary) == 0
+    assert receipt(path)["submission"]["submission"]["withdrawn"]
+
+
+def test_a_watching_collector_looks_at_a_file_once(ledger: Ledger) -> None:
+    seen = Seen()
+    path = put(ledger, "a.csv", 45)
+    run(ledger, seen)
+    Path(f"{path}.receipt.json").unlink()
+    run(ledger, seen)
+    assert not Path(f"{path}.receipt.json").exists()
+
+
+COLLECT = """
+import sys
+from pathlib import Path
+from challenge.ledger import open_ledger
+from challenge.ledger.inbox import collect
+from challenge.task import Challenge
+print("ready", flush=True)
+sys.stdin.readline()
+collect(open_ledger(Challenge(Path(sys.argv[1]))), settle_s=0)
+"""
+
+
+def test_two_collectors_at_once_score_each_file_once(ledger: Ledger) -> None:
+    paths = [put(ledger, f"{team}.csv", 30 + i, team) for i, team in enumerate("ABCD")]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", COLLECT, str(ledger.challenge.root)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.communicate("go\n")
+        assert process.returncode == 0
+    snapshot = ledger.snapshot()
+    assert len(snapshot.primary) == 4
+    for path in paths:
+        document = receipt(path)
+        assert document["status"] == "accepted"
+        assert document["submission"]["submission"]["team"] in snapshot.teams
