@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import Annotated
 
 import typer
 
 from challenge.cli.app import app, challenge_of
-from challenge.cli.output import Progress, figure, print_json, print_table, say
-from challenge.errors import Fault, WrongUse
+from challenge.cli.output import Progress, print_json, print_table, remark, say
 
 __all__: list[str] = []
 
@@ -27,30 +25,34 @@ def leaderboard(
     from challenge.board.site import build_site
     from challenge.board.standings import track_board
     from challenge.ledger import open_ledger
+    from challenge.ledger.clock import read_time
+    from challenge.scoring.figures import figure
 
     challenge = challenge_of(ctx)
     ledger = open_ledger(challenge)
-    at = _moment(as_of)
+    at = read_time(as_of) if as_of is not None else None
+    if at is None:
+        for line in ledger.refresh():
+            remark(f"note: {line}")
     with Progress("leaderboard") as progress:
         report = build_site(ledger, challenge.leaderboard, as_of=at, progress=progress)
     snapshot = ledger.snapshot(at)
     boards = [
-        track_board(snapshot, track.id, ledger.replicate_source(snapshot))
-        for track in snapshot.settings.track
+        track_board(snapshot, track.id, snapshot.replicates) for track in snapshot.settings.track
     ]
     if json:
         print_json({"index": str(report.index), "tracks": [board.as_json() for board in boards]})
     for board in [] if json else boards:
         say(f"\n{board.title}: mean {board.metric} over {len(board.tasks)} tasks")
         print_table(
-            ["rank", "team", "mean (95 % interval)", "tied with first", "tasks"],
+            ["rank", "team", "mean [95 % interval]", "tied with first", "tasks"],
             [
                 [
                     "" if row.rank is None else row.rank,
                     row.team_name,
                     figure(row.value, row.low, row.high),
                     "yes" if row.tied_first else "",
-                    f"{row.n_entered}/{len(board.tasks)}",
+                    row.coverage(),
                 ]
                 for row in board.rows
             ],
@@ -60,15 +62,3 @@ def leaderboard(
         say(f"\n{report.written} of {report.pages} files written: {report.index}")
     if show:
         typer.launch(report.index.as_uri())
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        raise WrongUse(
-            Fault("--as-of", repr(text), "a date or time, ISO 8601", "such as 2026-03-01", "date")
-        ) from None
-    return at if at.tzinfo else at.replace(tzinfo=timezone.utc)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from challenge.cli.app import app, challenge_of
-from challenge.cli.output import Progress, figure, print_table, remark
+from challenge.cli.output import Progress, print_table, remark
 from challenge.cli.tasks import chosen_tasks
 from challenge.errors import ChallengeError, Fault, WrongUse, nearest
 from challenge.task import Challenge
@@ -157,6 +157,7 @@ def _run_cells(
 
 def _submit(challenge: Challenge, task_id: str, done, team: str | None) -> str:  # type: ignore[no-untyped-def]
     from challenge.ledger import open_ledger
+    from challenge.scoring.figures import figure
 
     receipt = open_ledger(challenge).submit(
         challenge.task(task_id),
@@ -171,5 +172,5 @@ def _submit(challenge: Challenge, task_id: str, done, team: str | None) -> str: 
         return f"unchanged: identical to submission {receipt.identical_to}"
     if receipt.score is None:
         return "accepted, no public score"
-    value = receipt.score.metrics[receipt.score.metric]
-    return f"{receipt.score.metric} {figure(value.value, value.low, value.high)}"
+    score = receipt.score
+    return f"{score.metric} {figure(score.value, score.low, score.high)}"

@@ -13,7 +13,7 @@ import typer
 
 from challenge.task import dump_json
 
-__all__ = ["Progress", "figure", "plain", "print_json", "print_table", "remark", "say"]
+__all__ = ["Progress", "plain", "print_json", "print_table", "remark", "say"]
 
 _HEARTBEAT_S = 10.0
 
@@ -47,24 +47,6 @@ def plain(text: str, keep: str = "") -> str:
         else character.encode("unicode_escape").decode()
         for character in text
     )
-
-
-def figure(
-    value: float | None, low: float | None = None, high: float | None = None, digits: int = 3
-) -> str:
-    """Return a score with its interval as people read it.
-
-    >>> figure(0.70912, 0.68, 0.7371)
-    '0.709 (0.680 to 0.737)'
-    >>> figure(None)
-    'undefined'
-    """
-    if value is None:
-        return "undefined"
-    text = f"{value:.{digits}f}"
-    if low is None or high is None:
-        return text
-    return f"{text} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def print_table(

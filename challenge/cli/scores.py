@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from challenge.cli.app import app, challenge_of, start_of
-from challenge.cli.output import figure, print_json, print_table, remark, say
+from challenge.cli.output import Progress, print_json, print_table, remark, say
 from challenge.errors import Fault, WrongUse
 from challenge.task import find_task
 
 if TYPE_CHECKING:
-    from challenge.ledger import Receipt
+    from challenge.ledger import Ledger, Receipt
     from challenge.scoring import Score
 
-__all__ = ["print_receipt"]
+__all__: list[str] = []
 
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="An id, or a task's folder.")]
@@ -72,34 +72,27 @@ def submit(
 
     challenge = challenge_of(ctx)
     ledger = open_ledger(challenge)
-    receipt = ledger.submit(challenge.task(task), file, team=team, method=method, note=note)
-    print_receipt(receipt, _rank_of(ledger, receipt, task), json=json)
-
-
-def _rank_of(ledger: Any, receipt: Receipt, task_id: str) -> str | None:
-    """Return the place of the receipt's team on the task's board, such as '3 of 12'."""
-    if receipt.submission is None or receipt.score is None:
-        return None
-    from challenge.board.standings import task_board
-
-    snapshot = ledger.snapshot()
-    board = task_board(snapshot, task_id, None)
-    ranked = [row for row in board.rows if row.rank is not None]
-    for row in ranked:
-        if row.team == receipt.submission.team:
-            return f"{row.rank} of {len(ranked)}"
-    return None
-
-
-def print_receipt(receipt: Receipt, rank: str | None, *, json: bool) -> None:
-    """Write what a team is told about one submission."""
+    with Progress(f"submit {task}") as progress:
+        progress("checking and scoring")
+        receipt = ledger.submit(challenge.task(task), file, team=team, method=method, note=note)
+    rank = _rank_of(ledger, receipt)
     if json:
         print_json({"ok": True, "rank": rank, **receipt.as_json()})
         return
     for line in receipt.lines():
         say(line)
     if rank is not None:
-        say(f"rank      {rank}")
+        say(f"   rank: {rank}")
+
+
+def _rank_of(ledger: Ledger, receipt: Receipt) -> str | None:
+    """Return the place of the receipt's team on the task's board, such as '3 of 12'."""
+    from challenge.board.standings import task_board
+
+    board = task_board(ledger.snapshot(), receipt.submission.task, None)
+    ranked = [row for row in board.rows if row.rank is not None]
+    own = next((row for row in ranked if row.team == receipt.team.id), None)
+    return f"{own.rank} of {len(ranked)}" if own else None
 
 
 @app.command(epilog="Example: challenge submissions --task icon-tag --team Owls")
@@ -164,22 +157,21 @@ def score(
     if json:
         print_json(result.as_json())
     else:
-        print_score(result)
+        _print_score(result)
 
 
-def print_score(result: Score) -> None:
-    """Write every metric of a score with its interval."""
+def _print_score(result: Score) -> None:
+    from challenge.scoring.figures import figure
+
     print_table(
-        ["metric", "value", "95 % interval", ""],
+        ["metric", "value [95 % interval]", ""],
         [
             [
                 name + (" *" if name == result.metric else ""),
-                figure(value.value),
-                "" if value.low is None else f"{value.low:.3f} to {value.high:.3f}",
+                figure(value.value, value.low, value.high),
                 value.reason or "",
             ]
             for name, value in result.metrics.items()
         ],
-        right=(1,),
     )
     say(f"* primary; one row is worth {result.resolution:.2g}; {result.n:,} rows")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from challenge.cli.app import _lack_of
-from challenge.cli.output import figure, plain, print_table
+from challenge.cli.output import plain, print_table
 
 
 def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -110,11 +110,6 @@ def test_another_os_error_is_a_bug_and_keeps_its_traceback() -> None:
 def test_escape_sequences_of_strangers_do_not_reach_the_terminal() -> None:
     assert plain("a\x1b[2Jb\u202e") == "a\\x1b[2Jb\\u202e"
     assert plain("Ünï çødé 名前") == "Ünï çødé 名前"
-
-
-def test_an_undefined_score_is_said_and_not_zero() -> None:
-    assert figure(None) == "undefined"
-    assert figure(0.5) == "0.500"
 
 
 def test_tables_align_also_with_wide_letters(capsys: pytest.CaptureFixture[str]) -> None:
