@@ -1,1 +1,43 @@
-"""Numbers out of text, images and pairs, cached per task."""
+"""Numbers out of texts, pictures and pairs; what costs something is cached per task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "PairFeatures",
+    "SimpleImages",
+    "embed_images",
+    "embed_texts",
+    "forget_features",
+    "has_lite0",
+    "has_minilm",
+    "letter_tfidf",
+    "simple_images",
+    "text_values",
+    "tokens",
+    "word_tfidf",
+]
+
+_HOMES = {
+    "PairFeatures": "pairs",
+    "SimpleImages": "images",
+    "embed_images": "lite0",
+    "embed_texts": "minilm",
+    "forget_features": "store",
+    "has_lite0": "lite0",
+    "has_minilm": "minilm",
+    "letter_tfidf": "text",
+    "simple_images": "images",
+    "text_values": "text",
+    "tokens": "text",
+    "word_tfidf": "text",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"challenge.features.{_HOMES[name]}"), name)

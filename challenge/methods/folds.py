@@ -1,0 +1,98 @@
+"""What is chosen by a method is chosen out of fold, on the folds that the task publishes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from challenge.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+__all__ = [
+    "best_f1_threshold",
+    "f1_of",
+    "fold_codes",
+    "label_codes",
+    "macro_f1_of",
+    "spread_lone_classes",
+]
+
+
+def fold_codes(train: pd.DataFrame, task: Task) -> NDArray[Any]:
+    """Return the published fold of each row, -1 for a row that the task does not have."""
+    import numpy as np
+
+    from challenge.task.frames import read_folds
+
+    folds = read_folds(task)
+    known = dict(zip(folds["id"], folds["fold"], strict=True))
+    return np.array([known.get(row, -1) for row in train["id"]], dtype=np.int64)
+
+
+def label_codes(train: pd.DataFrame, task: Task) -> NDArray[Any]:
+    """Return the labels as positions in the task's classes."""
+    import numpy as np
+
+    places = {name: place for place, name in enumerate(task.classes)}
+    return np.array([places[str(label)] for label in train["label"]], dtype=np.int64)
+
+
+def spread_lone_classes(folds: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:
+    """Return the folds with each class that stands in one fold only dealt out over all folds.
+
+    A model that never saw a class can tell nothing about it. Rows of the fold -1 join fold 0.
+    """
+    import numpy as np
+
+    spread = np.maximum(folds, 0)
+    places = np.unique(spread)
+    for code in np.unique(truth):
+        rows = np.flatnonzero(truth == code)
+        if len(np.unique(spread[rows])) == 1:
+            spread[rows] = places[np.arange(len(rows)) % len(places)]
+    return np.asarray(spread)
+
+
+def f1_of(truth: NDArray[Any], decisions: NDArray[Any]) -> float:
+    """F1 of the matches, 0 to 1; 0 when nothing matches and nothing is decided."""
+    hits = int((truth & decisions).sum())
+    return 2 * hits / max(1, int(truth.sum()) + int(decisions.sum()))
+
+
+def best_f1_threshold(truth: NDArray[Any], scores: NDArray[Any]) -> tuple[float, float]:
+    """Return the score from which on rows are matches so that F1 is largest, and that F1.
+
+    The threshold lies midway between two scores; of equal F1 the widest plateau's middle wins,
+    so that a change of one row moves it little. No match in `truth` gives 0.5 and 0.
+
+    >>> import numpy as np
+    >>> best_f1_threshold(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.6, 0.9]))
+    (0.5, 1.0)
+    """
+    import numpy as np
+
+    if not truth.any():
+        return 0.5, 0.0
+    order = np.argsort(-scores, kind="stable")
+    ranked, hits = scores[order], np.cumsum(truth[order])
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + truth.sum())
+    following = np.append(ranked[1:], 0.0)
+    gaps = ranked - following
+    f1[gaps <= 0] = -1  # equal scores cannot be parted
+    best = float(f1.max())
+    near = np.flatnonzero(f1 >= best - 1e-12)
+    at = near[np.argmax(gaps[near])]
+    return float((ranked[at] + following[at]) / 2), best
+
+
+def macro_f1_of(truth: NDArray[Any], decisions: NDArray[Any], n_classes: int) -> float:
+    """Mean F1 over the classes that occur in `truth`."""
+    import numpy as np
+
+    hits = np.bincount(truth[truth == decisions], minlength=n_classes)
+    size = np.bincount(truth, minlength=n_classes)
+    called = np.bincount(decisions, minlength=n_classes)
+    present = size > 0
+    return float((2 * hits[present] / (size + called)[present]).mean())

@@ -1,0 +1,66 @@
+"""What a method is: something that learns from a table and predicts another.
+
+    class Mine:
+        def fit(self, train, task): ...
+        def predict(self, test): ...
+
+`train` and `test` are pandas tables in the standard form; `predict` returns the columns of a
+submission. `__init__` may ask for `seed`, `threads`, `time_limit`, `preset` and `progress` by
+name. An attribute `details` (plain JSON values) is stored with the submission.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike
+
+    from challenge.task import Task
+
+__all__ = ["Method", "Progress", "decisions_frame", "probabilities_frame", "silent"]
+
+
+@runtime_checkable
+class Method(Protocol):
+    """Anything with `fit` and `predict`; it is given the public folder of a task only."""
+
+    def fit(self, train: pd.DataFrame, task: Task) -> None:
+        """Learn from the labelled rows; `task` tells columns, classes and where pictures lie."""
+
+    def predict(self, test: pd.DataFrame) -> pd.DataFrame:
+        """Return `id` and `label`, or one column per class, or (matching) `label` and `score`."""
+
+
+class Progress(Protocol):
+    """Called with a few words whenever something visible happens."""
+
+    def __call__(self, words: str, /) -> None:
+        """Take the words."""
+
+
+def silent(words: str, /) -> None:
+    """Take progress and say nothing."""
+
+
+def probabilities_frame(test: pd.DataFrame, task: Task, rows: ArrayLike) -> pd.DataFrame:
+    """Return a submission with one probability column per class, `rows` in the test's order."""
+    import numpy as np
+    import pandas as pd
+
+    values = np.asarray(rows, np.float64)
+    values = values / values.sum(axis=1, keepdims=True)
+    columns: dict[str, Any] = {"id": list(test["id"])}
+    columns |= {name: values[:, place] for place, name in enumerate(task.classes)}
+    return pd.DataFrame(columns)
+
+
+def decisions_frame(test: pd.DataFrame, scores: ArrayLike, threshold: float) -> pd.DataFrame:
+    """Return a matching submission: label 1 where the score reaches the threshold, and score."""
+    import numpy as np
+    import pandas as pd
+
+    values = np.asarray(scores, np.float64).clip(0, 1)
+    labels = (values >= threshold).astype(np.int8)
+    return pd.DataFrame({"id": list(test["id"]), "label": labels, "score": values})
