@@ -1,0 +1,180 @@
+"""Rows that stand on both sides of the split, alike or nearly, and labels that contradict.
+
+How grave a copy is depends on what it tells: the share of test rows whose label is the label of
+their copy in train.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+from numpy.typing import NDArray
+
+from challenge.prepare.audit.neighbours import near_images, near_texts, picture_hashes
+from challenge.prepare.audit.report import Finding, Severity
+from challenge.prepare.audit.subject import Part, Subject, normalised
+
+pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
+
+__all__ = ["contradictions", "identical_rows", "near_identical_images", "near_identical_texts"]
+
+MAX_IMAGES = 50_000
+
+
+def identical_rows(subject: Subject) -> Iterator[Finding]:
+    """Find test rows that stand word for word in train (case and blanks ignored)."""
+    train, test = subject.train, subject.test
+    order = np.argsort(train.rows, kind="stable")
+    place = np.searchsorted(train.rows[order], test.rows)
+    match = order[np.minimum(place, train.n - 1)] if train.n else place
+    copied = (train.rows[match] == test.rows) if train.n else np.zeros(test.n, dtype=bool)
+    if copied.any():
+        n = int(copied.sum())
+        other = int(np.count_nonzero(_differs(subject, copied)))
+        told = f", {other:,} of them with another label there" if other else ""
+        rows = "pairs" if subject.kind == "matching" else "rows"
+        yield Finding(
+            "identical-rows",
+            _grade(n / test.n, high=0.01, medium=0.0),
+            n,
+            test.n,
+            f"{n:,} of {test.n:,} test {rows} also stand in train{told}",
+            test.examples(copied),
+        )
+
+
+def _differs(subject: Subject, copied: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether a copied test row meets another label than its own in train."""
+    train, test = subject.train, subject.test
+    keys = _with_label(train)
+    all_rows = np.unique(train.rows, return_counts=True)
+    same = np.unique(keys, return_counts=True)
+    n_all = _counts(all_rows, test.rows)
+    n_same = _counts(same, _with_label(test))
+    return copied & (n_all > n_same)
+
+
+def _with_label(part: Part) -> NDArray[np.uint64]:
+    return part.rows + (part.labels + 1).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+
+
+def _counts(table: tuple[NDArray[Any], NDArray[Any]], keys: NDArray[Any]) -> NDArray[Any]:
+    values, counts = table
+    if not len(values):
+        return np.zeros(len(keys), dtype=np.int64)
+    place = np.minimum(np.searchsorted(values, keys), len(values) - 1)
+    return np.where(values[place] == keys, counts[place], 0)
+
+
+def contradictions(subject: Subject) -> Iterator[Finding]:
+    """Find rows, on either side, that are identical but for their label."""
+    rows = np.concatenate([subject.train.rows, subject.test.rows])
+    keys = np.concatenate([_with_label(subject.train), _with_label(subject.test)])
+    distinct = np.unique(np.column_stack([rows, keys]), axis=0)[:, 0]
+    values, counts = np.unique(distinct, return_counts=True)
+    n = int(np.count_nonzero(counts > 1))
+    if n:
+        torn = np.isin(rows, values[counts > 1])
+        share = torn.mean()
+        yield Finding(
+            "contradictory-labels",
+            _grade(float(share), high=0.05, medium=0.001),
+            n,
+            len(rows),
+            f"{n:,} contents stand with more than one label, in {int(torn.sum()):,} rows",
+            subject.train.examples(np.isin(subject.train.rows, values[counts > 1])),
+        )
+
+
+def near_identical_texts(subject: Subject) -> tuple[list[Finding], list[str]]:
+    """Find test rows whose text is nearly that of a train row; say how much was looked at."""
+    names = [column.name for column in subject.columns_of("text")]
+    if not names:
+        return [], []
+    sides = [_joined_text(part.sample, names) for part in (subject.test, subject.train)]
+    pairs, limit = near_texts(sides[0], sides[1])
+    remarks = []
+    if any(len(text) > limit for side in sides for text in side):
+        remarks.append(f"near-identical texts: the first {limit:,} characters of a row")
+    for name, part in (("test", subject.test), ("train", subject.train)):
+        if part.sample.num_rows < part.n:
+            remarks.append(f"near-identical texts: {part.sample.num_rows:,} rows of {name}")
+    words = "nearly the text of a train row (cosine of 3-grams above .9)"
+    return list(_near_finding(subject, "near-identical-texts", pairs, words)), remarks
+
+
+def _joined_text(table: pa.Table, names: list[str]) -> list[str]:
+    columns = [normalised(table[name].combine_chunks()) for name in names]
+    filled = [pc.fill_null(column, "") for column in columns]
+    joined = pc.binary_join_element_wise(*filled, "\n") if len(filled) > 1 else filled[0]
+    return [str(text) for text in joined.to_pylist()]
+
+
+def near_identical_images(
+    subject: Subject, progress: Callable[[str], None]
+) -> tuple[list[Finding], list[str]]:
+    """Find test rows with an image that is nearly one of train, re-encoded or scaled."""
+    names = [column.name for column in subject.columns_of("image")]
+    if not names:
+        return [], []
+    sides, remarks = [], []
+    for side, part in (("test", subject.test), ("train", subject.train)):
+        owners: dict[str, list[int]] = {}
+        for name in names:
+            for row, path in enumerate(part.sample[name].cast(pa.string()).to_pylist()):
+                if path is not None:
+                    owners.setdefault(path, []).append(row)
+        paths = sorted(owners)
+        if len(paths) > MAX_IMAGES:
+            remarks.append(f"near-identical images: {MAX_IMAGES:,} of {len(paths):,} of {side}")
+            paths = paths[:MAX_IMAGES]
+        hashes = picture_hashes([subject.public / path for path in paths], progress)
+        sides.append((paths, owners, hashes))
+    (test_paths, test_owners, test_hashes), (train_paths, train_owners, train_hashes) = sides
+    pairs = [
+        (test_row, train_row)
+        for test_image, train_image in near_images(test_hashes, train_hashes).tolist()
+        for test_row in test_owners[test_paths[test_image]]
+        for train_row in train_owners[train_paths[train_image]][:1]
+    ]
+    found = np.array(sorted(set(pairs)), dtype=np.int64).reshape(-1, 2)
+    words = "an image that is nearly one of train (difference hash within 4 bits)"
+    return list(_near_finding(subject, "near-identical-images", found, words)), remarks
+
+
+def _near_finding(
+    subject: Subject, name: str, pairs: NDArray[np.int64], words: str
+) -> Iterator[Finding]:
+    """Grade by the share of rows whose near copy has their label, beyond what chance gives."""
+    n_test = subject.test.sample.num_rows
+    if not len(pairs) or not n_test:
+        return
+    near = np.zeros(n_test, dtype=bool)
+    near[pairs[:, 0]] = True
+    labels = subject.test.labels[:n_test]
+    same = labels[pairs[:, 0]] == subject.train.labels[pairs[:, 1]]
+    told = np.zeros(n_test, dtype=bool)
+    told[pairs[same, 0]] = True
+    n, n_told = int(near.sum()), int(told.sum())
+    chance = float((np.bincount(labels[labels >= 0]) / n_test).max())
+    gain = max(0.0, n_told - chance * n) / n_test
+    mask = np.zeros(subject.test.n, dtype=bool)
+    mask[:n_test] = near
+    yield Finding(
+        name,
+        _grade(gain, high=0.05, medium=0.01),
+        n,
+        n_test,
+        f"{n:,} of {n_test:,} test rows have {words}; {n_told:,} of them share its label",
+        subject.test.examples(mask),
+    )
+
+
+def _grade(share: float, *, high: float, medium: float) -> Severity:
+    if share > high:
+        return "high"
+    return "medium" if share > medium else "low"

@@ -1,0 +1,174 @@
+"""Near-identical texts and images across two lists, by blocking: never all pairs.
+
+Texts: MinHash of character 3-grams in bands (Broder 1997; bands as in Leskovec et al., Mining of
+Massive Datasets, 3.4), then the exact cosine of 3-gram counts. Images: 64-bit difference hashes
+in five bands (two hashes within 4 bits share one), then the pixels of a small grey copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["near_images", "near_texts", "picture_hashes"]
+
+MIN_COSINE = 0.9
+MAX_BITS = 4
+MAX_GREY = 8.0
+MIN_CHARACTERS = 32
+TEXT_BUDGET = 40_000_000
+"""Characters that are looked at on both sides together; long texts are cut to fit."""
+
+_BANDS, _ROWS = 8, 3
+_PER_BUCKET = 8
+_Pairs = NDArray[np.int64]
+
+
+def near_texts(test: Sequence[str], train: Sequence[str]) -> tuple[_Pairs, int]:
+    """Return pairs (test row, train row) of texts with cosine > 0.9, and the length looked at.
+
+    Texts under 32 characters have no near copies: in them everything is alike.
+    """
+    n = len(test) + len(train)
+    limit = max(128, TEXT_BUDGET // max(n, 1))
+    test_rows = np.array([i for i, text in enumerate(test) if len(text) >= MIN_CHARACTERS], int)
+    train_rows = np.array([i for i, text in enumerate(train) if len(text) >= MIN_CHARACTERS], int)
+    if not len(test_rows) or not len(train_rows):
+        return np.zeros((0, 2), dtype=np.int64), limit
+    tests = [test[row][:limit] for row in test_rows]
+    trains = [train[row][:limit] for row in train_rows]
+    found = _bucket_pairs(_bands(tests), _bands(trains))
+    close = _cosines(tests, trains, found) > MIN_COSINE
+    found = found[close]
+    return np.column_stack([test_rows[found[:, 0]], train_rows[found[:, 1]]]), limit
+
+
+def _bands(texts: list[str]) -> list[NDArray[np.uint64]]:
+    """One key a band and text: equal keys are a reason to look closer."""
+    generator = np.random.default_rng(3)
+    factors = generator.integers(1, 2**32, size=_BANDS * _ROWS, dtype=np.uint64) | np.uint64(1)
+    minima = np.empty((len(texts), _BANDS * _ROWS), dtype=np.uint32)
+    for start in range(0, len(texts), 4096):
+        grams, starts = _grams(texts[start : start + 4096])
+        for position, factor in enumerate(factors):
+            hashes = ((grams * factor) >> np.uint64(24)).astype(np.uint32)
+            minima[start : start + 4096, position] = np.minimum.reduceat(hashes, starts)
+    return [
+        (minima[:, band * _ROWS : (band + 1) * _ROWS].astype(np.uint64) * factors[:_ROWS]).sum(
+            axis=1, dtype=np.uint64
+        )
+        for band in range(_BANDS)
+    ]
+
+
+def _grams(texts: list[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Return the 3-grams of all texts as mixed numbers, and where each text's begin."""
+    encoded = [text.encode("utf-16-le") for text in texts]
+    units = np.frombuffer(b"".join(encoded), dtype=np.uint16).astype(np.uint64)
+    lengths = np.array([len(one) // 2 for one in encoded], dtype=np.int64)
+    ends = np.cumsum(lengths)
+    grams = units[:-2] * np.uint64(0x100000001) ^ units[1:-1] * np.uint64(0x10001)
+    grams = (grams ^ units[2:]) * np.uint64(0x9E3779B97F4A7C15)
+    grams ^= grams >> np.uint64(29)
+    inside = np.ones(len(grams), dtype=bool)
+    inside[ends[:-1] - 1] = False
+    inside[ends[:-1] - 2] = False
+    starts = np.concatenate([[0], (ends - 2 * np.arange(1, len(ends) + 1))[:-1]])
+    return grams[inside], starts.astype(np.int64)
+
+
+def _bucket_pairs(test: list[NDArray[np.uint64]], train: list[NDArray[np.uint64]]) -> _Pairs:
+    """Pair each test row with at most a few train rows of each bucket that it falls into."""
+    pairs = []
+    for test_keys, train_keys in zip(test, train, strict=True):
+        order = np.argsort(train_keys, kind="stable")
+        ordered = train_keys[order]
+        first = np.searchsorted(ordered, test_keys, side="left")
+        last = np.searchsorted(ordered, test_keys, side="right")
+        count = np.minimum(last - first, _PER_BUCKET)
+        rows = np.repeat(np.arange(len(test_keys)), count)
+        within = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
+        # Big buckets are walked from different places, so that not all see the same few rows.
+        width = np.repeat(np.maximum(last - first, 1), count)
+        place = np.repeat(first, count) + (within + rows * _PER_BUCKET) % width
+        pairs.append(np.column_stack([rows, order[place]]))
+    return np.unique(np.concatenate(pairs), axis=0)
+
+
+def _cosines(tests: list[str], trains: list[str], pairs: _Pairs) -> NDArray[np.float64]:
+    """Return the cosine of the 3-gram counts of each pair."""
+    from scipy import sparse
+
+    result = np.zeros(len(pairs))
+    for start in range(0, len(pairs), 20_000):
+        part = pairs[start : start + 20_000]
+        matrices = []
+        for texts, column in ((tests, 0), (trains, 1)):
+            rows, back = np.unique(part[:, column], return_inverse=True)
+            grams, starts = _grams([texts[row] for row in rows])
+            counts = np.diff(np.append(starts, len(grams)))
+            places = (grams >> np.uint64(40)).astype(np.int64)
+            owner = np.repeat(np.arange(len(rows)), counts)
+            matrix = sparse.csr_matrix(
+                (np.ones(len(grams)), (owner, places)), shape=(len(rows), 1 << 24)
+            )
+            length = np.sqrt(matrix.multiply(matrix).sum(axis=1))
+            matrices.append(sparse.csr_matrix(matrix.multiply(1 / np.maximum(length, 1e-9)))[back])
+        result[start : start + 20_000] = np.asarray(
+            matrices[0].multiply(matrices[1]).sum(axis=1)
+        ).ravel()
+    return result
+
+
+def picture_hashes(
+    files: Sequence[Path], progress: Callable[[str], None]
+) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
+    """Return the difference hash of each image and its 16 × 16 grey copy as 256 numbers."""
+    from PIL import Image
+
+    hashes = np.zeros(len(files), dtype=np.uint64)
+    greys = np.zeros((len(files), 256), dtype=np.float32)
+    powers = np.uint64(1) << np.arange(64, dtype=np.uint64)
+    for position, file in enumerate(files):
+        if position % 5000 == 4999:
+            progress(f"audit: looking at pictures, {position + 1:,} of {len(files):,}")
+        with Image.open(file) as picture:
+            grey = picture.convert("L")
+            small = np.asarray(grey.resize((9, 8), Image.Resampling.LANCZOS), dtype=np.float32)
+            greys[position] = np.asarray(
+                grey.resize((16, 16), Image.Resampling.LANCZOS), dtype=np.float32
+            ).ravel()
+        # A slope of three grey levels is noise of the encoder, not a drawing.
+        hashes[position] = powers[(small[:, 1:] > small[:, :-1] + 3).ravel()].sum(dtype=np.uint64)
+    return hashes, greys
+
+
+def near_images(
+    test: tuple[NDArray[np.uint64], NDArray[np.float32]],
+    train: tuple[NDArray[np.uint64], NDArray[np.float32]],
+) -> _Pairs:
+    """Return pairs (test image, train image) within 4 bits whose grey copies agree too."""
+    if not len(test[0]) or not len(train[0]):
+        return np.zeros((0, 2), dtype=np.int64)
+    edges = (0, 13, 26, 39, 52, 64)
+
+    def bands(hashes: NDArray[np.uint64]) -> list[NDArray[np.uint64]]:
+        return [
+            (hashes >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
+            for low, high in pairwise(edges)
+        ]
+
+    found = _bucket_pairs([test[0], *bands(test[0])], [train[0], *bands(train[0])])
+    close = _bits(test[0][found[:, 0]] ^ train[0][found[:, 1]]) <= MAX_BITS
+    found = found[close]
+    gap = np.abs(test[1][found[:, 0]] - train[1][found[:, 1]]).mean(axis=1)
+    return np.asarray(found[gap <= MAX_GREY], dtype=np.int64)
+
+
+def _bits(values: NDArray[np.uint64]) -> NDArray[np.int64]:
+    octets = np.ascontiguousarray(values).view(np.uint8).reshape(-1, 8)
+    return np.asarray(np.unpackbits(octets, axis=1).sum(axis=1), dtype=np.int64)

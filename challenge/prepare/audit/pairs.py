@@ -1,0 +1,92 @@
+"""Matching: records that stand on both sides, and pairs that follow from training pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.prepare.audit.report import Finding, Severity
+from challenge.prepare.audit.subject import Subject
+
+__all__ = ["pairs_by_transitivity", "seen_records"]
+
+
+def seen_records(subject: Subject) -> Iterator[Finding]:
+    """Find test matches whose two records stand in train already."""
+    train, test = subject.train, subject.test
+    known = np.unique(
+        np.concatenate([train.left_content, train.right_content, train.left, train.right])
+    )
+    left = np.isin(test.left, known) | np.isin(test.left_content, known)
+    right = np.isin(test.right, known) | np.isin(test.right_content, known)
+    both = left & right
+    matches = test.labels == subject.classes.index("1")
+    n, n_matches = int((both & matches).sum()), int(matches.sum())
+    n_one = int((left | right).sum())
+    if not n_one:
+        return
+    share = n / n_matches if n_matches else 0.0
+    grade: Severity = "high" if share > 0.2 else "medium" if n_one > 0.05 * test.n else "low"
+    yield Finding(
+        "seen-records",
+        grade,
+        n,
+        n_matches,
+        f"both records of {n:,} of {n_matches:,} test matches stand in train; "
+        f"of all {test.n:,} test pairs {int(both.sum()):,} have both, {n_one:,} at least one",
+        test.examples(both),
+    )
+
+
+def pairs_by_transitivity(subject: Subject) -> Iterator[Finding]:
+    """Find test pairs that closing the training matches decides, and how often rightly.
+
+    Records that training matches connect are one entity: a test pair inside one is a match; a
+    test pair across two that a training non-match separates is none.
+    """
+    train, test = subject.train, subject.test
+    records, codes = np.unique(
+        np.concatenate([train.left, train.right, test.left, test.right]), return_inverse=True
+    )
+    train_left, train_right, test_left, test_right = np.split(
+        codes, np.cumsum([train.n, train.n, test.n])
+    )
+    match = subject.classes.index("1")
+    linked = train.labels == match
+    entity = _components(train_left[linked], train_right[linked], len(records))
+    same = entity[test_left] == entity[test_right]
+    apart = np.isin(
+        _couples(entity[test_left], entity[test_right]),
+        _couples(entity[train_left[~linked]], entity[train_right[~linked]]),
+    )
+    decided = same | apart
+    n = int(decided.sum())
+    if not n:
+        return
+    truly = test.labels == match
+    right = int(((same & truly) | (apart & ~same & ~truly)).sum())
+    share = n / test.n
+    yield Finding(
+        "transitive-pairs",
+        "high" if share > 0.05 else "medium",
+        n,
+        test.n,
+        f"{n:,} of {test.n:,} test pairs follow from training pairs, {right:,} of them rightly "
+        f"({int((same & truly).sum()):,} matches)",
+        test.examples(decided),
+    )
+
+
+def _components(left: NDArray[np.int64], right: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right)), shape=(n, n))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
+def _couples(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
+    # Entity numbers stay below 2**31, so a pair of them is one number.
+    return np.minimum(left, right) * np.int64(1 << 31) + np.maximum(left, right)

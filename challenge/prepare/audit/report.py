@@ -1,0 +1,110 @@
+"""What an audit found: counts and words that may be shown, and examples that may not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from challenge.errors import Fault
+
+__all__ = ["SEVERITIES", "AuditReport", "Finding", "Severity"]
+
+Severity = Literal["high", "medium", "low"]
+SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One suspicion: `count` rows (or classes, sources) of `of`; `words` name no row.
+
+    `examples` are ids of rows, for the organiser's report only.
+    """
+
+    name: str
+    severity: Severity
+    count: int
+    of: int
+    words: str
+    examples: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """`count` as a share of `of`, 0 to 1."""
+        return self.count / self.of if self.of else 0.0
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """All findings of one task, the gravest first; `remarks` say what was looked at in part."""
+
+    task: str
+    findings: tuple[Finding, ...]
+    remarks: tuple[str, ...] = ()
+
+    def named(self, name: str) -> Finding | None:
+        """Return the finding of that name, None when there is none."""
+        return next((finding for finding in self.findings if finding.name == name), None)
+
+    def high(self) -> tuple[Finding, ...]:
+        """Return the findings that stop a build unless they are accepted."""
+        return tuple(finding for finding in self.findings if finding.severity == "high")
+
+    def stopping(self, accept: Mapping[str, str], where: str) -> tuple[Fault, ...]:
+        """Return a fault for each high finding without a reason in `accept`."""
+        return tuple(
+            Fault(
+                where,
+                f"{finding.name}: {finding.words}",
+                "no high finding of the leak audit",
+                "mend the converter or the split; or, when it is known and bearable, write "
+                f'`"{finding.name}" = "why"` under [accept]',
+                code="audit-high",
+                n=finding.count,
+            )
+            for finding in self.high()
+            if not accept.get(finding.name, "").strip()
+        )
+
+    def summary(self, accept: Mapping[str, str]) -> dict[str, object]:
+        """Return what everybody may see: counts and words, never a row."""
+        return {
+            "findings": [
+                {
+                    "name": finding.name,
+                    "severity": finding.severity,
+                    "count": finding.count,
+                    "of": finding.of,
+                    "words": finding.words,
+                    "accepted": accept.get(finding.name),
+                }
+                for finding in self.findings
+            ],
+            "remarks": [
+                *self.remarks,
+                *(
+                    f"accepted in task.toml, but not found: {name}"
+                    for name in sorted(accept)
+                    if self.named(name) is None
+                ),
+            ],
+        }
+
+    def as_json(self) -> dict[str, object]:
+        """Return the full report, with ids of rows: for `private/` only."""
+        return {
+            "format": 1,
+            "task": self.task,
+            "findings": [
+                {
+                    "name": finding.name,
+                    "severity": finding.severity,
+                    "count": finding.count,
+                    "of": finding.of,
+                    "words": finding.words,
+                    "examples": list(finding.examples),
+                }
+                for finding in self.findings
+            ],
+            "remarks": list(self.remarks),
+        }

@@ -1,0 +1,64 @@
+"""All checks of the audit, one after the other, on a built task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from challenge.prepare.audit.report import SEVERITIES, AuditReport, Finding
+
+__all__ = ["audit_task"]
+
+
+def _silent(_: str) -> None:
+    return None
+
+
+def audit_task(
+    public: Path,
+    private: Path,
+    *,
+    document: Mapping[str, Any] | None = None,
+    progress: Callable[[str], None] = _silent,
+) -> AuditReport:
+    """Return everything suspicious of a built task; writes nothing.
+
+    `document` is the content of task.json (id, kind, columns, classes, sources, split); without
+    it `public/task.json` is read. Near copies are sought among the first rows of each side
+    (ids are random, so they are a sample) and `remarks` say so where a table is larger.
+    """
+    from challenge.prepare.audit import copies, pairs, sides, tells
+    from challenge.prepare.audit.subject import read_subject
+
+    if document is None:
+        document = json.loads((public / "task.json").read_bytes())
+    assert document is not None
+    subject = read_subject(public, private, document, progress)
+    progress("audit: seeking copies")
+    found: list[Finding] = [*copies.identical_rows(subject), *copies.contradictions(subject)]
+    texts, text_remarks = copies.near_identical_texts(subject)
+    images, image_remarks = copies.near_identical_images(subject, progress)
+    found += [*texts, *images]
+    progress("audit: seeking what tells the label")
+    found += [
+        *tells.telling_columns(subject),
+        *tells.telling_order(subject),
+        *tells.telling_files(subject),
+        *tells.labels_in_text(subject),
+    ]
+    if subject.kind == "matching":
+        progress("audit: closing training pairs")
+        found += [
+            *tells.telling_agreement(subject),
+            *pairs.seen_records(subject),
+            *pairs.pairs_by_transitivity(subject),
+        ]
+    found += [
+        *sides.missing_classes(subject),
+        *sides.shifted_sides(subject),
+        *sides.unstated_licences(subject),
+    ]
+    found.sort(key=lambda finding: (SEVERITIES.index(finding.severity), finding.name))
+    return AuditReport(str(document["id"]), tuple(found), (*text_remarks, *image_remarks))

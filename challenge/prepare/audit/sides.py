@@ -1,0 +1,104 @@
+"""How the two sides differ, and what the task does not say of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+from numpy.typing import NDArray
+
+from challenge.prepare.audit.prediction import auc_of_scores
+from challenge.prepare.audit.report import Finding
+from challenge.prepare.audit.subject import Subject
+
+pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
+
+__all__ = ["missing_classes", "shifted_sides", "unstated_licences"]
+
+SHIFT = 0.6
+ROWS = 4_000
+
+
+def missing_classes(subject: Subject) -> Iterator[Finding]:
+    """Find classes that only one side has: nobody can learn, or nobody is asked."""
+    k = len(subject.classes)
+    in_train = np.bincount(subject.train.labels[subject.train.labels >= 0], minlength=k) > 0
+    in_test = np.bincount(subject.test.labels[subject.test.labels >= 0], minlength=k) > 0
+    for side, missing, severity, consequence in (
+        ("train", ~in_train & in_test, "high", "no method can learn them"),
+        ("test", in_train & ~in_test, "medium", "they count for nothing"),
+    ):
+        n = int(missing.sum())
+        if n:
+            names = [subject.classes[code] for code in np.flatnonzero(missing)[:5]]
+            yield Finding(
+                f"class-missing-{side}",
+                "high" if severity == "high" else "medium",
+                n,
+                k,
+                f"{n:,} of {k:,} classes are missing from {side} ({', '.join(names)}): "
+                f"{consequence}",
+            )
+
+
+def unstated_licences(subject: Subject) -> Iterator[Finding]:
+    """Find sources of which nobody said under which licence they may be used."""
+    silent = [source for source in subject.sources if not str(source.get("licence") or "").strip()]
+    if silent:
+        yield Finding(
+            "licence-unstated",
+            "medium",
+            len(silent),
+            len(subject.sources),
+            f"{len(silent)} of {len(subject.sources)} sources state no licence",
+        )
+
+
+def shifted_sides(subject: Subject) -> Iterator[Finding]:
+    """Find a test side that a classifier tells from train (AUC above .6) without the label."""
+    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.model_selection import cross_val_predict
+
+    columns = subject.columns_of("numeric", "categorical", "text")
+    tables = [part.sample.slice(0, ROWS) for part in (subject.train, subject.test)]
+    if not columns or min(table.num_rows for table in tables) < 50:
+        return
+    facts = np.column_stack(
+        [
+            _facts(column.modality, [table[column.name].combine_chunks() for table in tables])
+            for column in columns
+        ]
+    )
+    facts = np.column_stack([np.nan_to_num(facts), np.isnan(facts)])
+    side = np.repeat([0, 1], [table.num_rows for table in tables])
+    # One thread and no OpenMP: what is quick alone must not crawl on a busy machine.
+    model = ExtraTreesClassifier(n_estimators=40, min_samples_leaf=10, random_state=0)
+    scores = cross_val_predict(model, facts, side, cv=3, method="predict_proba")
+    auc = auc_of_scores(scores, side.astype(np.int64))
+    if auc is not None and auc[0] > SHIFT and auc[0] - 0.5 > auc[1]:
+        yield Finding(
+            "shifted-sides",
+            "medium",
+            subject.test.n,
+            subject.test.n,
+            f"test rows are told from train rows without their label (AUC {auc[0]:.2f})",
+        )
+
+
+def _facts(modality: str, sides: list[pa.Array]) -> NDArray[np.float64]:
+    if modality == "numeric":
+        values = [side.cast(pa.float64()).to_numpy(zero_copy_only=False) for side in sides]
+        return np.asarray(np.concatenate(values), dtype=np.float64)
+    texts = pa.concat_arrays([side.cast(pa.string()) for side in sides])
+    if modality == "text":
+        lengths = pc.utf8_length(texts).cast(pa.float64()).to_numpy(zero_copy_only=False)
+        return np.asarray(lengths, dtype=np.float64)
+    codes = pc.fill_null(texts, "").dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    # The commonest values first: a rare value says little, and its number should be high.
+    counts = np.bincount(codes)
+    ranks = np.empty(len(counts))
+    ranks[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
+    return np.asarray(np.minimum(ranks[codes], 50), dtype=np.float64)

@@ -1,0 +1,247 @@
+"""What tells the label by itself: a column, an id, the order of rows, a file, a word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+from numpy.typing import NDArray
+
+from challenge.prepare.audit.prediction import Auc, auc_of_categories, auc_of_numbers
+from challenge.prepare.audit.report import Finding
+from challenge.prepare.audit.subject import Part, Subject, normalised
+from challenge.task.columns import Column
+
+pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
+
+__all__ = [
+    "labels_in_text",
+    "telling_agreement",
+    "telling_columns",
+    "telling_files",
+    "telling_order",
+]
+
+ROWS = 20_000
+ALONE = 0.98
+ORDER = 0.6
+
+
+def telling_columns(subject: Subject) -> Iterator[Finding]:
+    """Find features that alone predict the label of train (AUC above .98), and counters."""
+    table, labels = _labelled(subject.train)
+    k = len(subject.classes)
+    for column in subject.columns_of("numeric", "categorical", "text"):
+        values = table[column.name].combine_chunks()
+        auc = _auc_of_column(column, values, labels, k)
+        if _tells(auc, ALONE):
+            assert auc is not None
+            yield Finding(
+                f"telling-column-{column.name}",
+                "high",
+                len(labels),
+                len(labels),
+                f"column {column.name} alone predicts the label (AUC {auc[0]:.3f})",
+            )
+        elif _counts_rows(values) and _tells(auc, ORDER):
+            assert auc is not None
+            yield Finding(
+                f"telling-number-{column.name}",
+                "medium",
+                len(labels),
+                len(labels),
+                f"column {column.name} numbers the rows and follows the label (AUC {auc[0]:.2f})",
+            )
+
+
+def telling_agreement(subject: Subject) -> Iterator[Finding]:
+    """Find attributes of which it is enough to ask whether both sides are equal (matching)."""
+    table, labels = _labelled(subject.train)
+    names = {column.name for column in subject.columns}
+    for column in subject.columns:
+        other = f"right_{column.attribute}"
+        if column.side != "left" or other not in names:
+            continue
+        left, right = (table[name].combine_chunks() for name in (column.name, other))
+        if column.modality == "numeric":
+            gap = np.abs(_numbers(left) - _numbers(right))
+        else:
+            same = pc.equal(_letters(left), _letters(right))
+            gap = 1.0 - pc.fill_null(same.cast(pa.float64()), 0.5).to_numpy(zero_copy_only=False)
+        auc = auc_of_numbers(gap, labels, 2)
+        if _tells(auc, ALONE):
+            assert auc is not None
+            yield Finding(
+                f"telling-agreement-{column.attribute}",
+                "high",
+                len(labels),
+                len(labels),
+                f"whether both sides agree in {column.attribute} alone predicts the label "
+                f"(AUC {auc[0]:.3f})",
+            )
+
+
+def telling_order(subject: Subject) -> Iterator[Finding]:
+    """Find ids, or the order of the rows, that predict the label (AUC above .6)."""
+    k = len(subject.classes)
+    for side, part in (("train", subject.train), ("test", subject.test)):
+        table, labels = _labelled(part)
+        position = np.arange(part.sample.num_rows, dtype=float)[: 4 * ROWS]
+        known = part.labels[: len(position)] >= 0
+        every, position = part.labels[: len(position)][known], position[known]
+        auc = auc_of_numbers(position, every, k) if len(position) else None
+        if _tells(auc, ORDER):
+            assert auc is not None
+            yield Finding(
+                f"telling-order-{side}",
+                "high",
+                part.n,
+                part.n,
+                f"the order of the rows of {side} predicts the label (AUC {auc[0]:.2f})",
+            )
+        for name in ("id", "left_id", "right_id"):
+            if name in table.schema.names:
+                ranks = _order_of_ids(table[name].combine_chunks())
+                auc = auc_of_numbers(ranks, labels, k)
+                if _tells(auc, ORDER):
+                    assert auc is not None
+                    yield Finding(
+                        f"telling-{name.replace('_', '-')}-{side}",
+                        "high",
+                        part.n,
+                        part.n,
+                        f"{name} of {side} predicts the label (AUC {auc[0]:.2f})",
+                    )
+
+
+def telling_files(subject: Subject) -> Iterator[Finding]:
+    """Find image files whose name, date, size or shape predicts the label."""
+    from PIL import Image
+
+    table, labels = _labelled(subject.train, ROWS // 4)
+    k = len(subject.classes)
+    for column in subject.columns_of("image"):
+        paths = table[column.name].cast(pa.string()).to_pylist()
+        facts = np.full((len(paths), 4), np.nan)
+        for row, path in enumerate(paths):
+            if path is not None:
+                file = subject.public / path
+                fact = file.stat()
+                with Image.open(file) as picture:
+                    facts[row] = (fact.st_size, fact.st_mtime_ns // 1_000_000, *picture.size)
+        names = np.unique([path or "" for path in paths], return_inverse=True)[1]
+        checks = (
+            ("size", facts[:, :1], ALONE, "the size in bytes"),
+            ("date", facts[:, 1:2] - np.nanmin(facts[:, 1:2], initial=np.inf), ORDER, "the date"),
+            ("shape", facts[:, 2:], ALONE, "width and height"),
+            ("name", names.astype(float), ORDER, "the name"),
+        )
+        for fact_name, values, limit, words in checks:
+            auc = auc_of_numbers(values, labels, k) if len(labels) else None
+            if _tells(auc, limit):
+                assert auc is not None
+                yield Finding(
+                    f"telling-file-{fact_name}-{column.name}",
+                    "high",
+                    len(labels),
+                    len(labels),
+                    f"{words} of the files of {column.name} predicts the label (AUC {auc[0]:.2f})",
+                )
+
+
+def labels_in_text(subject: Subject) -> Iterator[Finding]:
+    """Find texts that say the name of their own class, more often than that of another one."""
+    if subject.kind == "matching":
+        return
+    words = [_words(name) for name in subject.classes]
+    table, labels = _labelled(subject.train)
+    asked = np.array([len(word) >= 3 and not word.isdigit() for word in words], dtype=bool)
+    rows = np.flatnonzero(asked[labels]) if len(labels) else labels
+    if not len(rows):
+        return
+    own_words = [words[label] for label in labels[rows]]
+    turned = np.roll(own_words, 1).tolist()
+    for column in subject.columns_of("text", "categorical"):
+        values = table[column.name].combine_chunks().take(pa.array(rows)).cast(pa.string())
+        texts = [f" {_words(text)} " if text else "" for text in values.to_pylist()]
+        own = np.array([f" {w} " in text for w, text in zip(own_words, texts, strict=True)])
+        other = np.array(
+            [
+                w != o and f" {w} " in text
+                for w, o, text in zip(turned, own_words, texts, strict=True)
+            ]
+        )
+        gain = own.mean() - other.mean()
+        if gain > 0.05:
+            yield Finding(
+                f"label-in-{column.name}",
+                "high" if gain > 0.5 else "medium",
+                int(own.sum()),
+                len(rows),
+                f"{int(own.sum()):,} of {len(rows):,} train rows name their own class in "
+                f"{column.name} ({int(other.sum()):,} name that of another row)",
+            )
+
+
+def _labelled(part: Part, rows: int = ROWS) -> tuple[pa.Table, NDArray[np.int64]]:
+    """Return the first rows with a label that counts; rows stand in random order."""
+    table = part.sample.slice(0, rows)
+    labels = part.labels[: table.num_rows]
+    known = labels >= 0
+    return table.filter(pa.array(known)), labels[known]
+
+
+def _tells(auc: Auc | None, limit: float) -> bool:
+    return auc is not None and auc[0] > limit and auc[0] - 0.5 > auc[1]
+
+
+def _auc_of_column(
+    column: Column, values: pa.Array, labels: NDArray[np.int64], k: int
+) -> Auc | None:
+    if not len(labels):
+        return None
+    if column.modality == "numeric":
+        return auc_of_numbers(_numbers(values), labels, k)
+    text = pc.fill_null(normalised(values), "")
+    codes = text.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return auc_of_categories(codes, labels, k)
+
+
+def _numbers(values: pa.Array) -> NDArray[np.float64]:
+    return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=float)
+
+
+def _counts_rows(values: pa.Array) -> bool:
+    """Whether whole numbers that never recur lie close together, as running numbers do."""
+    if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
+        return False
+    numbers = _numbers(values.drop_null())
+    if len(numbers) < 50 or not np.all(numbers == np.round(numbers)):
+        return False
+    spread = numbers.max() - numbers.min()
+    return len(np.unique(numbers)) == len(numbers) and spread < 20 * len(numbers)
+
+
+def _order_of_ids(ids: pa.Array) -> NDArray[np.float64]:
+    """Return ids as numbers where all of them end in one, else as their place in order."""
+    found = [re.search(r"\d{1,15}$", text or "") for text in ids.to_pylist()]
+    hits = [match for match in found if match is not None]
+    if len(hits) == len(found):
+        return np.array([float(match.group()) for match in hits])
+    return np.unique(np.array([text or "" for text in ids.to_pylist()]), return_inverse=True)[
+        1
+    ].astype(float)
+
+
+def _letters(values: pa.Array) -> pa.Array:
+    """Return only letters and digits, in lower case; nothing left is null."""
+    text = pc.replace_substring_regex(normalised(values), r"[^\p{L}\p{N}]+", "")
+    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))
