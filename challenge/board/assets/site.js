@@ -1,0 +1,134 @@
+// Sorting, filtering and choosing columns of tables, with the state in the link.
+// Pages are complete without this file.
+"use strict";
+(() => {
+  const state = new Map();
+  const readState = () => {
+    state.clear();
+    for (const part of decodeURIComponent(location.hash.slice(1)).split("&")) {
+      const at = part.indexOf("=");
+      if (at > 0) state.set(part.slice(0, at), part.slice(at + 1));
+    }
+  };
+  const writeState = () => {
+    const text = [...state].filter(([, v]) => v !== "").map(([k, v]) => `${k}=${encodeURIComponent(v)}`).join("&");
+    history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
+  };
+  const make = (tag, attributes, ...children) => {
+    const element = document.createElement(tag);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    element.append(...children);
+    return element;
+  };
+
+  const value = (row, index) => {
+    const cell = row.cells[index];
+    if (!cell) return null;
+    if (cell.dataset.v !== undefined) return cell.dataset.v === "" ? null : Number(cell.dataset.v);
+    return cell.textContent.trim().toLocaleLowerCase("en");
+  };
+
+  const equip = (table) => {
+    const heads = [...table.tHead.rows[0].cells];
+    const body = table.tBodies[0];
+    const original = [...body.rows];
+    const name = table.id;
+    const title = (head) => head.dataset.title || head.textContent.trim();
+    const status = make("span", { class: "status", role: "status" });
+
+    const sortBy = (index, down) => {
+      heads.forEach((head, i) => {
+        if (i === index) head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        else head.removeAttribute("aria-sort");
+      });
+      const rows = original.map((row, order) => ({ row, order, v: index < 0 ? order : value(row, index) }));
+      // What has no value stays below, whichever way the column is sorted.
+      rows.sort((a, b) => {
+        if (a.v === null || b.v === null) return (a.v === null) - (b.v === null) || a.order - b.order;
+        const by = typeof a.v === "number" ? a.v - b.v : a.v.localeCompare(b.v, "en", { numeric: true });
+        return (down ? -by : by) || a.order - b.order;
+      });
+      body.append(...rows.map((entry) => entry.row));
+    };
+
+    const search = make("input", { type: "search", placeholder: "Filter rows", "aria-label": "Filter the rows of this table", autocomplete: "off" });
+    const filter = () => {
+      const words = search.value.trim().toLocaleLowerCase("en").split(/\s+/).filter(Boolean);
+      let shown = 0;
+      for (const row of original) {
+        const text = row.textContent.toLocaleLowerCase("en");
+        row.hidden = !words.every((word) => text.includes(word));
+        shown += !row.hidden;
+      }
+      status.textContent = words.length ? `${shown} of ${original.length} rows` : "";
+    };
+    search.addEventListener("input", () => { filter(); state.set(`${name}.find`, search.value.trim()); writeState(); });
+
+    heads.forEach((head, index) => {
+      if (head.classList.contains("plot")) return;
+      head.dataset.title = title(head);
+      const button = make("button", { type: "button", class: "sort" });
+      const link = head.querySelector("a");
+      if (link) { button.setAttribute("aria-label", `Sort by ${head.dataset.title}`); head.append(button); }
+      else { button.append(...head.childNodes); head.append(button); }
+      button.addEventListener("click", () => {
+        const now = head.getAttribute("aria-sort");
+        const firstDown = head.classList.contains("number") && head.dataset.col !== "rank" && head.dataset.col !== "ranks";
+        const down = now === null ? firstDown : now === "ascending";
+        sortBy(index, down);
+        state.set(`${name}.sort`, (down ? "-" : "") + head.dataset.col);
+        writeState();
+      });
+    });
+
+    const hidden = new Set();
+    const showColumns = () => {
+      heads.forEach((head, index) => {
+        const off = hidden.has(head.dataset.col);
+        head.hidden = off;
+        for (const row of original) if (row.cells[index]) row.cells[index].hidden = off;
+      });
+    };
+    const boxes = heads.filter((head) => !["rank", "team"].includes(head.dataset.col)).map((head) => {
+      const box = make("input", { type: "checkbox" });
+      box.addEventListener("change", () => {
+        if (box.checked) hidden.delete(head.dataset.col); else hidden.add(head.dataset.col);
+        showColumns();
+        state.set(`${name}.hide`, [...hidden].join(",") || "nothing");
+        writeState();
+      });
+      return { head, box, label: make("label", {}, box, " ", head.classList.contains("plot") ? "Interval plot" : title(head)) };
+    });
+
+    const tools = make("div", { class: "tools" });
+    if (original.length > 5) tools.append(search, status);
+    if (boxes.length > 3) {
+      const menu = make("details", { class: "choose" }, make("summary", {}, "Columns"), make("div", { class: "menu" }, ...boxes.map((entry) => entry.label)));
+      document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
+      menu.addEventListener("keydown", (event) => { if (event.key === "Escape") { menu.open = false; menu.querySelector("summary").focus(); } });
+      tools.append(menu);
+    }
+    if (tools.childNodes.length) table.parentElement.before(tools);
+
+    const restore = () => {
+      hidden.clear();
+      const chosen = state.get(`${name}.hide`);
+      if (chosen === undefined) heads.forEach((head) => { if (head.dataset.folded !== undefined) hidden.add(head.dataset.col); });
+      else chosen.split(",").filter((column) => heads.some((head) => head.dataset.col === column)).forEach((column) => hidden.add(column));
+      for (const { head, box } of boxes) box.checked = !hidden.has(head.dataset.col);
+      showColumns();
+      search.value = state.get(`${name}.find`) || "";
+      filter();
+      const sort = state.get(`${name}.sort`) || "";
+      const index = heads.findIndex((head) => head.dataset.col === sort.replace(/^-/, ""));
+      sortBy(index, sort.startsWith("-"));
+    };
+    return restore;
+  };
+
+  readState();
+  const restorers = [...document.querySelectorAll("table.data")].filter((table) => table.id).map(equip);
+  const restoreAll = () => restorers.forEach((restore) => restore());
+  restoreAll();
+  window.addEventListener("hashchange", () => { readState(); restoreAll(); });
+})();

@@ -1,0 +1,104 @@
+"""What pages are made of: the snapshot, its boards, and the words that several pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from challenge.board.markup import decimals_for
+from challenge.board.pages.frame import Frame
+from challenge.board.plots import Line
+from challenge.board.rows import TaskBoard, TrackBoard
+from challenge.ledger.records import Card
+from challenge.ledger.snapshot import Snapshot
+from challenge.task.settings import Settings
+
+__all__ = ["METRIC_WORDS", "MODALITY_WORDS", "File", "Material", "metric_words"]
+
+File = tuple[str, "str | bytes"]
+"""A path under the site's root with `/`, and what stands in it."""
+
+METRIC_WORDS: Mapping[str, str] = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "weighted_f1": "weighted F1",
+    "mcc": "Matthews correlation",
+    "log_loss": "log loss",
+    "top_3_accuracy": "top-3 accuracy",
+    "brier": "Brier score",
+    "ece": "calibration error",
+    "f1": "F1",
+    "precision": "precision",
+    "recall": "recall",
+    "average_precision": "average precision",
+    "roc_auc": "ROC AUC",
+    "b_cubed_precision": "B-cubed precision",
+    "b_cubed_recall": "B-cubed recall",
+    "b_cubed_f1": "B-cubed F1",
+    "intransitive_share": "intransitive share",
+}
+MODALITY_WORDS = ("text", "numeric", "categorical", "image")
+
+
+def metric_words(name: str) -> str:
+    """Return a metric as people write it.
+
+    >>> metric_words("macro_f1")
+    'macro F1'
+    """
+    return METRIC_WORDS.get(name, name.replace("_", " "))
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that a page may show; `marks` are texts that change when a team's pages do."""
+
+    snapshot: Snapshot
+    task_boards: Mapping[str, TaskBoard]
+    track_boards: Mapping[str, TrackBoard]
+    progress: Mapping[str, tuple[Line, ...]]
+    """Score over time per track, oldest first, the overall best last."""
+    frame: Frame
+
+    @property
+    def settings(self) -> Settings:
+        """The rules as they stood at the snapshot's moment."""
+        return self.snapshot.settings
+
+    def card(self, task_id: str) -> Card:
+        """Return a task's stored card."""
+        return self.snapshot.cards[task_id]
+
+    def title(self, task_id: str) -> str:
+        """Return a task's title, its id when it has no card yet."""
+        card = self.snapshot.cards.get(task_id)
+        return str(card.task["title"]) if card else task_id
+
+    def decimals(self, task_id: str) -> int:
+        """Return the decimals of scores of a task, from the intervals of its board."""
+        board = self.task_boards.get(task_id)
+        return board_decimals(board) if board else 3
+
+    def modalities(self, task_id: str) -> list[str]:
+        """Return the modalities of a task's columns, in a fixed order, each once."""
+        columns: list[dict[str, Any]] = self.card(task_id).task["columns"]
+        present = {column["modality"] for column in columns}
+        return [modality for modality in MODALITY_WORDS if modality in present]
+
+    def state_words(self) -> str:
+        """Return where the challenge stands, in one short sentence."""
+        if not self.settings.is_contest():
+            return "Open benchmark: every score counts at once."
+        if self.snapshot.closed_at:
+            return "Closed: these are the final standings."
+        return "Running: scores are of the public half of the hidden rows."
+
+
+def board_decimals(board: TaskBoard | TrackBoard) -> int:
+    """Return the decimals that respect the intervals of the upper part of a board."""
+    return decimals_for(
+        (row.high - row.low) / 2 if row.low is not None and row.high is not None else None
+        for row in board.rows[:50]
+    )

@@ -1,0 +1,89 @@
+"""A track page: the standings by mean score, with every task beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from challenge.board.markup import clip, number_text
+from challenge.board.pages.board import tied_class, ties_words, track_columns
+from challenge.board.pages.frame import folder_name, render, trusted
+from challenge.board.pages.material import File, Material, board_decimals, metric_words
+from challenge.board.plots import progress_svg, shake_up_svg
+from challenge.board.tables import pager_html, pages_of, table_html
+from challenge.board.twins import csv_twin, json_twin
+
+__all__ = ["track_files"]
+
+
+def track_files(material: Material, track_id: str) -> Iterator[File]:
+    """Yield the twins and the pages of a track, the first page last."""
+    board = material.track_boards[track_id]
+    folder = f"track/{folder_name(track_id)}"
+    yield f"{folder}/standings.json", json_twin(board.as_json())
+    yield f"{folder}/standings.csv", csv_twin(board.csv_header(), board.csv_rows())
+    pages = pages_of(board.rows)
+    for number in range(len(pages), 0, -1):
+        path = f"{folder}/index.html" if number == 1 else f"{folder}/page-{number}.html"
+        yield path, _track_html(material, track_id, path, number, len(pages))
+
+
+def _track_html(material: Material, track_id: str, path: str, number: int, n_pages: int) -> str:
+    board = material.track_boards[track_id]
+    track = next(track for track in material.settings.track if track.id == track_id)
+    snapshot = material.snapshot
+    rows = pages_of(board.rows)[number - 1]
+    moves = [
+        (row.team_name, row.public_rank, row.rank)
+        for row in board.rows
+        if row.public_rank is not None and row.rank is not None
+    ]
+    first = board.rows[0] if board.rows and board.rows[0].value is not None else None
+    content = render(
+        "track.html",
+        track=track,
+        metric=metric_words(track.metric),
+        board=board,
+        state=material.state_words(),
+        number=number,
+        ties=ties_words(board),
+        tasks=[
+            (folder_name(task), material.title(task), floor, material.decimals(task))
+            for task, floor in zip(board.tasks, board.floors, strict=True)
+        ],
+        left_out=[
+            (folder_name(task) if task in snapshot.cards else None, material.title(task), reason)
+            for task, reason in board.left_out.items()
+        ],
+        table=trusted(
+            table_html(
+                track_columns(material, board, "../../"),
+                rows,
+                name="standings",
+                caption=f"Standings by mean {metric_words(track.metric)}",
+                row_class=tied_class,
+                classes="board",
+            )
+        ),
+        pager=trusted(pager_html(number, n_pages, len(board.rows))),
+        progress=trusted(
+            progress_svg(
+                "progress",
+                f"Mean score over time, {clip(track.title)}",
+                material.progress.get(track_id, ()),
+                until=snapshot.closed_at or snapshot.at,
+            )
+            if snapshot.at and number == 1
+            else ""
+        ),
+        shake_up=trusted(
+            shake_up_svg("shake-up", f"Public rank against final rank, {clip(track.title)}", moves)
+            if number == 1
+            else ""
+        ),
+    )
+    title = clip(track.title) if number == 1 else f"{clip(track.title)}, page {number}"
+    words = f"{title}: {ties_words(board)}"
+    if first:
+        score = number_text(first.value, board_decimals(board))
+        words = f"{clip(first.team_name, 60)} leads with {score}. {ties_words(board)}"
+    return material.frame.page(path, title, words, content, place=f"track/{track_id}")

@@ -1,0 +1,370 @@
+"""Plots as inline SVG written by hand: no library, no script, colours by class only.
+
+Each figure has a role, a title and a description; a plot inside a table row is hidden from screen
+readers, since the same numbers stand beside it. Coordinates have one decimal, so equal input gives
+equal bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from html import escape
+
+from challenge.board.markup import clip, day_text, number_text
+
+__all__ = [
+    "Line",
+    "Scale",
+    "axis_svg",
+    "bar_svg",
+    "heat_class",
+    "interval_svg",
+    "motif_svg",
+    "progress_svg",
+    "scale_for",
+    "shake_up_svg",
+]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Scores from `low` to `high` along `width` units, with a margin at both ends."""
+
+    low: float
+    high: float
+    width: float = 216
+    margin: float = 12
+
+    def at(self, value: float) -> float:
+        """Return the place of a value, kept inside the plot."""
+        share = (value - self.low) / (self.high - self.low)
+        return self.margin + min(max(share, 0.0), 1.0) * (self.width - 2 * self.margin)
+
+    def ticks(self, about: int = 5) -> list[float]:
+        """Return round values inside the scale."""
+        step = _step((self.high - self.low) / about)
+        first = math.ceil(self.low / step - 1e-9)
+        return [n * step for n in range(first, math.floor(self.high / step + 1e-9) + 1)]
+
+
+def scale_for(values: Sequence[float | None], *, width: float = 216) -> Scale:
+    """Return a scale that holds all finite values with a little air; nothing finite is 0 to 1."""
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    if not finite:
+        return Scale(0.0, 1.0, width)
+    low, high = min(finite), max(finite)
+    air = max((high - low) * 0.04, 0.005)
+    return Scale(low - air, high + air, width)
+
+
+def _step(raw: float) -> float:
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * 0.999)
+
+
+def _n(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _tick_text(tick: float, step: float) -> str:
+    decimals = max(1, -math.floor(math.log10(step) + 1e-9) + (1 if f"{step:e}"[:3] == "2.5" else 0))
+    return number_text(tick, min(decimals, 6))
+
+
+def _figure(width: float, height: float, name: str, title: str, words: str, body: str) -> str:
+    return (
+        f'<svg class="plot" viewBox="0 0 {_n(width)} {_n(height)}" width="{_n(width)}" '
+        f'height="{_n(height)}" role="img" aria-labelledby="{name}-t {name}-d">'
+        f'<title id="{name}-t">{escape(title)}</title><desc id="{name}-d">{escape(words)}</desc>'
+        f"{body}</svg>"
+    )
+
+
+def axis_svg(scale: Scale) -> str:
+    """Return the head of a column of intervals: tick labels over the rows' grid lines."""
+    ticks = scale.ticks()
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else 0.1
+    labels = "".join(
+        f'<text class="tick" text-anchor="middle" x="{_n(scale.at(tick))}" y="13">'
+        f"{_tick_text(tick, step)}</text>"
+        for tick in ticks
+    )
+    return (
+        f'<span class="hidden">Interval</span><svg class="axis" aria-hidden="true" '
+        f'viewBox="0 0 {_n(scale.width)} 18" width="{_n(scale.width)}" height="18">{labels}</svg>'
+    )
+
+
+ROW = 48
+"""Height of a row's plot; rows of a board are at least so high."""
+_OVER = 4
+"""Bands and grid lines reach so far into the next rows, so that they look whole."""
+
+
+def interval_svg(
+    scale: Scale,
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    *,
+    band: tuple[float, float] | None = None,
+    floor: float | None = None,
+    strong: bool = False,
+) -> str:
+    """Return one row of the interval plot: grid, the leader's band, whisker and point."""
+    parts = []
+    if band:
+        left, right = scale.at(band[0]), scale.at(band[1])
+        parts.append(
+            f'<rect class="band" x="{_n(left)}" width="{_n(max(right - left, 1))}" '
+            f'y="{-_OVER}" height="{ROW + 2 * _OVER}"/>'
+        )
+    parts += [
+        f'<path class="grid" d="M{_n(scale.at(tick))} {-_OVER}v{ROW + 2 * _OVER}"/>'
+        for tick in scale.ticks()
+    ]
+    if floor is not None and scale.low <= floor <= scale.high:
+        parts.append(f'<path class="floor" d="M{_n(scale.at(floor))} {-_OVER}v{ROW + 2 * _OVER}"/>')
+    kind = "mark strong" if strong else "mark"
+    if low is not None and high is not None and high > scale.low:
+        a, b = _n(scale.at(low)), _n(scale.at(high))
+        parts.append(f'<path class="{kind}" d="M{a} 24H{b}M{a} 20v8M{b} 20v8"/>')
+    if value is not None and value < scale.low:
+        parts.append(f'<path class="{kind} beyond" d="M{_n(scale.margin - 6)} 24l8 -5v10z"/>')
+    elif value is not None:
+        parts.append(f'<circle class="{kind}" cx="{_n(scale.at(value))}" cy="24" r="4.5"/>')
+    return (
+        f'<svg class="interval" aria-hidden="true" viewBox="0 0 {_n(scale.width)} {ROW}" '
+        f'width="{_n(scale.width)}" height="{ROW}">{"".join(parts)}</svg>'
+    )
+
+
+def bar_svg(share: float, *, width: float = 100, kind: str = "") -> str:
+    """Return a bar of a list; the number stands beside it."""
+    filled = max(min(share, 1.0), 0.0) * width
+    return (
+        f'<svg class="bar {kind}" aria-hidden="true" viewBox="0 0 {_n(width)} 8" '
+        f'preserveAspectRatio="none"><rect class="track" width="{_n(width)}" height="8" rx="2"/>'
+        f'<rect class="fill" width="{_n(max(filled, 1.0))}" height="8" rx="2"/></svg>'
+    )
+
+
+def heat_class(value: float | None, low: float, high: float) -> str:
+    """Return the class of a heat-map cell, `h0` (floor or below) to `h8` (the best).
+
+    The share of the way is raised to the fourth power: good entries lie close together.
+    """
+    if value is None:
+        return "none"
+    if high <= low:
+        return "h8"
+    return f"h{round(8 * min(max((value - low) / (high - low), 0.0), 1.0) ** 4)}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One step line: (time, value) where it changes, oldest first; `kind` is a class of the CSS."""
+
+    label: str
+    points: tuple[tuple[datetime, float], ...]
+    kind: str = ""
+
+
+_WIDTH, _HEIGHT = 440.0, 270.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 116.0, 10.0, 28.0
+
+
+def progress_svg(
+    name: str, title: str, lines: Sequence[Line], *, until: datetime, whole: bool = False
+) -> str:
+    """Return score over time as steps, each line labelled at its end; empty without any point.
+
+    `until` is the last instant of the axis. The last line of `lines` is drawn on top. Without
+    `whole` the axis begins where the leaders can be told apart, and first steps lie below it.
+    """
+    lines = [line for line in lines if line.points]
+    if not lines:
+        return ""
+    start = min(line.points[0][0] for line in lines)
+    until = max(until, start + timedelta(hours=1))
+    scale = (
+        scale_for([value for line in lines for _, value in line.points])
+        if whole
+        else _late_scale(lines)
+    )
+    span = (until - start).total_seconds()
+
+    def x(at: datetime) -> float:
+        return _LEFT + (at - start).total_seconds() / span * (_WIDTH - _LEFT - _RIGHT)
+
+    def y(value: float) -> float:
+        share = (value - scale.low) / (scale.high - scale.low)
+        return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
+
+    ticks = scale.ticks(5)
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else 0.1
+    body: list[str] = []
+    drawn: list[str] = []
+    for tick in ticks:
+        body.append(
+            f'<path class="grid" d="M{_n(_LEFT)} {_n(y(tick))}H{_n(_WIDTH - _RIGHT)}"/>'
+            f'<text class="tick" text-anchor="end" x="{_n(_LEFT - 8)}" y="{_n(y(tick) + 4)}">'
+            f"{_tick_text(tick, step)}</text>"
+        )
+    body += [
+        f'<text class="tick" text-anchor="{anchor}" x="{_n(x(at))}" y="{_n(_HEIGHT - 8)}">'
+        f"{text}</text>"
+        for at, text, anchor in _dates(start, until)
+    ]
+    ends: list[tuple[float, str, str]] = []
+    for line in lines:
+        if line.label:
+            ends.append((y(line.points[-1][1]), line.label, line.kind))
+        path = f"M{_n(x(line.points[0][0]))} {_n(y(line.points[0][1]))}"
+        for at, value in line.points[1:]:
+            path += f"H{_n(x(at))}V{_n(y(value))}"
+        path += f"H{_n(x(until))}"
+        at, value = line.points[-1]
+        drawn.append(
+            f'<path class="line {line.kind}" d="{path}"/>'
+            f'<circle class="dot {line.kind}" cx="{_n(x(at))}" cy="{_n(y(value))}" r="3"/>'
+        )
+    # A nested drawing cuts off what lies below its edge: the climb out of the floor.
+    right, bottom = _n(_WIDTH - _RIGHT + 4), _n(_HEIGHT - _BOTTOM)
+    body.append(
+        f'<svg width="{right}" height="{bottom}" viewBox="0 0 {right} {bottom}">'
+        f"{''.join(drawn)}</svg>"
+    )
+    body += [
+        f'<text class="label {kind}" x="{_n(_WIDTH - _RIGHT + 8)}" y="{_n(place + 4)}">'
+        f"{escape(clip(label, 17))}</text>"
+        for place, label, kind in _apart(ends)
+    ]
+    best = max(lines, key=lambda line: (line.points[-1][1], line.label))
+    words = (
+        f"Score over time from {day_text(start)} to {day_text(until)}. Highest at the end: "
+        f"{clip(best.label)} at {number_text(best.points[-1][1])}."
+    )
+    return _figure(_WIDTH, _HEIGHT, name, title, words, "".join(body))
+
+
+def _late_scale(lines: Sequence[Line]) -> Scale:
+    """Return a scale on which the leaders can be told apart: the first steps may lie below it."""
+    finals = sorted((line.points[-1][1] for line in lines), reverse=True)
+    best, median = finals[0], finals[len(finals) // 2]
+    lowest = min(value for line in lines for _, value in line.points)
+    return scale_for([best, max(lowest, best - max(3.5 * (best - median), 0.06))])
+
+
+def _dates(start: datetime, until: datetime) -> list[tuple[datetime, str, str]]:
+    same_day = day_text(start) == day_text(until)
+
+    def text(at: datetime) -> str:
+        return f"{at.astimezone(timezone.utc):%H:%M}" if same_day else day_text(at)[:-5]
+
+    middle = start + (until - start) / 2
+    marks = [(start, text(start), "start"), (until, text(until), "end")]
+    if text(middle) not in (text(start), text(until)):
+        marks.insert(1, (middle, text(middle), "middle"))
+    return marks
+
+
+def _apart(ends: list[tuple[float, str, str]], gap: float = 15.0) -> list[tuple[float, str, str]]:
+    """Move labels down, then up, until none covers its neighbour."""
+    placed = sorted(ends)
+    places = [place for place, _, _ in placed]
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + gap)
+    lowest = _HEIGHT - _BOTTOM
+    if places and places[-1] > lowest:
+        places[-1] = lowest
+        for i in range(len(places) - 2, -1, -1):
+            places[i] = min(places[i], places[i + 1] - gap)
+    return [(place, *end[1:]) for place, end in zip(places, placed, strict=True)]
+
+
+def shake_up_svg(name: str, title: str, moves: Sequence[tuple[str, int, int]]) -> str:
+    """Return a slope plot of (team, public rank, final rank): at most 20, the best finals."""
+    shown = sorted(moves, key=lambda move: (move[2], move[1]))[:20]
+    if not shown:
+        return ""
+    deepest = max(max(public, final) for _, public, final in shown)
+    gap = 22.0 if deepest <= 20 else 420.0 / deepest
+    height = 44 + gap * deepest
+
+    def y(rank: int) -> float:
+        return 34 + gap * (rank - 0.5)
+
+    body = [
+        '<text class="tick" x="64" y="16" text-anchor="middle">public rank</text>'
+        '<text class="tick" x="220" y="16" text-anchor="middle">final rank</text>'
+    ]
+    names: dict[int, list[str]] = {}
+    for team, public, final in shown:
+        kind = "up" if final < public else "down" if final > public else "same"
+        names.setdefault(final, []).append(team)
+        body.append(
+            f'<path class="slope {kind}" d="M76 {_n(y(public))}L208 {_n(y(final))}"/>'
+            f'<circle class="slope {kind}" cx="76" cy="{_n(y(public))}" r="3.5"/>'
+            f'<circle class="slope {kind}" cx="208" cy="{_n(y(final))}" r="3.5"/>'
+            f'<text class="tick" x="64" y="{_n(y(public) + 4)}" text-anchor="end">{public}</text>'
+        )
+    last = -100.0
+    for final, teams in sorted(names.items()):
+        place = max(y(final), last + 14)
+        last = place
+        body.append(
+            f'<text class="label" x="220" y="{_n(place + 4)}">{final}  '
+            f"{escape(clip(', '.join(teams), 28))}</text>"
+        )
+    climbed = sum(final < public for _, public, final in moves)
+    fell = sum(final > public for _, public, final in moves)
+    words = (
+        f"Of {len(moves)} teams, {climbed} climbed and {fell} fell between the public and the "
+        f"final rank; {len(moves) - climbed - fell} kept theirs."
+    )
+    return _figure(_WIDTH, max(height, last + 24), name, title, words, "".join(body))
+
+
+def motif_svg() -> str:
+    """Return the ornament of the home page: a table of all modalities, its last labels hidden."""
+    parts = []
+    shapes = ("circle", "square", "ring", "diamond", "circle", "square")
+    for row, (number, category, shape) in enumerate(
+        zip((58, 34, 66, 22, 48, 30), (44, 30, 52, 36, 48, 32), shapes, strict=True)
+    ):
+        y = 14 + 42 * row
+        first = (96, 78, 90, 70, 98, 84)[row]
+        parts.append(
+            f'<rect class="m-text" x="8" y="{y + 4}" width="{first}" height="5" rx="2.5"/>'
+            f'<rect class="m-text faint" x="8" y="{y + 15}" width="{first * 2 // 3}" height="5" '
+            f'rx="2.5"/><rect class="m-numeric" x="132" y="{y + 7}" width="{number}" height="10" '
+            f'rx="2"/><rect class="m-categorical" x="226" y="{y + 4}" width="{category}" '
+            f'height="16" rx="8"/>'
+        )
+        parts.append(_shape(shape, 316, y + 12))
+        if row < 3:
+            parts.append(
+                f'<rect class="m-label" x="356" y="{y + 2}" width="56" height="20" rx="4"/>'
+            )
+        else:
+            parts.append(
+                f'<rect class="m-hidden" x="356.5" y="{y + 2.5}" width="55" height="19" rx="4"/>'
+            )
+        parts.append(f'<path class="grid" d="M0 {y + 33}H420"/>')
+    return (
+        '<svg class="motif" viewBox="0 0 420 264" width="420" height="264" aria-hidden="true">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def _shape(kind: str, x: float, y: float) -> str:
+    if kind == "square":
+        return f'<rect class="m-image" x="{x - 10}" y="{y - 10}" width="20" height="20" rx="4"/>'
+    if kind == "diamond":
+        return f'<path class="m-image" d="M{x} {y - 13}l13 13l-13 13l-13 -13z"/>'
+    hollow = " hollow" if kind == "ring" else ""
+    return f'<circle class="m-image{hollow}" cx="{x}" cy="{y}" r="{9 if hollow else 11}"/>'

@@ -1,0 +1,211 @@
+"""The static site: a pure function of the ledger's snapshot and of this version of the product.
+
+Leaf pages first, the home page last, so that an interrupted build leaves links that work. Pages of
+a team are built again only when something they show has changed; boards are always drawn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from challenge import __version__
+from challenge.board.pages.material import File, Material
+from challenge.board.writer import SiteWriter, open_site
+
+if TYPE_CHECKING:
+    from challenge.board.pages.lines import PublicScores
+    from challenge.ledger import Ledger
+    from challenge.ledger.snapshot import Entry, Snapshot
+
+__all__ = ["SiteReport", "build_site", "write_site"]
+
+Progress = Callable[[str], None]
+_FEW = 0.05
+"""Below this share of changed teams each is read alone, instead of streaming the ledger."""
+
+
+@dataclass(frozen=True)
+class SiteReport:
+    """What a build did: files of the site, how many were written, how many stale ones went."""
+
+    index: Path
+    pages: int
+    written: int
+    removed: int
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report as plain values."""
+        return {
+            "index": str(self.index),
+            "pages": self.pages,
+            "written": self.written,
+            "removed": self.removed,
+        }
+
+
+def build_site(
+    ledger: Ledger,
+    out: Path,
+    *,
+    as_of: datetime | None = None,
+    progress: Progress | None = None,
+) -> SiteReport:
+    """Write the site of a ledger, as it stood at `as_of` (default: now), into `out`.
+
+    Files are replaced one by one, unchanged ones are not touched, and stale ones are removed at
+    the end. Raises EnvironmentLack when the folder cannot be written.
+    """
+    return write_site(ledger.snapshot(as_of), out, progress=progress)
+
+
+def write_site(snapshot: Snapshot, out: Path, *, progress: Progress | None = None) -> SiteReport:
+    """Write the site of one snapshot into `out`; see `build_site`."""
+    tell = progress or (lambda text: None)
+    with open_site(out) as writer:
+        tell("ranking")
+        material = read_material(snapshot)
+        for path, content in _assets():
+            writer.write(path, content)
+        _write_teams(material, writer, tell)
+        for path, content in _boards(material, tell):
+            writer.write(path, content)
+        writer.finish()
+        return SiteReport(out / "index.html", writer.n_files, writer.n_written, writer.n_removed)
+
+
+def read_material(snapshot: Snapshot) -> Material:
+    """Return boards and series of a snapshot: all that the pages show beside single submissions."""
+    from challenge.board.pages.frame import Frame
+    from challenge.board.plots import Line
+    from challenge.board.progress import track_progress
+    from challenge.board.standings import task_board, track_board
+
+    def lines(track: str) -> tuple[Line, ...]:
+        series = track_progress(snapshot, track, 5)
+        kinds = iter(("c1", "c2", "c3", "c4", "c5"))
+        teams = [
+            Line(team.team_name, team.points, "base" if team.baseline else next(kinds))
+            for team in series.teams
+        ]
+        return (Line("", series.overall.points, "best"), *reversed(teams))
+
+    return Material(
+        snapshot=snapshot,
+        task_boards={
+            task: task_board(snapshot, task, snapshot.replicates) for task in snapshot.cards
+        },
+        track_boards={
+            track.id: track_board(snapshot, track.id, snapshot.replicates)
+            for track in snapshot.settings.track
+        },
+        progress={track.id: lines(track.id) for track in snapshot.settings.track},
+        frame=Frame(snapshot.settings),
+    )
+
+
+def _boards(material: Material, tell: Progress) -> Iterator[File]:
+    from challenge.board.pages.about import about_files
+    from challenge.board.pages.home import home_files
+    from challenge.board.pages.matrix import matrix_files
+    from challenge.board.pages.task import task_files
+    from challenge.board.pages.track import track_files
+
+    for task in material.snapshot.cards:
+        tell(f"task {task}")
+        yield from task_files(material, task)
+    yield from matrix_files(material)
+    for track in material.settings.track:
+        tell(f"track {track.id}")
+        yield from track_files(material, track.id)
+    yield from about_files(material)
+    yield from home_files(material)
+
+
+def _write_teams(material: Material, writer: SiteWriter, tell: Progress) -> None:
+    from challenge.board.pages.team import team_files
+
+    snapshot = material.snapshot
+    marks = snapshot.team_marks()
+    base = _base(material)
+    changed = {}
+    for team in snapshot.teams.values():
+        mark = hashlib.sha256(f"{base} {team!r} {marks.get(team.id, '')}".encode()).hexdigest()[:16]
+        if not writer.holds_group(team.slug, mark):
+            changed[team.id] = mark
+    public = _public_scores(snapshot) if changed else {}
+    for n, (team_id, entries) in enumerate(_entries(snapshot, changed)):
+        if n % 100 == 0:
+            tell(f"teams, {n:,} of {len(changed):,}")
+        team = snapshot.teams[team_id]
+        writer.write_group(team.slug, changed[team_id], team_files(material, team, entries, public))
+
+
+def _entries(snapshot: Snapshot, changed: Mapping[int, str]) -> Iterator[tuple[int, list[Entry]]]:
+    """Yield the changed teams with their submissions, those without any at the end."""
+    if len(changed) <= _FEW * len(snapshot.teams):
+        for team in changed:
+            yield team, snapshot.entries_of(team)
+        return
+    seen = set()
+    for team, entries in snapshot.entries():
+        seen.add(team)
+        if team in changed:
+            yield team, entries
+    for team in changed:
+        if team not in seen:
+            yield team, []
+
+
+def _public_scores(snapshot: Snapshot) -> PublicScores:
+    """Return the public scores beside final ones; none while there is only one half to show."""
+    if snapshot.closed_at is None or snapshot.public is None:
+        return {}
+    scores = snapshot.public
+    values = zip(scores.value.tolist(), scores.low.tolist(), scores.high.tolist(), strict=True)
+    return {
+        submission: (_known(value), _known(low), _known(high))
+        for submission, (value, low, high) in zip(scores.submission.tolist(), values, strict=True)
+    }
+
+
+def _known(value: float) -> float | None:
+    return value if value == value else None
+
+
+def _base(material: Material) -> str:
+    """Return a hash of what all team pages depend on beside their own team."""
+    snapshot = material.snapshot
+    cards = [
+        (task, card.task["title"], card.data_digest, material.decimals(task))
+        for task, card in snapshot.cards.items()
+    ]
+    settings = snapshot.settings.model_dump_json(exclude={"team", "description"})
+    text = json.dumps([__version__, _product(), settings, cards, str(snapshot.closed_at)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _product() -> str:
+    """Return a hash of the code and templates that draw pages: a version may change in between."""
+    digest = hashlib.sha256()
+    folder = resources.files("challenge.board")
+    for part in ("", "pages", "templates"):
+        for file in sorted((folder / part if part else folder).iterdir(), key=lambda f: f.name):
+            if file.name.endswith((".py", ".html")):
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _assets() -> Iterator[File]:
+    folder = resources.files("challenge.board") / "assets"
+    for file in sorted(folder.iterdir(), key=lambda f: f.name):
+        if not file.name.startswith((".", "_")):
+            yield f"assets/{file.name}", file.read_bytes()

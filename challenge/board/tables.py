@@ -1,0 +1,104 @@
+"""Long tables as HTML strings: scrollable, captioned, sortable by the page's script, paged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Generic, TypeVar
+
+from challenge.board.markup import count_text
+
+__all__ = ["PAGE_ROWS", "Column", "pager_html", "pages_of", "table_html"]
+
+Row = TypeVar("Row")
+
+PAGE_ROWS = 250
+"""Rows of a board on one page; a phone scrolls this far without effort."""
+
+
+@dataclass(frozen=True)
+class Column(Generic[Row]):
+    """One column: `html` (already escaped) is shown, `value` is what the script sorts by.
+
+    `kind` is `text`, `number` or `plot`; only numbers need a `value`, plots are not sorted.
+    """
+
+    name: str
+    title: str
+    html: Callable[[Row], str]
+    kind: str = "text"
+    value: Callable[[Row], object] | None = None
+    head_html: str | None = None
+    header: bool = False
+    """The cell that names its row."""
+    folded: bool = False
+    """Hidden until the reader asks for it; without the script it shows."""
+
+
+def table_html(
+    columns: Sequence[Column[Row]],
+    rows: Iterable[Row],
+    *,
+    name: str,
+    caption: str,
+    row_class: Callable[[Row], str] = lambda row: "",
+    classes: str = "",
+) -> str:
+    """Return a scrollable, keyboard-reachable table; `caption` is HTML and names it.
+
+    `name` is the id of the table, unique in its page, and the prefix of its state in the link.
+    """
+    head = "".join(
+        f'<th scope="col" class="{column.kind}" data-col="{column.name}"'
+        f"{' data-folded' if column.folded else ''}>{column.head_html or escape(column.title)}</th>"
+        for column in columns
+    )
+    body = "".join(_row_html(columns, row, row_class(row)) for row in rows)
+    return (
+        f'<div class="scroll" role="region" aria-labelledby="{name}-caption" tabindex="0">'
+        f'<table id="{name}" class="{("data " + classes).strip()}">'
+        f'<caption id="{name}-caption">{caption}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _row_html(columns: Sequence[Column[Row]], row: Row, row_class: str) -> str:
+    cells = []
+    for column in columns:
+        tag = 'th scope="row"' if column.header else "td"
+        sort = ""
+        if column.value is not None:
+            value = column.value(row)
+            sort = f' data-v="{value if isinstance(value, (int, float)) else ""}"'
+        cells.append(
+            f'<{tag} class="{column.kind}"{sort}>{column.html(row)}</{tag.split(" ", 1)[0]}>'
+        )
+    attribute = f' class="{row_class}"' if row_class else ""
+    return f"<tr{attribute}>{''.join(cells)}</tr>\n"
+
+
+def pages_of(rows: Sequence[Row], size: int = PAGE_ROWS) -> list[Sequence[Row]]:
+    """Return the rows cut into pages; no row at all is one empty page."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)] or [rows]
+
+
+def pager_html(page: int, n_pages: int, n_rows: int, size: int = PAGE_ROWS) -> str:
+    """Return links between the pages of a board (`index.html`, `page-2.html`, …), from 1."""
+    if n_pages == 1:
+        return ""
+    near = sorted({1, *range(max(1, page - 2), min(n_pages, page + 2) + 1), n_pages})
+    parts, last = [], 0
+    for number in near:
+        if number > last + 1:
+            parts.append("<li aria-hidden='true'>…</li>")
+        last = number
+        href = "index.html" if number == 1 else f"page-{number}.html"
+        current = ' aria-current="page"' if number == page else ""
+        parts.append(f'<li><a href="{href}"{current}>{number}</a></li>')
+    first, final = (page - 1) * size + 1, min(page * size, n_rows)
+    return (
+        '<nav class="pager" aria-label="Pages of this table">'
+        f"<p>Rows {count_text(first)} to {count_text(final)} of {count_text(n_rows)}</p>"
+        f"<ul>{''.join(parts)}</ul></nav>"
+    )
