@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ __all__ = ["BUILD_FORMAT", "Built", "build_task"]
 BUILD_FORMAT = 1
 """Raised when the same inputs would give another task."""
 
+_DATE = 315_532_800
+"""1 January 1980, the first date that a zip archive knows."""
 _STAGING = ".building"
 _COMPLETE = "complete"
 _OURS = ("secret", "solution.parquet", "audit.json", "build.json")
@@ -120,55 +123,37 @@ def _build(
     shutil.rmtree(spill)
     card = card_document(plan, written, public)
     write_atomically(public / "card.json", dump_json(card))
-    document = with_card_digest(task_document(definition, plan, written, None), card)
-    write_atomically(public / "task.json", dump_json(document))
+    document = task_document(definition, plan, written)
+    _flatten_times(public)
     progress("audit")
-    audit = _audit(definition, public, private, progress)
-    if audit is not None:
-        document = with_card_digest({**document, "audit": audit}, card)
-        write_atomically(public / "task.json", dump_json(document))
+    document["audit"] = _audit(document, definition, staging, progress)
+    document = with_card_digest(document, card)
+    write_atomically(public / "task.json", dump_json(document))
+    _flatten_times(public)
     return document
 
 
+def _flatten_times(public: Path) -> None:
+    """Give every file one date: the order in which pictures were written follows the raw order."""
+    for path in [*public.rglob("*"), public]:
+        os.utime(path, (_DATE, _DATE))
+
+
 def _audit(
-    definition: TaskDefinition, public: Path, private: Path, progress: Callable[[str], None]
-) -> dict[str, object] | None:
+    document: Mapping[str, Any],
+    definition: TaskDefinition,
+    staging: Path,
+    progress: Callable[[str], None],
+) -> dict[str, object]:
     """Run the audit; raise TaskError for a high finding that task.toml does not accept."""
-    if importlib.util.find_spec("challenge.prepare.audit") is None:
-        return None
     from challenge.prepare.audit import audit_task
 
-    report = audit_task(public, private, progress=progress)
+    public, private = staging / "public", staging / "private"
+    report = audit_task(public, private, document=document, progress=progress)
     write_atomically(private / "audit.json", dump_json(report.as_json()), mode=0o600)
-    refused = [
-        finding
-        for finding in report.findings
-        if finding.severity == "high" and finding.name not in definition.accept
-    ]
-    if refused:
-        raise TaskError(
-            Fault(
-                f"{definition.id}, audit",
-                f"{finding.name}: {finding.words}",
-                "no finding of severity high, or its acceptance",
-                f'mend the data, or state why it stays: [accept] {finding.name} = "reason"',
-                code=f"audit-{finding.name}",
-                n=max(1, finding.count),
-            )
-            for finding in refused
-        )
-    return {
-        "findings": [
-            {
-                "name": finding.name,
-                "severity": finding.severity,
-                "count": finding.count,
-                "words": finding.words,
-                "accepted": definition.accept.get(finding.name),
-            }
-            for finding in report.findings
-        ]
-    }
+    if refused := report.stopping(definition.accept, f"{definition.id}, audit"):
+        raise TaskError(refused)
+    return report.summary(definition.accept)
 
 
 def _convert(folder: Path, definition: TaskDefinition, raw: Path) -> RawTable | RawRecords:

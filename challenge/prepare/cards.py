@@ -23,10 +23,8 @@ FEWEST_CLUSTERS = 30
 """With fewer independent clusters in a half no interval is stated."""
 
 
-def task_document(
-    definition: TaskDefinition, plan: Plan, written: Written, audit: Mapping[str, object] | None
-) -> dict[str, Any]:
-    """Return task.json without its card digest."""
+def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> dict[str, Any]:
+    """Return task.json without its card digest and the summary of the audit."""
     columns = definition.feature_columns()
     schema = table_schema(columns, definition.kind, record_ids=plan.record_ids, label=True)
     split = definition.split
@@ -68,7 +66,6 @@ def task_document(
         },
         "left_out": definition.left_out,
         "datasheet": definition.datasheet.model_dump(),
-        "audit": audit,
         "samples": definition.shows_samples,
         "remarks": remarks_on(plan, written),
     }

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from challenge.errors import Fault, TaskError
+from challenge.prepare.checks import check_classes, check_schema
+from challenge.prepare.facts import Categories
 from challenge.prepare.ids import Fates, draw_fates, id_strings
 from challenge.prepare.order import ROW
 from challenge.prepare.plan import HALVES, TEST, TRAIN, Plan
 from challenge.prepare.raw import RawRecords
-from challenge.prepare.rows import Categories, check_classes, check_schema, seen_shares, tie
+from challenge.prepare.sides import seen_shares, tie
 from challenge.prepare.splits import assign_folds, choose_share, refuse_giant, summarise_clusters
 from challenge.prepare.values import PIXELS, Faults, PictureStore, standard_values, text_values
 from challenge.task.columns import Column

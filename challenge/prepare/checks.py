@@ -1,0 +1,61 @@
+"""What is wrong with a raw table as a whole: its columns and its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from challenge.errors import Fault, TaskError, nearest
+from challenge.task.columns import RESERVED
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["check_classes", "check_schema"]
+
+
+def check_schema(schema: pa.Schema, needed: Sequence[str], where: str) -> None:
+    """Raise TaskError when a column is there twice or missing, naming the nearest one."""
+    faults = [
+        Fault(where, f"column {name!r} {schema.names.count(name)} times", "each name once",
+              "rename or leave out the others in the converter", code="column-twice")
+        for name in dict.fromkeys(schema.names)
+        if schema.names.count(name) > 1
+    ]  # fmt: skip
+    for name in needed:
+        if name not in schema.names:
+            guess = nearest(name, schema.names)
+            faults.append(
+                Fault(
+                    where,
+                    f"no column {name!r} (there are: {', '.join(schema.names)})",
+                    "`key`, `label` where rows have one, and every column that task.toml declares",
+                    f"did you mean {guess!r}?" if guess else "add it, or take it out of task.toml",
+                    code="column-missing",
+                )
+            )
+    if faults:
+        raise TaskError(faults)
+
+
+def check_classes(classes: Sequence[str], where: str) -> None:
+    """Raise TaskError for fewer than two classes and for names that no class may have."""
+    faults = []
+    if len(classes) < 2:
+        found = f"one class only: {classes[0]!r}" if classes else "no row with a label"
+        faults.append(
+            Fault(where, found, "at least two classes", "check the label column", "one-class")
+        )
+    for name in classes:
+        if name in RESERVED or name == "" or "\0" in name:
+            faults.append(
+                Fault(
+                    f"{where}, column label",
+                    f"a class named {name!r}",
+                    f"names other than {', '.join(RESERVED)} and the empty text",
+                    "rename the class in the converter; an unlabelled row has null",
+                    code="class-name",
+                )
+            )
+    if faults:
+        raise TaskError(faults)

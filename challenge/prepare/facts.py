@@ -1,0 +1,71 @@
+"""What is remembered of every row while a table streams by: codes, and distinct categories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+__all__ = ["Categories", "RowFacts"]
+
+
+class Categories:
+    """The distinct values of each categorical column, gathered batch by batch."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        import pyarrow as pa
+
+        self._known: dict[str, pa.Array] = {name: pa.array([], pa.string()) for name in columns}
+
+    def update(self, values: dict[str, pa.Array]) -> None:
+        """Take in the values of a batch."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for name, known in self._known.items():
+            fresh = pc.unique(values[name]).drop_null()
+            unseen = fresh.filter(pc.invert(pc.is_in(fresh, value_set=known)))
+            if len(unseen):
+                self._known[name] = pa.concat_arrays([known, unseen])
+
+    def sorted(self) -> dict[str, pa.Array]:
+        """Return the values of each column, ascending by code point."""
+        import pyarrow.compute as pc
+
+        return {name: known.take(pc.sort_indices(known)) for name, known in self._known.items()}
+
+
+class RowFacts:
+    """Columns of a raw table that are no features, kept in memory: codes and words per row."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._chunks: dict[str, list[pa.Array]] = {name: [] for name in names}
+
+    def add(self, name: str, values: pa.Array) -> None:
+        """Take in the values of a batch; dictionaries where codes will be asked for."""
+        self._chunks[name].append(values)
+
+    def __contains__(self, name: str) -> bool:
+        return bool(self._chunks.get(name))
+
+    def codes(self, *names: str) -> tuple[list[NDArray[np.int64]], list[str]]:
+        """Return codes of several columns over one list of distinct values; null is -1."""
+        import pyarrow as pa
+
+        chunks = [chunk for name in names for chunk in self._chunks[name]]
+        whole = pa.chunked_array(chunks).unify_dictionaries()
+        values = whole.chunk(0).dictionary.to_pylist() if whole.num_chunks else []
+        indices = [chunk.indices.fill_null(-1).to_numpy() for chunk in whole.chunks]
+        every = np.concatenate(indices).astype(np.int64) if indices else np.zeros(0, np.int64)
+        return list(np.split(every, len(names))), values
+
+    def array(self, name: str) -> pa.ChunkedArray:
+        """Return the values of a column as they were added."""
+        import pyarrow as pa
+
+        return pa.chunked_array(self._chunks[name])
