@@ -1,159 +1,90 @@
-"""From the ids of a file to rows of the task, and every fault of the ids."""
+"""From the ids of a file to rows of the task, quickly: every row found once, or a hand-over."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.errors import Fault, nearest
-from challenge.scoring.content import Content
-from challenge.scoring.faults import Tally, fault, shown
-from challenge.scoring.predictions import Rows
-from challenge.scoring.prepared import read_ids
-from challenge.task import Task
+from challenge.scoring.layout import Layout
+from challenge.scoring.spill import Columns
+from challenge.scoring.words import Fields, WordIndex, read_words
 
-__all__ = ["align_ids"]
+__all__ = ["Aligned", "Aligner", "HandOver", "scatter"]
 
-
-def align_ids(task: Task, content: Content, rows: Rows) -> tuple[NDArray[np.int64], list[Fault]]:
-    """Return the task's row for each row of the file (-1 when unknown), and the faults."""
-    expected = read_ids(task, rows)
-    row_of = {one: row for row, one in enumerate(expected)}
-    found = np.full(len(content.ids), -1, np.int64)
-    first_at: dict[int, int] = {}
-    empty, repeated = Tally(), Tally()
-    unknown: list[int] = []
-    for position, one in enumerate(content.ids):
-        if one is None:
-            continue
-        if not one:
-            empty.add(content.place(position))
-            continue
-        row = row_of.get(one, -1)
-        if row < 0:
-            unknown.append(position)
-            continue
-        found[position] = row
-        if row in first_at:
-            repeated.add(
-                f"{content.place(position)} repeats {content.place(first_at[row])}: {shown(one)}"
-            )
-        else:
-            first_at[row] = position
-    if content.layout.id is None:
-        return found, []
-    where = f"{content.name}, column id"
-    faults = list(_empty_and_repeated(where, empty, repeated))
-    faults += _unknown(task, content, rows, expected, unknown, len(first_at))
-    n_missing = len(expected) - len(first_at)
-    if n_missing:
-        absent = Tally()
-        for row, one in enumerate(expected):
-            if row not in first_at:
-                absent.add(shown(one))
-        faults.append(
-            fault(
-                "id-missing",
-                where,
-                f"{n_missing:,} of {len(expected):,} ids have no row",
-                f"one row for every id of {rows}.csv",
-                "predict every row; the score counts all of them",
-                n_missing,
-                absent.first,
-            )
-        )
-    return found, faults
+_CHUNK = 1 << 14
 
 
-def _empty_and_repeated(where: str, empty: Tally, repeated: Tally) -> Iterator[Fault]:
-    if empty.n:
-        yield fault(
-            "id-empty",
-            where,
-            f"{empty.n:,} row(s) without an id",
-            "an id in every row",
-            "fill in the ids of the table, or remove these rows",
-            empty.n,
-            empty.first,
-        )
-    if repeated.n:
-        yield fault(
-            "id-duplicate",
-            where,
-            f"{repeated.n:,} row(s) whose id stands above already",
-            "one row per id",
-            "keep one row of each",
-            repeated.n,
-            repeated.first,
-        )
+class HandOver(Exception):
+    """The quick way is not sure that the file is clean."""
 
 
-def _unknown(
-    task: Task,
-    content: Content,
-    rows: Rows,
-    expected: Sequence[bytes],
-    unknown: list[int],
-    n_known: int,
-) -> Iterator[Fault]:
-    if not unknown:
-        return
-    where = f"{content.name}, column id"
-    other: Rows = "train" if rows == "test" else "test"
-    of_other = set(read_ids(task, other))
-    tally, strange = Tally(), []
-    for position in unknown:
-        one = content.ids[position] or b""
-        if one in of_other:
-            tally.add(f"{content.place(position)}: {shown(one)}")
-        else:
-            strange.append(position)
-    if tally.n:
-        yield fault(
-            "id-other-rows",
-            where,
-            f"{tally.n:,} row(s) with ids of {other}",
-            f"ids of {rows}.csv",
-            f"predict the rows of {rows}.csv",
-            tally.n,
-            tally.first,
-        )
-    if not strange:
-        return
-    first = [_with_guess(content, position, expected) for position in strange[:5]]
-    if not n_known and not tally.n and not any(guess for _, guess in first):
-        yield fault(
-            "id-other-task",
-            where,
-            f"not one id of {task.id}: {len(strange):,} unknown",
-            f"ids of {rows}.csv of {task.id}",
-            "check which task the file was made for",
-            len(strange),
-            [text for text, _ in first],
-        )
-        return
-    yield fault(
-        "id-unknown",
-        where,
-        f"{len(strange):,} row(s) with ids that the task does not have",
-        f"ids of {rows}.csv, as text, unchanged",
-        "read ids as strings (dtype=str) and copy them as they are",
-        len(strange),
-        [text + (f" (did you mean {guess}?)" if guess else "") for text, guess in first],
-    )
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """What a file says, in the order of the task; ranges and sums are not checked yet."""
+
+    layout: Layout
+    codes: NDArray[np.int32] | None
+    numbers: Columns | None
 
 
-def _with_guess(content: Content, position: int, expected: Sequence[bytes]) -> tuple[str, str]:
-    one = content.ids[position] or b""
-    text = f"{content.place(position)}: {shown(one)}"
-    bare = one.strip()
-    forms = {bare, bare.lower(), bare.upper(), bare.removesuffix(b".0"), b'"' + bare + b'"'}
-    for candidate in expected:
-        if candidate in forms or candidate.lstrip(b"0") == bare.removesuffix(b".0") != b"":
-            return text, shown(candidate)
-    if len(expected) <= 5000 and len(bare) <= 200:
-        guess = nearest(bare.decode("utf-8", "replace"), (c.decode() for c in expected))
-        return text, shown(guess) if guess else ""
-    return text, ""
+def scatter(values: NDArray[Any], rows: NDArray[np.int32] | None) -> NDArray[Any]:
+    """Return values of the file's rows in the order of the task."""
+    if rows is None:
+        return values
+    aligned = np.empty_like(values)
+    aligned[rows] = values
+    return aligned
+
+
+class Aligner:
+    """Takes the ids of a file in pieces; ids in the stored order are recognised as such."""
+
+    def __init__(self, index: WordIndex) -> None:
+        self._index = index
+        self._n = 0
+        self._rows: list[NDArray[np.int32]] = []
+        self._shuffled_from: int | None = None
+
+    def add(self, ids: Fields) -> None:
+        """Take the next ids; raise HandOver when one is not of the task."""
+        for start in range(0, len(ids), _CHUNK):
+            stop = min(start + _CHUNK, len(ids))
+            lengths = ids.lengths if isinstance(ids.lengths, int) else ids.lengths[start:stop]
+            self._add_chunk(Fields(ids.buffer, ids.starts[start:stop], lengths))
+
+    def _add_chunk(self, ids: Fields) -> None:
+        index, n = self._index, len(ids)
+        longest = ids.lengths if isinstance(ids.lengths, int) else int(ids.lengths.max())
+        if self._n + n > len(index.words) or longest > index.longest:
+            raise HandOver
+        words = read_words(ids, index.n_words)
+        if self._shuffled_from is None:
+            if bool(words.equal(index.words, slice(self._n, self._n + n)).all()):
+                self._n += n
+                return
+            self._shuffled_from = self._n
+        rows = index.find(words)
+        if bool((rows < 0).any()):
+            raise HandOver
+        self._rows.append(rows.astype(np.int32))
+        self._n += n
+
+    def rows(self) -> NDArray[np.int32] | None:
+        """Return the task's row of each id; None when all stand in the stored order.
+
+        Raises HandOver unless every row of the task was there exactly once.
+        """
+        if self._n != len(self._index.words):
+            raise HandOver
+        if self._shuffled_from is None:
+            return None
+        rows = np.concatenate([np.arange(self._shuffled_from, dtype=np.int32), *self._rows])
+        self._rows.clear()
+        seen = np.zeros(self._n, np.bool_)
+        seen[rows] = True
+        if not bool(seen.all()):
+            raise HandOver
+        return rows

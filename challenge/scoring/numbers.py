@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import re
 
-__all__ = ["number_fault", "parse_number"]
+__all__ = ["LONGEST_NUMBER", "number_fault", "parse_number"]
 
 _NUMBER = re.compile(rb"[ \t]*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?[ \t]*")
 _COMMA = re.compile(rb"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
 _PERCENT = re.compile(rb"\s*[+-]?\d*([.,]\d*)?\s*%\s*")
 _NAN = (b"nan", b"-nan", b"+nan", b"na", b"n/a", b"null", b"none", b"<na>")
 _INFINITE = (b"inf", b"+inf", b"-inf", b"infinity", b"+infinity", b"-infinity")
-_LONGEST = 400
+LONGEST_NUMBER = 400
+"""Characters of the longest text that is taken for a number."""
 
 
 def parse_number(text: bytes) -> float | str:
@@ -21,7 +22,7 @@ def parse_number(text: bytes) -> float | str:
     >>> parse_number(b"2.5e-1"), parse_number(b"0,5"), parse_number(b"1e309")
     (0.25, 'number-comma', 'number-overflow')
     """
-    if len(text) <= _LONGEST and _NUMBER.fullmatch(text):
+    if len(text) <= LONGEST_NUMBER and _NUMBER.fullmatch(text):
         value = float(text)
         return value if math.isfinite(value) else "number-overflow"
     return number_fault(text)
@@ -29,7 +30,7 @@ def parse_number(text: bytes) -> float | str:
 
 def number_fault(text: bytes) -> str:
     """Return the code of what is wrong with a text that is no number."""
-    bare = text[:_LONGEST].strip()
+    bare = text[:LONGEST_NUMBER].strip()
     if not bare:
         return "number-empty"
     if bare.lower() in _NAN:

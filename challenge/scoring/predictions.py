@@ -13,9 +13,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.scoring.spill import Columns, MemoryColumns
 from challenge.task import Kind
 
-__all__ = ["BLOCK_ROWS", "Form", "Predictions", "Probabilities", "Rows"]
+__all__ = ["BLOCK_ROWS", "Form", "Predictions", "Probabilities", "Rows", "row_sums"]
 
 Form = Literal["labels", "probabilities", "scores", "labels+scores"]
 Rows = Literal["test", "train"]
@@ -23,21 +24,32 @@ Rows = Literal["test", "train"]
 BLOCK_ROWS = 4096
 
 
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """The most probable class (the first of equals) and the sum of each row, and the range."""
+
+    codes: NDArray[np.int32]
+    sums: NDArray[np.float64]
+    lowest: float
+    highest: float
+
+
 class Probabilities:
     """Probabilities of `shape[1]` classes for `shape[0]` rows, in the order of the task.
 
-    `columns[j]` holds class j of every row as the file gave it (not yet normalised).
+    They are kept as the file gave them, and normalised as they are handed out.
     """
 
-    def __init__(self, columns: NDArray[Any]) -> None:
+    def __init__(self, columns: Columns) -> None:
         self._columns = columns
+        self._sums: NDArray[np.float64] | None = None
         self.shape: tuple[int, int] = (columns.shape[1], columns.shape[0])
         self.dtype: np.dtype[Any] = columns.dtype
 
     @classmethod
     def of(cls, array: NDArray[Any]) -> Probabilities:
         """Return probabilities from an (n, k) array."""
-        return cls(np.asarray(array).T)
+        return cls(MemoryColumns(np.asarray(array).T))
 
     def raw_blocks(self) -> Iterator[tuple[slice, NDArray[Any]]]:
         """Yield the values as the file gave them; see `blocks`."""
@@ -46,7 +58,7 @@ class Probabilities:
         for start in range(0, n, BLOCK_ROWS):
             rows = slice(start, min(start + BLOCK_ROWS, n))
             block = buffer[: rows.stop - start]
-            block[...] = self._columns[:, rows].T
+            self._columns.fill(rows, block)
             yield rows, block
 
     def blocks(self) -> Iterator[tuple[slice, NDArray[Any]]]:
@@ -55,13 +67,28 @@ class Probabilities:
         Rows sum to 1. The array is C-contiguous and valid until the next step only.
         """
         for rows, block in self.raw_blocks():
-            block /= block.sum(axis=1, dtype=np.float64, keepdims=True)
+            sums = row_sums(block) if self._sums is None else self._sums[rows]
+            if bool((sums != 1).any()):
+                block /= sums.astype(self.dtype)[:, None]
             yield rows, block
+
+    def survey(self) -> Survey:
+        """Return what a check needs to know of the values, from one pass."""
+        codes = np.empty(self.shape[0], np.int32)
+        sums = np.empty(self.shape[0])
+        lowest, highest = np.inf, -np.inf
+        for rows, block in self.raw_blocks():
+            codes[rows] = block.argmax(axis=1)
+            sums[rows] = row_sums(block)
+            # A NaN makes both of them NaN.
+            lowest = np.minimum(lowest, block.min())
+            highest = np.maximum(highest, block.max())
+        self._sums = sums
+        return Survey(codes, sums, float(lowest), float(highest))
 
     def column(self, position: int, rows: slice) -> NDArray[Any]:
         """Return what the file gave for one class."""
-        column: NDArray[Any] = self._columns[position, rows]
-        return column
+        return self._columns.column(position, rows)
 
     def as_array(self) -> NDArray[Any]:
         """Return all rows as one (n, k) array, normalised."""
@@ -69,6 +96,15 @@ class Probabilities:
         for rows, block in self.blocks():
             array[rows] = block
         return array
+
+
+def row_sums(block: NDArray[Any]) -> NDArray[np.float64]:
+    """Sum each row of a C-contiguous block in double precision.
+
+    One row's sum depends on that row alone, so it is the same in every order of the file.
+    """
+    sums: NDArray[np.float64] = block.astype(np.float64, copy=False).sum(axis=1)
+    return sums
 
 
 @dataclass(frozen=True, eq=False)

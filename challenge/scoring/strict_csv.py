@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from challenge.errors import Fault
 from challenge.scoring.faults import Tally, fault, shown
 
-__all__ = ["CsvText", "open_text"]
+__all__ = ["CsvText", "open_text", "read_header"]
 
 _QUOTE = b'"'
 _RESAVE = "save it as UTF-8 text, comma between fields"
@@ -143,6 +143,19 @@ def _closing_quote(data: bytes, opening: int) -> int:
         if at < 0 or data[at + 1 : at + 2] != _QUOTE:
             return at
         at += 2
+
+
+def read_header(data: bytes) -> tuple[list[bytes], int] | None:
+    """Return the fields of the first record and where the next begins; None when it is faulty."""
+    start = 3 if data.startswith(codecs.BOM_UTF8) else 0
+    text = CsvText("", data, start, b",", [])
+    if data.find(b"\n", start) < 0:
+        return None
+    if data.find(_QUOTE, start, _line_end(data, start)) < 0:
+        stop = _line_end(data, start)
+        return data[start:stop].removesuffix(b"\r").split(b","), stop + 1
+    fields, after, _ = text._quoted(start, 1)
+    return None if any(text.grammar_faults()) else (fields, after)
 
 
 def open_text(name: str, data: bytes) -> CsvText | list[Fault]:
