@@ -80,16 +80,14 @@ def _open(data: bytes) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(data), formats=_READ)
             if image.width * image.height > MAX_PIXELS:
-                megapixels = image.width * image.height / 1e6
-                raise PictureFault(
-                    f"a picture of {image.width} x {image.height} = {megapixels:.0f} megapixels "
-                    f"(at most {MAX_PIXELS // 1_000_000})"
-                )
+                raise PictureFault(_too_large(image.width * image.height))
             image.load()
     except PictureFault:
         raise
     except Image.DecompressionBombError as problem:
-        raise PictureFault(f"too many pixels ({problem})") from None
+        # Pillow's own cap strikes before the size can be asked for.
+        n_pixels = re.search(r"\((\d+) pixels\)", str(problem))
+        raise PictureFault(_too_large(int(n_pixels.group(1)) if n_pixels else 0)) from None
     except UnidentifiedImageError:
         raise PictureFault(
             f"no picture in a format that is read ({', '.join(_READ)}, SVG)"
@@ -97,6 +95,11 @@ def _open(data: bytes) -> Image.Image:
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as problem:
         raise PictureFault(f"a damaged picture ({problem})") from None
     return image
+
+
+def _too_large(n_pixels: int) -> str:
+    megapixels = f"{n_pixels / 1e6:.0f}" if n_pixels else "very many"
+    return f"a picture of {megapixels} megapixels (at most {MAX_PIXELS // 1_000_000})"
 
 
 def _as_png(image: Image.Image) -> Picture:

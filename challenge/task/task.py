@@ -62,6 +62,10 @@ class Task:
         """Where derived data lies that can be made again from `public/`."""
         return self.folder / "cache"
 
+    def image_path(self, value: str) -> Path:
+        """Return where the picture lies that an image column names."""
+        return self.public / value
+
     def columns_of(self, *modalities: str) -> tuple[Column, ...]:
         """Return the features of these modalities, in file order."""
         return tuple(column for column in self.columns if column.modality in modalities)
