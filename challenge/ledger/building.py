@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -115,9 +115,10 @@ class _Listed:
 
 def _listed(connection: sa.Connection, until: int) -> _Listed:
     rows, gone = schema.submissions, schema.withdrawals
-    found = connection.execute(
-        sa.select(rows.c.id, rows.c.team, rows.c.at, rows.c.task).where(rows.c.at <= until)
-    ).all()
+    found = _plain_rows(
+        connection,
+        sa.select(rows.c.id, rows.c.team, rows.c.at, rows.c.task).where(rows.c.at <= until),
+    )
     withdrawn = connection.execute(sa.select(gone.c.submission).where(gone.c.at <= until)).scalars()
     numbers = np.array([row[:3] for row in found], dtype=np.int64).reshape(-1, 3)
     order = np.argsort(numbers[:, 0], kind="stable")
@@ -146,10 +147,10 @@ def _primary(
         )
         if half == "public":
             query = query.where(scores.c.released)
-        rows = connection.execute(query).all()
+        rows = _plain_rows(connection, query)
         part = np.empty((len(rows), 6))
         if rows:
-            part[:, :5] = np.array([tuple(row) for row in rows], dtype=np.float64)
+            part[:, :5] = np.array(rows, dtype=np.float64)
         part[:, 5] = code
         parts.append(part)
     if half == "public":
@@ -178,6 +179,12 @@ def _primary(
         high=high.copy(),
         at=listed.at[places],
     )
+
+
+def _plain_rows(connection: sa.Connection, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
+    """Return rows as the driver's own tuples: a Row object a row costs as much as the reading."""
+    cursor = connection.execute(query).cursor
+    return [] if cursor is None else list(cursor.fetchall())
 
 
 def _unscored_rows(

@@ -1,0 +1,92 @@
+"""Many at once, and kills: all that was acknowledged is stored, and none over quota."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from challenge.ledger import Ledger, open_ledger, schema
+from challenge.ledger.verify import verify
+from tests.ledger.crowd import submit_at_once
+from tests.ledger.torture import torture
+from tests.ledger.toy import BENCHMARK, make_challenge
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)],
+)
+def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Point CHALLENGE_LEDGER to nothing, or to an empty schema of the test server."""
+    if request.param == "sqlite":
+        monkeypatch.delenv("CHALLENGE_LEDGER", raising=False)
+        return "sqlite"
+    url = os.environ.get("CHALLENGE_TEST_POSTGRESQL")
+    if not url:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CHALLENGE_TEST_POSTGRESQL names no server")
+        pytest.skip("CHALLENGE_TEST_POSTGRESQL names no server")
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        schema.metadata.drop_all(connection)
+    engine.dispose()
+    monkeypatch.setenv("CHALLENGE_LEDGER", url)
+    return "postgresql"
+
+
+def stored(ledger: Ledger) -> dict[int, str]:
+    teams = {key: team.name for key, team in ledger.snapshot().teams.items()}
+    return {entry.id: teams[entry.team] for entry in ledger.snapshot().submissions()}
+
+
+@pytest.mark.usefixtures("server")
+def test_two_processes_cannot_both_take_the_last_place_of_the_day(tmp_path: Path) -> None:
+    ledger = open_ledger(make_challenge(tmp_path / "c"))
+    answers = submit_at_once(ledger, tmp_path, [["Ada"] * 3, ["Ada"] * 3])
+    assert len(answers.stored) == 5
+    assert answers.refused == {"quota-day": 1}
+    assert stored(ledger) == answers.stored
+
+
+@pytest.mark.usefixtures("server")
+def test_new_teams_that_come_at_once_are_added_once(tmp_path: Path) -> None:
+    toml = BENCHMARK.replace("per_day = 5", "per_day = 50")
+    ledger = open_ledger(make_challenge(tmp_path / "c", toml))
+    names = ["Ada", "ADA", "ada", "Åda", "Bob"]
+    answers = submit_at_once(ledger, tmp_path, [names, names[::-1], names[2:] + names[:2]])
+    assert len(answers.stored) == 15 and answers.refused == {}
+    teams = ledger.snapshot().teams.values()
+    assert len(teams) == 3
+    assert len({team.slug for team in teams}) == 3
+
+
+def crowd(tmp_path: Path, processes: int, files: int, per_day: int) -> None:
+    toml = BENCHMARK.replace("per_day = 5", f"per_day = {per_day}")
+    ledger = open_ledger(make_challenge(tmp_path / "c", toml))
+    teams = [f"team {number % 5}" for number in range(processes)]
+    answers = submit_at_once(ledger, tmp_path, [[team] * files for team in teams])
+    assert stored(ledger) == answers.stored
+    wanted = {team: min(per_day, files * count) for team, count in Counter(teams).items()}
+    assert Counter(answers.stored.values()) == wanted
+    assert sum(answers.refused.values()) == processes * files - sum(wanted.values())
+    assert set(answers.refused) <= {"quota-day"}
+    assert verify(ledger).faults == ()
+
+
+@pytest.mark.usefixtures("server")
+def test_a_crowd_is_stored_whole_and_none_over_quota(tmp_path: Path) -> None:
+    crowd(tmp_path, processes=5, files=4, per_day=3)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("server")
+def test_fifty_processes_submit_twenty_files_each(tmp_path: Path) -> None:
+    crowd(tmp_path, processes=50, files=20, per_day=150)
+
+
+def test_a_killed_submission_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    tally = torture(tmp_path / "c", 20)
+    assert tally.acknowledged <= tally.stored and tally.killed > 0
