@@ -143,7 +143,22 @@ def near_identical_images(
     ]
     found = np.array(sorted(set(pairs)), dtype=np.int64).reshape(-1, 2)
     words = "an image that is nearly one of train (difference hash within 4 bits)"
+    if subject.kind == "matching":
+        return list(_near_records(subject, found[:, 0], words)), remarks
     return list(_near_finding(subject, "near-identical-images", found, words)), remarks
+
+
+def _near_records(subject: Subject, rows: NDArray[np.int64], words: str) -> Iterator[Finding]:
+    """One image of a pair tells nothing of the pair: a share to know, never grave."""
+    n, n_test = len(np.unique(rows)), subject.test.sample.num_rows
+    if n:
+        yield Finding(
+            "near-identical-images",
+            _grade(n / n_test, high=1.0, medium=0.1),
+            n,
+            n_test,
+            f"{n:,} of {n_test:,} test pairs have {words}",
+        )
 
 
 def _near_finding(

@@ -18,7 +18,7 @@ __all__ = ["near_images", "near_texts", "picture_hashes"]
 
 MIN_COSINE = 0.9
 MAX_BITS = 4
-MAX_GREY = 8.0
+MAX_GREY = 4.0
 MIN_CHARACTERS = 32
 TEXT_BUDGET = 40_000_000
 """Characters that are looked at on both sides together; long texts are cut to fit."""
