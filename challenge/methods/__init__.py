@@ -1,1 +1,28 @@
 """Things that predict: the protocol, the built-in methods, the runner."""
+
+from __future__ import annotations
+
+from challenge.methods.isolation import Caps, Isolation
+from challenge.methods.protocol import Method, Progress
+from challenge.methods.registry import (
+    BUILTINS,
+    MethodSource,
+    is_builtin,
+    method_names,
+    resolve_method,
+)
+from challenge.methods.runner import MethodRun, run_method
+
+__all__ = [
+    "BUILTINS",
+    "Caps",
+    "Isolation",
+    "Method",
+    "MethodRun",
+    "MethodSource",
+    "Progress",
+    "is_builtin",
+    "method_names",
+    "resolve_method",
+    "run_method",
+]

@@ -1,0 +1,123 @@
+"""One cell of the grid in a process of its own: read the public folder, fit, predict, write.
+
+Run as `python -m challenge.methods.cell FOLDER`. FOLDER holds `request.json`; the outcome is
+`predictions.parquet` and `result.json` (or `fault.json`) in it. Progress goes to the standard
+output as lines; what the method itself prints goes to the standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from challenge.errors import ChallengeError
+from challenge.task import Task, dump_json, read_json, read_task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["FAULT", "LOG", "PREDICTIONS", "REQUEST", "RESULT", "run_cell"]
+
+REQUEST, RESULT, FAULT, LOG = "request.json", "result.json", "fault.json", "log.txt"
+PREDICTIONS = "predictions.parquet"
+
+
+def run_cell(folder: Path, progress: TextIO) -> bool:
+    """Carry out `request.json`; tell whether it worked, else `fault.json` says why not."""
+
+    def tell(words: str, /) -> None:
+        progress.write(" ".join(words.split()) + "\n")
+        progress.flush()
+
+    try:
+        result = _fit_and_predict(folder, read_json(folder / REQUEST), tell)
+    except Exception as error:
+        # Whatever a method raises is the cell's outcome, reported by the process that asked.
+        fault = {
+            "kind": type(error).__name__,
+            "message": str(error)[:2000],
+            "faults": [f.as_json() for f in getattr(error, "faults", ())],
+            "environment": isinstance(error, ChallengeError) and error.exit_code == 3,
+        }
+        traceback.print_exc()
+        (folder / FAULT).write_text(dump_json(fault), encoding="utf-8")
+        return False
+    (folder / RESULT).write_text(dump_json(result), encoding="utf-8")
+    return True
+
+
+def _fit_and_predict(folder: Path, request: Any, tell: Any) -> dict[str, object]:
+    from challenge.methods.registry import resolve_method
+    from challenge.task.frames import read_test, read_train
+
+    if request["file_bytes"]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_bytes"],) * 2)
+    task = read_task(Path(request["public"]))
+    source = resolve_method(request["method"])
+    options = {name: request[name] for name in ("seed", "threads", "time_limit", "preset")}
+    tell("starting")
+    method = source.make(**options, progress=tell)
+    train = read_train(task)
+    began = time.perf_counter()
+    method.fit(train, task)
+    fitted = time.perf_counter()
+    tell("predicting")
+    found = method.predict(read_test(task))
+    done = time.perf_counter()
+    write_table(found, task, folder / PREDICTIONS)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "details": _plain(getattr(method, "details", {})),
+        "summary": str(getattr(method, "summary", "")),
+        "fit_s": round(fitted - began, 3),
+        "predict_s": round(done - fitted, 3),
+        "peak_mb": round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)),
+    }
+
+
+def write_table(found: pd.DataFrame, task: Task, path: Path) -> None:
+    """Write what a method returned as Parquet: ids and labels as text, the rest as numbers."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {}
+    for name in found.columns:
+        values = found[name].astype(object).tolist()
+        texts = name == "id" or (name == "label" and task.kind == "classification")
+        if texts:
+            columns[str(name)] = pa.array(
+                [value if value is None else str(value) for value in values], pa.string()
+            )
+        else:
+            columns[str(name)] = pa.array(values, from_pandas=True)
+    pq.write_table(pa.table(columns), path)
+
+
+def _plain(value: Any) -> Any:
+    """Return the value as plain JSON; what has no such form becomes its text, NaN nothing."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(part) for part in value]
+    if hasattr(value, "item") and callable(value.item) and getattr(value, "ndim", 1) == 0:
+        value = value.item()
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+def _main() -> int:
+    # The method may print as it likes: the channel of progress is out of its reach.
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return 0 if run_cell(Path(sys.argv[1]), channel) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(_main())

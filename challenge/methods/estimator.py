@@ -1,0 +1,69 @@
+"""A scikit-learn estimator or pipeline as a method, as it is: X is the table without id and label.
+
+Text and image columns reach it as strings, missing as the empty text; numbers as floats, missing
+as NaN; categories as pandas has them. With `predict_proba` the submission holds probabilities.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from challenge.features.text import text_values
+from challenge.methods.folds import label_codes
+from challenge.methods.protocol import decisions_frame, probabilities_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from challenge.task import Task
+
+__all__ = ["EstimatorMethod"]
+
+
+class EstimatorMethod:
+    """Wraps a clone of the estimator; its parameters named `random_state` get the seed."""
+
+    def __init__(self, estimator: Any, *, seed: int = 0) -> None:
+        from sklearn.base import clone
+
+        self._model = clone(estimator)
+        seeds = [
+            name
+            for name, value in self._model.get_params(deep=True).items()
+            if name.rpartition("__")[2] == "random_state" and value is None
+        ]
+        self._model.set_params(**dict.fromkeys(seeds, seed))
+        self.details: dict[str, object] = {"model": " ".join(repr(self._model).split())[:500]}
+
+    def fit(self, train: pd.DataFrame, task: Task) -> None:
+        """Fit on the feature columns and the labels (as they stand in the files)."""
+        self._task = task
+        labels = [str(task.classes[code]) for code in label_codes(train, task)]
+        self._model.fit(self._features(train), labels)
+
+    def predict(self, test: pd.DataFrame) -> pd.DataFrame:
+        """Return probabilities where the estimator has them, labels otherwise."""
+        import numpy as np
+        import pandas as pd
+
+        features = self._features(test)
+        if hasattr(self._model, "predict_proba"):
+            found = np.asarray(self._model.predict_proba(features))
+            places = [self._task.classes.index(str(name)) for name in self._model.classes_]
+            rows = np.zeros((len(test), len(self._task.classes)))
+            rows[:, places] = found
+            if self._task.kind == "matching":
+                return decisions_frame(test, rows[:, 1], threshold=0.5)
+            return probabilities_frame(test, self._task, rows)
+        labels = [str(label) for label in self._model.predict(features)]
+        return pd.DataFrame({"id": list(test["id"]), "label": labels})
+
+    def _features(self, table: pd.DataFrame) -> pd.DataFrame:
+        import pandas as pd
+
+        columns: dict[str, Any] = {}
+        for column in self._task.columns:
+            values = table[column.name]
+            words = column.modality in ("text", "image")
+            columns[column.name] = text_values(values) if words else values.reset_index(drop=True)
+        return pd.DataFrame(columns)

@@ -1,0 +1,197 @@
+"""What a method's process may see and use: its environment, its walls, its caps.
+
+`bwrap`: no network, the public folder and the interpreter read-only, one scratch folder, nothing
+else of the disk. `none`: the caps alone, for code that is your own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import challenge
+from challenge.errors import EnvironmentLack, Fault
+
+__all__ = ["Caps", "Ended", "Isolation", "has_bwrap", "run_process"]
+
+Isolation = Literal["none", "bwrap"]
+Stop = Literal["", "time", "memory", "output"]
+_LOG_BYTES = 1 << 20
+_LOOK_S = 0.2
+
+
+@dataclass(frozen=True)
+class Caps:
+    """What a cell may use: wall seconds, resident memory, and bytes of any file it writes."""
+
+    seconds: float = 6 * 3600
+    memory_mb: int | None = None
+    file_mb: int = 4096
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended: exit code (negative: the signal), or which cap stopped it."""
+
+    code: int
+    seconds: float
+    peak_mb: int
+    stopped_by: Stop = ""
+
+
+def run_process(
+    arguments: list[str],
+    folder: Path,
+    log: Path,
+    *,
+    threads: int,
+    caps: Caps,
+    isolation: Isolation = "none",
+    readable: tuple[Path, ...] = (),
+    hidden: tuple[Path, ...] = (),
+    on_line: Callable[[str], None] | None = None,
+) -> Ended:
+    """Run Python with `arguments` in `folder`; kill the whole group at a cap.
+
+    `readable` paths can be read inside `bwrap`, `hidden` ones are empty folders there. Lines of
+    the standard output go to `on_line`, the standard error to `log` (its first megabyte).
+    """
+    command = [sys.executable, *arguments]
+    if isolation == "bwrap":
+        command = [*_walls(folder, readable, hidden), *command]
+    began = time.monotonic()
+    with tempfile.TemporaryFile() as spill:
+        process = subprocess.Popen(  # noqa: S603
+            command,
+            cwd=folder,
+            env=_environment(threads, folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=spill,
+            start_new_session=True,
+        )
+        reader = threading.Thread(target=_read_lines, args=(process, on_line), daemon=True)
+        reader.start()
+        peak = 0
+        stopped_by: Stop = ""
+        try:
+            while process.poll() is None:
+                peak = max(peak, _resident_mb(process.pid))
+                spent = time.monotonic() - began
+                if spent > caps.seconds:
+                    stopped_by = "time"
+                elif caps.memory_mb is not None and peak > caps.memory_mb:
+                    stopped_by = "memory"
+                elif os.fstat(spill.fileno()).st_size > caps.file_mb << 20:
+                    stopped_by = "output"
+                if stopped_by:
+                    break
+                try:
+                    process.wait(_LOOK_S)
+                except subprocess.TimeoutExpired:
+                    continue
+        finally:
+            _kill_group(process)
+        reader.join(timeout=5)
+        spill.seek(0)
+        log.write_bytes(spill.read(_LOG_BYTES))
+    seconds = time.monotonic() - began
+    return Ended(process.returncode, seconds, peak, stopped_by)
+
+
+@cache
+def has_bwrap() -> bool:
+    """Tell whether bubblewrap is installed and may make its walls on this machine."""
+    program = shutil.which("bwrap")
+    if program is None:
+        return False
+    # Kernels and containers can forbid user namespaces although the program is there.
+    trial = [program, "--unshare-all", "--ro-bind", "/", "/", "true"]
+    return subprocess.run(trial, capture_output=True, check=False).returncode == 0  # noqa: S603
+
+
+def _walls(folder: Path, readable: tuple[Path, ...], hidden: tuple[Path, ...]) -> list[str]:
+    if not has_bwrap():
+        raise EnvironmentLack(
+            Fault(
+                "isolation bwrap",
+                "bubblewrap is missing or may not make user namespaces",
+                "a working `bwrap`",
+                "apt-get install bubblewrap, or --isolation none for code of your own",
+                code="bwrap-missing",
+            )
+        )
+    walls = [str(shutil.which("bwrap")), "--unshare-all", "--die-with-parent", "--new-session"]
+    walls += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108
+    for system in ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives"):
+        path = Path(system)
+        if path.is_symlink():
+            walls += ["--symlink", str(path.readlink()), system]
+        elif path.exists():
+            walls += ["--ro-bind", system, system]
+    own = (Path(sys.prefix), Path(sys.base_prefix), Path(challenge.__file__).parent)
+    bound: list[Path] = []
+    for path in sorted({*own, *readable}):
+        if not any(path.is_relative_to(other) for other in (*bound, Path("/usr"))):
+            walls += ["--ro-bind", str(path), str(path)]
+            bound.append(path)
+    for path in hidden:
+        walls += ["--tmpfs", str(path)]
+    return [*walls, "--bind", str(folder), str(folder), "--chdir", str(folder)]
+
+
+def _environment(threads: int, folder: Path) -> dict[str, str]:
+    kept = {
+        name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in os.environ
+    }
+    pools = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
+    return {
+        **kept,
+        **{f"{pool}_NUM_THREADS": str(threads) for pool in pools},
+        # Threads that spin while they wait are slow beyond measure on a busy machine.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(Path(challenge.__file__).parents[1]),
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+    }
+
+
+def _read_lines(process: subprocess.Popen[bytes], on_line: Callable[[str], None] | None) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if on_line is not None:
+            on_line(line.decode("utf-8", "replace").rstrip("\n")[:500])
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    # The group may have ended by itself; a straggler in it must not outlive the cell.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _resident_mb(session: int) -> int:
+    """Return the resident memory of all processes of the session, 0 where /proc is not there."""
+    total = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session or int(fields[1]) == session:
+            total += int(fields[21])
+    return total * os.sysconf("SC_PAGE_SIZE") >> 20
