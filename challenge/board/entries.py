@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from challenge.board.ranks import best_of_groups
 from challenge.board.ties import centre
 from challenge.errors import Fault, WrongUse, nearest
-from challenge.ledger.ladder import round_to_step
 from challenge.ledger.records import PrimaryScores
 from challenge.ledger.snapshot import Snapshot
 from challenge.task import Half
@@ -75,14 +74,9 @@ def scores_of(snapshot: Snapshot, half: Half) -> PrimaryScores:
 
 
 def floor_of(snapshot: Snapshot, task_id: str, half: Half) -> float:
-    """Return the score of the trivial baseline on a half; 0, the least, where it has none.
-
-    That of the public half is rounded to the step, as every public figure of hidden rows is.
-    """
-    if half != "public":
-        return snapshot.floors.get(task_id, 0.0)
+    """Return the score of the trivial baseline on a half; 0, the least, where it has none."""
     floors = snapshot.floors if half == snapshot.half else snapshot.public_floors
-    return round_to_step(floors.get(task_id, 0.0), snapshot.steps.get(task_id, 0.0))
+    return floors.get(task_id, 0.0)
 
 
 def entries_of(snapshot: Snapshot, task_id: str, half: Half | None = None) -> Entries:

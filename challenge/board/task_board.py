@@ -21,7 +21,7 @@ from challenge.ledger.ladder import round_to_step
 from challenge.ledger.snapshot import Snapshot
 from challenge.task import Half
 
-__all__ = ["number", "rounded", "rounded_ties", "task_board", "tie_remarks"]
+__all__ = ["number", "numbers", "rounded", "rounded_ties", "task_board", "tie_remarks"]
 
 
 def task_board(
@@ -57,28 +57,32 @@ def task_board(
         remarks = tie_remarks(noise, found, n_ranked)
     ids = entries.submission[best].tolist()
     methods = snapshot.methods(ids)
+    lows, highs = numbers(entries.low[best]), numbers(entries.high[best])
+    scores, behind = numbers(values), numbers(values[:1] - values)
+    teams, times = entries.team[best].tolist(), entries.at[best].tolist()
+    places, made = ranks.tolist(), counts.tolist()
     rows = []
-    for i, position in enumerate(best.tolist()):
-        team = snapshot.teams[int(entries.team[position])]
+    for i in range(len(best)):
+        team = snapshot.teams[teams[i]]
         ranked = i < n_ranked
         row = TaskRow(
-            rank=int(ranks[i]) if ranked else None,
+            rank=places[i] if ranked else None,
             team=team.id,
             team_name=team.name,
             slug=team.slug,
             baseline=team.baseline,
             submission=ids[i],
-            value=number(values[i]),
-            low=number(entries.low[position]),
-            high=number(entries.high[position]),
+            value=scores[i],
+            low=lows[i],
+            high=highs[i],
             rank_low=None,
             rank_high=None,
-            tied_first=ranked and int(ranks[i]) == 1,
-            behind=float(values[0] - values[i]) if ranked else None,
+            tied_first=places[i] == 1,
+            behind=behind[i],
             behind_low=None,
             behind_high=None,
-            n_submissions=int(counts[i]),
-            at=from_micros(int(entries.at[position])),
+            n_submissions=made[i],
+            at=from_micros(times[i]),
             method=methods.get(ids[i], ""),
             reason=None if ranked else _reason(snapshot, ids[i], task_id, half),
         )
@@ -115,6 +119,12 @@ def task_board(
         rows=tuple(rows),
         remarks=remarks,
     )
+
+
+def numbers(values: NDArray[np.float64]) -> list[float | None]:
+    """Return the values as plain floats, None where one is not finite."""
+    finite = np.isfinite(values).tolist()
+    return [value if fine else None for value, fine in zip(values.tolist(), finite, strict=True)]
 
 
 def number(value: float) -> float | None:
