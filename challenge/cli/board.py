@@ -30,7 +30,7 @@ def leaderboard(
 
     challenge = challenge_of(ctx)
     ledger = open_ledger(challenge)
-    at = read_time(as_of) if as_of is not None else None
+    at = read_time(as_of, "--as-of") if as_of is not None else None
     if at is None:
         for line in ledger.refresh():
             remark(f"note: {line}")

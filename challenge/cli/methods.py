@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from challenge.cli.app import app, challenge_of
+from challenge.cli.app import app, challenge_of, start_of
 from challenge.cli.output import Progress, print_table, remark
 from challenge.cli.tasks import chosen_tasks
 from challenge.errors import ChallengeError, Fault, WrongUse, nearest
-from challenge.task import Challenge
+from challenge.task import Challenge, Task, find_task
+
+if TYPE_CHECKING:
+    from challenge.ledger import Ledger
+    from challenge.methods import MethodRun
 
 __all__: list[str] = []
 
@@ -50,21 +54,13 @@ def run(
 
     Train, predict, check, and with --submit score and store.
     """
-    challenge = challenge_of(ctx)
-    names = list(task or [])
-    if track is not None:
-        names += _tasks_of_track(challenge, track)
-    chosen = chosen_tasks(challenge, names, every, challenge.built_ids())
-    _run_cells(
-        challenge,
-        method,
-        chosen,
-        seed=seed,
-        time_limit=time_limit,
-        to=to,
-        submit=submit,
-        team=team,
-    )
+    if task and track is None and not every and not submit:
+        # A participant has no challenge directory: the public folder of a task is enough.
+        chosen = [find_task(name, start_of(ctx)) for name in task]
+    else:
+        chosen = _chosen(challenge_of(ctx), task, track, every)
+    ledger = _ledger_of(ctx) if submit else None
+    _run_cells(method, chosen, ledger, seed=seed, time_limit=time_limit, to=to, team=team)
 
 
 @app.command(epilog="Example: challenge baseline icon-tag --seed 0")
@@ -76,18 +72,28 @@ def baseline(
     seed: Seed = 0,
 ) -> None:
     """Run and submit AutoGluon, the reference."""
-    challenge = challenge_of(ctx)
-    chosen = chosen_tasks(challenge, names, every, challenge.built_ids())
-    _run_cells(
-        challenge,
-        "autogluon",
-        chosen,
-        seed=seed,
-        time_limit=time_limit,
-        to=None,
-        submit=True,
-        team=None,
-    )
+    chosen = _chosen(challenge_of(ctx), names, None, every)
+    ledger = _ledger_of(ctx)
+    _run_cells("autogluon", chosen, ledger, seed=seed, time_limit=time_limit, to=None, team=None)
+
+
+def _ledger_of(ctx: typer.Context) -> Ledger:
+    from challenge.ledger import open_ledger
+
+    return open_ledger(challenge_of(ctx))
+
+
+def _chosen(
+    challenge: Challenge, names: list[str] | None, track: str | None, every: bool
+) -> list[Task]:
+    """Return the built tasks that the words of the command line mean; say which are not built."""
+    words = list(names or [])
+    if track is not None:
+        words += _tasks_of_track(challenge, track)
+    built = challenge.built_ids()
+    if every and (missing := sorted(set(challenge.task_ids()) - set(built))):
+        remark(f"note: not built, so left alone: {', '.join(missing)}")
+    return [challenge.task(task_id) for task_id in chosen_tasks(challenge, words, every, built)]
 
 
 def _tasks_of_track(challenge: Challenge, track_id: str) -> list[str]:
@@ -109,58 +115,56 @@ def _tasks_of_track(challenge: Challenge, track_id: str) -> list[str]:
 
 
 def _run_cells(
-    challenge: Challenge,
     method: str,
-    task_ids: list[str],
+    tasks: list[Task],
+    ledger: Ledger | None,
     *,
     seed: int,
     time_limit: float | None,
     to: Path | None,
-    submit: bool,
     team: str | None,
 ) -> None:
+    """Train, predict and check on each task, and submit where there is a ledger."""
     from challenge.methods import is_builtin, run_method
     from challenge.scoring import read_predictions
 
-    if submit and team is None and not is_builtin(method):
+    if ledger is not None and team is None and not is_builtin(method):
         raise WrongUse(
             Fault("--team", "nothing", "who submits", "add --team NAME", code="team-missing")
         )
     rows: list[list[str]] = []
     failures: list[ChallengeError] = []
     with tempfile.TemporaryDirectory(prefix="challenge-run-") as scratch:
-        for number, task_id in enumerate(task_ids, 1):
-            folder = (to or Path(scratch)) / task_id
-            title = f"{Path(method).stem} on {task_id} ({number} of {len(task_ids)})"
+        for number, task in enumerate(tasks, 1):
+            folder = (to or Path(scratch)) / task.id
+            title = f"{Path(method).stem} on {task.id} ({number} of {len(tasks)})"
             try:
                 with Progress(title) as progress:
-                    found = challenge.task(task_id)
                     done = run_method(
-                        method, found, folder, seed=seed, time_limit=time_limit, progress=progress
+                        method, task, folder, seed=seed, time_limit=time_limit, progress=progress
                     )
-                    read_predictions(found, done.predictions)
+                    progress("checking and scoring")
+                    read_predictions(task, done.predictions)
                     outcome = "predicted" if to is None else str(done.predictions)
-                    if submit:
-                        progress("scoring")
-                        outcome = _submit(challenge, task_id, done, team)
+                    if ledger is not None:
+                        outcome = _submit(ledger, task, done, team)
             except ChallengeError as error:
                 failures.append(error)
-                remark(f"{task_id} failed:\n{error}")
-                rows.append([task_id, "failed", "", ""])
+                remark(f"{task.id} failed:\n{error}")
+                rows.append([task.id, "failed", "", ""])
                 continue
-            again = " (kept from an earlier run)" if done.reused else ""
-            rows.append([task_id, done.method, f"{done.seconds:.1f}", outcome + again])
+            again = ", run kept from before" if done.reused else ""
+            rows.append([task.id, done.method, f"{done.seconds:.1f}", outcome + again])
     print_table(["task", "method", "seconds", "outcome"], rows, right=(2,))
     if failures:
         raise typer.Exit(max(error.exit_code for error in failures))
 
 
-def _submit(challenge: Challenge, task_id: str, done, team: str | None) -> str:  # type: ignore[no-untyped-def]
-    from challenge.ledger import open_ledger
+def _submit(ledger: Ledger, task: Task, done: MethodRun, team: str | None) -> str:
     from challenge.scoring.figures import figure
 
-    receipt = open_ledger(challenge).submit(
-        challenge.task(task_id),
+    receipt = ledger.submit(
+        task,
         done.predictions,
         team=team or done.title,
         method=done.method,
@@ -171,6 +175,6 @@ def _submit(challenge: Challenge, task_id: str, done, team: str | None) -> str: 
     if receipt.identical_to is not None:
         return f"unchanged: identical to submission {receipt.identical_to}"
     if receipt.score is None:
-        return "accepted, no public score"
+        return receipt.message
     score = receipt.score
     return f"{score.metric} {figure(score.value, score.low, score.high)}"

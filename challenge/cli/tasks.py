@@ -129,7 +129,8 @@ def show(
     say(f"classes   {len(found.classes)}: {_shortened(found.classes)}")
     say(f"split     {_facts(document.get('split', {}))}")
     for source in document.get("sources", []):
-        say(f"source    {source['name']}, licence: {source.get('licence') or 'not stated'}")
+        name, licence = source["name"] or "own files", source.get("licence") or "not stated"
+        say(f"source    {name}, licence: {licence}")
     say(f"data      {found.data_digest[:16]}")
     say(f"files     {found.public}\n")
     print_table(
