@@ -26,7 +26,9 @@ from challenge.scoring.strict_csv import open_text
 from challenge.scoring.value_faults import SUM_TOLERANCE, find_label_faults, find_number_faults
 from challenge.task import Task
 
-__all__ = ["read_predictions"]
+__all__ = ["most_bytes", "read_predictions"]
+
+_SPARE_BYTES = 16 << 20
 
 
 def read_predictions(
@@ -37,11 +39,19 @@ def read_predictions(
     Needs the public folder only. Raises SubmissionError with every fault of the file, TaskError
     when the task itself is damaged.
     """
-    intake = take_in(path, max_bytes)
+    intake = take_in(path, min(max_bytes, most_bytes(task, rows)))
     try:
         return _accept(task, _read_fast(task, intake, rows), intake.sha256, rows)
     except HandOver:
         return _accept(task, _read_strictly(task, intake, rows), intake.sha256, rows)
+
+
+def most_bytes(task: Task, rows: Rows) -> int:
+    """Return how large a file for the task may be, unpacked: generous, yet no bomb."""
+    n_rows = task.n_test if rows == "test" else task.n_train
+    names = sum(len(name.encode()) for name in task.classes)
+    longest = max((len(name.encode()) for name in task.classes), default=0)
+    return _SPARE_BYTES + 4 * names + n_rows * (256 + max(4 * longest, 64 * len(task.classes)))
 
 
 def _read_fast(task: Task, intake: Intake, rows: Rows) -> Aligned:
@@ -49,16 +59,16 @@ def _read_fast(task: Task, intake: Intake, rows: Rows) -> Aligned:
     if index is None:
         raise HandOver
     if intake.form == "parquet":
-        return read_fast_parquet(task, intake.data, index)
+        return read_fast_parquet(task, intake, index)
     return read_fast_csv(task, intake.data, index)
 
 
 def _read_strictly(task: Task, intake: Intake, rows: Rows) -> Aligned:
     """Read the slow way; raise SubmissionError with every fault when there is one."""
-    content = _read_content(task, intake)
+    n_rows = task.n_test if rows == "test" else task.n_train
+    content = _read_content(task, intake, n_rows)
     faults = list(content.faults)
     if not content.ids:
-        n_rows = task.n_test if rows == "test" else task.n_train
         faults.append(
             fault(
                 "file-rows",
@@ -84,9 +94,9 @@ def _read_strictly(task: Task, intake: Intake, rows: Rows) -> Aligned:
     return Aligned(content.layout, aligned, columns)
 
 
-def _read_content(task: Task, intake: Intake) -> Content:
+def _read_content(task: Task, intake: Intake, n_rows: int) -> Content:
     if intake.form == "parquet":
-        return read_parquet_content(task, intake.name, intake.data)
+        return read_parquet_content(task, intake, n_rows)
     text = open_text(intake.name, intake.data)
     if isinstance(text, list):
         raise SubmissionError(text)

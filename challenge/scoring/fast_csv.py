@@ -1,7 +1,7 @@
 """The quick CSV reader: it may only ever answer *clean*, and hands over at any doubt.
 
 It takes files in which each line feed ends a record and each comma a field: quotes only where
-none is needed. Label files are compared with the known ids and classes as 64-bit words, without parsing;
+none is needed. Label files are compared with the known ids and classes as 64-bit words, unparsed;
 numbers go through Arrow's CSV reader, whose results count only if rows, fields and ids are right.
 """
 

@@ -10,11 +10,12 @@ import errno
 import hashlib
 import os
 import stat
+import tempfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, BinaryIO, Literal
 
 from challenge.errors import EnvironmentLack, Fault, SubmissionError
 from challenge.scoring.faults import fault
@@ -25,6 +26,7 @@ MAX_BYTES = 2 << 30
 SUFFIXES = (".csv", ".csv.gz", ".csv.zst", ".gz", ".zst", ".parquet", ".pq")
 
 _BLOCK = 1 << 20
+_IN_MEMORY = 64 << 20
 _GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive (Excel, .npz)",
@@ -44,17 +46,35 @@ _FOREIGN = {
     b"\x89PNG": "a PNG image",
 }
 _EXPECTED = "CSV (plain, .gz or .zst) or Parquet"
+_SMALLER = "send the id and prediction columns only; write fewer digits, or Parquet with float32"
 _WRITE = 'write it with df.to_csv("predictions.csv", index=False)'
 
 
 @dataclass(frozen=True)
 class Intake:
-    """The unpacked bytes of a file, the SHA-256 of the packed ones, and what they hold."""
+    """The unpacked bytes of a file, the SHA-256 of the packed ones, and what they hold.
+
+    A large Parquet file lies in `copy`, a temporary file without a name, and `data` is empty.
+    """
 
     name: str
     data: bytes
     sha256: str
     form: Literal["csv", "parquet"]
+    copy: BinaryIO | None = None
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return some of the bytes."""
+        if self.copy is None:
+            return self.data[offset : offset + size]
+        self.copy.seek(offset)
+        return self.copy.read(size)
+
+    def open(self) -> Any:
+        """Return the bytes as a source for Arrow."""
+        import pyarrow as pa
+
+        return pa.BufferReader(self.data) if self.copy is None else pa.PythonFile(self.copy, "r")
 
 
 def take_in(path: Path, max_bytes: int = MAX_BYTES) -> Intake:
@@ -63,8 +83,10 @@ def take_in(path: Path, max_bytes: int = MAX_BYTES) -> Intake:
     Raises SubmissionError when it cannot be CSV or Parquet.
     """
     raw = _read(path, max_bytes)
-    sha256 = hashlib.sha256(raw).hexdigest()
     name = path.name
+    if isinstance(raw, Intake):
+        return raw
+    sha256 = hashlib.sha256(raw).hexdigest()
     if not raw:
         raise _refused("file-empty", name, "0 bytes", _EXPECTED, _WRITE)
     data = raw
@@ -82,7 +104,8 @@ def take_in(path: Path, max_bytes: int = MAX_BYTES) -> Intake:
     return Intake(name, data, sha256, "csv")
 
 
-def _read(path: Path, max_bytes: int) -> bytes:
+def _read(path: Path, max_bytes: int) -> bytes | Intake:
+    """Return the bytes, or the intake of a large Parquet file."""
     name = path.name
     if not name.lower().endswith(SUFFIXES):
         raise _refused(
@@ -95,7 +118,7 @@ def _read(path: Path, max_bytes: int) -> bytes:
     try:
         # Without O_NONBLOCK a named pipe would wait for a writer for ever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         raise _refused(
             "file-missing", str(path), "no such file", "a predictions file", "check the path"
         ) from None
@@ -105,22 +128,40 @@ def _read(path: Path, max_bytes: int) -> bytes:
                 Fault(str(path), str(error), "an open file", "close other programs", "system")
             ) from None
         raise _unreadable(path, error) from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        what = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise _refused(
+            "file-not-a-file", str(path), what, "a predictions file", "name the file itself"
+        )
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            what = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-            raise _refused(
-                "file-not-a-file", str(path), what, "a predictions file", "name the file itself"
-            )
         if status.st_size > max_bytes:
             raise _too_large(name, status.st_size, max_bytes)
         try:
-            data = file.read(max_bytes + 1)
+            if status.st_size > _IN_MEMORY and file.peek(4)[:4] == _PARQUET:
+                return _copied(file, name, max_bytes)
+            data = file.read(min(status.st_size, max_bytes) + 1)
         except OSError as error:
             raise _unreadable(path, error) from None
     if len(data) > max_bytes:
         raise _too_large(name, len(data), max_bytes)
     return data
+
+
+def _copied(file: BinaryIO, name: str, max_bytes: int) -> Intake:
+    """Copy a file to a temporary one, which nobody else can change, and hash what was copied."""
+    copy = tempfile.TemporaryFile(prefix="challenge-")  # noqa: SIM115 - lives with the intake
+    digest = hashlib.sha256()
+    size = 0
+    while block := file.read(_BLOCK):
+        digest.update(block)
+        size += len(block)
+        if size > max_bytes:
+            raise _too_large(name, size, max_bytes)
+        copy.write(block)
+    copy.flush()
+    return Intake(name, b"", digest.hexdigest(), "parquet", copy)
 
 
 def _gunzip(raw: bytes, name: str) -> Iterator[bytes]:
@@ -169,7 +210,7 @@ def _joined(blocks: Iterator[bytes], name: str, max_bytes: int) -> bytes:
                 name,
                 f"more than {max_bytes:,} bytes when unpacked",
                 f"at most {max_bytes:,} bytes",
-                "write fewer digits, or Parquet with float32",
+                _SMALLER,
             )
     return b"".join(parts)
 
@@ -190,7 +231,7 @@ def _too_large(name: str, size: int, max_bytes: int) -> SubmissionError:
         name,
         f"{size:,} bytes",
         f"at most {max_bytes:,} bytes",
-        "write fewer digits, or Parquet with float32",
+        _SMALLER,
     )
 
 

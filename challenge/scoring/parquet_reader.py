@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from challenge.errors import Fault, SubmissionError
 from challenge.scoring.align import Aligned, Aligner, HandOver, scatter
 from challenge.scoring.content import Content
 from challenge.scoring.faults import fault, shown
+from challenge.scoring.intake import Intake
 from challenge.scoring.labels import LabelCodes
 from challenge.scoring.layout import Layout, read_layout
 from challenge.scoring.spill import Columns, make_columns
@@ -24,11 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["read_fast_parquet", "read_parquet_content"]
 
+_MOST_ROWS = 4
 _READ_BYTES = 16 << 20
 _NUMPY_NAMES = {"float": "float32", "double": "float64"}
 
 
-def read_fast_parquet(task: Task, data: bytes, index: WordIndex) -> Aligned:
+def read_fast_parquet(task: Task, intake: Intake, index: WordIndex) -> Aligned:
     """Return the aligned content of a clean file; raise HandOver at any doubt.
 
     Columns are read a few at a time, and go to disk when they are many and long.
@@ -37,8 +40,8 @@ def read_fast_parquet(task: Task, data: bytes, index: WordIndex) -> Aligned:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(pa.BufferReader(data))
-        if any("." in path or path != name for path, name in _paths(file)):
+        file = pq.ParquetFile(intake.open())
+        if any(path != name for path, name in _paths(file)):
             raise HandOver
         return _read_aligned(task, file, index)
     except (pa.ArrowException, OSError, ValueError, MemoryError):
@@ -147,92 +150,124 @@ def _values(array: pa.Array) -> NDArray[Any]:
     return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
 
 
-def read_parquet_content(task: Task, name: str, data: bytes) -> Content:
-    """Read all rows; raise SubmissionError when the file is no whole Parquet file."""
+def read_parquet_content(task: Task, intake: Intake, n_rows: int) -> Content:
+    """Read the columns that count; raise SubmissionError when the file is no whole Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(pa.BufferReader(data))
-        table = file.read(use_threads=False)
-    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        file = pq.ParquetFile(intake.open())
+        return _read_content(task, intake, file, n_rows)
+    except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
+        words = (str(error).splitlines() or [type(error).__name__])[0]
         raise SubmissionError(
             fault(
                 "file-damaged",
-                name,
-                f"broken Parquet: {shown(str(error).splitlines()[0], 200)}",
+                intake.name,
+                f"broken Parquet: {shown(words, 200)}",
                 "a whole Parquet file",
                 "write or copy the file again",
             )
         ) from None
-    names = list(table.schema.names)
-    layout, faults = read_layout(task, names, f"{name}, schema")
-    content = Content(name, layout, "row", range(1, table.num_rows + 1), [], None, None)
+
+
+def _read_content(task: Task, intake: Intake, file: pq.ParquetFile, n_rows: int) -> Content:
+    name, schema, n = intake.name, file.schema_arrow, file.metadata.num_rows
+    if n > _MOST_ROWS * n_rows + 10_000:
+        raise SubmissionError(
+            fault(
+                "file-rows",
+                name,
+                f"{n:,} rows",
+                f"{n_rows:,} rows",
+                "predict the rows of the task only",
+            )
+        )
+    layout, faults = read_layout(task, list(schema.names), f"{name}, schema")
+    content = Content(name, layout, "row", range(1, n + 1), [None] * n, None, None)
     content.faults = faults
-    content.ids = [None] * table.num_rows
+    leaf = _leaves(file)
     if layout.id is not None:
-        content.ids = _texts(content, table.column(layout.id), "id")
+        content.ids = _texts(content, file, leaf, layout.id, "id")
     if layout.label is not None:
-        content.labels = _texts(content, table.column(layout.label), "label")
+        content.labels = _texts(content, file, leaf, layout.label, "label")
     if layout.numbers:
-        _read_numbers(content, table)
+        columns = [
+            _numbers(content, file, leaf, position, column)
+            for column, position in zip(layout.number_names, layout.numbers, strict=True)
+        ]
+        single = all(values.dtype == np.float32 for values in columns)
+        content.numbers = np.array(columns, np.float32 if single else np.float64)
     return content
 
 
-def _texts(content: Content, column: pa.ChunkedArray, name: str) -> list[bytes | None]:
+def _leaves(file: pq.ParquetFile) -> list[int | None]:
+    """Return the leaf column of each top-level column, None where it is nested."""
     import pyarrow as pa
 
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    leaves: list[int | None] = []
+    at = 0
+    for field in file.schema_arrow:
+        n_leaves = _count_leaves(field.type)
+        leaves.append(None if pa.types.is_nested(field.type) else at)
+        at += n_leaves
+    return leaves
+
+
+def _count_leaves(kind: pa.DataType) -> int:
+    import pyarrow as pa
+
+    if not pa.types.is_nested(kind):
+        return 1
+    return sum(_count_leaves(kind.field(child).type) for child in range(kind.num_fields))
+
+
+def _texts(
+    content: Content, file: pq.ParquetFile, leaf: list[int | None], position: int, name: str
+) -> list[bytes | None]:
+    import pyarrow as pa
+
+    full = file.schema_arrow.field(position).type
+    kind = full.value_type if pa.types.is_dictionary(full) else full
     textual = pa.types.is_string(kind) or pa.types.is_large_string(kind)
     textual = textual or pa.types.is_string_view(kind)
     whole = pa.types.is_integer(kind) or (pa.types.is_boolean(kind) and name == "label")
-    if not (textual or whole):
-        content.faults.append(_type_fault(content.name, name, column.type, "string", "str"))
-        return [None] * len(column)
-    return [b"" if value is None else str(value).encode() for value in column.to_pylist()]
+    at = leaf[position]
+    if at is None or not (textual or whole):
+        content.faults.append(_type_fault(content.name, name, full, "string", "str"))
+        return [None] * len(content.places)
+    values = _column(file, at).to_pylist()
+    return [b"" if value is None else str(value).encode() for value in values]
 
 
-def _read_numbers(content: Content, table: pa.Table) -> None:
+def _numbers(
+    content: Content, file: pq.ParquetFile, leaf: list[int | None], position: int, name: str
+) -> NDArray[Any]:
+    """Return a column's numbers, NaN where there is none, and count those that are none."""
     import pyarrow as pa
 
-    layout = content.layout
-    columns: list[NDArray[Any]] = []
-    for name, position in zip(layout.number_names, layout.numbers, strict=True):
-        if position < 0:
-            columns.append(np.full(table.num_rows, np.nan, np.float32))
-            continue
-        column = table.column(position)
-        kind = column.type
-        if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
-            content.faults.append(_type_fault(content.name, name, kind, "double", "float"))
-            columns.append(np.full(table.num_rows, np.nan, np.float32))
-            continue
-        columns.append(_numbers(content, column, name))
-    dtype = np.float32 if all(c.dtype == np.float32 for c in columns) else np.float64
-    content.numbers = np.array(columns, dtype)
-
-
-def _numbers(content: Content, column: pa.ChunkedArray, name: str) -> NDArray[Any]:
-    import pyarrow as pa
-
-    dtype = (
-        np.float32
-        if column.type.bit_width <= 32 and pa.types.is_floating(column.type)
-        else np.float64
-    )
-    pylist = column.to_pylist()
-    values = np.empty(len(pylist), dtype)
-    for row, value in enumerate(pylist):
-        code = None
-        if value is None:
-            code = "number-empty"
-        elif value != value:
-            code = "number-nan"
-        elif value in (np.inf, -np.inf):
-            code = "number-infinite"
-        if code:
-            content.count_bad(code, content.place(row), name, str(value))
-        values[row] = np.nan if code else value
+    n = len(content.places)
+    if position < 0:
+        return np.full(n, np.nan, np.float32)
+    kind = file.schema_arrow.field(position).type
+    at = leaf[position]
+    if at is None or not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+        content.faults.append(_type_fault(content.name, name, kind, "double", "float"))
+        return np.full(n, np.nan, np.float32)
+    single = pa.types.is_floating(kind) and kind.bit_width <= 32
+    values = np.empty(n, np.float32 if single else np.float64)
+    row = 0
+    for chunk in _column(file, at).chunks:
+        for value in chunk.to_pylist():
+            code = None
+            if value is None:
+                code = "number-empty"
+            elif not math.isfinite(value):
+                code = "number-nan" if math.isnan(value) else "number-infinite"
+            if code:
+                content.count_bad(code, content.place(row), name, str(value))
+            values[row] = np.nan if code else value
+            row += 1
     return values
 
 
