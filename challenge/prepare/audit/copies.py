@@ -14,7 +14,13 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
-from challenge.prepare.audit.neighbours import near_images, near_texts, picture_hashes
+from challenge.prepare.audit.neighbours import (
+    MIN_COSINE,
+    near_images,
+    near_texts,
+    picture_hashes,
+    text_cosines,
+)
 from challenge.prepare.audit.report import Finding, Severity
 from challenge.prepare.audit.subject import Part, Subject, normalised
 
@@ -97,6 +103,13 @@ def near_identical_texts(subject: Subject) -> tuple[list[Finding], list[str]]:
         return [], []
     sides = [_joined_text(part.sample, names) for part in (subject.test, subject.train)]
     pairs, limit = near_texts(sides[0], sides[1])
+    if subject.kind == "matching":
+        # A long record would make every pair that it stands in a copy: both records must be near.
+        for side in ("left", "right"):
+            own = [column.name for column in subject.columns_of("text") if column.side == side]
+            if own and len(pairs):
+                texts = [_joined_text(part.sample, own) for part in (subject.test, subject.train)]
+                pairs = pairs[text_cosines(texts[0], texts[1], pairs) > MIN_COSINE]
     remarks = []
     if any(len(text) > limit for side in sides for text in side):
         remarks.append(f"near-identical texts: the first {limit:,} characters of a row")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["near_images", "near_texts", "picture_hashes"]
+__all__ = ["near_images", "near_texts", "picture_hashes", "text_cosines"]
 
 MIN_COSINE = 0.9
 MAX_BITS = 4
@@ -97,6 +97,15 @@ def _bucket_pairs(test: list[NDArray[np.uint64]], train: list[NDArray[np.uint64]
         place = np.repeat(first, count) + (within + rows * _PER_BUCKET) % width
         pairs.append(np.column_stack([rows, order[place]]))
     return np.unique(np.concatenate(pairs), axis=0)
+
+
+def text_cosines(test: Sequence[str], train: Sequence[str], pairs: _Pairs) -> NDArray[np.float64]:
+    """Return the cosine of the 3-gram counts of each pair; texts under 3 characters agree or not.
+
+    Only the first 2,000 characters are looked at.
+    """
+    tests, trains = ([text[:2000].ljust(3) for text in texts] for texts in (test, train))
+    return _cosines(tests, trains, pairs)
 
 
 def _cosines(tests: list[str], trains: list[str], pairs: _Pairs) -> NDArray[np.float64]:

@@ -1,0 +1,117 @@
+"""Pairs in ditto's text form: `COL name VAL value …<tab>COL name VAL value …<tab>label` a line.
+
+The official files keep their sides: train and valid become train, test stays test. With
+`by = "entity"` in task.toml the same pairs are split anew, without a record on both sides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from challenge.errors import Fault, TaskError, nearest
+from challenge.prepare.raw import RawTable
+from challenge.task.definition import TaskDefinition
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["convert"]
+
+_FILES = (("train", "train.txt"), ("train", "valid.txt"), ("test", "test.txt"))
+_ATTRIBUTE = re.compile(r"(?:^|(?<=\s))COL (\S+) VAL(?=\s|$)")
+_ROWS = 65_536
+
+
+def convert(raw: Path, definition: TaskDefinition) -> RawTable:
+    """Return the pairs of `train.txt`, `valid.txt` and `test.txt`, or of one file (`file`).
+
+    Options `train`, `valid`, `test` name other files. Raises TaskError with the line of a fault.
+    """
+    options = definition.raw.options
+    files = [
+        (side, raw / str(options.get(Path(name).stem, name)))
+        for side, name in ((("train", definition.raw.file),) if definition.raw.file else _FILES)
+    ]
+    present = [(side, file) for side, file in files if file.is_file()]
+    if not present:
+        raise TaskError(
+            Fault(
+                str(raw),
+                f"none of {', '.join(file.name for _, file in files)}",
+                "files of pairs in ditto's form",
+                "correct `file`, or the options train, valid and test under [raw]",
+                code="raw-file-missing",
+            )
+        )
+    columns = [column.name for column in definition.feature_columns()]
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        names = ["key", *columns, "label", "split"]
+        schema = pa.schema([(name, pa.string()) for name in names])
+        rows: list[dict[str, str | None]] = []
+        yield pa.RecordBatch.from_pylist([], schema)
+        for side, file in present:
+            for number, line in enumerate(_lines(file), start=1):
+                pair = _pair(file, number, line)
+                if number == 1:
+                    _check_columns(file, pair, columns)
+                key = f"{file.name}:{number}"
+                rows.append({"key": key, "split": side, **pair})
+                if len(rows) == _ROWS:
+                    yield pa.RecordBatch.from_pylist(rows, schema)
+                    rows = []
+        yield pa.RecordBatch.from_pylist(rows, schema)
+
+    return RawTable(batches=batches, folder=raw)
+
+
+def _lines(file: Path) -> Iterator[str]:
+    # Only a line feed ends a line here: a value may hold U+2028 and its like.
+    with file.open(encoding="utf-8", newline="\n") as content:
+        for line in content:
+            if line.strip():
+                yield line.rstrip("\r\n")
+
+
+def _pair(file: Path, number: int, line: str) -> dict[str, str | None]:
+    parts = line.split("\t")
+    if len(parts) != 3 or parts[2].strip() not in ("0", "1"):
+        raise TaskError(
+            Fault(
+                f"{file.name}, line {number}",
+                f"{len(parts)} fields, the last {parts[-1].strip()[:20]!r}",
+                "two records and a label 0 or 1, between tabs",
+                "correct the line",
+                code="ditto-line",
+            )
+        )
+    pair: dict[str, str | None] = {"label": parts[2].strip()}
+    for side, text in (("left", parts[0]), ("right", parts[1])):
+        pieces = _ATTRIBUTE.split(text)
+        for name, value in zip(pieces[1::2], pieces[2::2], strict=True):
+            pair[f"{side}_{name}"] = value.strip() or None
+    return pair
+
+
+def _check_columns(file: Path, pair: dict[str, str | None], columns: list[str]) -> None:
+    faults = []
+    for name in columns:
+        if name not in pair:
+            guess = nearest(name, pair)
+            found = ", ".join(one for one in pair if one != "label")
+            faults.append(
+                Fault(
+                    f"{file.name}, line 1",
+                    f"no attribute for column {name!r} (there are: {found})",
+                    "every column that task.toml declares",
+                    f"did you mean {guess!r}?" if guess else "take it out of task.toml",
+                    code="column-missing",
+                )
+            )
+    if faults:
+        raise TaskError(faults)
