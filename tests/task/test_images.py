@@ -25,7 +25,7 @@ SVG = (
 
 def encode(image: Image.Image, form: str = "PNG", **options: object) -> bytes:
     target = io.BytesIO()
-    image.save(target, form, **options)  # type: ignore[arg-type]
+    image.save(target, form, **options)
     return target.getvalue()
 
 
