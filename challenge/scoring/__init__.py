@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from challenge.scoring.canonical import write_predictions
     from challenge.scoring.check import read_predictions
+    from challenge.scoring.compare import Comparison, Difference, Duel, compare_predictions
     from challenge.scoring.predictions import Predictions, Probabilities
     from challenge.scoring.score import (
         SCORER_VERSION,
@@ -20,10 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SCORER_VERSION",
+    "Comparison",
+    "Difference",
+    "Duel",
     "MetricValue",
     "Predictions",
     "Probabilities",
     "Score",
+    "compare_predictions",
     "floor_score",
     "read_predictions",
     "score_on_train",
@@ -32,6 +37,10 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Comparison": "compare",
+    "Difference": "compare",
+    "Duel": "compare",
+    "compare_predictions": "compare",
     "SCORER_VERSION": "score",
     "MetricValue": "score",
     "Score": "score",

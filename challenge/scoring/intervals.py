@@ -1,8 +1,9 @@
 """95 % intervals from the influence of each row, with dependent rows taken together.
 
 The variance of a metric is the sum of its influences squared over clusters; a pair across two
-clusters stands in both and is counted once (the dyadic estimate of Fafchamps and Gubert 2007).
-Where it vanishes, at the edges, the exact interval of Clopper and Pearson takes over.
+clusters stands in both and is counted once (the dyadic estimate of Fafchamps and Gubert 2007). A
+rare class adds what half a hit and half a miss more would tell, since six right rows of six do not
+prove a variance of nothing. Where it vanishes, at the edges, the exact interval takes over.
 """
 
 from __future__ import annotations
@@ -21,13 +22,17 @@ __all__ = [
     "MIN_CLUSTERS",
     "Influence",
     "Scale",
+    "Spread",
+    "doubt_of_share",
+    "effective_rows",
     "influence_of_rows",
     "interval",
-    "standard_error",
+    "spread",
 ]
 
 MIN_CLUSTERS = 30
 CONFIDENCE = 0.95
+FLOOR = 0.5
 
 Scale = Literal["share", "correlation", "loss", "difference"]
 Floats = NDArray[np.float64]
@@ -53,25 +58,69 @@ def influence_of_rows(grouping: Grouping, rows: Floats) -> Influence:
     return Influence(*grouping.sums(rows))
 
 
-def standard_error(grouping: Grouping, influence: Influence) -> float:
-    """Return the standard error of a metric from its influence.
+@dataclass(frozen=True)
+class Spread:
+    """Standard error of a metric, and the degrees of freedom with which it is known."""
 
-    With groups as clusters: root of G/(G-1) times the sum of squares. It is never less than what
-    pairs that do not depend on each other would give.
+    error: float
+    df: float
+
+
+def spread(grouping: Grouping, influence: Influence) -> Spread:
+    """Return the standard error of a metric from its influence, groups being the clusters.
+
+    The sum of squares is at least half of what pairs that do not depend on each other would give
+    (the dyadic estimate may fall below 0 by chance), and is enlarged for what centring on the
+    estimate takes away from groups of these sizes: G/(G-1) when they are equal. Degrees of freedom
+    follow from how unequal the squares are: 2G / (kurtosis - 1), at least 4, and at most one less
+    than the groups are worth; few clusters that decide count as few.
     """
-    groups = influence.groups
-    if len(influence.cells):
-        touching = (
-            groups
-            + np.bincount(grouping.cell_left, weights=influence.cells, minlength=grouping.n_groups)
-            + np.bincount(grouping.cell_right, weights=influence.cells, minlength=grouping.n_groups)
-        )
-        in_cells = float(influence.cells @ influence.cells)
-        squares = max(float(touching @ touching) - in_cells, float(groups @ groups) + in_cells)
-    else:
-        squares = float(groups @ groups)
     n = grouping.n_groups
-    return math.sqrt(squares * n / (n - 1)) if n > 1 else math.nan
+    if n < 2:
+        return Spread(math.nan, math.nan)
+    touching = _touching(grouping, influence)
+    in_cells = float(influence.cells @ influence.cells)
+    apart = float(influence.groups @ influence.groups) + in_cells
+    squares = max(float(touching @ touching) - in_cells, FLOOR * apart)
+    shares = grouping.sizes / grouping.sizes.sum()
+    second, third = float((shares**2).sum()), float((shares**3).sum())
+    centring = max(1.0 - 2.0 * third / second + second, 0.5)
+    return Spread(math.sqrt(squares / centring), _degrees(touching, 1.0 / second - 1.0))
+
+
+def _degrees(sums: Floats, most: float) -> float:
+    second, fourth = float((sums**2).mean()), float((sums**4).mean())
+    if second == 0.0 or fourth <= second**2:
+        return max(most, 4.0)
+    return max(min(2.0 * len(sums) / (fourth / second**2 - 1.0), most), 4.0)
+
+
+def _touching(grouping: Grouping, influence: Influence) -> Floats:
+    """Return the summed influence of all rows that depend on each group."""
+    touching = influence.groups.copy()
+    for side in (grouping.cell_left, grouping.cell_right):
+        touching += np.bincount(side, weights=influence.cells, minlength=grouping.n_groups)
+    return touching
+
+
+def effective_rows(grouping: Grouping, chosen: NDArray[np.bool_]) -> float:
+    """Return about how many independent rows the chosen ones are worth, from the groups.
+
+    As `Grouping.effective_rows`, which knows the clusters themselves; at most the number of groups.
+    """
+    sums = Influence(*grouping.sums(chosen.astype(np.float64)))
+    touching = _touching(grouping, sums)
+    squares = float(touching @ touching) - float(sums.cells @ sums.cells)
+    return float(chosen.sum()) ** 2 / squares if squares > 0.0 else 0.0
+
+
+def doubt_of_share(shares: Floats, effective: Floats, slopes: Floats) -> Floats:
+    """Return the variance that half a hit and half a miss more lend to shares of few rows.
+
+    `effective` are their rows, `slopes` the derivatives of the metric by the shares.
+    """
+    spread_of_one: Floats = 0.5 * (shares**2 + (1.0 - shares) ** 2)
+    return spread_of_one * (slopes / effective) ** 2
 
 
 def interval(value: float, error: float, df: float, scale: Scale) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from challenge.scoring.intervals import (
     MIN_CLUSTERS,
     interval,
-    standard_error,
+    spread,
 )
 from challenge.scoring.kinds import kind_module
 from challenge.scoring.kinds.part import Measured, Part
@@ -159,8 +159,14 @@ def part_of(task: Task, solution: Solution, half: Half, grouping: Grouping) -> P
     """Return the rows that count in a half, with their truth."""
     rows = solution.rows(half)
     n_table = len(solution.labels)
-    labels = solution.labels if len(rows) == n_table else solution.labels[rows]
-    return Part(rows, n_table, labels, task.classes, grouping)
+
+    def counting(column: NDArray[Any]) -> NDArray[Any]:
+        return column if len(rows) == n_table else column[rows]
+
+    records = (solution.left, solution.right, solution.seen)
+    left, right, seen = (counting(column) if len(column) else None for column in records)
+    labels = counting(solution.labels)
+    return Part(rows, n_table, labels, task.classes, grouping, left, right, seen)
 
 
 def solution_part(task: Task, half: Half) -> Part:
@@ -217,10 +223,11 @@ def _metric_value(grouping: Grouping, metric: Measured) -> tuple[MetricValue, fl
     if metric.edge is not None:
         low, high = metric.edge()
         return MetricValue(metric.value, low, high), 0.0
-    error = standard_error(grouping, metric.influence())
-    if error <= 1e-12 * abs(metric.value):
+    plain = spread(grouping, metric.influence())
+    if plain.error <= 1e-12 * abs(metric.value):
         return MetricValue(metric.value, reason="no interval: no row moves this figure"), 0.0
-    low, high = interval(metric.value, error, grouping.n_groups - 1, metric.scale)
+    error = math.sqrt(plain.error**2 + metric.doubt())
+    low, high = interval(metric.value, error, min(plain.df, metric.max_df()), metric.scale)
     return MetricValue(metric.value, low, high), error
 
 

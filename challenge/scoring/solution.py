@@ -10,7 +10,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PREPARED_FORMAT",
     "Solution",
+    "int_array",
     "label_codes",
     "load_arrays",
     "read_solution",
@@ -33,7 +34,7 @@ __all__ = [
     "store_arrays",
 ]
 
-PREPARED_FORMAT = 1
+PREPARED_FORMAT = 2
 HALVES = ("public", "private", "void")
 VOID = HALVES.index("void")
 
@@ -44,12 +45,17 @@ class Solution:
 
     `labels` are positions in the task's classes, `half` is 0 public, 1 private, 2 void. `cluster`
     and `other` are the clusters that the row depends on: equal, unless a pair joins two entities.
+    `left` and `right` number the records of each pair, `seen` counts how many of both stand in
+    train; these three are empty where rows have no record ids.
     """
 
     labels: NDArray[np.int32]
     half: NDArray[np.int8]
     cluster: NDArray[np.int32]
     other: NDArray[np.int32]
+    left: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    right: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    seen: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
 
     def rows(self, half: Half) -> NDArray[np.intp]:
         """Return the positions of the rows that count in a half; void rows count in none."""
@@ -87,7 +93,7 @@ def read_solution(task: Task) -> Solution:
         solution = _read_parquet(task, path)
         store_arrays(kept, identity, vars(solution))
         return solution
-    return Solution(arrays["labels"], arrays["half"], arrays["cluster"], arrays["other"])
+    return Solution(**arrays)
 
 
 def read_train_truth(task: Task) -> Solution:
@@ -107,10 +113,12 @@ def read_train_truth(task: Task) -> Solution:
     if task.record_ids:
         from challenge.scoring.metrics.entities import components
 
-        left, right, n_records = _record_codes(table)
+        codes = _record_codes([table])
+        left, right = codes[:n], codes[n:]
         links = labels == 1
-        entity = components(left[links], right[links], n_records)
+        entity = components(left[links], right[links], int(codes.max(initial=-1)) + 1)
         cluster, other = entity[left].astype(np.int32), entity[right].astype(np.int32)
+        return Solution(labels, np.ones(n, np.int8), cluster, other, left, right)
     return Solution(labels, np.ones(n, np.int8), cluster, other)
 
 
@@ -137,17 +145,38 @@ def label_codes(column: pa.ChunkedArray, classes: tuple[str, ...], where: str) -
             )
         )
     table = np.array([position[word] for word in words] + [-1], np.int32)
-    codes: NDArray[np.int32] = table[_int32(encoded.indices)]
+    codes: NDArray[np.int32] = table[int_array(encoded.indices)]
     return codes
 
 
-def _record_codes(table: pa.Table) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
+def _record_codes(tables: list[pa.Table]) -> NDArray[np.int32]:
+    """Return a number per record: the left ones of a table, its right ones, then the next table."""
     import pyarrow as pa
 
-    sides = [_whole(table.column(name)) for name in ("left_id", "right_id")]
-    encoded = pa.concat_arrays(sides).dictionary_encode()
-    codes, n = _int32(encoded.indices), table.num_rows
-    return codes[:n], codes[n:], len(encoded.dictionary)
+    sides = [
+        _whole(table.column(name).cast(pa.string()))
+        for table in tables
+        for name in ("left_id", "right_id")
+    ]
+    return int_array(pa.concat_arrays(sides).dictionary_encode().indices)
+
+
+def _records(
+    task: Task,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int8]]:
+    """Return left and right record of each test pair, and how many of both stand in train."""
+    import pyarrow.parquet as pq
+
+    test, train = (
+        pq.ParquetFile(task.public / f"{name}.parquet").read(["left_id", "right_id"])
+        for name in ("test", "train")
+    )
+    codes = _record_codes([test, train])
+    n = test.num_rows
+    known = np.zeros(int(codes.max(initial=-1)) + 1, np.bool_)
+    known[codes[2 * n :]] = True
+    left, right = codes[:n], codes[n : 2 * n]
+    return left, right, known[left].astype(np.int8) + known[right]
 
 
 def _read_parquet(task: Task, path: Path) -> Solution:
@@ -163,14 +192,15 @@ def _read_parquet(task: Task, path: Path) -> Solution:
         raise _damaged(path, "ids that are not those of test.parquet in its order")
     labels = label_codes(table.column("label"), task.classes, str(path))
     half = label_codes(table.column("half"), HALVES, str(path)).astype(np.int8)
-    cluster, other = (_int32(_whole(table.column(name))) for name in ("cluster", "other"))
+    cluster, other = (int_array(_whole(table.column(name))) for name in ("cluster", "other"))
     if (
         (half < 0).any()
         or (labels[half != VOID] < 0).any()
         or min(cluster.min(initial=0), other.min(initial=0)) < 0
     ):
         raise _damaged(path, "rows without a label, a half or a cluster")
-    return Solution(np.maximum(labels, 0), half, cluster, other)
+    records = _records(task) if task.record_ids else ()
+    return Solution(np.maximum(labels, 0), half, cluster, other, *records)
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
@@ -180,10 +210,12 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(chunks) if chunks else pa.nulls(0, column.type)
 
 
-def _int32(array: pa.Array) -> NDArray[np.int32]:
+def int_array(array: pa.Array | pa.ChunkedArray) -> NDArray[np.int32]:
     """Copy whole numbers out of Arrow, null as -1; Arrow's own way to numpy loads pandas."""
     import pyarrow as pa
 
+    if isinstance(array, pa.ChunkedArray):
+        array = _whole(array)
     array = array.cast(pa.int32())
     if len(array) == 0:
         return np.zeros(0, np.int32)

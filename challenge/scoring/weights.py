@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,13 @@ class Grouping:
     n_clusters: int
     cluster: Ints
     second: Ints
+
+    @cached_property
+    def sizes(self) -> Floats:
+        """How many rows depend on each group."""
+        crossing = self.other[self.crossing]
+        both = np.bincount(self.group, minlength=self.n_groups)
+        return (both + np.bincount(crossing, minlength=self.n_groups)).astype(np.float64)
 
     def sums(self, values: Floats) -> tuple[Floats, Floats]:
         """Return the sums of row values inside each group, and inside each cell."""

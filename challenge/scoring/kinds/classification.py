@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from challenge.scoring.distributions import clopper_pearson
-from challenge.scoring.intervals import Influence
+from challenge.scoring.intervals import Influence, doubt_of_share
 from challenge.scoring.kinds.part import Measured, Part, edge_of_shares, undefined
 from challenge.scoring.metrics.labels import GRADIENTS, LABEL_METRICS, Tallies, tally
 from challenge.scoring.metrics.probabilities import (
@@ -64,12 +65,34 @@ def _of_labels(part: Part, by_group: Tallies) -> dict[str, Measured]:
             scale="correlation" if name == "mcc" else "share",
             influence=_label_influence(name, total, by_group),
             edge=_label_edge(part, name, total),
+            doubt=_label_doubt(name, total, by_group),
         )
     return measured
 
 
 def _label_influence(name: str, total: Tallies, by_group: Tallies) -> Callable[[], Influence]:
     return lambda: Influence(GRADIENTS[name](total).of_groups(by_group), np.zeros(0))
+
+
+def _label_doubt(name: str, total: Tallies, by_group: Tallies) -> Callable[[], float]:
+    """A class of few rows adds its doubt where all classes weigh alike.
+
+    Its F1 is 2s / (1 + s) of the share s of hits among hits and errors, its recall a share itself.
+    For recall half the doubt is enough, as the simulations show.
+    """
+
+    def doubt() -> float:
+        here = total.present
+        hits, rows, groups = total.hits[here], total.true[here], by_group.true[:, here]
+        slopes = np.full(len(hits), math.sqrt(0.5) / len(hits))
+        if name == "macro_f1":
+            rows = rows + total.predicted[here] - hits
+            groups = groups + by_group.predicted[:, here] - by_group.hits[:, here]
+            slopes = 2.0 / (1.0 + hits / rows) ** 2 / len(hits)
+        effective = rows**2 / (groups**2).sum(axis=0)
+        return float(doubt_of_share(hits / rows, effective, slopes).sum())
+
+    return doubt if name in ("macro_f1", "balanced_accuracy") else lambda: 0.0
 
 
 def _label_edge(part: Part, name: str, total: Tallies) -> Callable[[], Edge] | None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from challenge.scoring.distributions import clopper_pearson
-from challenge.scoring.intervals import Influence, influence_of_rows
+from challenge.scoring.intervals import (
+    Influence,
+    effective_rows,
+    influence_of_rows,
+)
 from challenge.scoring.kinds.part import Measured, Part, f1_of_jaccard, undefined
+from challenge.scoring.metrics.entities import b_cubed, components, intransitive_share
 from challenge.scoring.metrics.labels import GRADIENTS, LABEL_METRICS, Tallies, tally
 from challenge.scoring.metrics.probabilities import SMALLEST, binary_log_losses
 from challenge.scoring.metrics.ranked import (
@@ -131,11 +137,20 @@ def _area(part: Part, ranking: Ranking, matches: NDArray[np.bool_]) -> Measured:
         n = min(part.grouping.effective_rows(matches), part.grouping.effective_rows(~matches))
         return clopper_pearson(n * area, n)
 
-    return Measured(
-        area,
-        influence=lambda: influence_of_rows(part.grouping, roc_auc_influence(ranking)),
-        edge=edge if area in (0.0, 1.0) else None,
-    )
+    def influence() -> Influence:
+        rows = roc_auc_influence(ranking)
+        # DeLong divides by m - 1 in each class, not by n - 1 in all.
+        for side in (matches, ~matches):
+            m = effective_rows(part.grouping, side)
+            rows[side] *= math.sqrt(m / max(m - 1.0, 0.5))
+        return influence_of_rows(part.grouping, rows)
+
+    def max_df() -> float:
+        sides = (effective_rows(part.grouping, side) for side in (matches, ~matches))
+        return max(min(sides) - 1.0, 4.0)
+
+    at_edge = area in (0.0, 1.0)
+    return Measured(area, influence=influence, edge=edge if at_edge else None, max_df=max_df)
 
 
 def _loss_edge(part: Part) -> Edge:
@@ -230,8 +245,43 @@ def resolution(part: Part, metric: str) -> float:
 
 
 def diagnostics(part: Part, predictions: Predictions) -> Mapping[str, float | None]:
-    """Return figures that no rank depends on: none before the records are known."""
+    """Return figures that no rank depends on; None where they are undefined.
+
+    Positive clusters; with record ids also B-cubed of the closure of the predicted matches, the
+    share of pairs in one predicted component that are decided as no match, and F1 of the pairs with
+    two, one and no record that stands in train.
+    """
     matches = part.labels == 1
     grouping = part.grouping
     clusters = np.unique(np.concatenate((grouping.cluster[matches], grouping.second[matches])))
-    return {"n_positive_clusters": float(len(clusters))}
+    figures: dict[str, float | None] = {"n_positive_clusters": float(len(clusters))}
+    if part.left is None or part.right is None or part.n == 0:
+        return figures
+    codes = part.of(predictions.codes)
+    figures |= _of_closure(part, part.left, part.right, codes)
+    if part.seen is not None:
+        for n_seen, name in enumerate(("f1_unseen", "f1_half_seen", "f1_seen")):
+            here = part.seen == n_seen
+            value = float(LABEL_METRICS["f1"](tally(part.labels[here], codes[here], 2)))
+            figures[name] = None if np.isnan(value) else value
+    return figures
+
+
+def _of_closure(
+    part: Part, left: NDArray[np.int32], right: NDArray[np.int32], codes: NDArray[np.int32]
+) -> dict[str, float | None]:
+    n_records = int(max(left.max(), right.max())) + 1
+    links = codes == 1
+    component = components(left[links], right[links], n_records)
+    entity = np.full(n_records, -1, np.int64)
+    entity[left] = part.grouping.cluster
+    entity[right] = part.grouping.second
+    here = np.flatnonzero(entity >= 0)
+    figures = b_cubed(component[here], entity[here])
+    assert figures is not None
+    return {
+        "b_cubed_precision": figures.precision,
+        "b_cubed_recall": figures.recall,
+        "b_cubed_f1": figures.f1,
+        "intransitive_share": intransitive_share(left, right, codes, component),
+    }

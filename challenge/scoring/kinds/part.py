@@ -21,7 +21,8 @@ __all__ = ["Measured", "Part", "edge_of_shares", "f1_of_jaccard", "undefined"]
 class Part:
     """The truth of the rows that count: `rows` are their positions in the table of `n_table` rows.
 
-    `labels` and `grouping` are of these rows, `classes` the names of the task.
+    `labels` and `grouping` are of these rows, `classes` the names of the task. `left`, `right` and
+    `seen` are those of the solution, None without record ids.
     """
 
     rows: NDArray[np.intp]
@@ -29,6 +30,9 @@ class Part:
     labels: NDArray[np.int32]
     classes: tuple[str, ...]
     grouping: Grouping
+    left: NDArray[np.int32] | None = None
+    right: NDArray[np.int32] | None = None
+    seen: NDArray[np.int8] | None = None
 
     @property
     def n(self) -> int:
@@ -45,8 +49,9 @@ class Measured:
     """One metric of one submission.
 
     `value` is None when it is undefined, and `reason` says why (or why there is no interval).
-    `influence` gives the influence of groups and cells, `edge` the exact interval for a value on
-    the edge of its range, where no influence is left.
+    `influence` gives the influence of groups and cells, `doubt` the variance that few rows of a
+    class add, `max_df` caps the degrees of freedom, `edge` is the exact interval for a value on the
+    edge of its range, where no influence is left.
     """
 
     value: float | None
@@ -54,6 +59,8 @@ class Measured:
     scale: Scale = "share"
     influence: Callable[[], Influence] | None = None
     edge: Callable[[], tuple[float, float]] | None = None
+    doubt: Callable[[], float] = lambda: 0.0
+    max_df: Callable[[], float] = lambda: math.inf
 
 
 def undefined(reason: str) -> Measured:
