@@ -31,7 +31,17 @@ if TYPE_CHECKING:
     from challenge.ledger.ledger import Ledger
     from challenge.scoring.score import Score
 
-__all__ = ["CloseReport", "Finals", "choose_finals", "close", "select", "selected_of", "withdraw"]
+__all__ = [
+    "CloseReport",
+    "Finals",
+    "choose_finals",
+    "close",
+    "final_paths",
+    "require_contest",
+    "select",
+    "selected_of",
+    "withdraw",
+]
 
 Finals = dict[tuple[int, str], tuple[int, ...]]
 """Team and task to the submissions that decide, ascending."""
@@ -75,7 +85,7 @@ def select(ledger: Ledger, submission_id: int, *, chosen: bool = True) -> tuple[
 
     Raises SubmissionError after the end, in a benchmark, or when there are enough already.
     """
-    _require_contest(ledger.settings, "selection")
+    require_contest(ledger.settings, "selection")
     with ledger.store.writing() as connection:
         at = clock.now()
         submission = _standing(connection, ledger, submission_id, at, "selection")
@@ -88,7 +98,7 @@ def select(ledger: Ledger, submission_id: int, *, chosen: bool = True) -> tuple[
                     f"selection for {submission.task}",
                     f"{len(before)} are selected: {', '.join(map(str, before))}",
                     f"at most {finals} a team and task",
-                    f"take one back first: `challenge select {before[0]} --not`",
+                    f"take one back first: `challenge select {before[0]} --undo`",
                     code="selected-enough",
                 )
             )
@@ -107,7 +117,7 @@ def close(ledger: Ledger, progress: Callable[[str], None] | None = None) -> Clos
     Raises SubmissionError before the end and after a close, LedgerError when predictions are
     missing or a task waits for a rescore.
     """
-    _require_contest(ledger.settings, "close")
+    require_contest(ledger.settings, "close")
     while True:
         with ledger.store.reading() as connection:
             _check_closable(connection, ledger.settings, clock.now())
@@ -213,7 +223,7 @@ def _private_scores(
     by_task: dict[str, list[int]] = {}
     for (_, task_id), chosen in sorted(finals.items()):
         by_task.setdefault(task_id, []).extend(chosen)
-    paths = _final_paths(ledger, by_task)
+    paths = final_paths(ledger, by_task)
     scores: dict[int, Score] = {}
     floors: dict[str, float | None] = {}
     for task_id, ids in by_task.items():
@@ -229,7 +239,7 @@ def _private_scores(
     return scores, floors
 
 
-def _final_paths(ledger: Ledger, by_task: dict[str, list[int]]) -> dict[int, Path]:
+def final_paths(ledger: Ledger, by_task: dict[str, list[int]]) -> dict[int, Path]:
     """Return the file of each final; raise LedgerError with all that are missing."""
     rows = schema.submissions
     paths = {}
@@ -264,7 +274,8 @@ def _standing(
     return submission
 
 
-def _require_contest(settings: Settings, what: str) -> None:
+def require_contest(settings: Settings, what: str) -> None:
+    """Raise SubmissionError in a benchmark, where nothing is hidden."""
     if not settings.is_contest():
         raise SubmissionError(
             Fault(

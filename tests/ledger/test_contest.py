@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from challenge.errors import LedgerError, SubmissionError, TaskError, WrongUse
 from challenge.ledger import Ledger, clock, open_ledger, schema
+from challenge.ledger.rehearsal import rehearse
 from challenge.task import Task
 from tests.ledger.toy import CONTEST, make_challenge, make_task, write_hits
 
@@ -303,3 +304,31 @@ def test_a_label_fix_is_rescored_with_the_ladder_replayed(
 def test_the_clock_reads_its_replacement(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00+02:00")
     assert clock.iso(clock.now()) == "2026-01-05T10:00:00Z"
+
+
+def test_a_rehearsal_shows_the_ceremony_and_opens_nothing_private(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    first = hand_in(ledger, tmp_path, 200, salt=1)
+    second = hand_in(ledger, tmp_path, 300, salt=2)
+    other = hand_in(ledger, tmp_path, 250, team="Bob", salt=3)
+    ledger.select(first)
+    ledger.select(second)
+    private = toy(ledger).private
+    private.rename(private.with_name("elsewhere"))
+    rehearsal = rehearse(ledger, seed=3)
+    again = rehearse(ledger, seed=3)
+    assert rehearsal.as_json()["n_finals"] == 3
+    snapshot = rehearsal.snapshot
+    assert snapshot.half == "private" and snapshot.closed_at == CLOSES
+    assert snapshot.primary.submission.tolist() == [first, second, other]
+    assert snapshot.primary.value.tolist() == again.snapshot.primary.value.tolist()
+    assert (
+        snapshot.primary.value.tolist() != rehearse(ledger, seed=4).snapshot.primary.value.tolist()
+    )
+    assert np.isfinite(snapshot.replicates([first, other])).all()
+    assert snapshot.public is not None and len(snapshot.public) == 3
+    shown = snapshot.score(first)
+    assert shown is not None and shown.n == 400
+    assert ledger.snapshot().half == "public"
+    assert not private.exists()

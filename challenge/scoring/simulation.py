@@ -1,0 +1,45 @@
+"""Scoring against labels that were made up, for a rehearsal; `private/` is not opened."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from challenge.scoring.predictions import Predictions
+from challenge.scoring.score import Score, _score, part_of, refuse_strangers
+from challenge.scoring.solution import HALVES, Solution, read_train_truth
+from challenge.scoring.weights import draw_weights
+from challenge.task import Task
+
+__all__ = ["score_simulated", "simulate_solution"]
+
+_AGREEMENT = 0.6
+"""How often a made-up label is what one of the submissions says."""
+
+
+def simulate_solution(task: Task, votes: list[Predictions], seed: int) -> Solution:
+    """Make up labels and halves of the test rows from public data and the submissions alone.
+
+    A label is what a random submission says, or else a label of a random row of train, so that
+    submissions differ in score. As many rows as task.json tells are public. Rows are independent.
+    """
+    generator = np.random.default_rng(seed)
+    train = read_train_truth(task).labels
+    labels = generator.choice(train, task.n_test).astype(np.int32)
+    if votes:
+        said = np.stack([one.codes for one in votes])
+        chosen = said[generator.integers(0, len(votes), task.n_test), np.arange(task.n_test)]
+        agrees = generator.random(task.n_test) < _AGREEMENT
+        labels[agrees] = chosen[agrees]
+    half = np.full(task.n_test, HALVES.index("private"), np.int8)
+    public = generator.permutation(task.n_test)[: int(task.document["n_public"])]
+    half[public] = HALVES.index("public")
+    rows = np.arange(task.n_test, dtype=np.int32)
+    return Solution(labels, half, rows, rows)
+
+
+def score_simulated(task: Task, predictions: Predictions, solution: Solution, seed: int) -> Score:
+    """Score predictions on the private half of a made-up solution, replicates included."""
+    refuse_strangers(task, predictions, "test")
+    weights = draw_weights(solution, "private", f"rehearsal {task.id} {seed}".encode())
+    part = part_of(task, solution, "private", weights.grouping)
+    return _score(task, predictions, "private", part, weights)
