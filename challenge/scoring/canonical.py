@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["write_predictions"]
 
 _GROUP_ROWS = 16 * BLOCK_ROWS
+_NUMPY_NAMES = {"int8": "int8", "int32": "int32", "float": "float32", "double": "float64"}
 
 
 def write_predictions(predictions: Predictions, task: Task, path: Path) -> str:
@@ -89,9 +90,8 @@ def _labels(codes: NDArray[np.int32], task: Task) -> pa.Array:
 
 
 def _array(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
-    # pa.array() would import pandas.
+    # pa.array() would import pandas, as would to_pandas_dtype().
     import pyarrow as pa
 
-    width = np.dtype(kind.to_pandas_dtype())
-    values = np.ascontiguousarray(values, width)
+    values = np.ascontiguousarray(values, _NUMPY_NAMES[str(kind)])
     return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
