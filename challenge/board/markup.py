@@ -71,22 +71,26 @@ def decimals_for(half_widths: Iterable[float | None], fewest: int = 3) -> int:
 
 
 def number_text(value: float | None, decimals: int = 3) -> str:
-    """Return the number with a true minus sign; undefined is a dash.
+    """Return a score without its leading zero, with a true minus sign; undefined is a dash.
 
-    >>> number_text(-0.0301), number_text(None)
-    ('−0.030', '–')
+    >>> number_text(0.605), number_text(-0.0301), number_text(1.0), number_text(None)
+    ('.605', '−.030', '1.000', '–')
     """
     if value is None or not math.isfinite(value):
         return "–"
-    text = f"{value:.{decimals}f}"
-    return "−" + text[1:] if text.startswith("-") and float(text) else text.removeprefix("-")
+    text = f"{abs(value):.{decimals}f}".removeprefix("0" if decimals else "")
+    return f"−{text}" if value < 0 and float(text) else text
 
 
 def interval_text(low: float | None, high: float | None, decimals: int = 3) -> str:
-    """Return `0.681–0.737`, or an empty text when there is no interval."""
+    """Return an interval as people read it, an empty text when there is none.
+
+    >>> interval_text(0.58, 0.631)
+    '[.580, .631]'
+    """
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    return f"{number_text(low, decimals)}–{number_text(high, decimals)}"
+    return f"[{number_text(low, decimals)}, {number_text(high, decimals)}]"
 
 
 def count_text(n: int | float | None) -> str:

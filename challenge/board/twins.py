@@ -23,7 +23,7 @@ def defuse(cell: str) -> str:
 
 
 def csv_twin(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    r"""Return RFC 4180 text with `\\n` ends; missing values are empty, numbers stay numbers."""
+    r"""Return RFC 4180 text with `\n` ends; missing values are empty, numbers stay numbers."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([defuse(name) for name in header])

@@ -129,9 +129,9 @@ def _card(
 
     samples = [
         {
-            "label": str(rng.choice(classes)),
-            "values": {name: value(modality) for name, modality, _ in own if modality != "image"},
-            "pictures": {name: _picture(rng) for name, modality, _ in own if modality == "image"},
+            "values": {name: value(modality) for name, modality, _ in own if modality != "image"}
+            | {"label": str(rng.choice(classes))},
+            "thumbnails": {name: _picture(rng) for name, modality, _ in own if modality == "image"},
         }
         for _ in range(6)
     ]
@@ -207,16 +207,22 @@ def _card(
     card = {
         "format": 1,
         "class_counts": counts,
-        "columns": {
-            name: {
+        "columns": [
+            {
+                "name": name,
                 "missing_share": round(float(rng.random() * 0.2), 3),
                 "n_distinct": int(rng.integers(5, 3000)),
-                "examples": ["harbour anchor", "maple"] if modality != "image" else [],
-                **({"low": 0.0, "high": 900.0} if modality == "numeric" else {}),
+                **({"min": 0.0, "max": 900.0, "mean": 412.5} if modality == "numeric" else {}),
+                **({"mean_length": 34.06} if modality == "text" else {}),
             }
             for name, modality, _ in own
-        },
+        ],
         "samples": samples,
-        "sizes": {"train.csv": 812345, "train.parquet": 301234, "images": 5123456},
+        "sizes": {
+            "train.csv_bytes": 812345,
+            "train.parquet_bytes": 301234,
+            "images": 3820,
+            "images_bytes": 5123456,
+        },
     }
     return Card(task, START, "d" * 64, "5" * 64, "c" * 64, document, card)

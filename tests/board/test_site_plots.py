@@ -35,7 +35,7 @@ def test_figures_have_a_name_and_words_and_are_well_formed() -> None:
     assert root.get("role") == "img"
     assert root.get("aria-labelledby") == "p-t p-d"
     assert "from 1 Jan 2026 to 10 Jan 2026" in svg
-    assert "A &amp; B &lt;c&gt; at 0.600" in svg
+    assert "A &amp; B &lt;c&gt; at .600" in svg
     for other in (
         shake_up_svg("s", "Shake-up", [("<t>", 1, 2), ("u", 2, 1)]),
         interval_svg(Scale(0, 1), 0.5, 0.4, 0.6, band=(0.4, 0.7), floor=0.1),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from challenge.board.markup import clip, number_text
+from challenge.board.markup import clip, number_text, user_html
 from challenge.board.pages.board import tied_class, ties_words, track_columns
 from challenge.board.pages.frame import folder_name, render, trusted
 from challenge.board.pages.material import File, Material, board_decimals, metric_words
@@ -83,7 +83,7 @@ def _home_html(material: Material) -> str:
                         track_columns(material, board, "", short=True),
                         board.rows[:PODIUM],
                         name=f"podium-{track.id}",
-                        caption="The first places by mean score",
+                        caption=f"The first places by mean score, {user_html(track.title, 60)}",
                         row_class=tied_class,
                         classes="podium",
                     )

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from challenge.board.markup import clip, number_text
+from challenge.board.markup import bytes_text, clip, count_text, number_text
 from challenge.board.pages.board import task_columns, tied_class, ties_words
 from challenge.board.pages.frame import folder_name, render, trusted
 from challenge.board.pages.material import File, Material, metric_words
@@ -32,6 +32,20 @@ _BY = {
     "time": "time: the latest rows are the test",
     "official": "the split that the source published",
 }
+_SPLIT_SHARES = {
+    "test": "Share hidden as test",
+    "public": "Share of the test that scores in public",
+    "unseen_share": "Test pairs of which training shows neither record’s entity",
+    "half_seen_share": "Test pairs of which training shows one",
+    "seen_share": "Test pairs of which training shows both",
+}
+_SPLIT_COUNTS = {
+    "n_records": "Records",
+    "n_entities": "Entities",
+    "n_groups": "Groups",
+    "n_unlabelled": "Rows dropped for want of a label",
+    "n_crossing": "Pairs dropped for straddling the split",
+}
 N_BARS = 60
 
 
@@ -47,7 +61,10 @@ def task_files(material: Material, task_id: str) -> Iterator[File]:
         f"{folder}/task.json",
         json_twin({"format": 1, "task": card.task, "columns": schema, "classes": _classes(card)}),
     )
-    keys = ("name", "modality", "description", "missing_share", "n_distinct", "low", "high")
+    keys = (
+        *("name", "modality", "description", "missing_share", "n_distinct"),
+        *("min", "max", "mean", "mean_length"),
+    )
     yield f"{folder}/columns.csv", csv_twin(keys, ([row[key] for key in keys] for row in schema))
     yield f"{folder}/classes.csv", csv_twin(("class", "n_train"), _classes(card))
     board = material.task_boards[task_id]
@@ -119,7 +136,7 @@ def _task_html(
             (question, str(document.get("datasheet", {}).get(key) or ""))
             for key, question in _QUESTIONS
         ],
-        sizes=sorted(card.card.get("sizes", {}).items()),
+        sizes=_size_texts(card.card),
         digests=[
             ("data", card.data_digest),
             ("solution", card.solution_digest),
@@ -148,19 +165,14 @@ def _match_share(classes: list[tuple[str, int]]) -> float | None:
 
 
 def _schema(task: Mapping[str, Any], card: Mapping[str, Any]) -> list[dict[str, Any]]:
-    facts: Mapping[str, Mapping[str, Any]] = card.get("columns", {})
+    facts = {column["name"]: column for column in card.get("columns", ())}
+    known = ("missing_share", "n_distinct", "min", "max", "mean", "mean_length")
     return [
         {
+            **{key: facts.get(column["name"], {}).get(key) for key in known},
             "name": column["name"],
             "modality": column["modality"],
             "description": column["description"],
-            "missing_share": facts.get(column["name"], {}).get("missing_share"),
-            "n_distinct": facts.get(column["name"], {}).get("n_distinct"),
-            "low": facts.get(column["name"], {}).get("low"),
-            "high": facts.get(column["name"], {}).get("high"),
-            "examples": list(facts.get(column["name"], {}).get("examples", ()))[:3]
-            if task.get("samples")
-            else [],
         }
         for column in task["columns"]
     ]
@@ -172,7 +184,7 @@ def _samples(card: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, b
     rows = []
     for sample in card.get("samples", ())[:8]:
         pictures = {}
-        for column, encoded in sample.get("pictures", {}).items():
+        for column, encoded in sample.get("thumbnails", {}).items():
             try:
                 data = base64.b64decode(encoded, validate=True)
             except (binascii.Error, ValueError):
@@ -184,7 +196,7 @@ def _samples(card: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, b
             pictures[column] = name
         rows.append(
             {
-                "label": sample.get("label"),
+                "label": sample.get("values", {}).get("label"),
                 "values": sample.get("values", {}),
                 "pictures": pictures,
             }
@@ -194,27 +206,41 @@ def _samples(card: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, b
 
 def _split_facts(task: Mapping[str, Any]) -> list[tuple[str, str]]:
     split: Mapping[str, Any] = task.get("split", {})
-    facts = [("Split by", _BY.get(str(split.get("by")), str(split.get("by", "not stated"))))]
-    for key, words in (
-        ("test", "Share hidden as test"),
-        ("public", "Share of the test scored in public"),
-        ("unseen_share", "Test matches whose entities training never shows"),
-    ):
-        if isinstance(split.get(key), (int, float)):
-            facts.append((words, f"{100 * split[key]:.0f} %"))
-    if split.get("truth"):
-        complete = split["truth"] == "complete"
-        facts.append(
-            ("Truth", "complete: every match is known" if complete else "listed pairs only")
-        )
-    known = {"by", "test", "public", "unseen_share", "truth", "seed", "group", "time"}
+    facts = [("Split by", _BY.get(str(split.get("by")), str(split.get("by") or "not stated")))]
     facts += [
-        (str(key).replace("_", " "), str(value))
-        for key, value in sorted(split.items())
-        if key not in known and isinstance(value, (str, int, float))
+        (words, f"{100 * split[key]:.0f} %")
+        for key, words in _SPLIT_SHARES.items()
+        if isinstance(split.get(key), (int, float))
     ]
+    if split.get("by") == "entity" and split.get("truth"):
+        complete = split["truth"] == "complete"
+        facts.append(("Truth", "every match is known" if complete else "listed pairs only"))
+    facts += [
+        (words, count_text(split[key]))
+        for key, words in _SPLIT_COUNTS.items()
+        if isinstance(split.get(key), int) and split[key]
+    ]
+    clusters = split.get("n_clusters")
+    if isinstance(clusters, Mapping):
+        parts = [f"{count_text(n)} {half}" for half, n in sorted(clusters.items(), reverse=True)]
+        facts.append(("Independent clusters of the test", ", ".join(parts)))
     facts.append(("Folds of train", f"{task.get('n_folds', 5)}"))
     return facts
+
+
+def _size_texts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
+    sizes: Mapping[str, int] = card.get("sizes", {})
+    texts = [
+        (name.removesuffix("_bytes"), bytes_text(n))
+        for name, n in sorted(sizes.items())
+        if name.endswith("_bytes") and n
+    ]
+    if sizes.get("images"):
+        texts = [
+            (f"{count_text(sizes['images'])} images", t) if n == "images" else (n, t)
+            for n, t in texts
+        ]
+    return texts
 
 
 def _findings(task: Mapping[str, Any]) -> list[dict[str, Any]]:

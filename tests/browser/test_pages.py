@@ -1,0 +1,261 @@
+"""The site in a real browser: looks, keys, sorting, and no call to anywhere else.
+
+Needs Chromium and Playwright. Screenshots of every page kind are kept under `ci-output/site`
+when CI runs this.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from challenge.board.site import write_site
+from tests.board.showcase import State, showcase
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+pytestmark = pytest.mark.slow
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+KINDS = {
+    "home": "benchmark/index.html",
+    "home-closed": "closed/index.html",
+    "track": "closed/track/classification/index.html",
+    "task": "benchmark/task/icon-tag/index.html",
+    "task-pairs": "running/task/icon-variants/index.html",
+    "team": "closed/team/team-2/index.html",
+    "submission": "benchmark/submission/12.html",
+    "matrix": "benchmark/matrix/index.html",
+    "about": "running/about.html",
+}
+STATES: tuple[State, ...] = ("benchmark", "running", "closed")
+
+
+def chromium() -> str:
+    path = shutil.which("chromium")
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium is not installed: apt-get install chromium")
+        pytest.skip("no Chromium on this machine")
+    return path
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("sites")
+    for state in STATES:
+        write_site(showcase(state, n_teams=12, n_each=3), out / state)
+    return out
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium()
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip("no Playwright in this environment")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield launched
+        launched.close()
+
+
+class Watched:
+    """A page of the site, and everything it asked for or complained about."""
+
+    def __init__(self, context: BrowserContext, site: Path) -> None:
+        self.site = site
+        self.page: Page = context.new_page()
+        self.complaints: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+
+    def open(self, name: str) -> Page:
+        self.page.goto((self.site / name).as_uri())
+        return self.page
+
+    def check(self) -> None:
+        """Fail when a page complained, or asked for something outside of the site."""
+        assert self.complaints == []
+        assert [url for url in self.asked if not url.startswith(self.site.as_uri())] == []
+
+
+def watched(browser: Browser, site: Path, **options: Any) -> Watched:
+    width = options.pop("width", 1280)
+    return Watched(browser.new_context(viewport={"width": width, "height": 900}, **options), site)
+
+
+def overflow(page: Page) -> int:
+    return int(
+        page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_pages_fit_every_width_and_ask_for_nothing_else(
+    browser: Browser, site: Path, width: int, scheme: str
+) -> None:
+    watching = watched(browser, site, width=width, color_scheme=scheme)
+    for kind, name in KINDS.items():
+        page = watching.open(name)
+        assert overflow(page) <= 0, kind
+        kept = Path("ci-output/site") if os.environ.get("CI") else site / "screens"
+        page.screenshot(path=kept / f"{kind}-{width}-{scheme}.png", full_page=True)
+    watching.check()
+    watching.page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_nothing(browser: Browser, site: Path, width: int, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    watching = watched(browser, site, width=width, color_scheme=scheme)
+    for kind, name in KINDS.items():
+        found = Axe().run(watching.open(name), options={"preload": False}).response["violations"]
+        told = [(v["id"], v["nodes"][0]["html"][:120]) for v in found]
+        assert told == [], kind
+    watching.page.context.close()
+
+
+def column(page: Page, table: str, name: str) -> list[str]:
+    """Return the first line of each shown cell of a column, from the top."""
+    cells = page.evaluate(
+        """([table, name]) => {
+          const heads = [...document.querySelectorAll(`#${table} thead th`)];
+          const index = heads.findIndex((head) => head.dataset.col === name);
+          return [...document.querySelectorAll(`#${table} tbody tr`)]
+            .filter((row) => !row.hidden).map((row) => row.cells[index].innerText);
+        }""",
+        [table, name],
+    )
+    return [str(cell).split("\n")[0] for cell in cells]
+
+
+def test_a_table_sorts_both_ways_and_the_link_remembers(browser: Browser, site: Path) -> None:
+    watching = watched(browser, site)
+    page = watching.open(KINDS["task"])
+    start = column(page, "board", "team")
+    button = page.locator("#board th[data-col=score] button.sort")
+    button.click()
+    scores = [float(score) for score in column(page, "board", "score")]
+    assert scores == sorted(scores, reverse=True)
+    button.click()
+    scores = [float(score) for score in column(page, "board", "score")]
+    assert scores == sorted(scores)
+    assert page.locator("#board th[data-col=score]").get_attribute("aria-sort") == "ascending"
+    assert "board.sort=score" in page.url
+    turned = column(page, "board", "team")
+    page.reload()
+    assert column(page, "board", "team") == turned != start
+    page.locator("#board th[data-col=team] button.sort").click()
+    names = column(page, "board", "team")
+    plain = [name.casefold() for name in names if name.isascii()]
+    assert plain == sorted(plain)
+    watching.check()
+
+
+def test_ranks_sort_as_numbers(browser: Browser, site: Path) -> None:
+    page = watched(browser, site).open("closed/track/classification/index.html")
+    page.locator("#standings th[data-col=rank] button.sort").click()
+    ranks = [int(rank) for rank in column(page, "standings", "rank")]
+    assert ranks == sorted(ranks)
+    assert ranks[-1] > 9
+    page.locator("#standings th[data-col=rank] button.sort").click()
+    ranks = [int(rank) for rank in column(page, "standings", "rank")]
+    assert ranks == sorted(ranks, reverse=True)
+
+
+def test_filtering_and_choosing_columns(browser: Browser, site: Path) -> None:
+    watching = watched(browser, site)
+    page = watching.open(KINDS["task"])
+    page.get_by_role("searchbox").first.fill("baseline autogluon")
+    assert len(column(page, "board", "team")) == 1
+    assert page.locator(".status").first.inner_text() == "1 of 14 rows"
+    page.get_by_role("searchbox").first.fill("")
+    assert page.locator("#board th[data-col=behind]").is_hidden()
+    page.locator(".choose summary").first.click()
+    page.get_by_label("Behind the first").check()
+    page.get_by_label("Entries").uncheck()
+    assert page.locator("#board th[data-col=behind]").is_visible()
+    assert page.locator("#board th[data-col=entries]").is_hidden()
+    page.keyboard.press("Escape")
+    assert page.locator(".choose .menu").first.is_hidden()
+    page.reload()
+    assert page.locator("#board th[data-col=entries]").is_hidden()
+    assert page.locator("#board th[data-col=behind]").is_visible()
+    watching.check()
+
+
+def test_the_keyboard_reaches_everything(browser: Browser, site: Path) -> None:
+    page = watched(browser, site).open(KINDS["home"])
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
+    page = watched(browser, site).open(KINDS["task"])
+    page.locator("#board th[data-col=score] button.sort").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#board th[data-col=score]").get_attribute("aria-sort") == "descending"
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+
+
+def test_without_script_everything_is_there(browser: Browser, site: Path) -> None:
+    watching = watched(browser, site, java_script_enabled=False)
+    for name in KINDS.values():
+        page = watching.open(name)
+        assert page.locator("h1").count() == 1
+        assert page.locator(".tools").count() == 0
+    page = watching.open(KINDS["task"])
+    assert page.locator("#board th[data-col=behind]").is_visible()
+    page.locator("#board a.team").first.click()
+    assert page.locator(".eyebrow").inner_text() in ("Team", "Baseline")
+    watching.check()
+
+
+def test_print_keeps_the_tables_and_drops_the_tools(browser: Browser, site: Path) -> None:
+    page = watched(browser, site).open(KINDS["task"])
+    page.emulate_media(media="print")
+    assert page.locator("#board").is_visible()
+    for gone in (".top nav", ".tools", ".onpage"):
+        assert page.locator(gone).first.is_hidden(), gone
+
+
+def test_evil_texts_do_nothing(browser: Browser, tmp_path: Path) -> None:
+    from tests.board.test_site import EVIL
+
+    write_site(showcase(n_teams=12, n_each=2, names=EVIL, texts=EVIL), tmp_path)
+    watching = watched(browser, tmp_path, width=360)
+    watching.page.on("dialog", lambda dialog: pytest.fail(f"a dialog: {dialog.message}"))
+    names = ["index.html", "track/classification/index.html", "matrix/index.html"]
+    names += [f"submission/{n}.html" for n in range(1, 13)]
+    names += [f"team/team-{n}/index.html" for n in range(1, 13)]
+    for name in names:
+        page = watching.open(name)
+        assert overflow(page) <= 0, name
+        assert page.locator("main img[src=x]").count() == 0
+    watching.check()
