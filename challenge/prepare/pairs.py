@@ -62,7 +62,7 @@ def plan_pairs(
     entity = entity.astype(np.int64)
     table = _tables(given, where)
     fate = draw_fates(secret, "record", keys)
-    component = tie(len(keys), entity, *_ties(records))
+    component = tie(len(keys), entity, *_groups(given), *_ties(records))
     refuse_giant(component, where, "a component")
     cell = _cells(component, draw_fates(secret, "record split", keys), definition)
     progress(f"{len(keys):,} records of {len(np.unique(entity)):,} entities")
@@ -185,6 +185,16 @@ def _tables(given: pa.Table, where: str) -> NDArray[np.int8] | None:
                   "correct the converter", "table-word", n=len(wrong))
         )  # fmt: skip
     return np.array([word == "right" for word in words], dtype=np.int8)
+
+
+def _groups(given: pa.Table) -> list[NDArray[np.int64]]:
+    """Return codes of the raw column `group`, when there is one: a group stays in one cell."""
+    import pyarrow.compute as pc
+
+    if "group" not in given.column_names:
+        return []
+    codes = text_values(given["group"].combine_chunks()).dictionary_encode().indices
+    return [pc.fill_null(codes, -1).to_numpy().astype(np.int64)]
 
 
 def _ties(records: pa.Table) -> list[NDArray[np.int64]]:
