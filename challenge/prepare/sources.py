@@ -55,20 +55,41 @@ def raw_folder(
     by `path` or `url` lies in the returned folder under its own name. `folder` is the task's
     folder, where relative paths start.
     """
-    trees = [_tree(source, cache, folder, progress) for source in definition.source]
-    if len(trees) == 1:
-        return trees[0]
-    key = hashlib.sha256("\n".join(map(str, trees)).encode()).hexdigest()[:32]
-    joined = cache / "raw" / f"joined-{key}"
+    if len(definition.source) == 1:
+        return _tree(definition.source[0], cache, folder, progress)
+    joined = cache / "raw" / f"joined-{fingerprint(definition, folder)[:32]}"
     if not joined.exists():
+        archives = [fetch(one, cache, folder, progress=progress) for one in definition.source]
         joined.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=joined.parent) as made:
+        with tempfile.TemporaryDirectory(dir=joined.parent, prefix=".join-") as made:
             content = Path(made) / "content"
             content.mkdir()
-            for position, tree in enumerate(trees):
-                (content / str(position)).symlink_to(tree.resolve(), target_is_directory=True)
+            for position, (source, archive) in enumerate(
+                zip(definition.source, archives, strict=True)
+            ):
+                _lay_out(source, archive, content / str(position), progress)
             _move(content, joined)
     return joined
+
+
+def _lay_out(source: Source, archive: Path, into: Path, progress: Progress) -> None:
+    # Links to folders elsewhere would not do: a picture's path must not leave the raw folder.
+    if archive.is_dir():
+        shutil.copytree(archive, into, copy_function=_link_or_copy)
+    elif is_archive(archive):
+        progress(f"unpacking {archive.name}")
+        unpack(archive, into, source.unpack)
+    else:
+        into.mkdir()
+        _link_or_copy(str(archive), str(into / archive.name))
+
+
+def _link_or_copy(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
 
 
 def fingerprint(definition: TaskDefinition, folder: Path) -> str:
