@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from challenge.errors import LedgerError
 from challenge.ledger import Ledger, open_ledger, schema
+from challenge.ledger.backup import backup, restore
 from challenge.ledger.verify import verify
+from challenge.task import Challenge
 from tests.ledger.crowd import submit_at_once
 from tests.ledger.torture import torture
-from tests.ledger.toy import BENCHMARK, make_challenge
+from tests.ledger.toy import BENCHMARK, make_challenge, write_hits
 
 
 @pytest.fixture(
@@ -29,12 +33,16 @@ def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
         if os.environ.get("CI") == "true":
             pytest.fail("CHALLENGE_TEST_POSTGRESQL names no server")
         pytest.skip("CHALLENGE_TEST_POSTGRESQL names no server")
+    empty_server(url)
+    monkeypatch.setenv("CHALLENGE_LEDGER", url)
+    return "postgresql"
+
+
+def empty_server(url: str) -> None:
     engine = sa.create_engine(url)
     with engine.begin() as connection:
         schema.metadata.drop_all(connection)
     engine.dispose()
-    monkeypatch.setenv("CHALLENGE_LEDGER", url)
-    return "postgresql"
 
 
 def stored(ledger: Ledger) -> dict[int, str]:
@@ -85,6 +93,40 @@ def test_a_crowd_is_stored_whole_and_none_over_quota(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("server")
 def test_fifty_processes_submit_twenty_files_each(tmp_path: Path) -> None:
     crowd(tmp_path, processes=50, files=20, per_day=150)
+
+
+@pytest.mark.usefixtures("server")
+def test_a_backup_moves_a_ledger_from_one_database_to_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = open_ledger(make_challenge(tmp_path / "c"))
+    task = ledger.challenge.task("toy")
+    for hits in (30, 40):
+        path = write_hits(task, tmp_path / "x.csv", hits)
+        ledger.submit(task, path, team="Ada", method="m")
+    archive = tmp_path / "b.zip"
+    backup(ledger, archive)
+    url = os.environ.get("CHALLENGE_LEDGER")
+    monkeypatch.delenv("CHALLENGE_LEDGER", raising=False)
+    fresh = Challenge(tmp_path / "fresh")
+    restore(archive, fresh)
+    copy = open_ledger(fresh)
+    assert copy.snapshot().primary.value.tolist() == [0.5, 40 / 60]
+    assert verify(copy).faults == ()
+    if url is None:
+        return
+    monkeypatch.setenv("CHALLENGE_LEDGER", url)
+    with pytest.raises(LedgerError, match="nothing is overwritten"):
+        restore(archive, Challenge(tmp_path / "other"))
+    empty_server(url)
+    root = tmp_path / "moved"
+    shutil.copytree(ledger.challenge.datasets, root / "datasets")
+    moved = Challenge(root)
+    restore(archive, moved)
+    again = open_ledger(moved)
+    assert again.snapshot().primary.value.tolist() == [0.5, 40 / 60]
+    path = write_hits(task, tmp_path / "x.csv", 50)
+    assert again.submit(task, path, team="Ada", method="m").submission.id == 3
 
 
 def test_a_killed_submission_is_there_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -1,0 +1,96 @@
+"""Any past state can be read again, whatever happened since."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from challenge.ledger import Ledger, Snapshot, open_ledger
+from challenge.task import Challenge
+from tests.ledger.toy import CONTEST, make_challenge, make_task, write_hits
+
+START = datetime(2026, 1, 5, tzinfo=timezone.utc)
+
+
+def shown(snapshot: Snapshot) -> dict[str, object]:
+    """Return all that a board could be made of."""
+    ids = snapshot.primary.submission.tolist()
+    return {
+        "at": snapshot.at,
+        "settings": snapshot.settings,
+        "cards": snapshot.cards,
+        "teams": snapshot.teams,
+        "half": snapshot.half,
+        "closed": snapshot.closed_at,
+        "floors": snapshot.floors,
+        "finals": snapshot.finals,
+        "steps": snapshot.steps,
+        "unscored": snapshot.unscored,
+        "primary": [
+            np.nan_to_num(getattr(snapshot.primary, name), nan=-1).tolist()
+            for name in ("submission", "team", "task", "value", "low", "high", "at")
+        ],
+        "public": None if snapshot.public is None else snapshot.public.submission.tolist(),
+        "entries": list(snapshot.entries()),
+        "marks": dict(snapshot.team_marks()),
+        "replicates": snapshot.replicates(ids).tobytes(),
+        "methods": dict(snapshot.methods(ids)),
+    }
+
+
+def test_every_moment_of_a_contest_can_be_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    challenge = make_challenge(tmp_path / "c", CONTEST.format(per_day=50), n=700)
+    make_task(challenge, "small", n=100)
+    dice = np.random.default_rng(4)
+    seen: list[tuple[datetime, dict[str, object]]] = []
+    now = START
+    for number in range(40):
+        now += timedelta(hours=int(dice.integers(1, 30)))
+        monkeypatch.setenv("CHALLENGE_NOW", now.isoformat())
+        ledger = open_ledger(challenge)
+        act(ledger, challenge, tmp_path, number, dice)
+        seen.append((now, shown(ledger.snapshot())))
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-06-01T00:00:00Z")
+    ledger = open_ledger(challenge)
+    ledger.close()
+    last = shown(ledger.snapshot())
+    for at, before in seen:
+        assert shown(ledger.snapshot(at)) == before
+        assert shown(ledger.snapshot(at + timedelta(minutes=59))) == before
+    assert last["half"] == "private"
+    assert shown(ledger.snapshot(datetime(2027, 1, 1, tzinfo=timezone.utc))) == last
+    empty = ledger.snapshot(START - timedelta(days=1))
+    assert empty.at is None and len(empty.primary) == 0 and empty.teams == {}
+
+
+def act(
+    ledger: Ledger,
+    challenge: Challenge,
+    tmp_path: Path,
+    number: int,
+    dice: np.random.Generator,
+) -> None:
+    """Do one thing that can happen in a contest."""
+    standing = [entry.id for entry in ledger.snapshot().submissions() if not entry.withdrawn]
+    kind = dice.choice(["submit", "submit", "submit", "withdraw", "rename", "rescore", "card"])
+    if number < 4 or kind == "submit":
+        task = challenge.task(str(dice.choice(["toy", "toy", "small"])))
+        hits = int(dice.integers(20, 60) * task.document["n_public"] / 100)
+        path = write_hits(task, tmp_path / "x.csv", hits, half="public", salt=number + 1)
+        ledger.submit(task, path, team=f"Team {number % 3}{'abc'[number % 3]}", method=f"m{number}")
+    elif kind == "withdraw" and standing:
+        ledger.withdraw(int(dice.choice(standing)))
+    elif kind == "rename":
+        team = ledger.snapshot().teams[1]
+        ledger.rename_team(team.name, f"Renamed {number}")
+    elif kind == "rescore":
+        make_task(challenge, "toy", n=700, solution="stuv"[number % 4], title=f"Toy {number}")
+        ledger.rescore()
+    else:
+        make_task(challenge, "small", n=100, title=f"Small {number}")
+        ledger.refresh()

@@ -1,0 +1,118 @@
+"""Names of teams: data, unique to the eye, safe as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from challenge.errors import SubmissionError
+from challenge.ledger import Ledger, open_ledger
+from challenge.ledger.teams import clean_text, fold, skeleton, slug_of
+from tests.ledger.toy import BENCHMARK, make_challenge, write_hits
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return open_ledger(make_challenge(tmp_path / "c", BENCHMARK.replace("= 5", "= 50")))
+
+
+def submit(ledger: Ledger, tmp_path: Path, team: str, salt: int = 1, note: str = "") -> str:
+    task = ledger.challenge.task("toy")
+    path = write_hits(task, tmp_path / "x.csv", 30, salt=salt)
+    receipt = ledger.submit(task, path, team=team, method="m | <b>", note=note)
+    return receipt.team.slug
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Paypal", "Pаураl"),  # Cyrillic a, y, p
+        ("Alpha", "ΑLPHA"),  # Greek capital alpha
+        ("Team 10", "Team lO"),
+        ("Modern", "Modem"),
+        ("Deep Learners", "DeepLearners"),
+        ("café", "cafe\u0301"),
+        ("A-Team", "A–Team"),
+        ("Wide", "Ｗｉｄｅ"),
+    ],
+)
+def test_names_that_look_alike_are_one_or_refused(
+    ledger: Ledger, tmp_path: Path, one: str, other: str
+) -> None:
+    submit(ledger, tmp_path, one)
+    if fold(one) == fold(other):
+        submit(ledger, tmp_path, other, salt=2)
+    else:
+        with pytest.raises(SubmissionError, match="nobody takes for"):
+            submit(ledger, tmp_path, other, salt=2)
+    assert len(ledger.snapshot().teams) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Ada", "Adam"), ("été", "ete"), ("Team 1", "Team 2"), ("Δ", "A")]
+)
+def test_names_that_differ_to_the_eye_are_two(
+    ledger: Ledger, tmp_path: Path, one: str, other: str
+) -> None:
+    assert submit(ledger, tmp_path, one) != submit(ledger, tmp_path, other, salt=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("<script>alert(1)</script>", "script-alert-1-script"),
+        ("=1+1", "1-1"),
+        ("CON", "team-con"),
+        ("../../etc", "etc"),
+        ("東京", "team-1"),
+        ("a|b\nc", "a-b-c"),
+        ("x" * 64, "x" * 40),
+    ],
+)
+def test_any_printable_name_is_data_and_its_slug_a_safe_file_name(
+    ledger: Ledger, tmp_path: Path, name: str, slug: str
+) -> None:
+    assert submit(ledger, tmp_path, name, note="<img onerror=x> | =cmd()") == slug
+    team = ledger.snapshot().teams[1]
+    assert team.name == clean_text(name)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", " \n ", "\u202eevil", "a\x00b", "x" * 65, "🦉"])
+def test_names_that_cannot_be_shown_are_refused(ledger: Ledger, tmp_path: Path, name: str) -> None:
+    with pytest.raises(SubmissionError, match=r"^team: "):
+        submit(ledger, tmp_path, name)
+
+
+def test_a_rename_keeps_history_and_the_old_name(ledger: Ledger, tmp_path: Path) -> None:
+    submit(ledger, tmp_path, "Ada")
+    submit(ledger, tmp_path, "Bob", salt=2)
+    before = ledger.snapshot()
+    ledger.rename_team("ADA", "Lovelace")
+    with pytest.raises(SubmissionError, match="nobody takes for"):
+        ledger.rename_team("Bob", "ada")
+    with pytest.raises(SubmissionError, match="nobody takes for"):
+        ledger.rename_team("Bob", "Lovelаce")
+    assert submit(ledger, tmp_path, "ada", salt=3) == "ada"
+    after = ledger.snapshot()
+    assert [team.name for team in after.teams.values()] == ["Lovelace", "Bob"]
+    assert after.teams[1].slug == "ada"
+    assert before.at is not None
+    assert ledger.snapshot(before.at).teams[1].name == "Ada"
+    assert ledger.rename_team("lovelace", "Ada").name == "Ada"
+
+
+@given(st.text(max_size=80))
+def test_slugs_are_plain_or_empty(name: str) -> None:
+    slug = slug_of(clean_text(name))
+    assert slug == "" or (slug.isascii() and slug.strip("-") == slug and "/" not in slug)
+    assert slug.lower() not in {"con", "prn", "aux", "nul", "com1", "lpt9"}
+    assert len(slug) <= 45
+
+
+@given(st.text(max_size=40))
+def test_folding_twice_changes_nothing_and_case_never_matters(name: str) -> None:
+    assert fold(fold(name)) == fold(name)
+    assert skeleton(clean_text(name)) == skeleton(name)
