@@ -1,0 +1,117 @@
+"""Boards of a real ledger: the columns that it writes are the columns that the rules read."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from challenge.board.standings import shake_up, task_board, track_board, track_progress
+from challenge.ledger import Ledger, open_ledger
+from tests.ledger.toy import CONTEST, halves_of, make_challenge, truth_of, write_hits, write_labels
+
+
+def test_withdrawing_the_best_brings_the_one_before_back(tmp_path: Path) -> None:
+    ledger = open_ledger(make_challenge(tmp_path / "c", n=100))
+    task = ledger.challenge.task("toy")
+    ids = [
+        ledger.submit(
+            task, write_hits(task, tmp_path / "x.csv", hits), team="A", method=f"{hits} hits"
+        ).submission.id
+        for hits in (70, 90, 80)
+    ]
+    before = ledger.snapshot()
+    (row,) = task_board(before, "toy", before.replicates).rows
+    assert (row.value, row.submission, row.method, row.n_submissions) == (0.9, ids[1], "90 hits", 3)
+    ledger.withdraw(ids[1])
+    after = ledger.snapshot()
+    (row,) = task_board(after, "toy", after.replicates).rows
+    assert (row.value, row.submission, row.n_submissions) == (0.8, ids[2], 2)
+
+
+def test_the_same_predictions_tie_exactly_and_a_plainly_worse_team_is_shut_out(
+    tmp_path: Path,
+) -> None:
+    ledger = open_ledger(make_challenge(tmp_path / "c", n=200))
+    task = ledger.challenge.task("toy")
+    truth = truth_of(task)
+    wrong = {"bird": "cat", "cat": "dog", "dog": "bird"}
+    for team, n_wrong in (("A", 20), ("Copy", 20), ("Close", 24), ("Worse", 90)):
+        labels = [wrong[label] if i < n_wrong else label for i, label in enumerate(truth)]
+        ledger.submit(task, write_labels(task, tmp_path / "x.csv", labels), team=team, method="m")
+    snapshot = ledger.snapshot()
+    board = task_board(snapshot, "toy", snapshot.replicates)
+    assert [(row.rank, row.team_name) for row in board.rows] == [
+        (1, "A"),
+        (1, "Copy"),
+        (3, "Close"),
+        (4, "Worse"),
+    ]
+    # Close has 4 rows more wrong and none more right: McNemar's p is .125.
+    assert [row.tied_first for row in board.rows] == [True, True, True, False]
+    assert (board.n, board.n_clusters) == (200, 200)
+    copy = board.rows[1]
+    assert (copy.behind_low, copy.behind_high) == (0.0, 0.0)
+    first = board.rows[0]
+    assert first.low is not None and first.value is not None and first.low < first.value
+
+
+@pytest.fixture
+def contest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    """Two teams of two submissions each; A leads in public, B in private."""
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
+    ledger = open_ledger(make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=1600))
+    task = ledger.challenge.task("toy")
+    truth, halves = truth_of(task), np.array(halves_of(task))
+    wrong = {"bird": "cat", "cat": "dog", "dog": "bird"}
+    shares = [("A", 0.8, 0.6), ("A", 0.9, 0.5), ("B", 0.5, 0.7), ("B", 0.6, 0.8)]
+    for team, public, private in shares:
+        right = np.zeros(len(truth), dtype=bool)
+        for half, share in (("public", public), ("private", private)):
+            rows = np.flatnonzero(halves == half)
+            right[rows[: round(share * len(rows))]] = True
+        labels = [label if fine else wrong[label] for label, fine in zip(truth, right, strict=True)]
+        path = write_labels(task, tmp_path / "x.csv", labels)
+        ledger.submit(task, path, team=team, method="m")
+    return ledger
+
+
+def test_the_close_turns_public_ranks_into_final_ones(
+    contest: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = contest.snapshot()
+    public = track_board(running, "classes", running.replicates)
+    assert public.half == "public"
+    assert [(row.rank, row.team_name) for row in public.rows] == [(1, "A"), (2, "B")]
+    assert [row.public_rank for row in public.rows] == [None, None]
+    step = running.steps["toy"]
+    figures = [
+        end
+        for row in public.rows
+        for end in (row.value, row.low, row.high, row.behind_low, row.behind_high)
+        if end is not None
+    ]
+    assert len(figures) == 8
+    assert all(abs(end / step - round(end / step)) < 0.5e-3 / step + 1e-9 for end in figures)
+    assert shake_up(running, "classes") is None
+
+    for submission in (1, 2):
+        contest.select(submission)
+    monkeypatch.setenv("CHALLENGE_NOW", datetime(2026, 2, 2, tzinfo=timezone.utc).isoformat())
+    contest.close()
+    closed = contest.snapshot()
+    final = track_board(closed, "classes", closed.replicates)
+    assert final.half == "private"
+    assert [(row.rank, row.team_name, row.public_rank) for row in final.rows] == [
+        (1, "B", 2),
+        (2, "A", 1),
+    ]
+    # A selected both of its submissions: the better private score counts.
+    assert [row.value for row in final.rows] == pytest.approx([0.8, 0.6], abs=1e-3)
+    assert [row.tied_first for row in final.rows] == [True, False]
+    moves = shake_up(closed, "classes")
+    assert moves is not None
+    assert [(m.team_name, m.change) for m in moves.moves] == [("B", 1), ("A", -1)]
+    assert track_progress(closed, "classes").half == "public"
