@@ -59,14 +59,14 @@ def _read_fast(task: Task, intake: Intake, rows: Rows) -> Aligned:
     if index is None:
         raise HandOver
     if intake.form == "parquet":
-        return read_fast_parquet(task, intake, index)
+        return read_fast_parquet(task, intake, index, most_bytes(task, rows))
     return read_fast_csv(task, intake.data, index)
 
 
 def _read_strictly(task: Task, intake: Intake, rows: Rows) -> Aligned:
     """Read the slow way; raise SubmissionError with every fault when there is one."""
     n_rows = task.n_test if rows == "test" else task.n_train
-    content = _read_content(task, intake, n_rows)
+    content = _read_content(task, intake, n_rows, most_bytes(task, rows))
     faults = list(content.faults)
     if not content.ids:
         faults.append(
@@ -94,9 +94,9 @@ def _read_strictly(task: Task, intake: Intake, rows: Rows) -> Aligned:
     return Aligned(content.layout, aligned, columns)
 
 
-def _read_content(task: Task, intake: Intake, n_rows: int) -> Content:
+def _read_content(task: Task, intake: Intake, n_rows: int, most: int) -> Content:
     if intake.form == "parquet":
-        return read_parquet_content(task, intake, n_rows)
+        return read_parquet_content(task, intake, n_rows, most)
     text = open_text(intake.name, intake.data)
     if isinstance(text, list):
         raise SubmissionError(text)

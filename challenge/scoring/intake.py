@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Literal
 from challenge.errors import EnvironmentLack, Fault, SubmissionError
 from challenge.scoring.faults import fault
 
-__all__ = ["MAX_BYTES", "SUFFIXES", "Intake", "take_in"]
+__all__ = ["MAX_BYTES", "SUFFIXES", "Intake", "take_in", "too_much_unpacked"]
 
 MAX_BYTES = 2 << 30
 SUFFIXES = (".csv", ".csv.gz", ".csv.zst", ".gz", ".zst", ".parquet", ".pq")
@@ -205,14 +205,19 @@ def _joined(blocks: Iterator[bytes], name: str, max_bytes: int) -> bytes:
         parts.append(block)
         size += len(block)
         if size > max_bytes:
-            raise _refused(
-                "file-unpacks-too-large",
-                name,
-                f"more than {max_bytes:,} bytes when unpacked",
-                f"at most {max_bytes:,} bytes",
-                _SMALLER,
-            )
+            raise too_much_unpacked(name, max_bytes)
     return b"".join(parts)
+
+
+def too_much_unpacked(name: str, max_bytes: int) -> SubmissionError:
+    """Return the refusal of a file that unpacks to more than the cap."""
+    return _refused(
+        "file-unpacks-too-large",
+        name,
+        f"more than {max_bytes:,} bytes when unpacked",
+        f"at most {max_bytes:,} bytes",
+        _SMALLER,
+    )
 
 
 def _cut_off(name: str, codec: str, words: str) -> SubmissionError:

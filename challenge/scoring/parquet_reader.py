@@ -13,9 +13,10 @@ from challenge.errors import Fault, SubmissionError
 from challenge.scoring.align import Aligned, Aligner, HandOver, scatter
 from challenge.scoring.content import Content
 from challenge.scoring.faults import fault, shown
-from challenge.scoring.intake import Intake
+from challenge.scoring.intake import Intake, too_much_unpacked
 from challenge.scoring.labels import LabelCodes
 from challenge.scoring.layout import Layout, read_layout
+from challenge.scoring.parquet_pages import unpacked_bytes
 from challenge.scoring.spill import Columns, make_columns
 from challenge.scoring.words import WordIndex, fields_of_arrow
 from challenge.task import Task
@@ -31,7 +32,7 @@ _READ_BYTES = 16 << 20
 _NUMPY_NAMES = {"float": "float32", "double": "float64"}
 
 
-def read_fast_parquet(task: Task, intake: Intake, index: WordIndex) -> Aligned:
+def read_fast_parquet(task: Task, intake: Intake, index: WordIndex, most_bytes: int) -> Aligned:
     """Return the aligned content of a clean file; raise HandOver at any doubt.
 
     Columns are read a few at a time, and go to disk when they are many and long.
@@ -43,7 +44,7 @@ def read_fast_parquet(task: Task, intake: Intake, index: WordIndex) -> Aligned:
         file = pq.ParquetFile(intake.open())
         if any(path != name for path, name in _paths(file)):
             raise HandOver
-        return _read_aligned(task, file, index)
+        return _read_aligned(task, intake, file, index, most_bytes)
     except (pa.ArrowException, OSError, ValueError, MemoryError):
         raise HandOver from None
 
@@ -56,10 +57,15 @@ def _paths(file: pq.ParquetFile) -> Iterator[tuple[str, str]]:
         yield column.path, column.name
 
 
-def _read_aligned(task: Task, file: pq.ParquetFile, index: WordIndex) -> Aligned:
+def _read_aligned(
+    task: Task, intake: Intake, file: pq.ParquetFile, index: WordIndex, most_bytes: int
+) -> Aligned:
     layout, faults = read_layout(task, file.schema_arrow.names, "")
     n = len(index.words)
     if faults or layout.id is None or layout.form is None or file.metadata.num_rows != n:
+        raise HandOver
+    wanted = [layout.id, *layout.numbers, *([] if layout.label is None else [layout.label])]
+    if _unpacked(intake, file, wanted, most_bytes) > most_bytes:
         raise HandOver
     aligner = Aligner(index)
     for chunk in _column(file, layout.id).chunks:
@@ -118,15 +124,14 @@ def _read_columns(
         raise HandOver
     dtype = np.dtype(np.float32 if kinds == {pa.float32()} else np.float64)
     columns = make_columns(len(layout.numbers), n, dtype)
+    names = file.schema_arrow.names
     step = max(1, _READ_BYTES // (n * dtype.itemsize))
     for first in range(0, len(layout.numbers), step):
         wanted = list(layout.numbers[first : first + step])
         table = file.reader.read_all(column_indices=wanted, use_threads=False)
-        # The table has the columns in the order of the file.
-        place = {position: at for at, position in enumerate(sorted(wanted))}
         for column, position in enumerate(wanted, start=first):
             start, values = 0, np.empty(0, dtype)
-            chunks = table.column(place[position]).chunks
+            chunks = table.column(names[position]).chunks
             if order is not None:
                 values = np.concatenate([_numbers_of(chunk) for chunk in chunks])
                 columns.put(column, 0, scatter(values.astype(dtype, copy=False), order))
@@ -150,14 +155,28 @@ def _values(array: pa.Array) -> NDArray[Any]:
     return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
 
 
-def read_parquet_content(task: Task, intake: Intake, n_rows: int) -> Content:
+def _unpacked(intake: Intake, file: pq.ParquetFile, leaves: list[int], most: int) -> int:
+    """Return how many bytes these columns unpack to, or some number above `most`."""
+    total = 0
+    metadata = file.metadata
+    for group in range(metadata.num_row_groups):
+        row_group = metadata.row_group(group)
+        for leaf in leaves:
+            chunk = row_group.column(leaf)
+            total += unpacked_bytes(chunk, intake.read_at, most - total)
+            if total > most:
+                return total
+    return total
+
+
+def read_parquet_content(task: Task, intake: Intake, n_rows: int, most_bytes: int) -> Content:
     """Read the columns that count; raise SubmissionError when the file is no whole Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(intake.open())
-        return _read_content(task, intake, file, n_rows)
+        return _read_content(task, intake, file, n_rows, most_bytes)
     except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
         words = (str(error).splitlines() or [type(error).__name__])[0]
         raise SubmissionError(
@@ -171,7 +190,9 @@ def read_parquet_content(task: Task, intake: Intake, n_rows: int) -> Content:
         ) from None
 
 
-def _read_content(task: Task, intake: Intake, file: pq.ParquetFile, n_rows: int) -> Content:
+def _read_content(
+    task: Task, intake: Intake, file: pq.ParquetFile, n_rows: int, most_bytes: int
+) -> Content:
     name, schema, n = intake.name, file.schema_arrow, file.metadata.num_rows
     if n > _MOST_ROWS * n_rows + 10_000:
         raise SubmissionError(
@@ -187,6 +208,11 @@ def _read_content(task: Task, intake: Intake, file: pq.ParquetFile, n_rows: int)
     content = Content(name, layout, "row", range(1, n + 1), [None] * n, None, None)
     content.faults = faults
     leaf = _leaves(file)
+    places = [layout.id, layout.label, *layout.numbers]
+    wanted = [leaf[place] for place in places if place is not None and place >= 0]
+    leaves = [one for one in wanted if one is not None]
+    if _unpacked(intake, file, leaves, most_bytes) > most_bytes:
+        raise too_much_unpacked(name, most_bytes)
     if layout.id is not None:
         content.ids = _texts(content, file, leaf, layout.id, "id")
     if layout.label is not None:
