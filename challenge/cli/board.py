@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from challenge.cli.app import app, challenge_of
 from challenge.cli.output import Progress, print_json, print_table, remark, say
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from challenge.board.standings import TrackBoard
+
+__all__ = ["print_track"]
 
 
 @app.command(epilog="Example: challenge leaderboard --as-of 2026-03-01 --open")
@@ -26,7 +29,6 @@ def leaderboard(
     from challenge.board.standings import track_board
     from challenge.ledger import open_ledger
     from challenge.ledger.clock import read_time
-    from challenge.scoring.figures import figure
 
     challenge = challenge_of(ctx)
     ledger = open_ledger(challenge)
@@ -43,22 +45,31 @@ def leaderboard(
     if json:
         print_json({"index": str(report.index), "tracks": [board.as_json() for board in boards]})
     for board in [] if json else boards:
-        say(f"\n{board.title}: mean {board.metric} over {len(board.tasks)} tasks")
-        print_table(
-            ["rank", "team", "mean [95 % interval]", "tied with first", "tasks"],
-            [
-                [
-                    "" if row.rank is None else row.rank,
-                    row.team_name,
-                    figure(row.value, row.low, row.high),
-                    "yes" if row.tied_first else "",
-                    row.coverage(),
-                ]
-                for row in board.rows
-            ],
-            right=(0,),
-        )
+        print_track(board)
     if not json:
         say(f"\n{report.written} of {report.pages} files written: {report.index}")
     if show:
         typer.launch(report.index.as_uri())
+
+
+def print_track(board: TrackBoard) -> None:
+    """Write the standings of a track, and the sentences that belong to them."""
+    from challenge.scoring.figures import figure
+
+    say(f"\n{board.title}: mean {board.metric} over {len(board.tasks)} tasks")
+    print_table(
+        ["rank", "team", "mean [95 % interval]", "tied with first", "tasks"],
+        [
+            [
+                "" if row.rank is None else row.rank,
+                row.team_name + (" (baseline)" if row.baseline else ""),
+                figure(row.value, row.low, row.high),
+                "yes" if row.tied_first else "",
+                row.coverage(),
+            ]
+            for row in board.rows
+        ],
+        right=(0,),
+    )
+    for line in board.remarks:
+        remark(f"note: {line}")

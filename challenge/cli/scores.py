@@ -175,3 +175,27 @@ def _print_score(result: Score) -> None:
         ],
     )
     say(f"* primary; one row is worth {result.resolution:.2g}; {result.n:,} rows")
+
+
+@app.command(epilog="Example: challenge compare 17 23")
+def compare(
+    ctx: typer.Context,
+    a: Annotated[int, typer.Argument(metavar="A", help="A submission's id.")],
+    b: Annotated[int, typer.Argument(metavar="B", help="Another one of the same task.")],
+    json: Json = False,
+) -> None:
+    """Compare two submissions of one task.
+
+    The paired difference with its interval; where rows may be compared also McNemar's exact test,
+    wins and losses, by class and by slice.
+    """
+    from challenge.ledger import open_ledger
+    from challenge.ledger.comparing import compare as compare_submissions
+
+    result = compare_submissions(open_ledger(challenge_of(ctx)), a, b)
+    if json:
+        print_json(result.as_json())
+        return
+    say(f"a: submission {a}; b: submission {b}")
+    for line in result.lines():
+        say(line)
