@@ -24,6 +24,7 @@ from challenge.prepare.ids import read_secret
 from challenge.prepare.raw import RawRecords, RawTable
 from challenge.prepare.sources import fingerprint, raw_folder
 from challenge.prepare.writing import write_files
+from challenge.task.croissant import croissant_document
 from challenge.task.definition import TaskDefinition, read_definition
 from challenge.task.files import dump_json, write_atomically
 from challenge.task.task import Task, read_task
@@ -129,6 +130,7 @@ def _build(
     document["audit"] = _audit(document, definition, staging, progress)
     document = with_card_digest(document, card)
     write_atomically(public / "task.json", dump_json(document))
+    write_atomically(public / "croissant.json", dump_json(croissant_document(public, document)))
     _flatten_times(public)
     return document
 
@@ -212,6 +214,7 @@ def _is_current(public: Path, private: Path, mark: str) -> bool:
         *(public / f"{name}.csv" for name in ("train", "test", "folds", "sample_submission")),
         *(public / f"{name}.parquet" for name in ("train", "test", "folds")),
         public / "card.json",
+        public / "croissant.json",
         private / "solution.parquet",
         private / "secret",
     ]

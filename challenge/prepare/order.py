@@ -11,14 +11,14 @@ import numpy as np
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ROW", "SortedRows"]
+__all__ = ["HELD_BYTES", "ROW", "SortedRows"]
 
 ROW = "row number"
 """Column with the position of a row among the rows that were added."""
 
 _NUMBER = "id number"
 _BUCKETS = 64
-_HELD_BYTES = 192 << 20
+HELD_BYTES = 192 << 20
 
 
 class SortedRows:
@@ -28,7 +28,7 @@ class SortedRows:
     one bucket has to be sorted at a time.
     """
 
-    def __init__(self, folder: Path, held_bytes: int = _HELD_BYTES) -> None:
+    def __init__(self, folder: Path, held_bytes: int = HELD_BYTES) -> None:
         self._folder = folder
         self._limit = held_bytes
         self._held: list[pa.Table] = []

@@ -13,7 +13,7 @@ from challenge.errors import Fault, TaskError
 from challenge.prepare.checks import check_classes, check_schema
 from challenge.prepare.facts import Categories, RowFacts
 from challenge.prepare.ids import Fates, draw_fates, id_strings
-from challenge.prepare.order import SortedRows
+from challenge.prepare.order import HELD_BYTES, SortedRows
 from challenge.prepare.plan import Plan
 from challenge.prepare.raw import RawTable
 from challenge.prepare.sides import decide_sides
@@ -44,7 +44,7 @@ def plan_rows(
     faults = Faults(where)
     pictures = PictureStore(public, raw.folder, progress)
     categories = Categories([c.name for c in columns if c.modality == "categorical"])
-    rows = SortedRows(spill)
+    rows = SortedRows(spill, HELD_BYTES)
     facts = RowFacts(
         ["key", "label", "group", "split", "half", "left_key", "right_key", "left_entity",
          "right_entity", "time", "left content", "right content"]

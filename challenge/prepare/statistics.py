@@ -68,7 +68,9 @@ class TrainStatistics:
         ends = pc.min_max(values).as_py()
         self._least[name] = min(self._least.get(name, ends["min"]), ends["min"])
         self._most[name] = max(self._most.get(name, ends["max"]), ends["max"])
-        self._sum[name] = self._sum.get(name, 0.0) + pc.sum(pc.cast(values, pa.float64())).as_py()
+        self._sum[name] = (
+            self._sum.get(name, 0.0) + pc.sum(pc.cast(values, pa.float64(), safe=False)).as_py()
+        )
 
     def columns(self) -> list[dict[str, object]]:
         """Return one entry a column: missing share, distinct values (null: very many), range."""
