@@ -5,9 +5,8 @@ CORE := .venv-core
 BIN := $(VENV)/bin
 CHALLENGE := $(BIN)/challenge
 TASKS := fodors-zagats icon-tag icon-variants
-EXTRAS := baseline,excel,test
 
-.PHONY: demo test test-full test-core bench clean
+.PHONY: demo test test-full test-core bench fuzz torture clean
 
 demo: $(VENV)/.baseline
 	@echo "== 1 of 4: raw packages to tasks"
@@ -26,7 +25,7 @@ test: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup
 
-test-full: $(VENV)/.test test-core
+test-full: $(VENV)/.full test-core
 	$(BIN)/pytest -m slow
 
 # The product without the baseline extra: newest pandas and pyarrow, no AutoGluon.
@@ -35,6 +34,12 @@ test-core: $(CORE)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
+
+fuzz: $(VENV)/.full
+	$(BIN)/python -m tests.fuzz 600
+
+torture: $(VENV)/.test
+	$(BIN)/python -m tests.ledger.torture 1000
 
 clean:
 	rm -rf $(VENV) $(CORE) .cache leaderboard submissions datasets/*/public datasets/*/private datasets/*/cache
@@ -46,7 +51,11 @@ $(VENV)/.baseline: pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.baseline
-	$(BIN)/pip install --disable-pip-version-check -e ".[$(EXTRAS)]"
+	$(BIN)/pip install --disable-pip-version-check -e ".[baseline,excel,test]"
+	@touch $@
+
+$(VENV)/.full: $(VENV)/.test
+	$(BIN)/pip install --disable-pip-version-check -e ".[full]"
 	@touch $@
 
 $(CORE)/.test: pyproject.toml
