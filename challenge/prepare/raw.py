@@ -39,7 +39,8 @@ class RawRecords:
     """Records with known entities; the build makes the pairs, inside each side of the split.
 
     Columns: `key` (unique text), `entity` (the complete truth: equal entity is a match), features
-    without a side, and optionally `table` ("left" or "right": pairs cross the tables only).
+    without a side, and optionally `table` ("left" or "right": pairs cross the tables only) and
+    `group` (its records stay on one side of the split without being one entity).
     `candidates` gives hard negatives as an (m, 2) array of row positions in the records that it is
     handed (never of two sides of the split); without it they are the nearest by their text.
     At most `positives` pairs of one entity are taken, chosen by keyed chance; None takes all.
