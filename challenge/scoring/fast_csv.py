@@ -18,14 +18,17 @@ from challenge.scoring.labels import LabelCodes
 from challenge.scoring.layout import Layout, read_layout
 from challenge.scoring.spill import MemoryColumns
 from challenge.scoring.strict_csv import read_header
-from challenge.scoring.words import Fields, WordIndex, fields_of_arrow
+from challenge.scoring.words import LONGEST, Fields, WordIndex, fields_of_arrow
 from challenge.task import Task
 
 __all__ = ["read_fast_csv"]
 
-_TEXT_CHUNK = 1 << 18
+_TEXT_CHUNK = 1 << 19
 _PARSE_CHUNK = 1 << 25
+_BLOCK = 1 << 22
 _LF, _CR, _QUOTE, _COMMA = 10, 13, 34, 44
+_IS_EDGE = np.zeros(256, np.bool_)
+_IS_EDGE[[_LF, _CR, _COMMA]] = True
 
 
 def read_fast_csv(task: Task, data: bytes, index: WordIndex) -> Aligned:
@@ -41,33 +44,51 @@ def read_fast_csv(task: Task, data: bytes, index: WordIndex) -> Aligned:
     if faults or layout.id is None or layout.form is None:
         raise HandOver
     body = header[1]
-    if data.find(b'"', body) >= 0:
-        data, body = _without_quotes(data, body), 0
+    quoted = data.find(b'"', body) >= 0
     if not layout.numbers and layout.width == 2:
+        if quoted:
+            data, body = b"".join(_without_quotes(data, body)), 0
         return _read_labels(task, data, body, layout, index)
+    if quoted:
+        _require_plain_quotes(data, body)
     return _read_numbers(task, data, body, layout, index)
 
 
-def _without_quotes(data: bytes, body: int) -> bytes:
-    """Return the records without their quotes; raise HandOver unless none was needed.
-
-    Each quote must stand at an edge of its field, and no comma, line end or quote inside.
-    """
-    parts = []
+def _without_quotes(data: bytes, body: int) -> Iterator[bytes]:
+    """Yield the records without their quotes; raise HandOver unless none was needed."""
     for text, size in _pieces(data, body, _TEXT_CHUNK):
         lines = text[:size]
-        is_quote = lines == _QUOTE
-        marks = np.flatnonzero(is_quote | (lines == _COMMA) | (lines == _LF) | (lines == _CR))
-        quotes = np.flatnonzero(is_quote[marks])
-        opening, closing = quotes[0::2], quotes[1::2]
-        if len(quotes) % 2 or bool((closing != opening + 1).any()):
+        _require_needless(lines)
+        yield lines.tobytes().translate(None, b'"')
+
+
+def _require_plain_quotes(data: bytes, body: int) -> None:
+    for text, size in _pieces(data, body, _TEXT_CHUNK):
+        _require_needless(text[:size])
+
+
+def _require_needless(lines: NDArray[np.uint8]) -> None:
+    """Raise HandOver unless each quote stands at an edge of a field with no special character.
+
+    Then the text means the same without its quotes, and Arrow cannot misread it.
+    """
+    quotes = np.flatnonzero(lines == _QUOTE)
+    opening, closing = quotes[0::2], quotes[1::2]
+    if len(quotes) % 2:
+        raise HandOver
+    before = opening[opening > 0] - 1
+    edges = np.concatenate([lines[before], lines[closing + 1]])
+    if not bool(_IS_EDGE[edges].all()):
+        raise HandOver
+    gap = closing - opening - 1
+    for offset in range(1, int(gap.max(initial=0)) + 1):
+        if offset > LONGEST:
             raise HandOver
-        before, after = marks[opening] - 1, marks[closing] + 1
-        edges = np.concatenate([lines[before[before >= 0]], lines[after]])
-        if bool(np.isin(edges, (_COMMA, _LF, _CR), invert=True).any()):
+        inside = gap >= offset
+        if not bool(inside.all()):
+            opening, gap = opening[inside], gap[inside]
+        if bool(_IS_EDGE[lines[opening + offset]].any()):
             raise HandOver
-        parts.append(lines[~is_quote].tobytes())
-    return b"".join(parts)
 
 
 def _read_labels(task: Task, data: bytes, body: int, layout: Layout, index: WordIndex) -> Aligned:
@@ -77,8 +98,12 @@ def _read_labels(task: Task, data: bytes, body: int, layout: Layout, index: Word
     aligner = Aligner(index)
     codes = np.empty(len(index.words), np.int32)
     n = 0
+    length = index.words.lengths if layout.id == 0 else None
     for text, size in _pieces(data, body, _TEXT_CHUNK):
-        left, right = _two_fields(text, size, returns)
+        if isinstance(length, int):
+            left, right = _id_of_one_length(text, size, length, returns)
+        else:
+            left, right = _two_fields(text, size, returns)
         ids, labels = (left, right) if layout.id == 0 else (right, left)
         if n + len(ids) > len(codes):
             raise HandOver
@@ -107,6 +132,27 @@ def _pieces(data: bytes, body: int, size: int) -> Iterator[tuple[NDArray[np.uint
             tail = data[start:stop] + (b"" if data[stop - 1] == _LF else b"\n")
             yield np.frombuffer(tail + bytes(8), np.uint8), len(tail)
         start = stop
+
+
+def _id_of_one_length(
+    text: NDArray[np.uint8], size: int, length: int, returns: bool
+) -> tuple[Fields, Fields]:
+    """Split lines after an id of known length; what follows is a label only if it is a known one.
+
+    A second comma needs no look: no label that is compared here has one.
+    """
+    feeds = np.flatnonzero(text[:size] == _LF)
+    starts = np.empty_like(feeds)
+    starts[0] = 0
+    starts[1:] = feeds[:-1] + 1
+    stops = feeds - (text[feeds - 1] == _CR) if returns else feeds
+    labels = starts + (length + 1)
+    lengths = stops - labels
+    if int(lengths.min()) < 0 or bool((text[labels - 1] != _COMMA).any()):
+        raise HandOver
+    first = int(lengths[0])
+    same = bool((lengths == first).all())
+    return Fields(text, starts, length), Fields(text, labels, first if same else lengths)
 
 
 def _two_fields(text: NDArray[np.uint8], size: int, returns: bool) -> tuple[Fields, Fields]:
@@ -143,8 +189,8 @@ def _read_numbers(task: Task, data: bytes, body: int, layout: Layout, index: Wor
     if layout.label is not None:
         types[names[layout.label]] = pa.binary()
     convert = pc.ConvertOptions(column_types=types, null_values=[], check_utf8=False)
-    parse = pc.ParseOptions(quote_char=False, ignore_empty_lines=False)
-    read = pc.ReadOptions(column_names=names)
+    parse = pc.ParseOptions(ignore_empty_lines=False)
+    read = pc.ReadOptions(column_names=names, block_size=_BLOCK)
     aligner = Aligner(index)
     numbers = np.empty((len(layout.numbers), n))
     labels = None if layout.label is None else LabelCodes(task)

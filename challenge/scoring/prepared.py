@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from challenge.errors import Fault, TaskError
 from challenge.scoring.predictions import Rows
-from challenge.scoring.words import WordIndex, Words, fields_of_arrow
+from challenge.scoring.words import WordIndex, Words, fields_of_arrow, fill_table
 from challenge.task import Task, atomic_file
 
 if TYPE_CHECKING:
@@ -128,14 +128,31 @@ def _load(path: Path, identity: dict[str, Any]) -> WordIndex | None:
             n, longest, length = header["n"], header["longest"], header["length"]
             n_columns = max(1, -(-longest // 8))
             body = [_read(file, n) for _ in range(n_columns + (length is None))]
-            table = _read(file, header["table"] // 2)
-            sums = [*header["words_sum"], header["table_sum"]]
-            if [_checksum(array) for array in [*body, table]] != sums:
+            at, size = file.tell(), int(header["table"])
+            if [_checksum(array) for array in body] != header["words_sum"]:
+                return None
+            table_sum = header["table_sum"]
+            if path.stat().st_size != at + 4 * size:
                 return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
     lengths = length if length is not None else body.pop().view(np.int64)
-    return WordIndex(Words(body, lengths), table.view(np.int32), longest)
+    words = Words(body, lengths)
+
+    def read_table() -> NDArray[np.int32]:
+        # Only ids out of order need it.
+        with suppress(OSError, ValueError), path.open("rb") as file:
+            file.seek(at)
+            table = _read(file, size // 2)
+            if _checksum(table) == table_sum:
+                return table.view(np.int32)
+        rebuilt = fill_table(words)
+        assert rebuilt is not None  # the same words filled one before
+        with suppress(OSError):
+            _save(path, identity, WordIndex(words, rebuilt, longest))
+        return rebuilt
+
+    return WordIndex(words, read_table, longest)
 
 
 def _read(file: Any, n: int) -> NDArray[np.uint64]:

@@ -6,6 +6,7 @@ start and a length, and a million of them are compared with a few numpy calls.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,13 +125,28 @@ def fields_of_bytes(values: list[bytes]) -> Fields:
 _NONE = np.zeros(0, np.uint8)
 
 
-@dataclass(frozen=True)
 class WordIndex:
-    """Strings that can be found: an open-addressed table of positions, -1 where it is empty."""
+    """Strings that can be found: an open-addressed table of positions, -1 where it is empty.
 
-    words: Words
-    table: NDArray[np.int32]
-    longest: int
+    The table may be given as a call, made when something is first looked up.
+    """
+
+    def __init__(
+        self,
+        words: Words,
+        table: NDArray[np.int32] | Callable[[], NDArray[np.int32]],
+        longest: int,
+    ) -> None:
+        self.words = words
+        self.longest = longest
+        self._table = table
+
+    @property
+    def table(self) -> NDArray[np.int32]:
+        """The positions; its length is a power of two."""
+        if callable(self._table):
+            self._table = self._table()
+        return self._table
 
     @property
     def n_words(self) -> int:
@@ -147,18 +163,19 @@ class WordIndex:
         if longest > LONGEST:
             return None
         words = read_words(fields, max(1, -(-longest // 8)))
-        table = _fill_table(words)
+        table = fill_table(words)
         return None if table is None else cls(words, table, longest)
 
     def find(self, words: Words) -> NDArray[np.int64]:
         """Return the position of each string, -1 where it is not one of these."""
-        mask = len(self.table) - 1
-        slots = _slots(words, len(self.table))
-        found = self.table[slots].astype(np.int64)
+        table = self.table
+        mask = len(table) - 1
+        slots = _slots(words, len(table))
+        found = table[slots].astype(np.int64)
         wrong = np.flatnonzero(~words.equal(self.words, found) & (found >= 0))
         while len(wrong):
             slots[wrong] = (slots[wrong] + 1) & mask
-            candidates = self.table[slots[wrong]].astype(np.int64)
+            candidates = table[slots[wrong]].astype(np.int64)
             found[wrong] = candidates
             part = _taken(words, wrong)
             wrong = wrong[~part.equal(self.words, candidates) & (candidates >= 0)]
@@ -174,7 +191,8 @@ def _slots(words: Words, size: int) -> NDArray[np.int64]:
     return (words.hashes() >> np.uint64(64 - (size.bit_length() - 1))).astype(np.int64)
 
 
-def _fill_table(words: Words) -> NDArray[np.int32] | None:
+def fill_table(words: Words) -> NDArray[np.int32] | None:
+    """Return the table of an index of these strings; None when too many of them collide."""
     n = len(words)
     size = 1 << max(4, (2 * n - 1).bit_length())
     table = np.full(size, -1, np.int32)
