@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ def convert(raw: Path) -> RawTable:
         "key": [found["arch"] for found, _ in objects],
         "image": pa.array([pictures[found["face"]] for found, _ in objects], pa.binary()),
         "label": [label for _, label in objects],
-        "group": [f"{label} {found.get('name', found['arch'])}" for found, label in objects],
+        "group": _groups(objects, pictures),
     }
     for name in (*TEXTS, *CATEGORIES):
         columns[name] = pa.array([found.get(name) or None for found, _ in objects], pa.string())
@@ -81,6 +82,29 @@ def _pictures(file: Path) -> dict[str, bytes]:
         place = end + 1 + int(size)
         pictures[path.rsplit("/", 1)[-1]] = content[end + 1 : place]
     return pictures
+
+
+def _groups(objects: list[tuple[dict[str, str], str]], pictures: dict[str, bytes]) -> list[str]:
+    """Tie objects of one shelf and name, of one picture, and of one series of pictures."""
+    parent: dict[object, object] = {}
+
+    def top(node: object) -> object:
+        while parent.setdefault(node, node) != node:
+            node = parent[node]
+        return node
+
+    for found, label in objects:
+        series = re.sub(r"[\d_.]+$", "", found["face"])
+        node = top((label, "name", found.get("name", found["arch"])))
+        for other in ((label, "series", series), pictures[found["face"]]):
+            parent[top(other)] = node
+    numbers: dict[object, str] = {}
+    return [
+        numbers.setdefault(
+            top((label, "name", found.get("name", found["arch"]))), f"group {len(numbers)}"
+        )
+        for found, label in objects
+    ]
 
 
 def _number(text: str | None) -> float | None:

@@ -1,0 +1,60 @@
+"""Write the answers of PatentsView's own releases as predictions, one file a release.
+
+    python datasets/inventor-mentions/reference.py OUT
+
+Run by the organiser after `challenge convert inventor-mentions`: the ids of the test pairs are
+made anew with the task's secret. A pair of which a release lacks a mention is answered 0, since
+that release did not join them. The files are entries to submit as baselines.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pyarrow.parquet as pq
+
+from challenge.prepare.ids import draw_fates, id_strings
+from challenge.prepare.sources import cache_folder, raw_folder
+from challenge.task.definition import read_definition
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def write_references(out: Path) -> dict[str, Path]:
+    """Write `patentsview-<release>.csv` for each release and return the paths."""
+    converter = _converter()
+    raw = raw_folder(read_definition(FOLDER), cache_folder(FOLDER.parents[1]), FOLDER)
+    pairs = list(converter.read_pairs(raw))
+    secret = (FOLDER / "private" / "secret").read_bytes()
+    ids = id_strings(draw_fates(secret, "row", [pair.key for pair in pairs]).number, "p")
+    pair_of = dict(zip(ids.to_pylist(), pairs, strict=True))
+    asked = pq.read_table(FOLDER / "public" / "test.parquet", columns=["id"])["id"].to_pylist()
+    out.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for release, answer in converter.read_answers(raw).items():
+        written[release] = out / f"patentsview-{release}.csv"
+        with written[release].open("w", encoding="utf-8", newline="") as file:
+            lines = csv.writer(file, lineterminator="\n")
+            lines.writerow(["id", "label"])
+            for row in asked:
+                pair = pair_of[row]
+                left, right = answer.get(pair.left), answer.get(pair.right)
+                lines.writerow([row, int(left is not None and left == right)])
+    return written
+
+
+def _converter() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("inventor_mentions", FOLDER / "convert.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    write_references(Path(sys.argv[1]))
