@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,7 @@ from challenge.scoring.solution import read_solution
 from challenge.scoring.weights import read_weights
 from challenge.task import Half, Task
 
-__all__ = ["Comparison", "Difference", "Duel", "compare_predictions"]
+__all__ = ["Comparison", "Difference", "Duel", "compare_predictions", "paired_difference"]
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def compare_predictions(task: Task, a: Predictions, b: Predictions, half: Half) 
         a=a.sha256,
         b=b.sha256,
         differences={
-            name: _difference(part, of_a[name], of_b[name], same) for name in module.METRICS
+            name: paired_difference(part, of_a[name], of_b[name], same) for name in module.METRICS
         },
         duel=_duel(right_a, right_b),
         slices=tuple(
@@ -176,7 +175,8 @@ def _say_the_same(part: Part, a: Predictions, b: Predictions) -> bool:
     return all(p is None for p in plain) and bool((part.of(a.codes) == part.of(b.codes)).all())
 
 
-def _difference(part: Part, a: Measured, b: Measured, same: bool) -> Difference:
+def paired_difference(part: Part, a: Measured, b: Measured, same: bool = False) -> Difference:
+    """Return a minus b of one metric with its paired interval; `same` when both say the same."""
     if a.value is None or b.value is None:
         return Difference(a.value, b.value, None, reason=a.reason or b.reason)
     value = a.value - b.value
@@ -189,8 +189,7 @@ def _difference(part: Part, a: Measured, b: Measured, same: bool) -> Difference:
     if same:
         return Difference(a.value, b.value, value, reason="no interval: both say the same here")
     paired = spread(part.grouping, a.influence() - b.influence())
-    # Where both are right on few rows, chance has hidden half as much in each.
-    error = math.sqrt(paired.error**2 + 0.5 * (a.doubt() + b.doubt()))
+    error = paired.error
     if error == 0.0:
         why = "no interval: no row moves this difference"
         return Difference(a.value, b.value, value, reason=why)

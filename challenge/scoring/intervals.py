@@ -2,8 +2,8 @@
 
 The variance of a metric is the sum of its influences squared over clusters; a pair across two
 clusters stands in both and is counted once (the dyadic estimate of Fafchamps and Gubert 2007). A
-rare class adds what half a hit and half a miss more would tell, since six right rows of six do not
-prove a variance of nothing. Where it vanishes, at the edges, the exact interval takes over.
+rare class adds what a quarter of a hit and of a miss more would tell, since six right rows of six
+prove no variance of nothing. Where it vanishes, at the edges, the exact interval takes over.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = [
     "Scale",
     "Spread",
     "doubt_of_share",
-    "effective_rows",
+    "effective_groups",
     "influence_of_rows",
     "interval",
     "spread",
@@ -103,23 +103,19 @@ def _touching(grouping: Grouping, influence: Influence) -> Floats:
     return touching
 
 
-def effective_rows(grouping: Grouping, chosen: NDArray[np.bool_]) -> float:
-    """Return about how many independent rows the chosen ones are worth, from the groups.
-
-    As `Grouping.effective_rows`, which knows the clusters themselves; at most the number of groups.
-    """
-    sums = Influence(*grouping.sums(chosen.astype(np.float64)))
-    touching = _touching(grouping, sums)
-    squares = float(touching @ touching) - float(sums.cells @ sums.cells)
-    return float(chosen.sum()) ** 2 / squares if squares > 0.0 else 0.0
+def effective_groups(grouping: Grouping, chosen: NDArray[np.bool_]) -> float:
+    """Return how many groups of equal size the chosen rows are worth: (sum of sizes)² / squares."""
+    sizes = _touching(grouping, Influence(*grouping.sums(chosen.astype(np.float64))))
+    squares = float(sizes @ sizes)
+    return float(sizes.sum()) ** 2 / squares if squares > 0.0 else 0.0
 
 
 def doubt_of_share(shares: Floats, effective: Floats, slopes: Floats) -> Floats:
-    """Return the variance that half a hit and half a miss more lend to shares of few rows.
+    """Return the variance that a quarter of a hit and of a miss more lend to shares of few rows.
 
     `effective` are their rows, `slopes` the derivatives of the metric by the shares.
     """
-    spread_of_one: Floats = 0.5 * (shares**2 + (1.0 - shares) ** 2)
+    spread_of_one: Floats = 0.25 * (shares**2 + (1.0 - shares) ** 2)
     return spread_of_one * (slopes / effective) ** 2
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "floor_score",
     "score_on_train",
     "score_predictions",
+    "value_with_interval",
 ]
 
 SCORER_VERSION = 1
@@ -184,7 +185,7 @@ def _score(
 ) -> Score:
     module = kind_module(task.kind)
     measured = module.measure(part, predictions)
-    values = {name: _metric_value(part.grouping, metric) for name, metric in measured.items()}
+    values = {name: value_with_interval(part.grouping, metric) for name, metric in measured.items()}
     primary, error = values[task.metric]
     replicates = None
     if weights is not None and error is not None and primary.value is not None:
@@ -213,7 +214,7 @@ def _score(
     )
 
 
-def _metric_value(grouping: Grouping, metric: Measured) -> tuple[MetricValue, float | None]:
+def value_with_interval(grouping: Grouping, metric: Measured) -> tuple[MetricValue, float | None]:
     """Return a metric with its interval, and its standard error when the interval exists."""
     if metric.value is None or metric.influence is None:
         return MetricValue(metric.value, reason=metric.reason), None

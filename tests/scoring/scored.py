@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -30,8 +30,8 @@ def make_scored_task(
     halves: Sequence[str] | None = None,
     cluster: Sequence[int] | None = None,
     other: Sequence[int] | None = None,
-    train: dict[str, Sequence[Any]] | None = None,
-    test: dict[str, Sequence[Any]] | None = None,
+    train: Mapping[str, Sequence[Any]] | None = None,
+    test: Mapping[str, Sequence[Any]] | None = None,
     columns: Sequence[dict[str, object]] = (),
     secret: bytes = b"s" * 32,
 ) -> Task:

@@ -81,7 +81,7 @@ def test_slices_by_missing_modality_seen_records_and_length(tmp_path: Path) -> N
         {"name": "left_title", "modality": "text", "description": "", "integer": False},
         {"name": "right_price", "modality": "numeric", "description": "", "integer": False},
     ]
-    test = {
+    test: dict[str, list[object]] = {
         "left_id": ["a", "b", "x", "y"],
         "right_id": ["b", "z", "b", "z"],
         "left_title": ["t", "tt", "tttt", None],

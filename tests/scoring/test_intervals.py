@@ -51,10 +51,8 @@ def test_shared_records_widen_the_interval() -> None:
     right = ((left + np.tile([1, 5, 11], 40)) % 40).astype(np.int32)
     pull = rng.normal(size=40)
     values = pull[left] + pull[right]
-    pairs, rows = (
-        group_rows(left, right, KEY),
-        group_rows(*[np.arange(120, dtype=np.int32)] * 2, KEY),
-    )
+    one = np.arange(120, dtype=np.int32)
+    pairs, rows = group_rows(left, right, KEY), group_rows(one, one, KEY)
     centred = (values - values.mean()) / 120
     together = spread(pairs, influence_of_rows(pairs, centred)).error
     assert together > 1.3 * spread(rows, influence_of_rows(rows, centred)).error
@@ -63,7 +61,7 @@ def test_shared_records_widen_the_interval() -> None:
 def test_the_area_has_the_error_of_delong() -> None:
     rng = np.random.default_rng(4)
     truth = np.repeat([1, 0], [60, 140])
-    scores = rng.normal(size=200) + truth
+    scores = 1 / (1 + np.exp(-rng.normal(size=200) - truth))
     ranking = rank(scores, truth)
     won = (scores[:60, None] > scores[None, 60:]).astype(float)
     expected = won.mean(axis=1).var(ddof=1) / 60 + won.mean(axis=0).var(ddof=1) / 140

@@ -31,7 +31,7 @@ def test_labels_halves_and_clusters_are_those_of_the_file(tmp_path: Path) -> Non
     solution = read_solution(task)
     assert solution.labels.tolist() == [1, 0, 1, 1]
     assert solution.cluster.tolist() == [7, 7, 3, 1]
-    assert [solution.rows(half).tolist() for half in ("public", "private", "all")] == [  # type: ignore[arg-type]
+    assert [solution.rows(half).tolist() for half in ("public", "private", "all")] == [
         [0],
         [2, 3],
         [0, 2, 3],

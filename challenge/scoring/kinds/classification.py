@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -42,7 +41,7 @@ def measure(part: Part, predictions: Predictions) -> dict[str, Measured]:
         return measured | {name: undefined(why) for name in _PROBABILITY}
     truth = np.zeros(part.n_table, np.int32)
     truth[part.rows] = part.labels
-    losses = row_losses(predictions.probabilities.blocks(), truth)
+    losses = row_losses(predictions.probabilities.blocks(), truth, predictions.codes)
     return measured | _of_probabilities(part, losses, codes == part.labels)
 
 
@@ -78,13 +77,12 @@ def _label_doubt(name: str, total: Tallies, by_group: Tallies) -> Callable[[], f
     """A class of few rows adds its doubt where all classes weigh alike.
 
     Its F1 is 2s / (1 + s) of the share s of hits among hits and errors, its recall a share itself.
-    For recall half the doubt is enough, as the simulations show.
     """
 
     def doubt() -> float:
         here = total.present
         hits, rows, groups = total.hits[here], total.true[here], by_group.true[:, here]
-        slopes = np.full(len(hits), math.sqrt(0.5) / len(hits))
+        slopes = np.full(len(hits), 1.0 / len(hits))
         if name == "macro_f1":
             rows = rows + total.predicted[here] - hits
             groups = groups + by_group.predicted[:, here] - by_group.hits[:, here]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from challenge.scoring.distributions import clopper_pearson
 from challenge.scoring.intervals import (
     Influence,
-    effective_rows,
+    effective_groups,
     influence_of_rows,
 )
 from challenge.scoring.kinds.part import Measured, Part, f1_of_jaccard, undefined
@@ -141,12 +141,12 @@ def _area(part: Part, ranking: Ranking, matches: NDArray[np.bool_]) -> Measured:
         rows = roc_auc_influence(ranking)
         # DeLong divides by m - 1 in each class, not by n - 1 in all.
         for side in (matches, ~matches):
-            m = effective_rows(part.grouping, side)
+            m = effective_groups(part.grouping, side)
             rows[side] *= math.sqrt(m / max(m - 1.0, 0.5))
         return influence_of_rows(part.grouping, rows)
 
     def max_df() -> float:
-        sides = (effective_rows(part.grouping, side) for side in (matches, ~matches))
+        sides = (effective_groups(part.grouping, side) for side in (matches, ~matches))
         return max(min(sides) - 1.0, 4.0)
 
     at_edge = area in (0.0, 1.0)
@@ -202,7 +202,7 @@ def _weighted_bins(
     grouping = part.grouping
     bins, n_bins = binned(ranking, RANK_BINS)
     column = np.where(ranking.is_match, bins, bins + n_bins)
-    group, other = grouping.group[ranking.order], grouping.other[ranking.order]
+    group, other = grouping.group, grouping.other
     inside = group == other
     counts = np.bincount(
         group[inside].astype(np.int64) * (2 * n_bins) + column[inside],

@@ -89,19 +89,21 @@ def tally(
     >>> counts.hits.tolist(), counts.predicted.tolist(), counts.true.tolist()
     ([1.0, 1.0], [1.0, 2.0], [2.0, 1.0])
     """
-    offset = 0 if groups is None else groups.astype(np.int64) * n_classes
-    size = n_groups * n_classes
-    where_true, where_predicted = offset + truth, offset + codes
-    true = np.bincount(where_true, minlength=size)
-    predicted = np.bincount(where_predicted, minlength=size)
-    hits = np.bincount(where_true[truth == codes], minlength=size)
-    shape = (n_classes,) if groups is None else (n_groups, n_classes)
-    return Tallies(
-        hits.reshape(shape).astype(np.float64),
-        predicted.reshape(shape).astype(np.float64),
-        true.reshape(shape).astype(np.float64),
-        np.asarray(true.reshape(-1, n_classes).any(axis=0)),
-    )
+    if groups is None and n_classes <= 64:
+        pairs = truth * np.int32(n_classes) + codes
+        table = np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
+        hits, predicted, true = table.diagonal(), table.sum(axis=0), table.sum(axis=1)
+    else:
+        # Rows of class c in group g are counted in cell g · k + c.
+        start: Any = 0 if groups is None else groups.astype(np.int64) * n_classes
+        shape = (n_classes,) if groups is None else (n_groups, n_classes)
+        of_truth, size = start + truth, n_groups * n_classes
+        true = np.bincount(of_truth, minlength=size).reshape(shape)
+        predicted = np.bincount(start + codes, minlength=size).reshape(shape)
+        hits = np.bincount(of_truth[truth == codes], minlength=size).reshape(shape)
+    present: NDArray[np.bool_] = true.reshape(-1, n_classes).any(axis=0)
+    kind = np.float64
+    return Tallies(hits.astype(kind), predicted.astype(kind), true.astype(kind), present)
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

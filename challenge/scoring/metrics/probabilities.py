@@ -48,15 +48,18 @@ class RowLosses:
 
 
 def row_losses(
-    blocks: Iterable[tuple[slice, NDArray[Any]]], truth: NDArray[np.integer[Any]]
+    blocks: Iterable[tuple[slice, NDArray[Any]]],
+    truth: NDArray[np.integer[Any]],
+    codes: NDArray[np.integer[Any]],
 ) -> RowLosses:
     """Return the losses of each row; `blocks` are (rows, (b, k) probabilities), all rows once.
 
-    Ties in `in_top_3`: among equal probabilities the later class stands first, which is
-    scikit-learn's order in `top_k_accuracy_score`. Empty input: empty arrays.
+    `codes` are the classes of the largest probabilities. Ties in `in_top_3`: among equal
+    probabilities the later class stands first, which is scikit-learn's order in
+    `top_k_accuracy_score`. Empty input: empty arrays.
 
     >>> p = np.array([[0.7, 0.2, 0.1, 0.0], [0.25, 0.25, 0.25, 0.25]])
-    >>> losses = row_losses([(slice(0, 2), p)], np.array([0, 0]))
+    >>> losses = row_losses([(slice(0, 2), p)], np.array([0, 0]), np.array([0, 0]))
     >>> losses.log_loss.round(6).tolist(), losses.brier.round(6).tolist()
     ([0.356675, 1.386294], [0.14, 0.75])
     >>> losses.in_top_3.tolist(), losses.confidence.tolist()
@@ -66,20 +69,26 @@ def row_losses(
     of_truth, squares, largest = np.empty(n), np.empty(n), np.empty(n)
     in_top = np.empty(n, np.bool_)
     for rows, block in blocks:
-        mine = truth[rows]
-        at = np.arange(len(mine))
+        mine, at = truth[rows], np.arange(len(block))
         p = block[at, mine]
-        of_truth[rows] = p
-        squares[rows] = np.einsum("ij,ij->i", block, block, dtype=np.float64)
-        largest[rows] = block.max(axis=1)
-        before = (block > p[:, None]).sum(axis=1)
-        equal = (block == p[:, None]).sum(axis=1)
-        tied = np.flatnonzero((equal > 1) & (before < TOP))
-        for row in tied:
-            before[row] += int((block[row, mine[row] + 1 :] == p[row]).sum())
-        in_top[rows] = before < TOP
+        of_truth[rows], largest[rows] = p, block[at, codes[rows]]
+        squares[rows] = np.einsum("ij,ij->i", block, block)
+        in_top[rows] = _in_top(block, p, mine)
     brier = np.maximum(squares - 2.0 * of_truth + 1.0, 0.0)
     return RowLosses(log_loss(of_truth), brier, in_top, largest)
+
+
+def _in_top(
+    block: NDArray[Any], p: NDArray[Any], mine: NDArray[np.integer[Any]]
+) -> NDArray[np.bool_]:
+    """Return whether fewer than three classes stand before the true one, whose probability is p."""
+    before = (block > p[:, None]).view(np.int8).sum(axis=1, dtype=np.int32)
+    near = np.flatnonzero(before < TOP)
+    equal = (block[near] == p[near, None]).view(np.int8).sum(axis=1, dtype=np.int32)
+    for row in near[equal > 1]:
+        before[row] += np.count_nonzero(block[row, mine[row] + 1 :] == p[row])
+    inside: NDArray[np.bool_] = before < TOP
+    return inside
 
 
 def log_loss(p: NDArray[np.floating[Any]]) -> Floats:

@@ -7,6 +7,7 @@ order in which they stand in the file.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,37 +30,48 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Pairs in falling order of score, and how many matches and others stand at each step.
+    """How many matches and others stand at each score, the highest score first.
 
-    `order` (n,) are the rows, `step` and `is_match` (n,) the step and the truth of each of them
-    in that order, `matches` and `others` (steps,) the counts of each step, the highest score first.
+    `matches` and `others` (steps,) are the counts, `of_rows` (n,) the scores of the pairs in file
+    order as whole numbers that rise from the highest score on, `is_match` (n,) their truth.
     """
 
-    order: NDArray[np.intp]
-    step: NDArray[np.intp]
-    is_match: NDArray[np.bool_]
     matches: Floats
     others: Floats
+    of_rows: NDArray[np.int64]
+    is_match: NDArray[np.bool_]
+
+    @cached_property
+    def step(self) -> NDArray[np.intp]:
+        """The step of each pair, in file order."""
+        order = np.argsort(self.of_rows)
+        sizes = (self.matches + self.others).astype(np.int64)
+        step = np.empty(len(order), np.intp)
+        step[order] = np.repeat(np.arange(len(sizes)), sizes)
+        return step
 
 
 def rank(scores: Floats, truth: NDArray[np.integer[Any]]) -> Ranking:
     """Sort the pairs once; `truth` is 1 for a match, else 0.
 
+    Raises ValueError unless all scores are from 0 to 1.
+
     >>> ranking = rank(np.array([0.1, 0.9, 0.9]), np.array([0, 1, 0]))
     >>> ranking.matches.tolist(), ranking.others.tolist()
     ([1.0, 0.0], [1.0, 1.0])
     """
-    order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    starts = np.empty(len(ranked), np.bool_)
-    starts[:1] = True
-    np.not_equal(ranked[1:], ranked[:-1], out=starts[1:])
-    step = np.cumsum(starts) - 1
-    n_steps = int(step[-1]) + 1 if len(step) else 0
-    total = np.bincount(step, minlength=n_steps).astype(np.float64)
-    is_match = truth[order] == 1
-    matches = np.bincount(step[is_match], minlength=n_steps).astype(np.float64)
-    return Ranking(order, step, is_match, matches, total - matches)
+    if len(scores) and not (scores.min() >= 0.0 and scores.max() <= 1.0):
+        raise ValueError("scores outside [0, 1]")
+    is_match = truth == 1
+    # The bits of numbers >= 0 are whole numbers in the same order. Adding 0 turns -0 into 0;
+    # negated, the highest comes first, and the lowest bit has room for the truth.
+    keys = -(scores + 0.0).view(np.int64)
+    both = np.sort((keys << 1) | is_match)
+    ranked, matched = both >> 1, both & 1
+    starts = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))[: len(ranked)]
+    sizes = np.diff(np.append(starts, len(ranked)))
+    matches = (np.add.reduceat(matched, starts) if len(starts) else matched).astype(np.float64)
+    return Ranking(matches, sizes - matches, keys, is_match)
 
 
 def average_precision(ranking: Ranking) -> float:
@@ -134,24 +146,21 @@ def roc_auc_influence(ranking: Ranking) -> Floats:
 
 
 def _by_row(ranking: Ranking, of_match: Floats, of_other: Floats) -> Floats:
-    """Give each row the value of its step and kind."""
-    values: Floats = np.empty(len(ranking.order))
-    values[ranking.order] = np.where(
-        ranking.is_match, of_match[ranking.step], of_other[ranking.step]
-    )
+    """Give each pair the value of its step and kind."""
+    values: Floats = np.where(ranking.is_match, of_match[ranking.step], of_other[ranking.step])
     return values
 
 
 def binned(ranking: Ranking, n_bins: int) -> tuple[NDArray[np.intp], int]:
-    """Return a bin per row in falling order, at most `n_bins`, and their number.
+    """Return a bin for each pair in file order, at most `n_bins`, and their number.
 
-    Bins hold about equally many rows and never cut a step.
+    Bin 0 has the highest scores. Bins hold about equally many pairs and never cut a step.
     """
-    if len(ranking.order) == 0:
-        return np.zeros(0, np.intp), 0
     sizes = ranking.matches + ranking.others
+    if len(sizes) == 0:
+        return np.zeros(0, np.intp), 0
     first = np.cumsum(sizes) - sizes
-    wanted = (first * n_bins // max(sizes.sum(), 1.0)).astype(np.intp)
+    wanted = (first * n_bins // sizes.sum()).astype(np.intp)
     codes = np.cumsum(np.concatenate(([0], np.diff(wanted) > 0)))
     return codes[ranking.step], int(codes[-1]) + 1
 

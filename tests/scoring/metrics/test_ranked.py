@@ -87,3 +87,13 @@ def test_one_step_for_all_pairs() -> None:
 def test_an_empty_input_is_undefined() -> None:
     ranking = rank(np.zeros(0), np.zeros(0, np.int32))
     assert np.isnan(average_precision(ranking)) and np.isnan(roc_auc(ranking))
+
+
+def test_scores_that_are_no_shares_are_refused() -> None:
+    for score in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match="outside"):
+            rank(np.array([0.5, score]), np.array([0, 1]))
+
+
+def test_minus_zero_ties_with_zero() -> None:
+    assert rank(np.array([0.0, -0.0]), np.array([0, 1])).matches.tolist() == [1.0]
