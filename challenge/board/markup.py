@@ -93,15 +93,13 @@ def interval_text(low: float | None, high: float | None, decimals: int = 3) -> s
     return f"[{number_text(low, decimals)}, {number_text(high, decimals)}]"
 
 
-def count_text(n: int | float | None) -> str:
-    r"""Return a count with thin spaces between thousands, from five digits on.
+def count_text(n: float | None) -> str:
+    """Return a count with commas between thousands; unknown is a dash.
 
-    >>> count_text(3835), count_text(119827)
-    ('3835', '119\u202f827')
+    >>> count_text(119827), count_text(None)
+    ('119,827', '–')
     """
-    if n is None:
-        return "–"
-    return f"{n:,}".replace(",", "\u202f") if abs(n) >= 10_000 else f"{n}"
+    return "–" if n is None else f"{n:,}"
 
 
 def bytes_text(n: float) -> str:
@@ -132,6 +130,8 @@ def seconds_text(seconds: float) -> str:
 
 
 def _utc(at: datetime) -> datetime:
+    if at.tzinfo is timezone.utc:
+        return at
     return at.replace(tzinfo=timezone.utc) if at.tzinfo is None else at.astimezone(timezone.utc)
 
 
@@ -143,13 +143,16 @@ def day_text(at: datetime) -> str:
 
 def minute_text(at: datetime) -> str:
     """Return `4 Mar 2026, 09:30 UTC`."""
-    return f"{day_text(at)}, {_utc(at):%H:%M} UTC"
+    at = _utc(at)
+    return f"{day_text(at)}, {at.hour:02}:{at.minute:02} UTC"
 
 
 def time_html(at: datetime, *, day: bool = False) -> str:
     """Return a <time> element: readable text, exact UTC instant as attribute."""
+    at = _utc(at)
     text = day_text(at) if day else minute_text(at)
-    return f'<time datetime="{_utc(at):%Y-%m-%dT%H:%M:%SZ}">{text}</time>'
+    exact = at.replace(microsecond=0, tzinfo=None).isoformat()
+    return f'<time datetime="{exact}Z">{text}</time>'
 
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

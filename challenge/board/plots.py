@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from html import escape
 
 from challenge.board.markup import clip, day_text, number_text
@@ -70,8 +71,11 @@ def _n(value: float) -> str:
 
 
 def _tick_text(tick: float, step: float) -> str:
-    decimals = max(1, -math.floor(math.log10(step) + 1e-9) + (1 if f"{step:e}"[:3] == "2.5" else 0))
-    return number_text(tick, min(decimals, 6))
+    """Return a tick with the decimals of its step; whole numbers have none."""
+    if abs(tick - round(tick)) < 1e-9:
+        return f"{round(tick)}"
+    decimals = -math.floor(math.log10(step) + 1e-9) + (f"{step:e}"[:3] == "2.5")
+    return number_text(tick, min(max(decimals, 1), 6))
 
 
 def _figure(width: float, height: float, name: str, title: str, words: str, body: str) -> str:
@@ -83,6 +87,7 @@ def _figure(width: float, height: float, name: str, title: str, words: str, body
     )
 
 
+@lru_cache(maxsize=256)
 def axis_svg(scale: Scale) -> str:
     """Return the head of a column of intervals: tick labels over the rows' grid lines."""
     ticks = scale.ticks()
@@ -100,7 +105,7 @@ def axis_svg(scale: Scale) -> str:
 
 ROW = 48
 """Height of a row's plot; rows of a board are at least so high."""
-_OVER = 4
+_OVER = 6
 """Bands and grid lines reach so far into the next rows, so that they look whole."""
 
 
@@ -122,10 +127,7 @@ def interval_svg(
             f'<rect class="band" x="{_n(left)}" width="{_n(max(right - left, 1))}" '
             f'y="{-_OVER}" height="{ROW + 2 * _OVER}"/>'
         )
-    parts += [
-        f'<path class="grid" d="M{_n(scale.at(tick))} {-_OVER}v{ROW + 2 * _OVER}"/>'
-        for tick in scale.ticks()
-    ]
+    parts.append(_grid(scale))
     if floor is not None and scale.low <= floor <= scale.high:
         parts.append(f'<path class="floor" d="M{_n(scale.at(floor))} {-_OVER}v{ROW + 2 * _OVER}"/>')
     kind = "mark strong" if strong else "mark"
@@ -139,6 +141,14 @@ def interval_svg(
     return (
         f'<svg class="interval" aria-hidden="true" viewBox="0 0 {_n(scale.width)} {ROW}" '
         f'width="{_n(scale.width)}" height="{ROW}">{"".join(parts)}</svg>'
+    )
+
+
+@lru_cache(maxsize=256)
+def _grid(scale: Scale) -> str:
+    return "".join(
+        f'<path class="grid" d="M{_n(scale.at(tick))} {-_OVER}v{ROW + 2 * _OVER}"/>'
+        for tick in scale.ticks()
     )
 
 
@@ -189,12 +199,13 @@ def progress_svg(
     if not lines:
         return ""
     start = min(line.points[0][0] for line in lines)
-    until = max(until, start + timedelta(hours=1))
+    until = max(until, start + timedelta(minutes=1))
     scale = (
         scale_for([value for line in lines for _, value in line.points])
         if whole
         else _late_scale(lines)
     )
+    lines = [line for line in lines if line.points[-1][1] >= scale.low]
     span = (until - start).total_seconds()
 
     def x(at: datetime) -> float:
@@ -266,7 +277,8 @@ def _dates(start: datetime, until: datetime) -> list[tuple[datetime, str, str]]:
         return f"{at.astimezone(timezone.utc):%H:%M}" if same_day else day_text(at)[:-5]
 
     middle = start + (until - start) / 2
-    marks = [(start, text(start), "start"), (until, text(until), "end")]
+    first = f"{day_text(start)[:-5]}, {text(start)}" if same_day else text(start)
+    marks = [(start, first, "start"), (until, text(until), "end")]
     if text(middle) not in (text(start), text(until)):
         marks.insert(1, (middle, text(middle), "middle"))
     return marks

@@ -92,7 +92,7 @@ def read_material(snapshot: Snapshot) -> Material:
         series = track_progress(snapshot, track, 5)
         kinds = iter(("c1", "c2", "c3", "c4", "c5"))
         teams = [
-            Line(team.team_name, team.points, "base" if team.baseline else next(kinds))
+            Line(team.team_name, team.points, next(kinds) + (" base" if team.baseline else ""))
             for team in series.teams
         ]
         return (Line("", series.overall.points, "best"), *reversed(teams))

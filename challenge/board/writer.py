@@ -69,6 +69,8 @@ class SiteWriter:
         self._building = out / ".building"
         shutil.rmtree(self._building, ignore_errors=True)
         self._building.mkdir()
+        self._root = os.fspath(out)
+        self._made = os.fspath(self._building / "file")
         self._old = self._read_manifest()
         self._sizes = dict(_walk(out))
         self._files: dict[str, Stamp] = {}
@@ -142,13 +144,20 @@ class SiteWriter:
         if self._sizes.get(path) == len(data) and self._holds(path, stamp, data):
             return stamp
         self._mark_unfinished()
-        target, made = self.out / path, self._building / "file"
-        made.write_bytes(data)
+        # Plain calls: pathlib took a third of the time of a large build.
+        target = f"{self._root}/{path}"
+        handle = os.open(self._made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
-            made.replace(target)
+            done = 0
+            while done < len(data):
+                done += os.write(handle, data[done:])
+        finally:
+            os.close(handle)
+        try:
+            os.rename(self._made, target)  # noqa: PTH104
         except FileNotFoundError:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            made.replace(target)
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            os.rename(self._made, target)  # noqa: PTH104
         self._sizes[path] = len(data)
         self.n_written += 1
         return stamp

@@ -304,3 +304,27 @@ def test_an_empty_ledger_has_a_site_too(tmp_path: Path) -> None:
     )
     write_site(without_cards, tmp_path)
     assert not (tmp_path / "task").exists()
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_nobody_learns_whose_predictions_are_identical(tmp_path: Path, state: State) -> None:
+    snapshot = showcase(state, n_teams=3, n_each=1)
+    write_site(snapshot, tmp_path)
+    digests = [one.sha256 for one in snapshot.submissions()]
+    shown = any(
+        digest.encode() in data for data in files_of(tmp_path).values() for digest in digests
+    )
+    assert shown == (state == "benchmark")
+
+
+def test_a_contest_that_runs_shows_no_private_figure(tmp_path: Path) -> None:
+    snapshot = showcase("running", n_teams=4, n_each=2)
+    write_site(snapshot, tmp_path)
+    private = {
+        repr(score.value)
+        for one in snapshot.submissions()
+        if not one.baseline and (score := snapshot.score(one.id, "private")) is not None
+    }
+    everything = b"".join(files_of(tmp_path).values()).decode()
+    assert private
+    assert not [value for value in private if value in everything]

@@ -217,9 +217,10 @@ def track_columns(
             words.append(f"{row.n_entered} of {row.n_tasks} tasks")
         if not row.eligible and not row.baseline and board.prize:
             words.append("not eligible")
-        if row.prize:
-            words.append(escape(row.prize))
-        return f'<span class="method">{" · ".join(words)}</span>' if words else ""
+        html = f'<span class="method">{" · ".join(words)}</span>' if words else ""
+        return html + (
+            f'<span class="prize">{user_html(row.prize, 160)}</span>' if row.prize else ""
+        )
 
     columns: list[Column[TrackRow]] = [
         Column("rank", "Rank", _rank_html, "number", lambda row: row.rank),

@@ -9,6 +9,7 @@ from challenge.board.pages.board import tied_class, ties_words, track_columns
 from challenge.board.pages.frame import folder_name, render, trusted
 from challenge.board.pages.material import File, Material, board_decimals, metric_words
 from challenge.board.plots import motif_svg, progress_svg
+from challenge.board.rows import TrackRow
 from challenge.board.tables import table_html
 from challenge.board.twins import csv_twin, json_twin
 
@@ -28,17 +29,17 @@ def home_files(material: Material) -> Iterator[File]:
                 "title": material.settings.title,
                 "at": material.snapshot.at.isoformat() if material.snapshot.at else None,
                 "tracks": [board.as_json() for board in boards.values()],
-                "tasks": [task_summary(material, task) for task in material.snapshot.cards],
+                "tasks": [task_summary(material, task) for task in material.tasks()],
             }
         ),
     )
-    names = ("track", "rank", "team", "value", "low", "high", "tied_first", "coverage", "eligible")
+    names = ("rank", "team", "value", "low", "high", "tied_first", "coverage", "eligible")
     rows = (
-        (board.track, *(row.as_json()[name] for name in names[1:]))
+        (board.track, *(plain[name] for name in names))
         for board in boards.values()
-        for row in board.rows
+        for plain in map(TrackRow.as_json, board.rows)
     )
-    yield "leaderboard.csv", csv_twin(names, rows)
+    yield "leaderboard.csv", csv_twin(("track", *names), rows)
     yield "index.html", _home_html(material)
 
 
@@ -103,7 +104,7 @@ def _home_html(material: Material) -> str:
     n_submissions = sum(
         row.n_submissions for board in material.task_boards.values() for row in board.rows
     )
-    example = next(iter(snapshot.cards), "TASK")
+    example = next(iter(material.tasks()), "TASK")
     content = render(
         "home.html",
         settings=settings,
@@ -115,7 +116,7 @@ def _home_html(material: Material) -> str:
         n_baselines=sum(team.baseline for team in snapshot.teams.values()),
         n_submissions=n_submissions,
         tracks=tracks,
-        tasks=[task_summary(material, task) for task in snapshot.cards],
+        tasks=[task_summary(material, task) for task in material.tasks()],
         example=example,
         running=settings.is_contest() and snapshot.closed_at is None,
     )

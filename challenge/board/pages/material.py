@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from challenge.board.markup import decimals_for
@@ -53,7 +53,7 @@ def metric_words(name: str) -> str:
 
 @dataclass(frozen=True)
 class Material:
-    """All that a page may show; `marks` are texts that change when a team's pages do."""
+    """All that a page may show."""
 
     snapshot: Snapshot
     task_boards: Mapping[str, TaskBoard]
@@ -61,6 +61,7 @@ class Material:
     progress: Mapping[str, tuple[Line, ...]]
     """Score over time per track, oldest first, the overall best last."""
     frame: Frame
+    _decimals: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def settings(self) -> Settings:
@@ -78,14 +79,23 @@ class Material:
 
     def decimals(self, task_id: str) -> int:
         """Return the decimals of scores of a task, from the intervals of its board."""
-        board = self.task_boards.get(task_id)
-        return board_decimals(board) if board else 3
+        if task_id not in self._decimals:
+            board = self.task_boards.get(task_id)
+            self._decimals[task_id] = board_decimals(board) if board else 3
+        return self._decimals[task_id]
 
     def modalities(self, task_id: str) -> list[str]:
         """Return the modalities of a task's columns, in a fixed order, each once."""
         columns: list[dict[str, Any]] = self.card(task_id).task["columns"]
         present = {column["modality"] for column in columns}
         return [modality for modality in MODALITY_WORDS if modality in present]
+
+    def tasks(self) -> list[str]:
+        """Return the tasks that have a page: in the order of the tracks, others after them."""
+        tracks = [task for track in self.settings.track for task in track.tasks]
+        return [
+            t for t in dict.fromkeys([*tracks, *self.snapshot.cards]) if t in self.snapshot.cards
+        ]
 
     def state_words(self) -> str:
         """Return where the challenge stands, in one short sentence."""

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from challenge.board.markup import (
+    bytes_text,
     clip,
+    count_text,
     interval_text,
     number_text,
     plain,
@@ -28,7 +30,17 @@ _HALF_WORDS = {
     "public": "the public half of the test set",
     "private": "the private half of the test set",
 }
-_SCALE = Scale(0.0, 1.0, 200)
+_SCALE = Scale(0.0, 1.0, 160, 10)
+_LONG = 60
+"""Characters of HTML from which a fact has a line of its own."""
+_DETAIL_WORDS = {
+    "fit_s": "Fitting",
+    "predict_s": "Predicting",
+    "seconds": "In all",
+    "peak_mb": "Peak memory",
+    "time_limit_s": "Time limit",
+    "method_digest": "Method’s digest",
+}
 _UNBOUNDED = ("log_loss", "brier", "mcc")
 
 
@@ -39,6 +51,7 @@ def submission_file(material: Material, team: Team, line: Line) -> File:
 
 def _submission_html(material: Material, team: Team, line: Line) -> str:
     submission, score = line.submission, line.score
+    contest = material.settings.is_contest()
     task_title = material.title(submission.task)
     decimals = material.decimals(submission.task)
     facts = [
@@ -67,16 +80,16 @@ def _submission_html(material: Material, team: Team, line: Line) -> str:
     else:
         parts.append(
             f'<h2 id="scores">Scores</h2><p>On {_HALF_WORDS.get(score.half, escape(score.half))}: '
-            f"{score.n} rows in {score.n_clusters} independent clusters. "
+            f"{count_text(score.n)} rows in {count_text(score.n_clusters)} independent clusters. "
             f"One row is worth {number_text(score.resolution, max(decimals, 4))}.</p></div>"
             f'<div class="split"><div>{_metrics_html(score, decimals)}'
             '<p class="twins">With all submissions of the team as '
             f'<a href="../team/{team.slug}/submissions.json">JSON</a> or '
             f'<a href="../team/{team.slug}/submissions.csv">CSV</a>.</p></div>'
         )
-        parts.append(f"{_made_html(submission, score)}</div></section>")
+        parts.append(f"{_made_html(submission, score, contest)}</div></section>")
     if score is None:
-        parts.append(f'<section class="wide">{_made_html(submission, None)}</section>')
+        parts.append(f'<section class="wide">{_made_html(submission, None, contest)}</section>')
     title = f"{clip(submission.method or 'Submission', 60)} (submission {submission.id})"
     words = f"{clip(team.name, 48)} on {clip(task_title, 60)}"
     if score is not None and score.value is not None:
@@ -104,19 +117,17 @@ def _metrics_html(score: StoredScore, decimals: int) -> str:
         values = score.metrics[name]
         value, low, high = values.get("value"), values.get("low"), values.get("high")
         interval = escape(interval_text(low, high, decimals))
-        reason = user_html(values.get("reason") or ("" if interval else "no interval"), 200)
+        if interval:
+            beside = f'<td class="number">{interval}</td>'
+        else:
+            beside = f'<td class="reason">{user_html(values.get("reason") or "–", 200)}</td>'
         drawn = value is not None and name not in _UNBOUNDED
         plot = interval_svg(_SCALE, value, low, high, strong=name == score.metric) if drawn else ""
         primary = ' <span class="tag">primary</span>' if name == score.metric else ""
         rows.append(
             f'<tr><th scope="row">{escape(metric_words(name))}{primary}</th>'
             f'<td class="number"><b>{number_text(value, decimals)}</b></td>'
-            f'<td class="number">{interval or reason}</td><td class="plot">{plot}</td></tr>'
-        )
-    for name, figure in sorted(score.diagnostics.items()):
-        rows.append(
-            f'<tr><th scope="row">{escape(metric_words(name))} <span class="tag">diagnostic</span>'
-            f'</th><td class="number">{number_text(figure, decimals)}</td><td></td><td></td></tr>'
+            f'{beside}<td class="plot">{plot}</td></tr>'
         )
     return (
         '<div class="scroll" role="region" aria-labelledby="metrics-caption" tabindex="0">'
@@ -124,29 +135,58 @@ def _metrics_html(score: StoredScore, decimals: int) -> str:
         'with 95 % intervals</caption><thead><tr><th scope="col">Metric</th><th scope="col" '
         'class="number">Value</th><th scope="col" class="number">Interval</th>'
         f'<th scope="col" class="plot">{axis_svg(_SCALE)}</th></tr></thead><tbody>'
-        f"{''.join(rows)}</tbody></table></div>"
+        f"{''.join(rows)}</tbody></table></div>{_diagnostics_html(score, decimals)}"
     )
 
 
-def _made_html(submission: Submission, score: StoredScore | None) -> str:
-    facts = [("File", f"{escape(submission.form)}")]
+def _diagnostics_html(score: StoredScore, decimals: int) -> str:
+    if not score.diagnostics:
+        return ""
+    items = []
+    for name, figure in sorted(score.diagnostics.items()):
+        count = name.startswith("n_") and figure is not None
+        text = count_text(round(figure or 0)) if count else number_text(figure, decimals)
+        items.append((metric_words(name.removeprefix("n_")), text))
+    return (
+        '<details class="diagnostics"><summary>Diagnostics</summary>'
+        f"{_facts(items, 'answers')}</details>"
+    )
+
+
+def _made_html(submission: Submission, score: StoredScore | None, contest: bool) -> str:
+    facts = [("File", escape(submission.form))]
     if submission.isolation:
-        facts.append(("Ran in", user_html(submission.isolation, 40)))
+        isolated = "its own room (bwrap)" if submission.isolation == "bwrap" else "no isolation"
+        facts.append(("Ran in", isolated))
     for key, value in sorted(submission.details.items()):
-        facts.append((plain(key).replace("_", " ").capitalize()[:60], _detail_html(key, value)))
-    facts.append(("Predictions", f'<span class="mono digest">{escape(submission.sha256)}</span>'))
+        if key == "isolation" or value is None or value in ([], {}, ""):
+            continue
+        words = _DETAIL_WORDS.get(key, plain(key).replace("_", " ").capitalize()[:60])
+        facts.append((words, _detail_html(key, value)))
+    if not contest:
+        # In a contest it is for the organiser alone to see whose predictions are identical.
+        facts.append(("Predictions", _digest_html(submission.sha256)))
     if score is not None:
         facts += [
             ("Scorer version", f"{score.scorer_version}"),
-            ("Data digest", f'<span class="mono digest">{escape(score.data_digest)}</span>'),
+            ("Data digest", _digest_html(score.data_digest)),
         ]
+    facts.sort(key=lambda fact: len(fact[1]) > _LONG)
     return f'<div class="made"><h3>What it used</h3>{_facts(facts, "answers")}</div>'
+
+
+def _digest_html(digest: str) -> str:
+    return f'<span class="mono digest">{escape(digest)}</span>'
 
 
 def _detail_html(key: str, value: object) -> str:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if number and (key == "seconds" or key.endswith("_s")):
         return escape(seconds_text(float(str(value))))
+    if number and key.endswith("_mb"):
+        return escape(bytes_text(float(str(value)) * 1e6))
+    if key.endswith("digest"):
+        return _digest_html(plain(value)[:80])
     if isinstance(value, Mapping):
         items = "; ".join(f"{plain(name)} {plain(item)}" for name, item in sorted(value.items()))
         return user_html(items, 1200)
@@ -158,5 +198,11 @@ def _detail_html(key: str, value: object) -> str:
 
 
 def _facts(facts: Sequence[tuple[str, str]], classes: str) -> str:
-    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in facts)
+    items = "".join(
+        f"<div{_long(value)}><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in facts
+    )
     return f'<dl class="{classes}">{items}</dl>'
+
+
+def _long(value: str) -> str:
+    return ' class="long"' if len(value) > _LONG else ""

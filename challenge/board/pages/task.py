@@ -46,6 +46,7 @@ _SPLIT_COUNTS = {
     "n_unlabelled": "Rows dropped for want of a label",
     "n_crossing": "Pairs dropped for straddling the split",
 }
+_ABSENT: Mapping[str, Any] = {"description": "", "sources": (), "left_out": {}, "remarks": ()}
 N_BARS = 60
 
 
@@ -86,7 +87,7 @@ def _task_html(
     values: Mapping[str, Any],
 ) -> str:
     card, board = material.card(task_id), material.task_boards[task_id]
-    document = card.task
+    document = {**_ABSENT, **card.task}
     decimals = material.decimals(task_id)
     matching = document["kind"] == "matching"
     classes = sorted(_classes(card), key=lambda item: -item[1])

@@ -22,7 +22,7 @@ from challenge.board.plots import Line as Step
 from challenge.board.plots import progress_svg
 from challenge.board.tables import Column, pager_html, pages_of, table_html
 from challenge.board.twins import csv_twin, json_twin
-from challenge.ledger.records import Team
+from challenge.ledger.records import Submission, Team
 from challenge.ledger.snapshot import Entry
 
 __all__ = ["team_files"]
@@ -60,7 +60,7 @@ def team_files(
                 "baseline": team.baseline,
                 "submissions": [
                     {
-                        **line.submission.as_json(),
+                        **_plain(line.submission, material.settings.is_contest()),
                         "team": team.name,
                         "counts": line.counts,
                         "state": line.state,
@@ -76,6 +76,14 @@ def team_files(
     for number in range(len(pages), 0, -1):
         path = f"{folder}/index.html" if number == 1 else f"{folder}/page-{number}.html"
         yield path, _team_html(material, team, lines, path, number)
+
+
+def _plain(submission: Submission, contest: bool) -> dict[str, object]:
+    """Return a submission for the twin; in a contest nobody may compare predictions by digest."""
+    values = submission.as_json()
+    if contest:
+        del values["sha256"]
+    return values
 
 
 def _csv_rows(lines: Sequence[Line]) -> Iterator[tuple[object, ...]]:

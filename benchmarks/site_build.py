@@ -1,0 +1,108 @@
+"""How long the site takes: 100k submissions of 10k teams, in full, again, and after one more.
+
+    python -m benchmarks.site_build [--submissions 100000] [--teams 10000]
+
+Targets: the full build at most 60 s and 1 GB, one new submission at most a tenth of it, files and
+time. A smaller size runs first, so that the growth can be told. Each build is timed once: the
+second one of a size would find its pages there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.board_ranking import fill
+from benchmarks.measure import Timing, peak_memory_mb, report, slope
+from challenge.board.site import SiteReport, build_site
+from challenge.ledger import Ledger, schema
+
+FULL_S, MEMORY_MB, SHARE = 60.0, 1000.0, 0.1
+CARD = {
+    "id": "task",
+    "kind": "classification",
+    "title": "Task",
+    "description": "A made-up task.",
+    "metric": "accuracy",
+    "columns": [{"name": "words", "modality": "text", "description": "", "integer": False}],
+    "classes": ["a", "b"],
+    "n_train": 1000,
+    "n_test": 10_000,
+    "sources": [],
+    "samples": False,
+}
+
+
+def make_ledger(folder: Path, n_submissions: int, n_teams: int) -> Ledger:
+    """Return a ledger of this size whose card has what a task page shows."""
+    ledger = fill(folder, n_submissions, n_teams)
+    with ledger.store.writing() as connection:
+        connection.execute(schema.cards.update().values(task_json=json.dumps(CARD)))
+    return ledger
+
+
+def add_one(ledger: Ledger) -> None:
+    """Put one more submission of one team into the tables, better than its others."""
+    with ledger.store.writing() as connection:
+        for table, key in ((schema.submissions, "id"), (schema.scores, "submission")):
+            row = connection.execute(table.select().order_by(table.c.id.desc()).limit(1)).one()
+            values = dict(row._mapping)
+            values.update(id=row.id + 1, at=row.at + 1_000_000)
+            values[key] = row.id + 1
+            if key == "submission":
+                values.update(value=0.81, low=0.8, high=0.82)
+            else:
+                values.update(sha256="f" * 64, file_sha256="f" * 64)
+            connection.execute(table.insert().values(values))
+
+
+def timed_build(ledger: Ledger, out: Path) -> tuple[SiteReport, Timing]:
+    """Build once and say how long it took."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    built = build_site(ledger, out)
+    return built, Timing(time.process_time() - cpu, time.perf_counter() - wall)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--submissions", type=int, default=100_000)
+    parser.add_argument("--teams", type=int, default=10_000)
+    wanted = parser.parse_args()
+    sizes, seconds = [], []
+    timings: dict[str, Timing] = {}
+    memory = 0.0
+    for share in (0.1, 1.0):
+        n, teams = int(wanted.submissions * share), max(1, int(wanted.teams * share))
+        with tempfile.TemporaryDirectory() as folder:
+            ledger = make_ledger(Path(folder) / "challenge", n, teams)
+            full, timings["full build"] = timed_build(ledger, Path(folder) / "site")
+            again, timings["nothing new"] = timed_build(ledger, Path(folder) / "site")
+            add_one(ledger)
+            more, timings["one more submission"] = timed_build(ledger, Path(folder) / "site")
+            memory = peak_memory_mb(lambda: build_site(ledger, Path(folder) / "other"))  # noqa: B023
+        sizes.append(float(n))
+        seconds.append(timings["full build"].cpu_s)
+        assert again.written == 0
+    ratio = timings["one more submission"].wall_s / timings["full build"].wall_s
+    report(
+        8,
+        f"site of {wanted.submissions:,} submissions of {wanted.teams:,} teams",
+        f"full build at most {FULL_S:.0f} s and {MEMORY_MB:.0f} MB; one more at most {SHARE} of it",
+        {
+            "wall seconds": timings["full build"].wall_s,
+            "MB": memory,
+            "one more, of the time": ratio,
+            "one more, of the files": more.written / full.pages,
+            "files": str(full.pages),
+            "growth": slope(sizes, seconds),
+        },
+        met=timings["full build"].wall_s <= FULL_S and memory <= MEMORY_MB and ratio <= SHARE,
+        timings=timings,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Make the picture of the board for the README: `python docs/screenshot.py [PAGE] [PICTURE]`.
+
+PAGE is a page of a built site (default: leaderboard/index.html), PICTURE the PNG to write (default:
+docs/board.png). Needs Chromium.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+WIDTH, HEIGHT = 1280, 1240
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--force-device-scale-factor=1.5",
+)
+
+
+def take_picture(page: Path, picture: Path) -> None:
+    """Write the upper part of a page as PNG; raise SystemExit with a cure when that cannot be."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        raise SystemExit("no Chromium here; cure: apt-get install chromium")
+    if not page.is_file():
+        raise SystemExit(f"{page}: no such page; cure: challenge leaderboard")
+    with tempfile.TemporaryDirectory() as profile:
+        subprocess.run(  # noqa: S603
+            [
+                browser,
+                *FLAGS,
+                f"--user-data-dir={profile}",
+                f"--window-size={WIDTH},{HEIGHT}",
+                f"--screenshot={picture}",
+                page.resolve().as_uri(),
+            ],
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
+
+
+if __name__ == "__main__":
+    given = [Path(argument) for argument in sys.argv[1:]]
+    take_picture(
+        given[0] if given else ROOT / "leaderboard" / "index.html",
+        given[1] if len(given) > 1 else ROOT / "docs" / "board.png",
+    )
