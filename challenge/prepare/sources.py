@@ -34,6 +34,7 @@ Progress = Callable[[str], None]
 _PIN = re.compile(r"(?P<name>@?[A-Za-z0-9][A-Za-z0-9._+/-]*)==(?P<version>[A-Za-z0-9][\w.+~:!-]*)")
 _CLIENTS = {"pypi": "pip", "npm": "npm", "apt": "apt-get"}
 _TIME_LIMIT_S = 1800
+_WRITTEN = ("public", "private", "cache", ".building", "__pycache__")
 
 
 def _silent(_: str) -> None:
@@ -95,8 +96,10 @@ def _link_or_copy(source: str, target: str) -> str:
 def fingerprint(definition: TaskDefinition, folder: Path) -> str:
     """Return a hash that changes when a source changes.
 
-    Pinned sources count by their sha256, local paths by the names, sizes and times of their files.
+    Pinned sources count by their sha256, local paths by the names, sizes and times of their files;
+    what builds write into the task's folder is no source.
     """
+    written = tuple(folder / name for name in _WRITTEN)
     digest = hashlib.sha256()
     for source in definition.source:
         words = [source.kind, source.name, source.sha256 or "", *source.unpack]
@@ -104,7 +107,8 @@ def fingerprint(definition: TaskDefinition, folder: Path) -> str:
             path = folder / source.name
             files = sorted(path.rglob("*")) if path.is_dir() else [path]
             for file in files:
-                if file.is_file():
+                ours = any(parent in written for parent in file.parents)
+                if file.is_file() and not ours:
                     fact = file.stat()
                     words.append(f"{file.name} {fact.st_size} {fact.st_mtime_ns}")
         digest.update("\0".join(words).encode() + b"\n")

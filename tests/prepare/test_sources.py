@@ -210,6 +210,18 @@ def test_a_fingerprint_follows_local_files(tmp_path: Path) -> None:
     assert fingerprint(task, tmp_path) != before
 
 
+def test_a_fingerprint_of_the_task_folder_leaves_out_what_builds_write(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(CONTENT)
+    task = definition(Source(path="."))
+    before = fingerprint(task, tmp_path)
+    for name in ("public/images/a.png", "private/secret", "cache/x", "__pycache__/convert.pyc"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"x")
+    assert fingerprint(task, tmp_path) == before
+    (tmp_path / "y.csv").write_bytes(CONTENT)
+    assert fingerprint(task, tmp_path) != before
+
+
 def test_the_cache_lies_in_the_challenge_unless_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
