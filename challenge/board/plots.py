@@ -105,8 +105,8 @@ def axis_svg(scale: Scale) -> str:
 
 ROW = 48
 """Height of a row's plot; rows of a board are at least so high."""
-_OVER = 6
-"""Bands and grid lines reach so far into the next rows, so that they look whole."""
+_OVER = 40
+"""Bands and grid lines reach so far beyond; the cell cuts them off, however high its row is."""
 
 
 def interval_svg(

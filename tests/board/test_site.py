@@ -325,6 +325,6 @@ def test_a_contest_that_runs_shows_no_private_figure(tmp_path: Path) -> None:
         for one in snapshot.submissions()
         if not one.baseline and (score := snapshot.score(one.id, "private")) is not None
     }
-    everything = b"".join(files_of(tmp_path).values()).decode()
+    everything = b"".join(files_of(tmp_path).values()).decode(errors="replace")
     assert private
     assert not [value for value in private if value in everything]
