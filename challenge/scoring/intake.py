@@ -63,6 +63,11 @@ class Intake:
     form: Literal["csv", "parquet"]
     copy: BinaryIO | None = None
 
+    @property
+    def size(self) -> int:
+        """Number of unpacked bytes."""
+        return len(self.data) if self.copy is None else os.fstat(self.copy.fileno()).st_size
+
     def read_at(self, offset: int, size: int) -> bytes:
         """Return some of the bytes."""
         if self.copy is None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["PageError", "unpacked_bytes"]
+__all__ = ["Chunk", "PageError", "read_chunks", "unpacked_bytes"]
 
 _HEADER = 512
 _LONG_HEADER = 1 << 16
 _DELTA_BYTE_ARRAY = 7
+_GROUPS, _COLUMNS, _METADATA = 4, 1, 3
+_CODECS = {1: "snappy", 2: "gzip", 4: "brotli", 6: "zstd", 7: "lz4_raw"}
 _PAGE_TYPE, _UNPACKED, _PACKED, _DATA, _DICTIONARY, _DATA_V2 = 1, 2, 3, 5, 7, 8
 
 
@@ -23,25 +26,58 @@ class PageError(ValueError):
     """The pages are not those of a sound file."""
 
 
-def unpacked_bytes(chunk: Any, read_at: Callable[[int, int], bytes], most: int) -> int:
-    """Return the most bytes that a column chunk (of Arrow's metadata) can take in memory.
+@dataclass(frozen=True)
+class Chunk:
+    """Where one column of one row group lies, as the footer says."""
+
+    start: int
+    end: int
+    n_values: int
+    is_text: bool
+    codec: int
+
+
+def read_chunks(read_at: Callable[[int, int], bytes], size: int) -> list[list[Chunk]]:
+    """Return the chunks of each row group, in the order of the columns.
+
+    The footer is read here, since Arrow's own view of it ends the process on some damaged files.
+    Raises PageError when it makes no sense.
+    """
+    tail = read_at(max(size - 8, 0), 8)
+    length = int.from_bytes(tail[:4], "little")
+    if len(tail) < 8 or tail[4:] != b"PAR1" or length > size - 8:
+        raise PageError("no footer")
+    footer = _read_header(read_at(size - 8 - length, length))[0]
+    groups = [_list(group, _COLUMNS) for group in _list(footer, _GROUPS)]
+    return [[_chunk(_struct(column, _METADATA)) for column in columns] for columns in groups]
+
+
+def _chunk(column: dict[int, Any]) -> Chunk:
+    start = _integer(column, 9)
+    if isinstance(column.get(11), int) and 0 < column[11] < start:
+        start = column[11]
+    packed = _integer(column, 7)
+    if start < 4 or packed < 0:
+        raise PageError("a column lies outside the file")
+    return Chunk(
+        start, start + packed, _integer(column, 5), _integer(column, 1) == 6, _integer(column, 4)
+    )
+
+
+def unpacked_bytes(chunk: Chunk, read_at: Callable[[int, int], bytes], most: int) -> int:
+    """Return the most bytes that a column chunk can take in memory.
 
     Stops early once it is more than `most`. Raises PageError when the pages make no sense.
     """
-    offset = int(chunk.data_page_offset)
-    if chunk.has_dictionary_page and chunk.dictionary_page_offset:
-        offset = min(offset, chunk.dictionary_page_offset)
-    end = offset + int(chunk.total_compressed_size)
-    if offset < 4 or chunk.total_compressed_size < 0:
-        raise PageError("a column lies outside the file")
+    offset, end = chunk.start, chunk.end
     total, longest, n_values = 0, 0, 0
-    while offset < end and n_values < chunk.num_values:
+    while offset < end and n_values < chunk.n_values:
         try:
             header, size = _read_struct(read_at(offset, _HEADER), 0, 0)
         except IndexError:
             # Statistics can make a header long.
             header, size = _read_header(read_at(offset, _LONG_HEADER))
-        packed, unpacked = int(header.get(_PACKED, -1)), int(header.get(_UNPACKED, -1))
+        packed, unpacked = _integer(header, _PACKED), _integer(header, _UNPACKED)
         if packed < 0 or unpacked < 0:
             raise PageError("a page of negative size")
         total += unpacked
@@ -49,28 +85,47 @@ def unpacked_bytes(chunk: Any, read_at: Callable[[int, int], bytes], most: int) 
             return total
         body = offset + size
         if _DICTIONARY in header:
-            if chunk.physical_type == "BYTE_ARRAY":
+            if chunk.is_text:
                 page = read_at(body, packed)
-                longest = max(longest, _longest_value(page, unpacked, chunk.compression))
+                longest = max(longest, _longest_value(page, unpacked, chunk.codec))
         elif _DATA in header or _DATA_V2 in header:
-            data = header.get(_DATA) or header[_DATA_V2]
-            encoding = data.get(2 if _DATA in header else 4, 0)
-            if encoding == _DELTA_BYTE_ARRAY:
+            data = _struct(header, _DATA if _DATA in header else _DATA_V2)
+            if _integer(data, 2 if _DATA in header else 4) == _DELTA_BYTE_ARRAY:
                 # Each value may repeat the whole one before it.
                 longest = max(longest, unpacked)
-            n_values += max(data.get(1, 0), 0)
+            n_values += max(_integer(data, 1), 0)
         offset = body + packed
     return total + longest * n_values
 
 
-def _longest_value(page: bytes, unpacked: int, compression: str) -> int:
+def _integer(fields: dict[int, Any], number: int) -> int:
+    value = fields.get(number)
+    if not isinstance(value, int):
+        raise PageError("a page without a sound header")
+    return value
+
+
+def _struct(fields: Any, number: int) -> dict[int, Any]:
+    value = fields.get(number) if isinstance(fields, dict) else None
+    if not isinstance(value, dict):
+        raise PageError("not the structure of Parquet")
+    return value
+
+
+def _list(fields: Any, number: int) -> list[Any]:
+    value = fields.get(number) if isinstance(fields, dict) else None
+    if not isinstance(value, list):
+        raise PageError("not the structure of Parquet")
+    return value
+
+
+def _longest_value(page: bytes, unpacked: int, codec: int) -> int:
     """Return the bytes of the longest string in a dictionary page."""
     import pyarrow as pa
 
-    codec = {"UNCOMPRESSED": "", "LZ4": "lz4_raw"}.get(compression, compression.lower())
     if codec:
         try:
-            page = pa.Codec(codec).decompress(page, unpacked, asbytes=True)
+            page = pa.Codec(_CODECS.get(codec, "unknown")).decompress(page, unpacked, asbytes=True)
         except (pa.ArrowException, OSError, ValueError):
             return unpacked
     at, longest = 0, 0
@@ -91,7 +146,7 @@ def _read_header(text: bytes) -> tuple[dict[int, Any], int]:
 
 def _read_struct(text: bytes, at: int, depth: int) -> tuple[dict[int, Any], int]:
     """Return the fields of a struct by number, numbers and structs only, and where it ends."""
-    if depth > 8:
+    if depth > 16:
         raise PageError("a page header too deep")
     fields: dict[int, Any] = {}
     number = 0
@@ -121,9 +176,26 @@ def _read_value(text: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
     if kind == 8:
         length, at = _read_varint(text, at)
         return None, at + length
+    if kind in (9, 10):
+        return _read_list(text, at, depth)
     if kind == 12:
         return _read_struct(text, at, depth + 1)
     raise PageError("a page header of an unknown kind")
+
+
+def _read_list(text: bytes, at: int, depth: int) -> tuple[list[Any], int]:
+    size, kind = text[at] >> 4, text[at] & 15
+    at += 1
+    if size == 15:
+        size, at = _read_varint(text, at)
+    if size > len(text):
+        raise PageError("a list longer than its bytes")
+    values = []
+    for _ in range(size):
+        # In a list a truth value takes a byte of its own.
+        value, at = _read_value(text, at, 3 if kind in (1, 2) else kind, depth + 1)
+        values.append(value)
+    return values, at
 
 
 def _read_integer(text: bytes, at: int) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from challenge.scoring.faults import fault, shown
 from challenge.scoring.intake import Intake, too_much_unpacked
 from challenge.scoring.labels import LabelCodes
 from challenge.scoring.layout import Layout, read_layout
-from challenge.scoring.parquet_pages import unpacked_bytes
+from challenge.scoring.parquet_pages import PageError, read_chunks, unpacked_bytes
 from challenge.scoring.spill import Columns, make_columns
 from challenge.scoring.words import WordIndex, fields_of_arrow
 from challenge.task import Task
@@ -65,7 +65,7 @@ def _read_aligned(
     if faults or layout.id is None or layout.form is None or file.metadata.num_rows != n:
         raise HandOver
     wanted = [layout.id, *layout.numbers, *([] if layout.label is None else [layout.label])]
-    if _unpacked(intake, file, wanted, most_bytes) > most_bytes:
+    if _unpacked(intake, wanted, most_bytes) > most_bytes:
         raise HandOver
     aligner = Aligner(index)
     for chunk in _column(file, layout.id).chunks:
@@ -155,15 +155,14 @@ def _values(array: pa.Array) -> NDArray[Any]:
     return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
 
 
-def _unpacked(intake: Intake, file: pq.ParquetFile, leaves: list[int], most: int) -> int:
+def _unpacked(intake: Intake, leaves: list[int], most: int) -> int:
     """Return how many bytes these columns unpack to, or some number above `most`."""
     total = 0
-    metadata = file.metadata
-    for group in range(metadata.num_row_groups):
-        row_group = metadata.row_group(group)
+    for chunks in read_chunks(intake.read_at, intake.size):
+        if len(chunks) <= max(leaves, default=0):
+            raise PageError("a row group lacks columns")
         for leaf in leaves:
-            chunk = row_group.column(leaf)
-            total += unpacked_bytes(chunk, intake.read_at, most - total)
+            total += unpacked_bytes(chunks[leaf], intake.read_at, most - total)
             if total > most:
                 return total
     return total
@@ -211,7 +210,7 @@ def _read_content(
     places = [layout.id, layout.label, *layout.numbers]
     wanted = [leaf[place] for place in places if place is not None and place >= 0]
     leaves = [one for one in wanted if one is not None]
-    if _unpacked(intake, file, leaves, most_bytes) > most_bytes:
+    if _unpacked(intake, leaves, most_bytes) > most_bytes:
         raise too_much_unpacked(name, most_bytes)
     if layout.id is not None:
         content.ids = _texts(content, file, leaf, layout.id, "id")

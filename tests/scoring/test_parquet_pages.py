@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import resource
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,12 @@ import pytest
 
 from challenge.errors import SubmissionError
 from challenge.scoring import read_predictions
-from challenge.scoring.parquet_pages import unpacked_bytes
+from challenge.scoring.parquet_pages import read_chunks, unpacked_bytes
 from tests.scoring.made import ids_of, make_task
 
 
 def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def chunks_of(path: Path) -> Any:
-    metadata = pq.ParquetFile(path).metadata
-    for group in range(metadata.num_row_groups):
-        for column in range(metadata.num_columns):
-            yield metadata.row_group(group).column(column)
 
 
 @pytest.mark.parametrize("compression", ["none", "snappy", "gzip", "zstd", "brotli", "lz4"])
@@ -45,8 +39,14 @@ def test_pages_are_counted_under_every_codec(
         data_page_size=4096,
     )
     data = path.read_bytes()
-    for chunk in chunks_of(path):
-        counted = unpacked_bytes(chunk, lambda at, size: data[at : at + size], 1 << 30)
+    metadata = pq.ParquetFile(path).metadata
+    groups = read_chunks(lambda at, size: data[at : at + size], len(data))
+    assert [len(chunks) for chunks in groups] == [2, 2, 2]
+    for group, column in itertools.product(range(3), range(2)):
+        chunk = metadata.row_group(group).column(column)
+        counted = unpacked_bytes(
+            groups[group][column], lambda at, size: data[at : at + size], 1 << 30
+        )
         # The footer counts the headers of the pages, too; strings may be repeated by each row.
         assert counted > 0.5 * chunk.total_uncompressed_size
         longest = 17 if chunk.physical_type == "BYTE_ARRAY" else 0
