@@ -89,12 +89,12 @@ def compare(ledger: Ledger, a: int, b: int) -> Comparison | ReleasedDifference:
 
 def _released(snapshot: Snapshot, task_id: str, a: int, b: int) -> ReleasedDifference:
     scores = [snapshot.score(key) for key in (a, b)]
-    step = snapshot.steps[task_id]
     values: list[float] = []
     for key, score in zip((a, b), scores, strict=True):
         if score is None or score.value is None:
             raise _untold(key, "not released", "it did not move the public score")
         values.append(score.value)
+    step = snapshot.steps[task_id]
     value = values[0] - values[1]
     low = high = None
     draws = snapshot.replicates([a, b])

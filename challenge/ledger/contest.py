@@ -125,7 +125,7 @@ def close(ledger: Ledger, progress: Callable[[str], None] | None = None) -> Clos
             editions = current_editions(connection)
         scores, floors = _private_scores(ledger, finals, editions, progress)
         with ledger.store.writing() as connection:
-            ledger.store.lock_all(connection)
+            ledger.store.lock_still(connection)
             at = clock.now()
             _check_closable(connection, ledger.settings, at)
             # A submission that was being stored when the scoring began must not be lost.

@@ -171,14 +171,20 @@ class Ledger:
                 )
             )
 
-    def record_settings_in(self, connection: sa.Connection, at: datetime) -> None:
-        """Store challenge.toml when it changed; raise TaskError when it may not have."""
+    def check_settings_in(self, connection: sa.Connection, at: datetime) -> bool:
+        """Return whether challenge.toml is a new version; raise TaskError when it may not be."""
         old = newest_settings(connection)
         if old == self.settings:
-            return
+            return False
         closed = connection.execute(sa.select(schema.closes.c.id)).first() is not None
-        check_settings(old, self.settings, at, closed=closed)
-        record_settings(connection, self.settings, at)
+        started = connection.execute(sa.select(schema.submissions.c.id).limit(1)).first()
+        check_settings(old, self.settings, at, closed=closed, started=started is not None)
+        return True
+
+    def record_settings_in(self, connection: sa.Connection, at: datetime) -> None:
+        """Store challenge.toml when it changed; raise TaskError when it may not have."""
+        if self.check_settings_in(connection, at):
+            record_settings(connection, self.settings, at)
 
     def team_in(self, connection: sa.Connection, team: int) -> Team:
         """Return a team by id."""

@@ -134,7 +134,7 @@ def _rescore_task(
     after = _replayed(ledger, entries, scores, closed)
     if not dry_run:
         with ledger.store.writing() as connection:
-            ledger.store.lock_all(connection)
+            ledger.store.lock_still(connection)
             if _entries(connection, task.id) != entries or old != current_editions(connection).get(
                 task.id
             ):

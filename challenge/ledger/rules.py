@@ -63,11 +63,14 @@ def check_roster(settings: Settings, names: Iterable[str], where: str) -> None:
     )
 
 
-def check_settings(old: Settings | None, new: Settings, at: datetime, *, closed: bool) -> None:
+def check_settings(
+    old: Settings | None, new: Settings, at: datetime, *, closed: bool, started: bool
+) -> None:
     """Raise TaskError with every rule that the new challenge.toml breaks.
 
     Always: names of the roster are readable and cannot be mistaken, one person is in one team.
-    From the opening on: the rules that decide who wins stand still; a track may only lose tasks.
+    Once somebody has submitted (`started`): benchmark or contest. From the opening on: the rules
+    that decide who wins stand still; a track may only lose tasks.
     """
     faults = list(_roster_faults(new))
     opened = new.is_contest() and (new.opens is None or at >= new.opens)
@@ -75,6 +78,8 @@ def check_settings(old: Settings | None, new: Settings, at: datetime, *, closed:
         faults.extend(_tie_rule_faults(new))
     if old is not None and old.is_contest() and (old.opens is None or at >= old.opens):
         faults.extend(_frozen_faults(old, new, at, closed=closed))
+    elif old is not None and started and old.reveal != new.reveal:
+        faults.append(_frozen("reveal", old.reveal, new.reveal))
     if faults:
         raise TaskError(faults)
 

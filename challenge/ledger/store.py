@@ -27,7 +27,7 @@ __all__ = ["BUSY_S", "Store", "ledger_faults", "open_store"]
 BUSY_S = 120.0
 """How long a writer waits for another one before it gives up."""
 
-_POSTGRESQL_LOCK = 4_961_002
+_LOCK_ALL, _LOCK_STILL = 4_961_002, 4_961_003
 
 
 class Store:
@@ -68,7 +68,18 @@ class Store:
     def lock_all(self, connection: sa.Connection) -> None:
         """Keep every other writer that asks for this lock waiting until this transaction ends."""
         if self.engine.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_POSTGRESQL_LOCK)))
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_ALL)))
+
+    def lock_still(self, connection: sa.Connection, *, shared: bool = False) -> None:
+        """Wait until no submission is being stored, and let none begin until the end.
+
+        Submissions themselves take the lock `shared`, so that they wait for a close only.
+        """
+        if self.engine.dialect.name == "postgresql":
+            lock = sa.func.pg_advisory_xact_lock
+            if shared:
+                lock = sa.func.pg_advisory_xact_lock_shared
+            connection.execute(sa.select(lock(_LOCK_STILL)))
 
 
 def open_store(url: str | None, path: Path, *, busy_s: float = BUSY_S) -> Store:

@@ -86,6 +86,7 @@ def submit(
     half = scored_half(ledger.settings, task)
     with ledger.store.reading() as connection:
         at = clock.now()
+        ledger.check_settings_in(connection, at)
         _admit(connection, ledger.settings, entry, at)
         current_edition(connection, task)
         folded = fold(entry.team)
@@ -226,23 +227,26 @@ def _store(
     score: Score | None,
     floor: float | None,
 ) -> Receipt:
-    at = clock.now()
     settings = ledger.settings
-    team = _admit(connection, settings, entry, at)
-    if team is None:
-        team = add_team(connection, ledger.store, entry.team, baseline=entry.baseline, at=at)
+    ledger.store.lock_still(connection, shared=True)
+    team = _admit(connection, settings, entry, at := clock.now())
+    edition = current_edition(connection, task)
+    if team is None or edition is None:
+        # The lock for all comes before the lock for a team, in every process.
+        ledger.store.lock_all(connection)
+        edition = current_edition(connection, task)
+        if team is None:
+            team = add_team(connection, ledger.store, entry.team, baseline=entry.baseline, at=at)
     ledger.store.lock_team(connection, team.id)
+    # The moment that counts is the one at which nobody can come in between any more.
+    check_dates(settings, at := clock.now(), False, what="submission", early=entry.baseline)
     earlier = _identical(connection, team, task, sha256)
     if earlier is not None:
         return receipt_of(connection, ledger, earlier, at, identical=True)
     if not entry.baseline:
         check_quota(connection, settings.limits, team.id, task.id, at)
-    edition = current_edition(connection, task)
     ledger.record_settings_in(connection, at)
     record_card(connection, task, at)
-    if edition is None:
-        ledger.store.lock_all(connection)
-        edition = current_edition(connection, task)
     if edition is None:
         edition = add_edition(connection, task, _scorer_version(), at)
     values = {

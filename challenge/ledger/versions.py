@@ -202,14 +202,7 @@ def newest_settings(connection: sa.Connection, until: int | None = None) -> Sett
     return None if document is None else Settings.model_validate_json(document)
 
 
-def record_settings(connection: sa.Connection, settings: Settings, at: datetime) -> bool:
-    """Store challenge.toml when it changed; return whether it did."""
-    rows = schema.settings
+def record_settings(connection: sa.Connection, settings: Settings, at: datetime) -> None:
+    """Store a version of challenge.toml."""
     document = settings.model_dump_json()
-    newest = connection.execute(
-        sa.select(rows.c.document).order_by(rows.c.id.desc()).limit(1)
-    ).scalar()
-    if newest == document:
-        return False
-    connection.execute(rows.insert().values(at=micros(at), document=document))
-    return True
+    connection.execute(schema.settings.insert().values(at=micros(at), document=document))

@@ -332,3 +332,13 @@ def test_a_rehearsal_shows_the_ceremony_and_opens_nothing_private(
     assert shown is not None and shown.n == 400
     assert ledger.snapshot().half == "public"
     assert not private.exists()
+
+
+def test_a_benchmark_with_submissions_becomes_no_contest(tmp_path: Path) -> None:
+    challenge = make_challenge(tmp_path / "c")
+    task = challenge.task("toy")
+    path = write_hits(task, tmp_path / "x.csv", 30)
+    open_ledger(challenge).submit(task, path, team="Ada", method="m")
+    (challenge.root / "challenge.toml").write_text(CONTEST.format(per_day=5))
+    with pytest.raises(TaskError, match="reveal"):
+        open_ledger(challenge).refresh()
