@@ -69,7 +69,7 @@ def plan_rows(
             faults.add("key-missing", "key", "no key", "a unique key in every row",
                        "number the rows in the converter", n=keys.null_count)  # fmt: skip
             keys = keys.fill_null("")
-        fate = draw_fates(secret, "row", keys.to_pylist())
+        fate = draw_fates(secret, "row", keys)
         fates.append(fate)
         values = standard_values(batch, keys, columns, pictures, faults)
         categories.update(values)
@@ -78,7 +78,7 @@ def plan_rows(
         arrays: dict[str, Any] = {"id": id_strings(fate.number, "p" if matching else "r")}
         if record_ids:
             for name in ("left_id", "right_id"):
-                records = _keys(batch, name.replace("id", "key"), faults).to_pylist()
+                records = _keys(batch, name.replace("id", "key"), faults)
                 arrays[name] = id_strings(draw_fates(secret, "record", records).number, "r")
         import pyarrow as pa
 

@@ -49,7 +49,10 @@ class TrainStatistics:
             values = table[column.name]
             self._missing[column.name] += values.null_count
             known = self._distinct[column.name]
-            if known is not None:
+            if self._n > _MOST_DISTINCT and column.modality in ("text", "numeric"):
+                # Counting them would cost more than all the rest.
+                self._distinct[column.name] = None
+            elif known is not None:
                 known.update(pc.unique(values).drop_null().to_pylist())
                 if len(known) > _MOST_DISTINCT:
                     self._distinct[column.name] = None

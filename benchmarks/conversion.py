@@ -1,0 +1,191 @@
+"""What conversion costs a row, 10k to 10M rows, beside pyarrow reading CSV and writing Parquet.
+
+    python benchmarks/conversion.py                  # 10k, 100k, 1M
+    python benchmarks/conversion.py --rows 10000000  # one size
+
+Every run is a process of its own, so that its peak memory is its own. The audit and the picture
+work are left out: the first looks at samples, the second costs what decoding costs. Writing the
+CSV form is measured apart, since the yardstick writes none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from benchmarks.measure import report, slope
+from challenge.prepare import RawTable
+from challenge.prepare.rows import plan_rows
+from challenge.prepare.writing import write_files
+from challenge.task import tables
+from challenge.task.definition import TaskDefinition
+
+BLOCK = 250_000
+DEFINITION = {
+    "format": 1,
+    "id": "synthetic",
+    "kind": "classification",
+    "title": "Synthetic",
+    "metric": "macro_f1",
+    "source": [{"path": "raw.csv"}],
+    "raw": {"convert": "convert.py"},
+    "columns": {
+        "words": {"modality": "text"},
+        "weight": {"modality": "numeric"},
+        "count": {"modality": "numeric", "integer": True},
+        "shop": {"modality": "categorical"},
+        "colour": {"modality": "categorical"},
+    },
+}
+
+
+def write_raw(path: Path, rows: int) -> None:
+    """Write a CSV of text, numbers and categories; the same bytes each time."""
+    random = np.random.default_rng(7)
+    words = pa.array([f"word{place * 7919 % 5000}" for place in range(5000)])
+    shops = pa.array([f"shop {place}" for place in range(1000)])
+    colours = pa.array(["red", "green", "blue", "amber"])
+    labels = pa.array([f"class {place}" for place in range(20)])
+    with path.open("wb") as file:
+        for start in range(0, rows, BLOCK):
+            n = min(BLOCK, rows - start)
+            picks = [words.take(pa.array(random.integers(0, 5000, n))) for _ in range(6)]
+            table = pa.table(
+                {
+                    "key": pa.array(np.arange(start, start + n)).cast(pa.string()),
+                    "words": pa.compute.binary_join_element_wise(*picks, " "),
+                    "weight": np.round(random.normal(0, 100, n), 4),
+                    "count": random.integers(0, 100_000, n),
+                    "shop": shops.take(pa.array(random.integers(0, 1000, n))),
+                    "colour": colours.take(pa.array(random.integers(0, 4, n))),
+                    "label": labels.take(pa.array(random.integers(0, 20, n))),
+                }
+            )
+            options = pyarrow.csv.WriteOptions(include_header=start == 0)
+            pyarrow.csv.write_csv(table, file, options)
+
+
+def read_raw(path: Path) -> Iterator[pa.RecordBatch]:
+    """Read the raw CSV in batches, as a converter does."""
+    types = {name: pa.string() for name in ("key", "words", "shop", "colour", "label")}
+    yield from pyarrow.csv.open_csv(
+        path, convert_options=pyarrow.csv.ConvertOptions(column_types=types)
+    )
+
+
+def rewrite(path: Path, out: Path) -> dict[str, float]:
+    """Run the yardstick: the raw CSV read in batches and written as one Parquet file."""
+    writer = None
+    for batch in read_raw(path):
+        writer = writer or pq.ParquetWriter(out / "raw.parquet", batch.schema, compression="zstd")
+        writer.write_batch(batch)
+    if writer is not None:
+        writer.close()
+    return {}
+
+
+def convert(path: Path, out: Path) -> dict[str, float]:
+    """Convert the raw CSV to the standard form, all but audit and cards."""
+    definition = TaskDefinition.model_validate(DEFINITION)
+    for name in ("public", "private", "spill"):
+        (out / name).mkdir()
+    spent = [0.0]
+    plain = tables._csv_rows
+
+    def timed(arrays: list[pa.Array]) -> object:
+        start = time.process_time()
+        try:
+            return plain(arrays)
+        finally:
+            spent[0] += time.process_time() - start
+
+    tables._csv_rows = timed  # type: ignore[assignment]
+    raw = RawTable(lambda: read_raw(path), path.parent)
+    secret = bytes(32)
+    silent = {"progress": lambda _: None}
+    plan = plan_rows(raw, definition, secret, out / "public", out / "spill", **silent)
+    write_files(plan, definition, secret, out / "public", out / "private", **silent)
+    return {"csv_s": spent[0]}
+
+
+def run_apart(what: str, path: Path) -> dict[str, float]:
+    """Run one piece of work in a process of its own; return CPU seconds and peak MB."""
+    command = [sys.executable, "-m", "benchmarks.conversion", "--inside", what, str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return dict(json.loads(done.stdout))
+
+
+def inside(what: str, path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=path.parent) as out:
+        cpu, wall = time.process_time(), time.perf_counter()
+        found = {"rewrite": rewrite, "convert": convert}[what](path, Path(out))
+        found |= {
+            "cpu_s": time.process_time() - cpu,
+            "wall_s": time.perf_counter() - wall,
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+    print(json.dumps(found))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--inside", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help="where to write; default: a temporary folder")
+    arguments = parser.parse_args()
+    if arguments.inside:
+        inside(arguments.inside[0], Path(arguments.inside[1]))
+        return
+    seconds = []
+    for rows in arguments.rows:
+        with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+            path = Path(folder) / "raw.csv"
+            write_raw(path, rows)
+            yardstick, conversion = (run_apart(what, path) for what in ("rewrite", "convert"))
+        own = conversion["cpu_s"] - conversion["csv_s"]
+        seconds.append(own)
+        ratio = own / yardstick["cpu_s"]
+        report(
+            "conversion",
+            f"{rows:,} raw rows to the standard form, without writing CSV",
+            "at most 4 x the CPU of pyarrow reading the raw CSV and writing one Parquet file",
+            {
+                "ratio": ratio,
+                "us a row": own / rows * 1e6,
+                "us a row for CSV": conversion["csv_s"] / rows * 1e6,
+                "wall ratio, CSV included": conversion["wall_s"] / yardstick["wall_s"],
+            },
+            met=ratio <= 4,
+        )
+        report(
+            "conversion",
+            f"memory for {rows:,} raw rows",
+            "at most 2,048 MB at the peak",
+            {"MB": conversion["peak_mb"]},
+            met=conversion["peak_mb"] <= 2048,
+        )
+    if len(seconds) > 1:
+        exponent = slope(arguments.rows, seconds)
+        report(
+            "conversion",
+            "growth of CPU with rows",
+            "at most 1.1 (1 is linear)",
+            {"exponent": exponent},
+            met=exponent <= 1.1,
+        )
+
+
+if __name__ == "__main__":
+    main()
