@@ -80,7 +80,10 @@ def _read_aligned(
 
 
 def _column(file: pq.ParquetFile, position: int) -> pa.ChunkedArray:
-    return file.reader.read_all(column_indices=[position], use_threads=False).column(0)
+    column = file.reader.read_all(column_indices=[position], use_threads=False).column(0)
+    if len(column) != file.metadata.num_rows:
+        raise ValueError("a column has another number of rows than the file")
+    return column
 
 
 def _textual(chunk: pa.Array) -> pa.Array:
@@ -129,6 +132,8 @@ def _read_columns(
     for first in range(0, len(layout.numbers), step):
         wanted = list(layout.numbers[first : first + step])
         table = file.reader.read_all(column_indices=wanted, use_threads=False)
+        if table.num_rows != n:
+            raise HandOver
         for column, position in enumerate(wanted, start=first):
             start, values = 0, np.empty(0, dtype)
             chunks = table.column(names[position]).chunks
