@@ -108,7 +108,9 @@ def _once_each(part: Part) -> pa.Table:
 
 def _facts(modality: str, sides: list[pa.Array]) -> NDArray[np.float64]:
     if modality == "numeric":
-        values = [side.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False) for side in sides]
+        values = [
+            side.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False) for side in sides
+        ]
         return np.asarray(np.concatenate(values), dtype=np.float64)
     texts = pa.concat_arrays([side.cast(pa.string()) for side in sides])
     if modality == "text":

@@ -212,7 +212,9 @@ def _auc_of_column(
 
 
 def _numbers(values: pa.Array) -> NDArray[np.float64]:
-    return np.asarray(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=float)
+    return np.asarray(
+        values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=float
+    )
 
 
 def _counts_rows(values: pa.Array) -> bool:
