@@ -159,7 +159,8 @@ class TableBlocks:
 
         if fitting:
             axes = min(self._axes, rows.shape[1] - 1, rows.shape[0] - 1)
-            if axes < 1:
+            flat = not issparse(rows) and not np.ptp(rows, axis=0).any()
+            if axes < 1 or flat:
                 self._fitted[name] = None
             elif issparse(rows):
                 reducer = TruncatedSVD(axes, random_state=self._seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[Any]:
 def _cosine(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     import numpy as np
 
-    a, b = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    a, b = (rows.reshape(len(rows), math.prod(rows.shape[1:])) for rows in (a, b))
     return _ratio((a * b).sum(axis=1), np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1)))
 
 

@@ -43,6 +43,9 @@ __all__ = ["AutoGluon"]
 _MANY_CLASSES = 20
 """Beyond, boosting fits too many trees a round for what it adds."""
 _WEIGHTS = {"n-grams": 2.0, "MiniLM": 2.0}
+_TREE_AXES = 64
+_FLOORS = (1e-2, 1e-6)
+"""Least probability of the trees and of the regression in the blend."""
 
 
 class AutoGluon:
@@ -71,6 +74,7 @@ class AutoGluon:
         self._seed, self._threads, self._time_limit = seed, threads, time_limit
         self._progress = progress
         self.details: dict[str, object] = {"left_out": _left_out()}
+        self.summary = ""
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
         """Make the features, bag the models over the folds, choose the blend out of fold."""
@@ -94,10 +98,11 @@ class AutoGluon:
         self._progress(f"AutoGluon: {' + '.join(models)} over {len(set(folds))} folds")
         boosted = self._bag(table, truth, folds, models)
         self._choose([boosted, linear], truth)
+        self.summary = " + ".join([*models, "LR"])
         self.details |= {
             "features": list(used),
             "models": [*models, "logistic regression"],
-            "n_columns": table.shape[1],
+            "n_columns": {"trees": table.shape[1], "regression": rows.shape[1]},
         }
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
@@ -125,7 +130,8 @@ class AutoGluon:
             columns[column.name] = pd.Categorical(values)
         for name, rows in blocks.items():
             if not name.startswith(("number ", "category ")):
-                columns |= {f"{name} {place}": rows[:, place] for place in range(rows.shape[1])}
+                axes = range(min(_TREE_AXES, rows.shape[1]))
+                columns |= {f"{name} {axis}": rows[:, axis] for axis in axes}
         return pd.DataFrame(columns)
 
     def _bag(
@@ -187,7 +193,7 @@ class AutoGluon:
             return macro_f1_of(truth, decided, n_classes)
 
         evenly = self._task.metric in ("macro_f1", "balanced_accuracy")
-        self._blend = choose_blend(tables, truth, macro_f1 if evenly else None)
+        self._blend = choose_blend(tables, truth, _FLOORS, macro_f1 if evenly else None)
         blended = self._blend(tables)
         chosen: dict[str, object] = {
             "blend": dict(zip(("autogluon", "linear"), self._blend.exponents, strict=True))
@@ -206,7 +212,13 @@ class AutoGluon:
 
 
 def _models(n_classes: int, seed: int) -> dict[str, Any]:
-    trees = {"random_state": seed, "ag_args_ensemble": {"use_child_oof": False}}
+    trees = {
+        "n_estimators": 200,
+        "max_features": 0.1,
+        "random_state": seed,
+        # Out-of-bag rows would straddle the groups that the folds keep together.
+        "ag_args_ensemble": {"use_child_oof": False},
+    }
     boosting = {
         "learning_rate": 0.05,
         "num_boost_round": 300,

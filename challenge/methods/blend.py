@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Blend", "choose_blend"]
 
-_LEAST = 1e-6
+_PULL = 2e-3
+"""Towards equal exponents: where no row is wrong out of fold, log loss alone knows no bound."""
 _SHIFTS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
 class Blend:
-    """Exponents of the models, class shares and the power by which these are divided out."""
+    """Exponents and floors of the models, class shares and the power that divides these out."""
 
     exponents: tuple[float, ...]
+    floors: tuple[float, ...]
     shares: tuple[float, ...]
     shift: float = 0.0
 
@@ -32,38 +34,43 @@ class Blend:
         """Return blended probabilities of the models' tables (rows x classes)."""
         import numpy as np
 
-        logs = sum(w * _logs(table) for w, table in zip(self.exponents, tables, strict=True))
+        parts = zip(self.exponents, self.floors, tables, strict=True)
+        logs = sum(weight * _logs(table, floor) for weight, floor, table in parts)
         return _softmax(np.asarray(logs) - self.shift * np.log(self.shares))
 
 
 def choose_blend(
     tables: Sequence[NDArray[Any]],
     truth: NDArray[Any],
+    floors: Sequence[float],
     measure: Callable[[NDArray[Any]], float] | None = None,
 ) -> Blend:
     """Choose exponents by log loss of out-of-fold `tables`, then the shift by `measure`.
 
-    `measure` takes the decided class of each row, higher is better; None means no shift. The
-    least shift within a thousandth of the best is taken.
+    A probability below its model's floor counts as the floor: forests say 0 where they mean
+    rare. `measure` takes the decided class of each row, higher is better; None means no shift.
+    The least shift within a thousandth of the best is taken.
     """
     import numpy as np
     from scipy.optimize import minimize
 
-    logs = [_logs(table) for table in tables]
+    logs = [_logs(table, floor) for table, floor in zip(tables, floors, strict=True)]
     rows = np.arange(len(truth))
+    start = np.full(len(tables), 1 / len(tables))
 
     def loss(exponents: NDArray[Any]) -> tuple[float, NDArray[Any]]:
         blended = _softmax(sum(w * log for w, log in zip(exponents, logs, strict=True)))
         value = -np.log(np.maximum(blended[rows, truth], 1e-300)).mean()
         slopes = [((blended * log).sum(axis=1) - log[rows, truth]).mean() for log in logs]
-        return float(value), np.array(slopes)
+        away = exponents - start
+        return float(value) + _PULL * float(away @ away), np.array(slopes) + 2 * _PULL * away
 
-    start = np.full(len(tables), 1 / len(tables))
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, 5)] * len(tables))
     exponents = tuple(round(float(value), 4) for value in found.x)
     counts = np.bincount(truth, minlength=tables[0].shape[1]) + 0.5
     shares = tuple(float(value) for value in counts / counts.sum())
-    blends = [Blend(exponents, shares, shift) for shift in (_SHIFTS if measure else (0.0,))]
+    shifts = _SHIFTS if measure else (0.0,)
+    blends = [Blend(exponents, tuple(floors), shares, shift) for shift in shifts]
     if measure is None:
         return blends[0]
     values = [measure(blend(tables).argmax(axis=1)) for blend in blends]
@@ -71,10 +78,10 @@ def choose_blend(
     return blends[near]
 
 
-def _logs(table: NDArray[Any]) -> NDArray[Any]:
+def _logs(table: NDArray[Any], floor: float) -> NDArray[Any]:
     import numpy as np
 
-    values = np.log(np.maximum(np.asarray(table, np.float64), _LEAST))
+    values = np.log(np.maximum(np.asarray(table, np.float64), floor))
     return np.asarray(values - values.max(axis=1, keepdims=True))
 
 

@@ -71,13 +71,14 @@ def _fit_and_predict(folder: Path, request: Any, tell: Any) -> dict[str, object]
     found = method.predict(read_test(task))
     done = time.perf_counter()
     write_table(found, task, folder / PREDICTIONS)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    usage = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "details": _plain(getattr(method, "details", {})),
         "summary": str(getattr(method, "summary", "")),
         "fit_s": round(fitted - began, 3),
         "predict_s": round(done - fitted, 3),
-        "peak_mb": round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)),
+        "cpu_s": round(usage.ru_utime + usage.ru_stime, 1),
+        "peak_mb": round(usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)),
     }
 
 

@@ -80,6 +80,7 @@ def best_f1_threshold(truth: NDArray[Any], scores: NDArray[Any]) -> tuple[float,
     f1 = 2 * hits / (np.arange(1, len(order) + 1) + truth.sum())
     following = np.append(ranked[1:], 0.0)
     gaps = ranked - following
+    gaps[-1] = max(gaps[-1], 1e-9)  # from the least score on: all rows
     f1[gaps <= 0] = -1  # equal scores cannot be parted
     best = float(f1.max())
     near = np.flatnonzero(f1 >= best - 1e-12)

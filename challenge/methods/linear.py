@@ -36,6 +36,7 @@ class Linear:
     def __init__(self, *, seed: int = 0, threads: int = 1, progress: Progress = silent) -> None:
         self._seed, self._threads, self._progress = seed, threads, progress
         self.details: dict[str, object] = {"model": "logistic regression"}
+        self.summary = "logistic regression"
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
         """Learn; in matching the threshold for F1 is chosen out of fold."""

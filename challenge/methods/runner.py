@@ -151,6 +151,7 @@ def _run(
             "seconds": round(ended.seconds, 1),
             "fit_s": result["fit_s"],
             "predict_s": result["predict_s"],
+            "cpu_s": result["cpu_s"],
             "peak_mb": max(ended.peak_mb, result["peak_mb"]),
             "rows": {"train": task.n_train, "test": task.n_test},
             "versions": versions(),

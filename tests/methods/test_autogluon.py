@@ -1,0 +1,45 @@
+"""The reference entry on toys: strong enough, silent, and the same twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from challenge.errors import EnvironmentLack
+from challenge.methods import run_method
+from challenge.methods.autogluon import AutoGluon
+from challenge.methods.runner import MethodRun
+from challenge.scoring import read_predictions, score_predictions
+from challenge.task import Task
+from tests.toy import build_toy
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("challenge.methods.autogluon.has_packages", lambda *_: False)
+    with pytest.raises(EnvironmentLack, match="pip install 'multimodal-challenge"):
+        AutoGluon()
+
+
+def run_fresh(task: Task, out: Path) -> MethodRun:
+    import shutil
+
+    shutil.rmtree(task.cache / "runs", ignore_errors=True)
+    return run_method("autogluon", task, out, threads=1)
+
+
+@pytest.mark.baseline
+@pytest.mark.parametrize("kind", ["classification", "matching"])
+def test_two_runs_agree_to_the_last_digit(kind: str, tmp_path: Path) -> None:
+    task = build_toy(tmp_path, kind, n=160)
+    one, other = (run_fresh(task, tmp_path / name) for name in "ab")
+    assert one.predictions.read_bytes() == other.predictions.read_bytes()
+    assert not other.reused
+    score = score_predictions(task, read_predictions(task, one.predictions), "all")
+    value = score.metrics[task.metric].value
+    assert value is not None and value > 0.6
+    details = one.details
+    assert details["left_out"] == []
+    assert any("MiniLM" in str(name) for name in details["features"])  # type: ignore[attr-defined]
+    assert one.method == "autogluon: GBM + XT + LR"
+    assert ("threshold" in details) == (kind == "matching")
