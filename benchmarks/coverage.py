@@ -4,7 +4,7 @@
 
 Each case draws test sets from a population, scores one imperfect submission on each with the
 functions of the scorer, and counts the intervals that hold what the submission scores on the
-population (a draw of two million rows). `difference` is the primary metric of two submissions.
+population (a draw of a million rows). `difference` is the primary metric of two submissions.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from challenge.scoring.weights import group_rows
 
 PAGE = Path(__file__).parents[1] / "docs" / "intervals.md"
 START, END = "<!-- coverage: made by benchmarks/coverage.py -->", "<!-- end of coverage -->"
-POPULATION = 2_000_000
+POPULATION = 1_000_000
 METRICS = {
     "classification": ("accuracy", "macro_f1", "log_loss"),
     "matching": ("f1", "average_precision", "roc_auc"),

@@ -32,7 +32,8 @@ __all__ = [
 
 MIN_CLUSTERS = 30
 CONFIDENCE = 0.95
-FLOOR = 0.5
+FLOOR = 0.1
+FEW_ENTITIES = 4.0
 
 Scale = Literal["share", "correlation", "loss", "difference"]
 Floats = NDArray[np.float64]
@@ -69,23 +70,32 @@ class Spread:
 def spread(grouping: Grouping, influence: Influence) -> Spread:
     """Return the standard error of a metric from its influence, groups being the clusters.
 
-    The sum of squares is at least half of what pairs that do not depend on each other would give
-    (the dyadic estimate may fall below 0 by chance), and is enlarged for what centring on the
-    estimate takes away from groups of these sizes: G/(G-1) when they are equal. Degrees of freedom
-    follow from how unequal the squares are: 2G / (kurtosis - 1), at least 4, and at most one less
-    than the groups are worth; few clusters that decide count as few.
+    A pair across two groups stands in both; what all such pairs have in common (matches and others
+    move a metric differently) is shared out by halves, or the number of pairs of an entity would
+    seem to move it. Each group's sum is divided by the share of rows that do not depend on it, as
+    the jackknife does: G/(G-1) in all when groups are equal. The dyadic estimate may fall below 0
+    by chance; a tenth of what pairs without shared records would give is its floor. It is too low
+    where few entities stand in many pairs each, and is raised by what the simulations asked for.
+
+    Degrees of freedom follow from how unequal the squares are: 2G / (kurtosis - 1), at least 4, and
+    at most one less than the groups are worth; few clusters that decide count as few.
     """
-    n = grouping.n_groups
-    if n < 2:
+    if grouping.n_groups < 2:
         return Spread(math.nan, math.nan)
-    touching = _touching(grouping, influence)
-    in_cells = float(influence.cells @ influence.cells)
-    apart = float(influence.groups @ influence.groups) + in_cells
-    squares = max(float(touching @ touching) - in_cells, FLOOR * apart)
+    cells, rows = influence.cells, grouping.cell_sizes
+    common = float(cells.sum() / rows.sum()) * rows if len(cells) else cells
+    own = cells - common
+    touching = _touching(grouping, Influence(influence.groups, own + 0.5 * common))
+    twice = float(own @ own) - 0.5 * float(common @ common)
+    apart = float(influence.groups @ influence.groups) + float(cells @ cells)
+    n_rows = grouping.sizes.sum() - rows.sum()
+    freed = touching / np.maximum(1.0 - grouping.sizes / n_rows, 0.5)
     shares = grouping.sizes / grouping.sizes.sum()
-    second, third = float((shares**2).sum()), float((shares**3).sum())
-    centring = max(1.0 - 2.0 * third / second + second, 0.5)
-    return Spread(math.sqrt(squares / centring), _degrees(touching, 1.0 / second - 1.0))
+    worth = 1.0 / float((shares**2).sum())
+    squares = (1.0 - 1.0 / worth) * float(freed @ freed) - twice
+    if len(cells):
+        squares *= 1.0 + FEW_ENTITIES / worth
+    return Spread(math.sqrt(max(squares, FLOOR * apart)), _degrees(touching, worth - 1.0))
 
 
 def _degrees(sums: Floats, most: float) -> float:

@@ -58,6 +58,11 @@ class Grouping:
         both = np.bincount(self.group, minlength=self.n_groups)
         return (both + np.bincount(crossing, minlength=self.n_groups)).astype(np.float64)
 
+    @cached_property
+    def cell_sizes(self) -> Floats:
+        """How many rows lie in each cell."""
+        return np.bincount(self.cell, minlength=len(self.cell_left)).astype(np.float64)
+
     def sums(self, values: Floats) -> tuple[Floats, Floats]:
         """Return the sums of row values inside each group, and inside each cell."""
         inside = values

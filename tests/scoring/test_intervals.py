@@ -41,7 +41,7 @@ def test_a_pair_of_two_clusters_counts_once() -> None:
     influence = influence_of_rows(pairs, (values - values.mean()) / 60)
     rows = group_rows(left, left, KEY)
     alone = spread(rows, influence_of_rows(rows, (values - values.mean()) / 60))
-    assert spread(pairs, influence).error == pytest.approx(alone.error, rel=0.01)
+    assert spread(pairs, influence).error == pytest.approx(alone.error, rel=0.05)
 
 
 def test_shared_records_widen_the_interval() -> None:

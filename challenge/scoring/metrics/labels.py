@@ -62,16 +62,10 @@ class Tallies:
 
     def weighted(self, weights: NDArray[np.floating[Any]]) -> Tallies:
         """Return the tallies of each draw: `weights` is (draws, groups), self is (groups, k)."""
-        return Tallies(
-            _weigh(weights, self.hits),
-            _weigh(weights, self.predicted),
-            _weigh(weights, self.true),
-            self.present,
-        )
-
-
-def _weigh(weights: NDArray[np.floating[Any]], counts: Floats) -> Floats:
-    return (weights @ counts.astype(weights.dtype)).astype(np.float64)
+        counts = np.concatenate((self.hits, self.predicted, self.true), axis=1)
+        drawn = (weights @ counts.astype(weights.dtype)).astype(np.float64)
+        hits, predicted, true = np.split(drawn, 3, axis=1)
+        return Tallies(hits, predicted, true, self.present)
 
 
 def tally(
@@ -95,9 +89,11 @@ def tally(
         hits, predicted, true = table.diagonal(), table.sum(axis=0), table.sum(axis=1)
     else:
         # Rows of class c in group g are counted in cell g · k + c.
-        start: Any = 0 if groups is None else groups.astype(np.int64) * n_classes
         shape = (n_classes,) if groups is None else (n_groups, n_classes)
-        of_truth, size = start + truth, n_groups * n_classes
+        size = n_groups * n_classes
+        whole: Any = np.int32 if size < 2**31 else np.int64
+        start: Any = 0 if groups is None else groups.astype(whole, copy=False) * whole(n_classes)
+        of_truth = start + truth
         true = np.bincount(of_truth, minlength=size).reshape(shape)
         predicted = np.bincount(start + codes, minlength=size).reshape(shape)
         hits = np.bincount(of_truth[truth == codes], minlength=size).reshape(shape)
