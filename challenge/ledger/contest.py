@@ -226,11 +226,14 @@ def _private_scores(
     paths = final_paths(ledger, by_task)
     scores: dict[int, Score] = {}
     floors: dict[str, float | None] = {}
-    for task_id, ids in by_task.items():
+    built = set(ledger.challenge.built_ids())
+    # A task that nobody entered has a floor too: every team is given it.
+    for task_id in sorted(by_task.keys() | (editions.keys() & built)):
         task = ledger.challenge.task(task_id)
         with ledger.store.reading() as connection:
             current_edition(connection, task)
         floors[task_id] = floor_score(task, "private").value
+        ids = by_task.get(task_id, [])
         for done, submission_id in enumerate(ids, 1):
             predictions = read_predictions(task, paths[submission_id])
             scores[submission_id] = score_predictions(task, predictions, "private")

@@ -213,13 +213,14 @@ def _collect_file(ledger: Ledger, candidate: _Candidate) -> Collected | str:
     with _open_folder(ledger.challenge.inbox, candidate) as folder:
         if folder is None:
             return "moved while it was looked at"
-        with _private_copy(ledger, folder, candidate) as copy:
+        largest = ledger.settings.limits.file_mb << 20
+        told = _told(folder, candidate, largest)
+        if told is not None:
+            return told
+        with _private_copy(ledger, folder, candidate, largest) as copy:
             if copy is None:
                 return "still being written, left for the next round"
             path, sha256 = copy
-            outcome = _told(folder, candidate.name, sha256)
-            if outcome is not None:
-                return outcome
             outcome = earlier_outcome(ledger, candidate.team, candidate.task, sha256)
             if outcome is None:
                 outcome = _submit(ledger, candidate, path, sha256)
@@ -238,21 +239,27 @@ def _submit(ledger: Ledger, candidate: _Candidate, path: Path, sha256: str) -> C
     return accepted(receipt, sha256)
 
 
-def _told(folder: int, name: str, sha256: str) -> Collected | None:
+def _told(folder: int, candidate: _Candidate, largest: int) -> Collected | None:
     """Return the outcome that stands beside the file already, None when there is none."""
-    texts = [_read_regular(folder, name + ending) for ending in RECEIPTS]
+    texts = [_read_regular(folder, candidate.name + ending) for ending in RECEIPTS]
     if None in texts:
         return None
     try:
         document = json.loads(texts[0] or b"")
     except ValueError:
         return None
-    if not isinstance(document, dict) or document.get("sha256") != sha256:
+    if not isinstance(document, dict) or document.get("status") not in ("accepted", "refused"):
         return None
-    status = document.get("status")
-    if status not in ("accepted", "refused"):
-        return None
-    return Collected(status, sha256, "collected before", file=name, known=True)
+    with _open_file(folder, candidate) as reader:
+        if reader is None or _hash(reader, largest) != document.get("sha256"):
+            return None
+    return Collected(
+        document["status"],
+        document["sha256"],
+        "collected before",
+        file=candidate.name,
+        known=True,
+    )
 
 
 def _method_of(name: str) -> str:
@@ -284,10 +291,8 @@ def _open_folder(inbox: Path, candidate: _Candidate) -> Iterator[int | None]:
 
 
 @contextmanager
-def _private_copy(
-    ledger: Ledger, folder: int, candidate: _Candidate
-) -> Iterator[tuple[Path, str] | None]:
-    """Copy the file to where its team cannot reach it; None when it is not as it was seen."""
+def _open_file(folder: int, candidate: _Candidate) -> Iterator[BinaryIO | None]:
+    """Open a candidate without following a link; None when it is not as it was seen."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         source = os.open(candidate.name, flags, dir_fd=folder)
@@ -296,9 +301,18 @@ def _private_copy(
             raise
         yield None
         return
-    staging = _staging(ledger)
     with os.fdopen(source, "rb") as reader:
-        if _mark(os.fstat(source)) != candidate.mark:
+        yield reader if _mark(os.fstat(source)) == candidate.mark else None
+
+
+@contextmanager
+def _private_copy(
+    ledger: Ledger, folder: int, candidate: _Candidate, largest: int
+) -> Iterator[tuple[Path, str] | None]:
+    """Copy the file to where its team cannot reach it; None when it is not as it was seen."""
+    staging = _staging(ledger)
+    with _open_file(folder, candidate) as reader:
+        if reader is None:
             yield None
             return
         with ledger_faults(str(staging)):
@@ -306,22 +320,25 @@ def _private_copy(
             home = Path(tempfile.mkdtemp(dir=staging))
         try:
             path = home / candidate.name
-            with ledger_faults(str(path)):
-                sha256 = _copy(reader, path, ledger.settings.limits.file_mb << 20)
-            same = _mark(os.fstat(source)) == candidate.mark
+            with ledger_faults(str(path)), path.open("xb") as writer:
+                sha256 = _hash(reader, largest, writer)
+            same = _mark(os.fstat(reader.fileno())) == candidate.mark
             yield (path, sha256) if same else None
         finally:
             shutil.rmtree(home, ignore_errors=True)
 
 
-def _copy(reader: BinaryIO, path: Path, largest: int) -> str:
-    # A block more than allowed is kept, so that the check can say that the file is too large.
+def _hash(reader: BinaryIO, largest: int, writer: BinaryIO | None = None) -> str:
+    """Return the SHA-256 of what was read, and copy it.
+
+    It goes a block further than allowed, so that the check can say that the file is too large.
+    """
     digest, size = hashlib.sha256(), 0
-    with path.open("xb") as writer:
-        while size <= largest and (block := reader.read(1 << 20)):
-            digest.update(block)
+    while size <= largest and (block := reader.read(1 << 20)):
+        digest.update(block)
+        size += len(block)
+        if writer is not None:
             writer.write(block)
-            size += len(block)
     return digest.hexdigest()
 
 

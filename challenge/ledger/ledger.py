@@ -151,12 +151,13 @@ class Ledger:
     def record_failure(self, team: str, task: str, path: Path, error: ChallengeError) -> None:
         """Remember a file that was refused for its content; it counts against a cap of its own.
 
+        What cannot be read at all is no file that a team handed in, and does not count.
         Raises SubmissionError when the cap is reached.
         """
         try:
-            file_sha256 = sha256_of_file(path) if path.is_file() else ""
+            file_sha256 = sha256_of_file(path)
         except OSError:
-            file_sha256 = ""
+            return
         faults = json.dumps([fault.as_json() for fault in error.faults], ensure_ascii=False)
         with self.store.writing() as connection:
             at = clock.now()

@@ -185,7 +185,9 @@ class RowSource:
             for position, query in enumerate(events):
                 for team, newest in connection.execute(query):
                     marks.setdefault(team, ["0"] * len(events))[position] = str(newest)
-        return {team: "-".join(parts) for team, parts in sorted(marks.items())}
+        # A rescore can also take a score away, which leaves no row of its own.
+        newest = str(max(self._editions, default=0))
+        return {team: "-".join([*parts, newest]) for team, parts in sorted(marks.items())}
 
     def replicates(self, submission_ids: Sequence[int], half: Half) -> NDArray[np.float32]:
         """Return (n, 1000) replicates, NaN where there are none or none may be used."""

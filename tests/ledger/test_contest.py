@@ -342,3 +342,33 @@ def test_a_benchmark_with_submissions_becomes_no_contest(tmp_path: Path) -> None
     (challenge.root / "challenge.toml").write_text(CONTEST.format(per_day=5))
     with pytest.raises(TaskError, match="reveal"):
         open_ledger(challenge).refresh()
+
+
+def test_a_label_fix_after_the_close_scores_the_same_finals_anew(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_task(ledger.challenge, "empty", n=700)
+    ledger.refresh()
+    ids = [hand_in(ledger, tmp_path, 200 + 40 * i, salt=i + 1) for i in range(3)]
+    ledger.select(ids[0])
+    set_clock(monkeypatch, CLOSES)
+    ledger.close()
+    closed = ledger.snapshot()
+    assert set(closed.floors) == {"empty", "toy"}  # nobody entered one of them
+    set_clock(monkeypatch, CLOSES + timedelta(days=1))
+    codes = np.random.default_rng(5).integers(0, 3, 800)
+    make_task(ledger.challenge, "toy", n=800, solution="t", truth=codes)
+    report = ledger.rescore(["toy"])[0]
+    after = ledger.snapshot()
+    assert after.primary.submission.tolist() == [ids[0]]
+    assert report.rows[0].old_value == closed.primary.value[0]
+    assert report.rows[0].new_value == after.primary.value[0]
+    assert np.isfinite(after.replicates([ids[0]])).all()
+    assert set(after.floors) == {"empty", "toy"}
+    assert after.team_marks() != closed.team_marks()
+
+
+def test_a_file_that_is_not_there_counts_as_no_failure(ledger: Ledger, tmp_path: Path) -> None:
+    for _ in range(5):
+        with pytest.raises(SubmissionError, match="no-such-file"):
+            ledger.submit(toy(ledger), tmp_path / "no-such-file.csv", team="Ada", method="m")

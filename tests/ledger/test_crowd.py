@@ -131,4 +131,5 @@ def test_a_backup_moves_a_ledger_from_one_database_to_another(
 
 def test_a_killed_submission_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     tally = torture(tmp_path / "c", 20)
-    assert tally.acknowledged <= tally.stored and tally.killed > 0
+    assert tally.acknowledged <= tally.stored
+    assert 0 < tally.killed < tally.rounds
