@@ -38,12 +38,12 @@ for line in sys.stdin:
     child = os.fork()
     if child == 0:
         ledger, task = open_ledger(place), place.task("toy")
-        print("begin", os.getpid(), flush=True)
+        os.write(1, f"begin {os.getpid()}\\n".encode())
         receipt = ledger.submit(task, Path(line.strip()), team="Ada", method="m")
-        print("done", receipt.submission.id, flush=True)
+        os.write(1, f"done {receipt.submission.id}\\n".encode())
         os._exit(0)
     _, status = os.waitpid(child, 0)
-    print("end", status, flush=True)
+    os.write(1, f"end {status}\\n".encode())
 """
 
 
