@@ -177,8 +177,9 @@ def mcc(t: Tallies) -> Floats:
     of_true = rows**2 - (t.true**2).sum(axis=-1)
     of_predicted = rows**2 - (t.predicted**2).sum(axis=-1)
     # Rounding may leave a tiny remainder where all weight is in one class.
-    product = np.sqrt(np.maximum(of_true, 0.0)) * np.sqrt(np.maximum(of_predicted, 0.0))
-    return _ratio(both, product)
+    # One root of the product: a perfect file then has exactly 1.
+    product = np.maximum(of_true, 0.0) * np.maximum(of_predicted, 0.0)
+    return _ratio(both, np.sqrt(product))
 
 
 def precision(t: Tallies) -> Floats:
