@@ -25,6 +25,7 @@ FLAGS = (
     "--disable-sync",
     "--hide-scrollbars",
     "--force-device-scale-factor=1.5",
+    "--blink-settings=primaryHoverType=2,availableHoverTypes=2",
 )
 
 
