@@ -1,0 +1,146 @@
+"""Texts of a raw file to what their modality asks for: numbers out of prices, days out of dates."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from challenge.task.columns import Modality
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["DATE_FORMATS", "as_modality", "date_format", "read_number"]
+
+MISSING = frozenset(
+    ["", "-", "--", "?", "na", "n/a", "n.a.", "nan", "none", "null", "nil", "missing", "unknown"]
+)
+"""What stands for no number; in texts and categories these words are values and survive."""
+
+DATE_FORMATS = (
+    "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y",
+    "%d/%m/%Y", "%d-%b-%y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%Y%m%d",
+)  # fmt: skip
+_AROUND = re.compile(r"^[\s$€£¥₹~≈]+|[\s$€£¥₹%]+$")
+_THOUSANDS = re.compile(r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$")
+_SPACED = re.compile(r"^[+-]?\d{1,3}([ \u00a0\u202f']\d{3})+([.,]\d+)?$")
+_COMMA = re.compile(r"^[+-]?\d+,\d+$")
+_PLAIN = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+
+
+def read_number(text: str) -> float | int | None:
+    """Return the number that a person wrote; raise ValueError when it is none.
+
+    Currency signs, a percent sign and separators of thousands are dropped; a lone comma is a
+    decimal comma unless three digits follow it. Words such as `n/a` are no number: None.
+
+    >>> [read_number(text) for text in ("$ 1,299.00", "12,5", "50%", "n/a", "007")]
+    [1299.0, 12.5, 50, None, 7]
+    """
+    if text.strip().casefold() in MISSING:
+        return None
+    core = _AROUND.sub("", text)
+    if core.startswith("(") and core.endswith(")"):
+        core = "-" + _AROUND.sub("", core[1:-1])
+    if _THOUSANDS.match(core):
+        core = core.replace(",", "")
+    elif _SPACED.match(core):
+        core = re.sub(r"[ \u00a0\u202f']", "", core).replace(",", ".")
+    elif _COMMA.match(core):
+        core = core.replace(",", ".")
+    if not _PLAIN.match(core):
+        raise ValueError(text)
+    return int(core) if re.fullmatch(r"[+-]?\d{1,18}", core) else float(core)
+
+
+def date_format(texts: list[str]) -> str | None:
+    """Return the one format in which all of the texts are dates, None when there is none."""
+    for pattern in DATE_FORMATS:
+        if texts and all(_days(text, pattern) is not None for text in texts):
+            return pattern
+    return None
+
+
+def _days(text: str, pattern: str) -> float | None:
+    """Return a date as days since 1970, with the time of day as a fraction."""
+    try:
+        moment = datetime.strptime(text.strip(), pattern).replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    return moment.timestamp() / 86_400
+
+
+def as_modality(array: pa.Array, modality: Modality, pattern: str | None = None) -> pa.Array:
+    """Return a raw column as its modality wants it; what cannot be read stays as it is.
+
+    `pattern` says how dates of a numeric column are written; true and false become categories,
+    dates and times of typed files days since 1970 (numeric) or ISO texts.
+    """
+    import pyarrow as pa
+
+    if isinstance(array, pa.DictionaryArray):
+        array = array.dictionary_decode()
+    kind = array.type
+    if modality == "numeric":
+        if pa.types.is_temporal(kind):
+            return pa.array([_of_moment(value) for value in array.to_pylist()], pa.float64())
+        if pa.types.is_boolean(kind):
+            return array.cast(pa.int8())
+        if pa.types.is_decimal(kind):
+            return array.cast(pa.float64())
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            return _numbers(array.cast(pa.string()), pattern)
+        return array
+    if modality == "image" or pa.types.is_binary(kind):
+        return array
+    if pa.types.is_floating(kind):
+        return pa.array([_plainly(value) for value in array.to_pylist()], pa.string())
+    if pa.types.is_list(kind):
+        words = [None if one is None else ", ".join(map(str, one)) for one in array.to_pylist()]
+        return pa.array(words, pa.string())
+    return array.cast(pa.string())
+
+
+def _of_moment(value: Any) -> float | None:
+    if value is None:
+        return None
+    if not hasattr(value, "hour"):
+        value = datetime(value.year, value.month, value.day, tzinfo=timezone.utc)
+    if not hasattr(value, "year"):
+        return float(value.hour * 3600 + value.minute * 60 + value.second) / 86_400
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=timezone.utc)
+    return float(value.timestamp()) / 86_400
+
+
+def _plainly(value: float | None) -> str | None:
+    if value is None or value != value:
+        return None
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+
+
+def _numbers(array: pa.Array, pattern: str | None) -> pa.Array:
+    """Return numbers where every text is one, else the texts, so that the build names the rows."""
+    import pyarrow as pa
+
+    if pattern is None:
+        for exact in (pa.int64(), pa.float64()):
+            try:
+                return array.cast(exact)
+            except pa.ArrowInvalid:
+                continue
+    found: list[float | int | None] = []
+    for text in array.to_pylist():
+        if text is None:
+            found.append(None)
+            continue
+        try:
+            found.append(_days(text, pattern) if pattern else read_number(text))
+        except ValueError:
+            return array
+        if pattern and found[-1] is None and text.strip().casefold() not in MISSING:
+            return array
+    if all(value is None or isinstance(value, int) for value in found):
+        return pa.array(found, pa.int64())
+    return pa.array([None if value is None else float(value) for value in found], pa.float64())

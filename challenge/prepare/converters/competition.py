@@ -1,0 +1,207 @@
+"""Folders as competition sites hand them out: train, test, sample_submission, and the solution.
+
+The solution (`solution`, or `raw.options.solution`) has the id, the label, and often `Usage` with
+Public and Private, which becomes the half of a test row; `Ignored` rows are dropped. One column
+for each class, as for probabilities, is read as the class of the one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from challenge.errors import Fault, TaskError, nearest
+from challenge.prepare.converters.cells import as_modality
+from challenge.prepare.converters.files import RawFile, find_table, open_table
+from challenge.prepare.converters.images import open_images
+from challenge.prepare.converters.table import feature_arrays
+from challenge.prepare.raw import RawTable
+from challenge.task.definition import TaskDefinition
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["convert"]
+
+_HALVES = {"public": "public", "private": "private"}
+
+
+def convert(raw: Path, definition: TaskDefinition) -> RawTable:
+    """Return train and test with their labels; the official split stands in `split`."""
+    files = {name: _find(raw, name, definition) for name in ("train", "test", "solution")}
+    train, test, solution = files["train"], files["test"], files["solution"]
+    key = _key(definition, train, test, solution)
+    answers = _answers(solution, key, definition)
+    label = _label(definition, train, answers.label)
+    images = open_images(raw, definition.raw.images)
+    columns = definition.feature_columns()
+    sources = {
+        column.name: str(definition.raw.options.get(f"from_{column.name}", column.name))
+        for column in columns
+    }
+    if definition.raw.images:
+        # Without a column of their own, images are found by the row's key.
+        by_key = [c.name for c in columns if c.modality == "image"]
+        for name in by_key:
+            if sources[name] not in train.names:
+                del sources[name]
+    asked = [*((train, name) for name in (*sources.values(), label)),
+             *((test, name) for name in sources.values())]  # fmt: skip
+    faults = [_missing(table, name) for table, name in asked if name not in table.names]
+    if faults:
+        raise TaskError(faults)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        for side, table in (("train", train), ("test", test)):
+            for batch in table.batches():
+                keys = as_modality(batch.column(key), "text")
+                n = batch.num_rows
+                if side == "train":
+                    labels = as_modality(batch.column(label), "text")
+                    halves = pa.nulls(n, pa.string())
+                else:
+                    labels = pa.array(answers.labels_of(keys.to_pylist()), pa.string())
+                    halves = pa.array(answers.halves_of(keys.to_pylist()), pa.string())
+                arrays: dict[str, Any] = {
+                    "key": pa.array([f"{side} {one}" for one in keys.to_pylist()]),
+                    "label": labels,
+                    "split": pa.array([side] * n),
+                }
+                if answers.has_halves:
+                    arrays["half"] = halves
+                if definition.split.group:
+                    arrays["group"] = as_modality(batch.column(definition.split.group), "text")
+                taken = {name: batch.column(source) for name, source in sources.items()}
+                arrays |= feature_arrays(taken, columns, definition, images, keys)
+                yield pa.RecordBatch.from_pydict(arrays)
+
+    return RawTable(batches=batches, folder=raw)
+
+
+def _find(raw: Path, name: str, definition: TaskDefinition) -> RawFile:
+    path = find_table(raw, str(definition.raw.options.get(name, name)))
+    if path is None:
+        cure = (
+            'without hidden labels make the task of train alone: format = "table", '
+            'file = "train.csv"'
+            if name == "solution"
+            else f"name it with `{name} = …` (without suffix) under [raw.options]"
+        )
+        raise TaskError(
+            Fault(str(raw), f"no table {name}", "train, test and solution", cure,
+                  "raw-file-missing")
+        )  # fmt: skip
+    return open_table(path, delimiter=definition.raw.delimiter, encoding=definition.raw.encoding)
+
+
+def _missing(table: RawFile, name: str) -> Fault:
+    guess = nearest(name, table.names)
+    return Fault(
+        table.path.name,
+        f"no column {name!r} (there are: {', '.join(table.names)})",
+        "every column that task.toml names",
+        f"did you mean {guess!r}?" if guess else "correct task.toml",
+        code="column-missing",
+    )
+
+
+def _key(definition: TaskDefinition, *tables: RawFile) -> str:
+    """Return the id column: `key`, else the first column of the solution that all have."""
+    *_, solution = tables
+    wanted = [definition.raw.key] if definition.raw.key else list(solution.names)
+    for name in wanted:
+        if all(name in table.names for table in tables):
+            return str(name)
+    raise TaskError(
+        Fault(
+            ", ".join(table.path.name for table in tables),
+            f"no id column {definition.raw.key!r} in all of them"
+            if definition.raw.key
+            else "no column in common",
+            "an id column of one name in train, test and solution",
+            "write `key = …` under [raw]",
+            code="column-missing",
+        )
+    )
+
+
+class _Answers:
+    """Label and half of each test row, by id; `label` is the solution's own column of labels."""
+
+    def __init__(
+        self,
+        name: str,
+        label: str | None,
+        labels: dict[str, str | None],
+        halves: dict[str, str] | None,
+    ) -> None:
+        self._name, self.label = name, label
+        self._labels, self._halves = labels, halves
+
+    @property
+    def has_halves(self) -> bool:
+        return self._halves is not None
+
+    def labels_of(self, keys: list[str | None]) -> list[str | None]:
+        lost = [str(key) for key in keys if key not in self._labels]
+        if lost:
+            raise TaskError(
+                Fault(
+                    self._name,
+                    "test rows without an answer",
+                    "a label for each id of the test table",
+                    "add them, or remove these rows",
+                    code="answer-missing",
+                    n=len(lost),
+                    first=tuple(lost[:5]),
+                )
+            )
+        return [self._labels[str(key)] for key in keys]
+
+    def halves_of(self, keys: list[str | None]) -> list[str | None]:
+        return [(self._halves or {}).get(str(key)) for key in keys]
+
+
+def _answers(solution: RawFile, key: str, definition: TaskDefinition) -> _Answers:
+    import pyarrow as pa
+
+    table = pa.Table.from_batches(list(solution.batches()))
+    texts = {
+        name: as_modality(table[name].combine_chunks(), "text").to_pylist()
+        for name in solution.names
+    }
+    usage = next((name for name in solution.names if name.casefold() == "usage"), None)
+    rest = [name for name in solution.names if name not in (key, usage)]
+    label = definition.raw.label if definition.raw.label in rest else None
+    if label is None and len(rest) == 1:
+        label = rest[0]
+    if label is not None:
+        labels: list[str | None] = texts[label]
+    else:
+        labels = [_one_of(rest, [texts[name][row] for name in rest]) for row in range(len(table))]
+    halves = None
+    if usage is not None:
+        words = [str(word).strip().casefold() for word in texts[usage]]
+        labels = [
+            text if word in _HALVES else None for text, word in zip(labels, words, strict=True)
+        ]
+        halves = {
+            str(one): _HALVES[word]
+            for one, word in zip(texts[key], words, strict=True)
+            if word in _HALVES
+        }
+    keys = [str(one) for one in texts[key]]
+    return _Answers(solution.path.name, label, dict(zip(keys, labels, strict=True)), halves)
+
+
+def _one_of(names: list[str], values: list[str | None]) -> str | None:
+    """Return the name of the one column whose value is 1; None when not exactly one is."""
+    ones = [name for name, value in zip(names, values, strict=True) if value in ("1", "1.0")]
+    return ones[0] if len(ones) == 1 else None
+
+
+def _label(definition: TaskDefinition, train: RawFile, answered: str | None) -> str:
+    return definition.raw.label or (answered if answered in train.names else None) or "label"

@@ -1,0 +1,202 @@
+"""Pairs as matching tools exchange them: two tables and lists of pairs, or one flat table.
+
+`tableA`, `tableB` with a column `id`, and `train`, `valid`, `test` with `ltable_id`, `rtable_id`,
+`label`; or those three with columns `left_*` and `right_*` (or `ltable_*`, `rtable_*`) in them.
+Without `tableB` both sides are records of `tableA`. The official split is kept beside `by`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from challenge.errors import Fault, TaskError, nearest
+from challenge.prepare.converters.cells import as_modality
+from challenge.prepare.converters.files import RawFile, find_table, open_table
+from challenge.prepare.converters.images import open_images
+from challenge.prepare.converters.table import feature_arrays
+from challenge.prepare.raw import RawTable
+from challenge.task.definition import TaskDefinition
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["convert"]
+
+_SIDES = (("left", "tableA", "ltable_id"), ("right", "tableB", "rtable_id"))
+_FILES = (("train", "train"), ("train", "valid"), ("test", "test"))
+
+
+def convert(raw: Path, definition: TaskDefinition) -> RawTable:
+    """Return the pairs of a folder; raises TaskError for a pair without its record."""
+    lists = [
+        (side, _open(path, definition))
+        for side, stem in _FILES
+        if (path := find_table(raw, str(definition.raw.options.get(stem, stem)))) is not None
+    ]
+    if definition.raw.file:
+        lists = [("train", _open(raw / definition.raw.file, definition))]
+    if not lists:
+        raise TaskError(
+            Fault(str(raw), "no train, valid or test table", "lists of pairs",
+                  "name one with `file` under [raw]", "raw-file-missing")
+        )  # fmt: skip
+    first = find_table(raw, str(definition.raw.options.get("tableA", "tableA")))
+    if first is None:
+        records = None
+    else:
+        second = find_table(raw, str(definition.raw.options.get("tableB", "tableB")))
+        records = _Records(_open(first, definition), _open(second or first, definition))
+        records.check(definition)
+    images = open_images(raw, definition.raw.images)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        columns = definition.feature_columns()
+        for side, table in lists:
+            names = _names(table, definition, flat=records is None)
+            start = 0
+            for batch in table.batches():
+                n = batch.num_rows
+                numbers = range(start + 1, start + n + 1)
+                start += n
+                keys = pa.array([f"{table.path.name}:{number}" for number in numbers])
+                arrays: dict[str, Any] = {"key": keys, "split": pa.array([side] * n)}
+                arrays["label"] = as_modality(batch.column(names["label"]), "text")
+                if records is None:
+                    taken = {
+                        column.name: batch.column(names[column.name])
+                        for column in columns
+                        if column.name in names
+                    }
+                else:
+                    ids = {
+                        which: as_modality(batch.column(names[f"{which}_id"]), "text").to_pylist()
+                        for which, _, _ in _SIDES
+                    }
+                    taken = records.take(table.path.name, ids, definition)
+                    arrays |= records.keys(ids)
+                arrays |= feature_arrays(taken, columns, definition, images, keys)
+                yield pa.RecordBatch.from_pydict(arrays)
+
+    return RawTable(batches=batches, folder=raw)
+
+
+def _open(path: Path, definition: TaskDefinition) -> RawFile:
+    return open_table(path, delimiter=definition.raw.delimiter, encoding=definition.raw.encoding)
+
+
+def _names(table: RawFile, definition: TaskDefinition, *, flat: bool) -> dict[str, str]:
+    """Return the raw column of the label and of each id or feature, with all faults at once."""
+    label = definition.raw.label or "label"
+    asked = {"label": (label, "gold", "_label")}
+    if flat:
+        for column in definition.feature_columns():
+            short = "l" if column.side == "left" else "r"
+            asked[column.name] = (
+                column.name, f"{short}table_{column.attribute}", f"{short}_{column.attribute}"
+            )  # fmt: skip
+    else:
+        asked |= {"left_id": ("ltable_id", "left_id"), "right_id": ("rtable_id", "right_id")}  # type: ignore[dict-item]
+    found, faults = {}, []
+    for name, choices in asked.items():
+        hit = next((choice for choice in choices if choice in table.names), None)
+        if hit is not None:
+            found[name] = hit
+        else:
+            faults.append(_missing(table, choices[0]))
+    if faults:
+        raise TaskError(faults)
+    return found
+
+
+def _missing(table: RawFile, name: str) -> Fault:
+    guess = nearest(name, table.names)
+    return Fault(
+        table.path.name,
+        f"no column {name!r} (there are: {', '.join(table.names)})",
+        "the columns of the deepmatcher form, and those that task.toml declares",
+        f"did you mean {guess!r}?" if guess else "correct the table or task.toml",
+        code="column-missing",
+    )
+
+
+class _Records:
+    """The two record tables in memory, by id."""
+
+    def __init__(self, left: RawFile, right: RawFile) -> None:
+        import pyarrow as pa
+
+        self._files = {"left": left, "right": right}
+        self._prefix = {
+            "left": "l", "right": "l" if left.path == right.path else "r"
+        }  # fmt: skip
+        self._tables = {}
+        self._rows = {}
+        faults = []
+        for side, file in self._files.items():
+            if "id" not in file.names:
+                faults.append(_missing(file, "id"))
+                continue
+            self._tables[side] = pa.Table.from_batches(list(file.batches()))
+            ids = as_modality(self._tables[side]["id"].combine_chunks(), "text").to_pylist()
+            self._rows[side] = {one: row for row, one in enumerate(ids)}
+            if len(self._rows[side]) < len(ids):
+                n = len(ids) - len(self._rows[side])
+                faults.append(
+                    Fault(file.path.name, f"{n:,} ids that stand more than once", "unique ids",
+                          "number the records", "key-twice", n=n)
+                )  # fmt: skip
+        if faults:
+            raise TaskError(faults)
+
+    def check(self, definition: TaskDefinition) -> None:
+        """Raise TaskError for declared columns that a record table does not have."""
+        faults = [
+            _missing(self._files[column.side or "left"], column.attribute)
+            for column in definition.feature_columns()
+            if column.attribute not in self._files[column.side or "left"].names
+        ]
+        if faults:
+            raise TaskError(faults)
+
+    def keys(self, ids: dict[str, list[str | None]]) -> dict[str, pa.Array]:
+        """Return the record keys of both sides, in one namespace."""
+        import pyarrow as pa
+
+        return {
+            f"{side}_key": pa.array([f"{self._prefix[side]}:{one}" for one in ids[side]])
+            for side in ids
+        }
+
+    def take(
+        self, file: str, ids: dict[str, list[str | None]], definition: TaskDefinition
+    ) -> dict[str, Any]:
+        """Return the features of the pairs; raise TaskError for an id without a record."""
+        import pyarrow as pa
+
+        rows = {}
+        for side, asked in ids.items():
+            known = self._rows[side]
+            lost = [str(one) for one in asked if one not in known]
+            if lost:
+                raise TaskError(
+                    Fault(
+                        file,
+                        f"{side} ids without a record in {self._files[side].path.name}",
+                        "ids of the record tables",
+                        "add the records, or remove these pairs",
+                        code="record-missing",
+                        n=len(lost),
+                        first=tuple(lost[:5]),
+                    )
+                )
+            rows[side] = pa.array([known[one] for one in asked], pa.int64())
+        return {
+            column.name: self._tables[column.side or "left"][column.attribute]
+            .take(rows[column.side or "left"])
+            .combine_chunks()
+            for column in definition.feature_columns()
+        }

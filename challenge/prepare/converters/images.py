@@ -1,0 +1,123 @@
+"""Images of a raw table: in a folder or a zip, found by path, by file name or by the row's key."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from challenge.errors import Fault, TaskError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["IMAGE_SUFFIXES", "ImageFolder", "open_images"]
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".svg")
+_MOST_BYTES = 64 << 20
+
+
+class ImageFolder:
+    """The image files of a task, by path, by name, and by name without suffix.
+
+    A value of the table may be a path in the folder, a path in the raw folder, an address or a
+    path of elsewhere (its last part counts), or a name without its suffix.
+    """
+
+    def __init__(self, raw: Path, place: Path | None) -> None:
+        self._raw, self._place = raw, place
+        self._zip = place is not None and place.is_file()
+        self._known: dict[str, str] = {}
+        for path in sorted(self._paths()):
+            name = PurePosixPath(path)
+            for key in (path, name.name, str(name.with_suffix("")), name.stem):
+                self._known.setdefault(key.casefold(), path)
+
+    def _paths(self) -> list[str]:
+        if self._place is None:
+            return []
+        if self._zip:
+            with zipfile.ZipFile(self._place) as content:
+                return [one for one in content.namelist() if _is_image(one)]
+        return [
+            path.relative_to(self._place).as_posix()
+            for path in self._place.rglob("*")
+            if _is_image(path.name)
+        ]
+
+    def __len__(self) -> int:
+        return len(set(self._known.values()))
+
+    def find(self, value: str) -> str | None:
+        """Return the path of the image that a value means, None when there is none."""
+        text = value.strip().replace("\\", "/").split("?")[0].split("#")[0]
+        for key in (text, text.removeprefix("./"), text.rsplit("/", 1)[-1]):
+            if key and key.casefold() in self._known:
+                return self._known[key.casefold()]
+        return None
+
+    def column(self, values: list[str | None]) -> pa.Array:
+        """Return what the build reads: paths relative to the raw folder, or bytes out of a zip.
+
+        A value that means no image stays as it is, so that the build names the row.
+        """
+        import pyarrow as pa
+
+        if self._zip:
+            return self._bytes(values)
+        found = []
+        for value in values:
+            path = self.find(value) if value else None
+            if path is None or self._place is None:
+                found.append(value)
+            else:
+                found.append((self._place / path).relative_to(self._raw).as_posix())
+        return pa.array(found, pa.string())
+
+    def _bytes(self, values: list[str | None]) -> pa.Array:
+        import pyarrow as pa
+
+        assert self._place is not None
+        found: list[bytes | None] = []
+        with zipfile.ZipFile(self._place) as content:
+            for value in values:
+                path = self.find(value) if value else None
+                if value and (path is None or content.getinfo(path).file_size > _MOST_BYTES):
+                    raise TaskError(
+                        Fault(
+                            self._place.name,
+                            f"no image for {value!r}"
+                            if path is None
+                            else f"{path!r} unpacks to more than {_MOST_BYTES:,} bytes",
+                            "each image that the table names",
+                            "add it, or leave the field empty where there is none",
+                            code="image-missing",
+                        )
+                    )
+                found.append(content.read(path) if path else None)
+        return pa.array(found, pa.binary())
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith("__MACOSX/")
+
+
+def open_images(raw: Path, images: str | None) -> ImageFolder:
+    """Return the images of `[raw] images`, a folder or a zip relative to the raw folder.
+
+    Without it the whole raw folder is meant, where a value has to be a path in it.
+    """
+    if images is None:
+        return ImageFolder(raw, None)
+    place = raw / images
+    if not place.resolve().is_relative_to(raw.resolve()) or not place.exists():
+        raise TaskError(
+            Fault(
+                f"images = {images!r}",
+                "no such folder or zip in the raw folder",
+                "a folder or a zip of images, relative to the raw folder",
+                "correct `images` under [raw]",
+                code="images-missing",
+            )
+        )
+    return ImageFolder(raw, place)

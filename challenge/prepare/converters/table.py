@@ -1,0 +1,155 @@
+"""One table, one row a record or a flat pair: CSV, TSV, Parquet, JSON lines or Excel, and images.
+
+Options under `[raw.options]`: `from_<column>` names the raw column of a feature (for raw columns
+called `id` or `label`, say), `date_<column>` the format of its dates, `split` and `half` the raw
+columns of an official split, `left_key` and `right_key` those that identify the records of a pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from challenge.errors import Fault, TaskError, nearest
+from challenge.prepare.converters.cells import as_modality
+from challenge.prepare.converters.files import RawFile, find_table, open_table
+from challenge.prepare.converters.images import ImageFolder, open_images
+from challenge.prepare.raw import RawTable
+from challenge.task.columns import Column
+from challenge.task.definition import TaskDefinition
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["convert", "feature_arrays", "table_rows"]
+
+
+def convert(raw: Path, definition: TaskDefinition) -> RawTable:
+    """Return the rows of the table `file` (default: the one table of the raw folder)."""
+    path = raw / definition.raw.file if definition.raw.file else _only_table(raw)
+    table = open_table(path, delimiter=definition.raw.delimiter, encoding=definition.raw.encoding)
+    return table_rows(raw, table, definition)
+
+
+def _only_table(raw: Path) -> Path:
+    found = {
+        path
+        for stem in {path.stem for path in raw.iterdir() if path.is_file()}
+        if (path := find_table(raw, stem)) is not None
+    }
+    if len(found) != 1:
+        names = ", ".join(sorted(path.name for path in found)) or "none"
+        raise TaskError(
+            Fault(str(raw), f"tables: {names}", "one table, or the name of one",
+                  "write `file = …` under [raw]", "raw-file-missing")
+        )  # fmt: skip
+    return found.pop()
+
+
+def table_rows(raw: Path, table: RawFile, definition: TaskDefinition) -> RawTable:
+    """Return a flat table as raw rows: features, label, and what the split asks for."""
+    wanted = _wanted(table, definition)
+    columns = definition.feature_columns()
+    images = open_images(raw, definition.raw.images)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        start = 0
+        for batch in table.batches():
+            taken = {name: batch.column(source) for name, source in wanted.items()}
+            keys = _keys(taken.get("key"), start, batch.num_rows)
+            start += batch.num_rows
+            arrays: dict[str, Any] = {"key": keys}
+            for name in ("label", "group", "split", "half", "left_key", "right_key"):
+                if name in taken:
+                    arrays[name] = as_modality(taken[name], "text")
+            if "time" in taken:
+                arrays["time"] = _moments(taken["time"], definition)
+            arrays |= feature_arrays(taken, columns, definition, images, keys)
+            yield pa.RecordBatch.from_pydict(arrays)
+
+    return RawTable(batches=batches, folder=raw)
+
+
+def _wanted(table: RawFile, definition: TaskDefinition) -> dict[str, str]:
+    """Return which raw column each column of the raw rows comes from; all faults at once."""
+    raw, split, options = definition.raw, definition.split, definition.raw.options
+    asked: dict[str, tuple[str, str]] = {
+        "label": (raw.label or "label", f"label = {(raw.label or 'label')!r} under [raw]")
+    }
+    if raw.key:
+        asked["key"] = (raw.key, f"key = {raw.key!r} under [raw]")
+    for by, named in (("group", split.group), ("time", split.time)):
+        if named:
+            asked[by] = (named, f"{by} = {named!r} under [split]")
+    if split.by == "official" or "split" in options:
+        asked["split"] = (str(options.get("split", "split")), "the official split")
+    for name in ("half", "left_key", "right_key"):
+        if name in options:
+            asked[name] = (str(options[name]), f"{name} under [raw.options]")
+    for column in definition.feature_columns():
+        source = str(options.get(f"from_{column.name}", column.name))
+        if column.modality == "image" and source not in table.names and raw.images:
+            # Without a column of their own, images are found by the row's key.
+            continue
+        asked[column.name] = (source, f"column {column.name!r}")
+    faults = []
+    for source, why in asked.values():
+        if source not in table.names:
+            guess = nearest(source, table.names)
+            faults.append(
+                Fault(
+                    table.path.name,
+                    f"no column {source!r} for {why} (there are: {', '.join(table.names)})",
+                    "every column that task.toml names",
+                    f"did you mean {guess!r}?" if guess else "correct the name in task.toml",
+                    code="column-missing",
+                )
+            )
+    if faults:
+        raise TaskError(faults)
+    return {name: source for name, (source, _) in asked.items()}
+
+
+def _keys(given: Any, start: int, n: int) -> pa.Array:
+    import pyarrow as pa
+
+    if given is None:
+        return pa.array([f"row {number}" for number in range(start + 1, start + n + 1)])
+    return as_modality(given, "text")
+
+
+def _moments(array: Any, definition: TaskDefinition) -> pa.Array:
+    pattern = definition.raw.options.get(f"date_{definition.split.time}")
+    return as_modality(array, "numeric", None if pattern is None else str(pattern))
+
+
+def feature_arrays(
+    taken: Mapping[str, Any],
+    columns: tuple[Column, ...],
+    definition: TaskDefinition,
+    images: ImageFolder,
+    keys: pa.Array,
+) -> dict[str, pa.Array]:
+    """Return the features of a batch, each as its modality wants it."""
+    arrays: dict[str, pa.Array] = {}
+    for column in columns:
+        pattern = definition.raw.options.get(f"date_{column.name}")
+        values = taken.get(column.name)
+        if column.modality == "image":
+            texts = (keys if values is None else as_modality(values, "image")).to_pylist()
+            if values is not None and any(isinstance(text, bytes) for text in texts):
+                arrays[column.name] = values
+            elif values is None:
+                arrays[column.name] = images.column(
+                    [key if images.find(key) else None for key in texts]
+                )
+            else:
+                arrays[column.name] = images.column(texts)
+        else:
+            arrays[column.name] = as_modality(
+                values, column.modality, None if pattern is None else str(pattern)
+            )
+    return arrays
