@@ -122,8 +122,7 @@ class PairFeatures:
             ("letters cosine", self._letters[attribute]),
         ):
             if vectorizer is not None:
-                a, b = vectorizer.transform(left), vectorizer.transform(right)
-                found[name] = np.asarray(a.multiply(b).sum(axis=1)).ravel()
+                found[name] = _sparse_cosine(vectorizer, left, right)
         categorical = {c.attribute for c in self._task.columns_of("categorical")}
         if self._minilm and attribute not in categorical:
             both = embed_texts(
@@ -168,6 +167,15 @@ def row_cosine(left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
     dots = np.einsum("ij,ij->i", left, right)
     norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
     return np.asarray(np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 0))
+
+
+def _sparse_cosine(vectorizer: Any, left: list[str], right: list[str]) -> NDArray[Any]:
+    import numpy as np
+
+    places = {text: place for place, text in enumerate(dict.fromkeys([*left, *right]))}
+    rows = vectorizer.transform(places)
+    a, b = (rows[[places[text] for text in side]] for side in (left, right))
+    return np.asarray(a.multiply(b).sum(axis=1)).ravel()
 
 
 def _both_sides(task: Task, modality: str) -> list[tuple[str, str, str]]:

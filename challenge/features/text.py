@@ -16,13 +16,13 @@ __all__ = [
     "model_numbers",
     "number_tokens",
     "number_values",
-    "squeeze",
     "text_values",
     "tokens",
     "word_tfidf",
 ]
 
 _TOKEN = re.compile(r"[^\W_]+")
+_DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -62,13 +62,10 @@ def model_numbers(text: str) -> set[str]:
     >>> sorted(model_numbers("Sony DSC-W55 camera, black"))
     ['dscw55']
     """
-    words = ("".join(_TOKEN.findall(word)) for word in text.casefold().split())
-    return {word for word in words if not word.isdigit() and any(c.isdigit() for c in word)}
-
-
-def squeeze(text: str) -> str:
-    """Return the letters and digits alone, case folded, so that spacing does not count."""
-    return "".join(_TOKEN.findall(text.casefold()))
+    words = {
+        "".join(_TOKEN.findall(word)) for word in text.casefold().split() if _DIGIT.search(word)
+    }
+    return {word for word in words if not word.isdigit()}
 
 
 def word_tfidf(texts: Iterable[str], *, min_df: int = 1, max_words: int = 1) -> Any:

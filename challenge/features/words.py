@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from challenge.features.text import model_numbers, number_tokens, squeeze, tokens
+from challenge.features.text import model_numbers, number_tokens, tokens
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,8 +34,8 @@ def compare_texts(left: Sequence[str], right: Sequence[str]) -> dict[str, NDArra
     import numpy as np
     from rapidfuzz import distance, fuzz, process
 
-    a = [" ".join(tokens(text))[:_LONGEST] for text in left]
-    b = [" ".join(tokens(text))[:_LONGEST] for text in right]
+    plain = {text: " ".join(tokens(text))[:_LONGEST] for text in {*left, *right}}
+    a, b = [plain[text] for text in left], [plain[text] for text in right]
     scorers: dict[str, tuple[Any, float]] = {
         "ratio": (fuzz.ratio, 100),
         "partial ratio": (fuzz.partial_ratio, 100),
@@ -65,14 +65,24 @@ def compare_tokens(
     """
     import numpy as np
 
+    read = {text: _Reading(text) for text in {*left, *right}}
     rows: dict[tuple[str, str], tuple[float, ...]] = {}
     for pair in zip(left, right, strict=True):
         if pair not in rows:
-            rows[pair] = _compare(*pair, weights)
-    table = np.array([rows[pair] for pair in zip(left, right, strict=True)]).reshape(
-        -1, len(_NAMES)
-    )
-    return dict(zip(_NAMES, table.T, strict=True))
+            rows[pair] = _compare(read[pair[0]], read[pair[1]], weights)
+    found = [rows[pair] for pair in zip(left, right, strict=True)]
+    return dict(zip(_NAMES, np.array(found).reshape(-1, len(_NAMES)).T, strict=True))
+
+
+class _Reading:
+    """What a text is made of, found once for all pairs that it is in."""
+
+    def __init__(self, text: str) -> None:
+        self.first = tokens(text)
+        self.tokens = set(self.first)
+        self.joined = "".join(self.first)
+        self.numbers = number_tokens(text)
+        self.models = model_numbers(text)
 
 
 _NAMES = (
@@ -93,35 +103,36 @@ _NAMES = (
 )
 
 
-def _compare(a: str, b: str, weights: TokenWeights) -> tuple[float, ...]:
-    first, second = tokens(a), tokens(b)
-    left, right = set(first), set(second)
+def _compare(a: _Reading, b: _Reading, weights: TokenWeights) -> tuple[float, ...]:
+    left, right = a.tokens, b.tokens
     shared, any_side = left & right, left | right
-    weight = {token: weights[token] for token in any_side}
-    shared_weight = sum(weight[token] for token in sorted(shared))
-    any_weight = sum(weight[token] for token in sorted(any_side))
-    side_weights = [sum(weight[token] for token in sorted(side)) for side in (left, right)]
-    joined = squeeze(a), squeeze(b)
-    squeezed = [token for token in left if token in joined[1]]
-    squeezed += [token for token in right if token in joined[0]]
-    numbers = number_tokens(a), number_tokens(b)
-    models = model_numbers(a), model_numbers(b)
+    weight = {token: weights[token] for token in sorted(any_side)}
+    # Sums in one order, so that a pair's digits do not depend on how sets are laid out.
+    shared_weight = sum(value for token, value in weight.items() if token in shared)
+    any_weight = sum(weight.values())
+    side_weights = [
+        sum(value for token, value in weight.items() if token in side) for side in (left, right)
+    ]
+    unmatched_left = [token for token in left - shared if token not in b.joined]
+    unmatched_right = [token for token in right - shared if token not in a.joined]
     n_both = len(left) + len(right)
+    n_squeezed = n_both - len(unmatched_left) - len(unmatched_right)
+    numbers, models = a.numbers & b.numbers, a.models & b.models
     return (
         _share(len(shared), len(any_side)),
         _share(len(shared), min(len(left), len(right))),
         _share(shared_weight, any_weight),
         _share(shared_weight, min(side_weights)),
-        max((weight[token] for token in left - right if token not in joined[1]), default=0.0),
-        max((weight[token] for token in right - left if token not in joined[0]), default=0.0),
+        max((weight[token] for token in unmatched_left), default=0.0),
+        max((weight[token] for token in unmatched_right), default=0.0),
         max((weight[token] for token in shared), default=0.0),
         any_weight - shared_weight,
-        _share(len(squeezed), n_both),
-        _share(len(numbers[0] & numbers[1]), len(numbers[0] | numbers[1])),
-        _share(len(numbers[0] & numbers[1]), min(map(len, numbers))),
-        _share(len(models[0] & models[1]), len(models[0] | models[1])),
-        float(bool(models[0]) and bool(models[1]) and not models[0] & models[1]),
-        float(bool(first) and bool(second) and first[0] == second[0]),
+        _share(n_squeezed, n_both),
+        _share(len(numbers), len(a.numbers | b.numbers)),
+        _share(len(numbers), min(len(a.numbers), len(b.numbers))),
+        _share(len(models), len(a.models | b.models)),
+        float(bool(a.models) and bool(b.models) and not models),
+        float(bool(a.first) and bool(b.first) and a.first[0] == b.first[0]),
     )
 
 

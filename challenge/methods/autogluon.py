@@ -91,11 +91,11 @@ class AutoGluon:
             blocks = self._blocks.fit_transform(train)
             table, rows = self._table(train, blocks), _weighted(blocks)
             make, used = _regression, self._blocks.used
-        self._progress(f"logistic regression on {rows.shape[1]:,} columns")
+        self._progress(f"fitting logistic regression on {rows.shape[1]:,} columns")
         linear = out_of_fold(make, rows, truth, folds)
         self._linear = make().fit(rows, truth)
         models = _models(len(task.classes), self._seed)
-        self._progress(f"AutoGluon: {' + '.join(models)} over {len(set(folds))} folds")
+        self._progress(f"fitting AutoGluon: {' + '.join(models)} over {len(set(folds))} folds")
         boosted = self._bag(table, truth, folds, models)
         self._choose([boosted, linear], truth)
         self.summary = " + ".join([*models, "LR"])

@@ -156,10 +156,11 @@ def _environment(threads: int, folder: Path) -> dict[str, str]:
     kept = {
         name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in os.environ
     }
-    pools = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
+    # Products here are small: more than one thread of BLAS only waits for the other.
+    pools = {"OMP": threads, "OPENBLAS": 1, "MKL": 1, "VECLIB_MAXIMUM": 1}
     return {
         **kept,
-        **{f"{pool}_NUM_THREADS": str(threads) for pool in pools},
+        **{f"{pool}_NUM_THREADS": str(number) for pool, number in pools.items()},
         # Threads that spin while they wait are slow beyond measure on a busy machine.
         "OMP_WAIT_POLICY": "PASSIVE",
         "PYTHONHASHSEED": "0",

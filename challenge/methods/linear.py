@@ -47,6 +47,7 @@ class Linear:
             self._pairs = PairFeatures(task, **options).fit(train)
             rows = self._pairs.transform(train).to_numpy()
             self.details["features"] = list(self._pairs.used)
+            self._progress(f"fitting logistic regression on {rows.shape[1]:,} columns")
             self._model = pair_regression().fit(rows, truth)
             folds = spread_lone_classes(fold_codes(train, task), truth)
             scores = out_of_fold(pair_regression, rows, truth, folds)[:, 1]
@@ -56,7 +57,7 @@ class Linear:
         self._blocks = TableBlocks(task, seed=self._seed, axes=128, **options)
         rows = _joined(self._blocks.fit_transform(train))
         self.details["features"] = list(self._blocks.used)
-        self._progress(f"logistic regression on {rows.shape[1]:,} columns")
+        self._progress(f"fitting logistic regression on {rows.shape[1]:,} columns")
         self._model = logistic_regression().fit(rows, truth)
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
