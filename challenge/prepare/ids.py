@@ -1,7 +1,7 @@
 """Keyed identity: ids that tell nothing, and the chance that decides about each row.
 
 HMAC-SHA256(secret, raw key) gives 32 bytes. The first 8 are the id, the others are independent of
-it and decide split, half and fold, so that neither an id nor the order of ids tells where a row
+it and decide side, half and fold, so that neither an id nor the order of ids tells where a row
 went or why. The same secret and key give the same fate on every machine and library version.
 """
 
@@ -33,16 +33,14 @@ _ID_LENGTH = 17
 
 @dataclass(frozen=True)
 class Fates:
-    """Per row: `number` (the id as an unsigned integer) and three independent random words."""
+    """Per row: `number` (the id as an unsigned integer) and two independent random words.
+
+    `split` decides the side, `place` the half of a test row or the fold of a train row.
+    """
 
     number: NDArray[np.uint64]
     split: NDArray[np.uint64]
-    half: NDArray[np.uint64]
-    fold: NDArray[np.uint64]
-
-    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Fates:
-        """Return the fates of some rows."""
-        return Fates(self.number[rows], self.split[rows], self.half[rows], self.fold[rows])
+    place: NDArray[np.uint64]
 
 
 def read_secret(private: Path, seed: int | None, task_id: str) -> bytes:
@@ -86,7 +84,7 @@ def draw_fates(secret: bytes, purpose: str, keys: Sequence[str] | pa.Array) -> F
         second.update(first.digest())
         keep(second.digest())
     words = np.frombuffer(b"".join(digests), dtype=">u8").reshape(-1, 4).astype(np.uint64)
-    return Fates(*(np.ascontiguousarray(words[:, place]) for place in range(4)))
+    return Fates(*(np.ascontiguousarray(words[:, column]) for column in range(3)))
 
 
 def _as_bytes(keys: Sequence[str] | pa.Array) -> Iterable[bytes]:

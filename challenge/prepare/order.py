@@ -18,7 +18,7 @@ ROW = "row number"
 
 _NUMBER = "id number"
 _BUCKETS = 64
-HELD_BYTES = 192 << 20
+HELD_BYTES = 128 << 20
 
 
 class SortedRows:
@@ -61,6 +61,9 @@ class SortedRows:
             if bucket not in self._writers:
                 self._writers[bucket] = pa.ipc.new_file(self._path(bucket), part.schema)
             self._writers[bucket].write_table(part)
+        del whole
+        # Freed pages that the allocator keeps would count twice: here, and for the next spill.
+        pa.default_memory_pool().release_unused()
 
     def _path(self, bucket: int) -> str:
         return str(self._folder / f"rows-{bucket:02d}.arrow")

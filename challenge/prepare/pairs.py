@@ -233,11 +233,11 @@ def _cells(
         component
     ]
     cell = np.full(len(component), -2, dtype=np.int64)
-    for rows, words in ((np.flatnonzero(~test), fate.fold), (np.flatnonzero(test), fate.half)):
+    for rows in (np.flatnonzero(~test), np.flatnonzero(test)):
         if len(rows) == 0:
             continue
         place = np.unique(component[rows], return_inverse=True)[1]
-        clusters = summarise_clusters(place, size[rows], words[rows])
+        clusters = summarise_clusters(place, size[rows], fate.place[rows])
         if test[rows[0]]:
             cell[rows] = np.where(choose_share(clusters, definition.split.public), -1, -2)[place]
         else:
@@ -294,8 +294,8 @@ def _positives(
             of_entity = of_entity[table[of_entity[:, 0]] != table[of_entity[:, 1]]]
         if most is not None and len(of_entity) > most:
             # Products of odd words spread the choice over the records of a large entity.
-            word = (fate.fold[of_entity[:, 0]] | np.uint64(1)) * (
-                fate.fold[of_entity[:, 1]] | np.uint64(1)
+            word = (fate.place[of_entity[:, 0]] | np.uint64(1)) * (
+                fate.place[of_entity[:, 1]] | np.uint64(1)
             )
             of_entity = of_entity[np.argsort(word, kind="stable")[:most]]
         pairs.append(of_entity)

@@ -91,9 +91,13 @@ def plan_rows(
     if not fates:
         found = f"{n_read:,} rows, none with a label" if n_read else "0 rows"
         raise TaskError(Fault(where, found, "rows with a label", "check the raw data", "no-rows"))
-    fate = Fates(*(np.concatenate([getattr(f, n) for f in fates])
-                   for n in ("number", "split", "half", "fold")))  # fmt: skip
-    _refuse_equal_ids(fate.number, raw, where)
+    _refuse_equal_ids(np.concatenate([fate.number for fate in fates]), raw, where)
+    fate = Fates(
+        number=np.zeros(0, dtype=np.uint64),
+        split=np.concatenate([fate.split for fate in fates]),
+        place=np.concatenate([fate.place for fate in fates]),
+    )
+    fates.clear()
     label, classes = _classes(facts, matching, where)
     sides = decide_sides(definition, facts, fate, label, secret, bool(record_ids), where)
     return Plan(

@@ -61,12 +61,12 @@ def halves_and_folds(
     """Return half (of test rows) and fold (of train rows); whole clusters go to one of them."""
     half = np.zeros(len(side), dtype=np.int8)
     fold = np.zeros(len(side), dtype=np.int8)
-    for which, words, target in ((TEST, fate.half, half), (TRAIN, fate.fold, fold)):
+    for which, target in ((TEST, half), (TRAIN, fold)):
         rows = np.flatnonzero(side == which)
         if len(rows) == 0:
             continue
         place = np.unique(cluster[rows], return_inverse=True)[1]
-        clusters = summarise_clusters(place, label[rows].astype(np.int64), words[rows])
+        clusters = summarise_clusters(place, label[rows].astype(np.int64), fate.place[rows])
         if which == TEST:
             chosen = choose_share(clusters, public_share)
             target[rows] = np.where(chosen, HALVES.index("public"), HALVES.index("private"))[place]

@@ -49,6 +49,11 @@ def summarise_clusters(
 ) -> Clusters:
     """Return size, commonest label (the smaller code in a tie) and word of clusters 0 … n-1."""
     n_clusters = int(cluster.max()) + 1 if len(cluster) else 0
+    if n_clusters == len(cluster):
+        # Every row by itself, in whatever order: millions of rows need no sorting here.
+        single = Clusters(np.ones(n_clusters, dtype=np.int64), np.empty_like(label), word.copy())
+        single.stratum[cluster], single.word[cluster] = label, word
+        return single
     size = np.bincount(cluster, minlength=n_clusters).astype(np.int64)
     n_labels = int(label.max()) + 1 if len(label) else 1
     cell, count = np.unique(cluster * n_labels + label, return_counts=True)

@@ -255,7 +255,7 @@ def csv_options(schema: pa.Schema) -> dict[str, Any]:
 
     pandas: keywords of `read_csv`. polars: keywords of `read_csv`, type names as in `polars`.
     pyarrow: keywords of `csv.ConvertOptions` and `csv.ParseOptions`, type names as `type_for_alias`
-    takes them. Columns that a file lacks (`label` in test) do no harm in pandas and pyarrow.
+    takes them. Columns that a file lacks (`label` in test) do no harm.
     """
     import pyarrow as pa
 
@@ -280,7 +280,7 @@ def csv_options(schema: pa.Schema) -> dict[str, Any]:
             "keep_default_na": False,
             "na_values": [""],
         },
-        "polars": {"schema_overrides": in_polars, "missing_utf8_is_empty_string": False},
+        "polars": {"schema_overrides": in_polars},
         "pyarrow": {
             "convert_options": {
                 "column_types": in_pyarrow,
