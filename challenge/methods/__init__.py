@@ -12,6 +12,7 @@ from challenge.methods.registry import (
     resolve_method,
 )
 from challenge.methods.runner import MethodRun, run_method
+from challenge.methods.template import init_method
 
 __all__ = [
     "BUILTINS",
@@ -21,6 +22,7 @@ __all__ = [
     "MethodRun",
     "MethodSource",
     "Progress",
+    "init_method",
     "is_builtin",
     "method_names",
     "resolve_method",
