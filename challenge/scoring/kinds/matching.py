@@ -121,7 +121,7 @@ def _of_scores(part: Part, scores: Floats) -> dict[str, Measured]:
     precision = average_precision(ranking)
     measured["average_precision"] = Measured(
         precision,
-        influence=lambda: influence_of_rows(part.grouping, average_precision_influence(ranking)),
+        influence=lambda: _of_few(part, average_precision_influence(ranking), matches),
         edge=_edge(part, True, matches, False) if precision == 1.0 else None,
     )
     if n_matches < part.n:
@@ -138,12 +138,8 @@ def _area(part: Part, ranking: Ranking, matches: NDArray[np.bool_]) -> Measured:
         return clopper_pearson(n * area, n)
 
     def influence() -> Influence:
-        rows = roc_auc_influence(ranking)
         # DeLong divides by m - 1 in each class, not by n - 1 in all.
-        for side in (matches, ~matches):
-            m = effective_groups(part.grouping, side)
-            rows[side] *= math.sqrt(m / max(m - 1.0, 0.5))
-        return influence_of_rows(part.grouping, rows)
+        return _of_few(part, roc_auc_influence(ranking), matches, ~matches)
 
     def max_df() -> float:
         sides = (effective_groups(part.grouping, side) for side in (matches, ~matches))
@@ -151,6 +147,14 @@ def _area(part: Part, ranking: Ranking, matches: NDArray[np.bool_]) -> Measured:
 
     at_edge = area in (0.0, 1.0)
     return Measured(area, influence=influence, edge=edge if at_edge else None, max_df=max_df)
+
+
+def _of_few(part: Part, rows: Floats, *classes: NDArray[np.bool_]) -> Influence:
+    """Return the influence of pairs, each class freed of centring on its own few groups."""
+    for chosen in classes:
+        m = effective_groups(part.grouping, chosen)
+        rows[chosen] *= math.sqrt(m / max(m - 1.0, 0.5))
+    return influence_of_rows(part.grouping, rows)
 
 
 def _loss_edge(part: Part) -> Edge:
@@ -211,12 +215,13 @@ def _weighted_bins(
     weights = (draws @ counts.astype(np.float32)).astype(np.float64)
     crossing = np.flatnonzero(~inside)
     crossing = crossing[np.argsort(column[crossing], kind="stable")]
+    ends = np.flatnonzero(np.diff(column[crossing])) + 1
     by_group = np.ascontiguousarray(draws.T)
-    for start in range(0, len(crossing), _BLOCK):
-        rows = crossing[start : start + _BLOCK]
-        products = by_group[group[rows]] * by_group[other[rows]]
-        columns, first = np.unique(column[rows], return_index=True)
-        weights[:, columns] += np.add.reduceat(products, first, axis=0).T
+    for of_one in np.split(crossing, ends):
+        for start in range(0, len(of_one), _BLOCK):
+            rows = of_one[start : start + _BLOCK]
+            left, right = by_group[group[rows]], by_group[other[rows]]
+            weights[:, column[rows[0]]] += np.einsum("rd,rd->d", left, right)
     return weights[:, :n_bins], weights[:, n_bins:]
 
 
