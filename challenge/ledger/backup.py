@@ -107,6 +107,7 @@ def restore(
             (folder / name).replace(target)
         # The ledger comes last: its rows name files that are in their places now.
         if url is None:
+            ledger_path.parent.mkdir(exist_ok=True)
             (folder / _LEDGER).replace(ledger_path)
         else:
             _copy_rows(open_store(None, folder / _LEDGER), open_store(url, ledger_path))

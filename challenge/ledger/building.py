@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from challenge.ledger import schema
 from challenge.ledger.clock import from_micros, micros
-from challenge.ledger.ladder import SMALLEST_PUBLIC, round_to_step
+from challenge.ledger.ladder import SMALLEST_PUBLIC, default_step, round_to_step
 from challenge.ledger.reading import RowSource, read_teams
 from challenge.ledger.records import PrimaryScores
 from challenge.ledger.snapshot import Snapshot
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from challenge.ledger.ledger import Ledger
     from challenge.task import Half
+    from challenge.task.settings import Settings
 
 __all__ = ["build_snapshot", "newest_event"]
 
@@ -61,12 +62,12 @@ def build_snapshot(ledger: Ledger, as_of: datetime | None) -> Snapshot:
             half = "public" if closed is None else "private"
         finals = _finals(connection) if closed is not None else {}
         listed = _listed(connection, until)
-        primary = _primary(connection, listed, editions, tasks, half, until, finals)
+        primary = _primary(connection, listed, editions, tasks, half, until)
         public = None
         if settings.is_contest():
             public = primary
             if half == "private":
-                public = _primary(connection, listed, editions, tasks, "public", until, {})
+                public = _primary(connection, listed, editions, tasks, "public", until)
         steps = _steps(connection, editions, until) if public is not None else {}
         return Snapshot(
             at=None if newest is None else from_micros(newest),
@@ -75,12 +76,14 @@ def build_snapshot(ledger: Ledger, as_of: datetime | None) -> Snapshot:
             teams=read_teams(connection, settings, until),
             half=half,
             primary=primary,
-            floors=_floors(connection, editions, half, steps, until),
+            floors=_floors(connection, settings, editions, half, steps, until),
             source=RowSource(ledger.store, until, editions),
             closed_at=None if closed is None else from_micros(closed),
             public=public,
             public_floors=(
-                {} if public is None else _floors(connection, editions, "public", steps, until)
+                {}
+                if public is None
+                else _floors(connection, settings, editions, "public", steps, until)
             ),
             finals=finals,
             steps=steps,
@@ -133,7 +136,6 @@ def _primary(
     tasks: tuple[str, ...],
     half: Half,
     until: int,
-    finals: Mapping[tuple[int, str], tuple[int, ...]],
 ) -> PrimaryScores:
     scores = schema.scores
     value = scores.c.public_value if half == "public" else scores.c.value
@@ -160,8 +162,6 @@ def _primary(
     ids = table[:, 0].astype(np.int64)
     places = listed.positions(ids)
     keep = listed.standing[places]
-    if half == "private":
-        keep &= np.isin(ids, [key for chosen in finals.values() for key in chosen])
     table, ids, places = table[keep], ids[keep], places[keep]
     low, high = table[:, 2], table[:, 3]
     for step in np.unique(table[table[:, 4] > 0, 4]):
@@ -227,6 +227,7 @@ def _steps(
 
 def _floors(
     connection: sa.Connection,
+    settings: Settings,
     editions: Mapping[str, Edition],
     half: Half,
     steps: Mapping[str, float],
@@ -236,7 +237,11 @@ def _floors(
     for name, edition in editions.items():
         value = floors_of(connection, edition, until).get(half)
         if value is not None:
-            step = steps.get(name, 0.0) if half == "public" else 0.0
+            step = 0.0
+            if half == "public":
+                # Before the first submission no score has told the step yet.
+                first = settings.ladder_step or default_step(edition.n_public)
+                step = steps.get(name, first)
             floors[name] = round_to_step(float(value), step)
     return floors
 

@@ -57,7 +57,8 @@ def check_roster(settings: Settings, names: Iterable[str], where: str) -> None:
             where,
             repr(names[-1]),
             "a team of the roster in challenge.toml",
-            f"did you mean {guess!r}?" if guess else "ask the organiser to add the team",
+            (f"did you mean {guess!r}? Else " if guess else "")
+            + "ask the organiser to add the team",
             code="unknown-team",
         )
     )

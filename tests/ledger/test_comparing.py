@@ -1,4 +1,4 @@
-"""What a comparison of two submissions tells before and after the close."""
+"""What two submissions may tell of one another: all in a benchmark, little while a contest runs."""
 
 from __future__ import annotations
 
@@ -7,82 +7,89 @@ from pathlib import Path
 import pytest
 
 from challenge.errors import SubmissionError, WrongUse
-from challenge.ledger import open_ledger
+from challenge.ledger import Ledger, open_ledger
 from challenge.ledger.comparing import ReleasedDifference, compare
-from challenge.task import Challenge
-from tests.ledger.toy import CONTEST, make_challenge, make_task, write_hits
+from challenge.scoring import Comparison
+from tests.ledger.toy import BENCHMARK, CONTEST, make_challenge, make_task, write_hits
+
+SECOND = BENCHMARK.replace('tasks = ["toy"]', 'tasks = ["toy", "two"]')
 
 
-def hand_in(challenge: Challenge, tmp_path: Path, hits: int, team: str, salt: int) -> int:
-    task = challenge.task("toy")
-    path = write_hits(task, tmp_path / "x.csv", hits, half="public", salt=salt)
-    return open_ledger(challenge).submit(task, path, team=team, method="m").submission.id
+def hand_in(ledger: Ledger, folder: Path, hits: int, *, team: str, task: str = "toy") -> int:
+    built = ledger.challenge.task(task)
+    half = "public" if ledger.settings.is_contest() else "all"
+    path = write_hits(built, folder / "x.csv", hits, half=half, salt=hits)
+    return ledger.submit(built, path, team=team, method="m").submission.id
 
 
 @pytest.fixture
-def contest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Challenge:
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
-    return make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=800)
+    return open_ledger(make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=800))
 
 
-def test_while_a_contest_runs_only_released_figures_are_compared(
-    contest: Challenge, tmp_path: Path
-) -> None:
-    first = hand_in(contest, tmp_path, 203, "Ada", 1)
-    second = hand_in(contest, tmp_path, 300, "Bob", 2)
-    hidden = hand_in(contest, tmp_path, 301, "Bob", 3)
-    ledger = open_ledger(contest)
-    found = compare(ledger, second, first)
-    assert isinstance(found, ReleasedDifference)
-    assert (found.a, found.b, found.value, found.step) == (0.75, 0.5, 0.25, 0.025)
-    assert found.low is not None and found.high is not None
-    for end in (found.low, found.high):
-        assert round(end / 0.025, 6) == round(end / 0.025)
-    assert found.low < 0.25 < found.high
-    with pytest.raises(SubmissionError, match=f"submission {hidden}: not released"):
-        compare(ledger, first, hidden)
-    assert "the contest runs" in "\n".join(found.lines())
+def test_in_a_benchmark_the_rows_are_compared(tmp_path: Path) -> None:
+    ledger = open_ledger(make_challenge(tmp_path / "c"))
+    a = hand_in(ledger, tmp_path, 50, team="Ada")
+    b = hand_in(ledger, tmp_path, 30, team="Bo")
+    result = compare(ledger, a, b)
+    assert isinstance(result, Comparison)
+    assert any("accuracy" in line for line in result.lines())
 
 
-def test_after_the_close_finals_are_compared_by_their_private_rows(
-    contest: Challenge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = hand_in(contest, tmp_path, 250, "Ada", 1)
-    second = hand_in(contest, tmp_path, 300, "Bob", 2)
-    hidden = hand_in(contest, tmp_path, 200, "Bob", 3)
-    monkeypatch.setenv("CHALLENGE_NOW", "2026-02-01T00:00:00Z")
-    ledger = open_ledger(contest)
-    ledger.close()
-    found = compare(ledger, first, second)
-    assert not isinstance(found, ReleasedDifference)
-    assert (found.half, found.n) == ("private", 400)
-    with pytest.raises(SubmissionError, match="no final"):
-        compare(ledger, first, hidden)
-
-
-def test_a_task_without_public_scores_compares_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
-    small = make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=100)
-    ids = [hand_in(small, tmp_path, 20 + salt, "Ada", salt) for salt in (1, 2)]
-    with pytest.raises(SubmissionError, match="not released"):
-        compare(open_ledger(small), *ids)
-
-
-def test_in_a_benchmark_all_rows_are_compared_and_two_tasks_never(tmp_path: Path) -> None:
-    challenge = make_challenge(tmp_path / "c")
-    first = hand_in(challenge, tmp_path, 20, "Ada", 1)
-    second = hand_in(challenge, tmp_path, 25, "Bob", 2)
-    make_task(challenge, "other")
-    task = challenge.task("other")
+def test_two_tasks_cannot_be_compared(tmp_path: Path) -> None:
+    challenge = make_challenge(tmp_path / "c", SECOND)
+    make_task(challenge, "two", seed=1)
     ledger = open_ledger(challenge)
-    path = write_hits(task, tmp_path / "y.csv", 30)
-    other = ledger.submit(task, path, team="Ada", method="m").submission.id
-    found = compare(ledger, first, second)
-    assert not isinstance(found, ReleasedDifference)
-    assert (found.half, found.n) == ("all", 60)
+    a = hand_in(ledger, tmp_path, 50, team="Ada")
+    b = hand_in(ledger, tmp_path, 30, team="Ada", task="two")
     with pytest.raises(WrongUse, match="two submissions of one task"):
-        compare(ledger, first, other)
-    with pytest.raises(WrongUse, match="stored submission"):
-        compare(ledger, first, 99)
+        compare(ledger, a, b)
+
+
+def test_a_submission_that_does_not_exist_is_wrong_use(tmp_path: Path) -> None:
+    ledger = open_ledger(make_challenge(tmp_path / "c"))
+    a = hand_in(ledger, tmp_path, 50, team="Ada")
+    with pytest.raises(WrongUse):
+        compare(ledger, a, 99)
+
+
+def test_while_a_contest_runs_every_figure_is_rounded_to_the_step(
+    running: Ledger, tmp_path: Path
+) -> None:
+    # 400 public rows: the step is 0.025; 331 hits are .8275, shown as .825; 251 as .625.
+    a = hand_in(running, tmp_path, 331, team="Ada")
+    b = hand_in(running, tmp_path, 251, team="Bo")
+    result = compare(running, a, b)
+    assert isinstance(result, ReleasedDifference)
+    assert (result.a, result.b, result.value, result.step) == (0.825, 0.625, 0.2, 0.025)
+    assert result.low is not None and result.high is not None
+    assert result.low < 0.2 < result.high
+    for end in (result.low, result.high):
+        assert end == round(end, 3)
+        assert round(end / 0.025, 6).is_integer()
+    assert "rows are not compared" in "\n".join(result.lines())
+    assert set(result.as_json()) == {
+        "task_id", "metric", "step", "a", "b", "value", "low", "high",
+    }  # fmt: skip
+
+
+def test_what_was_not_released_is_not_compared(running: Ledger, tmp_path: Path) -> None:
+    a = hand_in(running, tmp_path, 300, team="Ada")
+    mute = hand_in(running, tmp_path, 304, team="Ada")
+    with pytest.raises(SubmissionError, match=f"submission {mute}: not released") as caught:
+        compare(running, a, mute)
+    assert caught.value.faults[0].code == "not-released"
+
+
+def test_after_the_close_only_finals_are_compared(
+    running: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = hand_in(running, tmp_path, 240, team="Ada")
+    a = hand_in(running, tmp_path, 331, team="Ada")
+    b = hand_in(running, tmp_path, 251, team="Bo")
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-02-01T00:00:00Z")
+    running.close()
+    assert isinstance(compare(running, a, b), Comparison)
+    with pytest.raises(SubmissionError, match="only finals have a private score"):
+        compare(running, earlier, b)

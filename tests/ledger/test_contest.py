@@ -372,3 +372,14 @@ def test_a_file_that_is_not_there_counts_as_no_failure(ledger: Ledger, tmp_path:
     for _ in range(5):
         with pytest.raises(SubmissionError, match="no-such-file"):
             ledger.submit(toy(ledger), tmp_path / "no-such-file.csv", team="Ada", method="m")
+
+
+def test_a_floor_is_rounded_also_before_the_first_submission(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The majority holds about a third of 200 rows: no multiple of the step by chance.
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
+    ledger = open_ledger(make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=802))
+    ledger.refresh()
+    floor = ledger.snapshot().floors["toy"]
+    assert floor == round(floor, 3)
