@@ -93,3 +93,13 @@ def test_after_the_close_only_finals_are_compared(
     assert isinstance(compare(running, a, b), Comparison)
     with pytest.raises(SubmissionError, match="only finals have a private score"):
         compare(running, earlier, b)
+
+
+def test_a_task_without_public_scores_compares_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
+    small = open_ledger(make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=100))
+    ids = [hand_in(small, tmp_path, hits, team="Ada") for hits in (20, 25)]
+    with pytest.raises(SubmissionError, match="not released"):
+        compare(small, *ids)
