@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SUFFIXES", "RawFile", "find_table", "open_table"]
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".jsonl", ".ndjson", ".xlsx")
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".xlsx")
 _DELIMITERS = ",;\t|"
 _SAMPLE = 1 << 20
 _ROWS = 16_384
@@ -59,6 +59,8 @@ def open_table(path: Path, *, delimiter: str | None = None, encoding: str | None
         table = _parquet(path)
     elif suffix in (".jsonl", ".ndjson"):
         table = _json_lines(path)
+    elif suffix == ".json":
+        table = _json_records(path)
     elif suffix == ".xlsx":
         table = _excel(path)
     else:
@@ -112,6 +114,34 @@ def _json_lines(path: Path) -> RawFile:
         yield from table.to_batches(max_chunksize=_ROWS)
 
     return RawFile(path, tuple(table.column_names), batches)
+
+
+def _json_records(path: Path) -> RawFile:
+    """Read one JSON array of objects; values of mixed kinds become texts."""
+    import json
+
+    import pyarrow as pa
+
+    try:
+        records = json.loads(path.read_bytes())
+        if not (isinstance(records, list) and all(isinstance(one, dict) for one in records)):
+            raise ValueError("no array of objects")
+    except ValueError as error:
+        raise _damaged(path, error, "write an array of objects, or one object a line") from None
+    names = list(dict.fromkeys(name for one in records for name in one))
+    arrays = []
+    for name in names:
+        values = [one.get(name) for one in records]
+        try:
+            arrays.append(pa.array(values))
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            arrays.append(pa.array([None if v is None else str(v) for v in values], pa.string()))
+    table = pa.table(arrays, names=names)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from table.to_batches(max_chunksize=_ROWS)
+
+    return RawFile(path, tuple(names), batches)
 
 
 def _excel(path: Path) -> RawFile:

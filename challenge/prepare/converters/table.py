@@ -58,7 +58,9 @@ def table_rows(raw: Path, table: RawFile, definition: TaskDefinition) -> RawTabl
 
         start = 0
         for batch in table.batches():
-            taken = {name: batch.column(source) for name, source in wanted.items()}
+            taken = {
+                name: _present(batch.column(source), definition) for name, source in wanted.items()
+            }
             keys = _keys(taken.get("key"), start, batch.num_rows)
             start += batch.num_rows
             arrays: dict[str, Any] = {"key": keys}
@@ -121,6 +123,18 @@ def _keys(given: Any, start: int, n: int) -> pa.Array:
     return as_modality(given, "text")
 
 
+def _present(array: Any, definition: TaskDefinition) -> Any:
+    """Return texts with the word for no value (option `missing`) as null."""
+    import pyarrow as pa
+
+    word = definition.raw.options.get("missing")
+    if word is None or not pa.types.is_string(array.type):
+        return array
+    import pyarrow.compute as pc
+
+    return pc.if_else(pc.equal(array, str(word)), pa.scalar(None, pa.string()), array)
+
+
 def _moments(array: Any, definition: TaskDefinition) -> pa.Array:
     pattern = definition.raw.options.get(f"date_{definition.split.time}")
     return as_modality(array, "numeric", None if pattern is None else str(pattern))
@@ -138,6 +152,8 @@ def feature_arrays(
     for column in columns:
         pattern = definition.raw.options.get(f"date_{column.name}")
         values = taken.get(column.name)
+        if values is not None:
+            values = _present(values, definition)
         if column.modality == "image":
             texts = (keys if values is None else as_modality(values, "image")).to_pylist()
             if values is not None and any(isinstance(text, bytes) for text in texts):

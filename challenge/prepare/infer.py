@@ -1,0 +1,220 @@
+"""`challenge add`: look at raw data, propose a task.toml that a person reads and corrects.
+
+Everything that can be told from the data is filled in; what was guessed stands in `unsure`, with
+the reason, and as a comment in the file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from challenge.errors import Fault, TaskError
+from challenge.prepare.converters.files import find_table, open_table
+from challenge.prepare.guesses import (
+    guess_group,
+    guess_key,
+    guess_label,
+    guess_metric,
+    guess_missing,
+    images_by_key,
+    look_at_labels,
+    look_for_tells,
+    sort_columns,
+    take_sides,
+)
+from challenge.prepare.profiles import Profile, open_image_folder, profile_columns, profile_values
+from challenge.prepare.proposal import Plan, Proposal, proposal_text
+
+__all__ = ["Proposal", "propose_task"]
+
+
+def propose_task(
+    task_id: str,
+    source: Path,
+    *,
+    images: Path | None = None,
+    label: str | None = None,
+    kind: str | None = None,
+    pairs: Path | None = None,
+) -> Proposal:
+    """Return a proposed task.toml for a table, or for a folder in one of the known forms.
+
+    `images` is a folder or zip, `label` the column to predict, `pairs` a list of labelled pairs
+    of records of `source`. Raises TaskError when there is no label to find.
+    """
+    unsure: list[str] = []
+    source = source.resolve()
+    if not source.exists():
+        raise TaskError(
+            Fault(str(source), "no such file or folder", "raw data", "correct the path",
+                  "raw-file-missing")
+        )  # fmt: skip
+    if pairs is not None:
+        plan = _of_pairs(source, pairs.resolve(), unsure)
+    elif source.is_dir() and find_table(source, "tableA") is not None:
+        plan = _of_pairs(source, None, unsure)
+    elif source.is_dir() and (source / "train.txt").is_file():
+        plan = _of_ditto(source, unsure)
+    elif source.is_dir() and find_table(source, "solution") is not None:
+        plan = _of_competition(source, images, label, unsure)
+    else:
+        plan = _of_table(source, images, label, kind, unsure)
+    unsure += [doubt for one in plan.columns.values() for doubt in one.doubts]
+    unsure.append("licence: nobody can tell it from the data; an unstated one shows on the page")
+    return Proposal(proposal_text(task_id, plan, unsure), tuple(dict.fromkeys(unsure)))
+
+
+def _of_table(
+    source: Path, images: Path | None, label: str | None, kind: str | None, unsure: list[str]
+) -> Plan:
+    file = source if source.is_file() else _one_table(source)
+    table = open_table(file)
+    unsure += table.remarks
+    place = images.resolve() if images is not None else None
+    found_images = open_image_folder(place)
+    profiles, values = profile_columns(table, found_images)
+    if not values or not len(next(iter(values.values()))):
+        raise TaskError(Fault(file.name, "0 rows", "rows", "check the raw data", "no-rows"))
+    pairwise = {name for name in profiles if name.startswith(("left_", "right_"))}
+    kind = kind or ("matching" if len(pairwise) >= 2 else "classification")
+    label = guess_label(table, profiles, label, unsure)
+    root = Path(os.path.commonpath([file.parent, place])) if place else file.parent
+    raw = {"file": file.relative_to(root).as_posix(), "label": label}
+    if place:
+        raw["images"] = place.relative_to(root).as_posix()
+    if table.delimiter not in (None, ","):
+        raw["delimiter"] = str(table.delimiter)
+    if table.encoding not in (None, "utf-8"):
+        raw["encoding"] = str(table.encoding)
+    look_at_labels(label, values[label], kind, unsure)
+    key = guess_key(profiles, label)
+    if key is not None:
+        raw["key"] = key
+    group = None if kind == "matching" else guess_group(profiles, values, label, key, unsure)
+    columns, options, left_out = sort_columns(profiles, {label, key, group}, key, group)
+    if (word := guess_missing(profiles, values, unsure)) is not None:
+        options["missing"] = word
+    split: dict[str, str | float] = {"by": "row", "test": 0.3}
+    if group is not None:
+        split |= {"by": "group", "group": group}
+    sides: dict[str, str] = {}
+    if kind == "matching":
+        columns, sides, options = take_sides(columns, options)
+        split = {"by": "entity", "test": 0.3}
+        for side in ("left", "right"):
+            if f"{side}_id" in profiles:
+                options[f"{side}_key"] = f"{side}_id"
+    if (
+        found_images is not None
+        and len(found_images)
+        and not any(one.modality == "image" for one in columns.values())
+    ):
+        images_by_key(columns, found_images, key, values, unsure)
+    look_for_tells(columns, values, label, unsure)
+    if any(one.date for one in columns.values()) and split["by"] == "row":
+        unsure.append('split: rows carry dates; if later rows are to be foretold, by = "time"')
+    metric = "f1" if kind == "matching" else guess_metric(values[label], unsure)
+    return Plan(kind, "table", root, raw, options, metric, split, columns, sides, left_out)
+
+
+def _one_table(folder: Path) -> Path:
+    found = {
+        path
+        for stem in {one.stem for one in folder.iterdir() if one.is_file()}
+        if (path := find_table(folder, stem)) is not None
+    }
+    if len(found) != 1:
+        names = ", ".join(sorted(path.name for path in found)) or "no table"
+        raise TaskError(
+            Fault(str(folder), names, "one table, or a folder in a known form",
+                  "name the file itself", "raw-file-missing")
+        )  # fmt: skip
+    return found.pop()
+
+
+def _of_pairs(source: Path, pairs: Path | None, unsure: list[str]) -> Plan:
+    folder = source if source.is_dir() else source.parent
+    raw: dict[str, str] = {}
+    options: dict[str, str] = {}
+    if source.is_file():
+        options["tableA"] = source.stem
+    if pairs is not None:
+        if pairs.parent != folder:
+            raise TaskError(
+                Fault(str(pairs), f"not in {folder}", "records and pairs in one folder",
+                      "put them together", "raw-file-missing")
+            )  # fmt: skip
+        raw["file"] = pairs.name
+    tables = [find_table(folder, options.get("tableA", "tableA")), find_table(folder, "tableB")]
+    profiles: dict[str, Profile] = {}
+    for path in tables:
+        if path is not None:
+            table = open_table(path)
+            unsure += table.remarks
+            for name, one in profile_columns(table)[0].items():
+                profiles.setdefault(name, one)
+    columns, more, left_out = sort_columns(profiles, {"id"}, "id", None)
+    official = pairs is None and find_table(folder, "test") is not None
+    split = _pair_split(official, unsure)
+    return Plan(
+        "matching", "deepmatcher", folder, raw, options | more, "f1", split, columns, {}, left_out
+    )
+
+
+def _pair_split(official: bool, unsure: list[str]) -> dict[str, str | float]:
+    if official:
+        unsure.append(
+            'split: by = "official" would keep the given one; "entity" lets no record stand on '
+            "both sides"
+        )
+    return {"by": "entity", "test": 0.3}
+
+
+def _of_ditto(source: Path, unsure: list[str]) -> Plan:
+    line = (source / "train.txt").read_text(encoding="utf-8").split("\n", 1)[0]
+    names = list(dict.fromkeys(re.findall(r"COL (\S+) VAL(?=\s|$)", line.split("\t")[0])))
+    values: dict[str, list[str | None]] = {name: [] for name in names}
+    with (source / "train.txt").open(encoding="utf-8") as file:
+        for _, row in zip(range(5000), file, strict=False):
+            pieces = re.split(r"(?:^|(?<=\s))COL (\S+) VAL(?=\s|$)", row.split("\t")[0])
+            found = dict(zip(pieces[1::2], pieces[2::2], strict=True))
+            for name in names:
+                values[name].append(found.get(name, "").strip() or None)
+    profiles = {name: profile_values(name, texts) for name, texts in values.items()}
+    columns, options, left_out = sort_columns(profiles, set(), None, None)
+    split = _pair_split((source / "test.txt").is_file(), unsure)
+    return Plan("matching", "ditto", source, {}, options, "f1", split, columns, {}, left_out)
+
+
+def _of_competition(
+    source: Path, images: Path | None, label: str | None, unsure: list[str]
+) -> Plan:
+    train = find_table(source, "train")
+    if train is None:
+        raise TaskError(
+            Fault(str(source), "a solution, but no train table", "train, test and solution",
+                  "add it", "raw-file-missing")
+        )  # fmt: skip
+    table = open_table(train)
+    unsure += table.remarks
+    solution_path = find_table(source, "solution")
+    assert solution_path is not None
+    solution = open_table(solution_path)
+    shared = [name for name in solution.names if name in table.names]
+    answers = [name for name in shared[1:] if name.casefold() != "usage"]
+    place = images.resolve() if images is not None else None
+    profiles, values = profile_columns(table, open_image_folder(place))
+    label = guess_label(table, profiles, label or (answers[0] if answers else None), unsure)
+    key = shared[0] if shared else None
+    raw = {"label": label} | ({"key": key} if key else {})
+    if place is not None:
+        raw["images"] = place.relative_to(source).as_posix()
+    look_at_labels(label, values[label], "classification", unsure)
+    columns, options, left_out = sort_columns(profiles, {label, key}, key, None)
+    metric = guess_metric(values[label], unsure)
+    split: dict[str, str | float] = {"by": "official"}
+    return Plan(
+        "classification", "competition", source, raw, options, metric, split, columns, {}, left_out
+    )

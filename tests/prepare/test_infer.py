@@ -1,0 +1,247 @@
+"""`challenge add`: what a stranger's table becomes, and what the proposal is unsure of."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from challenge.errors import TaskError
+from challenge.prepare.build import build_task
+from challenge.prepare.converters.images import ImageFolder
+from challenge.prepare.infer import propose_task
+from challenge.prepare.profiles import profile_values
+from challenge.prepare.proposal import Proposal
+from challenge.task.definition import TaskDefinition, read_definition
+
+WORDS = ["amber", "basil", "cedar", "delta", "ember", "fjord", "grove", "harbour", "ivory"]
+
+
+def read(proposal: Proposal, folder: Path) -> TaskDefinition:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "task.toml").write_text(proposal.text, encoding="utf-8")
+    return read_definition(folder)
+
+
+def products(folder: Path, n: int = 120) -> Path:
+    """Products with a price, a shop, a photo, a date and a description."""
+    chance = random.Random(4)
+    lines = ["id;title;price;zip;shop_id;sold;photo;remark;category"]
+    (folder / "photos").mkdir()
+    for row in range(n):
+        colour = (row % 7 * 30, row % 5 * 40, row % 3 * 80)
+        Image.new("RGB", (8, 8), colour).save(folder / "photos" / f"p{row}.png")
+        title = " ".join(chance.choice(WORDS) for _ in range(6))
+        price = f"\u20ac {chance.randint(1, 3)},{chance.randint(100, 999)}.50" if row % 9 else "n/a"
+        category = ("tea", "tea", "lamp", "tea")[row % 4]
+        lines.append(
+            f"{1000 + row};{title};{price};0{chance.randint(1000, 9999)};{row // 4 + 70};"
+            f"{1 + row % 28:02}.03.2020;p{row}.png;;{category}"
+        )
+    path = folder / "products.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_strangers_table_becomes_a_task(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    proposal = propose_task("shop", products(raw), images=raw / "photos", label="category")
+    task = read(proposal, tmp_path / "shop")
+    assert {name: words.modality for name, words in task.columns.items()} == {
+        "title": "text",
+        "price": "numeric",
+        "zip": "categorical",
+        "sold": "numeric",
+        "photo": "image",
+    }
+    assert (task.raw.file, task.raw.images, task.raw.key) == ("products.csv", "photos", "id")
+    assert (task.raw.delimiter, task.raw.options["date_sold"]) == (";", "%d.%m.%Y")
+    assert (task.split.by, task.split.group) == ("group", "shop_id")
+    assert task.metric == "macro_f1"
+    assert set(task.left_out) == {"id", "shop_id", "remark"}
+    said = "\n".join(proposal.unsure)
+    for words in (
+        "separated by ';'",
+        "numbers stored as text",
+        "leading zeros",
+        "kept together",
+        "macro_f1, since",
+        "licence",
+        "dates written %d.%m.%Y",
+    ):
+        assert words in said
+        assert words.split(",")[0] in proposal.text
+    assert "not stated" in proposal.text
+    assert 'labelled_by = ""  # who decided the label?' in proposal.text
+
+
+def test_the_proposal_builds_as_it_is(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    proposal = propose_task("shop", products(raw), images=raw / "photos", label="category")
+    read(proposal, tmp_path / "shop")
+    task = build_task(tmp_path / "shop", cache=tmp_path / "cache").task
+    assert task.n_train + task.n_test == 120
+    assert task.classes == ("lamp", "tea")
+
+
+def test_the_label_is_guessed_and_said(tmp_path: Path) -> None:
+    path = products_without_label_name(tmp_path)
+    proposal = propose_task("x", path)
+    assert 'label = "kind of thing"' in proposal.text
+    assert any("label: taken to be kind of thing" in doubt for doubt in proposal.unsure)
+
+
+def products_without_label_name(folder: Path) -> Path:
+    path = folder / "x.csv"
+    rows = "".join(f"{row / 7:.3f},{'ab'[row % 2]}\n" for row in range(60))
+    path.write_text("weight,kind of thing\n" + rows)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "label", "words"),
+    [
+        ("a,b\n1.5,2.5\n2.5,3.5\n", None, "no column that looks like a label"),
+        ("a,label\n1,x\n2,x\n", None, "1 classes"),
+        ("a,label\n1,x\n2,y\n", "lable", "did you mean 'label'"),
+        ("a,label\n" + "".join(f"1,{n}.5\n" for n in range(200)), "label", "numbers to foretell"),
+        ("a,label\n", "label", "0 rows"),
+    ],
+)
+def test_tables_that_make_no_task_are_refused(
+    content: str, label: str | None, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "x.csv").write_text(content)
+    with pytest.raises(TaskError, match=words):
+        propose_task("x", tmp_path / "x.csv", label=label)
+
+
+def test_reserved_and_odd_names_are_carried_over(tmp_path: Path) -> None:
+    rows = "".join(f"{n % 3}.25,{n / 3:.2f},{n % 5}.5,{'xy'[n % 2]}\n" for n in range(60))
+    (tmp_path / "x.csv").write_text('score,left_x,"odd ""name"" [m]",target\n' + rows)
+    task = read(propose_task("x", tmp_path / "x.csv", label="target"), tmp_path / "x")
+    assert set(task.columns) == {"score_value", "left_x", 'odd "name" [m]'}
+    assert task.raw.options["from_score_value"] == "score"
+    assert task.kind == "classification"
+
+
+def test_flat_pairs_become_a_matching_task(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    lines = ["left_id,right_id,left_name,right_name,left_price,label"]
+    for row in range(60):
+        names = [" ".join(chance.choice(WORDS) for _ in range(5)) for _ in range(2)]
+        lines.append(f"a{row},b{row},{names[0]},{names[1]},{row / 4},{row % 2}")
+    (tmp_path / "pairs.csv").write_text("\n".join(lines) + "\n")
+    task = read(propose_task("x", tmp_path / "pairs.csv"), tmp_path / "x")
+    assert (task.kind, task.metric, task.split.by) == ("matching", "f1", "entity")
+    assert task.columns["name"].sides == "both"
+    assert task.columns["price"].sides == "left"
+    assert task.raw.options == {"left_key": "left_id", "right_key": "right_id"}
+
+
+def test_records_and_a_list_of_pairs_become_a_matching_task(tmp_path: Path) -> None:
+    chance = random.Random(2)
+    names = [" ".join(chance.choice(WORDS) for _ in range(5)) for _ in range(40)]
+    (tmp_path / "products.csv").write_text(
+        "id,name,price\n" + "".join(f"{n},{name},{n}.5\n" for n, name in enumerate(names))
+    )
+    pairs = "".join(f"{n},{(n * 7 + 1) % 40},{n % 2}\n" for n in range(40))
+    (tmp_path / "pairs.csv").write_text("ltable_id,rtable_id,label\n" + pairs)
+    proposal = propose_task("x", tmp_path / "products.csv", pairs=tmp_path / "pairs.csv")
+    task = read(proposal, tmp_path / "x")
+    assert (task.raw.format, task.raw.file) == ("deepmatcher", "pairs.csv")
+    assert set(task.columns) == {"name", "price"}
+    assert build_task(tmp_path / "x", cache=tmp_path / "cache").task.kind == "matching"
+
+
+def test_folders_in_known_forms_are_recognised(tmp_path: Path) -> None:
+    (tmp_path / "ditto").mkdir()
+    line = "COL name VAL ant bee COL price VAL 3.5 \tCOL name VAL Ant COL price VAL 4 \t1\n"
+    for name in ("train", "test"):
+        (tmp_path / "ditto" / f"{name}.txt").write_text(line + line.replace("3.5", "7.25"))
+    proposal = propose_task("x", tmp_path / "ditto")
+    assert 'format = "ditto"' in proposal.text
+    assert any('by = "official" would keep' in doubt for doubt in proposal.unsure)
+    (tmp_path / "contest").mkdir()
+    for name, content in {
+        "train": "nr,words,kind\n" + "".join(f"{n},{n / 3:.1f},{'xy'[n % 2]}\n" for n in range(30)),
+        "test": "nr,words\n90,1.5\n",
+        "solution": "nr,kind\n90,x\n",
+    }.items():
+        (tmp_path / "contest" / f"{name}.csv").write_text(content)
+    task = read(propose_task("x", tmp_path / "contest"), tmp_path / "x")
+    assert (task.raw.format, task.raw.label, task.raw.key) == ("competition", "kind", "nr")
+    assert task.split.by == "official"
+
+
+def test_images_named_by_the_key_become_a_column(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    lines = ["product_id,weight,label"]
+    for row in range(40):
+        Image.new("RGB", (4, 4)).save(tmp_path / "photos" / f"A{row}.png")
+        lines.append(f"A{row},{row / 3:.2f},{'xy'[row % 2]}")
+    (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
+    proposal = propose_task("x", tmp_path / "x.csv", images=tmp_path / "photos")
+    task = read(proposal, tmp_path / "x")
+    assert task.columns["image"].modality == "image"
+    assert task.raw.key == "product_id"
+
+
+def test_a_column_that_is_the_label_again_is_doubted(tmp_path: Path) -> None:
+    rows = "".join(f"{n / 7:.3f},{'pq'[n % 2]},{'xy'[n % 2]}\n" for n in range(60))
+    (tmp_path / "x.csv").write_text("weight,shelf,label\n" + rows)
+    proposal = propose_task("x", tmp_path / "x.csv")
+    assert any("shelf: each of its values has one label" in doubt for doubt in proposal.unsure)
+
+
+def test_a_word_for_nothing_is_found_and_used(tmp_path: Path) -> None:
+    rows = "".join(
+        f"{'NA' if n % 5 == 0 else n / 7},{('red', 'NA', 'blue')[n % 3]},{'xy'[n % 2]}\n"
+        for n in range(60)
+    )
+    (tmp_path / "x.csv").write_text("weight,colour,label\n" + rows)
+    task = read(propose_task("x", tmp_path / "x.csv"), tmp_path / "x")
+    assert task.raw.options["missing"] == "NA"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "modality", "more"),
+    [
+        ("flag", ["yes", "no"] * 20, "categorical", {}),
+        ("age", [str(n) for n in range(20, 60)] * 2, "numeric", {"integer": True}),
+        ("customer_id", [str(n * 977) for n in range(30)] * 3, "categorical", {"is_id": True}),
+        ("order_id", [str(n) for n in range(100)], "categorical", {"is_key": True}),
+        ("zip", ["01234", "99999"] * 20, "categorical", {"integer": False}),
+        ("price", ["$ 1,200.50", "7"] * 9, "numeric", {"integer": False}),
+        ("born", ["1999-12-31", "2000-01-01"] * 9, "numeric", {"date": "%Y-%m-%d"}),
+        ("day", ["20200131", "20200201"] * 9, "numeric", {"date": "%Y%m%d"}),
+        ("picture", ["a.png", "b.JPG"] * 9, "image", {}),
+        ("colour", ["red", "blue", None] * 30, "categorical", {"n_missing": 30}),
+        ("empty", [None] * 5, "categorical", {"empty": True}),
+        ("words", [f"one two three four {n}" for n in range(60)], "text", {}),
+        ("code", ["7", "8", "9"] * 20, "numeric", {}),
+    ],
+)
+def test_modalities(
+    name: str, values: list[str | None], modality: str, more: dict[str, Any]
+) -> None:
+    profile = profile_values(name, values)
+    assert profile.modality == modality
+    assert {key: getattr(profile, key) for key in more} == more
+
+
+def test_few_numbers_are_doubted_as_codes() -> None:
+    assert "few whole numbers" in profile_values("stars", ["1", "2", "3"] * 30).doubts[0]
+
+
+def test_images_that_are_missing_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "photos" / "a.png")
+    images = ImageFolder(tmp_path, tmp_path / "photos")
+    profile = profile_values("photo", ["a.png", "b.png"], images)
+    assert profile.doubts == ("photo: 1 of 2 images are not in the folder",)
