@@ -1,0 +1,130 @@
+"""The tasks of this repository: well declared, and the sizes that their pages promise."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pyarrow.parquet as pq
+import pytest
+
+from challenge.prepare.build import build_task
+from challenge.prepare.sources import cache_folder
+from challenge.task.definition import TaskDefinition, read_definition
+from challenge.task.task import Task
+
+ROOT = Path(__file__).resolve().parents[2]
+TASKS = sorted(path.parent.name for path in (ROOT / "datasets").glob("*/task.toml"))
+
+SIZES = {
+    # rows in all (None: made after the split), classes
+    "crossfire-objects": (3876, 30),
+    "emoji-match": (None, 2),
+    "emoji-subgroup": (3433, 67),
+    "fodors-zagats": (None, 2),
+    "icon-tag": (3835, 46),
+    "icon-variants": (None, 2),
+    "inventor-mentions": (10_143, 2),
+    "patent-class": (119_827, 72),
+    "patent-class-small": (3600, 72),
+}
+
+
+def test_every_task_is_known_here() -> None:
+    assert sorted(SIZES) == TASKS
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_says_what_a_reader_asks(name: str) -> None:
+    task = read_definition(ROOT / "datasets" / name)
+    assert task.id == name
+    assert len(task.description) > 300
+    for source in task.source:
+        assert source.kind != "path"
+        assert source.sha256
+        assert source.licence
+        assert source.attribution
+        assert source.unpack
+    assert all(words.description for words in task.columns.values())
+    assert task.left_out
+    assert all(task.left_out.values())
+    assert all(task.datasheet.model_dump().values())
+    assert all(len(reason) > 30 for reason in task.accept.values())
+    assert task.split.by in ("group", "entity"), "nothing of one family stands on both sides"
+
+
+def load(file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"test_{file.parent.name}_{file.stem}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def built(name: str, folder: Path) -> tuple[TaskDefinition, Task]:
+    """Build a copy of a declared task, so that the repository's own folders stay as they are."""
+    for sibling in TASKS:
+        (folder / sibling).mkdir(parents=True)
+        for file in (ROOT / "datasets" / sibling).glob("*.*"):
+            shutil.copy2(file, folder / sibling)
+    result = build_task(folder / name, cache=cache_folder(ROOT))
+    return read_definition(folder / name), result.task
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_builds_with_the_size_it_promises(name: str, tmp_path: Path) -> None:
+    task_definition, task = built(name, tmp_path)
+    rows, classes = SIZES[name]
+    assert len(task.classes) == classes
+    n = task.n_train + task.n_test
+    assert n == rows if rows is not None else n > 800
+    findings = task.document["audit"]["findings"]
+    grave = {finding["name"] for finding in findings if finding["severity"] == "high"}
+    assert grave <= set(task_definition.accept)
+    assert not {"seen-records", "transitive-pairs", "identical-rows"} & grave
+
+
+@pytest.mark.slow
+def test_the_releases_of_patentsview_answer_every_test_pair(tmp_path: Path) -> None:
+    _, task = built("inventor-mentions", tmp_path)
+    reference = load(task.folder / "reference.py")
+    written = reference.write_references(tmp_path / "out")
+    assert len(written) == 15
+    truth = pq.read_table(task.private / "solution.parquet").to_pydict()
+    label_of = dict(zip(truth["id"], truth["label"], strict=True))
+    for release, path in written.items():
+        rows = [line.split(",") for line in path.read_text().splitlines()[1:]]
+        assert [row[0] for row in rows] == truth["id"]
+        hits = sum(row[1] == "1" and label_of[row[0]] == 1 for row in rows)
+        told = sum(row[1] == "1" for row in rows)
+        f1 = 2 * hits / (told + sum(truth["label"]))
+        # The releases of 2020 and later cover nearly all mentions.
+        assert f1 > (0.7 if release >= "20200630" else 0.4), release
+
+
+def test_a_game_catalogue_is_read_object_by_object(tmp_path: Path) -> None:
+    module = load(ROOT / "datasets" / "crossfire-objects" / "convert.py")
+    (tmp_path / "archetypes").write_text(
+        "Object sword\nname sword\nmsg\nSharp.\nVery.\nendmsg\nweight 5\nend\n"
+        "Object big\nface big.111\nend\nMore\nObject big_2\nface big.112\nend\n"
+        "Object last\nend\n"
+    )
+    objects = list(module._objects(tmp_path / "archetypes"))
+    assert [found["arch"] for found in objects] == ["sword", "big", "last"]
+    assert objects[0] == {"arch": "sword", "name": "sword", "msg": "Sharp. Very.", "weight": "5"}
+    (tmp_path / "crossfire.0").write_bytes(b"IMAGE 3 ./a/b.111\nabcIMAGE 2 ./c.112\nde")
+    assert module._pictures(tmp_path / "crossfire.0") == {"b.111": b"abc", "c.112": b"de"}
+
+
+def test_a_family_of_emoji_shares_a_code_without_tone_and_sign() -> None:
+    module = load(ROOT / "datasets" / "emoji-match" / "convert.py")
+    waving = {"1F44B", "1F44B-1F3FB", "1F44B-1F3FF"}
+    assert {module._family(code) for code in waving} == {"1F44B"}
+    assert module._family("1F3C3-200D-2640-FE0F") == module._family("1F3C3-1F3FD-200D-2642")
+    assert module._family("1F468-200D-2695") == module._family("1F9D1-200D-2695")
