@@ -12,9 +12,10 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import EnvironmentLack, Fault
+from challenge.errors import EnvironmentLack, Fault, WrongUse, nearest
 from challenge.features.blocks import TableBlocks
 from challenge.features.lite0 import LITE0_PACKAGES, has_lite0
 from challenge.features.minilm import MINILM_PACKAGES, has_minilm
@@ -48,6 +49,24 @@ _FLOORS = (1e-2, 1e-6)
 """Least probability of the trees and of the regression in the blend."""
 
 
+@dataclass(frozen=True)
+class _Preset:
+    """How much is spent: embeddings or not, trees of a forest, rounds and rate of boosting."""
+
+    weights: bool
+    n_trees: int
+    n_rounds: int
+    rate: float
+    stacked: bool = False
+
+
+_PRESETS = {
+    "fast": _Preset(weights=False, n_trees=100, n_rounds=100, rate=0.1),
+    "default": _Preset(weights=True, n_trees=200, n_rounds=300, rate=0.05),
+    "best": _Preset(weights=True, n_trees=500, n_rounds=1000, rate=0.03, stacked=True),
+}
+
+
 class AutoGluon:
     """TabularPredictor on dense blocks or pair features, and a logistic regression beside it."""
 
@@ -59,8 +78,20 @@ class AutoGluon:
         seed: int = 0,
         threads: int = 2,
         time_limit: float | None = None,
+        preset: str = "default",
         progress: Progress = silent,
     ) -> None:
+        if preset not in _PRESETS:
+            guess = nearest(preset, _PRESETS)
+            raise WrongUse(
+                Fault(
+                    "preset",
+                    repr(preset),
+                    f"one of {', '.join(_PRESETS)}",
+                    f"did you mean {guess!r}?" if guess else "take default",
+                    code="unknown-preset",
+                )
+            )
         if not has_packages("autogluon"):
             raise EnvironmentLack(
                 Fault(
@@ -72,7 +103,7 @@ class AutoGluon:
                 )
             )
         self._seed, self._threads, self._time_limit = seed, threads, time_limit
-        self._progress = progress
+        self._progress, self._preset = progress, _PRESETS[preset]
         self.details: dict[str, object] = {"left_out": _left_out()}
         self.summary = ""
 
@@ -81,7 +112,11 @@ class AutoGluon:
         self._task = task
         truth = label_codes(train, task)
         folds = spread_lone_classes(fold_codes(train, task), truth)
-        common: Any = {"threads": self._threads, "progress": self._progress}
+        common: Any = {
+            "weights": self._preset.weights,
+            "threads": self._threads,
+            "progress": self._progress,
+        }
         if task.kind == "matching":
             self._pairs = PairFeatures(task, **common).fit(train)
             table = self._pairs.transform(train)
@@ -94,7 +129,7 @@ class AutoGluon:
         self._progress(f"fitting logistic regression on {rows.shape[1]:,} columns")
         linear = out_of_fold(make, rows, truth, folds)
         self._linear = make().fit(rows, truth)
-        models = _models(len(task.classes), self._seed)
+        models = _models(len(task.classes), self._seed, self._preset)
         self._progress(f"fitting AutoGluon: {' + '.join(models)} over {len(set(folds))} folds")
         boosted = self._bag(table, truth, folds, models)
         self._choose([boosted, linear], truth)
@@ -163,7 +198,7 @@ class AutoGluon:
                 time_limit=self._time_limit,
                 num_bag_folds=len(set(folds)),
                 num_bag_sets=1,
-                num_stack_levels=0,
+                num_stack_levels=int(self._preset.stacked),
                 dynamic_stacking=False,
                 num_cpus=self._threads,
                 num_gpus=0,
@@ -211,17 +246,17 @@ class AutoGluon:
         self.details |= chosen
 
 
-def _models(n_classes: int, seed: int) -> dict[str, Any]:
+def _models(n_classes: int, seed: int, preset: _Preset) -> dict[str, Any]:
     trees = {
-        "n_estimators": 200,
+        "n_estimators": preset.n_trees,
         "max_features": 0.1,
         "random_state": seed,
         # Out-of-bag rows would straddle the groups that the folds keep together.
         "ag_args_ensemble": {"use_child_oof": False},
     }
     boosting = {
-        "learning_rate": 0.05,
-        "num_boost_round": 300,
+        "learning_rate": preset.rate,
+        "num_boost_round": preset.n_rounds,
         "feature_fraction": 0.5,
         "seed": seed,
     }

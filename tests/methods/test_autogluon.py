@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from challenge.errors import EnvironmentLack
+from challenge.errors import EnvironmentLack, WrongUse
 from challenge.methods import run_method
 from challenge.methods.autogluon import AutoGluon
 from challenge.methods.runner import MethodRun
@@ -19,6 +19,11 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("challenge.methods.autogluon.has_packages", lambda *_: False)
     with pytest.raises(EnvironmentLack, match="pip install 'multimodal-challenge"):
         AutoGluon()
+
+
+def test_an_unknown_preset_gets_the_nearest_name() -> None:
+    with pytest.raises(WrongUse, match="did you mean 'fast'"):
+        AutoGluon(preset="fats")
 
 
 def run_fresh(task: Task, out: Path) -> MethodRun:
@@ -43,3 +48,15 @@ def test_two_runs_agree_to_the_last_digit(kind: str, tmp_path: Path) -> None:
     assert any("MiniLM" in str(name) for name in details["features"])  # type: ignore[attr-defined]
     assert one.method == "autogluon: GBM + XT + LR"
     assert ("threshold" in details) == (kind == "matching")
+
+
+@pytest.mark.slow
+@pytest.mark.baseline
+@pytest.mark.parametrize("preset", ["fast", "best"])
+def test_presets_spend_less_or_more(preset: str, tmp_path: Path) -> None:
+    task = build_toy(tmp_path, n=100, images=False)
+    done = run_method("autogluon", task, tmp_path / "out", threads=1, preset=preset)
+    read_predictions(task, done.predictions)
+    used = done.details["features"]
+    assert isinstance(used, list)
+    assert ("MiniLM" in used) == (preset == "best")
