@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from challenge.cli.app import app, challenge_of, start_of
 from challenge.cli.output import Progress, print_json, print_table, remark, say
 from challenge.errors import ChallengeError, Fault, WrongUse
-from challenge.task import Challenge, Task, find_task
+from challenge.task import Challenge, Task, find_task, write_atomically
 
 if TYPE_CHECKING:
     from challenge.task.definition import TaskDefinition
@@ -188,6 +189,57 @@ def chosen_tasks(
     for name in names or []:
         challenge.folder(name)
     return list(dict.fromkeys(names or among))
+
+
+@app.command(
+    epilog="Example: challenge add products --from products.csv --images photos/ --label category"
+)
+def add(
+    ctx: typer.Context,
+    task: Annotated[str, typer.Argument(metavar="ID", help="Lower case, digits, hyphens.")],
+    source: Annotated[
+        Path,
+        typer.Option("--from", metavar="FILE", help="A table, or a folder in a known form."),
+    ],
+    images: Annotated[
+        Path | None, typer.Option("--images", help="A folder or zip with the pictures.")
+    ] = None,
+    label: Annotated[str | None, typer.Option("--label", help="The column to predict.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="classification or matching.")] = None,
+    pairs: Annotated[
+        Path | None, typer.Option("--pairs", help="A list of labelled pairs of the records.")
+    ] = None,
+) -> None:
+    """Write a task.toml from raw data.
+
+    Infers modalities, kind, group column, metric and split, and says what it was unsure of.
+    """
+    from challenge.prepare.infer import propose_task
+    from challenge.task.definition import TASK_ID
+
+    challenge = challenge_of(ctx)
+    if not re.fullmatch(TASK_ID, task) or len(task) > 64:
+        expected = "lower-case letters, digits and single hyphens, at most 64"
+        raise WrongUse(Fault("ID", repr(task), expected, "such as my-task", "task-id"))
+    if kind not in (None, "classification", "matching"):
+        raise WrongUse(
+            Fault("--kind", repr(kind), "classification or matching", "name one", "unknown-kind")
+        )
+    path = challenge.datasets / task / "task.toml"
+    if path.exists():
+        raise WrongUse(
+            Fault(
+                str(path), "already there", "a new task", "edit it, or choose an id", "task-exists"
+            )
+        )
+    with Progress(f"add {task}") as progress:
+        progress("looking at the data")
+        proposal = propose_task(task, source, images=images, label=label, kind=kind, pairs=pairs)
+    write_atomically(path, proposal.text)
+    say(f"{path}")
+    for line in proposal.unsure:
+        say(f"unsure: {line}")
+    say(f"next: correct it, then `challenge convert {task}` and `challenge leaderboard`")
 
 
 @app.command(epilog="Example: challenge convert icon-tag fodors-zagats")
