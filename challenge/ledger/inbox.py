@@ -177,13 +177,22 @@ def _candidates(ledger: Ledger, remarks: list[str]) -> Iterator[_Candidate]:
 
 
 def _names(folder: Path, remarks: list[str]) -> list[str]:
+    """Return the names in the folder that are text; others fit neither ledger nor receipt."""
     try:
-        return sorted(path.name for path in folder.iterdir())
+        names = sorted(path.name for path in folder.iterdir())
     except FileNotFoundError:
         return []
     except OSError as error:
         remarks.append(f"{folder}: cannot be listed: {error.strerror}")
         return []
+    remarks.extend(
+        f"{folder / name}: its name is not UTF-8, left alone" for name in names if not _utf8(name)
+    )
+    return [name for name in names if _utf8(name)]
+
+
+def _utf8(name: str) -> bool:
+    return name == name.encode(errors="replace").decode()
 
 
 def _folders(parent: Path, remarks: list[str]) -> list[str]:
@@ -246,7 +255,8 @@ def _told(folder: int, candidate: _Candidate, largest: int) -> Collected | None:
         return None
     try:
         document = json.loads(texts[0] or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
+        # Nobody but its team vouches for what lies there: it may be nested without end.
         return None
     if not isinstance(document, dict) or document.get("status") not in ("accepted", "refused"):
         return None
@@ -367,7 +377,11 @@ def _write_receipts(folder: int, name: str, outcome: Collected) -> None:
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
-        os.replace(aside, target, src_dir_fd=folder, dst_dir_fd=folder)
+        try:
+            os.replace(aside, target, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            os.unlink(aside, dir_fd=folder)
+            raise
 
 
 def _read_regular(folder: int, name: str) -> bytes | None:

@@ -219,3 +219,29 @@ def test_two_collectors_at_once_score_each_file_once(ledger: Ledger) -> None:
         document = receipt(path)
         assert document["status"] == "accepted"
         assert document["submission"]["submission"]["team"] in snapshot.teams
+
+
+def test_names_that_are_not_utf8_stop_nobody(ledger: Ledger) -> None:
+    odd = folder(ledger) / os.fsdecode(b"\xffa.csv")
+    stranger = folder(ledger, team=os.fsdecode(b"Ada\xff")) / "a.csv"
+    for path in (odd, stranger):
+        path.write_bytes(b"id,label\n")
+    path = put(ledger, "good.csv", 45)
+    report = run(ledger)
+    assert [file for file, _ in report.collected] == [path]
+    assert sum("not UTF-8" in line for line in report.remarks) == 2
+
+
+def test_a_forged_receipt_nested_without_end_stops_nobody(ledger: Ledger) -> None:
+    path = put(ledger, "a.csv", 45)
+    Path(f"{path}.receipt.json").write_text("[" * 500_000)
+    Path(f"{path}.receipt.txt").write_text("forged")
+    assert [outcome.status for _, outcome in run(ledger).collected] == ["accepted"]
+    assert receipt(path)["status"] == "accepted"
+
+
+def test_a_receipt_that_cannot_be_written_leaves_nothing_beside_the_file(ledger: Ledger) -> None:
+    path = put(ledger, "a.csv", 45)
+    Path(f"{path}.receipt.json").mkdir()
+    assert any("left for later" in line for line in run(ledger).remarks)
+    assert {one.name for one in path.parent.iterdir()} == {"a.csv", "a.csv.receipt.json"}
