@@ -73,3 +73,30 @@ def print_track(board: TrackBoard) -> None:
     )
     for line in board.remarks:
         remark(f"note: {line}")
+
+
+@app.command(epilog="Example: challenge matrix --json")
+def matrix(
+    ctx: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
+) -> None:
+    """Show every method on every task.
+
+    What each method scored where it ran; 0 is the floor and 1 the best of the task in `normalised`.
+    """
+    from challenge.board.standings import method_matrix
+    from challenge.ledger import open_ledger
+    from challenge.scoring.figures import figure
+
+    found = method_matrix(open_ledger(challenge_of(ctx)).snapshot())
+    if json:
+        print_json(found.as_json())
+        return
+    print_table(
+        ["team", "method", *found.tasks, "normalised"],
+        [
+            [row.team_name, row.method, *map(figure, row.values), figure(row.normalised)]
+            for row in found.rows
+        ],
+        right=tuple(range(2, len(found.tasks) + 3)),
+    )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
 from challenge.cli.app import app, challenge_of, start_of
-from challenge.cli.output import Progress, print_table, remark
+from challenge.cli.output import Progress, print_table, remark, say
 from challenge.cli.tasks import chosen_tasks
 from challenge.errors import ChallengeError, Fault, WrongUse, nearest
 from challenge.task import Challenge, Task, find_task
@@ -17,6 +18,8 @@ from challenge.task import Challenge, Task, find_task
 if TYPE_CHECKING:
     from challenge.ledger import Ledger
     from challenge.methods import MethodRun
+
+    RunCell = partial[MethodRun]
 
 __all__: list[str] = []
 
@@ -26,6 +29,7 @@ TimeLimit = Annotated[
     typer.Option("--time-limit", metavar="S", help="Seconds a fit; digits then depend on load."),
 ]
 All = Annotated[bool, typer.Option("--all", help="All built tasks.")]
+Preset = Annotated[str, typer.Option("--preset", help="fast, default or best.")]
 
 
 @app.command(
@@ -45,6 +49,11 @@ def run(
     to: Annotated[
         Path | None, typer.Option("--to", metavar="DIR", help="Keep the predictions files here.")
     ] = None,
+    preset: Preset = "default",
+    isolation: Annotated[
+        str,
+        typer.Option("--isolation", help="bwrap: no network, sees public/ only; none: own code."),
+    ] = "none",
     submit: Annotated[bool, typer.Option("--submit", help="Submit the predictions.")] = False,
     team: Annotated[
         str | None, typer.Option("--team", help="Who submits; built-in methods: the baselines.")
@@ -60,7 +69,8 @@ def run(
     else:
         chosen = _chosen(challenge_of(ctx), task, track, every)
     ledger = _ledger_of(ctx) if submit else None
-    _run_cells(method, chosen, ledger, seed=seed, time_limit=time_limit, to=to, team=team)
+    run_cell = _cell(method, seed, time_limit, preset, isolation)
+    _run_cells(run_cell, chosen, ledger, to=to, team=team)
 
 
 @app.command(epilog="Example: challenge baseline icon-tag --seed 0")
@@ -70,11 +80,43 @@ def baseline(
     every: All = False,
     time_limit: TimeLimit = None,
     seed: Seed = 0,
+    preset: Preset = "default",
 ) -> None:
     """Run and submit AutoGluon, the reference."""
     chosen = _chosen(challenge_of(ctx), names, None, every)
-    ledger = _ledger_of(ctx)
-    _run_cells("autogluon", chosen, ledger, seed=seed, time_limit=time_limit, to=None, team=None)
+    run_cell = _cell("autogluon", seed, time_limit, preset, "none")
+    _run_cells(run_cell, chosen, _ledger_of(ctx), to=None, team=None)
+
+
+@app.command(epilog="Example: challenge init-method my_method.py")
+def init_method(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A Python file; written.")],
+) -> None:
+    """Write a method to begin with."""
+    from challenge.methods.template import init_method as write_method
+
+    write_method(file)
+    say(f"{file} works as it is: `challenge run {file}:MyMethod --task TASK`")
+
+
+def _cell(method: str, seed: int, time_limit: float | None, preset: str, isolation: str) -> RunCell:
+    """Return the call that runs the method on one task; raise WrongUse for an unknown word."""
+    from challenge.methods import run_method
+    from challenge.methods.isolation import Isolation
+
+    allowed = get_args(Isolation)
+    if isolation not in allowed:
+        raise WrongUse(
+            Fault("--isolation", repr(isolation), " or ".join(allowed), "name one", "isolation")
+        )
+    return partial(
+        run_method,
+        method,
+        seed=seed,
+        time_limit=time_limit,
+        preset=preset,
+        isolation=cast("Isolation", isolation),
+    )
 
 
 def _ledger_of(ctx: typer.Context) -> Ledger:
@@ -115,19 +157,18 @@ def _tasks_of_track(challenge: Challenge, track_id: str) -> list[str]:
 
 
 def _run_cells(
-    method: str,
+    run_cell: RunCell,
     tasks: list[Task],
     ledger: Ledger | None,
     *,
-    seed: int,
-    time_limit: float | None,
     to: Path | None,
     team: str | None,
 ) -> None:
     """Train, predict and check on each task, and submit where there is a ledger."""
-    from challenge.methods import is_builtin, run_method
+    from challenge.methods import is_builtin
     from challenge.scoring import read_predictions
 
+    method: str = run_cell.args[0]
     if ledger is not None and team is None and not is_builtin(method):
         raise WrongUse(
             Fault("--team", "nothing", "who submits", "add --team NAME", code="team-missing")
@@ -140,9 +181,7 @@ def _run_cells(
             title = f"{Path(method).stem} on {task.id} ({number} of {len(tasks)})"
             try:
                 with Progress(title) as progress:
-                    done = run_method(
-                        method, task, folder, seed=seed, time_limit=time_limit, progress=progress
-                    )
+                    done = run_cell(task, folder, progress=progress)
                     progress("checking and scoring")
                     read_predictions(task, done.predictions)
                     outcome = "predicted" if to is None else str(done.predictions)
