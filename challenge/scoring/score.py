@@ -29,6 +29,7 @@ __all__ = [
     "Score",
     "floor_score",
     "score_on_train",
+    "score_part",
     "score_predictions",
     "value_with_interval",
 ]
@@ -117,7 +118,7 @@ def score_predictions(task: Task, predictions: Predictions, half: Half) -> Score
     solution = read_solution(task)
     weights = read_weights(task, solution, half)
     part = part_of(task, solution, half, weights.grouping)
-    return _score(task, predictions, half, part, weights)
+    return score_part(task, predictions, half, part, weights)
 
 
 def score_on_train(task: Task, path: Path) -> Score:
@@ -132,7 +133,7 @@ def score_on_train(task: Task, path: Path) -> Score:
     truth = read_train_truth(task)
     grouping = group_rows(truth.cluster, truth.other, task.data_digest.encode())
     part = part_of(task, truth, "all", grouping)
-    return _score(task, predictions, "train", part, None)
+    return score_part(task, predictions, "train", part, None)
 
 
 def floor_score(task: Task, half: Half) -> MetricValue:
@@ -176,13 +177,14 @@ def solution_part(task: Task, half: Half) -> Part:
     return part_of(task, solution, half, read_weights(task, solution, half).grouping)
 
 
-def _score(
+def score_part(
     task: Task,
     predictions: Predictions,
     half: Half | Literal["train"],
     part: Part,
     weights: Weights | None,
 ) -> Score:
+    """Score predictions against the truth of a part; without weights there are no replicates."""
     module = kind_module(task.kind)
     measured = module.measure(part, predictions)
     values = {name: value_with_interval(part.grouping, metric) for name, metric in measured.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from challenge.scoring.predictions import Predictions
-from challenge.scoring.score import Score, _score, part_of, refuse_strangers
+from challenge.scoring.score import Score, part_of, refuse_strangers, score_part
 from challenge.scoring.solution import HALVES, Solution, read_train_truth
 from challenge.scoring.weights import draw_weights
 from challenge.task import Task
@@ -42,4 +42,4 @@ def score_simulated(task: Task, predictions: Predictions, solution: Solution, se
     refuse_strangers(task, predictions, "test")
     weights = draw_weights(solution, "private", f"rehearsal {task.id} {seed}".encode())
     part = part_of(task, solution, "private", weights.grouping)
-    return _score(task, predictions, "private", part, weights)
+    return score_part(task, predictions, "private", part, weights)

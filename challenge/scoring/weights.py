@@ -24,7 +24,7 @@ __all__ = ["MAX_GROUPS", "N_DRAWS", "Grouping", "Weights", "group_rows", "read_w
 
 MAX_GROUPS = 1_000
 N_DRAWS = 1_000
-WEIGHTS_FORMAT = 1
+WEIGHTS_FORMAT = 2
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
@@ -51,12 +51,17 @@ class Grouping:
     cluster: Ints
     second: Ints
 
+    @property
+    def other_of_crossing(self) -> Ints:
+        """The second group of the rows that have two."""
+        return self.other[self.crossing]
+
     @cached_property
     def sizes(self) -> Floats:
         """How many rows depend on each group."""
-        crossing = self.other[self.crossing]
         both = np.bincount(self.group, minlength=self.n_groups)
-        return (both + np.bincount(crossing, minlength=self.n_groups)).astype(np.float64)
+        second = np.bincount(self.other_of_crossing, minlength=self.n_groups)
+        return (both + second).astype(np.float64)
 
     @cached_property
     def cell_sizes(self) -> Floats:
@@ -123,23 +128,39 @@ def read_weights(task: Task, solution: Solution, half: Half) -> Weights:
     if arrays is None:
         weights = draw_weights(solution, half, _key(task, half))
         grouping = weights.grouping
+        stored = {name: _narrow(getattr(grouping, name)) for name in _STORED}
         counts = np.array([grouping.n_groups, grouping.n_clusters], np.int64)
-        stored = {name: getattr(grouping, name) for name in _STORED}
-        store_arrays(path, identity, stored | {"draws": weights.draws, "counts": counts})
+        sha256 = np.frombuffer(bytes.fromhex(weights.sha256), np.uint8)
+        store_arrays(
+            path, identity, stored | {"draws": weights.draws, "counts": counts, "sha256": sha256}
+        )
         return weights
     n_groups, n_clusters = (int(count) for count in arrays["counts"])
     rows = solution.rows(half)
+    group = arrays["group"].astype(np.int32)
+    second = group.copy()
+    second[arrays["crossing"]] = arrays["other_of_crossing"]
     grouping = Grouping(
-        **{name: arrays[name] for name in _STORED},
+        group=group,
+        other=second,
+        crossing=arrays["crossing"].astype(np.intp),
+        cell=arrays["cell"].astype(np.int32),
+        cell_left=arrays["cell_left"].astype(np.int32),
+        cell_right=arrays["cell_right"].astype(np.int32),
         n_groups=n_groups,
         n_clusters=n_clusters,
         cluster=solution.cluster[rows],
         second=solution.other[rows],
     )
-    return Weights(grouping, arrays["draws"], _sha256(grouping, arrays["draws"]))
+    return Weights(grouping, arrays["draws"], arrays["sha256"].tobytes().hex())
 
 
-_STORED = ("group", "other", "crossing", "cell", "cell_left", "cell_right")
+_STORED = ("group", "other_of_crossing", "crossing", "cell", "cell_left", "cell_right")
+
+
+def _narrow(array: NDArray[Any]) -> NDArray[Any]:
+    """Use two bytes where they are enough: what is stored is hashed at every reading."""
+    return array.astype(np.int16) if array.max(initial=0) < 2**15 else array
 
 
 def draw_weights(solution: Solution, half: Half, key: bytes) -> Weights:

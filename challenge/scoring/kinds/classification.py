@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +35,7 @@ def measure(part: Part, predictions: Predictions) -> dict[str, Measured]:
     if part.n == 0:
         return {name: undefined("no row counts here") for name in METRICS}
     codes = part.of(predictions.codes)
-    by_group = _tally(part, codes)
-    measured = _of_labels(part, by_group)
+    measured = _of_labels(part, codes)
     if predictions.probabilities is None:
         why = "the file has no probabilities"
         return measured | {name: undefined(why) for name in _PROBABILITY}
@@ -50,8 +50,10 @@ def _tally(part: Part, codes: NDArray[np.int32]) -> Tallies:
     return tally(part.labels, codes, len(part.classes), grouping.group, grouping.n_groups)
 
 
-def _of_labels(part: Part, by_group: Tallies) -> dict[str, Measured]:
-    total = by_group.total()
+def _of_labels(part: Part, codes: NDArray[np.int32]) -> dict[str, Measured]:
+    total = tally(part.labels, codes, len(part.classes))
+    # Counts per group serve intervals only, once for all metrics.
+    by_group = cache(lambda: _tally(part, codes))
     measured = {}
     for name in _LABEL:
         value = float(LABEL_METRICS[name](total))
@@ -69,11 +71,13 @@ def _of_labels(part: Part, by_group: Tallies) -> dict[str, Measured]:
     return measured
 
 
-def _label_influence(name: str, total: Tallies, by_group: Tallies) -> Callable[[], Influence]:
-    return lambda: Influence(GRADIENTS[name](total).of_groups(by_group), np.zeros(0))
+def _label_influence(
+    name: str, total: Tallies, by_group: Callable[[], Tallies]
+) -> Callable[[], Influence]:
+    return lambda: Influence(GRADIENTS[name](total).of_groups(by_group()), np.zeros(0))
 
 
-def _label_doubt(name: str, total: Tallies, by_group: Tallies) -> Callable[[], float]:
+def _label_doubt(name: str, total: Tallies, by_group: Callable[[], Tallies]) -> Callable[[], float]:
     """A class of few rows adds its doubt where all classes weigh alike.
 
     Its F1 is 2s / (1 + s) of the share s of hits among hits and errors, its recall a share itself.
@@ -81,11 +85,12 @@ def _label_doubt(name: str, total: Tallies, by_group: Tallies) -> Callable[[], f
 
     def doubt() -> float:
         here = total.present
-        hits, rows, groups = total.hits[here], total.true[here], by_group.true[:, here]
+        counts = by_group()
+        hits, rows, groups = total.hits[here], total.true[here], counts.true[:, here]
         slopes = np.full(len(hits), 1.0 / len(hits))
         if name == "macro_f1":
             rows = rows + total.predicted[here] - hits
-            groups = groups + by_group.predicted[:, here] - by_group.hits[:, here]
+            groups = groups + counts.predicted[:, here] - counts.hits[:, here]
             slopes = 2.0 / (1.0 + hits / rows) ** 2 / len(hits)
         effective = rows**2 / (groups**2).sum(axis=0)
         return float(doubt_of_share(hits / rows, effective, slopes).sum())

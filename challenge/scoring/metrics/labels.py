@@ -83,7 +83,7 @@ def tally(
     >>> counts.hits.tolist(), counts.predicted.tolist(), counts.true.tolist()
     ([1.0, 1.0], [1.0, 2.0], [2.0, 1.0])
     """
-    if groups is None and n_classes <= 64:
+    if groups is None and n_classes <= 256:
         pairs = truth * np.int32(n_classes) + codes
         table = np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
         hits, predicted, true = table.diagonal(), table.sum(axis=0), table.sum(axis=1)
