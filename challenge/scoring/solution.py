@@ -34,7 +34,7 @@ __all__ = [
     "store_arrays",
 ]
 
-PREPARED_FORMAT = 2
+PREPARED_FORMAT = 3
 HALVES = ("public", "private", "void")
 VOID = HALVES.index("void")
 
@@ -91,8 +91,15 @@ def read_solution(task: Task) -> Solution:
     arrays = load_arrays(kept, identity)
     if arrays is None:
         solution = _read_parquet(task, path)
-        store_arrays(kept, identity, vars(solution))
+        # What is stored is hashed at every reading: nothing twice, nothing wider than it need be.
+        same = np.array_equal(solution.cluster, solution.other)
+        narrow = np.int16 if len(task.classes) < 2**15 else np.int32
+        stored = vars(solution) | {"labels": solution.labels.astype(narrow)}
+        store_arrays(kept, identity, stored | ({"other": solution.other[:0]} if same else {}))
         return solution
+    arrays["labels"] = arrays["labels"].astype(np.int32)
+    if len(arrays["other"]) < len(arrays["cluster"]):
+        arrays["other"] = arrays["cluster"]
     return Solution(**arrays)
 
 

@@ -53,7 +53,7 @@ def test_a_damaged_cache_is_rebuilt(tmp_path: Path) -> None:
 
 def flipped(whole: bytes, labels: np.ndarray) -> bytes:
     """Return the archive with one label changed inside, as a bad disk or a prober would."""
-    at = whole.index(labels.tobytes())
+    at = whole.index(labels.astype(np.int16).tobytes())
     return whole[:at] + bytes([1 - whole[at]]) + whole[at + 1 :]
 
 
