@@ -12,6 +12,7 @@ from challenge.task import Task
 
 __all__ = ["Layout", "expected_columns", "read_layout"]
 
+_MOST_COMPARED = 200
 _INDEX_NAMES = ("", "index", "level_0", "__index_level_0__")
 _NEEDS_SCORE = ("average_precision", "roc_auc")
 
@@ -44,12 +45,12 @@ def read_layout(task: Task, names: Sequence[str], where: str) -> tuple[Layout, l
     """Return what each column is, and the faults of the header."""
     faults: list[Fault] = []
     place: dict[str, int] = {}
-    twice: list[str] = []
+    twice: dict[str, None] = {}
     for position, name in enumerate(names):
         if name not in place:
             place[name] = position
-        elif name not in twice:
-            twice.append(name)
+        else:
+            twice[name] = None
     if twice:
         faults.append(
             fault(
@@ -59,7 +60,7 @@ def read_layout(task: Task, names: Sequence[str], where: str) -> tuple[Layout, l
                 "each column once",
                 "remove the columns that are not meant",
                 len(twice),
-                [shown(name) for name in twice[:5]],
+                [shown(name) for name in [*twice][:5]],
             )
         )
     wanted, meant = _wanted(task, place)
@@ -89,12 +90,18 @@ def _mend_spelling(place: dict[str, int], wanted: Sequence[str], where: str) -> 
     if not free or len(free) > 5000:
         return
     known = set(wanted)
+    by_folded: dict[str, list[str]] = {}
+    for one in free:
+        by_folded.setdefault(one.strip().casefold(), []).append(one)
+    compared = 0
     for name in [name for name in place if name not in known]:
         if name in _INDEX_NAMES or name.startswith("Unnamed"):
             continue
-        folded = name.strip().casefold()
-        guess = next((one for one in free if one.strip().casefold() == folded), None)
-        if guess is None and len(name) > 3 and len(free) <= 200:
+        alike = by_folded.get(name.strip().casefold(), ())
+        guess = next((one for one in alike if one not in place), None)
+        # Likeness is slow to find: a header of a hundred thousand names gets its answer, too.
+        if guess is None and len(name) > 3 and len(free) <= 200 and compared < _MOST_COMPARED:
+            compared += 1
             guess = nearest(name[:200], [one for one in free if len(one) > 2])
         if guess is None:
             continue
@@ -131,12 +138,14 @@ def _unknown(task: Task, place: dict[str, int], meant: set[str], where: str) -> 
             "remove them; take `id` from the test table, whose pairs are the only ones asked for",
             len(pairs),
         )
-    extra = [name for name in extra if name not in index and name not in pairs]
+    told = {*index, *pairs}
+    extra = [name for name in extra if name not in told]
     classes = set(task.classes)
     kind = [name for name in extra if name in ("label", "score") or name in classes]
     if kind:
         yield _of_other_kind(task, kind, where)
-        extra = [name for name in extra if name not in kind]
+        told = set(kind)
+        extra = [name for name in extra if name not in told]
     if extra:
         yield fault(
             "column-unknown",

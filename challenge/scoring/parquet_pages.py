@@ -54,6 +54,9 @@ def read_chunks(read_at: Callable[[int, int], bytes], size: int) -> list[list[Ch
 
 def _chunk(column: dict[int, Any]) -> Chunk:
     start = _integer(column, 9)
+    if start == 0 and _integer(column, 5) == 0:
+        # Writers make this of an empty table: no values, no page, and so no place.
+        start = 4
     if isinstance(column.get(11), int) and 0 < column[11] < start:
         start = column[11]
     packed = _integer(column, 7)

@@ -79,7 +79,9 @@ class Probabilities:
         lowest, highest = np.inf, -np.inf
         for rows, block in self.raw_blocks():
             codes[rows] = block.argmax(axis=1)
-            sums[rows] = row_sums(block)
+            # Infinite and huge values are faults of the file, not warnings of a library.
+            with np.errstate(invalid="ignore", over="ignore"):
+                sums[rows] = row_sums(block)
             # A NaN makes both of them NaN.
             lowest = np.minimum(lowest, block.min())
             highest = np.maximum(highest, block.max())

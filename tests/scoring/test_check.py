@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from challenge.errors import SubmissionError
 from challenge.scoring import read_predictions, write_predictions
-from tests.scoring.made import make_task, ids_of
+from tests.scoring.made import ids_of, make_task
 
 
 def write(folder: Path, text: str, name: str = "predictions.csv") -> Path:
@@ -75,3 +78,37 @@ def test_every_fault_is_in_one_report(tmp_path: Path) -> None:
         "label-empty",
         "label-unknown",
     ]
+
+
+@pytest.mark.parametrize("pattern", ["column{}", "Unnamed: {}", "twice{0:.5}"])
+def test_a_header_of_many_unknown_names_is_refused_soon(tmp_path: Path, pattern: str) -> None:
+    task = make_task(tmp_path / "tiny", n=4)
+    names = [pattern.format(str(number)) for number in range(50_000)]
+    path = write(tmp_path, ",".join([*names, *names]) + "\n" + "x,dog\n")
+    started = time.process_time()
+    with pytest.raises(SubmissionError):
+        read_predictions(task, path)
+    assert time.process_time() - started < 5
+
+
+def test_a_parquet_file_of_an_empty_table_has_no_rows_and_is_not_damaged(tmp_path: Path) -> None:
+    task = make_task(tmp_path / "tiny", n=4)
+    table = pa.table({"id": pa.array([], pa.string()), "label": pa.array([], pa.string())})
+    for name, codec in (("a.parquet", "snappy"), ("b.parquet", "none")):
+        pq.write_table(table, tmp_path / name, compression=codec)
+        with pytest.raises(SubmissionError) as caught:
+            read_predictions(task, tmp_path / name)
+        assert [fault.code for fault in caught.value.faults] == ["file-rows"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_infinite_and_huge_values_are_faults_without_a_warning(tmp_path: Path) -> None:
+    task = make_task(tmp_path / "tiny", n=2)
+    one, two = ids_of(task)
+    table = pa.table(
+        {"id": [one, two], "dog": [1e308, 0.5], "cat": [1e308, -np.inf], "bird": [0.0, np.inf]}
+    )
+    pq.write_table(table, tmp_path / "huge.parquet")
+    with pytest.raises(SubmissionError) as caught:
+        read_predictions(task, tmp_path / "huge.parquet")
+    assert "number-infinite" in {fault.code for fault in caught.value.faults}
