@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from challenge.cli.app import app, challenge_of
+from challenge.cli.app import app, challenge_of, start_of
 from challenge.cli.output import Progress, print_json, print_table, remark, say
-from challenge.errors import LedgerError
+from challenge.errors import LedgerError, WrongUse
+from challenge.task import Challenge
 
 if TYPE_CHECKING:
     from challenge.ledger import Ledger
@@ -241,12 +242,17 @@ def backup(
 def restore(
     ctx: typer.Context, file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")]
 ) -> None:
-    """Put a backup into this challenge directory.
+    """Put a backup into an empty folder, or into this challenge directory.
 
     Nothing is overwritten.
     """
     from challenge.ledger.backup import restore as read_backup
 
+    try:
+        challenge = challenge_of(ctx)
+    except WrongUse:
+        # The archive brings the challenge.toml that makes the folder a challenge directory.
+        challenge = Challenge(start_of(ctx).resolve())
     with Progress("restore") as progress:
-        n_files = read_backup(file, challenge_of(ctx), progress)
+        n_files = read_backup(file, challenge, progress)
     say(f"{n_files:,} files restored")

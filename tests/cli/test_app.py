@@ -120,3 +120,23 @@ def test_tables_align_also_with_wide_letters(capsys: pytest.CaptureFixture[str])
         "名前   1",
         "ab    12",
     ]
+
+
+def test_arguments_that_no_disk_and_no_database_takes_are_told_without_a_traceback(
+    fresh: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for words in (
+        ("check", "a" * 5000, "file.csv"),
+        ("-C", "b" * 5000, "tasks"),
+        ("-C", str(tmp_path / "loop"), "tasks"),
+        ("withdraw", "9" * 30),
+        ("compare", "9" * 30, "1"),
+        ("rename", "Owls\udcff", "Bears"),
+        ("submissions", "--team", "Owls\udcff"),
+        ("leaderboard", "--as-of", "9999-12-31T23:59:59-14:00"),
+    ):
+        done = run(*words, cwd=fresh)
+        assert done.returncode in (2, 3), (words[0], done.stderr)
+        assert "Traceback" not in done.stderr, words[0]
+        assert "cure" in done.stderr, words[0]

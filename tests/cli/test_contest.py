@@ -1,0 +1,129 @@
+"""Commands of a contest: inbox, selection, withdrawal, close, rescore, backup; how they refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from challenge.task import Challenge
+from tests.cli.shell import Answer, refused, shell
+from tests.ledger.toy import CONTEST, make_challenge, make_task, write_hits
+
+AFTER = "2026-02-01T00:00:00Z"
+
+
+@pytest.fixture
+def contest(tmp_path: Path) -> Challenge:
+    return make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=800)
+
+
+def hand_in(challenge: Challenge, hits: int, team: str = "Ada") -> Answer:
+    path = challenge.root.parent / f"{hits}.csv"
+    write_hits(challenge.task("toy"), path, hits, half="public", salt=hits)
+    words = ("submit", "toy", str(path), "--team", team, "--method", "m", "--json")
+    return shell(challenge.root, *words)
+
+
+def test_an_empty_inbox_says_so(contest: Challenge) -> None:
+    assert shell(contest.root, "collect").out == "nothing new in the inbox\n"
+    assert shell(contest.root, "collect", "--json").json() == {"collected": [], "remarks": []}
+
+
+def test_collect_tells_the_outcome_of_each_file(contest: Challenge) -> None:
+    folder = contest.inbox / "Ada" / "toy"
+    folder.mkdir(parents=True)
+    write_hits(contest.task("toy"), folder / "good.csv", 300, half="public")
+    (folder / "bad.csv").write_text("id,label\n")
+    (contest.inbox / "Ada" / "toys").mkdir()
+    answer = shell(contest.root, "collect", "--json").json()
+    assert [row["status"] for row in answer["collected"]] == ["refused", "accepted"]
+    assert "no task of this name" in answer["remarks"][0]
+    assert "cure:" in (folder / "bad.csv.receipt.txt").read_text()
+
+
+def test_a_contest_from_the_first_file_to_the_close(contest: Challenge) -> None:
+    for hits, team in ((240, "Ada"), (300, "Ada"), (200, "Bo")):
+        assert hand_in(contest, hits, team).code == 0
+    assert shell(contest.root, "select", "1").out == "selected now: 1\n"
+    assert shell(contest.root, "select", "2").out == "selected now: 1, 2\n"
+    assert shell(contest.root, "select", "2", "--undo").out == "selected now: 1\n"
+    assert "none (the best" in shell(contest.root, "select", "1", "--undo").out
+    assert shell(contest.root, "withdraw", "2").out == "submission 2 on toy is withdrawn\n"
+    refused(shell(contest.root, "withdraw", "2"), 1, "withdrawn")
+    refused(shell(contest.root, "close"), 1, "2026-02-01")
+    first = shell(contest.root, "close", "--dry-run", "--seed", "3")
+    assert first.out.startswith("a rehearsal on labels made up from seed 3")
+    assert shell(contest.root, "close", "--dry-run", "--seed", "3").out == first.out
+    assert shell(contest.root, "close", "--dry-run", "--json").json()["rehearsal"] is True
+    assert "closed: 2 finals of 2 teams" in shell(contest.root, "close", now=AFTER).out
+    refused(shell(contest.root, "close", now=AFTER), 1, "closed already")
+    refused(shell(contest.root, "select", "1", now=AFTER), 1, "nothing can be handed in")
+    board = shell(contest.root, "leaderboard", "--json", now=AFTER).json()["tracks"][0]
+    assert (board["half"], len(board["rows"])) == ("private", 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("select", "99"), 2, "99"),
+        (("withdraw", "99"), 2, "99"),
+        (("rename", "Nobody", "Somebody"), 2, "Nobody"),
+        (("rename", "Ada", "Bo"), 1, "Bo"),
+        (("rescore", "toys"), 2, "did you mean 'toy'?"),
+        (("restore", "nowhere.zip"), 3, "nothing is overwritten"),
+        (("backup", "/proc/nowhere/x.zip"), 3, "/proc/nowhere"),
+    ],
+)
+def test_wrong_words_are_refused_with_a_cure(
+    contest: Challenge, words: tuple[str, ...], code: int, said: str
+) -> None:
+    for hits, team in ((240, "Ada"), (200, "Bo")):
+        assert hand_in(contest, hits, team).code == 0
+    refused(shell(contest.root, *words), code, said)
+
+
+@pytest.mark.parametrize("words", [("select", "1"), ("close",), ("close", "--dry-run")])
+def test_a_benchmark_has_no_close_and_no_finals(tmp_path: Path, words: tuple[str, ...]) -> None:
+    challenge = make_challenge(tmp_path / "c")
+    assert hand_in(challenge, 30).code == 0
+    refused(shell(challenge.root, *words), 1, "contest")
+
+
+def test_a_task_that_was_built_anew_waits_for_a_rescore(contest: Challenge) -> None:
+    assert hand_in(contest, 240).code == 0
+    make_task(contest, "toy", n=800, solution="t", seed=0)
+    answer = hand_in(contest, 250)
+    assert (answer.code, answer.fault()) == (3, "rescore-first")
+    dry = shell(contest.root, "rescore", "--dry-run")
+    assert "not stored (dry run)" in dry.out
+    assert "scored anew, stored" in shell(contest.root, "rescore").out
+    assert shell(contest.root, "rescore").out == "toy: unchanged, 1 submissions\n"
+    assert hand_in(contest, 250).code == 0
+
+
+def test_verify_finds_a_flipped_bit(contest: Challenge) -> None:
+    assert hand_in(contest, 240).code == 0
+    assert shell(contest.root, "verify").out.endswith("no damage\n")
+    file = next((contest.submissions / "predictions").rglob("*.parquet"))
+    data = file.read_bytes()
+    file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    done = shell(contest.root, "verify")
+    assert done.code == 3
+    assert "cure: copy the file from a backup" in done.err
+    assert shell(contest.root, "verify", "--json").code == 3
+
+
+def test_a_backup_goes_into_an_empty_folder(contest: Challenge, tmp_path: Path) -> None:
+    assert hand_in(contest, 240).code == 0
+    shell(contest.root, "leaderboard")
+    archive = tmp_path / "contest.zip"
+    assert "keep it private" in shell(contest.root, "backup", str(archive)).out
+    other = tmp_path / "other"
+    other.mkdir()
+    assert "files restored" in shell(other, "restore", str(archive)).out
+    rows = [shell(root, "submissions", "--json").out for root in (contest.root, other)]
+    assert rows[0] == rows[1]
+    refused(shell(other, "restore", str(archive)), 3, "nothing is overwritten")
+    archive.write_bytes(archive.read_bytes()[:-100])
+    refused(shell(tmp_path / "third", "restore", str(archive)), 3, "take an older backup")

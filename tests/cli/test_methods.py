@@ -1,0 +1,92 @@
+"""Commands that run methods: on a task, on a track, with and without submitting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from challenge.task import Challenge
+from tests.cli.shell import shell
+from tests.toy import declare_toy, toy_rows
+
+TOML = """format = 1
+title = "Toys"
+reveal = "all"
+[[track]]
+id = "classes"
+title = "Classes"
+kind = "classification"
+metric = "macro_f1"
+tasks = ["toy"]
+"""
+
+METHOD = """
+class Constant:
+    def fit(self, train, task):
+        self.label = sorted(train["label"])[0]
+
+    def predict(self, test):
+        return test[["id"]].assign(label=self.label)
+"""
+
+
+@pytest.fixture(scope="module")
+def challenge(tmp_path_factory: pytest.TempPathFactory) -> Challenge:
+    root = tmp_path_factory.mktemp("methods") / "c"
+    (root / "datasets").mkdir(parents=True)
+    (root / "challenge.toml").write_text(TOML)
+    (root / "constant.py").write_text(METHOD)
+    (root / "broken.py").write_text(METHOD.replace("label=self.label", "label='nonsense'"))
+    declare_toy(root / "datasets" / "toy", raw=toy_rows(80, images=False))
+    assert shell(root, "convert", "toy").code == 0
+    return Challenge(root.resolve())
+
+
+def test_a_builtin_runs_on_a_track_and_is_a_baseline(challenge: Challenge) -> None:
+    done = shell(challenge.root, "run", "majority", "--track", "classes", "--submit")
+    assert done.code == 0, done.err
+    assert "macro_f1" in done.out
+    rows = shell(challenge.root, "submissions", "--json").json()["submissions"]
+    assert [row["team"] for row in rows] == ["Majority"]
+
+
+def test_a_method_from_a_file_predicts_into_a_folder(challenge: Challenge, tmp_path: Path) -> None:
+    method = f"{challenge.root / 'constant.py'}:Constant"
+    done = shell(challenge.root, "run", method, "--task", "toy", "--to", str(tmp_path))
+    assert done.code == 0, done.err
+    files = list((tmp_path / "toy").iterdir())
+    assert len(files) == 1
+    assert shell(challenge.root, "check", "toy", str(files[0])).code == 0
+
+
+def test_a_method_whose_predictions_have_faults_is_reported(challenge: Challenge) -> None:
+    method = f"{challenge.root / 'broken.py'}:Constant"
+    done = shell(challenge.root, "run", method, "--task", "toy")
+    assert done.code == 1
+    assert "toy failed:" in done.err and "nonsense" in done.err and "cure:" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "majorty", "--task", "toy"), "majority"),
+        (("run", "majority", "--task", "toys"), "did you mean 'toy'?"),
+        (("run", "majority", "--track", "clases"), "did you mean 'classes'?"),
+        (("run", "majority"), "nothing named"),
+        (("run", "nowhere.py:Method", "--task", "toy"), "nowhere.py"),
+        (("run", "{root}/constant.py:Constant", "--task", "toy", "--submit"), "--team"),
+    ],
+)
+def test_wrong_words_are_refused_with_a_cure(
+    challenge: Challenge, words: tuple[str, ...], said: str
+) -> None:
+    done = shell(challenge.root, *(word.format(root=challenge.root) for word in words))
+    assert done.code == 2, done
+    assert said in done.err and "cure: " in done.err, done.err
+
+
+def test_a_class_that_the_file_does_not_have_names_the_nearest(challenge: Challenge) -> None:
+    done = shell(challenge.root, "run", f"{challenge.root}/constant.py:Constnt", "--task", "toy")
+    assert done.code == 1
+    assert "did you mean 'Constant'?" in done.err
