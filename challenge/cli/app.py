@@ -107,6 +107,10 @@ def _lack_of(error: OSError) -> EnvironmentLack | None:
         errno.EDQUOT: ("disk quota exceeded", "free space", "free some space, then repeat"),
         errno.EACCES: ("permission denied", "access for this user", "change owner or mode"),
         errno.EPERM: ("not permitted", "access for this user", "change owner or mode"),
+        errno.ENAMETOOLONG: ("name too long", "a name that the disk takes", "shorten it"),
+        errno.ELOOP: ("a link that leads to itself", "a file or folder", "correct the link"),
+        errno.ENOTDIR: ("a file on the way", "a folder", "correct the path"),
+        errno.EISDIR: ("a folder", "a file", "correct the path"),
         errno.EROFS: ("read-only file system", "a writable folder", "mount it writable"),
     }
     if error.errno not in known:

@@ -35,7 +35,10 @@ def read_time(text: str, where: str) -> datetime:
     words = words[:-1] + "+00:00" if words.endswith(("Z", "z")) else words
     try:
         at = datetime.fromisoformat(words)
-    except ValueError:
+        if len(words) == len("2026-01-31"):
+            at += timedelta(days=1) - timedelta(microseconds=1)
+        at = at.replace(tzinfo=timezone.utc) if at.tzinfo is None else at.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
         raise WrongUse(
             Fault(
                 where,
@@ -45,9 +48,7 @@ def read_time(text: str, where: str) -> datetime:
                 code="time-format",
             )
         ) from None
-    if len(words) == len("2026-01-31"):
-        at += timedelta(days=1) - timedelta(microseconds=1)
-    return at.replace(tzinfo=timezone.utc) if at.tzinfo is None else at.astimezone(timezone.utc)
+    return at
 
 
 def micros(at: datetime) -> int:

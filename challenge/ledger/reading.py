@@ -84,6 +84,7 @@ class RowSource:
 
     def submission(self, submission_id: int) -> Submission:
         """Return one submission; raise WrongUse when there is none of this id."""
+        require_storable(submission_id)
         rows = schema.submissions
         with self._store.reading() as connection:
             row = connection.execute(
@@ -246,10 +247,17 @@ def submission_of(row: Any, withdrawn: frozenset[int] | set[int]) -> Submission:
     )
 
 
+def require_storable(submission_id: int) -> None:
+    """Raise WrongUse for a number that the database cannot even look for."""
+    if not 0 < submission_id < 1 << 63:
+        raise unknown_submission(submission_id)
+
+
 def submission_row(
     connection: sa.Connection, submission_id: int
 ) -> tuple[Submission, tuple[str, ...]]:
     """Return a submission and the remarks made when it was read; raise WrongUse when unknown."""
+    require_storable(submission_id)
     rows, gone = schema.submissions, schema.withdrawals
     row = connection.execute(
         sa.select(*_SUBMISSION, rows.c.remarks).where(rows.c.id == submission_id)

@@ -81,6 +81,11 @@ def clean_text(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
+def _storable(text: str) -> str:
+    """Return the text with halves of surrogate pairs spelled out: no database takes them."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def name_faults(text: str, where: str, *, longest: int, required: bool = True) -> list[Fault]:
     """Return what is wrong with a cleaned text: empty, too long, not printable."""
     faults = []
@@ -137,7 +142,8 @@ def fold(name: str) -> str:
     >>> fold("ALPHA  Team") == fold("alpha team")
     True
     """
-    return clean_text(unicodedata.normalize("NFKC", clean_text(name)).casefold())
+    text = _storable(clean_text(name))
+    return clean_text(unicodedata.normalize("NFKC", text).casefold())
 
 
 def skeleton(name: str) -> str:
@@ -148,7 +154,8 @@ def skeleton(name: str) -> str:
     >>> skeleton("Team 1") == skeleton("Team I")
     True
     """
-    seen = unicodedata.normalize("NFKC", clean_text(name)).translate(_LOOK_ALIKES)
+    text = _storable(clean_text(name))
+    seen = unicodedata.normalize("NFKC", text).translate(_LOOK_ALIKES)
     seen = unicodedata.normalize("NFKC", seen.translate(_STROKES)).casefold().translate(_STROKES)
     bare = "".join(char for char in seen if unicodedata.category(char)[0] not in "ZPC")
     return bare.replace("rn", "m").replace("vv", "w")

@@ -76,7 +76,7 @@ class Challenge:
 
 def find_challenge(start: Path) -> Challenge:
     """Return the nearest challenge directory at or above `start`; raise WrongUse when none."""
-    start = start.resolve()
+    start = Path(os.path.realpath(start))
     for folder in (start, *start.parents):
         if (folder / "challenge.toml").is_file():
             return Challenge(folder)
