@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -87,16 +87,16 @@ def draw_fates(secret: bytes, purpose: str, keys: Sequence[str] | pa.Array) -> F
     return Fates(*(np.ascontiguousarray(words[:, column]) for column in range(3)))
 
 
-def _as_bytes(keys: Sequence[str] | pa.Array) -> Iterable[bytes]:
+def _as_bytes(keys: Sequence[str] | pa.Array) -> list[bytes]:
     import pyarrow as pa
 
     if not isinstance(keys, pa.Array):
-        return (key.encode() for key in keys)
+        return [key.encode() for key in keys]
     # Slices of the buffer cost a tenth of `to_pylist`.
     lengths, values = text_bytes(keys)
     data = bytes(values)
     ends = np.cumsum(lengths, dtype=np.int64).tolist()
-    return (data[start:end] for start, end in zip([0, *ends], ends, strict=False))
+    return [data[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def _primed(secret: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
