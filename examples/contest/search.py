@@ -1,0 +1,137 @@
+"""The search for anything of the private half in all that the public can see.
+
+What must not show: scores and replicates of any submission on the private half or on all rows, the
+public ones before they are rounded to the Ladder's step, labels of test rows, the task's secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from challenge.scoring import read_predictions, score_predictions
+from challenge.task import Task
+
+__all__ = ["find_leaks", "hidden_words", "label_leaks", "loose_figures"]
+
+_DIGITS = 11
+"""So many characters of a figure are sought; public ones have at most three decimals."""
+
+_FIGURE = re.compile(rb"-?\d+\.\d{5,}(?:e-?\d+)?")
+
+_ID = re.compile(rb"[rp][0-9a-f]{16}")
+
+_EXACT = frozenset({"resolution", "step", "normalised", "mean_rank", "columns"})
+"""Keys of public figures that are no scores, or are made of public figures alone."""
+
+_GRAIN = 6000
+"""Three decimals, and means of them over one, two or three tasks, are whole in this unit."""
+
+
+def hidden_words(task: Task, files: Mapping[int, Path]) -> dict[bytes, str]:
+    """Return what must not be found, with what it is: byte strings of scores and secrets.
+
+    `files` are the predictions files by submission.
+    """
+    secret = (task.private / "secret").read_bytes()
+    words = {
+        secret: f"the secret of {task.id}",
+        secret.hex().encode(): f"the secret of {task.id}",
+        base64.b64encode(secret): f"the secret of {task.id}",
+    }
+    for submission, path in files.items():
+        predictions = read_predictions(task, path)
+        for half in ("private", "public", "all"):
+            score = score_predictions(task, predictions, half)
+            what = f"submission {submission} on {task.id}, {half} half"
+            for name, value in score.metrics.items():
+                for part, figure in (("", value.value), ("low ", value.low), ("high ", value.high)):
+                    if figure is not None and len(repr(figure)) > _DIGITS:
+                        words[repr(figure)[:_DIGITS].encode()] = f"{what}: {part}{name}"
+            if score.replicates is not None:
+                words[score.replicates[:4].tobytes()] = f"{what}: replicates"
+                words[repr(float(score.replicates[0]))[:_DIGITS].encode()] = f"{what}: replicates"
+    return words
+
+
+def find_leaks(
+    words: Mapping[bytes, str], folders: Iterable[Path], texts: Mapping[str, str]
+) -> list[str]:
+    """Return where any of the words stands in files below the folders or in texts."""
+    figures = {word: what for word, what in words.items() if _FIGURE.fullmatch(word)}
+    others = {word: what for word, what in words.items() if word not in figures}
+    leaks: list[str] = []
+    for where, data in _everything(folders, texts):
+        seen = {match.group()[:_DIGITS] for match in _FIGURE.finditer(data)}
+        found = [figures[word] for word in sorted(seen & figures.keys())]
+        found.extend(what for word, what in others.items() if word in data)
+        leaks.extend(f"{where}: {what}" for what in found)
+    return leaks
+
+
+def label_leaks(task: Task, site: Path) -> list[str]:
+    """Return where a label of a test row could be read: in the task's public folder or the site."""
+    leaks: list[str] = []
+    test = pq.ParquetFile(task.public / "test.parquet").read()
+    told = {"label", "half", "cluster", "other"} & set(test.column_names)
+    leaks.extend(f"test.parquet: column {name}" for name in sorted(told))
+    sample = (task.public / "sample_submission.csv").read_text(encoding="utf-8").splitlines()[1:]
+    if len({line.split(",", 1)[1] for line in sample}) > 1:
+        leaks.append("sample_submission.csv: not one value for all rows")
+    ids = {key.encode() for key in test.column("id").to_pylist()}
+    allowed = {"test.csv", "test.parquet", "sample_submission.csv"}
+    for where, data in _everything([task.public, site], {}):
+        if Path(where).name not in allowed and not ids.isdisjoint(_ID.findall(data)):
+            leaks.append(f"{where}: ids of test rows")
+    return leaks
+
+
+def loose_figures(where: str, document: object) -> list[str]:
+    """Return the figures of a JSON document that carry more digits than the Ladder lets out.
+
+    And any mark of a half that is not public.
+    """
+    found = []
+    for path, value in _leaves(document, ()):
+        key = path[-1] if path else ""
+        if key == "half" and value not in ("public", None):
+            found.append(f"{where}, {'.'.join(path)}: {value}")
+        if isinstance(value, float) and not _EXACT & set(path) and _is_loose(value):
+            found.append(f"{where}, {'.'.join(path)}: {value}")
+    return found
+
+
+def _is_loose(value: float) -> bool:
+    return abs(value * _GRAIN - round(value * _GRAIN)) > 1e-6
+
+
+def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, str(key)))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner, path)
+    else:
+        yield path, value
+
+
+def _everything(folders: Iterable[Path], texts: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.suffix != ".png":
+                yield str(path), path.read_bytes()
+    for where, text in texts.items():
+        yield where, text.encode()
+
+
+def read_json(path: Path) -> object:
+    """Return what a JSON file holds."""
+    document: object = json.loads(path.read_text(encoding="utf-8"))
+    return document
