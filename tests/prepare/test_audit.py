@@ -113,6 +113,10 @@ def test_a_row_copied_across_the_split_is_found(tmp_path: Path) -> None:
     finding = found(report, "identical-rows")
     assert (finding.severity, finding.count, finding.of) == ("high", 9, 180)
     assert "1 of them with another label" in finding.words
+    summary = str(report.summary({}))
+    assert "9 of 180 test rows also stand in train'" in summary
+    assert "another label" not in summary, "what test labels tell is for the organiser"
+    assert "0 contents of train stand with more than one label" in summary
     assert len(finding.examples) == 9
     assert found(report, "contradictory-labels").count == 1
 
@@ -400,6 +404,7 @@ def test_pairs_that_follow_by_transitivity_are_found(tmp_path: Path) -> None:
     finding = found(audited_pairs(tmp_path, plant), "transitive-pairs")
     assert (finding.severity, finding.count) == ("high", 10)
     assert "10 of them rightly (10 matches)" in finding.words
+    assert finding.shown is not None and "rightly" not in finding.shown.words
 
 
 def test_a_training_non_match_separates_whole_entities(tmp_path: Path) -> None:
@@ -428,6 +433,7 @@ def test_records_that_stand_in_train_are_found_by_their_content(tmp_path: Path) 
     finding = found(audited_pairs(tmp_path, plant), "seen-records")
     assert finding.severity == "high"
     assert "60 have both" in finding.words
+    assert finding.shown is not None and "matches" not in finding.shown.words
 
 
 def test_an_attribute_whose_agreement_is_the_label_is_found(tmp_path: Path) -> None:

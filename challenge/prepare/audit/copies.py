@@ -21,7 +21,7 @@ from challenge.prepare.audit.neighbours import (
     picture_hashes,
     text_cosines,
 )
-from challenge.prepare.audit.report import Finding, Severity
+from challenge.prepare.audit.report import Finding, Severity, Shown
 from challenge.prepare.audit.subject import Part, Subject, normalised
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
@@ -43,13 +43,15 @@ def identical_rows(subject: Subject) -> Iterator[Finding]:
         other = int(np.count_nonzero(_differs(subject, copied)))
         told = f", {other:,} of them with another label there" if other else ""
         rows = "pairs" if subject.kind == "matching" else "rows"
+        words = f"{n:,} of {test.n:,} test {rows} also stand in train"
         yield Finding(
             "identical-rows",
             _grade(n / test.n, high=0.01, medium=0.0),
             n,
             test.n,
-            f"{n:,} of {test.n:,} test {rows} also stand in train{told}",
+            words + told,
             test.examples(copied),
+            Shown(n, test.n, words),
         )
 
 
@@ -78,22 +80,34 @@ def _counts(table: tuple[NDArray[Any], NDArray[Any]], keys: NDArray[Any]) -> NDA
 
 def contradictions(subject: Subject) -> Iterator[Finding]:
     """Find rows, on either side, that are identical but for their label."""
-    rows = np.concatenate([subject.train.rows, subject.test.rows])
-    keys = np.concatenate([_with_label(subject.train), _with_label(subject.test)])
-    distinct = np.unique(np.column_stack([rows, keys]), axis=0)[:, 0]
-    values, counts = np.unique(distinct, return_counts=True)
-    n = int(np.count_nonzero(counts > 1))
+    train = subject.train
+    rows = np.concatenate([train.rows, subject.test.rows])
+    torn_rows = _torn(rows, np.concatenate([_with_label(train), _with_label(subject.test)]))
+    n = len(torn_rows)
     if n:
-        torn = np.isin(rows, values[counts > 1])
+        torn = np.isin(rows, torn_rows)
         share = torn.mean()
+        seen = _torn(train.rows, _with_label(train))
+        n_rows = int(np.isin(train.rows, seen).sum())
+        words = (
+            f"{len(seen):,} contents of train stand with more than one label, in {n_rows:,} rows"
+        )
         yield Finding(
             "contradictory-labels",
             _grade(float(share), high=0.05, medium=0.001),
             n,
             len(rows),
             f"{n:,} contents stand with more than one label, in {int(torn.sum()):,} rows",
-            subject.train.examples(np.isin(subject.train.rows, values[counts > 1])),
+            train.examples(np.isin(train.rows, torn_rows)),
+            Shown(len(seen), train.n, words),
         )
+
+
+def _torn(rows: NDArray[np.uint64], keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the contents that stand with more than one label."""
+    distinct = np.unique(np.column_stack([rows, keys]), axis=0)[:, 0]
+    values, counts = np.unique(distinct, return_counts=True)
+    return values[counts > 1]
 
 
 def near_identical_texts(subject: Subject) -> tuple[list[Finding], list[str]]:
@@ -192,13 +206,15 @@ def _near_finding(
     gain = max(0.0, n_told - chance * n) / n_test
     mask = np.zeros(subject.test.n, dtype=bool)
     mask[:n_test] = near
+    words = f"{n:,} of {n_test:,} test rows have {words}"
     yield Finding(
         name,
         _grade(gain, high=0.05, medium=0.01),
         n,
         n_test,
-        f"{n:,} of {n_test:,} test rows have {words}; {n_told:,} of them share its label",
+        f"{words}; {n_told:,} of them share its label",
         subject.test.examples(mask),
+        Shown(n, n_test, words),
     )
 
 

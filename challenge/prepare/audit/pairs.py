@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.prepare.audit.report import Finding, Severity
+from challenge.prepare.audit.report import Finding, Severity, Shown
 from challenge.prepare.audit.subject import Subject
 
 __all__ = ["pairs_by_transitivity", "seen_records"]
@@ -29,14 +29,16 @@ def seen_records(subject: Subject) -> Iterator[Finding]:
         return
     share = n / n_matches if n_matches else 0.0
     grade: Severity = "high" if share > 0.2 else "medium" if n_one > 0.05 * test.n else "low"
+    n_both = int(both.sum())
+    rest = f"of all {test.n:,} test pairs {n_both:,} have both, {n_one:,} at least one"
     yield Finding(
         "seen-records",
         grade,
         n,
         n_matches,
-        f"both records of {n:,} of {n_matches:,} test matches stand in train; "
-        f"of all {test.n:,} test pairs {int(both.sum()):,} have both, {n_one:,} at least one",
+        f"both records of {n:,} of {n_matches:,} test matches stand in train; {rest}",
         test.examples(both),
+        Shown(n_both, test.n, f"records stand in train: {rest}"),
     )
 
 
@@ -68,14 +70,15 @@ def pairs_by_transitivity(subject: Subject) -> Iterator[Finding]:
     truly = test.labels == match
     right = int(((same & truly) | (apart & ~same & ~truly)).sum())
     share = n / test.n
+    words = f"{n:,} of {test.n:,} test pairs follow from training pairs"
     yield Finding(
         "transitive-pairs",
         "high" if share > 0.05 else "medium",
         n,
         test.n,
-        f"{n:,} of {test.n:,} test pairs follow from training pairs, {right:,} of them rightly "
-        f"({int((same & truly).sum()):,} matches)",
+        f"{words}, {right:,} of them rightly ({int((same & truly).sum()):,} matches)",
         test.examples(decided),
+        Shown(n, test.n, words),
     )
 
 

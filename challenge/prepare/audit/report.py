@@ -8,17 +8,27 @@ from typing import Literal
 
 from challenge.errors import Fault
 
-__all__ = ["SEVERITIES", "AuditReport", "Finding", "Severity"]
+__all__ = ["SEVERITIES", "AuditReport", "Finding", "Severity", "Shown"]
 
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 
 
 @dataclass(frozen=True)
+class Shown:
+    """`count`, `of` and `words` of a finding as anybody could find them without test labels."""
+
+    count: int
+    of: int
+    words: str
+
+
+@dataclass(frozen=True)
 class Finding:
     """One suspicion: `count` rows (or classes, sources) of `of`; `words` name no row.
 
-    `examples` are ids of rows, for the organiser's report only.
+    `examples` are ids of rows, for the organiser's report only. `shown` is what everybody sees
+    instead where words or counts come from the labels of test: they give labels of few rows away.
     """
 
     name: str
@@ -27,6 +37,7 @@ class Finding:
     of: int
     words: str
     examples: tuple[str, ...] = ()
+    shown: Shown | None = None
 
     @property
     def share(self) -> float:
@@ -73,9 +84,9 @@ class AuditReport:
                 {
                     "name": finding.name,
                     "severity": finding.severity,
-                    "count": finding.count,
-                    "of": finding.of,
-                    "words": finding.words,
+                    "count": (finding.shown or finding).count,
+                    "of": (finding.shown or finding).of,
+                    "words": (finding.shown or finding).words,
                     "accepted": accept.get(finding.name),
                 }
                 for finding in self.findings
