@@ -46,7 +46,7 @@ def read_declaration(path: Path, model: type[DeclarationT]) -> DeclarationT:
                 "toml-unreadable",
             )
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise TaskError(
             Fault(str(path), f"not TOML: {error}", "TOML 1.0", "mend that line", "toml-syntax")
         ) from None

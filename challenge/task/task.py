@@ -89,7 +89,7 @@ def read_task(public: Path) -> Task:
                 code="task-not-built",
             )
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TaskError(
             Fault(str(path), f"unreadable: {error}", "JSON", "build the task again", "task-damaged")
         ) from None
@@ -103,20 +103,31 @@ def read_task(public: Path) -> Task:
                 code="task-format",
             )
         )
-    return Task(
-        public=public,
-        id=document["id"],
-        kind=cast(Kind, document["kind"]),
-        title=document["title"],
-        description=document["description"],
-        metric=document["metric"],
-        columns=tuple(Column(**column) for column in document["columns"]),
-        record_ids=document["record_ids"],
-        classes=tuple(document["classes"]),
-        n_train=document["n_train"],
-        n_test=document["n_test"],
-        data_digest=document["digests"]["data"],
-        solution_digest=document["digests"]["solution"],
-        card_digest=document["digests"]["card"],
-        document=document,
-    )
+    try:
+        return Task(
+            public=public,
+            id=document["id"],
+            kind=cast(Kind, document["kind"]),
+            title=document["title"],
+            description=document["description"],
+            metric=document["metric"],
+            columns=tuple(Column(**column) for column in document["columns"]),
+            record_ids=document["record_ids"],
+            classes=tuple(document["classes"]),
+            n_train=document["n_train"],
+            n_test=document["n_test"],
+            data_digest=document["digests"]["data"],
+            solution_digest=document["digests"]["solution"],
+            card_digest=document["digests"]["card"],
+            document=document,
+        )
+    except (KeyError, TypeError) as error:
+        raise TaskError(
+            Fault(
+                str(path),
+                f"a key is missing or of another kind: {error}",
+                "what `challenge convert` writes",
+                "build the task again, or unzip anew what the organiser gave",
+                code="task-damaged",
+            )
+        ) from None

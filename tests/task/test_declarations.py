@@ -8,8 +8,9 @@ import pytest
 from challenge.errors import TaskError, WrongUse
 from challenge.task import find_challenge, find_task, read_task
 from challenge.task.columns import Column
+from challenge.task.declarations import read_declaration
 from challenge.task.definition import TaskDefinition, read_definition
-from challenge.task.settings import read_settings
+from challenge.task.settings import Settings, read_settings
 
 TASK = """format = 1
 id = "icons"
@@ -229,3 +230,23 @@ def test_a_damaged_task_json_is_refused(tmp_path: Path, text: str, message: str)
     (tmp_path / "task.json").write_text(text)
     with pytest.raises(TaskError, match=message):
         read_task(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"format": 1}', '{"format": 1, "id": "a", "kind": 7, "digests": []}', "[" * 200_000]
+)
+def test_a_task_json_that_lacks_keys_or_nests_without_end_is_damaged(
+    tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "task.json").write_text(text)
+    with pytest.raises(TaskError) as caught:
+        read_task(tmp_path)
+    assert [fault.code for fault in caught.value.faults] == ["task-damaged"]
+
+
+def test_a_toml_file_that_nests_without_end_is_no_toml(tmp_path: Path) -> None:
+    path = tmp_path / "challenge.toml"
+    path.write_text("x = " + "[" * 5000)
+    with pytest.raises(TaskError) as caught:
+        read_declaration(path, Settings)
+    assert [fault.code for fault in caught.value.faults] == ["toml-syntax"]
