@@ -34,7 +34,9 @@ def main() -> None:
     if words.to is not None and words.to.exists() and any(words.to.iterdir()):
         sys.exit(f"{words.to}: not empty\n  expected: a new folder\n  cure: name another one")
     with tempfile.TemporaryDirectory(prefix="contest-") as scratch:
-        play(words.to or Path(scratch) / "contest", Path(scratch), small=words.small)
+        contest = play(words.to or Path(scratch) / "contest", Path(scratch), small=words.small)
+    if words.to:
+        print(f"site: {contest.site / 'index.html'}")
 
 
 def play(root: Path, scratch: Path, *, small: bool) -> Contest:
@@ -88,7 +90,7 @@ def _tell(contest: Contest, seconds: float) -> None:
         f"\n{len(stage.facts)} facts held; {len(stage.answers)} commands, {refused} of them"
         f" refused as they must be; {len(contest.files)} submissions of"
         f" {len({team for team, _ in contest.owners.values()})} teams on"
-        f" {len(contest.tasks)} tasks; {seconds:.0f} s\nsite: {contest.site / 'index.html'}"
+        f" {len(contest.tasks)} tasks; {seconds:.0f} s"
     )
 
 
