@@ -56,7 +56,7 @@ _LOOK_ALIKES = {
         "i": "іıɩι",
         "j": "јϳ",
         "k": "κ",
-        "l": "|ǀ∣",
+        "l": "|ǀ∣ӏ",
         "n": "ոп",
         "o": "оοօσ",
         "p": "рρ",
@@ -150,6 +150,8 @@ def skeleton(name: str) -> str:
     """Return the form in which names that look alike agree; not meant to be shown.
 
     >>> skeleton("Раураl") == skeleton("Paypal")
+    True
+    >>> skeleton("Ow\u04cfs") == skeleton("Owls")
     True
     >>> skeleton("Team 1") == skeleton("Team I")
     True
