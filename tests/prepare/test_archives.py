@@ -195,6 +195,7 @@ def test_a_file_below_another_file_is_refused(tmp_path: Path) -> None:
         zip_bytes(("x", b"1"))[:-10],
         ar_bytes(("debian-binary", b"2.0")),
     ],
+    ids=["no archive", "cut tar", "cut zip", "deb without data"],
 )
 def test_damage_is_said(data: bytes, tmp_path: Path) -> None:
     refused(written(tmp_path, "a.tgz", data), tmp_path / "out", "archive-damaged")
