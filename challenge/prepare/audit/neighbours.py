@@ -41,16 +41,24 @@ def near_texts(test: Sequence[str], train: Sequence[str]) -> tuple[_Pairs, int]:
         return np.zeros((0, 2), dtype=np.int64), limit
     tests = [test[row][:limit] for row in test_rows]
     trains = [train[row][:limit] for row in train_rows]
-    found = _bucket_pairs(_bands(tests), _bands(trains))
+    test_minima, train_minima = _minima(tests), _minima(trains)
+    found = _bucket_pairs(_bands(test_minima), _bands(train_minima))
+    # Cosine .9 is a Jaccard similarity of about .8, and so many minima agree: half are enough.
+    alike = (test_minima[found[:, 0]] == train_minima[found[:, 1]]).mean(axis=1)
+    found = found[alike >= 0.5]
     close = _cosines(tests, trains, found) > MIN_COSINE
     found = found[close]
     return np.column_stack([test_rows[found[:, 0]], train_rows[found[:, 1]]]), limit
 
 
-def _bands(texts: list[str]) -> list[NDArray[np.uint64]]:
-    """One key a band and text: equal keys are a reason to look closer."""
+def _factors() -> NDArray[np.uint64]:
     generator = np.random.default_rng(3)
-    factors = generator.integers(1, 2**32, size=_BANDS * _ROWS, dtype=np.uint64) | np.uint64(1)
+    return generator.integers(1, 2**32, size=_BANDS * _ROWS, dtype=np.uint64) | np.uint64(1)
+
+
+def _minima(texts: list[str]) -> NDArray[np.uint32]:
+    """Return the least value of each hash over the 3-grams of each text."""
+    factors = _factors()
     minima = np.empty((len(texts), _BANDS * _ROWS), dtype=np.uint32)
     # About a million characters at a time keep the work arrays in the processor's cache.
     step = max(16, 1_000_000 // max(len(max(texts, key=len)), 1))
@@ -59,12 +67,13 @@ def _bands(texts: list[str]) -> list[NDArray[np.uint64]]:
         for position, factor in enumerate(factors):
             hashes = ((grams * factor) >> np.uint64(24)).astype(np.uint32)
             minima[start : start + step, position] = np.minimum.reduceat(hashes, starts)
-    return [
-        (minima[:, band * _ROWS : (band + 1) * _ROWS].astype(np.uint64) * factors[:_ROWS]).sum(
-            axis=1, dtype=np.uint64
-        )
-        for band in range(_BANDS)
-    ]
+    return minima
+
+
+def _bands(minima: NDArray[np.uint32]) -> list[NDArray[np.uint64]]:
+    """One key a band and text: equal keys are a reason to look closer."""
+    mixed = minima.reshape(-1, _BANDS, _ROWS).astype(np.uint64) * _factors()[:_ROWS]
+    return list(mixed.sum(axis=2, dtype=np.uint64).T)
 
 
 def _grams(texts: list[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
