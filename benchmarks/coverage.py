@@ -1,6 +1,6 @@
 """How often the 95 % intervals hold the true value, simulated; fills docs/intervals.md.
 
-    python benchmarks/coverage.py [--replications 1000] [--write]
+    python -m benchmarks.coverage [--replications 1000] [--sizes 200 2000 20000] [--write]
 
 Each case draws test sets from a population, scores one imperfect submission on each with the
 functions of the scorer, and counts the intervals that hold what the submission scores on the
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.scoring.compare import paired_difference
+from challenge.scoring.intervals import MIN_CLUSTERS
 from challenge.scoring.kinds import kind_module
 from challenge.scoring.kinds.part import Part
 from challenge.scoring.predictions import Form, Predictions, Probabilities
@@ -175,17 +176,20 @@ def coverage(case: Case, replications: int) -> dict[str, float]:
     """Return the share of intervals that hold the true value, per metric."""
     rng = np.random.default_rng([case.n, case.clusters, case.shape == "skewed", case.shared])
     module, true, primary = kind_module(case.kind), true_values(case), PRIMARY[case.kind]
-    held = dict.fromkeys(true, 0)
+    held, made = dict.fromkeys(true, 0), 0
     for _ in range(replications):
         labels, submissions, left, right = draw(case, rng, case.n, case.clusters)
         part = _part(case, labels, left, right)
+        if part.grouping.n_clusters < MIN_CLUSTERS:
+            continue  # by chance a cluster without a row: the scorer gives no interval
+        made += 1
         a, b = (module.measure(part, submission) for submission in submissions)
         for name in METRICS[case.kind]:
             value, _ = value_with_interval(part.grouping, a[name])
             held[name] += _holds(value.low, true[name], value.high)
         difference = paired_difference(part, a[primary], b[primary])
         held["difference"] += _holds(difference.low, true["difference"], difference.high)
-    return {name: count / replications for name, count in held.items()}
+    return {name: count / made for name, count in held.items()}
 
 
 def _holds(low: float | None, value: float, high: float | None) -> bool:

@@ -33,7 +33,7 @@ __all__ = [
 MIN_CLUSTERS = 30
 CONFIDENCE = 0.95
 FLOOR = 0.1
-FEW_ENTITIES = 4.0
+FEW_CLUSTERS = 2.0
 
 Scale = Literal["share", "correlation", "loss", "difference"]
 Floats = NDArray[np.float64]
@@ -74,8 +74,9 @@ def spread(grouping: Grouping, influence: Influence) -> Spread:
     move a metric differently) is shared out by halves, or the number of pairs of an entity would
     seem to move it. Each group's sum is divided by the share of rows that do not depend on it, as
     the jackknife does: G/(G-1) in all when groups are equal. The dyadic estimate may fall below 0
-    by chance; a tenth of what pairs without shared records would give is its floor. It is too low
-    where few entities stand in many pairs each, and is raised by what the simulations asked for.
+    by chance; a tenth of what pairs without shared records would give is its floor. With
+    few clusters the sum is too low, more so where a row depends on two: it is raised by 2 / (what
+    the groups are worth) for each, which is what the simulations asked for.
 
     Degrees of freedom follow from how unequal the squares are: 2G / (kurtosis - 1), at least 4, and
     at most one less than the groups are worth; few clusters that decide count as few.
@@ -93,8 +94,7 @@ def spread(grouping: Grouping, influence: Influence) -> Spread:
     shares = grouping.sizes / grouping.sizes.sum()
     worth = 1.0 / float((shares**2).sum())
     squares = (1.0 - 1.0 / worth) * float(freed @ freed) - twice
-    if len(cells):
-        squares *= 1.0 + FEW_ENTITIES / worth
+    squares *= 1.0 + FEW_CLUSTERS * (2.0 if len(cells) else 1.0) / worth
     return Spread(math.sqrt(max(squares, FLOOR * apart)), _degrees(touching, worth - 1.0))
 
 
