@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -70,6 +71,8 @@ def load_commands() -> None:
 
 def main() -> None:
     """Run the command line and exit with the code of its outcome."""
+    # A polite end by another process goes the way of Ctrl-C: children are stopped, files removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     load_commands()
     try:
         app()

@@ -42,6 +42,8 @@ _UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
 _WAITING = frozenset({"quota-day", "not-open", "quota-failed"})
 _PATIENCE = timedelta(minutes=10)
 _LEFT_OVER_S = 86_400
+_LONGEST_NAME = 200
+"""Bytes; a receipt's name is longer, and file systems end at 255."""
 _Mark = tuple[int, int, int]
 
 
@@ -177,7 +179,7 @@ def _candidates(ledger: Ledger, remarks: list[str]) -> Iterator[_Candidate]:
 
 
 def _names(folder: Path, remarks: list[str]) -> list[str]:
-    """Return the names in the folder that are text; others fit neither ledger nor receipt."""
+    """Return the names in the folder that fit both the ledger and a receipt beside them."""
     try:
         names = sorted(path.name for path in folder.iterdir())
     except FileNotFoundError:
@@ -185,10 +187,17 @@ def _names(folder: Path, remarks: list[str]) -> list[str]:
     except OSError as error:
         remarks.append(f"{folder}: cannot be listed: {error.strerror}")
         return []
-    remarks.extend(
-        f"{folder / name}: its name is not UTF-8, left alone" for name in names if not _utf8(name)
-    )
-    return [name for name in names if _utf8(name)]
+    faults = {name: _fault_of_name(name) for name in names}
+    remarks.extend(f"{folder / name}: {why}, left alone" for name, why in faults.items() if why)
+    return [name for name, why in faults.items() if not why]
+
+
+def _fault_of_name(name: str) -> str:
+    if not _utf8(name):
+        return "its name is not UTF-8"
+    if len(name.encode()) > _LONGEST_NAME:
+        return f"its name is longer than {_LONGEST_NAME} bytes"
+    return "" if name.isprintable() else "its name has characters that cannot be shown"
 
 
 def _utf8(name: str) -> bool:

@@ -245,3 +245,18 @@ def test_a_receipt_that_cannot_be_written_leaves_nothing_beside_the_file(ledger:
     Path(f"{path}.receipt.json").mkdir()
     assert any("left for later" in line for line in run(ledger).remarks)
     assert {one.name for one in path.parent.iterdir()} == {"a.csv", "a.csv.receipt.json"}
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("x" * 220 + ".csv", "longer than 200 bytes"), ("a\x1b[2J.csv", "cannot be shown")],
+    ids=["long", "escape"],
+)
+def test_a_name_that_no_receipt_could_bear_is_left_alone(
+    ledger: Ledger, name: str, why: str
+) -> None:
+    (folder(ledger) / name).write_bytes(b"id,label\n")
+    report = run(ledger)
+    assert report.collected == ()
+    assert [why in remark for remark in report.remarks] == [True]
+    assert [path.name for path in folder(ledger).iterdir()] == [name]
