@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import datetime, timezone
+from functools import lru_cache
 from html import escape
 
 __all__ = [
@@ -53,6 +54,12 @@ def user_html(text: object, cap: int = NAME_CAP) -> str:
     >>> user_html("<b>")
     '<bdi>&lt;b&gt;</bdi>'
     """
+    return _user_html(str(text), cap)
+
+
+@lru_cache(maxsize=1024)
+def _user_html(text: str, cap: int) -> str:
+    # Names of teams, tasks and methods come back on thousands of pages.
     return f"<bdi>{escape(clip(text, cap))}</bdi>"
 
 

@@ -6,9 +6,11 @@ every task has a full row. A row is a team and a method text; its cells are its 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from challenge.board.entries import entries_of, floor_of
 from challenge.board.task_board import number
@@ -100,22 +102,7 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
     tasks = tuple(
         dict.fromkeys(task for track in tracks for task in counted_tasks(snapshot, track.id, half))
     )
-    best: dict[tuple[int, str], dict[int, tuple[float, int]]] = {}
-    for t, task in enumerate(tasks):
-        own = entries_of(snapshot, task)
-        scored = np.isfinite(own.value)
-        ids = own.submission[scored].tolist()
-        methods = snapshot.methods(ids)
-        columns = zip(ids, own.team[scored].tolist(), own.value[scored].tolist(), strict=True)
-        for submission, team, value in columns:
-            cells = best.setdefault((team, methods.get(submission, "")), {})
-            if t not in cells or value > cells[t][0]:
-                cells[t] = (value, submission)
-    keys = sorted(best)
-    values = np.full((len(keys), len(tasks)), np.nan)
-    for i, key in enumerate(keys):
-        for t, (value, _) in best[key].items():
-            values[i, t] = value
+    keys, values, submissions = _best(snapshot, tasks)
     floors = np.array([floor_of(snapshot, task, half) for task in tasks], dtype=np.float64)
     normalised = normalised_scores(values, floors)
     n_run = np.isfinite(values).sum(axis=1)
@@ -123,17 +110,17 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
     highest = np.where(np.isfinite(values), values, -np.inf).max(axis=0, initial=-np.inf)
     rows = []
     for i in order[:n_rows].tolist():
-        team = snapshot.teams[keys[i][0]]
-        cells = best[keys[i]]
+        team_id, method = keys[i]
+        team = snapshot.teams[team_id]
         rows.append(
             MatrixRow(
                 team=team.id,
                 team_name=team.name,
                 slug=team.slug,
                 baseline=team.baseline,
-                method=keys[i][1],
+                method=method,
                 values=tuple(number(value) for value in values[i]),
-                submissions=tuple(cells[t][1] if t in cells else None for t in range(len(tasks))),
+                submissions=tuple(None if one < 0 else one for one in submissions[i].tolist()),
                 n_run=int(n_run[i]),
                 normalised=number(normalised[i]),
             )
@@ -145,3 +132,37 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
         tuple(rows),
         len(keys),
     )
+
+
+def _best(
+    snapshot: Snapshot, tasks: Sequence[str]
+) -> tuple[list[tuple[int, str]], NDArray[np.float64], NDArray[np.int64]]:
+    """Return (team, method) in order, and the best value and the submission of each on each task.
+
+    NaN and -1 where there is none; of equal values the earlier submission counts.
+    """
+    entries = [entries_of(snapshot, task) for task in tasks]
+    scored = [np.flatnonzero(np.isfinite(own.value)) for own in entries]
+    ids = [own.submission[at].tolist() for own, at in zip(entries, scored, strict=True)]
+    methods = snapshot.methods([one for part in ids for one in part])
+    codes = {method: code for code, method in enumerate(sorted({"", *methods.values()}))}
+    names = list(codes)
+    parts = [
+        own.team[at] * len(codes)
+        + np.array([codes[methods.get(one, "")] for one in part], dtype=np.int64)
+        for own, at, part in zip(entries, scored, ids, strict=True)
+    ]
+    keys = np.unique(np.concatenate([*parts, np.zeros(0, dtype=np.int64)]))
+    values = np.full((len(keys), len(tasks)), np.nan)
+    submissions = np.full((len(keys), len(tasks)), -1, dtype=np.int64)
+    for t, (own, at, part) in enumerate(zip(entries, scored, parts, strict=True)):
+        # Exact values, not the rounded ones of a board: equal is equal here.
+        order = np.lexsort((own.submission[at], -own.value[at], part))
+        first = np.ones(len(order), dtype=bool)
+        first[1:] = part[order][1:] != part[order][:-1]
+        best = order[first]
+        where = np.searchsorted(keys, part[best])
+        values[where, t] = own.value[at][best]
+        submissions[where, t] = own.submission[at][best]
+    named = [(key // len(names), names[key % len(names)]) for key in keys.tolist()]
+    return named, values, submissions

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import cached_property
 
 from challenge.task import Half
 
@@ -96,9 +97,20 @@ class TaskBoard:
     remarks: tuple[str, ...] = ()
     """Sentences that the page must show, such as why there is no interval."""
 
+    @cached_property
     def tied_first(self) -> tuple[TaskRow, ...]:
-        """Return the rows that are statistically tied with the first, the first included."""
+        """The rows that are statistically tied with the first, the first included."""
         return tuple(row for row in self.rows if row.tied_first)
+
+    @cached_property
+    def n_scored(self) -> int:
+        """How many rows have a value."""
+        return sum(row.value is not None for row in self.rows)
+
+    @cached_property
+    def plain_rows(self) -> tuple[Mapping[str, object], ...]:
+        """The rows as plain values, made once for all twins."""
+        return tuple(row.as_json() for row in self.rows)
 
     def csv_header(self) -> tuple[str, ...]:
         """Return the column names of the CSV twin."""
@@ -106,8 +118,7 @@ class TaskBoard:
 
     def csv_rows(self) -> list[tuple[object, ...]]:
         """Return the cells of the CSV twin, row by row; None is an empty cell."""
-        plain = (row.as_json() for row in self.rows)
-        return [tuple(row[column] for column in _TASK_COLUMNS) for row in plain]
+        return [tuple(row[column] for column in _TASK_COLUMNS) for row in self.plain_rows]
 
     def as_json(self) -> dict[str, object]:
         """Return the whole board as plain values."""
@@ -124,7 +135,7 @@ class TaskBoard:
             "floor": self.floor,
             "n_compared": self.n_compared,
             "remarks": list(self.remarks),
-            "rows": [row.as_json() for row in self.rows],
+            "rows": list(self.plain_rows),
         }
 
 
@@ -252,9 +263,20 @@ class TrackBoard:
     prize: str = ""
     remarks: tuple[str, ...] = ()
 
+    @cached_property
     def tied_first(self) -> tuple[TrackRow, ...]:
-        """Return the rows that are statistically tied with the first, the first included."""
+        """The rows that are statistically tied with the first, the first included."""
         return tuple(row for row in self.rows if row.tied_first)
+
+    @cached_property
+    def n_scored(self) -> int:
+        """How many rows have a value."""
+        return sum(row.value is not None for row in self.rows)
+
+    @cached_property
+    def plain_rows(self) -> tuple[Mapping[str, object], ...]:
+        """The rows as plain values, made once for all twins."""
+        return tuple(row.as_json() for row in self.rows)
 
     def csv_header(self) -> tuple[str, ...]:
         """Return the column names of the CSV twin; each task has a column of its own."""
@@ -262,12 +284,10 @@ class TrackBoard:
 
     def csv_rows(self) -> list[tuple[object, ...]]:
         """Return the cells of the CSV twin, row by row; None is an empty cell."""
-        table = []
-        for row in self.rows:
-            plain = row.as_json()
-            own = tuple(cell.value for cell in row.cells)
-            table.append((*(plain[column] for column in _TRACK_COLUMNS), *own))
-        return table
+        return [
+            (*(plain[column] for column in _TRACK_COLUMNS), *(cell.value for cell in row.cells))
+            for row, plain in zip(self.rows, self.plain_rows, strict=True)
+        ]
 
     def as_json(self) -> dict[str, object]:
         """Return the whole board as plain values."""
@@ -284,7 +304,7 @@ class TrackBoard:
             "n_compared": self.n_compared,
             "prize": self.prize,
             "remarks": list(self.remarks),
-            "rows": [row.as_json() for row in self.rows],
+            "rows": list(self.plain_rows),
         }
 
 

@@ -54,7 +54,8 @@ def table_html(
         f"{' data-folded' if column.folded else ''}>{column.head_html or escape(column.title)}</th>"
         for column in columns
     )
-    body = "".join(_row_html(columns, row, row_class(row)) for row in rows)
+    cells = [_cell_plan(column) for column in columns]
+    body = "".join(_row_html(cells, row, row_class(row)) for row in rows)
     return (
         f'<div class="scroll" role="region" aria-labelledby="{name}-caption" tabindex="0">'
         f'<table id="{name}" class="{("data " + classes).strip()}">'
@@ -63,19 +64,27 @@ def table_html(
     )
 
 
-def _row_html(columns: Sequence[Column[Row]], row: Row, row_class: str) -> str:
-    cells = []
-    for column in columns:
-        tag = 'th scope="row"' if column.header else "td"
-        sort = ""
-        if column.value is not None:
-            value = column.value(row)
-            sort = f' data-v="{value if isinstance(value, (int, float)) else ""}"'
-        cells.append(
-            f'<{tag} class="{column.kind}"{sort}>{column.html(row)}</{tag.split(" ", 1)[0]}>'
-        )
-    attribute = f' class="{row_class}"' if row_class else ""
-    return f"<tr{attribute}>{''.join(cells)}</tr>\n"
+_Plan = tuple[str, Callable[[Row], object] | None, Callable[[Row], str], str]
+"""What is the same in all cells of a column: start tag, value, content, end tag."""
+
+
+def _cell_plan(column: Column[Row]) -> _Plan[Row]:
+    tag = 'th scope="row"' if column.header else "td"
+    end = "</th>" if column.header else "</td>"
+    return f'<{tag} class="{column.kind}"', column.value, column.html, end
+
+
+def _row_html(cells: Sequence[_Plan[Row]], row: Row, row_class: str) -> str:
+    parts = [f'<tr class="{row_class}">' if row_class else "<tr>"]
+    for start, value, html, end in cells:
+        if value is None:
+            parts.append(f"{start}>{html(row)}{end}")
+        else:
+            sort = value(row)
+            shown = sort if isinstance(sort, (int, float)) else ""
+            parts.append(f'{start} data-v="{shown}">{html(row)}{end}')
+    parts.append("</tr>\n")
+    return "".join(parts)
 
 
 def pages_of(rows: Sequence[Row], size: int = PAGE_ROWS) -> list[Sequence[Row]]:

@@ -96,8 +96,9 @@ def compare_with_first(
     behind_low = np.full(n, np.nan)
     behind_high = np.full(n, np.nan)
     widening = _widening(n, n_all)
+    room = np.empty(noise.shape)
     for i in np.flatnonzero(known):
-        lower, upper = _differences(values, noise, known, int(i), widening)
+        lower, upper = _differences(values, noise, known, int(i), widening, room)
         surely_better[i] = np.count_nonzero(lower > 0)
         surely_worse[i] = np.count_nonzero(upper < 0)
         if i and known[0]:
@@ -113,15 +114,21 @@ def _differences(
     known: NDArray[np.bool_],
     i: int,
     widening: float,
+    room: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Ends of the simultaneous intervals of (each entry minus entry i); NaN where unknown."""
+    """Ends of the simultaneous intervals of (each entry minus entry i); NaN where unknown.
+
+    `room`, of the shape of `noise`, is overwritten: fresh memory for every i took half the time.
+    """
     estimate = np.where(known, values - values[i], np.nan)
-    moved = noise - noise[i]
+    moved = np.subtract(noise, noise[i], out=room)
     error = np.sqrt(np.einsum("jb,jb->j", moved, moved) / moved.shape[1])
     differs = known & (error > _SAME)
     if not differs.any():
         return estimate, estimate
-    studentised = moved[differs] / error[differs, None]
+    studentised = np.divide(moved, np.where(differs, error, 1.0)[:, None], out=room)
+    # What does not differ must not count: a copy of a row that does changes no extreme.
+    studentised[~differs] = studentised[np.argmax(differs)]
     # The noise of an estimate is what it has too much: the upper tail decides the lower end.
     slack = _SLACK / np.sqrt(noise.shape[1])
     too_much = max(0.0, float(np.quantile(studentised.max(axis=0), 1 - _TAIL))) + slack

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from challenge.ledger import schema
 from challenge.ledger.clock import from_micros, micros
 from challenge.ledger.ladder import SMALLEST_PUBLIC, default_step, round_to_step
-from challenge.ledger.reading import RowSource, read_teams
+from challenge.ledger.reading import RowSource, plain_rows, read_teams
 from challenge.ledger.records import PrimaryScores
 from challenge.ledger.snapshot import Snapshot
 from challenge.ledger.versions import (
@@ -118,7 +118,7 @@ class _Listed:
 
 def _listed(connection: sa.Connection, until: int) -> _Listed:
     rows, gone = schema.submissions, schema.withdrawals
-    found = _plain_rows(
+    found = plain_rows(
         connection,
         sa.select(rows.c.id, rows.c.team, rows.c.at, rows.c.task).where(rows.c.at <= until),
     )
@@ -149,7 +149,7 @@ def _primary(
         )
         if half == "public":
             query = query.where(scores.c.released)
-        rows = _plain_rows(connection, query)
+        rows = plain_rows(connection, query)
         part = np.empty((len(rows), 6))
         if rows:
             part[:, :5] = np.array(rows, dtype=np.float64)
@@ -179,12 +179,6 @@ def _primary(
         high=high.copy(),
         at=listed.at[places],
     )
-
-
-def _plain_rows(connection: sa.Connection, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
-    """Return rows as the driver's own tuples: a Row object a row costs as much as the reading."""
-    cursor = connection.execute(query).cursor
-    return [] if cursor is None else list(cursor.fetchall())
 
 
 def _unscored_rows(

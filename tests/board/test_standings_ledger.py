@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from challenge.board.standings import shake_up, task_board, track_board, track_progress
-from challenge.ledger import Ledger, open_ledger
+from challenge.ledger import Ledger, open_ledger, reading
 from tests.ledger.toy import CONTEST, halves_of, make_challenge, truth_of, write_hits, write_labels
 
 
@@ -56,6 +56,21 @@ def test_the_same_predictions_tie_exactly_and_a_plainly_worse_team_is_shut_out(
     assert (copy.behind_low, copy.behind_high) == (0.0, 0.0)
     first = board.rows[0]
     assert first.low is not None and first.value is not None and first.low < first.value
+
+
+def test_methods_read_in_one_pass_are_those_read_by_their_ids(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = open_ledger(make_challenge(tmp_path / "c", n=100))
+    task = ledger.challenge.task("toy")
+    for hits in (60, 70, 80, 90):
+        path = write_hits(task, tmp_path / "x.csv", hits)
+        ledger.submit(task, path, team="A", method=f"{hits} hits")
+    snapshot = ledger.snapshot()
+    expected = {2: "70 hits", 4: "90 hits"}
+    assert snapshot.methods([4, 2, 99]) == expected
+    monkeypatch.setattr(reading, "_MANY", 1)
+    assert snapshot.methods([4, 2, 99]) == expected
 
 
 @pytest.fixture

@@ -104,6 +104,12 @@ def test_a_matrix_row_is_a_team_and_a_method() -> None:
     assert {len(row) for row in found.csv_rows()} == {len(found.csv_header())}
 
 
+def test_of_equal_values_the_earlier_submission_stands_in_the_matrix() -> None:
+    made = [Made("A", "t1", value, method="gbm") for value in (0.5, 0.7, 0.7)]
+    (row,) = method_matrix(snapshot_of(made)).rows
+    assert (row.values[0], row.submissions[0]) == (0.7, 2)
+
+
 def test_a_long_matrix_shows_its_top_and_says_how_long_it_is() -> None:
     found = method_matrix(snapshot_of([Made(f"t {i}", "t1", i / 10) for i in range(9)]), n_rows=3)
     assert (len(found.rows), found.n_rows) == (3, 9)

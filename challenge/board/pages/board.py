@@ -46,8 +46,7 @@ def tied_class(row: TaskRow | TrackRow) -> str:
 
 def ties_words(board: TaskBoard | TrackBoard) -> str:
     """Return one plain sentence about who is really ahead."""
-    tied = board.tied_first()
-    scored = sum(row.value is not None for row in board.rows)
+    tied, scored = board.tied_first, board.n_scored
     if scored == 0:
         return "No scored entry yet."
     if scored == 1:

@@ -9,7 +9,6 @@ from challenge.board.pages.board import tied_class, ties_words, track_columns
 from challenge.board.pages.frame import folder_name, render, trusted
 from challenge.board.pages.material import File, Material, board_decimals, metric_words
 from challenge.board.plots import motif_svg, progress_svg
-from challenge.board.rows import TrackRow
 from challenge.board.tables import table_html
 from challenge.board.twins import csv_twin, json_twin
 
@@ -37,7 +36,7 @@ def home_files(material: Material) -> Iterator[File]:
     rows = (
         (board.track, *(plain[name] for name in names))
         for board in boards.values()
-        for plain in map(TrackRow.as_json, board.rows)
+        for plain in board.plain_rows
     )
     yield "leaderboard.csv", csv_twin(("track", *names), rows)
     yield "index.html", _home_html(material)
@@ -60,7 +59,7 @@ def task_summary(material: Material, task: str) -> dict[str, object]:
         "best": first.value if first else None,
         "best_text": number_text(first.value, material.decimals(task)) if first else None,
         "leader": first.team_name if first else None,
-        "n_tied": len(board.tied_first()) if board else 0,
+        "n_tied": len(board.tied_first) if board else 0,
     }
 
 

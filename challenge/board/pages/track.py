@@ -34,7 +34,7 @@ def _track_html(material: Material, track_id: str, path: str, number: int, n_pag
     rows = pages_of(board.rows)[number - 1]
     moves = [
         (row.team_name, row.public_rank, row.rank)
-        for row in board.rows
+        for row in (board.rows if number == 1 else ())
         if row.public_rank is not None and row.rank is not None
     ]
     first = board.rows[0] if board.rows and board.rows[0].value is not None else None
