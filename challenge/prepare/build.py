@@ -13,12 +13,14 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from challenge.errors import Fault, TaskError
+from challenge.errors import ChallengeError, Fault, TaskError
 from challenge.prepare.cards import card_document, task_document, with_card_digest
 from challenge.prepare.ids import read_secret
 from challenge.prepare.raw import RawRecords, RawTable
@@ -80,10 +82,11 @@ def build_task(folder: Path, *, cache: Path, progress: Callable[[str], None] = _
     progress("fetching sources")
     raw_path = raw_folder(definition, cache, folder, progress=progress)
     progress("converting")
-    raw = _convert(folder, definition, raw_path)
     staging = folder / _STAGING
     try:
-        document = _build(raw, definition, secret, staging, progress)
+        with _blaming(folder / (definition.raw.convert or "")):
+            raw = _convert(folder, definition, raw_path)
+            document = _build(raw, definition, secret, staging, progress)
         _keep_prepared(private, staging / "private")
         write_atomically(staging / "private" / "secret", secret, mode=0o600)
         # The mark is of what was there before the build: a source that changed meanwhile shows.
@@ -172,6 +175,8 @@ def _convert(folder: Path, definition: TaskDefinition, raw: Path) -> RawTable | 
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     converter = importlib.util.module_from_spec(spec)
+    # Where dataclasses look for the names of their annotations.
+    sys.modules[name] = converter
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(converter)
@@ -184,6 +189,25 @@ def _convert(folder: Path, definition: TaskDefinition, raw: Path) -> RawTable | 
                   "a RawTable or RawRecords", "correct the converter", "converter-result")
         )  # fmt: skip
     return result
+
+
+@contextmanager
+def _blaming(converter: Path) -> Iterator[None]:
+    """Turn what the task's own converter raises, at once or while it is read, into a TaskError."""
+    try:
+        yield
+    except ChallengeError:
+        raise
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if frame.filename == str(converter)]
+        if not own:
+            raise
+        raise TaskError(
+            Fault(f"{converter}, line {own[-1].lineno}", f"{type(error).__name__}: {error}",
+                  "a converter that reads the raw data to its end", "correct that line",
+                  "converter-failed")
+        ) from error  # fmt: skip
 
 
 def _mark(folder: Path, definition: TaskDefinition) -> str:

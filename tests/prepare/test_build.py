@@ -371,6 +371,12 @@ def test_the_folder_and_the_id_agree(tmp_path: Path) -> None:
     [
         (None, "no file 'convert.py' beside task.toml"),
         ("def convert(raw):\n    return 7\n", "convert returned a int"),
+        ("def convert(raw):\n    return {}['x']\n", "line 2: KeyError: 'x'"),
+        (
+            "from challenge.prepare import RawTable\n\ndef rows():\n    yield 1 / 0\n\n"
+            "def convert(raw):\n    return RawTable(rows, raw)\n",
+            "line 4: ZeroDivisionError",
+        ),
     ],
 )
 def test_a_converter_that_gives_no_table_is_refused(

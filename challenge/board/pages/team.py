@@ -121,8 +121,9 @@ def _team_html(
         f"<h1>{user_html(team.name, 64)}</h1>",
     ]
     if team.members:
-        members = ", ".join(user_html(member, 64) for member in team.members)
-        parts.append(f'<p class="lead">{members}</p>')
+        # A count: the roster tells the organiser who they are, often by their addresses.
+        count = len(team.members)
+        parts.append(f'<p class="lead">{count} member{"" if count == 1 else "s"}</p>')
     if team.baseline:
         parts.append('<p class="lead">Entered by the organiser for comparison; takes no prize.</p>')
     parts.append("</header></div>")
