@@ -7,6 +7,7 @@ are ranked like everybody. After the close the scores are those of the finals al
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -129,7 +130,7 @@ def numbers(values: NDArray[np.float64]) -> list[float | None]:
 
 def number(value: float) -> float | None:
     """Return the value as a plain float, None when it is not finite."""
-    return float(value) if np.isfinite(value) else None
+    return float(value) if math.isfinite(value) else None
 
 
 def rounded_ties(ties: Ties, step: float) -> Ties:

@@ -22,12 +22,18 @@ def defuse(cell: str) -> str:
     return "'" + cell if cell.startswith(_RUNS) else cell
 
 
+_AS_IS = frozenset((int, type(None)))
+"""What the writer itself puts down as `_cell` would, at a third of the cost."""
+
+
 def csv_twin(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     r"""Return RFC 4180 text with `\n` ends; missing values are empty, numbers stay numbers."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([defuse(name) for name in header])
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerows(
+        [value if type(value) in _AS_IS else _cell(value) for value in row] for row in rows
+    )
     return out.getvalue().encode("utf-8", "replace").decode()
 
 

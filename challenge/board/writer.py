@@ -72,7 +72,7 @@ class SiteWriter:
         self._root = os.fspath(out)
         self._made = os.fspath(self._building / "file")
         self._old = self._read_manifest()
-        self._sizes = dict(_walk(out))
+        self._sizes = _sizes_of(out)
         self._files: dict[str, Stamp] = {}
         self._groups: dict[str, dict[str, Any]] = {}
         self._marked = False
@@ -185,17 +185,19 @@ class SiteWriter:
         return manifest if known else {"whole": False}
 
 
-def _walk(out: Path) -> Iterator[tuple[str, int]]:
-    """Yield path and size of every file of a site, hidden ones apart."""
+def _sizes_of(out: Path) -> dict[str, int]:
+    """Return the size of every file of a site by its path, hidden ones apart."""
+    sizes: dict[str, int] = {}
     folders = [""]
     while folders:
         folder = folders.pop()
         with os.scandir(out / folder) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                name = entry.name
+                if name[0] == ".":
                     continue
-                path = f"{folder}{entry.name}"
                 if entry.is_dir(follow_symlinks=False):
-                    folders.append(path + "/")
+                    folders.append(f"{folder}{name}/")
                 else:
-                    yield path, entry.stat(follow_symlinks=False).st_size
+                    sizes[folder + name] = entry.stat(follow_symlinks=False).st_size
+    return sizes
