@@ -20,6 +20,7 @@ _IGNORED = """\
 /datasets/*/public/
 /datasets/*/private/
 /datasets/*/cache/
+/datasets/*/.*/
 """
 
 

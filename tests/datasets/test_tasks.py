@@ -70,8 +70,9 @@ def built(name: str, folder: Path) -> tuple[TaskDefinition, Task]:
     """Build a copy of a declared task, so that the repository's own folders stay as they are."""
     for sibling in TASKS:
         (folder / sibling).mkdir(parents=True)
-        for file in (ROOT / "datasets" / sibling).glob("*.*"):
-            shutil.copy2(file, folder / sibling)
+        for name_of_file in ("task.toml", "convert.py", "reference.py"):
+            if (file := ROOT / "datasets" / sibling / name_of_file).is_file():
+                shutil.copy2(file, folder / sibling)
     result = build_task(folder / name, cache=cache_folder(ROOT))
     return read_definition(folder / name), result.task
 
