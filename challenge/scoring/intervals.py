@@ -32,6 +32,8 @@ __all__ = [
 
 MIN_CLUSTERS = 30
 CONFIDENCE = 0.95
+STEEP = 4.0
+"""Reach on the logit beyond which its slope says nothing: one right row among few gives 2 to 3."""
 FLOOR = 0.1
 FEW_CLUSTERS = 2.0
 
@@ -133,7 +135,8 @@ def interval(value: float, error: float, df: float, scale: Scale) -> tuple[float
     """Return the 95 % interval of a metric that is not at an edge.
 
     The t interval is built on a scale without edges and mapped back: the logit of a share, the
-    logit of (1 + correlation) / 2, the logarithm of a loss; a difference stays as it is.
+    logit of (1 + correlation) / 2, the logarithm of a loss; a difference stays as it is. So near
+    an edge that the logit is too steep (`STEEP`), a share stays as it is too, cut at the edge.
     """
     reach = t_quantile(0.5 + 0.5 * CONFIDENCE, df) * error
     if scale == "difference":
@@ -145,7 +148,10 @@ def interval(value: float, error: float, df: float, scale: Scale) -> tuple[float
     if scale == "correlation":
         reach /= 2.0
     logit, on_logit = math.log(share / (1.0 - share)), reach / (share * (1.0 - share))
-    low, high = (_expit(end) for end in (logit - on_logit, logit + on_logit))
+    if on_logit > STEEP:
+        low, high = max(share - reach, 0.0), min(share + reach, 1.0)
+    else:
+        low, high = (_expit(end) for end in (logit - on_logit, logit + on_logit))
     return (2.0 * low - 1.0, 2.0 * high - 1.0) if scale == "correlation" else (low, high)
 
 

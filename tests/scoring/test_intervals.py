@@ -92,3 +92,11 @@ def test_an_interval_holds_its_value_and_stays_in_range(value: float, error: flo
     assert -1.0 <= low <= 2 * value - 1 <= high <= 1.0
     low, high = interval(value, error, 29.0, "loss")
     assert 0.0 <= low <= value <= high < math.inf
+
+
+def test_at_the_very_edge_the_interval_is_no_wider_than_its_error() -> None:
+    # A constant answer to 46 classes: .004. The slope of the logit there would give [0, 1].
+    low, high = interval(0.004, 0.066, 30, "share")
+    assert low == 0.0
+    assert high == pytest.approx(0.004 + t_quantile(0.975, 30) * 0.066)
+    assert interval(0.996, 0.066, 30, "share")[1] == 1.0
