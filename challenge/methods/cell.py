@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Mapping
@@ -72,12 +74,14 @@ def _fit_and_predict(folder: Path, request: Any, tell: Any) -> dict[str, object]
     done = time.perf_counter()
     write_table(found, task, folder / PREDICTIONS)
     usage = resource.getrusage(resource.RUSAGE_SELF)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = sum(part.ru_utime + part.ru_stime for part in (usage, children))
     return {
         "details": _plain(getattr(method, "details", {})),
-        "summary": str(getattr(method, "summary", "")),
+        "summary": " ".join(str(getattr(method, "summary", "")).split())[:500],
         "fit_s": round(fitted - began, 3),
         "predict_s": round(done - fitted, 3),
-        "cpu_s": round(usage.ru_utime + usage.ru_stime, 1),
+        "cpu_s": round(cpu_s, 1),
         "peak_mb": round(usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)),
     }
 
@@ -113,10 +117,23 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 
+def _end_with(asker: int) -> None:
+    """Kill this process and its group when the process that asked for the cell is gone.
+
+    Its end of the pipe closes with it, however it died; nothing is ever written to it.
+    """
+    while os.read(asker, 1):
+        pass
+    os.killpg(0, signal.SIGKILL)
+
+
 def _main() -> int:
-    # The method may print as it likes: the channel of progress is out of its reach.
+    # The method may print and read as it likes: both channels are out of its reach.
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    asker = os.dup(0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    threading.Thread(target=_end_with, args=(asker,), daemon=True).start()
     return 0 if run_cell(Path(sys.argv[1]), channel) else 1
 
 

@@ -14,9 +14,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -24,26 +24,38 @@ from typing import Literal
 import challenge
 from challenge.errors import EnvironmentLack, Fault
 
-__all__ = ["Caps", "Ended", "Isolation", "has_bwrap", "run_process"]
+__all__ = ["Caps", "Ended", "Isolation", "has_bwrap", "machine_memory_mb", "run_process"]
 
 Isolation = Literal["none", "bwrap"]
-Stop = Literal["", "time", "memory", "output"]
+Stop = Literal["", "time", "memory", "output", "call"]
 _LOG_BYTES = 1 << 20
 _LOOK_S = 0.2
+_MEMORY_SHARE = 0.8
 
 
 @dataclass(frozen=True)
 class Caps:
-    """What a cell may use: wall seconds, resident memory, and bytes of any file it writes."""
+    """What a cell may use: wall seconds, resident memory, and bytes of any file it writes.
+
+    `memory_mb` None is 80 % of the memory of the machine it runs on, shared by the cells that run
+    there at once: the method goes before the machine does.
+    """
 
     seconds: float = 6 * 3600
     memory_mb: int | None = None
     file_mb: int = 4096
 
+    def on_this_machine(self, at_once: int = 1, machine_mb: int | None = None) -> Caps:
+        """Return the caps with their memory as a number; `machine_mb` None asks the machine."""
+        if self.memory_mb is not None:
+            return self
+        whole = machine_memory_mb() if machine_mb is None else machine_mb
+        return replace(self, memory_mb=int(_MEMORY_SHARE * whole / max(1, at_once)))
+
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended: exit code (negative: the signal), or which cap stopped it."""
+    """How a process ended: exit code (negative: the signal), or which cap (or call) stopped it."""
 
     code: int
     seconds: float
@@ -61,23 +73,28 @@ def run_process(
     isolation: Isolation = "none",
     readable: tuple[Path, ...] = (),
     hidden: tuple[Path, ...] = (),
+    environment: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] | None = None,
+    unwanted: Callable[[], bool] | None = None,
 ) -> Ended:
-    """Run Python with `arguments` in `folder`; kill the whole group at a cap.
+    """Run Python with `arguments` in `folder`; kill the whole group at a cap, or when `unwanted`.
 
-    `readable` paths can be read inside `bwrap`, `hidden` ones are empty folders there. Lines of
-    the standard output go to `on_line`, the standard error to `log` (its first megabyte).
+    `readable` paths can be read inside `bwrap`, `hidden` ones are empty folders there. Of this
+    process's variables it has the few that programs need, and those in `environment`. Lines of
+    the standard output go to `on_line`, the standard error to `log` (its first megabyte). The
+    standard input stays open for as long as this process lives, and says nothing.
     """
     command = [sys.executable, *arguments]
     if isolation == "bwrap":
         command = [*_walls(folder, readable, hidden), *command]
+    caps = caps.on_this_machine()
     began = time.monotonic()
     with tempfile.TemporaryFile() as spill:
         process = subprocess.Popen(  # noqa: S603
             command,
             cwd=folder,
-            env=_environment(threads, folder),
-            stdin=subprocess.DEVNULL,
+            env={**_environment(threads, folder), **(environment or {})},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=spill,
             start_new_session=True,
@@ -96,6 +113,8 @@ def run_process(
                     stopped_by = "memory"
                 elif os.fstat(spill.fileno()).st_size > caps.file_mb << 20:
                     stopped_by = "output"
+                elif unwanted is not None and unwanted():
+                    stopped_by = "call"
                 if stopped_by:
                     break
                 try:
@@ -104,6 +123,8 @@ def run_process(
                     continue
         finally:
             _kill_group(process)
+            assert process.stdin is not None
+            process.stdin.close()
         reader.join(timeout=5)
         spill.seek(0)
         log.write_bytes(spill.read(_LOG_BYTES))
@@ -157,12 +178,14 @@ def _environment(threads: int, folder: Path) -> dict[str, str]:
         name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in os.environ
     }
     # Products here are small: more than one thread of BLAS only waits for the other.
-    pools = {"OMP": threads, "OPENBLAS": 1, "MKL": 1, "VECLIB_MAXIMUM": 1}
+    pools = {"OMP": threads, "OPENBLAS": 1, "MKL": 1, "VECLIB_MAXIMUM": 1, "NUMEXPR": threads}
     return {
         **kept,
         **{f"{pool}_NUM_THREADS": str(number) for pool, number in pools.items()},
         # Threads that spin while they wait are slow beyond measure on a busy machine.
         "OMP_WAIT_POLICY": "PASSIVE",
+        # What `n_jobs=-1` means to joblib and scikit-learn.
+        "LOKY_MAX_CPU_COUNT": str(threads),
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": str(Path(challenge.__file__).parents[1]),
@@ -185,14 +208,37 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _resident_mb(session: int) -> int:
-    """Return the resident memory of all processes of the session, 0 where /proc is not there."""
-    total = 0
+def machine_memory_mb() -> int:
+    """Return the memory that this process may use: the machine's, or less in a container."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):
+            pages = min(pages, int(Path(limit).read_text()) >> 20)
+    return pages
+
+
+def _resident_mb(root: int) -> int:
+    """Return the resident memory of a process, of all below it and of its session.
+
+    0 where /proc is not there. Walls put a session of their own between the two, hence the tree.
+    """
+    pages: dict[int, int] = {}
+    below: dict[int, list[int]] = {}
+    found = [root]
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if int(fields[3]) == session or int(fields[1]) == session:
-            total += int(fields[21])
-    return total * os.sysconf("SC_PAGE_SIZE") >> 20
+        process = int(stat.parent.name)
+        pages[process] = int(fields[21])
+        below.setdefault(int(fields[1]), []).append(process)
+        if int(fields[3]) == root:
+            found.append(process)
+    seen: set[int] = set()
+    while found:
+        process = found.pop()
+        if process not in seen:
+            seen.add(process)
+            found += below.get(process, [])
+    return sum(pages.get(process, 0) for process in seen) * os.sysconf("SC_PAGE_SIZE") >> 20

@@ -1,17 +1,14 @@
-"""Runs a method on a task in a process of its own and keeps the outcome for the same question.
+"""Runs one cell, a method on a task, in a process of its own; and what decides its digits.
 
-Each run writes to a fresh folder, so that no file of an earlier one can be taken for its own. A
-finished cell is kept by task digest, method digest, seed, preset, limits and threads, and answers
-the same question again without running.
+Each run writes to a fresh folder, so that no file of an earlier one can be taken for its own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,36 +16,35 @@ from typing import Any
 from challenge.errors import ChallengeError, EnvironmentLack, Fault
 from challenge.methods.cell import FAULT, LOG, PREDICTIONS, REQUEST, RESULT
 from challenge.methods.isolation import Caps, Ended, Isolation, run_process
+from challenge.methods.kept import keep_cell, kept_cell
 from challenge.methods.protocol import Progress, silent
 from challenge.methods.registry import MethodSource, resolve_method, versions
 from challenge.task import Task, dump_json, read_json, sha256_of_file, write_atomically
 
-__all__ = ["Cell", "MethodRun", "run_method"]
+__all__ = ["MethodRun", "Options", "cell_key", "method_name", "run_here", "run_method"]
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What decides the digits of a run: the question that a kept outcome answers."""
+class Options:
+    """How a method is run. With the digests of task and method they decide the digits.
 
-    task_digest: str
-    method_digest: str
-    seed: int
-    threads: int
-    preset: str
-    time_limit: float | None
-    isolation: Isolation
+    `threads` is fixed and never taken from the machine, so that the place of a run changes
+    nothing. With a `time_limit` (seconds, told to the method) digits depend on load.
+    """
 
-    @property
-    def key(self) -> str:
-        """The name of the cell's folder, 32 hex digits."""
-        return hashlib.sha256(json.dumps(vars(self), sort_keys=True).encode()).hexdigest()[:32]
+    seed: int = 0
+    threads: int = 2
+    preset: str = "default"
+    time_limit: float | None = None
+    isolation: Isolation = "none"
 
 
 @dataclass(frozen=True)
 class MethodRun:
     """A finished cell: the predictions file (unchecked), what it cost and what the method told.
 
-    `title` is the team of a built-in method, `method` one line on what ran.
+    `title` is the team of a built-in method, `method` the name that all its runs of this preset
+    share, `note` one line on what ran here. `seconds` are of the wall, `cpu_s` of the processor.
     """
 
     predictions: Path
@@ -56,11 +52,31 @@ class MethodRun:
     title: str
     method: str
     seconds: float
+    cpu_s: float
     peak_mb: int
     isolation: Isolation
     details: Mapping[str, object] = field(repr=False)
     note: str = ""
     reused: bool = False
+
+    def record(self) -> dict[str, object]:
+        """Return all but the file as plain values; `MethodRun(predictions, **record)` is back."""
+        record = {**vars(self), "details": dict(self.details)}
+        del record["predictions"], record["reused"]
+        return record
+
+
+def cell_key(source: MethodSource, task: Task, options: Options) -> str:
+    """Return the name of the question that a run answers, 32 hex digits.
+
+    Equal for equal task data, method code, library versions and options: then the digits are.
+    """
+    question = {
+        **vars(options),
+        "task_digest": task.data_digest,
+        "method_digest": source.digest,
+    }
+    return hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def run_method(
@@ -84,36 +100,43 @@ def run_method(
     """
     tell = progress or silent
     source = resolve_method(method)
-    cell = Cell(task.data_digest, source.digest, seed, threads, preset, time_limit, isolation)
-    out.mkdir(parents=True, exist_ok=True)
+    options = Options(seed, threads, preset, time_limit, isolation)
+    key = cell_key(source, task, options)
     target = out / PREDICTIONS
     target.unlink(missing_ok=True)
-    kept = task.cache / "runs" / cell.key
-    done = _kept(kept)
-    if done is None:
-        with tempfile.TemporaryDirectory(prefix="challenge-cell-") as scratch:
-            folder = Path(scratch)
-            done = _run(source, task, cell, folder, caps or Caps(), tell)
-            _keep(kept, folder / PREDICTIONS, done)
-            write_atomically(target, (folder / PREDICTIONS).read_bytes())
-    else:
+    if (kept := kept_cell(task, key)) is not None:
         tell("kept from an earlier run")
-        write_atomically(target, done.predictions.read_bytes())
+        record, predictions = kept
+        write_atomically(target, predictions)
+        return MethodRun(predictions=target, reused=True, **record)
+    with tempfile.TemporaryDirectory(prefix="challenge-cell-") as folder:
+        done = run_here(source, task, options, Path(folder), caps or Caps(), tell)
+        predictions = done.predictions.read_bytes()
+    keep_cell(task, key, done.record(), predictions)
+    write_atomically(target, predictions)
     return replace(done, predictions=target)
 
 
-def _run(
-    source: MethodSource, task: Task, cell: Cell, folder: Path, caps: Caps, tell: Progress
+def run_here(
+    source: MethodSource,
+    task: Task,
+    options: Options,
+    folder: Path,
+    caps: Caps,
+    tell: Progress = silent,
+    unwanted: Callable[[], bool] | None = None,
 ) -> MethodRun:
+    """Run one cell on this machine in an empty folder, in which its predictions then lie.
+
+    Raises as `run_method` does; stops the cell when `unwanted` says so.
+    """
     request = {
+        **vars(options),
         "method": source.spec,
         "public": str(task.public.resolve()),
-        "seed": cell.seed,
-        "threads": cell.threads,
-        "preset": cell.preset,
-        "time_limit": cell.time_limit,
         "file_bytes": caps.file_mb << 20,
     }
+    caps = caps.on_this_machine()
     (folder / REQUEST).write_text(dump_json(request), encoding="utf-8")
     readable = (task.public.resolve(),) + ((source.file,) if source.file else ())
     hidden = (task.cache.resolve(),) if task.cache.is_dir() else ()
@@ -121,38 +144,41 @@ def _run(
         ["-m", "challenge.methods.cell", str(folder)],
         folder,
         folder / LOG,
-        threads=cell.threads,
+        threads=options.threads,
         caps=caps,
-        isolation=cell.isolation,
+        isolation=options.isolation,
         readable=readable,
         hidden=hidden,
         on_line=tell,
+        unwanted=unwanted,
     )
-    where = f"method {source.name} on {task.id}"
-    _refuse(where, ended, folder, caps)
+    _refuse(f"method {source.name} on {task.id}", ended, folder, caps)
     result: Any = read_json(folder / RESULT)
     predictions = folder / PREDICTIONS
-    summary = result["summary"]
+    costs: dict[str, Any] = {
+        "seconds": round(ended.seconds, 1),
+        "cpu_s": result["cpu_s"],
+        "peak_mb": max(ended.peak_mb, result["peak_mb"]),
+    }
     return MethodRun(
         predictions=predictions,
         sha256=sha256_of_file(predictions),
         title=source.title,
-        method=f"{source.name}: {summary}" if summary else source.name,
-        seconds=round(ended.seconds, 1),
-        peak_mb=max(ended.peak_mb, result["peak_mb"]),
-        isolation=cell.isolation,
+        method=method_name(source, options),
+        note=str(result["summary"]),
+        isolation=options.isolation,
+        **costs,
         details={
             **result["details"],
-            "seed": cell.seed,
-            "threads": cell.threads,
-            "preset": cell.preset,
-            "time_limit_s": cell.time_limit,
-            "isolation": cell.isolation,
-            "seconds": round(ended.seconds, 1),
+            **costs,
+            "method": source.name,
+            "seed": options.seed,
+            "threads": options.threads,
+            "preset": options.preset,
+            "time_limit_s": options.time_limit,
+            "isolation": options.isolation,
             "fit_s": result["fit_s"],
             "predict_s": result["predict_s"],
-            "cpu_s": result["cpu_s"],
-            "peak_mb": max(ended.peak_mb, result["peak_mb"]),
             "rows": {"train": task.n_train, "test": task.n_test},
             "versions": versions(),
             "method_digest": source.digest[:16],
@@ -160,17 +186,31 @@ def _run(
     )
 
 
+def method_name(source: MethodSource, options: Options) -> str:
+    """Return what the runs of a method are called on every task: name, and preset if chosen.
+
+    What a method did on one task is the note of that run; the name must not tell it, or one
+    method would be as many as there are tasks.
+    """
+    chosen = options.preset != Options.preset
+    return f"{source.name} ({options.preset})" if chosen else source.name
+
+
 def _refuse(where: str, ended: Ended, folder: Path, caps: Caps) -> None:
     """Raise what went wrong, if anything did."""
     log = (folder / LOG).read_text(encoding="utf-8", errors="replace").strip()
     last = tuple(log.splitlines()[-3:])
+    if ended.stopped_by == "call":
+        raise ChallengeError(
+            Fault(where, "stopped", "a run to the end", "run it again", code="method-stopped")
+        )
     if ended.stopped_by == "time":
         raise ChallengeError(
             Fault(
                 where,
                 f"still running after {caps.seconds:g} s",
                 "predictions within the cap",
-                "make it faster, or raise the cap",
+                "make it faster, or raise the cap (--cap-seconds)",
                 code="method-time",
             )
         )
@@ -181,7 +221,9 @@ def _refuse(where: str, ended: Ended, folder: Path, caps: Caps) -> None:
                 where,
                 f"{ended.peak_mb:,} MB of memory" if memory else "endless messages",
                 f"at most {caps.memory_mb if memory else caps.file_mb:,} MB",
-                "make it smaller, or raise the cap",
+                "make it smaller, or raise the cap (--cap-memory)"
+                if memory
+                else "make it say less",
                 code=f"method-{ended.stopped_by}",
             )
         )
@@ -213,24 +255,3 @@ def _refuse(where: str, ended: Ended, folder: Path, caps: Caps) -> None:
                 code="method-crashed",
             )
         )
-
-
-def _keep(folder: Path, predictions: Path, done: MethodRun) -> None:
-    """Store the cell: the file first, then the record that makes it count."""
-    write_atomically(folder / PREDICTIONS, predictions.read_bytes())
-    record = {**vars(done), "format": 1, "details": dict(done.details)}
-    del record["predictions"], record["reused"]
-    write_atomically(folder / "run.json", dump_json(record))
-
-
-def _kept(folder: Path) -> MethodRun | None:
-    """Return the kept cell when it is whole; a damaged one counts as none."""
-    try:
-        record: Any = read_json(folder / "run.json")
-        predictions = folder / PREDICTIONS
-        if record.pop("format") != 1 or sha256_of_file(predictions) != record["sha256"]:
-            return None
-        return MethodRun(predictions=predictions, reused=True, **record)
-    except (OSError, ValueError, KeyError, TypeError):
-        shutil.rmtree(folder, ignore_errors=True)
-        return None

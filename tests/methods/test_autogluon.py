@@ -46,7 +46,7 @@ def test_two_runs_agree_to_the_last_digit(kind: str, tmp_path: Path) -> None:
     details = one.details
     assert details["left_out"] == []
     assert any("MiniLM" in str(name) for name in details["features"])  # type: ignore[attr-defined]
-    assert one.method == "autogluon: GBM + XT + LR"
+    assert (one.method, one.note) == ("autogluon", "GBM + XT + LR")
     assert ("threshold" in details) == (kind == "matching")
 
 

@@ -76,7 +76,8 @@ def test_a_run_leaves_a_file_and_tells_what_it_cost(task: Task, tmp_path: Path) 
     )
     assert pq.read_table(done.predictions).column_names == ["id", "label"]
     assert done.predictions == tmp_path / "out" / "predictions.parquet"
-    assert (done.method, done.title, done.reused) == ("mine:Mine: two words", "mine:Mine", False)
+    assert (done.method, done.note, done.title) == ("mine:Mine", "two words", "mine:Mine")
+    assert not done.reused and done.cpu_s > 0
     assert "half way" in heard and "chatter" not in heard
     assert done.peak_mb > 10 and done.seconds > 0
     details = json.loads(json.dumps(dict(done.details), allow_nan=False))
@@ -97,12 +98,14 @@ def test_the_same_question_is_answered_from_what_was_kept(task: Task, tmp_path: 
 def test_a_damaged_cell_is_run_again(task: Task, tmp_path: Path) -> None:
     method = write(tmp_path, GOOD + "# damaged\n")
     before = set((task.cache / "runs").glob("*"))
-    run_method(method, task, tmp_path / "a", threads=1)
-    (folder,) = set((task.cache / "runs").glob("*")) - before
-    (folder / "predictions.parquet").write_bytes(b"something else")
-    assert not run_method(method, task, tmp_path / "a", threads=1).reused
-    (folder / "run.json").write_text("{")
-    assert not run_method(method, task, tmp_path / "a", threads=1).reused
+    first = run_method(method, task, tmp_path / "a", threads=1)
+    (file,) = set((task.cache / "runs").glob("*")) - before
+    whole = file.read_bytes()
+    for damaged in (whole[:-1], b"{", b"", b"[]\n" + whole.partition(b"\n")[2]):
+        file.write_bytes(damaged)
+        again = run_method(method, task, tmp_path / "a", threads=1)
+        assert not again.reused and again.sha256 == first.sha256
+    assert run_method(method, task, tmp_path / "a", threads=1).reused
 
 
 def test_what_a_method_raises_is_told_and_no_old_file_stays(task: Task, tmp_path: Path) -> None:

@@ -1,0 +1,80 @@
+"""Finished cells, kept beside the task so that the same question is not computed twice.
+
+A cell is one file (a line of JSON, then the predictions), written in one step: two drivers on one
+task cannot mix their halves. A file that is damaged answers nothing and is written anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from challenge.task import Task, write_atomically
+
+__all__ = ["forget_cell", "keep_cell", "kept_cell"]
+
+_FORMAT = 2
+_MOST_CELLS = 200
+_MOST_BYTES = 1 << 30
+
+
+def keep_cell(task: Task, key: str, record: Mapping[str, object], predictions: bytes) -> None:
+    """Store a finished cell under its key; the least used ones go when there are too many.
+
+    At most 200 cells and a gigabyte a task stay.
+    """
+    head = {**record, "format": _FORMAT, "sha256": sha256(predictions).hexdigest()}
+    line = json.dumps(head, sort_keys=True, allow_nan=False).encode()
+    write_atomically(_file(task, key), line + b"\n" + predictions)
+    _prune(_folder(task))
+
+
+def kept_cell(task: Task, key: str) -> tuple[dict[str, Any], bytes] | None:
+    """Return record and predictions of a kept cell, None when there is none that is whole."""
+    file = _file(task, key)
+    try:
+        line, _, predictions = file.read_bytes().partition(b"\n")
+        record: dict[str, Any] = json.loads(line)
+        whole = (record.pop("format"), record["sha256"]) == (
+            _FORMAT,
+            sha256(predictions).hexdigest(),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    if not whole:
+        return None
+    with suppress(OSError):
+        # Its time is that of its last use: what nobody asks for any more goes first.
+        file.touch()
+    return record, predictions
+
+
+def forget_cell(task: Task, key: str) -> None:
+    """Remove a kept cell, if there is one."""
+    _file(task, key).unlink(missing_ok=True)
+
+
+def _folder(task: Task) -> Path:
+    return task.cache / "runs"
+
+
+def _file(task: Task, key: str) -> Path:
+    return _folder(task) / f"{key}.run"
+
+
+def _prune(folder: Path) -> None:
+    ages = []
+    for file in folder.glob("*.run"):
+        # Another driver may prune at the same time.
+        with suppress(FileNotFoundError):
+            status = file.stat()
+            ages.append((status.st_mtime_ns, status.st_size, file))
+    room = _MOST_BYTES
+    for place, (_, size, file) in enumerate(sorted(ages, reverse=True)):
+        room -= size
+        if place >= _MOST_CELLS or (place and room < 0):
+            file.unlink(missing_ok=True)
