@@ -35,7 +35,7 @@ __all__ = ["backup", "restore"]
 BACKUP_FORMAT = 1
 _LEDGER = "submissions/ledger.db"
 _MANIFEST = "manifest.json"
-_PRIVATE = ("secret", "solution.parquet", "weights-*.npz", "audit.json")
+_PRIVATE = ("secret", "solution.parquet", "weights-*.bin", "audit.json")
 _ROWS = 1000
 
 
@@ -145,8 +145,8 @@ def _write_archive(
     hashes = {}
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as file:
         for done, (name, path) in enumerate(members, 1):
-            # Parquet and NumPy archives hardly shrink.
-            stored = path.suffix in (".parquet", ".npz")
+            # Parquet files and drawn weights hardly shrink.
+            stored = path.suffix in (".parquet", ".bin")
             kind = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             hashes[name] = sha256_of_file(path)
             file.write(path, name, kind)

@@ -1,24 +1,22 @@
 """The hidden truth of a task, and the truth of its train rows, as arrays without ids.
 
-`private/solution.parquet` is read once per build and kept beside it as `prepared-*.npz`. What is
-kept is trusted only when its checksum holds and it was made from these very bytes.
+`private/solution.parquet` is read once per build and kept beside it as `prepared-*.bin`. What is
+kept is trusted only when its seal holds and it was made from these very bytes.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import zipfile
-from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from challenge.errors import EnvironmentLack, Fault, TaskError
-from challenge.task import Half, Task, atomic_file, sha256_of_file
+from challenge.scoring.sealed import Made, load_arrays, store_arrays
+from challenge.task import Half, Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,13 +26,11 @@ __all__ = [
     "Solution",
     "int_array",
     "label_codes",
-    "load_arrays",
     "read_solution",
     "read_train_truth",
-    "store_arrays",
 ]
 
-PREPARED_FORMAT = 3
+PREPARED_FORMAT = 4
 HALVES = ("public", "private", "void")
 VOID = HALVES.index("void")
 
@@ -79,28 +75,41 @@ def read_solution(task: Task) -> Solution:
                 code="solution-missing",
             )
         )
-    identity = {
+    identity: dict[str, object] = {
         "format": PREPARED_FORMAT,
         "task": task.id,
         "classes": list(task.classes),
         "data": task.data_digest,
         "solution": task.solution_digest,
-        "file": sha256_of_file(path),
     }
-    kept = task.private / f"prepared-{task.solution_digest[:16]}.npz"
-    arrays = load_arrays(kept, identity)
+    kept = task.private / f"prepared-{task.solution_digest[:16]}.bin"
+    arrays, made = load_arrays(kept, identity) or (None, None)
+    if arrays is not None and made is not None and not made.is_stamp_of(path):
+        again = Made.of(path)
+        if again.sha256 != made.sha256:
+            arrays = None
+        elif again.stamp is not None:
+            # From now on the file need not be hashed; where nothing can be written, it is.
+            with suppress(EnvironmentLack):
+                store_arrays(kept, identity, arrays, again)
     if arrays is None:
-        solution = _read_parquet(task, path)
-        # What is stored is hashed at every reading: nothing twice, nothing wider than it need be.
-        same = np.array_equal(solution.cluster, solution.other)
-        narrow = np.int16 if len(task.classes) < 2**15 else np.int32
-        stored = vars(solution) | {"labels": solution.labels.astype(narrow)}
-        store_arrays(kept, identity, stored | ({"other": solution.other[:0]} if same else {}))
-        return solution
-    arrays["labels"] = arrays["labels"].astype(np.int32)
+        return _prepare(task, path, kept, identity)
+    labels = arrays.pop("labels").astype(np.int32)
     if len(arrays["other"]) < len(arrays["cluster"]):
         arrays["other"] = arrays["cluster"]
-    return Solution(**arrays)
+    return Solution(labels, **arrays)
+
+
+def _prepare(task: Task, path: Path, kept: Path, identity: dict[str, object]) -> Solution:
+    made = Made.of(path)
+    solution = _read_parquet(task, path)
+    # What is stored is hashed at every reading: nothing twice, nothing wider than it need be.
+    same = np.array_equal(solution.cluster, solution.other)
+    k = len(task.classes)
+    narrow = np.int8 if k < 2**7 else np.int16 if k < 2**15 else np.int32
+    stored = vars(solution) | {"labels": solution.labels.astype(narrow)}
+    store_arrays(kept, identity, stored | ({"other": solution.other[:0]} if same else {}), made)
+    return solution
 
 
 def read_train_truth(task: Task) -> Solution:
@@ -245,43 +254,3 @@ def _damaged(path: Path, found: str) -> TaskError:
             code="solution-damaged",
         )
     )
-
-
-def load_arrays(path: Path, identity: Mapping[str, object]) -> dict[str, NDArray[Any]] | None:
-    """Return the arrays stored under `identity`; None when missing, stale or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None
-    seal = arrays.pop("seal", np.zeros(0, np.uint8))
-    return arrays if seal.tobytes() == _seal(identity, arrays) else None
-
-
-def store_arrays(
-    path: Path, identity: Mapping[str, object], arrays: Mapping[str, NDArray[Any]]
-) -> None:
-    """Write arrays with a seal over `identity` and their bytes, readable by the owner only."""
-    seal = np.frombuffer(_seal(identity, arrays), np.uint8)
-    try:
-        with atomic_file(path, mode=0o600) as file:
-            np.savez(file, seal=seal, **arrays)  # type: ignore[arg-type]
-    except OSError as error:
-        raise EnvironmentLack(
-            Fault(
-                str(path),
-                f"cannot be written: {error.strerror}",
-                "a writable private folder with free space",
-                "make it writable, or free some space",
-                code="private-unwritable",
-            )
-        ) from None
-
-
-def _seal(identity: Mapping[str, object], arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(array.data)
-    return digest.digest()

@@ -17,14 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.errors import Fault, TaskError
-from challenge.scoring.solution import Solution, load_arrays, store_arrays
+from challenge.scoring.sealed import load_arrays, store_arrays
+from challenge.scoring.solution import Solution
 from challenge.task import Half, Task
 
 __all__ = ["MAX_GROUPS", "N_DRAWS", "Grouping", "Weights", "group_rows", "read_weights"]
 
 MAX_GROUPS = 1_000
 N_DRAWS = 1_000
-WEIGHTS_FORMAT = 2
+WEIGHTS_FORMAT = 3
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
@@ -116,16 +117,17 @@ def read_weights(task: Task, solution: Solution, half: Half) -> Weights:
 
     Stored weights of another solution, or with a byte that changed, are drawn again.
     """
-    path = task.private / f"weights-{half}.npz"
-    identity = {
+    path = task.private / f"weights-{half}.bin"
+    identity: dict[str, object] = {
         "format": WEIGHTS_FORMAT,
         "task": task.id,
         "half": half,
         "data": task.data_digest,
         "solution": task.solution_digest,
     }
-    arrays = load_arrays(path, identity)
-    if arrays is None:
+    arrays, _ = load_arrays(path, identity) or (None, None)
+    rows = solution.rows(half)
+    if arrays is None or len(arrays["group"]) != len(rows):
         weights = draw_weights(solution, half, _key(task, half))
         grouping = weights.grouping
         stored = {name: _narrow(getattr(grouping, name)) for name in _STORED}
@@ -136,10 +138,10 @@ def read_weights(task: Task, solution: Solution, half: Half) -> Weights:
         )
         return weights
     n_groups, n_clusters = (int(count) for count in arrays["counts"])
-    rows = solution.rows(half)
-    group = arrays["group"].astype(np.int32)
-    second = group.copy()
-    second[arrays["crossing"]] = arrays["other_of_crossing"]
+    group = second = arrays["group"].astype(np.int32)
+    if len(arrays["crossing"]):
+        second = group.copy()
+        second[arrays["crossing"]] = arrays["other_of_crossing"]
     grouping = Grouping(
         group=group,
         other=second,
@@ -149,13 +151,18 @@ def read_weights(task: Task, solution: Solution, half: Half) -> Weights:
         cell_right=arrays["cell_right"].astype(np.int32),
         n_groups=n_groups,
         n_clusters=n_clusters,
-        cluster=solution.cluster[rows],
-        second=solution.other[rows],
+        cluster=_taken(solution.cluster, rows),
+        second=_taken(solution.other, rows),
     )
     return Weights(grouping, arrays["draws"], arrays["sha256"].tobytes().hex())
 
 
 _STORED = ("group", "other_of_crossing", "crossing", "cell", "cell_left", "cell_right")
+
+
+def _taken(column: Ints, rows: NDArray[np.intp]) -> Ints:
+    """Return the values of some rows; no copy when these are all of them."""
+    return column if len(rows) == len(column) else column[rows]
 
 
 def _narrow(array: NDArray[Any]) -> NDArray[Any]:

@@ -273,11 +273,11 @@ def test_a_word_in_the_description_touches_no_score(tmp_path: Path) -> None:
 def test_the_secret_and_prepared_files_outlive_a_rebuild(tmp_path: Path) -> None:
     task = build_toy(tmp_path, n=80, images=False, split="test = 0.3")
     secret = (task.private / "secret").read_bytes()
-    (task.private / "weights-abc.npz").write_bytes(b"drawn once")
+    (task.private / "weights-abc.bin").write_bytes(b"drawn once")
     shutil.rmtree(task.public)
     again = build_task(task.folder, cache=tmp_path / "cache").task
     assert (again.private / "secret").read_bytes() == secret
-    assert (again.private / "weights-abc.npz").read_bytes() == b"drawn once"
+    assert (again.private / "weights-abc.bin").read_bytes() == b"drawn once"
     assert again.data_digest == task.data_digest
 
 

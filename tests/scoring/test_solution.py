@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from challenge.errors import TaskError
+from challenge.scoring import sealed
 from challenge.scoring.solution import Solution, read_solution, read_train_truth
+from challenge.task import sha256_of_file
 from tests.scoring.scored import make_scored_task
 
 LABELS = ["b", "a", "b", "b"]
@@ -22,7 +25,7 @@ def same(a: Solution, b: Solution) -> bool:
 
 
 def prepared(folder: Path) -> Path:
-    (path,) = folder.glob("private/prepared-*.npz")
+    (path,) = folder.glob("private/prepared-*.bin")
     return path
 
 
@@ -48,12 +51,12 @@ def test_a_damaged_cache_is_rebuilt(tmp_path: Path) -> None:
     for damaged in (b"", whole[:100], whole[:-60], b"x" * 500, flipped(whole, first.labels)):
         path.write_bytes(damaged)
         assert same(first, read_solution(task))
-        assert path.read_bytes() == whole
+        assert len(path.read_bytes()) == len(whole)
 
 
 def flipped(whole: bytes, labels: np.ndarray) -> bytes:
-    """Return the archive with one label changed inside, as a bad disk or a prober would."""
-    at = whole.index(labels.astype(np.int16).tobytes())
+    """Return the file with one label changed inside, as a bad disk or a prober would."""
+    at = whole.index(labels.astype(np.int8).tobytes())
     return whole[:at] + bytes([1 - whole[at]]) + whole[at + 1 :]
 
 
@@ -64,6 +67,55 @@ def test_a_cache_of_other_labels_is_stale(tmp_path: Path) -> None:
     changed = table.set_column(1, "label", pa.array(["a"] * 4))
     pq.write_table(changed, task.private / "solution.parquet")
     assert read_solution(task).labels.tolist() == [0, 0, 0, 0]
+
+
+def test_an_old_solution_is_hashed_once_and_any_write_to_it_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[Path] = []
+
+    def hash_and_count(path: Path) -> str:
+        hashed.append(path)
+        return sha256_of_file(path)
+
+    monkeypatch.setattr(sealed, "sha256_of_file", hash_and_count)
+    task = make_scored_task(tmp_path / "t", LABELS)
+    path = task.private / "solution.parquet"
+    read_solution(task)
+    read_solution(task)
+    # Just written: another write might leave the same times, so it is hashed each time.
+    assert len(hashed) == 2
+    monkeypatch.setattr(sealed, "_QUIET_NS", -(10**12))
+    for _ in range(3):
+        read_solution(task)
+    assert len(hashed) == 3
+    # Other labels in as many bytes, and the old time of modification set by hand.
+    before, whole = path.stat(), path.read_bytes()
+    pq.write_table(pq.read_table(path).set_column(1, "label", pa.array(["b", "a", "a", "a"])), path)
+    assert path.stat().st_size == len(whole)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert read_solution(task).labels.tolist() == [1, 0, 0, 0]
+    # The same bytes in another file, as a backup puts them back: hashed once, and as good.
+    path.unlink()
+    path.write_bytes(whole)
+    assert read_solution(task).labels.tolist() == [1, 0, 1, 1]
+    hashed.clear()
+    assert read_solution(task).labels.tolist() == [1, 0, 1, 1]
+    assert not hashed
+
+
+def test_a_private_folder_that_cannot_be_written_still_serves_what_is_prepared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = make_scored_task(tmp_path / "t", LABELS)
+    first = read_solution(task)
+    monkeypatch.setattr(sealed, "_QUIET_NS", -(10**12))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(sealed, "atomic_file", refuse)
+    assert same(first, read_solution(task))
 
 
 def test_a_solution_of_other_rows_is_refused(tmp_path: Path) -> None:

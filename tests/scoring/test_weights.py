@@ -23,13 +23,19 @@ def test_weights_are_stored_and_stay_the_same(tmp_path: Path) -> None:
     first, second = (read_weights(task, solution, "private") for _ in range(2))
     assert first.sha256 == second.sha256
     assert np.array_equal(first.draws, second.draws)
-    path = task.private / "weights-private.npz"
+    path = task.private / "weights-private.bin"
     assert path.stat().st_mode & 0o777 == 0o600
     whole = path.read_bytes()
     middle = len(whole) // 2
     path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
     assert read_weights(task, solution, "private").sha256 == first.sha256
     assert path.read_bytes() == whole
+
+
+def test_weights_of_other_rows_are_drawn_anew(tmp_path: Path) -> None:
+    task = make_scored_task(tmp_path / "t", ["a", "b"] * 40)
+    read_weights(task, read_solution(task), "all")
+    assert len(read_weights(task, solution_of([0, 1] * 45), "all").grouping.group) == 90
 
 
 def test_another_secret_or_half_gives_other_weights(tmp_path: Path) -> None:
