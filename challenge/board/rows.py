@@ -10,15 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
+from operator import itemgetter
+from typing import Generic, TypeVar
 
+from challenge.board.twins import json_text, object_text
 from challenge.task import Half
 
-__all__ = ["Cell", "TaskBoard", "TaskRow", "TrackBoard", "TrackRow"]
+__all__ = ["Board", "Cell", "Standing", "TaskBoard", "TaskRow", "TrackBoard", "TrackRow"]
 
 
-@dataclass(frozen=True)
-class TaskRow:
-    """One team on a task board, by its best submission."""
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """One team's place on a board of any sort."""
 
     rank: int | None
     """Shared by equal scores (1, 1, 3); None without a score."""
@@ -27,11 +30,10 @@ class TaskRow:
     slug: str
     baseline: bool
     """A baseline is ranked among all and takes no prize."""
-    submission: int
     value: float | None
     low: float | None
     high: float | None
-    """95 % interval of the value, as the scorer stored it."""
+    """95 % interval of the value."""
     rank_low: int | None
     rank_high: int | None
     """95 % interval of the rank; None beyond the teams that were compared."""
@@ -42,23 +44,18 @@ class TaskRow:
     behind_high: float | None
     """Leader minus team, with its simultaneous 95 % interval (none for the leader itself)."""
     n_submissions: int
-    """Scored submissions of the team for the task, withdrawn ones not counted."""
+    """Scored submissions of the team, withdrawn ones not counted."""
     at: datetime | None
-    method: str
-    reason: str | None = None
-    """Why there is no value."""
     public_rank: int | None = None
     """The rank before the close, on a final board."""
 
     def as_json(self) -> dict[str, object]:
-        """Return the row as plain values, keys as in the CSV header."""
+        """Return the place as plain values, keys as in the CSV header."""
         return {
             "rank": self.rank,
             "team": self.team_name,
             "slug": self.slug,
             "baseline": self.baseline,
-            "submission": self.submission,
-            "method": self.method,
             "value": self.value,
             "low": self.low,
             "high": self.high,
@@ -71,71 +68,25 @@ class TaskRow:
             "n_submissions": self.n_submissions,
             "at": _iso(self.at),
             "public_rank": self.public_rank,
-            "reason": self.reason,
         }
 
 
-@dataclass(frozen=True)
-class TaskBoard:
-    """The standings of one task."""
+@dataclass(frozen=True, kw_only=True)
+class TaskRow(Standing):
+    """One team on a task board, by its best submission: `at` is when that was handed in."""
 
-    task: str
-    title: str
-    kind: str
-    metric: str
-    half: Half
-    n: int | None
-    """Rows that were scored; None before the first score."""
-    n_clusters: int | None
-    resolution: float | None
-    """What one row is worth on the metric's scale."""
-    floor: float | None
-    """Score of the trivial baseline."""
-    n_compared: int
-    """Teams, from the top, whose ranks have an interval."""
-    rows: tuple[TaskRow, ...]
-    remarks: tuple[str, ...] = ()
-    """Sentences that the page must show, such as why there is no interval."""
-
-    @cached_property
-    def tied_first(self) -> tuple[TaskRow, ...]:
-        """The rows that are statistically tied with the first, the first included."""
-        return tuple(row for row in self.rows if row.tied_first)
-
-    @cached_property
-    def n_scored(self) -> int:
-        """How many rows have a value."""
-        return sum(row.value is not None for row in self.rows)
-
-    @cached_property
-    def plain_rows(self) -> tuple[Mapping[str, object], ...]:
-        """The rows as plain values, made once for all twins."""
-        return tuple(row.as_json() for row in self.rows)
-
-    def csv_header(self) -> tuple[str, ...]:
-        """Return the column names of the CSV twin."""
-        return _TASK_COLUMNS
-
-    def csv_rows(self) -> list[tuple[object, ...]]:
-        """Return the cells of the CSV twin, row by row; None is an empty cell."""
-        return [tuple(row[column] for column in _TASK_COLUMNS) for row in self.plain_rows]
+    submission: int
+    method: str
+    reason: str | None = None
+    """Why there is no value."""
 
     def as_json(self) -> dict[str, object]:
-        """Return the whole board as plain values."""
+        """Return the row as plain values, keys as in the CSV header."""
         return {
-            "format": 1,
-            "task": self.task,
-            "title": self.title,
-            "kind": self.kind,
-            "metric": self.metric,
-            "half": self.half,
-            "n": self.n,
-            "n_clusters": self.n_clusters,
-            "resolution": self.resolution,
-            "floor": self.floor,
-            "n_compared": self.n_compared,
-            "remarks": list(self.remarks),
-            "rows": list(self.plain_rows),
+            **super().as_json(),
+            "submission": self.submission,
+            "method": self.method,
+            "reason": self.reason,
         }
 
 
@@ -171,25 +122,14 @@ class Cell:
         }
 
 
-@dataclass(frozen=True)
-class TrackRow:
-    """One team on a track board: the mean of its scores over all tasks of the track."""
+@dataclass(frozen=True, kw_only=True)
+class TrackRow(Standing):
+    """One team on a track board: the mean of its scores over all tasks of the track.
 
-    rank: int | None
-    team: int
-    team_name: str
-    slug: str
-    baseline: bool
-    value: float | None
-    """Mean over all tasks that count, a missing one as its floor; None when none counts yet."""
-    low: float | None
-    high: float | None
-    rank_low: int | None
-    rank_high: int | None
-    tied_first: bool
-    behind: float | None
-    behind_low: float | None
-    behind_high: float | None
+    `value` counts a missing task as its floor, and is None when no task counts yet; `at` is when
+    the team had handed in all that counts here.
+    """
+
     n_entered: int
     n_tasks: int
     """Coverage is n_entered of n_tasks, over the tasks that count."""
@@ -203,13 +143,8 @@ class TrackRow:
     """Tasks on which the team is first, alone or shared."""
     normalised: float | None
     """Mean over the tasks of the score on the scale where 0 is the floor and 1 the best."""
-    n_submissions: int
-    at: datetime | None
-    """When the team had handed in all that counts here."""
     prize: str | None = None
     """The share of the prize in words, after the close; None for no prize."""
-    public_rank: int | None = None
-    """The rank before the close, on a final board."""
 
     def coverage(self) -> str:
         """Return k/n, the tasks entered of the tasks that count."""
@@ -218,53 +153,36 @@ class TrackRow:
     def as_json(self) -> dict[str, object]:
         """Return the row as plain values, its cells under `tasks`."""
         return {
-            "rank": self.rank,
-            "team": self.team_name,
-            "slug": self.slug,
-            "baseline": self.baseline,
-            "value": self.value,
-            "low": self.low,
-            "high": self.high,
-            "rank_low": self.rank_low,
-            "rank_high": self.rank_high,
-            "tied_first": self.tied_first,
-            "behind": self.behind,
-            "behind_low": self.behind_low,
-            "behind_high": self.behind_high,
+            **super().as_json(),
             "coverage": self.coverage(),
             "eligible": self.eligible,
             "mean_rank": self.mean_rank,
             "wins": self.wins,
             "normalised": self.normalised,
-            "n_submissions": self.n_submissions,
-            "at": _iso(self.at),
             "prize": self.prize,
-            "public_rank": self.public_rank,
             "tasks": [cell.as_json() for cell in self.cells],
         }
 
 
-@dataclass(frozen=True)
-class TrackBoard:
-    """The standings of one track."""
+Row = TypeVar("Row", bound=Standing)
 
-    track: str
+
+@dataclass(frozen=True, kw_only=True)
+class Board(Generic[Row]):
+    """The standings of a task or a track."""
+
     title: str
     kind: str
     metric: str
     half: Half
-    tasks: tuple[str, ...]
-    """The tasks that count, in the order of `challenge.toml`."""
-    floors: tuple[float, ...]
     n_compared: int
-    rows: tuple[TrackRow, ...]
-    left_out: Mapping[str, str] = field(default_factory=dict)
-    """Tasks of the track that do not count now, each with the reason."""
-    prize: str = ""
+    """Teams, from the top, whose ranks have an interval."""
+    rows: tuple[Row, ...]
     remarks: tuple[str, ...] = ()
+    """Sentences that the page must show, such as why there is no interval."""
 
     @cached_property
-    def tied_first(self) -> tuple[TrackRow, ...]:
+    def tied_first(self) -> tuple[Row, ...]:
         """The rows that are statistically tied with the first, the first included."""
         return tuple(row for row in self.rows if row.tied_first)
 
@@ -278,80 +196,109 @@ class TrackBoard:
         """The rows as plain values, made once for all twins."""
         return tuple(row.as_json() for row in self.rows)
 
+    @cached_property
+    def row_texts(self) -> tuple[str, ...]:
+        """The rows as JSON, made once for all twins and for the marks of pages."""
+        return tuple(map(json_text, self.plain_rows))
+
+    def as_json(self) -> dict[str, object]:
+        """Return the whole board as plain values."""
+        return {**self._head(), "rows": list(self.plain_rows)}
+
+    def text(self) -> str:
+        """Return the whole board as JSON."""
+        head = {key: json_text(value) for key, value in self._head().items()}
+        return object_text({**head, "rows": f"[{', '.join(self.row_texts)}]"})
+
+    def _head(self) -> dict[str, object]:
+        return {
+            "format": 1,
+            "title": self.title,
+            "kind": self.kind,
+            "metric": self.metric,
+            "half": self.half,
+            "n_compared": self.n_compared,
+            "remarks": list(self.remarks),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskBoard(Board[TaskRow]):
+    """The standings of one task."""
+
+    task: str
+    n: int | None
+    """Rows that were scored; None before the first score."""
+    n_clusters: int | None
+    resolution: float | None
+    """What one row is worth on the metric's scale."""
+    floor: float | None
+    """Score of the trivial baseline."""
+
+    def csv_header(self) -> tuple[str, ...]:
+        """Return the column names of the CSV twin."""
+        return (*_WHO, "submission", "method", *_WHERE, "public_rank", "reason")
+
+    def csv_rows(self) -> list[tuple[object, ...]]:
+        """Return the cells of the CSV twin, row by row; None is an empty cell."""
+        cells = itemgetter(*self.csv_header())
+        return [cells(row) for row in self.plain_rows]
+
+    def _head(self) -> dict[str, object]:
+        return {
+            **super()._head(),
+            "task": self.task,
+            "n": self.n,
+            "n_clusters": self.n_clusters,
+            "resolution": self.resolution,
+            "floor": self.floor,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackBoard(Board[TrackRow]):
+    """The standings of one track."""
+
+    track: str
+    tasks: tuple[str, ...]
+    """The tasks that count, in the order of `challenge.toml`."""
+    floors: tuple[float, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Tasks of the track that do not count now, each with the reason."""
+    prize: str = ""
+
     def csv_header(self) -> tuple[str, ...]:
         """Return the column names of the CSV twin; each task has a column of its own."""
         return (*_TRACK_COLUMNS, *self.tasks)
 
     def csv_rows(self) -> list[tuple[object, ...]]:
         """Return the cells of the CSV twin, row by row; None is an empty cell."""
+        cells = itemgetter(*_TRACK_COLUMNS)
         return [
-            (*(plain[column] for column in _TRACK_COLUMNS), *(cell.value for cell in row.cells))
+            (*cells(plain), *(cell.value for cell in row.cells))
             for row, plain in zip(self.rows, self.plain_rows, strict=True)
         ]
 
-    def as_json(self) -> dict[str, object]:
-        """Return the whole board as plain values."""
+    def _head(self) -> dict[str, object]:
         return {
-            "format": 1,
+            **super()._head(),
             "track": self.track,
-            "title": self.title,
-            "kind": self.kind,
-            "metric": self.metric,
-            "half": self.half,
             "tasks": list(self.tasks),
             "floors": list(self.floors),
             "left_out": dict(self.left_out),
-            "n_compared": self.n_compared,
             "prize": self.prize,
-            "remarks": list(self.remarks),
-            "rows": list(self.plain_rows),
         }
 
 
-_TASK_COLUMNS = (
-    "rank",
-    "team",
-    "slug",
-    "baseline",
-    "submission",
-    "method",
-    "value",
-    "low",
-    "high",
-    "rank_low",
-    "rank_high",
-    "tied_first",
-    "behind",
-    "behind_low",
-    "behind_high",
-    "n_submissions",
-    "at",
-    "public_rank",
-    "reason",
+_WHO = ("rank", "team", "slug", "baseline")
+_WHERE = (
+    *("value", "low", "high", "rank_low", "rank_high", "tied_first"),
+    *("behind", "behind_low", "behind_high", "n_submissions", "at"),
 )
 _TRACK_COLUMNS = (
-    "rank",
-    "team",
-    "slug",
-    "baseline",
-    "value",
-    "low",
-    "high",
-    "rank_low",
-    "rank_high",
-    "tied_first",
-    "behind",
-    "behind_low",
-    "behind_high",
-    "coverage",
-    "eligible",
-    "mean_rank",
-    "wins",
-    "normalised",
-    "n_submissions",
-    "at",
-    "prize",
-    "public_rank",
+    *_WHO,
+    *_WHERE,
+    *("coverage", "eligible", "mean_rank", "wins", "normalised", "prize", "public_rank"),
 )
 
 

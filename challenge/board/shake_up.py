@@ -90,7 +90,7 @@ def shake_up(snapshot: Snapshot, about: str) -> ShakeUp | None:
                 public_rank - row.rank,
                 public_value,
                 row.value,
-                public_value - row.value,
+                round(public_value - row.value, 12),
             )
         )
     publics = np.array([move.public_rank for move in moves], dtype=np.float64)

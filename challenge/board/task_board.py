@@ -59,7 +59,8 @@ def task_board(
     ids = entries.submission[best].tolist()
     methods = snapshot.methods(ids)
     lows, highs = numbers(entries.low[best]), numbers(entries.high[best])
-    scores, behind = numbers(values), numbers(values[:1] - values)
+    # Twelve decimals, as ranks have: .605 - .578 is .027 and no .027000000000000024.
+    scores, behind = numbers(values), numbers((values[:1] - values).round(12))
     teams, times = entries.team[best].tolist(), entries.at[best].tolist()
     places, made = ranks.tolist(), counts.tolist()
     rows = []

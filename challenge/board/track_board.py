@@ -228,7 +228,7 @@ def _row(snapshot: Snapshot, table: _Table, tasks: tuple[str, ...], i: int) -> T
         rank_low=None,
         rank_high=None,
         tied_first=ranked and int(table.ranks[i]) == 1,
-        behind=float(table.means[0] - table.means[i]) if ranked else None,
+        behind=round(float(table.means[0] - table.means[i]), 12) if ranked else None,
         behind_low=None,
         behind_high=None,
         n_entered=n_entered,

@@ -10,7 +10,7 @@ from challenge.board.pages.frame import folder_name, render, trusted
 from challenge.board.pages.material import File, Material, board_decimals, metric_words
 from challenge.board.plots import motif_svg, progress_svg
 from challenge.board.tables import table_html
-from challenge.board.twins import csv_twin, json_twin
+from challenge.board.twins import csv_twin, json_text, object_text
 
 __all__ = ["home_files", "task_summary"]
 
@@ -20,18 +20,15 @@ PODIUM = 5
 def home_files(material: Material) -> Iterator[File]:
     """Yield the twins of the overview, then the home page itself, which must come last."""
     boards = material.track_boards
-    yield (
-        "leaderboard.json",
-        json_twin(
-            {
-                "format": 1,
-                "title": material.settings.title,
-                "at": material.snapshot.at.isoformat() if material.snapshot.at else None,
-                "tracks": [board.as_json() for board in boards.values()],
-                "tasks": [task_summary(material, task) for task in material.tasks()],
-            }
-        ),
-    )
+    overview = {
+        "format": 1,
+        "title": material.settings.title,
+        "at": material.snapshot.at.isoformat() if material.snapshot.at else None,
+        "tasks": [task_summary(material, task) for task in material.tasks()],
+    }
+    texts = {key: json_text(value) for key, value in overview.items()}
+    texts["tracks"] = f"[{', '.join(board.text() for board in boards.values())}]"
+    yield "leaderboard.json", object_text(texts) + "\n"
     names = ("rank", "team", "value", "low", "high", "tied_first", "coverage", "eligible")
     rows = (
         (board.track, *(plain[name] for name in names))

@@ -69,7 +69,7 @@ def task_files(material: Material, task_id: str) -> Iterator[File]:
     yield f"{folder}/columns.csv", csv_twin(keys, ([row[key] for key in keys] for row in schema))
     yield f"{folder}/classes.csv", csv_twin(("class", "n_train"), _classes(card))
     board = material.task_boards[task_id]
-    yield f"{folder}/board.json", json_twin(board.as_json())
+    yield f"{folder}/board.json", board.text() + "\n"
     yield f"{folder}/board.csv", csv_twin(board.csv_header(), board.csv_rows())
     pages = pages_of(board.rows)
     for number in range(len(pages), 0, -1):

@@ -10,7 +10,7 @@ from challenge.board.pages.frame import folder_name, render, trusted
 from challenge.board.pages.material import File, Material, board_decimals, metric_words
 from challenge.board.plots import progress_svg, shake_up_svg
 from challenge.board.tables import pager_html, pages_of, table_html
-from challenge.board.twins import csv_twin, json_twin
+from challenge.board.twins import csv_twin
 
 __all__ = ["track_files"]
 
@@ -19,7 +19,7 @@ def track_files(material: Material, track_id: str) -> Iterator[File]:
     """Yield the twins and the pages of a track, the first page last."""
     board = material.track_boards[track_id]
     folder = f"track/{folder_name(track_id)}"
-    yield f"{folder}/standings.json", json_twin(board.as_json())
+    yield f"{folder}/standings.json", board.text() + "\n"
     yield f"{folder}/standings.csv", csv_twin(board.csv_header(), board.csv_rows())
     pages = pages_of(board.rows)
     for number in range(len(pages), 0, -1):
