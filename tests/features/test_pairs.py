@@ -57,6 +57,13 @@ def test_spacing_does_not_hide_a_token() -> None:
     assert found["found squeezed"][0] == 1
 
 
+def test_the_best_place_is_looked_for_in_the_first_letters_only() -> None:
+    start = "oak elm fir " * 25  # 300 letters, more than are looked at
+    found = compare_texts([start + "ash " * 200], [start + "yew " * 200])
+    assert found["partial ratio"][0] == 1
+    assert found["ratio"][0] < 1
+
+
 def test_equal_texts_are_as_alike_as_can_be() -> None:
     found = compare_texts(["Red Oak!"], ["red oak"])
     for name in ("ratio", "token set ratio", "Jaro-Winkler", "same", "length ratio"):
