@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from challenge.scoring.layout import Layout
 from challenge.scoring.spill import Columns
-from challenge.scoring.words import Fields, WordIndex, read_words
+from challenge.scoring.words import Fields, WordIndex, read_texts, read_words
 
 __all__ = ["Aligned", "Aligner", "HandOver", "scatter"]
 
@@ -58,26 +58,37 @@ class Aligner:
     def _add_chunk(self, ids: Fields) -> None:
         index, n = self._index, len(ids)
         longest = ids.lengths if isinstance(ids.lengths, int) else int(ids.lengths.max())
-        if self._n + n > len(index.words) or longest > index.longest:
+        if self._n + n > len(index) or longest > index.longest:
             raise HandOver
-        words = read_words(ids, index.n_words)
         if self._shuffled_from is None:
-            if bool(words.equal(index.words, slice(self._n, self._n + n)).all()):
+            if self._are_next(ids):
                 self._n += n
                 return
             self._shuffled_from = self._n
+        words = read_words(ids, index.n_words)
         rows = index.find(words)
         if bool((rows < 0).any()):
             raise HandOver
         self._rows.append(rows.astype(np.int32))
         self._n += n
 
+    def _are_next(self, ids: Fields) -> bool:
+        """Whether these are the next ids of the task, in its order."""
+        index, here = self._index, slice(self._n, self._n + len(ids))
+        if index.texts is None:
+            words = read_words(ids, index.n_words)
+            return bool(words.equal(index.words, here).all())
+        length = index.texts.shape[1]
+        if not isinstance(ids.lengths, int) or ids.lengths != length:
+            return False
+        return np.array_equal(read_texts(ids, length), index.texts[here])
+
     def rows(self) -> NDArray[np.int32] | None:
         """Return the task's row of each id; None when all stand in the stored order.
 
         Raises HandOver unless every row of the task was there exactly once.
         """
-        if self._n != len(self._index.words):
+        if self._n != len(self._index):
             raise HandOver
         if self._shuffled_from is None:
             return None

@@ -96,11 +96,11 @@ def _read_labels(task: Task, data: bytes, body: int, layout: Layout, index: Word
     classes = LabelCodes(task)
     returns = data.find(b"\r") >= 0
     aligner = Aligner(index)
-    codes = np.empty(len(index.words), np.int32)
+    codes = np.empty(len(index), np.int32)
     n = 0
-    length = index.words.lengths if layout.id == 0 else None
+    length = index.texts.shape[1] if index.texts is not None and layout.id == 0 else None
     for text, size in _pieces(data, body, _TEXT_CHUNK):
-        if isinstance(length, int):
+        if length is not None:
             left, right = _id_of_one_length(text, size, length, returns)
         else:
             left, right = _two_fields(text, size, returns)
@@ -180,7 +180,7 @@ def _read_numbers(task: Task, data: bytes, body: int, layout: Layout, index: Wor
     import pyarrow as pa
     import pyarrow.csv as pc
 
-    n = len(index.words)
+    n = len(index)
     if data.find(b"\r") >= 0 and data.count(b"\r") != data.count(b"\r\n"):
         raise HandOver
     names = [str(position) for position in range(layout.width)]

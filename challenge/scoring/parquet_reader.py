@@ -61,7 +61,7 @@ def _read_aligned(
     task: Task, intake: Intake, file: pq.ParquetFile, index: WordIndex, most_bytes: int
 ) -> Aligned:
     layout, faults = read_layout(task, file.schema_arrow.names, "")
-    n = len(index.words)
+    n = len(index)
     if faults or layout.id is None or layout.form is None or file.metadata.num_rows != n:
         raise HandOver
     wanted = [layout.id, *layout.numbers, *([] if layout.label is None else [layout.label])]

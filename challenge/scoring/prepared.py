@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from challenge.errors import Fault, TaskError
 from challenge.scoring.predictions import Rows
-from challenge.scoring.words import WordIndex, Words, fields_of_arrow, fill_table
+from challenge.scoring.words import WordIndex, Words, fields_of_arrow, fill_table, words_of_texts
 from challenge.task import Task, atomic_file
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["prepare_ids", "read_id_column", "read_ids"]
 
-_FORMAT = 1
+_FORMAT = 2
 _FEW = 20_000
 """Below so many ids reading the Parquet file costs less than a cache is worth."""
 
@@ -99,23 +99,23 @@ def _identity(task: Task, rows: Rows) -> dict[str, Any]:
 
 
 def _save(path: Path, identity: dict[str, Any], index: WordIndex) -> None:
-    lengths = index.words.lengths
-    body = [np.ascontiguousarray(column) for column in index.words.columns]
-    if not isinstance(lengths, int):
-        body.append(lengths.view(np.uint64))
+    if index.texts is not None:
+        parts = [_bytes_of(index.texts)]
+    else:
+        lengths = np.broadcast_to(np.asarray(index.words.lengths, np.int64), (len(index),))
+        parts = [_bytes_of(array) for array in (*index.words.columns, lengths)]
     header = identity | {
-        "n": len(index.words),
+        "n": len(index),
         "longest": index.longest,
-        "length": lengths if isinstance(lengths, int) else None,
+        "one_length": index.texts is not None,
         "table": len(index.table),
-        "words_sum": [_checksum(array) for array in body],
-        "table_sum": _checksum(index.table.view(np.uint64)),
+        "sums": [_checksum(part) for part in parts],
+        "table_sum": _checksum(_bytes_of(index.table)),
     }
     with atomic_file(path) as file:
         file.write(json.dumps(header).encode().ljust(_HEADER_BYTES))
-        for array in body:
-            file.write(array.data)
-        file.write(index.table.data)
+        for part in [*parts, _bytes_of(index.table)]:
+            file.write(part.data)
 
 
 def _load(path: Path, identity: dict[str, Any]) -> WordIndex | None:
@@ -125,48 +125,59 @@ def _load(path: Path, identity: dict[str, Any]) -> WordIndex | None:
             header = json.loads(file.read(_HEADER_BYTES))
             if not identity or {key: header[key] for key in identity} != identity:
                 return None
-            n, longest, length = header["n"], header["longest"], header["length"]
-            n_columns = max(1, -(-longest // 8))
-            body = [_read(file, n) for _ in range(n_columns + (length is None))]
+            n, longest, one_length = header["n"], header["longest"], header["one_length"]
+            sizes = [n * longest] if one_length else [8 * n] * (max(1, -(-longest // 8)) + 1)
+            body = [_read(file, size) for size in sizes]
             at, size = file.tell(), int(header["table"])
-            if [_checksum(array) for array in body] != header["words_sum"]:
+            if [_checksum(part) for part in body] != header["sums"]:
                 return None
             table_sum = header["table_sum"]
             if path.stat().st_size != at + 4 * size:
                 return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    lengths = length if length is not None else body.pop().view(np.int64)
-    words = Words(body, lengths)
+
+    texts = body[0].reshape(n, longest) if one_length else None
+
+    def read_index_words() -> Words:
+        if texts is not None:
+            return words_of_texts(texts)
+        *columns, lengths = (part.view(np.uint64) for part in body)
+        return Words(columns, lengths.view(np.int64))
 
     def read_table() -> NDArray[np.int32]:
         # Only ids out of order need it.
         with suppress(OSError, ValueError), path.open("rb") as file:
             file.seek(at)
-            table = _read(file, size // 2)
+            table = _read(file, 4 * size)
             if _checksum(table) == table_sum:
                 return table.view(np.int32)
-        rebuilt = fill_table(words)
+        rebuilt = fill_table(index.words)
         assert rebuilt is not None  # the same words filled one before
         with suppress(OSError):
-            _save(path, identity, WordIndex(words, rebuilt, longest))
+            _save(path, identity, WordIndex(n, longest, index.words, rebuilt, texts))
         return rebuilt
 
-    return WordIndex(words, read_table, longest)
+    index = WordIndex(n, longest, read_index_words, read_table, texts)
+    return index
 
 
-def _read(file: Any, n: int) -> NDArray[np.uint64]:
-    array = np.empty(n, np.uint64)
-    if file.readinto(array.data.cast("B")) != array.nbytes:
+def _bytes_of(array: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+
+
+def _read(file: Any, size: int) -> NDArray[np.uint8]:
+    array = np.empty(size, np.uint8)
+    if file.readinto(array.data) != size:
         raise ValueError("too short")
     return array
 
 
-def _checksum(array: NDArray[np.uint64]) -> str:
+def _checksum(data: NDArray[np.uint8]) -> str:
     """Return a digest of sums by row and by lane: cheap, and any one damaged place shows."""
-    whole = len(array) // _LANES * _LANES
-    lanes = array[:whole].reshape(-1, _LANES)
+    whole = len(data) // (8 * _LANES) * 8 * _LANES
+    lanes = data[:whole].view(np.uint64).reshape(-1, _LANES)
     digest = hashlib.sha256(np.add.reduce(lanes, axis=0).data)
     digest.update(np.add.reduce(lanes, axis=1).data)
-    digest.update(array[whole:].data)
+    digest.update(data[whole:].data)
     return digest.hexdigest()

@@ -20,7 +20,9 @@ __all__ = [
     "Words",
     "fields_of_arrow",
     "fields_of_bytes",
+    "read_texts",
     "read_words",
+    "words_of_texts",
 ]
 
 LONGEST = 64
@@ -99,6 +101,31 @@ def read_words(fields: Fields, n_words: int) -> Words:
     return Words(columns, lengths)
 
 
+def read_texts(fields: Fields, length: int) -> NDArray[np.uint8]:
+    """Return strings that all have this length, at least 1, as the rows of an (n, length) array."""
+    buffer = fields.buffer
+    shape = (max(len(buffer) - length + 1, 0),)
+    view: NDArray[np.void] = np.ndarray(shape, f"V{length}", buffer, strides=(1,))
+    return view[fields.starts].view(np.uint8).reshape(-1, length)
+
+
+def words_of_texts(texts: NDArray[np.uint8]) -> Words:
+    """Return the rows of an (n, length) array as words."""
+    n, length = texts.shape
+    if length < 8:
+        texts = np.concatenate([texts, np.zeros((n, 8 - length), np.uint8)], axis=1)
+    offsets = [min(8 * word, max(length - 8, 0)) for word in range(_n_words(length))]
+    columns = [
+        np.ascontiguousarray(texts[:, offset : offset + 8]).view("<u8").reshape(-1)
+        for offset in offsets
+    ]
+    return Words(columns, length)
+
+
+def _n_words(longest: int) -> int:
+    return max(1, -(-longest // 8))
+
+
 def fields_of_arrow(array: Any) -> Fields:
     """Return the strings of an Arrow string or binary array that has no nulls."""
     _, offset_buffer, data = array.buffers()
@@ -128,18 +155,33 @@ _NONE = np.zeros(0, np.uint8)
 class WordIndex:
     """Strings that can be found: an open-addressed table of positions, -1 where it is empty.
 
-    The table may be given as a call, made when something is first looked up.
+    `texts` are the strings as an (n, length) array when they all have one length, else None. Words
+    and table may be given as calls, made when something is first looked up.
     """
 
     def __init__(
         self,
-        words: Words,
-        table: NDArray[np.int32] | Callable[[], NDArray[np.int32]],
+        n: int,
         longest: int,
+        words: Words | Callable[[], Words],
+        table: NDArray[np.int32] | Callable[[], NDArray[np.int32]],
+        texts: NDArray[np.uint8] | None = None,
     ) -> None:
-        self.words = words
+        self._n = n
         self.longest = longest
+        self.texts = texts
+        self._words = words
         self._table = table
+
+    def __len__(self) -> int:
+        return self._n
+
+    @property
+    def words(self) -> Words:
+        """The strings as words."""
+        if callable(self._words):
+            self._words = self._words()
+        return self._words
 
     @property
     def table(self) -> NDArray[np.int32]:
@@ -151,7 +193,7 @@ class WordIndex:
     @property
     def n_words(self) -> int:
         """How many words of a field `find` needs."""
-        return len(self.words.columns)
+        return _n_words(self.longest)
 
     @classmethod
     def build(cls, fields: Fields) -> WordIndex | None:
@@ -162,9 +204,10 @@ class WordIndex:
         longest = lengths if isinstance(lengths, int) else int(lengths.max())
         if longest > LONGEST:
             return None
-        words = read_words(fields, max(1, -(-longest // 8)))
+        texts = read_texts(fields, lengths) if isinstance(lengths, int) and lengths else None
+        words = read_words(fields, _n_words(longest))
         table = fill_table(words)
-        return None if table is None else cls(words, table, longest)
+        return None if table is None else cls(len(fields), longest, words, table, texts)
 
     def find(self, words: Words) -> NDArray[np.int64]:
         """Return the position of each string, -1 where it is not one of these."""
