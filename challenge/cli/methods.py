@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import tempfile
-from functools import partial
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
 from challenge.cli.app import app, challenge_of, start_of
-from challenge.cli.output import Progress, print_table, remark, say
+from challenge.cli.cells import CellReport, GridProgress, print_reports
+from challenge.cli.output import remark, say
 from challenge.cli.tasks import chosen_tasks
 from challenge.errors import ChallengeError, Fault, WrongUse, nearest
 from challenge.task import Challenge, Task, find_task
 
 if TYPE_CHECKING:
     from challenge.ledger import Ledger
-    from challenge.methods import MethodRun
-
-    RunCell = partial[MethodRun]
+    from challenge.methods.grid import Engine, GridCell, Outcome
+    from challenge.methods.runner import Options
 
 __all__: list[str] = []
 
@@ -30,16 +31,19 @@ TimeLimit = Annotated[
 ]
 All = Annotated[bool, typer.Option("--all", help="All built tasks.")]
 Preset = Annotated[str, typer.Option("--preset", help="fast, default or best.")]
+Threads = Annotated[
+    int, typer.Option("--threads", min=1, help="Threads of a cell; digits may depend on them.")
+]
 
 
 @app.command(
-    epilog="Example: challenge run my_method.py:MyMethod --task icon-tag --submit --team Owls"
+    epilog="Example: challenge run linear my_method.py:MyMethod --all --submit --team Owls"
 )
 def run(
     ctx: typer.Context,
-    method: Annotated[
-        str,
-        typer.Argument(metavar="METHOD", help="A built-in name, an entry point, file.py:Class."),
+    methods: Annotated[
+        list[str],
+        typer.Argument(metavar="METHOD...", help="A built-in, an entry point, file.py:Class."),
     ],
     task: Annotated[list[str] | None, typer.Option("--task", help="A task; may repeat.")] = None,
     track: Annotated[str | None, typer.Option("--track", help="All tasks of a track.")] = None,
@@ -58,19 +62,49 @@ def run(
     team: Annotated[
         str | None, typer.Option("--team", help="Who submits; built-in methods: the baselines.")
     ] = None,
+    threads: Threads = 2,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, help="Cells at once here [default: cores / threads]."),
+    ] = None,
+    engine: Annotated[str, typer.Option("--engine", help="local, or dask: a cluster.")] = "local",
+    address: Annotated[
+        str | None, typer.Option("--address", metavar="tcp://…", help="The scheduler of Dask.")
+    ] = None,
+    cap_seconds: Annotated[
+        float | None, typer.Option("--cap-seconds", min=1, help="A cell's end [default: 6 h].")
+    ] = None,
+    cap_memory: Annotated[
+        int | None,
+        typer.Option("--cap-memory", metavar="MB", min=1, help="[default: 80 % of the machine]."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
 ) -> None:
-    """Run a method on tasks.
+    """Run methods on tasks.
 
-    Train, predict, check, and with --submit score and store.
+    Each method on each task is a cell: train, predict, check, and with --submit score and store.
     """
     if task and track is None and not every and not submit:
         # A participant has no challenge directory: the public folder of a task is enough.
         chosen = [find_task(name, start_of(ctx)) for name in task]
     else:
         chosen = _chosen(challenge_of(ctx), task, track, every)
+    if submit and team is None:
+        _refuse_without_team(methods)
     ledger = _ledger_of(ctx) if submit else None
-    run_cell = _cell(method, seed, time_limit, preset, isolation)
-    _run_cells(run_cell, chosen, ledger, to=to, team=team)
+    options = _options(seed, threads, preset, time_limit, isolation)
+    caps = {"seconds": cap_seconds, "memory_mb": cap_memory}
+    _run_cells(
+        methods,
+        chosen,
+        options,
+        _engine(engine, address, jobs, threads),
+        ledger,
+        to=to,
+        team=team,
+        caps={name: value for name, value in caps.items() if value is not None},
+        json=json,
+    )
 
 
 @app.command(epilog="Example: challenge baseline icon-tag --seed 0")
@@ -81,11 +115,13 @@ def baseline(
     time_limit: TimeLimit = None,
     seed: Seed = 0,
     preset: Preset = "default",
+    threads: Threads = 2,
 ) -> None:
     """Run and submit AutoGluon, the reference."""
     chosen = _chosen(challenge_of(ctx), names, None, every)
-    run_cell = _cell("autogluon", seed, time_limit, preset, "none")
-    _run_cells(run_cell, chosen, _ledger_of(ctx), to=None, team=None)
+    options = _options(seed, threads, preset, time_limit, "none")
+    engine = _engine("local", None, None, threads)
+    _run_cells(["autogluon"], chosen, options, engine, _ledger_of(ctx))
 
 
 @app.command(epilog="Example: challenge init-method my_method.py")
@@ -99,24 +135,54 @@ def init_method(
     say(f"{file} works as it is: `challenge run {file}:MyMethod --task TASK`")
 
 
-def _cell(method: str, seed: int, time_limit: float | None, preset: str, isolation: str) -> RunCell:
-    """Return the call that runs the method on one task; raise WrongUse for an unknown word."""
-    from challenge.methods import run_method
+def _options(
+    seed: int, threads: int, preset: str, time_limit: float | None, isolation: str
+) -> Options:
+    """Return how cells are run; raise WrongUse for an unknown word."""
     from challenge.methods.isolation import Isolation
+    from challenge.methods.runner import Options
 
-    allowed = get_args(Isolation)
-    if isolation not in allowed:
+    _refuse_other("--isolation", isolation, get_args(Isolation))
+    return Options(seed, threads, preset, time_limit, cast("Isolation", isolation))
+
+
+def _engine(engine: str, address: str | None, jobs: int | None, threads: int) -> Engine:
+    """Return where cells run; raise WrongUse for words that do not go together."""
+    from challenge.methods.local import default_jobs, local_engine
+
+    _refuse_other("--engine", engine, ("local", "dask"))
+    if engine == "local" and address is None:
+        return local_engine(jobs or default_jobs(threads))
+    if engine == "local" or address is None or jobs is not None:
+        found = "--jobs" if jobs is not None and address else f"--engine {engine}"
         raise WrongUse(
-            Fault("--isolation", repr(isolation), " or ".join(allowed), "name one", "isolation")
+            Fault(
+                found,
+                "words that do not go together",
+                "--engine dask with --address and without --jobs, or neither",
+                "name the scheduler with --address; its workers decide how many cells run at once",
+                code="engine",
+            )
         )
-    return partial(
-        run_method,
-        method,
-        seed=seed,
-        time_limit=time_limit,
-        preset=preset,
-        isolation=cast("Isolation", isolation),
-    )
+    from challenge.methods.cluster import dask_engine
+
+    return dask_engine(address)
+
+
+def _refuse_other(where: str, word: str, allowed: Sequence[str]) -> None:
+    if word not in allowed:
+        guess = nearest(word, allowed)
+        cure = f"did you mean {guess!r}?" if guess else "name one"
+        raise WrongUse(Fault(where, repr(word), " or ".join(allowed), cure, code=where.lstrip("-")))
+
+
+def _refuse_without_team(methods: Sequence[str]) -> None:
+    from challenge.methods import is_builtin
+
+    if not all(map(is_builtin, methods)):
+        raise WrongUse(
+            Fault("--team", "nothing", "who submits", "add --team NAME", code="team-missing")
+        )
 
 
 def _ledger_of(ctx: typer.Context) -> Ledger:
@@ -157,63 +223,93 @@ def _tasks_of_track(challenge: Challenge, track_id: str) -> list[str]:
 
 
 def _run_cells(
-    run_cell: RunCell,
-    tasks: list[Task],
+    methods: Sequence[str],
+    tasks: Sequence[Task],
+    options: Options,
+    engine: Engine,
     ledger: Ledger | None,
     *,
-    to: Path | None,
-    team: str | None,
+    to: Path | None = None,
+    team: str | None = None,
+    caps: dict[str, Any] | None = None,
+    json: bool = False,
 ) -> None:
-    """Train, predict and check on each task, and submit where there is a ledger."""
-    from challenge.methods import is_builtin
+    """Train, predict and check in each cell, and submit where there is a ledger."""
+    from challenge.methods.grid import run_grid
     from challenge.scoring import read_predictions
 
-    method: str = run_cell.args[0]
-    if ledger is not None and team is None and not is_builtin(method):
-        raise WrongUse(
-            Fault("--team", "nothing", "who submits", "add --team NAME", code="team-missing")
-        )
-    rows: list[list[str]] = []
-    failures: list[ChallengeError] = []
+    reports: list[CellReport] = []
     with tempfile.TemporaryDirectory(prefix="challenge-run-") as scratch:
-        for number, task in enumerate(tasks, 1):
-            folder = (to or Path(scratch)) / task.id
-            title = f"{Path(method).stem} on {task.id} ({number} of {len(tasks)})"
+        cells = _cells(methods, tasks, options, to or Path(scratch), caps or {})
+        titles = [f"{cell.source.name} on {cell.task.id}" for cell in cells]
+        with GridProgress(titles) as progress:
+            outcomes = run_grid(cells, engine, read_predictions, progress.tell)
             try:
-                with Progress(title) as progress:
-                    done = run_cell(task, folder, progress=progress)
-                    progress("checking and scoring")
-                    read_predictions(task, done.predictions)
-                    outcome = "predicted" if to is None else str(done.predictions)
-                    if ledger is not None:
-                        outcome = _submit(ledger, task, done, team)
-            except ChallengeError as error:
-                failures.append(error)
-                remark(f"{task.id} failed:\n{error}")
-                rows.append([task.id, "failed", "", ""])
-                continue
-            again = ", run kept from before" if done.reused else ""
-            rows.append([task.id, done.method, f"{done.seconds:.1f}", outcome + again])
-    print_table(["task", "method", "seconds", "outcome"], rows, right=(2,))
+                with closing(outcomes):
+                    for outcome in outcomes:
+                        if ledger is not None:
+                            progress.tell(outcome.place, "scoring")
+                        report = _report(outcome, ledger, team, kept=to is not None)
+                        reports.append(report)
+                        words = report.line()
+                        progress.done(outcome.place, words, failed=report.error is not None)
+                        if report.error is not None:
+                            progress.remark(f"{titles[outcome.place]} failed:\n{report.error}")
+            except KeyboardInterrupt:
+                progress.remark(
+                    f"{len(reports)} of {len(cells)} cells ended and are kept: the same command "
+                    "goes on from there"
+                )
+                raise
+    print_reports(reports, json=json)
+    failures = [report.error for report in reports if report.error is not None]
     if failures:
         raise typer.Exit(max(error.exit_code for error in failures))
 
 
-def _submit(ledger: Ledger, task: Task, done: MethodRun, team: str | None) -> str:
-    from challenge.scoring.figures import figure
+def _cells(
+    methods: Sequence[str],
+    tasks: Sequence[Task],
+    options: Options,
+    out: Path,
+    caps: dict[str, Any],
+) -> list[GridCell]:
+    """Return the cells of the grid, each once, method by method."""
+    from challenge.methods import Caps, resolve_method
+    from challenge.methods.grid import GridCell
 
-    receipt = ledger.submit(
-        task,
-        done.predictions,
-        team=team or done.title,
-        method=done.method,
-        note=done.note,
-        details=done.details,
-        baseline=team is None,
-    )
-    if receipt.identical_to is not None:
-        return f"unchanged: identical to submission {receipt.identical_to}"
-    if receipt.score is None:
-        return receipt.message
-    score = receipt.score
-    return f"{score.metric} {figure(score.value, score.low, score.high)}"
+    sources = list({(source := resolve_method(word)).spec: source for word in methods}.values())
+    several = len(sources) > 1
+    return [
+        GridCell(
+            source,
+            task,
+            options,
+            out / source.name.replace(":", "-") / task.id if several else out / task.id,
+            Caps(**caps),
+        )
+        for source in sources
+        for task in {task.public.resolve(): task for task in tasks}.values()
+    ]
+
+
+def _report(outcome: Outcome, ledger: Ledger | None, team: str | None, *, kept: bool) -> CellReport:
+    """Submit what a cell predicted, if that is wished, and return what became of it."""
+    if outcome.run is None:
+        return CellReport(outcome, error=outcome.error)
+    kept_at = str(outcome.run.predictions) if kept else ""
+    if ledger is None:
+        return CellReport(outcome, kept_at)
+    try:
+        receipt = ledger.submit(
+            outcome.cell.task,
+            outcome.run.predictions,
+            team=team or outcome.run.title,
+            method=outcome.run.method,
+            note=outcome.run.note,
+            details=outcome.run.details,
+            baseline=team is None,
+        )
+    except ChallengeError as error:
+        return CellReport(outcome, kept_at, error=error)
+    return CellReport(outcome, kept_at, receipt=receipt)
