@@ -24,7 +24,16 @@ from challenge.task import Task, dump_json, read_json, read_task
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FAULT", "LOG", "PREDICTIONS", "REQUEST", "RESULT", "run_cell"]
+__all__ = [
+    "FAULT",
+    "LOG",
+    "PREDICTIONS",
+    "REQUEST",
+    "RESULT",
+    "progress_channel",
+    "run_cell",
+    "write_table",
+]
 
 REQUEST, RESULT, FAULT, LOG = "request.json", "result.json", "fault.json", "log.txt"
 PREDICTIONS = "predictions.parquet"
@@ -127,14 +136,21 @@ def _end_with(asker: int) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def _main() -> int:
-    # The method may print and read as it likes: both channels are out of its reach.
+def progress_channel() -> TextIO:
+    """Return the way to the process that asked, out of the method's reach, and end with it.
+
+    The method may print and read as it likes: what it prints goes to the standard error.
+    """
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     asker = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     threading.Thread(target=_end_with, args=(asker,), daemon=True).start()
-    return 0 if run_cell(Path(sys.argv[1]), channel) else 1
+    return channel
+
+
+def _main() -> int:
+    return 0 if run_cell(Path(sys.argv[1]), progress_channel()) else 1
 
 
 if __name__ == "__main__":
