@@ -7,7 +7,7 @@ Everything that is learned (scales, n-grams, principal axes) is learned from the
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from challenge.features.images import simple_images
 from challenge.features.lite0 import embed_images, has_lite0
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["TableBlocks"]
+__all__ = ["Ngrams", "TableBlocks"]
+
+Ngrams = Literal["words", "letters", "both"]
 
 _BINS = 16
 
@@ -28,7 +30,8 @@ class TableBlocks:
     """Blocks of a table: numbers, categories, n-grams, text and image embeddings, pixels.
 
     `weights=False` uses no packaged network; `text=False` or `images=False` leave these columns
-    out; `axes` principal axes are kept of each wide block. `used` names what was read.
+    out; `axes` principal axes are kept of each wide block; `ngrams` are of words, letters or both.
+    `used` names what was read.
     """
 
     def __init__(
@@ -40,10 +43,11 @@ class TableBlocks:
         weights: bool = True,
         text: bool = True,
         images: bool = True,
+        ngrams: Ngrams = "both",
         threads: int = 1,
         progress: Callable[[str], None] | None = None,
     ) -> None:
-        self._task, self._seed, self._axes = task, seed, axes
+        self._task, self._seed, self._axes, self._kinds = task, seed, axes, ngrams
         self._threads, self._progress = threads, progress
         self._text = [column.name for column in task.columns_of("text")] if text else []
         self._images = [column.name for column in task.columns_of("image")] if images else []
@@ -140,14 +144,12 @@ class TableBlocks:
         from scipy.sparse import csr_array, hstack
 
         if fitting:
-            self._fitted[f"tfidf {name}"] = [
-                vectorizer
-                for vectorizer in (
-                    word_tfidf(texts, max_words=2, min_df=2),
-                    letter_tfidf(texts, sizes=(2, 4), min_df=2),
-                )
-                if vectorizer is not None
-            ]
+            made = []
+            if self._kinds != "letters":
+                made.append(word_tfidf(texts, max_words=2, min_df=2))
+            if self._kinds != "words":
+                made.append(letter_tfidf(texts, sizes=(2, 4), min_df=2))
+            self._fitted[f"tfidf {name}"] = [found for found in made if found is not None]
         parts = [vectorizer.transform(texts) for vectorizer in self._fitted[f"tfidf {name}"]]
         return hstack(parts, format="csr") if parts else csr_array((len(texts), 1))
 

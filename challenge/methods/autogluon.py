@@ -117,6 +117,7 @@ class AutoGluon:
             "threads": self._threads,
             "progress": self._progress,
         }
+        make: Any
         if task.kind == "matching":
             self._pairs = PairFeatures(task, **common).fit(train)
             table = self._pairs.transform(train)

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score, log_loss
 
 from challenge.methods.blend import choose_blend
+from challenge.methods.calibration import choose_temperature
 from challenge.methods.folds import best_f1_threshold, f1_of, macro_f1_of, spread_lone_classes
+from challenge.methods.linear import class_weights
 
 
 def test_the_threshold_lies_where_f1_is_largest() -> None:
@@ -99,3 +101,33 @@ def test_where_no_row_is_wrong_the_exponents_stay_bounded() -> None:
     truth = np.array([0, 1] * 20)
     table = np.where(np.eye(2)[truth] > 0, 0.999, 0.001)
     assert max(choose_blend([table, table], truth, (1e-6, 1e-6)).exponents) < 2
+
+
+def test_a_temperature_makes_sure_probabilities_honest() -> None:
+    random = np.random.default_rng(4)
+    truth = random.integers(0, 3, 4000)
+    table = noisy(random, truth, 1.0)
+    sharpened = table**3 / (table**3).sum(axis=1, keepdims=True)
+    chosen = choose_temperature(sharpened, truth)
+    assert chosen.value == pytest.approx(3, rel=0.03)
+    assert chosen.before == pytest.approx(log_loss(truth, sharpened))
+    assert chosen.after == pytest.approx(log_loss(truth, chosen(sharpened)), rel=1e-6)
+    assert chosen.after < chosen.before
+    assert (chosen(sharpened).argmax(axis=1) == sharpened.argmax(axis=1)).all()
+
+
+def test_honest_probabilities_are_left_alone() -> None:
+    # What says .75 is right three times in four: no temperature is better.
+    table = np.array([[0.25, 0.75]] * 4)
+    chosen = choose_temperature(table, np.array([1, 1, 1, 0]))
+    assert chosen.value == 1.0
+    assert chosen.before == chosen.after
+    assert chosen(table) is table
+
+
+def test_class_weights_go_from_none_to_equal_classes() -> None:
+    truth = np.array([0] * 6 + [2] * 2)
+    assert class_weights(truth, 0.0) is None
+    # Mean size 4: 4/6 and 4/2; at one half their roots.
+    assert class_weights(truth, 1.0) == pytest.approx({0: 2 / 3, 2: 2.0})
+    assert class_weights(truth, 0.5) == pytest.approx({0: (2 / 3) ** 0.5, 2: 2.0**0.5})
