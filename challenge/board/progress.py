@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
-from challenge.board.entries import entries_of, floor_of
+from challenge.board.entries import Entries, entries_of, floor_of
 from challenge.board.track_board import counted_tasks
 from challenge.ledger.clock import from_micros, iso
 from challenge.ledger.snapshot import Snapshot
@@ -100,12 +101,12 @@ def _improvements(
     columns: list[tuple[int, int, int, int, float]] = []
     for t, task in enumerate(tasks):
         own = entries_of(snapshot, task, half)
-        scored = np.isfinite(own.value)
+        scored = _records(own)
         columns += zip(
             own.at[scored].tolist(),
             own.submission[scored].tolist(),
             own.team[scored].tolist(),
-            [t] * int(scored.sum()),
+            [t] * len(scored),
             own.value[scored].tolist(),
             strict=True,
         )
@@ -117,6 +118,17 @@ def _improvements(
             continue
         mine[t] = value
         yield at, team, _mean(mine, floors)
+
+
+def _records(own: Entries) -> NDArray[np.int64]:
+    """Positions of the entries that were their team's best on the task when they came."""
+    scored = np.flatnonzero(np.isfinite(own.value))
+    order = scored[np.lexsort((own.submission[scored], own.at[scored], own.team[scored]))]
+    team, level = own.team[order], np.unique(own.value[order], return_inverse=True)[1]
+    # A team's levels lie above all levels of the teams before it, so one running maximum serves.
+    block = np.cumsum(np.diff(team, prepend=team[:1]) != 0) * (len(order) + 1)
+    highest = np.maximum.accumulate(block + level)
+    return order[np.diff(highest, prepend=-1) > 0]
 
 
 def _mean(scores: Mapping[int, float], floors: Sequence[float]) -> float:

@@ -1,7 +1,7 @@
 """The static site: a pure function of the ledger's snapshot and of this version of the product.
 
 Leaf pages first, the home page last, so that an interrupted build leaves links that work. Pages of
-a team are built again only when something they show has changed; boards are always drawn.
+a team and pages of a long board are drawn again only when something they show has changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from challenge import __version__
-from challenge.board.pages.material import File, Material
+from challenge.board.pages.material import BoardPage, File, Material
 from challenge.board.writer import SiteWriter, open_site
 
 if TYPE_CHECKING:
@@ -75,8 +75,13 @@ def write_site(snapshot: Snapshot, out: Path, *, progress: Progress | None = Non
         for path, content in _assets():
             writer.write(path, content)
         _write_teams(material, writer, tell)
-        for path, content in _boards(material, tell):
-            writer.write(path, content)
+        for file in _boards(material, tell):
+            if not isinstance(file, BoardPage):
+                writer.write(*file)
+                continue
+            mark = f"{_product()[:16]}-{file.mark}"
+            if not writer.holds_group(file.path, mark):
+                writer.write_group(file.path, mark, [(file.path, file.draw())])
         writer.finish()
         return SiteReport(out / "index.html", writer.n_files, writer.n_written, writer.n_removed)
 
@@ -111,7 +116,7 @@ def read_material(snapshot: Snapshot) -> Material:
     )
 
 
-def _boards(material: Material, tell: Progress) -> Iterator[File]:
+def _boards(material: Material, tell: Progress) -> Iterator[File | BoardPage]:
     from challenge.board.pages.about import about_files
     from challenge.board.pages.home import home_files
     from challenge.board.pages.matrix import matrix_files

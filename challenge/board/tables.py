@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from challenge.board.markup import count_text
 
-__all__ = ["PAGE_ROWS", "Column", "pager_html", "pages_of", "table_html"]
+__all__ = ["PAGE_ROWS", "Column", "frame_html", "pager_html", "pages_of", "rows_html", "table_html"]
 
 Row = TypeVar("Row")
 
@@ -49,19 +49,33 @@ def table_html(
 
     `name` is the id of the table, unique in its page, and the prefix of its state in the link.
     """
+    body = rows_html(columns, rows, row_class)
+    return frame_html(columns, body, name=name, caption=caption, classes=classes)
+
+
+def frame_html(
+    columns: Sequence[Column[Row]], body: str, *, name: str, caption: str, classes: str = ""
+) -> str:
+    """Return a table whose rows are HTML already."""
     head = "".join(
         f'<th scope="col" class="{column.kind}" data-col="{column.name}"'
         f"{' data-folded' if column.folded else ''}>{column.head_html or escape(column.title)}</th>"
         for column in columns
     )
-    cells = [_cell_plan(column) for column in columns]
-    body = "".join(_row_html(cells, row, row_class(row)) for row in rows)
     return (
         f'<div class="scroll" role="region" aria-labelledby="{name}-caption" tabindex="0">'
         f'<table id="{name}" class="{("data " + classes).strip()}">'
         f'<caption id="{name}-caption">{caption}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def rows_html(
+    columns: Sequence[Column[Row]], rows: Iterable[Row], row_class: Callable[[Row], str]
+) -> str:
+    """Return the rows of a table."""
+    cells = [_cell_plan(column) for column in columns]
+    return "".join(_row_html(cells, row, row_class(row)) for row in rows)
 
 
 _Plan = tuple[str, Callable[[Row], object] | None, Callable[[Row], str], str]

@@ -191,13 +191,14 @@ def _sizes_of(out: Path) -> dict[str, int]:
     folders = [""]
     while folders:
         folder = folders.pop()
-        with os.scandir(out / folder) as entries:
-            for entry in entries:
-                name = entry.name
-                if name[0] == ".":
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(f"{folder}{name}/")
-                else:
-                    sizes[folder + name] = entry.stat(follow_symlinks=False).st_size
+        with os.scandir(out / folder) as found:
+            entries = [entry for entry in found if entry.name[0] != "."]
+        inner = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        folders += [f"{folder}{name}/" for name in inner]
+        skip = set(inner)
+        sizes.update(
+            (folder + entry.name, entry.stat(follow_symlinks=False).st_size)
+            for entry in entries
+            if entry.name not in skip
+        )
     return sizes

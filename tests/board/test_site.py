@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from challenge.board.site import read_material, write_site
+from challenge.board.standings import task_board
 from challenge.board.writer import SiteWriter
 from challenge.errors import EnvironmentLack
 from challenge.ledger.snapshot import Snapshot
@@ -165,6 +166,23 @@ def test_one_submission_changes_its_team_and_the_boards_only(tmp_path: Path) -> 
     assert report.written < report.pages / 10
     write_site(with_one_more(snapshot, 7, "patent-class", 0.6), tmp_path / "fresh")
     assert after == files_of(tmp_path / "fresh")
+
+
+def test_a_page_of_a_long_board_is_drawn_again_only_when_a_row_of_it_changed(
+    tmp_path: Path,
+) -> None:
+    snapshot = showcase(n_teams=300, n_each=1)
+    task = next(iter(snapshot.cards))
+    last = [row for row in task_board(snapshot, task, None).rows if row.value is not None][-1]
+    write_site(snapshot, tmp_path / "site")
+    pages = [tmp_path / f"site/task/{task}" / name for name in ("index.html", "page-2.html")]
+    before = [page.stat().st_ino for page in pages]
+    one_more = with_one_more(snapshot, last.team, task, (last.value or 0) + 1e-6)
+    write_site(one_more, tmp_path / "site")
+    first, second = (page.stat().st_ino for page in pages)
+    assert (first == before[0], second == before[1]) == (True, False)
+    write_site(one_more, tmp_path / "fresh")
+    assert files_of(tmp_path / "site") == files_of(tmp_path / "fresh")
 
 
 def test_stale_files_go_at_the_end(tmp_path: Path) -> None:

@@ -35,6 +35,12 @@ def test_equal_scores_share_a_rank_and_the_earlier_stands_first() -> None:
     assert places(board) == [(1, "early"), (1, "late"), (3, "low")]
 
 
+def test_the_gap_to_the_first_carries_no_dust_of_the_subtraction() -> None:
+    board = board_of(Made("A", "t1", 0.605), Made("B", "t1", 0.578))
+    assert board.rows[1].as_json()["behind"] == 0.027
+    assert 0.605 - 0.578 != 0.027
+
+
 def test_at_the_same_instant_the_smaller_submission_id_stands_first() -> None:
     board = board_of(Made("b", "t1", 0.9), Made("a", "t1", 0.9))
     assert places(board) == [(1, "b"), (1, "a")]

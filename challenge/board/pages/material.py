@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from challenge.board.markup import decimals_for
 from challenge.board.pages.frame import Frame
 from challenge.board.plots import Line
-from challenge.board.rows import TaskBoard, TrackBoard
+from challenge.board.rows import Board, TaskBoard, TrackBoard
 from challenge.ledger.records import Card
 from challenge.ledger.snapshot import Snapshot
 from challenge.task.settings import Settings
 
-__all__ = ["METRIC_WORDS", "MODALITY_WORDS", "File", "Material", "metric_words"]
+__all__ = ["METRIC_WORDS", "MODALITY_WORDS", "BoardPage", "File", "Material", "metric_words"]
 
 File = tuple[str, "str | bytes"]
 """A path under the site's root with `/`, and what stands in it."""
+
+
+@dataclass(frozen=True)
+class BoardPage:
+    """One page of a long board: drawn only when `mark` is not that of the page that is there."""
+
+    path: str
+    mark: str
+    draw: Callable[[], str]
+
 
 METRIC_WORDS: Mapping[str, str] = {
     "accuracy": "accuracy",
@@ -106,7 +116,7 @@ class Material:
         return "Running: scores are of the public half of the hidden rows."
 
 
-def board_decimals(board: TaskBoard | TrackBoard) -> int:
+def board_decimals(board: Board[Any]) -> int:
     """Return the decimals that respect the intervals of the upper part of a board."""
     return decimals_for(
         (row.high - row.low) / 2 if row.low is not None and row.high is not None else None

@@ -6,14 +6,14 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from challenge.board.markup import bytes_text, clip, count_text, number_text
-from challenge.board.pages.board import task_columns, tied_class, ties_words
+from challenge.board.pages.board import board_pages, task_columns, ties_words
 from challenge.board.pages.frame import folder_name, render, trusted
-from challenge.board.pages.material import File, Material, metric_words
+from challenge.board.pages.material import BoardPage, File, Material, metric_words
 from challenge.board.plots import bar_svg
-from challenge.board.tables import pager_html, pages_of, table_html
 from challenge.board.twins import csv_twin, json_twin
 
 __all__ = ["task_files"]
@@ -50,7 +50,7 @@ _ABSENT: Mapping[str, Any] = {"description": "", "sources": (), "left_out": {}, 
 N_BARS = 60
 
 
-def task_files(material: Material, task_id: str) -> Iterator[File]:
+def task_files(material: Material, task_id: str) -> Iterator[File | BoardPage]:
     """Yield thumbnails, twins and pages of a task, the first page last."""
     folder = f"task/{folder_name(task_id)}"
     card = material.card(task_id)
@@ -71,20 +71,25 @@ def task_files(material: Material, task_id: str) -> Iterator[File]:
     board = material.task_boards[task_id]
     yield f"{folder}/board.json", board.text() + "\n"
     yield f"{folder}/board.csv", csv_twin(board.csv_header(), board.csv_rows())
-    pages = pages_of(board.rows)
-    for number in range(len(pages), 0, -1):
-        path = f"{folder}/index.html" if number == 1 else f"{folder}/page-{number}.html"
-        values = {"samples": samples, "schema": schema} if number == 1 else {}
-        yield path, _task_html(material, task_id, path, number, len(pages), values)
+    yield from board_pages(
+        folder,
+        task_columns(material, board, "../../"),
+        board,
+        name="board",
+        caption=f"Standings by {metric_words(board.metric)}",
+        look=(material.decimals(task_id), board.floor),
+        around=partial(_task_html, material, task_id, {"samples": samples, "schema": schema}),
+    )
 
 
 def _task_html(
     material: Material,
     task_id: str,
+    values: Mapping[str, Any],
     path: str,
     number: int,
-    n_pages: int,
-    values: Mapping[str, Any],
+    table: str,
+    pager: str,
 ) -> str:
     card, board = material.card(task_id), material.task_boards[task_id]
     document = {**_ABSENT, **card.task}
@@ -111,19 +116,10 @@ def _task_html(
         resolution=number_text(board.resolution, max(decimals, 4)) if board.resolution else None,
         state=material.state_words(),
         ties=ties_words(board),
-        table=trusted(
-            table_html(
-                task_columns(material, board, "../../"),
-                pages_of(board.rows)[number - 1],
-                name="board",
-                caption=f"Standings by {metric_words(board.metric)}",
-                row_class=tied_class,
-                classes="board",
-            )
-        ),
-        pager=trusted(pager_html(number, n_pages, len(board.rows))),
-        schema=values.get("schema", []),
-        samples=values.get("samples", []),
+        table=trusted(table),
+        pager=trusted(pager),
+        schema=values["schema"],
+        samples=values["samples"],
         bars=[(name, n, trusted(bar_svg(n / most, kind="text"))) for name, n in classes[:N_BARS]],
         n_more_classes=max(len(classes) - N_BARS, 0),
         n_classes=len(classes),

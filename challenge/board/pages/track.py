@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from challenge.board.markup import clip, number_text
-from challenge.board.pages.board import tied_class, ties_words, track_columns
+from challenge.board.pages.board import board_pages, ties_words, track_columns
 from challenge.board.pages.frame import folder_name, render, trusted
-from challenge.board.pages.material import File, Material, board_decimals, metric_words
+from challenge.board.pages.material import (
+    BoardPage,
+    File,
+    Material,
+    board_decimals,
+    metric_words,
+)
 from challenge.board.plots import progress_svg, shake_up_svg
-from challenge.board.tables import pager_html, pages_of, table_html
 from challenge.board.twins import csv_twin
 
 __all__ = ["track_files"]
 
 
-def track_files(material: Material, track_id: str) -> Iterator[File]:
+def track_files(material: Material, track_id: str) -> Iterator[File | BoardPage]:
     """Yield the twins and the pages of a track, the first page last."""
     board = material.track_boards[track_id]
     folder = f"track/{folder_name(track_id)}"
     yield f"{folder}/standings.json", board.text() + "\n"
     yield f"{folder}/standings.csv", csv_twin(board.csv_header(), board.csv_rows())
-    pages = pages_of(board.rows)
-    for number in range(len(pages), 0, -1):
-        path = f"{folder}/index.html" if number == 1 else f"{folder}/page-{number}.html"
-        yield path, _track_html(material, track_id, path, number, len(pages))
+    yield from board_pages(
+        folder,
+        track_columns(material, board, "../../"),
+        board,
+        name="standings",
+        caption=f"Standings by mean {metric_words(board.metric)}",
+        look=[material.decimals(task) for task in board.tasks],
+        around=partial(_track_html, material, track_id),
+    )
 
 
-def _track_html(material: Material, track_id: str, path: str, number: int, n_pages: int) -> str:
+def _track_html(
+    material: Material, track_id: str, path: str, number: int, table: str, pager: str
+) -> str:
     board = material.track_boards[track_id]
     track = next(track for track in material.settings.track if track.id == track_id)
     snapshot = material.snapshot
-    rows = pages_of(board.rows)[number - 1]
     moves = [
         (row.team_name, row.public_rank, row.rank)
         for row in (board.rows if number == 1 else ())
@@ -54,17 +66,8 @@ def _track_html(material: Material, track_id: str, path: str, number: int, n_pag
             (folder_name(task) if task in snapshot.cards else None, material.title(task), reason)
             for task, reason in board.left_out.items()
         ],
-        table=trusted(
-            table_html(
-                track_columns(material, board, "../../"),
-                rows,
-                name="standings",
-                caption=f"Standings by mean {metric_words(track.metric)}",
-                row_class=tied_class,
-                classes="board",
-            )
-        ),
-        pager=trusted(pager_html(number, n_pages, len(board.rows))),
+        table=trusted(table),
+        pager=trusted(pager),
         progress=trusted(
             progress_svg(
                 "progress",
