@@ -43,7 +43,7 @@ def run(
     ctx: typer.Context,
     methods: Annotated[
         list[str],
-        typer.Argument(metavar="METHOD...", help="A built-in, an entry point, file.py:Class."),
+        typer.Argument(metavar="METHOD", help="A built-in, an entry point, file.py:Class."),
     ],
     task: Annotated[list[str] | None, typer.Option("--task", help="A task; may repeat.")] = None,
     track: Annotated[str | None, typer.Option("--track", help="All tasks of a track.")] = None,
@@ -76,7 +76,7 @@ def run(
     ] = None,
     cap_memory: Annotated[
         int | None,
-        typer.Option("--cap-memory", metavar="MB", min=1, help="[default: 80 % of the machine]."),
+        typer.Option("--cap-memory", metavar="MB", help="Memory [default: 80 % of the machine]."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
 ) -> None:

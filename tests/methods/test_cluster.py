@@ -1,0 +1,195 @@
+"""The grid on a real Dask cluster of two workers on loopback, and what happens when one dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from challenge.errors import EnvironmentLack
+from challenge.methods import resolve_method
+from challenge.methods.cluster import dask_engine
+from challenge.methods.grid import GridCell, Outcome, run_grid
+from challenge.methods.local import local_engine
+from challenge.methods.remote import RemoteCell
+from challenge.methods.runner import Options
+from challenge.scoring import read_predictions
+from challenge.task import Task
+from tests.toy import build_toy
+
+pytestmark = pytest.mark.slow
+
+CODE = """
+import os, time
+from pathlib import Path
+
+LOG = Path({log!r})
+
+class Good:
+    def fit(self, train, task):
+        self.label = task.classes[0]
+        with LOG.open("a") as log:
+            print(os.getpid(), os.getppid(), file=log, flush=True)
+    def predict(self, test):
+        return test[["id"]].assign(label=self.label)
+
+class SlowAtFirst(Good):
+    def fit(self, train, task):
+        first = not LOG.exists()
+        super().fit(train, task)
+        if first:
+            time.sleep(600)
+
+class Hangs(Good):
+    def fit(self, train, task):
+        super().fit(train, task)
+        time.sleep(600)
+
+class Raises(Good):
+    def fit(self, train, task):
+        raise ValueError("no acorns")
+"""
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """A scheduler and two workers without a nanny: one that dies does not come back."""
+    from distributed import Client, LocalCluster
+
+    options = {"processes": True, "dashboard_address": None, "host": "127.0.0.1"}
+    with LocalCluster(n_workers=0, **options) as cluster:
+        place = cluster.scheduler_address
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", place, "--no-nanny"]
+        command += ["--nthreads", "1", "--no-dashboard", "--local-directory", str(tmp_path)]
+        workers = [
+            subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[2])
+            for _ in range(2)
+        ]
+        try:
+            with Client(place) as client:
+                client.wait_for_workers(2, timeout=120)
+            yield place
+        finally:
+            for worker in workers:
+                worker.kill()
+                worker.wait()
+
+
+@pytest.fixture(scope="module")
+def tasks(tmp_path_factory: pytest.TempPathFactory) -> list[Task]:
+    return [
+        build_toy(tmp_path_factory.mktemp(kind), kind, n=60, images=False)
+        for kind in ("classification", "matching")
+    ]
+
+
+def cells_of(folder: Path, names: list[str], tasks: list[Task]) -> list[GridCell]:
+    file = folder / "oaks.py"
+    file.write_text(CODE.format(log=str(folder / "log")))
+    return [
+        GridCell(
+            resolve_method(name if name.islower() else f"{file}:{name}"),
+            task,
+            Options(threads=1),
+            folder / name / task.id,
+        )
+        for name in names
+        for task in tasks
+    ]
+
+
+def starts(folder: Path) -> list[tuple[int, int]]:
+    """Return the process of each cell that began, and that of its worker."""
+    log = folder / "log"
+    lines = log.read_text().splitlines() if log.exists() else []
+    return [(int(line.split()[0]), int(line.split()[1])) for line in lines]
+
+
+def wait_for(fact: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not fact():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def is_gone(process: int) -> bool:
+    stat = Path(f"/proc/{process}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(
+    address: str, tasks: list[Task], tmp_path: Path
+) -> None:
+    killed: list[int] = []
+
+    def kill_the_first(place: int, words: str) -> None:
+        if not killed and (begun := starts(tmp_path)):
+            killed.append(begun[0][0])
+            os.kill(begun[0][1], signal.SIGKILL)
+
+    names = ["SlowAtFirst", "linear", "Raises", "majority"]
+    cells = cells_of(tmp_path, names, tasks)
+    found: list[Outcome] = []
+    for outcome in run_grid(cells, dask_engine(address), read_predictions, kill_the_first):
+        found.append(outcome)
+    assert killed and is_gone(killed[0])
+    assert sorted(outcome.place for outcome in found) == list(range(8))
+    failed = {o.cell.source.name: o.error.faults[0].code for o in found if o.error is not None}
+    assert failed == {"oaks:Raises": "method-raised"}
+    # The first try of the cell that died, its second one, and its sister: no cell ran in vain.
+    assert len(starts(tmp_path)) == 3
+    there = {o.place: o.run.sha256 for o in found if o.run is not None}
+    for task in tasks:
+        for file in (task.cache / "runs").iterdir():
+            file.unlink()
+    here = run_grid(cells, local_engine(2), read_predictions, lambda place, words: None)
+    assert {o.place: o.run.sha256 for o in here if o.run is not None} == there
+
+
+def test_what_a_driver_leaves_is_ended_and_a_task_that_is_missing_is_sent(
+    address: str, tasks: list[Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = cells_of(tmp_path, ["Hangs"], tasks)
+    with closing(dask_engine(address)(cells, lambda place, words: None)) as answers:
+        # Nothing of it begins before the first answer is asked for, which never comes.
+        def leave(place: int, words: str) -> None:
+            if len(starts(tmp_path)) == 2:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr("challenge.methods.cluster.time.sleep", lambda s: leave(0, ""))
+        with pytest.raises(KeyboardInterrupt):
+            next(answers)
+    monkeypatch.undo()
+    wait_for(lambda: all(is_gone(process) for process, _ in starts(tmp_path)))
+
+    real = RemoteCell.of
+    monkeypatch.setattr(
+        "challenge.methods.cluster.RemoteCell.of",
+        lambda *words: replace(real(*words), public="/nowhere/public"),
+    )
+    said: list[str] = []
+    again = cells_of(tmp_path, ["Good"], tasks[:1])
+    (outcome,) = run_grid(
+        again, dask_engine(address), read_predictions, lambda place, words: said.append(words)
+    )
+    assert outcome.run is not None
+    assert any(words.startswith("sending the task to tcp://") for words in said)
+
+
+def test_a_worker_with_other_code_is_refused(
+    address: str, tasks: list[Task], tmp_path: Path
+) -> None:
+    (cell,) = cells_of(tmp_path, ["Good"], tasks[:1])
+    other = replace(cell, source=replace(cell.source, digest="0" * 64))
+    with pytest.raises(EnvironmentLack, match="has other code of") as error:
+        list(run_grid([other], dask_engine(address), read_predictions, lambda place, words: None))
+    assert {fault.code for fault in error.value.faults} == {"worker-differs"}
+    assert len(error.value.faults) == 2 and starts(tmp_path) == []
