@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 CORE := .venv-core
+MULTIMODAL := .venv-multimodal
 BIN := $(VENV)/bin
 CHALLENGE := $(BIN)/challenge
 TASKS := fodors-zagats icon-tag icon-variants
 
-.PHONY: demo test test-full test-core bench fuzz torture clean
+.PHONY: demo test test-full test-core test-multimodal bench fuzz torture clean
 
 demo: $(VENV)/.baseline
 	@echo "== 1 of 4: raw packages to tasks"
@@ -25,12 +26,16 @@ test: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup
 
-test-full: $(VENV)/.full test-core
-	$(BIN)/pytest -m slow
+test-full: $(VENV)/.full test-core test-multimodal
+	$(BIN)/pytest -m "slow and not multimodal"
 
 # The product without the baseline extra: newest pandas and pyarrow, no AutoGluon.
 test-core: $(CORE)/.test
 	$(CORE)/bin/pytest -m "not slow and not baseline" -n 2 --dist loadgroup
+
+# The second reference entry, with torch and without the baseline extra.
+test-multimodal: $(MULTIMODAL)/.test
+	$(MULTIMODAL)/bin/pytest -m multimodal tests/methods/test_autogluon_multimodal.py
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
@@ -42,7 +47,7 @@ torture: $(VENV)/.test
 	$(BIN)/python -m tests.ledger.torture 1000
 
 clean:
-	rm -rf $(VENV) $(CORE) .cache leaderboard submissions datasets/*/public datasets/*/private datasets/*/cache
+	rm -rf $(VENV) $(CORE) $(MULTIMODAL) .cache leaderboard submissions datasets/*/public datasets/*/private datasets/*/cache
 
 $(VENV)/.baseline: pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v < (3, 14) else f"python {v[0]}.{v[1]} found; expected 3.10 to 3.13; cure: make demo PYTHON=python3.12")'
@@ -61,4 +66,9 @@ $(VENV)/.full: $(VENV)/.test
 $(CORE)/.test: pyproject.toml
 	$(PYTHON) -m venv $(CORE)
 	$(CORE)/bin/pip install --disable-pip-version-check -e ".[excel,test]"
+	@touch $@
+
+$(MULTIMODAL)/.test: pyproject.toml
+	$(PYTHON) -m venv $(MULTIMODAL)
+	$(MULTIMODAL)/bin/pip install --disable-pip-version-check -e ".[multimodal,test]"
 	@touch $@

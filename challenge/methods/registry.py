@@ -12,12 +12,14 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
 from challenge.errors import Fault, WrongUse, nearest
+from challenge.methods.checkpoints import Needs, checkpoint_needs
+from challenge.methods.installed import ENTRY_POINTS, entry_needs, entry_points
 from challenge.methods.protocol import Method
 
 __all__ = [
@@ -30,14 +32,19 @@ __all__ = [
     "versions",
 ]
 
-ENTRY_POINTS = "challenge.methods"
 BUILTINS: Mapping[str, tuple[str, str]] = {
     "majority": ("challenge.methods.majority", "Majority"),
     "linear": ("challenge.methods.linear", "Linear"),
     "autogluon": ("challenge.methods.autogluon", "AutoGluon"),
+    "autogluon-multimodal": ("challenge.methods.autogluon_multimodal", "AutoGluonMultimodal"),
 }
 """Name of each built-in: the module and the class, whose name is that of its team."""
 
+_WITH_CHECKPOINTS = ("autogluon-multimodal",)
+_DRIVERS = {
+    f"methods/{name}.py" for name in ("cluster", "grid", "kept", "local", "remote", "template")
+}
+"""Code that decides where cells run and what is kept of them, and no digit of theirs."""
 _LIBRARIES = (
     "numpy",
     "pandas",
@@ -50,6 +57,10 @@ _LIBRARIES = (
     "lightgbm",
     "onnxruntime",
     "tokenizers",
+    "autogluon.multimodal",
+    "torch",
+    "transformers",
+    "timm",
 )
 
 
@@ -66,13 +77,14 @@ class MethodSource:
     digest: str
     builtin: bool
     file: Path | None = None
+    needs: Needs = field(default_factory=Needs)
 
     def make(self, **options: Any) -> Method:
         """Import the method and build it, handing over the options that it asks for by name.
 
         Raises WrongUse when the name leads to something that is no method.
         """
-        found = self._load()
+        found = self.declared()
         if isinstance(found, type) or _is_factory(found):
             found = found(**_wanted(found, options))
         if _is_estimator(found):
@@ -93,12 +105,13 @@ class MethodSource:
             )
         return cast(Method, found)
 
-    def _load(self) -> Any:
+    def declared(self) -> Any:
+        """Import the method's module and return what the name leads to, as it stands there."""
         if self.builtin:
             module, attribute = BUILTINS[self.spec]
             return getattr(importlib.import_module(module), attribute)
         if self.file is None:
-            return _entry_points()[self.spec].load()
+            return entry_points()[self.spec].load()
         return _attribute(_module_of(self.file), self.file, self.spec.rpartition(":")[2])
 
 
@@ -109,7 +122,7 @@ def is_builtin(name: str) -> bool:
 
 def method_names() -> tuple[str, ...]:
     """Return the built-in names and those that installed packages offer."""
-    return (*BUILTINS, *sorted(_entry_points()))
+    return (*BUILTINS, *sorted(entry_points()))
 
 
 def resolve_method(spec: str) -> MethodSource:
@@ -118,12 +131,12 @@ def resolve_method(spec: str) -> MethodSource:
     Raises WrongUse when there is none: no such name, no such file, or no name after the colon.
     """
     if spec in BUILTINS:
-        return MethodSource(spec, spec, BUILTINS[spec][1], _digest(spec), builtin=True)
-    if spec in (offered := _entry_points()):
-        origin = importlib.util.find_spec(offered[spec].module)
-        file = Path(origin.origin) if origin is not None and origin.origin else None
-        code = file.read_bytes() if file is not None and file.is_file() else b""
-        return MethodSource(spec, spec, spec, _digest(spec, code), builtin=False)
+        needs = checkpoint_needs() if spec in _WITH_CHECKPOINTS else Needs()
+        digest, title = _digest(spec, needs.identity), BUILTINS[spec][1]
+        return MethodSource(spec, spec, title, digest, builtin=True, needs=needs)
+    if spec in (offered := entry_points()):
+        needs = entry_needs(offered[spec])
+        return MethodSource(spec, spec, spec, _digest(spec, needs.identity), False, needs=needs)
     path, colon, attribute = spec.rpartition(":")
     if not colon and spec.endswith(".py"):
         path, attribute = spec, ""
@@ -169,13 +182,14 @@ def _version(name: str) -> str:
         return ""
 
 
-def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
-    return {entry.name: entry for entry in importlib.metadata.entry_points(group=ENTRY_POINTS)}
-
-
 def _digest(name: str, code: bytes = b"") -> str:
     rooms = Path(__file__).parents[1]
-    files = [path for room in ("features", "methods") for path in (rooms / room).glob("*.py")]
+    files = [
+        path
+        for room in ("features", "methods")
+        for path in (rooms / room).glob("*.py")
+        if path.relative_to(rooms).as_posix() not in _DRIVERS
+    ]
     parts = [name.encode(), code, repr(sorted(versions().items())).encode()]
     parts += [path.read_bytes() for path in sorted(files)]
     digest = hashlib.sha256()
@@ -213,7 +227,7 @@ def _attribute(module: Any, file: Path, name: str) -> Any:
 
 
 def _is_factory(found: Any) -> bool:
-    return inspect.isfunction(found)
+    return inspect.isfunction(found) or isinstance(found, partial)
 
 
 def _is_estimator(found: Any) -> bool:

@@ -138,7 +138,8 @@ def run_here(
     }
     caps = caps.on_this_machine()
     (folder / REQUEST).write_text(dump_json(request), encoding="utf-8")
-    readable = (task.public.resolve(),) + ((source.file,) if source.file else ())
+    readable = (task.public.resolve(), *source.needs.readable)
+    readable += (source.file,) if source.file else ()
     hidden = (task.cache.resolve(),) if task.cache.is_dir() else ()
     ended = run_process(
         ["-m", "challenge.methods.cell", str(folder)],
@@ -149,6 +150,7 @@ def run_here(
         isolation=options.isolation,
         readable=readable,
         hidden=hidden,
+        environment=source.needs.environment,
         on_line=tell,
         unwanted=unwanted,
     )

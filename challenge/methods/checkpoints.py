@@ -1,0 +1,159 @@
+"""Where pretrained checkpoints come from: a folder that a variable names, else a model hub.
+
+A method's process sees little of the machine. What it needs for its checkpoints (folders that it
+may read, variables) is collected here in the process that starts it; so is what tells two
+checkpoints apart, because a kept outcome must not answer for another checkpoint.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from challenge.errors import EnvironmentLack, Fault
+from challenge.task import sha256_of_file
+
+__all__ = [
+    "VARIABLES",
+    "Checkpoint",
+    "CheckpointKind",
+    "Needs",
+    "checkpoint_needs",
+    "find_checkpoint",
+]
+
+CheckpointKind = Literal["text", "image"]
+
+VARIABLES: Mapping[CheckpointKind, str] = {
+    "text": "CHALLENGE_TEXT_CHECKPOINT",
+    "image": "CHALLENGE_IMAGE_CHECKPOINT",
+}
+"""The variable that names the folder of each kind of checkpoint."""
+
+_HUB = "HF_HUB_CACHE"
+_PASSED = (
+    *("HF_ENDPOINT", "HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES"),
+    *("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE"),
+)
+_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+_TOKENIZER = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+_FILES: Mapping[CheckpointKind, tuple[str, ...]] = {
+    "text": ("*.json", "vocab.txt", "merges.txt", "*.model", *_WEIGHTS),
+    "image": ("config.json", *_WEIGHTS),
+}
+_PARTS: Mapping[CheckpointKind, Mapping[str, tuple[str, ...]]] = {
+    "text": {"config.json": ("config.json",), "weights": _WEIGHTS, "a tokenizer": _TOKENIZER},
+    "image": {"config.json": ("config.json",), "weights": _WEIGHTS},
+}
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a method's process is given beside the public folder, and what that is known by."""
+
+    readable: tuple[Path, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict, hash=False)
+    identity: bytes = b""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A pretrained network on disk: its kind, its name (on a hub, or of its folder), its folder."""
+
+    kind: CheckpointKind
+    name: str
+    folder: Path
+
+    def as_json(self) -> dict[str, object]:
+        """Return the name, and the SHA-256 of each file that counts."""
+        paths = {path for pattern in _FILES[self.kind] for path in self.folder.glob(pattern)}
+        digests = {path.name: sha256_of_file(path) for path in sorted(paths)}
+        return {"name": self.name, "sha256": digests}
+
+
+def checkpoint_needs() -> Needs:
+    """Collect the folders that the variables name, the hub's cache, and how to reach the hub.
+
+    Nothing is judged here: whether a folder is whole is seen by the method that reads it.
+    """
+    folders = {
+        name: Path(os.environ[name]).expanduser().resolve()
+        for name in VARIABLES.values()
+        if os.environ.get(name)
+    }
+    cache = _hub_cache()
+    environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
+    environment |= {name: str(folder) for name, folder in folders.items()}
+    environment[_HUB] = str(cache)
+    readable = tuple(folder for folder in (*folders.values(), cache) if folder.is_dir())
+    return Needs(readable, environment, repr(_fingerprint(folders)).encode())
+
+
+def find_checkpoint(kind: CheckpointKind, name: str) -> Checkpoint:
+    """Find the checkpoint in the folder that the variable names, else as `name` on a hub.
+
+    A hub's files come from its cache where they lie there already. Raises EnvironmentLack when
+    the folder is not whole, or when there is none and no hub answers.
+    """
+    variable = VARIABLES[kind]
+    if not (named := os.environ.get(variable)):
+        return Checkpoint(kind, name, _from_hub(kind, name))
+    folder = Path(named).expanduser()
+    if lacking := _lacking(kind, folder):
+        raise EnvironmentLack(
+            Fault(
+                variable,
+                f"{folder} has no {' and no '.join(lacking)}",
+                f"a folder with {', '.join(_PARTS[kind])}",
+                "name the folder of one checkpoint (docs/multimodal.md says what is in it)",
+                code="checkpoint-folder",
+            )
+        )
+    return Checkpoint(kind, folder.resolve().name, folder)
+
+
+def _from_hub(kind: CheckpointKind, name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(_FILES[kind])))
+    except OSError as error:  # no network, no such model, offline by order, disk full
+        raise EnvironmentLack(
+            Fault(
+                f"checkpoint of {kind} columns",
+                f"{VARIABLES[kind]} is not set, and {name} is neither in the hub's cache nor to"
+                f" be had from a hub ({type(error).__name__})",
+                f"a folder with {', '.join(_PARTS[kind])}, or a model hub that answers",
+                f"set {VARIABLES[kind]} to such a folder, or let this machine reach a hub",
+                code="checkpoint-missing",
+            )
+        ) from error
+
+
+def _lacking(kind: CheckpointKind, folder: Path) -> list[str]:
+    return [
+        part
+        for part, patterns in _PARTS[kind].items()
+        if not any(any(folder.glob(pattern)) for pattern in patterns)
+    ]
+
+
+def _hub_cache() -> Path:
+    if named := os.environ.get(_HUB):
+        return Path(named).expanduser().resolve()
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    home = Path(os.environ.get("HF_HOME") or caches / "huggingface")
+    return home.expanduser().resolve() / "hub"
+
+
+def _fingerprint(folders: Mapping[str, Path]) -> list[tuple[str, str, int, int]]:
+    """Return name, size and time of change of the files: hashing them would take seconds."""
+    return [
+        (name, path.name, stat.st_size, stat.st_mtime_ns)
+        for name, folder in sorted(folders.items())
+        for path in sorted(folder.glob("*"))
+        if path.is_file() and (stat := path.stat())
+    ]

@@ -1,0 +1,111 @@
+"""Checkpoints are found in named folders, tell runs apart, and are seen behind the walls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from challenge.errors import EnvironmentLack, WrongUse
+from challenge.methods import Caps, resolve_method
+from challenge.methods.autogluon_multimodal import AutoGluonMultimodal
+from challenge.methods.checkpoints import Needs, checkpoint_needs, find_checkpoint
+from challenge.methods.isolation import has_bwrap, run_process
+
+METHOD = "autogluon-multimodal"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    for name in ("config.json", "model.safetensors", "vocab.txt"):
+        (folder / name).write_text(name)
+    monkeypatch.setenv("CHALLENGE_TEXT_CHECKPOINT", str(folder))
+    monkeypatch.delenv("CHALLENGE_IMAGE_CHECKPOINT", raising=False)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    return folder
+
+
+def test_a_named_folder_is_taken_before_any_hub(folder: Path) -> None:
+    found = find_checkpoint("text", "owner/name")
+    assert (found.folder, found.name) == (folder, "tiny")
+    digests = found.as_json()["sha256"]
+    assert isinstance(digests, dict)
+    assert sorted(digests) == ["config.json", "model.safetensors", "vocab.txt"]
+    # `printf config.json | sha256sum`
+    assert digests["config.json"].startswith("587cb980af76fdc7")
+
+
+@pytest.mark.parametrize(
+    ("file", "lack"),
+    [("config.json", "config.json"), ("model.safetensors", "weights"), ("vocab.txt", "tokenizer")],
+)
+def test_a_folder_that_is_not_whole_is_refused_with_what_it_lacks(
+    folder: Path, file: str, lack: str
+) -> None:
+    (folder / file).unlink()
+    with pytest.raises(EnvironmentLack) as error:
+        find_checkpoint("text", "owner/name")
+    (fault,) = error.value.faults
+    assert (fault.where, fault.code) == ("CHALLENGE_TEXT_CHECKPOINT", "checkpoint-folder")
+    assert "no " in fault.found and lack in fault.found
+    assert "docs/multimodal.md" in fault.cure
+
+
+def test_another_checkpoint_is_another_question(folder: Path) -> None:
+    before, plain = resolve_method(METHOD).digest, resolve_method("linear").digest
+    assert resolve_method(METHOD).digest == before
+    (folder / "model.safetensors").write_text("trained further")
+    assert resolve_method(METHOD).digest != before
+    assert resolve_method("linear").digest == plain
+
+
+def test_only_who_needs_checkpoints_is_given_them(folder: Path, tmp_path: Path) -> None:
+    assert resolve_method("linear").needs == Needs()
+    needs = resolve_method(METHOD).needs
+    assert needs.readable == (folder,)  # the hub's cache is not there yet
+    assert needs.environment["CHALLENGE_TEXT_CHECKPOINT"] == str(folder)
+    assert "HOME" not in needs.environment and "HF_TOKEN" not in needs.environment
+    (tmp_path / "cache").mkdir()
+    assert checkpoint_needs().readable == (folder, tmp_path / "cache")
+
+
+@pytest.mark.skipif(not has_bwrap(), reason="bubblewrap may not make its walls here")
+def test_behind_the_walls_a_checkpoint_can_be_read_and_not_written(
+    folder: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import os, pathlib\n"
+        "folder = pathlib.Path(os.environ['CHALLENGE_TEXT_CHECKPOINT'])\n"
+        "print((folder / 'vocab.txt').read_text())\n"
+        "try:\n    (folder / 'new').touch()\nexcept OSError:\n    print('read-only')\n"
+    )
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    needs = checkpoint_needs()
+    heard: list[str] = []
+    ended = run_process(
+        ["-c", code],
+        scratch,
+        scratch / "log.txt",
+        threads=1,
+        caps=Caps(),
+        isolation="bwrap",
+        readable=needs.readable,
+        environment=needs.environment,
+        on_line=heard.append,
+    )
+    assert ended.code == 0, (scratch / "log.txt").read_text()
+    assert heard == ["vocab.txt", "read-only"]
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("challenge.methods.autogluon_multimodal.has_packages", lambda *_: False)
+    with pytest.raises(EnvironmentLack, match=r"pip install 'multimodal-challenge\[multimodal\]'"):
+        AutoGluonMultimodal()
+
+
+def test_an_unknown_preset_gets_the_nearest_name() -> None:
+    with pytest.raises(WrongUse, match="did you mean 'best'"):
+        AutoGluonMultimodal(preset="bset")
