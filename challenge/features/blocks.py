@@ -24,14 +24,18 @@ __all__ = ["Ngrams", "TableBlocks"]
 Ngrams = Literal["words", "letters", "both"]
 
 _BINS = 16
+_WHOLE_ROWS = 4096
+"""Rows up to which n-grams can be kept whole: all axes cost the third power of the rows."""
 
 
 class TableBlocks:
     """Blocks of a table: numbers, categories, n-grams, text and image embeddings, pixels.
 
-    `weights=False` uses no packaged network; `text=False` or `images=False` leave these columns
-    out; `axes` principal axes are kept of each wide block; `ngrams` are of words, letters or both.
-    `used` names what was read.
+    `weights=False` uses no packaged network, `minilm=False` none for text; `text=False` or
+    `images=False` leave these columns out; `axes` principal axes are kept of each wide
+    block; `ngrams` are of words, letters or both. `used` names what was read.
+    With `whole_texts` every axis of the n-grams is kept where the training rows are at most 4,096:
+    a linear model with a squared penalty then learns what it would learn from the n-grams.
     """
 
     def __init__(
@@ -41,19 +45,22 @@ class TableBlocks:
         seed: int = 0,
         axes: int = 64,
         weights: bool = True,
+        minilm: bool = True,
         text: bool = True,
         images: bool = True,
         ngrams: Ngrams = "both",
+        whole_texts: bool = False,
         threads: int = 1,
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self._task, self._seed, self._axes, self._kinds = task, seed, axes, ngrams
+        self._whole_texts = whole_texts
         self._threads, self._progress = threads, progress
         self._text = [column.name for column in task.columns_of("text")] if text else []
         self._images = [column.name for column in task.columns_of("image")] if images else []
         self._numeric = [column.name for column in task.columns_of("numeric")]
         self._categorical = [column.name for column in task.columns_of("categorical")]
-        self._minilm = weights and bool(self._text) and has_minilm()
+        self._minilm = weights and minilm and bool(self._text) and has_minilm()
         self._lite0 = weights and bool(self._images) and has_lite0()
         self._fitted: dict[str, Any] = {}
 
@@ -157,13 +164,16 @@ class TableBlocks:
         """Project on the first principal axes of the training rows (sparse rows: uncentred)."""
         import numpy as np
         from scipy.sparse import issparse
-        from sklearn.decomposition import PCA, TruncatedSVD
+        from sklearn.decomposition import PCA, KernelPCA, TruncatedSVD
 
         if fitting:
             axes = min(self._axes, rows.shape[1] - 1, rows.shape[0] - 1)
             flat = not issparse(rows) and not np.ptp(rows, axis=0).any()
             if axes < 1 or flat:
                 self._fitted[name] = None
+            elif issparse(rows) and self._whole_texts and rows.shape[0] <= _WHOLE_ROWS:
+                reducer = KernelPCA(eigen_solver="dense", remove_zero_eig=True)
+                self._fitted[name] = (reducer.fit(rows), None)
             elif issparse(rows):
                 reducer = TruncatedSVD(axes, random_state=self._seed)
                 self._fitted[name] = (reducer.fit(rows), None)

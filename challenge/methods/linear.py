@@ -87,7 +87,12 @@ class Linear:
             used, make = self._pairs.used, pair_regression
         else:
             self._blocks = TableBlocks(
-                task, seed=self._seed, axes=128, ngrams=self._ngrams, **options
+                task,
+                seed=self._seed,
+                axes=128,
+                ngrams=self._ngrams,
+                whole_texts=True,
+                **options,
             )
             used = self._blocks.used
         rows = self._rows(train, fitting=True)

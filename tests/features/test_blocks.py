@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from challenge.features.blocks import TableBlocks
+from challenge.features.text import letter_tfidf, word_tfidf
 from challenge.task import Task
 from challenge.task.frames import read_test, read_train
 from tests.toy import build_toy
@@ -50,6 +51,20 @@ def test_columns_can_be_left_out(task: Task) -> None:
     assert not any(
         name.startswith(("n-grams", "pixels")) for name in blocks.fit_transform(read_train(task))
     )
+
+
+def test_whole_texts_keep_the_angles_of_their_ngrams(task: Task) -> None:
+    train = read_train(task)
+    blocks = TableBlocks(task, weights=False, axes=2, whole_texts=True)
+    rows = blocks.fit_transform(train)["n-grams words"].astype(float)
+    texts = train["words"].fillna("").tolist()
+    made = (word_tfidf(texts, max_words=2, min_df=2), letter_tfidf(texts, sizes=(2, 4), min_df=2))
+    grams = np.hstack([vectorizer.transform(texts).toarray() for vectorizer in made])
+    grams = grams - grams.mean(axis=0)
+    expected = grams @ grams.T
+    found = rows @ rows.T
+    np.testing.assert_allclose(found / np.trace(found), expected / np.trace(expected), atol=1e-6)
+    assert rows.shape[1] > 2
 
 
 def test_what_was_never_seen_in_train_is_read_all_the_same(task: Task) -> None:
