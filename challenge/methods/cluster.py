@@ -153,7 +153,7 @@ class _Dispatch:
         """Return the answer of a future that ended; None when the cell was handed out again."""
         from distributed import CancelledError, KilledWorker
         from distributed import TimeoutError as Late
-        from distributed.comm import CommClosedError
+        from distributed.comm.core import CommClosedError
 
         try:
             found = future.result(timeout=_PATIENCE_S)

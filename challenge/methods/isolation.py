@@ -126,6 +126,8 @@ def run_process(
             assert process.stdin is not None
             process.stdin.close()
         reader.join(timeout=5)
+        if process.stdout is not None and not reader.is_alive():
+            process.stdout.close()
         spill.seek(0)
         log.write_bytes(spill.read(_LOG_BYTES))
     seconds = time.monotonic() - began

@@ -67,9 +67,38 @@ def test_a_method_whose_predictions_have_faults_is_reported(challenge: Challenge
     assert "toy failed:" in done.err and "nonsense" in done.err and "cure:" in done.err
 
 
+def test_a_grid_answers_scripts_cell_by_cell(challenge: Challenge, tmp_path: Path) -> None:
+    broken, constant = (f"{challenge.root / name}.py:Constant" for name in ("broken", "constant"))
+    words = ("run", "majority", broken, constant, "--all", "--submit", "--team", "Owls")
+    done = shell(challenge.root, *words, "--to", str(tmp_path), "--jobs", "2", "--json")
+    assert done.code == 1, done.err
+    document = done.json()
+    assert (document["format"], document["ok"]) == (1, False)
+    majority, failed, good = document["cells"]
+    assert [cell["outcome"] for cell in document["cells"]] == ["submitted", "failed", "submitted"]
+    assert (majority["method"], majority["task"]) == ("majority", "toy")
+    assert failed["faults"][0]["code"] == "label-unknown" and failed["score"] is None
+    assert good["seconds"] > 0 and good["cpu_s"] > 0 and good["peak_mb"] > 10
+    assert set(good["score"]) == {"metric", "value", "low", "high"}
+    assert 0 < good["score"]["value"] < 1
+    assert good["isolation"] == "none" and good["file"] == str(
+        tmp_path / "constant-Constant" / "toy" / "predictions.parquet"
+    )
+    again = shell(challenge.root, *words, "--json").json()["cells"]
+    assert [(cell["outcome"], cell["reused"]) for cell in again] == [
+        ("identical", True),
+        ("failed", False),
+        ("identical", True),
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("run", "majority", "--task", "toy", "--engine", "dusk"), "did you mean 'dask'?"),
+        (("run", "majority", "--task", "toy", "--engine", "dask"), "--address"),
+        (("run", "majority", "--task", "toy", "--address", "tcp://x:1"), "--engine dask"),
+        (("run", "majority", "--task", "toy", "--isolation", "wrap"), "did you mean 'bwrap'?"),
         (("run", "majorty", "--task", "toy"), "majority"),
         (("run", "majority", "--task", "toys"), "did you mean 'toy'?"),
         (("run", "majority", "--track", "clases"), "did you mean 'classes'?"),

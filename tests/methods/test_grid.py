@@ -115,6 +115,8 @@ def test_what_goes_wrong_stays_in_its_cell(tasks: list[Task], tmp_path: Path) ->
     found = run(cells)
     assert codes(found) == ["method-raised", "", "method-crashed", "label-unknown"]
     assert [outcome.run is not None for outcome in found] == [False, True, False, False]
+    kept = [kept_cell(cell.task, cell.key) is not None for cell in cells]
+    assert kept == [False, True, False, False]
     leftovers = [
         outcome.cell.folder.parent.name
         for outcome in found
@@ -139,12 +141,6 @@ def test_an_interrupted_grid_ends_its_cells_and_goes_on_where_it_stood(
     again = run(grid(tmp_path, ["Good", "Raises"], tasks))
     assert [outcome.run and outcome.run.reused for outcome in again] == [True, True, None, None]
     assert len(starts(tmp_path)) == 4
-
-
-def test_a_file_with_faults_is_not_kept(tasks: list[Task], tmp_path: Path) -> None:
-    (cell,) = grid(tmp_path, ["Wrong"], tasks[:1])
-    assert codes(run([cell])) == ["label-unknown"]
-    assert kept_cell(cell.task, cell.key) is None
 
 
 def test_a_cell_ends_when_the_process_that_asked_for_it_is_killed(

@@ -10,7 +10,7 @@ import pytest
 
 from challenge.errors import ChallengeError, EnvironmentLack, WrongUse
 from challenge.methods import Caps, run_method
-from challenge.methods.isolation import has_bwrap
+from challenge.methods.isolation import Isolation, has_bwrap
 from challenge.task import Task
 from tests.toy import build_toy
 
@@ -144,7 +144,10 @@ def test_a_hang_ends_at_the_cap_with_its_children(task: Task, tmp_path: Path) ->
     assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
-def test_too_much_memory_is_stopped(task: Task, tmp_path: Path) -> None:
+@pytest.mark.parametrize("isolation", ["none", "bwrap"])
+def test_too_much_memory_is_stopped(task: Task, tmp_path: Path, isolation: Isolation) -> None:
+    if isolation == "bwrap" and not has_bwrap():
+        pytest.skip("bubblewrap may not make its walls here")
     code = HEAD + (
         "        hoard = []\n"
         "        while True: hoard.append(b'x' * (50 << 20)); time.sleep(0.05)\n"
@@ -152,7 +155,12 @@ def test_too_much_memory_is_stopped(task: Task, tmp_path: Path) -> None:
     )
     with pytest.raises(ChallengeError, match="MB of memory"):
         run_method(
-            write(tmp_path, code), task, tmp_path / "out", caps=Caps(memory_mb=900), threads=1
+            write(tmp_path, code),
+            task,
+            tmp_path / "out",
+            caps=Caps(memory_mb=900),
+            threads=1,
+            isolation=isolation,
         )
 
 

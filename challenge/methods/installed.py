@@ -1,0 +1,80 @@
+"""Methods that installed packages offer through the entry point group `challenge.methods`.
+
+What identifies such a method is all Python code of its top-level package, with the versions of the
+package and of what it requires; its process is given that code to read, and the way to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import challenge
+from challenge.methods.checkpoints import Needs
+
+__all__ = ["ENTRY_POINTS", "entry_needs", "entry_points"]
+
+ENTRY_POINTS = "challenge.methods"
+
+
+def entry_points() -> dict[str, EntryPoint]:
+    """Return what installed packages offer, by name."""
+    return {entry.name: entry for entry in importlib.metadata.entry_points(group=ENTRY_POINTS)}
+
+
+def entry_needs(entry: EntryPoint) -> Needs:
+    """Return what the process of an entry point's method may read, and what it is known by.
+
+    Nothing of the package is imported.
+    """
+    code = _code(entry)
+    site = Path(str(entry.dist.locate_file(""))) if entry.dist is not None else None
+    if site is None or site.is_relative_to(sys.prefix):
+        # Installed where this interpreter looks by itself; its code may lie elsewhere (editable).
+        return Needs(readable=code, identity=_identity(entry, code))
+    own = Path(challenge.__file__).parents[1]
+    return Needs(
+        readable=(*code, *site.glob("*.dist-info"), *site.glob("*.egg-info")),
+        environment={"PYTHONPATH": os.pathsep.join((str(own), str(site)))},
+        identity=_identity(entry, code),
+    )
+
+
+def _code(entry: EntryPoint) -> tuple[Path, ...]:
+    found = importlib.util.find_spec(entry.module.partition(".")[0])
+    if found is None:
+        return ()
+    if found.submodule_search_locations:
+        return tuple(map(Path, found.submodule_search_locations))
+    return (Path(found.origin),) if found.origin else ()
+
+
+def _identity(entry: EntryPoint, code: tuple[Path, ...]) -> bytes:
+    digest = hashlib.sha256(f"{entry.value} {_versions(entry)}".encode())
+    for place in code:
+        files = [place] if place.is_file() else sorted(place.rglob("*.py"))
+        for file in files:
+            content = file.read_bytes()
+            name = file.relative_to(place.parent).as_posix()
+            digest.update(f"\n{name} {len(content)}\n".encode() + content)
+    return digest.digest()
+
+
+def _versions(entry: EntryPoint) -> list[str]:
+    if entry.dist is None:
+        return []
+    versions = [f"{entry.dist.name} {entry.dist.version}"]
+    for requirement in entry.dist.requires or ():
+        name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            # An optional requirement; its absence is part of the identity.
+            versions.append(f"{name} missing")
+    return versions
