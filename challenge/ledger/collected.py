@@ -13,8 +13,7 @@ from challenge.errors import Fault, SubmissionError
 from challenge.ledger import clock, schema
 from challenge.ledger.answering import receipt_of
 from challenge.ledger.receipts import Receipt
-from challenge.ledger.roster import find_team
-from challenge.ledger.teams import fold
+from challenge.ledger.roster import find_team, folded_names
 from challenge.task import dump_json
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ def earlier_outcome(ledger: Ledger, team: str, task: str, sha256: str) -> Collec
             sa.select(failures.c.faults)
             .where(
                 failures.c.file_sha256 == sha256,
-                failures.c.folded == fold(team),
+                failures.c.folded.in_(folded_names(connection, team)),
                 failures.c.task == task,
             )
             .limit(1)

@@ -22,14 +22,13 @@ from challenge.ledger.files import missing_file_fault
 from challenge.ledger.reading import submission_row
 from challenge.ledger.records import Submission
 from challenge.ledger.rules import check_dates
-from challenge.ledger.scoring_rows import insert_score
+from challenge.ledger.scoring_rows import Scored, insert_score, score_file
 from challenge.ledger.submitting import current_edition
 from challenge.ledger.versions import Edition, current_editions, record_floor
 from challenge.task.settings import Settings
 
 if TYPE_CHECKING:
     from challenge.ledger.ledger import Ledger
-    from challenge.scoring.score import Score
 
 __all__ = [
     "CloseReport",
@@ -73,6 +72,8 @@ def withdraw(ledger: Ledger, submission_id: int) -> Submission:
     """
     with ledger.store.writing() as connection:
         at = clock.now()
+        # Two withdrawals of one submission at once: the second waits, and is told in words.
+        ledger.store.lock_team(connection, submission_row(connection, submission_id)[0].team)
         submission = _standing(connection, ledger, submission_id, at, "withdrawal")
         connection.execute(
             schema.withdrawals.insert().values(at=micros(at), submission=submission.id)
@@ -88,8 +89,8 @@ def select(ledger: Ledger, submission_id: int, *, chosen: bool = True) -> tuple[
     require_contest(ledger.settings, "selection")
     with ledger.store.writing() as connection:
         at = clock.now()
+        ledger.store.lock_team(connection, submission_row(connection, submission_id)[0].team)
         submission = _standing(connection, ledger, submission_id, at, "selection")
-        ledger.store.lock_team(connection, submission.team)
         before = selected_of(connection).get((submission.team, submission.task), ())
         finals = ledger.settings.finals
         if chosen and submission_id not in before and len(before) >= finals:
@@ -216,15 +217,15 @@ def _private_scores(
     finals: Finals,
     editions: dict[str, Edition],
     progress: Callable[[str], None] | None,
-) -> tuple[dict[int, Score], dict[str, float | None]]:
+) -> tuple[dict[int, Scored], dict[str, float | None]]:
     from challenge.scoring import read_predictions
-    from challenge.scoring.score import floor_score, score_predictions
+    from challenge.scoring.score import floor_score
 
     by_task: dict[str, list[int]] = {}
     for (_, task_id), chosen in sorted(finals.items()):
         by_task.setdefault(task_id, []).extend(chosen)
     paths = final_paths(ledger, by_task)
-    scores: dict[int, Score] = {}
+    scores: dict[int, Scored] = {}
     floors: dict[str, float | None] = {}
     built = set(ledger.challenge.built_ids())
     # A task that nobody entered has a floor too: every team is given it.
@@ -236,7 +237,7 @@ def _private_scores(
         ids = by_task.get(task_id, [])
         for done, submission_id in enumerate(ids, 1):
             predictions = read_predictions(task, paths[submission_id])
-            scores[submission_id] = score_predictions(task, predictions, "private")
+            scores[submission_id] = score_file(task, predictions, "private")
             if progress:
                 progress(f"{task_id}: scored {done} of {len(ids)} finals")
     return scores, floors

@@ -30,9 +30,10 @@ _LEFT_OVER_S = 86_400
 class StagedFile:
     """A canonical file that is written but not yet in its place."""
 
-    def __init__(self, path: Path, sha256: str) -> None:
+    def __init__(self, path: Path, sha256: str, content: str) -> None:
         self.path = path
         self.sha256 = sha256
+        self.content = content
 
 
 class PredictionFiles:
@@ -55,7 +56,7 @@ class PredictionFiles:
     @contextmanager
     def staged(self, predictions: Predictions, task: Task) -> Iterator[StagedFile]:
         """Write the canonical file aside; it is removed at the end unless it was kept."""
-        from challenge.scoring import write_predictions
+        from challenge.scoring import content_digest, write_predictions
 
         self.folder.mkdir(parents=True, exist_ok=True)
         self._remove_left_overs()
@@ -63,7 +64,8 @@ class PredictionFiles:
         os.close(handle)
         path = Path(name)
         try:
-            yield StagedFile(path, write_predictions(predictions, task, path))
+            sha256 = write_predictions(predictions, task, path)
+            yield StagedFile(path, sha256, content_digest(predictions, task))
         finally:
             path.unlink(missing_ok=True)
 

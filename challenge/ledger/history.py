@@ -67,18 +67,19 @@ def _shown(snapshot: Snapshot) -> set[int]:
 def suspects(ledger: Ledger) -> list[tuple[str, tuple[int, ...]]]:
     """Return identical predictions of different teams: task and submissions. Organisers only."""
     rows = schema.submissions
+    content = sa.func.coalesce(rows.c.content, rows.c.sha256)
     shared = (
-        sa.select(rows.c.task, rows.c.sha256)
-        .group_by(rows.c.task, rows.c.sha256)
+        sa.select(rows.c.task, content.label("content"))
+        .group_by(rows.c.task, content)
         .having(sa.func.count(sa.distinct(rows.c.team)) > 1)
     ).subquery()
     query = (
-        sa.select(rows.c.task, rows.c.sha256, rows.c.id)
-        .join(shared, sa.and_(shared.c.task == rows.c.task, shared.c.sha256 == rows.c.sha256))
+        sa.select(rows.c.task, content, rows.c.id)
+        .join(shared, sa.and_(shared.c.task == rows.c.task, shared.c.content == content))
         .order_by(rows.c.id)
     )
     groups: dict[tuple[str, str], tuple[int, ...]] = {}
     with ledger.store.reading() as connection:
-        for task, sha256, submission_id in connection.execute(query):
-            groups[task, sha256] = (*groups.get((task, sha256), ()), submission_id)
+        for task, digest, submission_id in connection.execute(query):
+            groups[task, digest] = (*groups.get((task, digest), ()), submission_id)
     return [(task, ids) for (task, _), ids in groups.items()]

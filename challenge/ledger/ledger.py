@@ -161,7 +161,7 @@ class Ledger:
         faults = json.dumps([fault.as_json() for fault in error.faults], ensure_ascii=False)
         with self.store.writing() as connection:
             at = clock.now()
-            check_failures(connection, self.settings.limits, fold(team), task, at)
+            check_failures(connection, self.settings.limits, team, task, at)
             connection.execute(
                 schema.failures.insert().values(
                     at=micros(at),

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from challenge.errors import Fault, SubmissionError
 from challenge.ledger import schema
 from challenge.ledger.clock import day_start, iso, micros
+from challenge.ledger.roster import folded_names
 from challenge.task.settings import Limits
 
 __all__ = ["check_failures", "check_quota", "quota_left"]
@@ -56,15 +57,15 @@ def check_quota(
 
 
 def check_failures(
-    connection: sa.Connection, limits: Limits, folded: str, task: str, at: datetime
+    connection: sa.Connection, limits: Limits, team: str, task: str, at: datetime
 ) -> None:
-    """Raise SubmissionError when the team handed in too many faulty files today."""
+    """Raise SubmissionError when the team, by all its names, had too many faulty files today."""
     failures = schema.failures
     count = connection.execute(
         sa.select(sa.func.count())
         .select_from(failures)
         .where(
-            failures.c.folded == folded,
+            failures.c.folded.in_(folded_names(connection, team)),
             failures.c.task == task,
             failures.c.at >= micros(day_start(at)),
         )

@@ -13,6 +13,7 @@ from challenge.ledger import schema
 from challenge.ledger.clock import from_micros
 from challenge.ledger.ladder import public_metrics, round_to_step
 from challenge.ledger.records import StoredScore, Submission, Team
+from challenge.ledger.scoring_rows import confusions_of
 from challenge.ledger.snapshot import Entry
 from challenge.ledger.store import Store
 from challenge.ledger.teams import fold
@@ -119,7 +120,7 @@ class RowSource:
 
     def entries(self, half: Half, *, team: int | None) -> Iterator[Entry]:
         """Return submissions with their scores, ascending by team, then id, streamed."""
-        rows, scores = schema.submissions, schema.scores
+        rows, scores, counts = schema.submissions, schema.scores, schema.confusions
         together = sa.and_(
             scores.c.submission == rows.c.id,
             scores.c.half == half,
@@ -127,8 +128,10 @@ class RowSource:
             scores.c.at <= self._until,
         )
         query = (
-            sa.select(*_SUBMISSION, *_SCORE)
-            .select_from(rows.outerjoin(scores, together))
+            sa.select(*_SUBMISSION, *_SCORE, counts.c.counts)
+            .select_from(
+                rows.outerjoin(scores, together).outerjoin(counts, counts.c.score == scores.c.id)
+            )
             .where(rows.c.at <= self._until)
             .order_by(rows.c.team, rows.c.id)
         )
@@ -138,7 +141,7 @@ class RowSource:
         with self._store.reading() as connection:
             withdrawn = self._withdrawn_ids(connection)
             for row in connection.execution_options(yield_per=_CHUNK).execute(query):
-                score = None if row[n] is None else self._score_of(row[n:])
+                score = None if row[n] is None else self._score_of(row[n:-1], row[-1])
                 yield submission_of(row[:n], withdrawn), score
 
     def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
@@ -231,8 +234,8 @@ class RowSource:
             self._withdrawn = frozenset(connection.execute(query).scalars())
         return self._withdrawn
 
-    def _score_of(self, row: Any) -> StoredScore | None:
-        return score_of(row, self._editions[row[1]])
+    def _score_of(self, row: Any, packed: bytes | None = None) -> StoredScore | None:
+        return score_of(row, self._editions[row[1]], confusions_of(packed))
 
 
 def plain_rows(connection: sa.Connection, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
@@ -294,7 +297,9 @@ def score_rows(submission_id: int, half: Half, editions: Iterable[int]) -> sa.Se
     )
 
 
-def score_of(row: Any, edition: Edition) -> StoredScore | None:
+def score_of(
+    row: Any, edition: Edition, confusions: NDArray[np.int32] | None = None
+) -> StoredScore | None:
     """Return what may be shown of a row of `_SCORE` columns; None for an unreleased score."""
     (submission, _, half, metric, value, low, high, public_value, released, step) = row[:10]
     (n, n_clusters, weights_hash, resolution, metrics, diagnostics) = row[10:]
@@ -322,6 +327,7 @@ def score_of(row: Any, edition: Edition) -> StoredScore | None:
         released=bool(released),
         step=step,
         diagnostics=json.loads(diagnostics) if step == 0 else {},
+        confusions=confusions,
     )
 
 

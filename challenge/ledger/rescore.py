@@ -17,7 +17,7 @@ from challenge.errors import Fault, LedgerError, SubmissionError
 from challenge.ledger import clock, schema
 from challenge.ledger.files import missing_file_fault
 from challenge.ledger.ladder import climb
-from challenge.ledger.scoring_rows import insert_score, step_of
+from challenge.ledger.scoring_rows import Scored, insert_score, score_file, step_of
 from challenge.ledger.submitting import scored_half
 from challenge.ledger.versions import (
     Edition,
@@ -30,7 +30,6 @@ from challenge.task import Half, Task
 
 if TYPE_CHECKING:
     from challenge.ledger.ledger import Ledger
-    from challenge.scoring.score import Score
 
 __all__ = ["RescoreReport", "RescoreRow", "rescore"]
 
@@ -155,17 +154,17 @@ def _rescore_task(
             references: dict[int, float | None] = {}
             for entry in entries:
                 for half in halves:
-                    score = scores.get((entry.id, half))
-                    if score is None:
+                    scored = scores.get((entry.id, half))
+                    if scored is None:
                         continue
                     reference = references.get(entry.team) if half == "public" else None
                     reached = insert_score(
                         connection,
                         entry.id,
                         edition,
-                        score,
+                        scored,
                         at,
-                        step=step_of(ledger.settings, score),
+                        step=step_of(ledger.settings, scored.score),
                         reference=reference,
                     )
                     if half == "public":
@@ -236,11 +235,10 @@ def _score_all(
     entries: list[_Entry],
     halves: tuple[Half, ...],
     progress: Callable[[str], None] | None,
-) -> tuple[dict[tuple[int, Half], Score], dict[int, str]]:
+) -> tuple[dict[tuple[int, Half], Scored], dict[int, str]]:
     from challenge.scoring import read_predictions
-    from challenge.scoring.score import score_predictions
 
-    scores: dict[tuple[int, Half], Score] = {}
+    scores: dict[tuple[int, Half], Scored] = {}
     unscorable: dict[int, str] = {}
     for done, entry in enumerate(entries, 1):
         try:
@@ -250,7 +248,7 @@ def _score_all(
             continue
         for half in halves:
             if half != "private" or entry.final:
-                scores[entry.id, half] = score_predictions(task, predictions, half)
+                scores[entry.id, half] = score_file(task, predictions, half)
         if progress:
             progress(f"{task.id}: scored {done} of {len(entries)} submissions")
     return scores, unscorable
@@ -263,16 +261,17 @@ _Places = dict[int, tuple[int, float]]
 def _replayed(
     ledger: Ledger,
     entries: list[_Entry],
-    scores: dict[tuple[int, Half], Score],
+    scores: dict[tuple[int, Half], Scored],
     closed: bool,
 ) -> _Places:
     places: _Places = {}
     references: dict[int, float | None] = {}
     half = _deciding(ledger, closed)
     for entry in entries:
-        score = scores.get((entry.id, half))
-        if score is None:
+        scored = scores.get((entry.id, half))
+        if scored is None:
             continue
+        score = scored.score
         value = score.primary.value
         if half == "public":
             release = climb(references.get(entry.team), value, step_of(ledger.settings, score))

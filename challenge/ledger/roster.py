@@ -13,7 +13,15 @@ from challenge.ledger.clock import micros
 from challenge.ledger.store import Store
 from challenge.ledger.teams import NAME_LENGTH, clean_text, fold, name_faults, skeleton, slug_of
 
-__all__ = ["TeamRow", "add_team", "check_team_name", "find_team", "rename_team", "require_team"]
+__all__ = [
+    "TeamRow",
+    "add_team",
+    "check_team_name",
+    "find_team",
+    "folded_names",
+    "rename_team",
+    "require_team",
+]
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,14 @@ def find_team(connection: sa.Connection, name: str) -> TeamRow | None:
         _check_looks(connection, name, owner=None)
         return None
     return _row(connection, team)
+
+
+def folded_names(connection: sa.Connection, name: str) -> set[str]:
+    """Return the folded forms of all names that the team of this name ever had, and of the name."""
+    names = schema.team_names
+    team = sa.select(names.c.team).where(names.c.folded == fold(name))
+    query = sa.select(names.c.folded).where(names.c.team.in_(team))
+    return {fold(name), *connection.execute(query).scalars()}
 
 
 def require_team(connection: sa.Connection, name: str) -> TeamRow:

@@ -25,6 +25,7 @@ __all__ = [
     "LEDGER_FORMAT",
     "cards",
     "closes",
+    "confusions",
     "editions",
     "facts",
     "failures",
@@ -41,7 +42,7 @@ __all__ = [
     "withdrawals",
 ]
 
-LEDGER_FORMAT = 1
+LEDGER_FORMAT = 2
 
 metadata = MetaData()
 
@@ -144,6 +145,7 @@ submissions = Table(
     Column("method", Text, nullable=False),
     Column("note", Text, nullable=False),
     Column("sha256", Text, nullable=False),
+    Column("content", Text),
     Column("file_sha256", Text, nullable=False),
     Column("form", Text, nullable=False),
     Column("details", Text, nullable=False),
@@ -155,6 +157,8 @@ submissions = Table(
     Index("submissions_by_file", "file_sha256"),
     Index("submissions_of_board", "at", "team", "task"),
 )
+
+"""`sha256` names the stored file, `content` is the digest of its values (none before format 2)."""
 
 scores = Table(
     "scores",
@@ -195,6 +199,14 @@ replicates = Table(
     Column("score", Integer, ForeignKey("scores.id"), primary_key=True, autoincrement=False),
     Column("vector", LargeBinary, nullable=False),
 )
+
+confusions = Table(
+    "confusions",
+    metadata,
+    Column("score", Integer, ForeignKey("scores.id"), primary_key=True, autoincrement=False),
+    Column("counts", LargeBinary, nullable=False),
+)
+"""Rows by true and predicted class, of scores that hide nothing: never of a public half."""
 
 failures = Table(
     "failures",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +15,53 @@ from challenge.ledger import schema
 from challenge.ledger.clock import micros
 from challenge.ledger.ladder import climb, default_step
 from challenge.ledger.versions import Edition
+from challenge.task import Half, Task
 from challenge.task.settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from challenge.scoring import Predictions
     from challenge.scoring.score import Score
 
-__all__ = ["insert_score", "public_reference", "step_of"]
+__all__ = [
+    "Scored",
+    "confusions_of",
+    "insert_score",
+    "public_reference",
+    "score_file",
+    "step_of",
+]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What is computed of a submission for one half, and stored together.
+
+    `confusions` (m, 3) counts rows by true and predicted class; None for a public half, of which
+    nothing but released figures may ever lie in the ledger.
+    """
+
+    score: Score
+    confusions: NDArray[np.int32] | None
+
+
+def score_file(task: Task, predictions: Predictions, half: Half) -> Scored:
+    """Score predictions of the test rows on a half."""
+    from challenge.scoring import count_confusions, score_predictions
+
+    counts = None if half == "public" else count_confusions(task, predictions, half)
+    return Scored(score_predictions(task, predictions, half), counts)
+
+
+def confusions_of(packed: bytes | None) -> NDArray[np.int32] | None:
+    """Return the counts that `insert_score` packed."""
+    import numpy as np
+
+    if packed is None:
+        return None
+    return np.frombuffer(zlib.decompress(packed), "<i4").reshape(-1, 3)
 
 
 def step_of(settings: Settings, score: Score) -> float:
@@ -85,15 +128,16 @@ def insert_score(
     connection: sa.Connection,
     submission: int,
     edition: Edition,
-    score: Score,
+    scored: Scored,
     at: datetime,
     *,
     step: float,
     reference: float | None,
 ) -> float | None:
-    """Insert a score with its replicates; return the team's public score after it."""
+    """Insert a score with its replicates and counts; return the team's public score after it."""
     import numpy as np
 
+    score = scored.score
     values = _score_values(score)
     release = climb(reference, values["value"], step)
     released = release.released if score.half == "public" else True
@@ -112,4 +156,7 @@ def insert_score(
     if score.replicates is not None:
         vector = np.asarray(score.replicates, dtype="<f4").tobytes()
         connection.execute(schema.replicates.insert().values(score=int(key[0]), vector=vector))
+    if scored.confusions is not None:
+        packed = zlib.compress(scored.confusions.astype("<i4").tobytes())
+        connection.execute(schema.confusions.insert().values(score=int(key[0]), counts=packed))
     return release.value

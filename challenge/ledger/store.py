@@ -104,8 +104,9 @@ def open_store(url: str | None, path: Path, *, busy_s: float = BUSY_S) -> Store:
         store = _open_sqlite(path, busy_s)
     else:
         store = _open_server(url)
-    with store.reading() as connection:
-        _check_format(connection, store.where)
+    from challenge.ledger.migrating import bring_up_to_date
+
+    bring_up_to_date(store)
     return store
 
 
@@ -194,21 +195,6 @@ def _create_tables(connection: sa.Connection) -> None:
     facts = schema.facts
     if connection.execute(sa.select(facts.c.value).where(facts.c.name == "format")).first() is None:
         connection.execute(facts.insert().values(name="format", value=str(schema.LEDGER_FORMAT)))
-
-
-def _check_format(connection: sa.Connection, where: str) -> None:
-    facts = schema.facts
-    found = connection.execute(sa.select(facts.c.value).where(facts.c.name == "format")).scalar()
-    if found != str(schema.LEDGER_FORMAT):
-        raise LedgerError(
-            Fault(
-                where,
-                f"a ledger of format {found}",
-                f"format {schema.LEDGER_FORMAT}",
-                "use the version of challenge that wrote it",
-                code="ledger-format",
-            )
-        )
 
 
 @contextmanager

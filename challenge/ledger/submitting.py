@@ -19,13 +19,20 @@ from challenge.errors import Fault, SubmissionError
 from challenge.ledger import clock, schema
 from challenge.ledger.answering import receipt_of
 from challenge.ledger.clock import micros
+from challenge.ledger.files import StagedFile
 from challenge.ledger.ladder import SMALLEST_PUBLIC
 from challenge.ledger.quota import check_failures, check_quota
 from challenge.ledger.receipts import Receipt
 from challenge.ledger.roster import TeamRow, add_team, check_team_name, find_team
 from challenge.ledger.rules import check_dates, check_roster
-from challenge.ledger.scoring_rows import insert_score, public_reference, step_of
-from challenge.ledger.teams import clean_text, fold, name_faults
+from challenge.ledger.scoring_rows import (
+    Scored,
+    insert_score,
+    public_reference,
+    score_file,
+    step_of,
+)
+from challenge.ledger.teams import clean_text, name_faults
 from challenge.ledger.versions import (
     Edition,
     add_edition,
@@ -89,24 +96,23 @@ def submit(
         ledger.check_settings_in(connection, at)
         _admit(connection, ledger.settings, entry, at)
         current_edition(connection, task)
-        folded = fold(entry.team)
-        check_failures(connection, ledger.settings.limits, folded, task.id, at)
+        check_failures(connection, ledger.settings.limits, entry.team, task.id, at)
     predictions = _checked(ledger, task, path, entry)
     with ledger.files.staged(predictions, task) as staged:
         with ledger.store.reading() as connection:
             known = find_team(connection, entry.team)
-            earlier = _identical(connection, known, task, staged.sha256)
+            earlier = _identical(connection, known, task, staged)
             if earlier is not None and known is not None:
                 return receipt_of(connection, ledger, earlier, clock.now(), identical=True)
             if known is not None and not entry.baseline:
                 check_quota(connection, ledger.settings.limits, known.id, task.id, clock.now())
-        from challenge.scoring.score import floor_score, score_predictions
+        from challenge.scoring.score import floor_score
 
-        score = None if half is None else score_predictions(task, predictions, half)
+        scored = None if half is None else score_file(task, predictions, half)
         floor = None if half is None else floor_score(task, half).value
         ledger.files.keep(staged)
         with ledger.store.writing() as connection:
-            return _store(connection, ledger, task, entry, predictions, staged.sha256, score, floor)
+            return _store(connection, ledger, task, entry, predictions, staged, scored, floor)
 
 
 def _entry(
@@ -196,9 +202,12 @@ def _checked(ledger: Ledger, task: Task, path: Path, entry: Entry) -> Prediction
 
 
 def _identical(
-    connection: sa.Connection, team: TeamRow | None, task: Task, sha256: str
+    connection: sa.Connection, team: TeamRow | None, task: Task, staged: StagedFile
 ) -> int | None:
-    """Return the team's standing submission with the same predictions."""
+    """Return the team's standing submission with the same predictions.
+
+    By their values; submissions of an older ledger are known by the bytes of their file alone.
+    """
     if team is None:
         return None
     rows, gone = schema.submissions, schema.withdrawals
@@ -208,7 +217,10 @@ def _identical(
         .where(
             rows.c.team == team.id,
             rows.c.task == task.id,
-            rows.c.sha256 == sha256,
+            sa.or_(
+                rows.c.content == staged.content,
+                sa.and_(rows.c.content.is_(None), rows.c.sha256 == staged.sha256),
+            ),
             gone.c.id.is_(None),
         )
         .order_by(rows.c.id)
@@ -223,8 +235,8 @@ def _store(
     task: Task,
     entry: Entry,
     predictions: Predictions,
-    sha256: str,
-    score: Score | None,
+    staged: StagedFile,
+    scored: Scored | None,
     floor: float | None,
 ) -> Receipt:
     settings = ledger.settings
@@ -240,7 +252,7 @@ def _store(
     ledger.store.lock_team(connection, team.id)
     # The moment that counts is the one at which nobody can come in between any more.
     check_dates(settings, at := clock.now(), False, what="submission", early=entry.baseline)
-    earlier = _identical(connection, team, task, sha256)
+    earlier = _identical(connection, team, task, staged)
     if earlier is not None:
         return receipt_of(connection, ledger, earlier, at, identical=True)
     if not entry.baseline:
@@ -255,7 +267,8 @@ def _store(
         "task": task.id,
         "method": entry.method,
         "note": entry.note,
-        "sha256": sha256,
+        "sha256": staged.sha256,
+        "content": staged.content,
         "file_sha256": predictions.sha256,
         "form": predictions.form,
         "details": entry.details,
@@ -265,13 +278,14 @@ def _store(
     }
     key = connection.execute(schema.submissions.insert().values(values)).inserted_primary_key
     assert key is not None
-    if score is not None:
+    if scored is not None:
+        score = scored.score
         _check_weights(connection, edition, score)
         assert score.half != "train"
         record_floor(connection, edition, score.half, floor, at)
         step = step_of(settings, score)
         reference = public_reference(connection, team.id, edition)
-        insert_score(connection, int(key[0]), edition, score, at, step=step, reference=reference)
+        insert_score(connection, int(key[0]), edition, scored, at, step=step, reference=reference)
     return receipt_of(connection, ledger, int(key[0]), at)
 
 

@@ -6,9 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from challenge.scoring.canonical import write_predictions
+    from challenge.scoring.canonical import content_digest, write_predictions
     from challenge.scoring.check import read_predictions
     from challenge.scoring.compare import Comparison, Difference, Duel, compare_predictions
+    from challenge.scoring.confusions import count_confusions
     from challenge.scoring.predictions import Predictions, Probabilities
     from challenge.scoring.score import (
         SCORER_VERSION,
@@ -29,6 +30,8 @@ __all__ = [
     "Probabilities",
     "Score",
     "compare_predictions",
+    "content_digest",
+    "count_confusions",
     "floor_score",
     "read_predictions",
     "score_on_train",
@@ -50,6 +53,8 @@ _MODULES = {
     "Predictions": "predictions",
     "Probabilities": "predictions",
     "read_predictions": "check",
+    "content_digest": "canonical",
+    "count_confusions": "confusions",
     "write_predictions": "canonical",
 }
 

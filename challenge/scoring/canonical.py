@@ -1,10 +1,12 @@
 """The canonical file of accepted predictions: the same bytes for any order and format of the input.
 
-It is a valid submission itself, so a rescore reads it as any other file.
+It is a valid submission itself, so a rescore reads it as any other file. Its bytes carry the
+version of the library that wrote them; what two files say is compared by the digest of values.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +21,7 @@ from challenge.task import Task, sha256_of_file
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["write_predictions"]
+__all__ = ["content_digest", "write_predictions"]
 
 _GROUP_ROWS = 16 * BLOCK_ROWS
 _NUMPY_NAMES = {"int8": "int8", "int32": "int32", "float": "float32", "double": "float64"}
@@ -49,6 +51,34 @@ def write_predictions(predictions: Predictions, task: Task, path: Path) -> str:
             columns = [ids.slice(start, rows.stop - start), *_columns(predictions, task, rows)]
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
     return sha256_of_file(path)
+
+
+def content_digest(predictions: Predictions, task: Task) -> str:
+    """Return the SHA-256 of the canonical values, the same under every version of a library.
+
+    Column by column: name, type, and the values as little-endian numbers, or as the lengths of
+    the texts and the texts; each part has its own length before it.
+    """
+    digest = hashlib.sha256()
+    rows = slice(0, predictions.n)
+    names = ["id", *(name for name, _ in _fields(predictions, task))]
+    ids = read_id_column(task, predictions.rows)
+    for name, array in zip(names, (ids, *_columns(predictions, task, rows)), strict=True):
+        for part in (name.encode(), str(array.type).encode(), *_value_bytes(array)):
+            digest.update(len(part).to_bytes(8, "little"))
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _value_bytes(array: pa.Array) -> Iterator[bytes]:
+    if str(array.type) != "string":
+        size = array.type.bit_width // 8
+        yield bytes(array.buffers()[1])[array.offset * size : (array.offset + len(array)) * size]
+        return
+    _, starts, text = array.buffers()
+    places = np.frombuffer(starts, "<i4")[array.offset : array.offset + len(array) + 1]
+    yield np.diff(places).astype("<i4").tobytes()
+    yield bytes(text)[int(places[0]) : int(places[-1])] if len(array) else b""
 
 
 def _fields(predictions: Predictions, task: Task) -> Iterator[tuple[str, pa.DataType]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from challenge.errors import LedgerError
+from challenge.errors import LedgerError, SubmissionError
 from challenge.ledger import Ledger, open_ledger, schema
 from challenge.ledger.backup import backup, restore
 from challenge.ledger.verify import verify
@@ -127,6 +128,24 @@ def test_a_backup_moves_a_ledger_from_one_database_to_another(
     assert again.snapshot().primary.value.tolist() == [0.5, 40 / 60]
     path = write_hits(task, tmp_path / "x.csv", 50)
     assert again.submit(task, path, team="Ada", method="m").submission.id == 3
+
+
+@pytest.mark.usefixtures("server")
+def test_of_withdrawals_at_once_one_is_done_and_the_others_are_told(tmp_path: Path) -> None:
+    challenge = make_challenge(tmp_path / "c")
+    ledger, task = open_ledger(challenge), challenge.task("toy")
+    path = write_hits(task, tmp_path / "a.csv", 30)
+    key = ledger.submit(task, path, team="Ada", method="m").submission.id
+
+    def withdraw(number: int) -> str:
+        try:
+            ledger.withdraw(key)
+        except SubmissionError as error:
+            return error.faults[0].code
+        return "done"
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(withdraw, range(4))) == ["done", *["withdrawn"] * 3]
 
 
 def test_a_killed_submission_is_there_whole_or_not_at_all(tmp_path: Path) -> None:

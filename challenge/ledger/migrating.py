@@ -1,0 +1,46 @@
+"""Bringing a ledger of an older format up to date: tables and columns are added, no row changes."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from challenge.errors import Fault, LedgerError
+from challenge.ledger import schema
+from challenge.ledger.store import Store
+
+__all__ = ["bring_up_to_date"]
+
+
+def bring_up_to_date(store: Store) -> None:
+    """Make the ledger one of this version's format; raise LedgerError for a newer one."""
+    with store.reading() as connection:
+        found = _format_of(connection)
+    if found == schema.LEDGER_FORMAT:
+        return
+    if found != 1:
+        raise LedgerError(
+            Fault(
+                store.where,
+                f"a ledger of format {found}",
+                f"format {schema.LEDGER_FORMAT}",
+                "use the version of challenge that wrote it",
+                code="ledger-format",
+            )
+        )
+    with store.writing() as connection:
+        store.lock_all(connection)
+        if _format_of(connection) == 1:
+            connection.execute(sa.text("ALTER TABLE submissions ADD COLUMN content TEXT"))
+            schema.metadata.create_all(connection)
+            facts = schema.facts
+            connection.execute(
+                facts.update()
+                .where(facts.c.name == "format")
+                .values(value=str(schema.LEDGER_FORMAT))
+            )
+
+
+def _format_of(connection: sa.Connection) -> int | str | None:
+    facts = schema.facts
+    found = connection.execute(sa.select(facts.c.value).where(facts.c.name == "format")).scalar()
+    return int(found) if found is not None and found.isdecimal() else found

@@ -1,0 +1,27 @@
+"""Which class was taken for which: counts for pages that may show labels, and for no other."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.scoring.predictions import Predictions
+from challenge.scoring.solution import read_solution
+from challenge.task import Half, Task
+
+__all__ = ["count_confusions"]
+
+
+def count_confusions(task: Task, predictions: Predictions, half: Half) -> NDArray[np.int32]:
+    """Return (m, 3) counts: position of the true class, of the predicted one, and rows above 0.
+
+    Ascending by both classes; void rows count nowhere. The counts tell labels, so they belong to
+    the moment at which labels may be known: a benchmark, or a contest that is closed.
+    """
+    solution = read_solution(task)
+    rows = solution.rows(half)
+    n_classes = len(task.classes)
+    cells = solution.labels[rows].astype(np.int64) * n_classes + predictions.codes[rows]
+    counts = np.bincount(cells, minlength=n_classes**2)
+    found = np.flatnonzero(counts)
+    return np.stack([found // n_classes, found % n_classes, counts[found]], axis=1).astype(np.int32)

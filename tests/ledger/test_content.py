@@ -1,0 +1,85 @@
+"""Identical predictions are known by their values, whatever wrote the file, in old ledgers too."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sa
+
+from challenge.errors import LedgerError
+from challenge.ledger import Ledger, open_ledger, schema
+from challenge.ledger.verify import verify
+from challenge.scoring import canonical, content_digest, read_predictions
+from challenge.task import Task, sha256_of_file
+from tests.ledger.toy import make_challenge, write_hits
+
+
+def another_writer(predictions: object, task: Task, path: Path) -> str:
+    """Write the canonical table as another version of the library would: with other bytes."""
+    write(predictions, task, path)  # type: ignore[arg-type]
+    pq.write_table(pq.read_table(path), path, compression="gzip")
+    return sha256_of_file(path)
+
+
+write = canonical.write_predictions
+
+
+def as_format_1(ledger: Ledger) -> None:
+    with ledger.store.writing() as connection:
+        connection.execute(sa.text("DROP TABLE confusions"))
+        connection.execute(sa.text("ALTER TABLE submissions DROP COLUMN content"))
+        connection.execute(schema.facts.update().values(value="1"))
+
+
+def test_predictions_are_identical_under_another_version_of_the_parquet_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    challenge = make_challenge(tmp_path / "c")
+    ledger, task = open_ledger(challenge), challenge.task("toy")
+    path = write_hits(task, tmp_path / "a.csv", 45)
+    first = ledger.submit(task, path, team="Ada", method="one")
+    monkeypatch.setattr(canonical, "write_predictions", another_writer)
+    assert ledger.submit(task, path, team="Ada", method="two").identical_to == first.submission.id
+    other = ledger.submit(task, path, team="Bob", method="one").submission
+    assert other.sha256 != first.submission.sha256
+    assert ledger.suspects() == [("toy", (first.submission.id, other.id))]
+    changed = write_hits(task, tmp_path / "b.csv", 46)
+    assert ledger.submit(task, changed, team="Ada", method="three").identical_to is None
+    assert verify(ledger).faults == ()
+
+
+def test_the_digest_of_values_stays_over_all_versions(tmp_path: Path) -> None:
+    challenge = make_challenge(tmp_path / "c", n=4)
+    task = challenge.task("toy")
+    ids = pq.read_table(task.public / "test.parquet").column("id").to_pylist()
+    file = tmp_path / "a.csv"
+    file.write_text("id,label\n" + "".join(f"{key},cat\n" for key in ids))
+    parts = [b"id", b"string", (17).to_bytes(4, "little") * 4, "".join(ids).encode()]
+    parts += [b"label", b"string", (3).to_bytes(4, "little") * 4, b"catcatcatcat"]
+    by_hand = hashlib.sha256(b"".join(len(p).to_bytes(8, "little") + p for p in parts))
+    assert content_digest(read_predictions(task, file), task) == by_hand.hexdigest()
+
+
+def test_a_ledger_of_the_first_format_is_brought_up_to_date(tmp_path: Path) -> None:
+    challenge = make_challenge(tmp_path / "c")
+    ledger, task = open_ledger(challenge), challenge.task("toy")
+    path = write_hits(task, tmp_path / "a.csv", 45)
+    first = ledger.submit(task, path, team="Ada", method="one")
+    as_format_1(ledger)
+    newer = open_ledger(challenge)
+    assert newer.submit(task, path, team="Ada", method="two").identical_to == first.submission.id
+    other = write_hits(task, tmp_path / "b.csv", 50)
+    assert newer.submit(task, other, team="Ada", method="two").identical_to is None
+    counts = [score and score.confusions is not None for _, score in newer.snapshot().entries_of(1)]
+    assert counts == [False, True]
+
+
+def test_a_ledger_of_a_later_format_is_refused(tmp_path: Path) -> None:
+    challenge = make_challenge(tmp_path / "c")
+    with open_ledger(challenge).store.writing() as connection:
+        connection.execute(schema.facts.update().values(value="3"))
+    with pytest.raises(LedgerError, match="a ledger of format 3"):
+        open_ledger(challenge)
