@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -84,12 +85,12 @@ def checkpoint_needs() -> Needs:
         for name in VARIABLES.values()
         if os.environ.get(name)
     }
-    cache = _hub_cache()
+    hub_cache = _hub_cache()
     environment = {name: os.environ[name] for name in _PASSED if name in os.environ}
     environment |= {name: str(folder) for name, folder in folders.items()}
-    environment[_HUB] = str(cache)
-    readable = tuple(folder for folder in (*folders.values(), cache) if folder.is_dir())
-    return Needs(readable, environment, repr(_fingerprint(folders)).encode())
+    environment |= {_HUB: str(hub_cache), "HF_HUB_DISABLE_TELEMETRY": "1"}
+    readable = tuple(folder for folder in (*folders.values(), hub_cache) if folder.is_dir())
+    return Needs(readable, environment, _identity(folders))
 
 
 def find_checkpoint(kind: CheckpointKind, name: str) -> Checkpoint:
@@ -149,11 +150,18 @@ def _hub_cache() -> Path:
     return home.expanduser().resolve() / "hub"
 
 
-def _fingerprint(folders: Mapping[str, Path]) -> list[tuple[str, str, int, int]]:
-    """Return name, size and time of change of the files: hashing them would take seconds."""
-    return [
-        (name, path.name, stat.st_size, stat.st_mtime_ns)
-        for name, folder in sorted(folders.items())
+def _identity(folders: Mapping[str, Path]) -> bytes:
+    """Return what the folders hold as bytes; the same on another machine with the same files."""
+    files = [
+        (variable, path.name, _sha256(path, path.stat().st_size, path.stat().st_mtime_ns))
+        for variable, folder in sorted(folders.items())
         for path in sorted(folder.glob("*"))
-        if path.is_file() and (stat := path.stat())
+        if path.is_file()
     ]
+    return repr(files).encode()
+
+
+@cache
+def _sha256(path: Path, size: int, changed_ns: int) -> str:
+    """Hash a file once for as long as its size and time stay."""
+    return sha256_of_file(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,15 @@ def test_another_checkpoint_is_another_question(folder: Path) -> None:
     (folder / "model.safetensors").write_text("trained further")
     assert resolve_method(METHOD).digest != before
     assert resolve_method("linear").digest == plain
+
+
+def test_the_same_checkpoint_elsewhere_is_the_same_question(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = resolve_method(METHOD).digest
+    shutil.copytree(folder, tmp_path / "elsewhere", copy_function=shutil.copy)
+    monkeypatch.setenv("CHALLENGE_TEXT_CHECKPOINT", str(tmp_path / "elsewhere"))
+    assert resolve_method(METHOD).digest == before
 
 
 def test_only_who_needs_checkpoints_is_given_them(folder: Path, tmp_path: Path) -> None:
