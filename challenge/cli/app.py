@@ -65,7 +65,7 @@ def challenge_of(ctx: typer.Context) -> Challenge:
 
 def load_commands() -> None:
     """Register the commands, in the order in which help lists them."""
-    for module in ("tasks", "scores", "methods", "board", "contest"):
+    for module in ("tasks", "scores", "methods", "tuning", "board", "contest"):
         importlib.import_module(f"challenge.cli.{module}")
 
 

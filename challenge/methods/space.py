@@ -18,7 +18,7 @@ from typing import Any
 
 from challenge.errors import Fault, WrongUse
 
-__all__ = ["Choice", "Dimension", "Float", "Integer", "Value", "dimension_from_json"]
+__all__ = ["Choice", "Dimension", "Float", "Integer", "Space", "Value", "dimension_from_json"]
 
 Value = str | int | float | bool
 
@@ -109,6 +109,7 @@ class Choice:
 
 
 Dimension = Float | Integer | Choice
+Space = Mapping[str, Dimension]
 
 
 def dimension_from_json(document: Mapping[str, Any]) -> Dimension:

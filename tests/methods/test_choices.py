@@ -125,6 +125,12 @@ def test_honest_probabilities_are_left_alone() -> None:
     assert chosen(table) is table
 
 
+def test_where_no_row_is_wrong_the_temperature_stays_near_one() -> None:
+    truth = np.array([0, 1] * 20)
+    table = np.where(np.eye(2)[truth] > 0, 0.999, 0.001)
+    assert 0.5 < choose_temperature(table, truth).value <= 1
+
+
 def test_class_weights_go_from_none_to_equal_classes() -> None:
     truth = np.array([0] * 6 + [2] * 2)
     assert class_weights(truth, 0.0) is None

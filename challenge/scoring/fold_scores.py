@@ -1,0 +1,64 @@
+"""The primary metric in each published fold of train: what a search may look at."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.errors import Fault, TaskError
+from challenge.scoring.kinds import kind_module
+from challenge.scoring.predictions import Predictions
+from challenge.scoring.score import part_of, refuse_strangers
+from challenge.scoring.solution import HALVES, VOID, Solution, int_array, read_train_truth
+from challenge.scoring.weights import group_rows
+from challenge.task import Task
+
+__all__ = ["score_folds"]
+
+
+def score_folds(task: Task, predictions: Predictions) -> tuple[float, ...]:
+    """Return the primary metric of out-of-fold predictions in each fold, in the folds' order.
+
+    Public data alone. Averages over classes run over those that a fold holds. Raises TaskError
+    when the metric is undefined in a fold, ValueError when the predictions are of another table.
+    """
+    refuse_strangers(task, predictions, "train")
+    truth, folds = read_train_truth(task), _fold_of_rows(task)
+    found: list[float] = []
+    faults: list[Fault] = []
+    for fold in np.unique(folds):
+        inside = folds == fold
+        half = np.where(inside, HALVES.index("public"), VOID).astype(np.int8)
+        solution = Solution(truth.labels, half, truth.cluster, truth.other)
+        grouping = group_rows(truth.cluster[inside], truth.other[inside], task.data_digest.encode())
+        part = part_of(task, solution, "public", grouping)
+        measured = kind_module(task.kind).measure(part, predictions)[task.metric]
+        if measured.value is None:
+            faults.append(_undefined(task, int(fold), str(measured.reason)))
+        else:
+            found.append(measured.value)
+    if faults:
+        raise TaskError(faults)
+    return tuple(found)
+
+
+def _undefined(task: Task, fold: int, reason: str) -> Fault:
+    return Fault(
+        f"{task.id}, fold {fold}",
+        f"{task.metric} is undefined: {reason}",
+        "a figure for every fold",
+        "take a metric that is defined in small folds, or predict otherwise",
+        code="fold-undefined",
+    )
+
+
+def _fold_of_rows(task: Task) -> NDArray[np.int32]:
+    """Return the fold of each row of train, in its order."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    ids = pq.ParquetFile(task.public / "train.parquet").read(["id"]).column("id")
+    folds = pq.ParquetFile(task.public / "folds.parquet").read(["id", "fold"])
+    places = pc.index_in(ids.cast(pa.string()), folds.column("id").cast(pa.string()))
+    return int_array(folds.column("fold").take(places))
