@@ -30,6 +30,7 @@ from challenge.board.task_board import number, rounded, rounded_ties, tie_remark
 from challenge.board.ties import Ties, compare_with_first, percentile_interval
 from challenge.errors import Fault, WrongUse, nearest
 from challenge.ledger.clock import from_micros
+from challenge.ledger.ladder import SMALLEST_PUBLIC
 from challenge.ledger.snapshot import Snapshot
 from challenge.task import Half
 from challenge.task.settings import Track
@@ -307,5 +308,8 @@ def _left_out(snapshot: Snapshot, track: Track, half: Half) -> dict[str, str]:
         if task not in snapshot.cards:
             reasons[task] = "not built yet, so nobody can have a score on it"
         elif half == "public" and task in snapshot.unscored:
-            reasons[task] = "too few public rows to show a score; it counts after the close"
+            reasons[task] = (
+                f"fewer than {SMALLEST_PUBLIC} public rows, so it shows no public score and stays "
+                "out of every team's public mean; it counts after the close"
+            )
     return reasons

@@ -62,6 +62,7 @@ def task_summary(material: Material, task: str) -> dict[str, object]:
 
 def _home_html(material: Material) -> str:
     snapshot, settings = material.snapshot, material.settings
+    told, told_of = material.progress_words()
     tracks = []
     for track in settings.track:
         board = material.track_boards[track.id]
@@ -88,7 +89,7 @@ def _home_html(material: Material) -> str:
                 "progress": trusted(
                     progress_svg(
                         f"progress-{track.id}",
-                        f"Best mean score over time, {clip(track.title)}",
+                        f"{told}, {clip(track.title)}",
                         material.progress.get(track.id, ()),
                         until=snapshot.closed_at or snapshot.at,
                     )
@@ -100,6 +101,9 @@ def _home_html(material: Material) -> str:
     n_submissions = sum(
         row.n_submissions for board in material.task_boards.values() for row in board.rows
     )
+    # Who has withdrawn everything, or never handed in, stands on no board.
+    standing = {row.team for board in material.task_boards.values() for row in board.rows}
+    teams = [team for team in snapshot.teams.values() if team.id in standing]
     example = next(iter(material.tasks()), "TASK")
     content = render(
         "home.html",
@@ -108,10 +112,12 @@ def _home_html(material: Material) -> str:
         at=snapshot.at,
         motif=trusted(motif_svg()),
         closed_at=snapshot.closed_at,
-        n_teams=sum(not team.baseline for team in snapshot.teams.values()),
-        n_baselines=sum(team.baseline for team in snapshot.teams.values()),
+        n_teams=sum(not team.baseline for team in teams),
+        n_baselines=sum(team.baseline for team in teams),
         n_submissions=n_submissions,
         tracks=tracks,
+        told=told,
+        told_of=told_of,
         tasks=[task_summary(material, task) for task in material.tasks()],
         example=example,
         running=settings.is_contest() and snapshot.closed_at is None,

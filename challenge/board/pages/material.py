@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from challenge.board.markup import decimals_for
+from challenge.board.markup import decimals_for, number_text
 from challenge.board.pages.frame import Frame
 from challenge.board.plots import Line
 from challenge.board.rows import Board, TaskBoard, TrackBoard
@@ -49,6 +49,8 @@ METRIC_WORDS: Mapping[str, str] = {
     "b_cubed_f1": "B-cubed F1",
     "intransitive_share": "intransitive share",
 }
+_COARSE = 0.04
+"""From here on a step of the Ladder hides differences that people look for."""
 MODALITY_WORDS = ("text", "numeric", "categorical", "image")
 
 
@@ -106,6 +108,30 @@ class Material:
         return [
             t for t in dict.fromkeys([*tracks, *self.snapshot.cards]) if t in self.snapshot.cards
         ]
+
+    def progress_words(self) -> tuple[str, str]:
+        """Return the name of the plot of scores over time, and which half it tells of."""
+        if not self.settings.is_contest():
+            return "Mean score over time", ""
+        if self.snapshot.closed_at is None:
+            return "Mean public score over time", ""
+        words = "Of the public half, until the close; the standings are of the private half."
+        return "Mean public score over time", words
+
+    def step_words(self, tasks: Sequence[str]) -> str:
+        """Return the steps of public scores while a contest runs; empty otherwise."""
+        steps = self.snapshot.steps if self.snapshot.half == "public" else {}
+        known = [task for task in tasks if steps.get(task)]
+        if not known:
+            return ""
+        each = ", ".join(
+            number_text(steps[task]) + (f" ({self.title(task)})" if len(tasks) > 1 else "")
+            for task in known
+        )
+        words = f"Public scores move in steps of {each}, so that nobody can learn the hidden rows"
+        if max(steps[task] for task in known) >= _COARSE:
+            words += "; where a step is that large, teams of different strength share a rank"
+        return words + "."
 
     def state_words(self) -> str:
         """Return where the challenge stands, in one short sentence."""

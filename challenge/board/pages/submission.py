@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from challenge.board.markup import (
@@ -17,13 +17,14 @@ from challenge.board.markup import (
     time_html,
     user_html,
 )
+from challenge.board.pages.confusion import confusion_files, confusion_html
 from challenge.board.pages.frame import folder_name
 from challenge.board.pages.lines import Line
 from challenge.board.pages.material import File, Material, metric_words
 from challenge.board.plots import Scale, axis_svg, interval_svg
 from challenge.ledger.records import StoredScore, Submission, Team
 
-__all__ = ["submission_file"]
+__all__ = ["submission_files"]
 
 _HALF_WORDS = {
     "all": "the whole test set",
@@ -44,9 +45,11 @@ _DETAIL_WORDS = {
 _UNBOUNDED = ("log_loss", "brier", "mcc")
 
 
-def submission_file(material: Material, team: Team, line: Line) -> File:
-    """Return the path and the page of one submission."""
-    return f"submission/{line.submission.id}.html", _submission_html(material, team, line)
+def submission_files(material: Material, team: Team, line: Line) -> Iterator[File]:
+    """Yield the twin of the confusions, where there are any, and the page of one submission."""
+    if line.score is not None:
+        yield from confusion_files(material, line.submission, line.score)
+    yield f"submission/{line.submission.id}.html", _submission_html(material, team, line)
 
 
 def _submission_html(material: Material, team: Team, line: Line) -> str:
@@ -88,6 +91,7 @@ def _submission_html(material: Material, team: Team, line: Line) -> str:
             f'<a href="../team/{team.slug}/submissions.csv">CSV</a>.</p></div>'
         )
         parts.append(f"{_made_html(submission, score, contest)}</div></section>")
+        parts.append(confusion_html(material, submission, score))
     if score is None:
         parts.append(f'<section class="wide">{_made_html(submission, None, contest)}</section>')
     title = f"{clip(submission.method or 'Submission', 60)} (submission {submission.id})"

@@ -115,6 +115,7 @@ def _task_html(
         decimals=decimals,
         resolution=number_text(board.resolution, max(decimals, 4)) if board.resolution else None,
         state=material.state_words(),
+        steps=material.step_words([task_id]),
         ties=ties_words(board),
         table=trusted(table),
         pager=trusted(pager),

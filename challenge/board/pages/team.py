@@ -17,7 +17,7 @@ from challenge.board.markup import (
 from challenge.board.pages.frame import folder_name
 from challenge.board.pages.lines import Line, PublicScores, team_lines
 from challenge.board.pages.material import File, Material, metric_words
-from challenge.board.pages.submission import submission_file
+from challenge.board.pages.submission import submission_files
 from challenge.board.plots import Line as Step
 from challenge.board.plots import progress_svg
 from challenge.board.tables import Column, pager_html, pages_of, table_html
@@ -48,7 +48,7 @@ def team_files(
     """Yield the pages of a team's submissions, the team's twins, then its own pages."""
     lines = team_lines(material, entries, public)
     for line in lines:
-        yield submission_file(material, team, line)
+        yield from submission_files(material, team, line)
     folder = f"team/{team.slug}"
     yield (
         f"{folder}/submissions.json",

@@ -50,8 +50,12 @@ def _track_html(
         if row.public_rank is not None and row.rank is not None
     ]
     first = board.rows[0] if board.rows and board.rows[0].value is not None else None
+    told, told_of = material.progress_words()
     content = render(
         "track.html",
+        told=told,
+        told_of=told_of,
+        steps=material.step_words(board.tasks),
         track=track,
         metric=metric_words(track.metric),
         board=board,
@@ -71,7 +75,7 @@ def _track_html(
         progress=trusted(
             progress_svg(
                 "progress",
-                f"Mean score over time, {clip(track.title)}",
+                f"{told}, {clip(track.title)}",
                 material.progress.get(track_id, ()),
                 until=snapshot.closed_at or snapshot.at,
             )
