@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from challenge.scoring.align import Aligned, Aligner, HandOver, scatter
 from challenge.scoring.labels import LabelCodes
 from challenge.scoring.layout import Layout, read_layout
-from challenge.scoring.spill import MemoryColumns
+from challenge.scoring.spill import MemoryColumns, empty_array
 from challenge.scoring.strict_csv import read_header
 from challenge.scoring.words import LONGEST, Fields, WordIndex, fields_of_arrow
 from challenge.task import Task
@@ -25,7 +25,8 @@ __all__ = ["read_fast_csv"]
 
 _TEXT_CHUNK = 1 << 19
 _PARSE_CHUNK = 1 << 25
-_BLOCK = 1 << 22
+_BLOCK = 1 << 20
+_HOT = 1 << 16
 _LF, _CR, _QUOTE, _COMMA = 10, 13, 34, 44
 _IS_EDGE = np.zeros(256, np.bool_)
 _IS_EDGE[[_LF, _CR, _COMMA]] = True
@@ -190,9 +191,11 @@ def _read_numbers(task: Task, data: bytes, body: int, layout: Layout, index: Wor
         types[names[layout.label]] = pa.binary()
     convert = pc.ConvertOptions(column_types=types, null_values=[], check_utf8=False)
     parse = pc.ParseOptions(ignore_empty_lines=False)
-    read = pc.ReadOptions(column_names=names, block_size=_BLOCK)
+    # A block holds a line at least, or Arrow gives up.
+    block = max(_BLOCK, 64 * layout.width)
+    read = pc.ReadOptions(column_names=names, block_size=block)
     aligner = Aligner(index)
-    numbers = np.empty((len(layout.numbers), n))
+    numbers = empty_array((len(layout.numbers), n), np.dtype(np.float64))
     labels = None if layout.label is None else LabelCodes(task)
     codes = np.empty(n, np.int32)
     whole = pa.py_buffer(data)
@@ -230,7 +233,11 @@ def _spans(data: bytes, body: int, size: int) -> Iterator[tuple[int, int, int]]:
         stop = data.rfind(b"\n", start, min(start + size, end)) + 1
         if not stop or start + size >= end:
             stop = end
-        n_lines = int(np.count_nonzero(whole[start:stop] == _LF)) + (data[stop - 1] != _LF)
+        feeds = (
+            np.count_nonzero(whole[at : min(at + _HOT, stop)] == _LF)
+            for at in range(start, stop, _HOT)
+        )
+        n_lines = int(sum(feeds)) + (data[stop - 1] != _LF)
         yield start, stop, n_lines
         start = stop
 

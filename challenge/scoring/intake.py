@@ -26,7 +26,7 @@ MAX_BYTES = 2 << 30
 SUFFIXES = (".csv", ".csv.gz", ".csv.zst", ".gz", ".zst", ".parquet", ".pq")
 
 _BLOCK = 1 << 20
-_IN_MEMORY = 64 << 20
+_SMALL, _IN_MEMORY = 1 << 20, 64 << 20
 _GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive (Excel, .npz)",
@@ -54,7 +54,8 @@ _WRITE = 'write it with df.to_csv("predictions.csv", index=False)'
 class Intake:
     """The unpacked bytes of a file, the SHA-256 of the packed ones, and what they hold.
 
-    A large Parquet file lies in `copy`, a temporary file without a name, and `data` is empty.
+    A large Parquet file lies in `copy`, a temporary file without a name, and `data` is empty;
+    else Parquet may lie in memory of Arrow's, which is quicker to get.
     """
 
     name: str
@@ -62,24 +63,29 @@ class Intake:
     sha256: str
     form: Literal["csv", "parquet"]
     copy: BinaryIO | None = None
+    lent: memoryview | None = None
 
     @property
     def size(self) -> int:
         """Number of unpacked bytes."""
-        return len(self.data) if self.copy is None else os.fstat(self.copy.fileno()).st_size
+        if self.copy is not None:
+            return os.fstat(self.copy.fileno()).st_size
+        return len(self.data if self.lent is None else self.lent)
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return some of the bytes."""
-        if self.copy is None:
-            return self.data[offset : offset + size]
-        self.copy.seek(offset)
-        return self.copy.read(size)
+        if self.copy is not None:
+            self.copy.seek(offset)
+            return self.copy.read(size)
+        return bytes((self.data if self.lent is None else self.lent)[offset : offset + size])
 
     def open(self) -> Any:
         """Return the bytes as a source for Arrow."""
         import pyarrow as pa
 
-        return pa.BufferReader(self.data) if self.copy is None else pa.PythonFile(self.copy, "r")
+        if self.copy is not None:
+            return pa.PythonFile(self.copy, "r")
+        return pa.BufferReader(self.data if self.lent is None else self.lent)
 
 
 def take_in(path: Path, max_bytes: int = MAX_BYTES) -> Intake:
@@ -144,14 +150,27 @@ def _read(path: Path, max_bytes: int) -> bytes | Intake:
         if status.st_size > max_bytes:
             raise _too_large(name, status.st_size, max_bytes)
         try:
-            if status.st_size > _IN_MEMORY and file.peek(4)[:4] == _PARQUET:
-                return _copied(file, name, max_bytes)
+            if status.st_size > _SMALL and file.peek(4)[:4] == _PARQUET:
+                large = status.st_size > _IN_MEMORY
+                return _copied(file, name, max_bytes) if large else _lent(file, name)
             data = file.read(min(status.st_size, max_bytes) + 1)
         except OSError as error:
             raise _unreadable(path, error) from None
     if len(data) > max_bytes:
         raise _too_large(name, len(data), max_bytes)
     return data
+
+
+def _lent(file: BinaryIO, name: str) -> Intake:
+    """Read a Parquet file into memory of Arrow's, and hash it."""
+    import pyarrow as pa
+
+    room = memoryview(pa.allocate_buffer(os.fstat(file.fileno()).st_size)).cast("B")
+    size = 0
+    while got := file.readinto(room[size:]):  # type: ignore[attr-defined]
+        size += got
+    data = room[:size]
+    return Intake(name, b"", hashlib.sha256(data).hexdigest(), "parquet", lent=data)
 
 
 def _copied(file: BinaryIO, name: str, max_bytes: int) -> Intake:

@@ -132,11 +132,25 @@ def _longest_value(page: bytes, unpacked: int, codec: int) -> int:
         except (pa.ArrowException, OSError, ValueError):
             return unpacked
     at, longest = 0, 0
+    if (length := _one_length(page)) is not None:
+        return length
     while at + 4 <= len(page):
         (length,) = struct.unpack_from("<I", page, at)
         longest = max(longest, length)
         at += 4 + length
     return min(longest, unpacked)
+
+
+def _one_length(page: bytes) -> int | None:
+    """Return the length of all strings of a page when they have one, as ids do."""
+    import numpy as np
+
+    length = int.from_bytes(page[:4], "little")
+    if len(page) < 4 or len(page) % (length + 4):
+        return None
+    # A length of 2 GB and more cannot divide a page.
+    strings = np.frombuffer(page, np.dtype([("length", "<u4"), ("text", f"V{length}")]))
+    return length if bool((strings["length"] == length).all()) else None
 
 
 def _read_header(text: bytes) -> tuple[dict[int, Any], int]:
@@ -163,8 +177,17 @@ def _read_struct(text: bytes, at: int, depth: int) -> tuple[dict[int, Any], int]
             number += step
         else:
             number, at = _read_integer(text, at)
-        value, at = _read_value(text, at, kind, depth)
-        fields[number] = value
+        # Most fields are small numbers, short texts or structs, and a file has many of them.
+        byte = text[at]
+        if byte < 128 and kind in (5, 6):
+            fields[number] = (byte >> 1) ^ -(byte & 1)
+            at += 1
+        elif byte < 128 and kind == 8:
+            at += 1 + byte
+        elif kind == 12:
+            fields[number], at = _read_struct(text, at, depth + 1)
+        else:
+            fields[number], at = _read_value(text, at, kind, depth)
 
 
 def _read_value(text: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:

@@ -122,12 +122,13 @@ def _read_columns(
 ) -> Columns:
     import pyarrow as pa
 
-    kinds = {file.schema_arrow.field(position).type for position in layout.numbers}
+    schema = file.schema_arrow
+    kinds = {schema.field(position).type for position in layout.numbers}
     if kinds - {pa.float32(), pa.float64()}:
         raise HandOver
     dtype = np.dtype(np.float32 if kinds == {pa.float32()} else np.float64)
     columns = make_columns(len(layout.numbers), n, dtype)
-    names = file.schema_arrow.names
+    names = schema.names
     step = max(1, _READ_BYTES // (n * dtype.itemsize))
     for first in range(0, len(layout.numbers), step):
         wanted = list(layout.numbers[first : first + step])

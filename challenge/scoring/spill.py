@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from challenge.errors import EnvironmentLack, Fault
 
-__all__ = ["Columns", "MemoryColumns", "SpilledColumns", "make_columns"]
+__all__ = ["Columns", "MemoryColumns", "SpilledColumns", "empty_array", "make_columns"]
 
 _MOST_BYTES = 96 << 20
 
@@ -108,8 +108,16 @@ class SpilledColumns:
 def make_columns(k: int, n: int, dtype: np.dtype[Any]) -> Columns:
     """Return room for k columns of n numbers, on disk when it takes more than 96 MB."""
     if k * n * dtype.itemsize <= _MOST_BYTES:
-        return MemoryColumns(np.empty((k, n), dtype))
+        return MemoryColumns(empty_array((k, n), dtype))
     return SpilledColumns((k, n), dtype)
+
+
+def empty_array(shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array in memory of Arrow's, which is quicker to get when it is large."""
+    import pyarrow as pa
+
+    size = shape[0] * shape[1] * dtype.itemsize
+    return np.frombuffer(pa.allocate_buffer(size), dtype).reshape(shape)
 
 
 def _temporary_file(size: int) -> Any:

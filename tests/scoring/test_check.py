@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from challenge.errors import SubmissionError
-from challenge.scoring import read_predictions, write_predictions
+from challenge.scoring import intake, read_predictions, write_predictions
 from tests.scoring.made import ids_of, make_task
 
 
@@ -112,3 +112,55 @@ def test_infinite_and_huge_values_are_faults_without_a_warning(tmp_path: Path) -
     with pytest.raises(SubmissionError) as caught:
         read_predictions(task, tmp_path / "huge.parquet")
     assert "number-infinite" in {fault.code for fault in caught.value.faults}
+
+
+@pytest.mark.parametrize("limits", [(0, 64 << 20), (0, 0)], ids=["lent", "copied"])
+def test_parquet_read_into_other_memory_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int]
+) -> None:
+    task = make_task(tmp_path / "tiny", n=50)
+    values = np.random.default_rng(0).dirichlet([1.0] * 3, 50).astype(np.float32)
+    columns = dict(zip(task.classes, values.T, strict=True))
+    path = tmp_path / "p.parquet"
+    pq.write_table(pa.table({"id": ids_of(task), **columns}), path)
+    first = read_predictions(task, path)
+    monkeypatch.setattr(intake, "_SMALL", limits[0])
+    monkeypatch.setattr(intake, "_IN_MEMORY", limits[1])
+    again = read_predictions(task, path)
+    assert first.probabilities is not None and again.probabilities is not None
+    assert (first.probabilities.as_array() == again.probabilities.as_array()).all()
+    assert first.sha256 == again.sha256
+    pq.write_table(pa.table({"id": ["x"] * 50, **columns}), path)
+    with pytest.raises(SubmissionError, match="not one id"):
+        read_predictions(task, path)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("n", [40, 30_000])
+def test_out_of_fold_predictions_are_read_in_the_order_of_train(
+    tmp_path: Path, suffix: str, n: int
+) -> None:
+    train = [f"t{row:016x}" for row in range(n)]
+    task = make_task(tmp_path / "tiny", n=5, train_ids=train)
+    order = np.random.default_rng(1).permutation(n)
+    truth = np.arange(n) % 3
+    labels = [task.classes[code] for code in truth[order]]
+    path = tmp_path / f"p{suffix}"
+    ids = [train[row] for row in order]
+    if suffix == ".parquet":
+        pq.write_table(pa.table({"id": ids, "label": labels}), path)
+    else:
+        lines = (f"{one},{label}\n" for one, label in zip(ids, labels, strict=True))
+        path.write_text("id,label\n" + "".join(lines))
+    predictions = read_predictions(task, path, rows="train")
+    assert predictions.codes.tolist() == truth.tolist()
+    assert (predictions.rows, predictions.n) == ("train", n)
+
+
+def test_out_of_fold_predictions_with_ids_of_test_are_told_so(tmp_path: Path) -> None:
+    task = make_task(tmp_path / "tiny", n=3)
+    path = write(tmp_path, "id,label\n" + "".join(f"{one},cat\n" for one in ids_of(task)))
+    with pytest.raises(SubmissionError) as caught:
+        read_predictions(task, path, rows="train")
+    assert {fault.code for fault in caught.value.faults} == {"id-other-rows", "id-missing"}
+    assert "ids of train.csv" in str(caught.value)
