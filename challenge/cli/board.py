@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from challenge.cli.app import app, challenge_of
+from challenge.cli.matrix import print_matrix
 from challenge.cli.output import Progress, print_json, print_table, remark, say
 
 if TYPE_CHECKING:
@@ -82,21 +83,14 @@ def matrix(
 ) -> None:
     """Show every method on every task.
 
-    What each method scored where it ran; 0 is the floor and 1 the best of the task in `normalised`.
+    What each method scored and cost where it ran, which is best or tied with the best, and what
+    another team's method would change. `normalised` is 0 at the floor of a task, 1 at its best.
     """
     from challenge.board.standings import method_matrix
     from challenge.ledger import open_ledger
-    from challenge.scoring.figures import figure
 
     found = method_matrix(open_ledger(challenge_of(ctx)).snapshot())
     if json:
         print_json(found.as_json())
         return
-    print_table(
-        ["team", "method", *found.tasks, "normalised"],
-        [
-            [row.team_name, row.method, *map(figure, row.values), figure(row.normalised)]
-            for row in found.rows
-        ],
-        right=tuple(range(2, len(found.tasks) + 3)),
-    )
+    print_matrix(found)

@@ -14,7 +14,7 @@ from challenge.cli.app import app, challenge_of, start_of
 from challenge.cli.cells import CellReport, GridProgress, print_reports
 from challenge.cli.output import remark, say
 from challenge.cli.tasks import chosen_tasks
-from challenge.errors import ChallengeError, Fault, WrongUse, nearest
+from challenge.errors import ChallengeError, EnvironmentLack, Fault, WrongUse, nearest
 from challenge.task import Challenge, Task, find_task
 
 if TYPE_CHECKING:
@@ -296,6 +296,7 @@ def _cells(
 def _report(outcome: Outcome, ledger: Ledger | None, team: str | None, *, kept: bool) -> CellReport:
     """Submit what a cell predicted, if that is wished, and return what became of it."""
     if outcome.run is None:
+        _remember_failure(outcome, ledger, team)
         return CellReport(outcome, error=outcome.error)
     kept_at = str(outcome.run.predictions) if kept else ""
     if ledger is None:
@@ -313,3 +314,21 @@ def _report(outcome: Outcome, ledger: Ledger | None, team: str | None, *, kept: 
     except ChallengeError as error:
         return CellReport(outcome, kept_at, error=error)
     return CellReport(outcome, kept_at, receipt=receipt)
+
+
+def _remember_failure(outcome: Outcome, ledger: Ledger | None, team: str | None) -> None:
+    """Store that a method failed, so that the matrix does not show its cell as never run.
+
+    What a machine lacked says nothing about the method.
+    """
+    from challenge.methods.runner import method_name
+
+    cell, error = outcome.cell, outcome.error
+    if ledger is None or error is None or isinstance(error, EnvironmentLack):
+        return
+    ledger.record_failed_run(
+        cell.task,
+        team=team or cell.source.title,
+        method=method_name(cell.source, cell.options),
+        code=error.faults[0].code,
+    )

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from challenge.errors import ChallengeError
 from challenge.ledger import clock, schema
 from challenge.ledger.clock import micros
+from challenge.ledger.failed_runs import record_failed_run
 from challenge.ledger.files import PredictionFiles
 from challenge.ledger.quota import check_failures
 from challenge.ledger.reading import read_teams
@@ -171,6 +172,10 @@ class Ledger:
                     faults=faults,
                 )
             )
+
+    def record_failed_run(self, task: Task, *, team: str, method: str, code: str) -> None:
+        """Remember that a team's method failed on a task; `code` is that of its first fault."""
+        record_failed_run(self, task, team=team, method=method, code=code)
 
     def check_settings_in(self, connection: sa.Connection, at: datetime) -> bool:
         """Return whether challenge.toml is a new version; raise TaskError when it may not be."""

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from challenge.errors import Fault, WrongUse
 from challenge.ledger import schema
 from challenge.ledger.clock import from_micros
+from challenge.ledger.failed_runs import FailedRuns, failed_runs_until
 from challenge.ledger.ladder import public_metrics, round_to_step
 from challenge.ledger.records import StoredScore, Submission, Team
 from challenge.ledger.scoring_rows import confusions_of
@@ -159,6 +160,21 @@ class RowSource:
                 query = sa.select(rows.c.id, rows.c.method).where(rows.c.id.in_(chunk))
                 found.update((row.id, row.method) for row in connection.execute(query))
         return found
+
+    def details(self, submission_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+        """Return the details of each submission."""
+        rows = schema.submissions
+        found: dict[int, Mapping[str, Any]] = {}
+        with self._store.reading() as connection:
+            for chunk in _chunks(submission_ids):
+                query = sa.select(rows.c.id, rows.c.details).where(rows.c.id.in_(chunk))
+                found.update((key, json.loads(text)) for key, text in connection.execute(query))
+        return found
+
+    def failed_runs(self) -> FailedRuns:
+        """Return the runs that ended without a file to score."""
+        with self._store.reading() as connection:
+            return failed_runs_until(connection, self._until)
 
     def team_marks(self) -> Mapping[int, str]:
         """Return a text per team that changes with anything its pages show."""

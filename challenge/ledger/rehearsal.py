@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from challenge.ledger.records import PrimaryScores, StoredScore, Submission
 from challenge.ledger.snapshot import Entry, Snapshot, SnapshotSource
 
 if TYPE_CHECKING:
+    from challenge.ledger.failed_runs import FailedRuns
     from challenge.ledger.ledger import Ledger
     from challenge.scoring.score import Score
     from challenge.task import Half
@@ -167,6 +168,12 @@ class _Simulated:
 
     def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
         return self._real.methods(submission_ids)
+
+    def details(self, submission_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+        return self._real.details(submission_ids)
+
+    def failed_runs(self) -> FailedRuns:
+        return self._real.failed_runs()
 
     def team_marks(self) -> Mapping[int, str]:
         return self._real.team_marks()

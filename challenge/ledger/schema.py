@@ -28,6 +28,7 @@ __all__ = [
     "confusions",
     "editions",
     "facts",
+    "failed_runs",
     "failures",
     "finals",
     "floors",
@@ -42,7 +43,7 @@ __all__ = [
     "withdrawals",
 ]
 
-LEDGER_FORMAT = 2
+LEDGER_FORMAT = 3
 
 metadata = MetaData()
 
@@ -220,6 +221,19 @@ failures = Table(
     Index("failures_by_team", "folded", "task", "at"),
 )
 """Files that were refused for their content; the team may not exist yet, so by folded name."""
+
+failed_runs = Table(
+    "failed_runs",
+    metadata,
+    _id(),
+    _at(),
+    Column("folded", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("data_digest", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("code", Text, nullable=False),
+)
+"""Runs of a method that ended without a file to score; the team may not exist yet."""
 
 withdrawals = Table(
     "withdrawals",

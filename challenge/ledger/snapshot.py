@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from challenge.ledger.records import Card, PrimaryScores, StoredScore, Submission, Team
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from challenge.ledger.failed_runs import FailedRuns
     from challenge.task import Half
     from challenge.task.settings import Settings
 
@@ -46,6 +47,14 @@ class SnapshotSource(Protocol):
 
     def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
         """Return the method of each submission."""
+        ...
+
+    def details(self, submission_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+        """Return the details of each submission."""
+        ...
+
+    def failed_runs(self) -> FailedRuns:
+        """Return the runs that ended without a file to score."""
         ...
 
     def team_marks(self) -> Mapping[int, str]:
@@ -110,6 +119,14 @@ class Snapshot:
     def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
         """Return the method of each submission."""
         return self.source.methods(submission_ids)
+
+    def details(self, submission_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+        """Return what the method of each submission told: cost, versions, features, seed."""
+        return self.source.details(submission_ids)
+
+    def failed_runs(self) -> FailedRuns:
+        """Return the runs that ended without a file to score."""
+        return self.source.failed_runs()
 
     def score(self, submission_id: int, half: Half | None = None) -> StoredScore | None:
         """Return what may be shown of a score on `half` (default: the deciding half)."""

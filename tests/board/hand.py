@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from challenge.errors import Fault, WrongUse
 from challenge.ledger.clock import micros
+from challenge.ledger.failed_runs import FailedRuns
 from challenge.ledger.records import Card, PrimaryScores, StoredScore, Submission, Team
 from challenge.ledger.snapshot import Entry, Snapshot
 from challenge.task import Half
@@ -30,6 +31,7 @@ class Made:
     hour: float = 0.0
     method: str = "by hand"
     replicates: NDArray[np.float32] | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class HandSource:
     made: tuple[Made, ...]
     teams: Mapping[str, int]
     n_clusters: int = 500
+    failed: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     read: list[int] = field(default_factory=list)
     """Ids whose replicates were asked for."""
 
@@ -84,6 +87,15 @@ class HandSource:
     def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
         return {i: self.made[i - 1].method for i in submission_ids}
 
+    def details(self, submission_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+        return {i: self.made[i - 1].details for i in submission_ids}
+
+    def failed_runs(self) -> FailedRuns:
+        return {
+            (self.teams[team], method, task, "d"): code
+            for (team, method, task), code in self.failed.items()
+        }
+
     def team_marks(self) -> Mapping[int, str]:
         return {}
 
@@ -110,6 +122,7 @@ def snapshot_of(
     prize_tie: str | None = None,
     n_clusters: int = 500,
     cards: Sequence[str] | None = None,
+    failed: Mapping[tuple[str, str, str], str] | None = None,
 ) -> Snapshot:
     """Return a snapshot of one track over `tasks`; submission ids count the order of `made`.
 
@@ -154,7 +167,7 @@ def snapshot_of(
         half=half,
         primary=_columns(half, made, ids, 1),
         floors=dict.fromkeys(tasks, 0.0) if floors is None else floors,
-        source=HandSource(tuple(everything), ids, n_clusters),
+        source=HandSource(tuple(everything), ids, n_clusters, failed or {}),
         closed_at=closes if half == "private" else None,
         public=_columns("public", public, ids, 1 + len(made)) if public else None,
         steps=steps or {},

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.ledger.clock import micros
+from challenge.ledger.failed_runs import FailedRuns
 from challenge.ledger.records import Card, PrimaryScores, StoredScore, Submission, Team
 from challenge.ledger.snapshot import Entry, Snapshot
 from challenge.task import Half
@@ -77,6 +78,12 @@ class ShowcaseSource:
     def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
         return {i: self.entered[i - 1].method for i in submission_ids}
 
+    def details(self, submission_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+        return {i: self.entered[i - 1].details for i in submission_ids}
+
+    def failed_runs(self) -> FailedRuns:
+        return {}
+
     def team_marks(self) -> Mapping[int, str]:
         marks: dict[int, str] = {}
         for one in self.entered:
@@ -84,9 +91,9 @@ class ShowcaseSource:
         return marks
 
     def replicates(self, submission_ids: Sequence[int], half: Half) -> NDArray[np.float32]:
-        return np.array([self.draws[i] for i in submission_ids], dtype=np.float32).reshape(
-            len(submission_ids), 1000
-        )
+        nothing = np.full(1000, np.nan, dtype=np.float32)
+        rows = [self.draws.get(i, nothing) for i in submission_ids]
+        return np.array(rows, dtype=np.float32).reshape(len(submission_ids), 1000)
 
 
 def showcase(

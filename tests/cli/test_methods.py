@@ -90,6 +90,16 @@ def test_a_grid_answers_scripts_cell_by_cell(challenge: Challenge, tmp_path: Pat
         ("failed", False),
         ("identical", True),
     ]
+    rows = shell(challenge.root, "matrix", "--json").json()["rows"]
+    states = {row["method"]: row["cells"][0] for row in rows if row["team"] == "Owls"}
+    assert [states[name]["state"] for name in ("majority", "constant:Constant")] == ["scored"] * 2
+    assert states["constant:Constant"]["seconds"] == good["seconds"]
+    assert (states["broken:Constant"]["state"], states["broken:Constant"]["fault"]) == (
+        "failed",
+        "label-unknown",
+    )
+    shown = shell(challenge.root, "matrix").out
+    assert "failed (label-unknown)" in shown and "with another team's method" in shown
 
 
 @pytest.mark.parametrize(
