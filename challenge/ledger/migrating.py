@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from challenge.errors import Fault, LedgerError
 from challenge.ledger import schema
 from challenge.ledger.store import Store
+from challenge.ledger.teams import skeleton
 
 __all__ = ["bring_up_to_date"]
 
@@ -17,7 +18,7 @@ def bring_up_to_date(store: Store) -> None:
         found = _format_of(connection)
     if found == schema.LEDGER_FORMAT:
         return
-    if found != 1:
+    if found not in (1, 2):
         raise LedgerError(
             Fault(
                 store.where,
@@ -29,15 +30,26 @@ def bring_up_to_date(store: Store) -> None:
         )
     with store.writing() as connection:
         store.lock_all(connection)
-        if _format_of(connection) == 1:
+        # Another process may have been first.
+        found = _format_of(connection)
+        if found == 1:
             connection.execute(sa.text("ALTER TABLE submissions ADD COLUMN content TEXT"))
+        if found in (1, 2):
             schema.metadata.create_all(connection)
+            _look_again(connection)
             facts = schema.facts
             connection.execute(
                 facts.update()
                 .where(facts.c.name == "format")
                 .values(value=str(schema.LEDGER_FORMAT))
             )
+
+
+def _look_again(connection: sa.Connection) -> None:
+    """Derive anew which names look alike: the table of look-alikes has grown."""
+    names = schema.team_names
+    for key, name in connection.execute(sa.select(names.c.id, names.c.name)).all():
+        connection.execute(names.update().where(names.c.id == key).values(skeleton=skeleton(name)))
 
 
 def _format_of(connection: sa.Connection) -> int | str | None:

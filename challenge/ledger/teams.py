@@ -10,6 +10,7 @@ import re
 import unicodedata
 
 from challenge.errors import Fault
+from challenge.ledger.look_alikes import LOOK_ALIKES
 
 __all__ = ["NAME_LENGTH", "clean_text", "fold", "name_faults", "skeleton", "slug_of"]
 
@@ -20,60 +21,8 @@ _TAKEN_BY_SYSTEMS = frozenset(
     | {f"{port}{digit}" for port in ("com", "lpt") for digit in range(10)}
 )
 
-# Letters of other scripts that look like Latin ones in common typefaces (after Unicode's
-# confusables.txt, UTS #39); width and style variants are folded by NFKC before.
-_LOOK_ALIKES = {
-    ord(other): latin
-    for latin, others in {
-        "A": "АΑᎪ",
-        "B": "ВΒ",
-        "C": "СᏟϹ",
-        "E": "ЕΕ",
-        "H": "НΗᎻ",
-        "I": "ІΙӀ",
-        "J": "ЈͿ",
-        "K": "КΚ",
-        "L": "Ꮮ",
-        "M": "МΜ",
-        "N": "Ν",
-        "O": "ОΟՕ",
-        "P": "РΡᏢ",
-        "Q": "Ԛ",
-        "S": "ЅՏᏚ",
-        "T": "ТΤ",
-        "U": "Ս",
-        "W": "ԜᎳ",
-        "X": "ХΧ",
-        "Y": "УҮΥ",
-        "Z": "ΖᏃ",
-        "a": "аαɑ",
-        "b": "ЬьƄ",
-        "c": "сϲ",
-        "d": "ԁ",
-        "e": "еҽ",
-        "g": "ɡց",
-        "h": "һհ",
-        "i": "іıɩι",
-        "j": "јϳ",
-        "k": "κ",
-        "l": "|ǀ∣ӏ",
-        "n": "ոп",
-        "o": "оοօσ",
-        "p": "рρ",
-        "q": "ԛ",
-        "r": "г",
-        "s": "ѕꜱ",
-        "u": "υսʋ",
-        "v": "νѵ",
-        "w": "ԝѡ",
-        "x": "хχ",
-        "y": "уүγ",
-        "-": "‐‑‒–—―−_",
-        "'": "’‘`´",
-    }.items()
-    for other in others
-}
-_STROKES = str.maketrans("0Il1", "olll")
+_STROKES = str.maketrans("0Il1|", "ollll")
+"""Digits and capitals that are a circle or a stroke; 5 and S, 8 and B can be told apart."""
 
 
 def clean_text(text: str) -> str:
@@ -153,13 +102,16 @@ def skeleton(name: str) -> str:
     True
     >>> skeleton("Ow\u04cfs") == skeleton("Owls")
     True
-    >>> skeleton("Team 1") == skeleton("Team I")
+    >>> skeleton("Team 1") == skeleton("Team I") != skeleton("Team 2")
     True
     """
     text = _storable(clean_text(name))
-    seen = unicodedata.normalize("NFKC", text).translate(_LOOK_ALIKES)
-    seen = unicodedata.normalize("NFKC", seen.translate(_STROKES)).casefold().translate(_STROKES)
-    bare = "".join(char for char in seen if unicodedata.category(char)[0] not in "ZPC")
+    # Letter by letter without its accents, which stay: ё looks like ë as е looks like e.
+    seen = unicodedata.normalize("NFKD", text).translate(LOOK_ALIKES).translate(_STROKES)
+    seen = unicodedata.normalize("NFKD", seen.casefold()).translate(LOOK_ALIKES)
+    bare = "".join(
+        char for char in seen.translate(_STROKES) if unicodedata.category(char)[0] not in "ZPC"
+    )
     return bare.replace("rn", "m").replace("vv", "w")
 
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from challenge.errors import LedgerError
+from challenge.errors import LedgerError, SubmissionError
 from challenge.ledger import Ledger, open_ledger, schema
 from challenge.ledger.verify import verify
 from challenge.scoring import canonical, content_digest, read_predictions
@@ -31,6 +31,7 @@ def as_format_1(ledger: Ledger) -> None:
     with ledger.store.writing() as connection:
         connection.execute(sa.text("DROP TABLE confusions"))
         connection.execute(sa.text("ALTER TABLE submissions DROP COLUMN content"))
+        connection.execute(schema.team_names.update().values(skeleton="of an older table"))
         connection.execute(schema.facts.update().values(value="1"))
 
 
@@ -72,6 +73,8 @@ def test_a_ledger_of_the_first_format_is_brought_up_to_date(tmp_path: Path) -> N
     newer = open_ledger(challenge)
     assert newer.submit(task, path, team="Ada", method="two").identical_to == first.submission.id
     other = write_hits(task, tmp_path / "b.csv", 50)
+    with pytest.raises(SubmissionError, match="nobody takes for"):
+        newer.submit(task, other, team="Adа", method="two")
     assert newer.submit(task, other, team="Ada", method="two").identical_to is None
     counts = [score and score.confusions is not None for _, score in newer.snapshot().entries_of(1)]
     assert counts == [False, True]
@@ -80,6 +83,6 @@ def test_a_ledger_of_the_first_format_is_brought_up_to_date(tmp_path: Path) -> N
 def test_a_ledger_of_a_later_format_is_refused(tmp_path: Path) -> None:
     challenge = make_challenge(tmp_path / "c")
     with open_ledger(challenge).store.writing() as connection:
-        connection.execute(schema.facts.update().values(value="3"))
-    with pytest.raises(LedgerError, match="a ledger of format 3"):
+        connection.execute(schema.facts.update().values(value=str(schema.LEDGER_FORMAT + 1)))
+    with pytest.raises(LedgerError, match=f"a ledger of format {schema.LEDGER_FORMAT + 1}"):
         open_ledger(challenge)

@@ -58,6 +58,23 @@ def test_a_file_gets_its_score_and_two_receipts(ledger: Ledger) -> None:
     assert len(ledger.snapshot().primary) == 1
 
 
+def test_the_text_beside_a_file_is_its_note(ledger: Ledger) -> None:
+    path = put(ledger, "xgb-v2.csv", 45)
+    Path(f"{path}.note.txt").write_text("five folds,\n\u202eseed 3\n")
+    long = put(ledger, "long.csv", 40)
+    Path(f"{long}.note.txt").write_bytes(b"\xff" + b"a" * 3000)
+    alone = put(ledger, "alone.csv", 30)
+    Path(f"{alone}.note.txt").symlink_to(Path(f"{path}.note.txt"))
+    run(ledger)
+    notes = {
+        file: receipt(file)["submission"]["submission"]["note"] for file in (path, long, alone)
+    }
+    assert notes[path] == "five folds, seed 3"
+    assert len(notes[long]) == 1000
+    assert notes[alone] == ""
+    assert len(ledger.snapshot().primary) == 3
+
+
 def test_a_faulty_file_gets_every_fault_and_is_read_once(ledger: Ledger) -> None:
     path = folder(ledger) / "bad.csv"
     path.write_text("id,label\nnobody,fish\n")

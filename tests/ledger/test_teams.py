@@ -61,6 +61,32 @@ def test_names_that_differ_to_the_eye_are_two(
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("АВСЕНКМОРТХ", "ABCEHKMOPTX"),
+        ("аеорсухіјѕԁԛԝһѵ", "aeopcyxijsdqwhv"),
+        ("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX"),
+        ("ανοριυγκχ", "avopiuykx"),
+        ("Ёлка", "Ëлкa"),
+        ("O0 Il1|", "00 1111"),
+        ("ЗooӠ", "3003"),
+        ("Æther", "AEther"),
+        ("ᎪᎻ", "AH"),
+        ("modern", "modem"),
+    ],
+)
+def test_letters_of_other_scripts_and_digits_that_look_alike_are_one(one: str, other: str) -> None:
+    assert skeleton(one) == skeleton(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("Team 5", "Team S"), ("Team 8", "Team B"), ("Жук", "Зук"), ("Σ", "E")]
+)
+def test_what_can_be_told_apart_stays_apart(one: str, other: str) -> None:
+    assert skeleton(one) != skeleton(other)
+
+
+@pytest.mark.parametrize(
     ("name", "slug"),
     [
         ("<script>alert(1)</script>", "script-alert-1-script"),
