@@ -22,7 +22,7 @@ from challenge.board.twins import csv_twin, json_twin
 
 __all__ = ["matrix_files"]
 
-_MOST_SENTENCES = 8
+_MOST_SENTENCES = 50
 _FAULTS = {
     "method-raised": "raised an error",
     "method-crashed": "crashed",
@@ -129,7 +129,7 @@ def _task_column(material: Material, matrix: Matrix, index: int) -> Column[Matri
         if cell.state != "scored":
             return _empty_html(cell)
         kind = heat_class(cell.value, floor, floor if best is None else best)
-        mark = "best" if cell.best else "tied with the best" if cell.tied else ""
+        mark = "best" if cell.best else "tied" if cell.tied else ""
         value = number_text(cell.value, decimals)
         lines = [interval_text(cell.low, cell.high, decimals), mark, _cost(cell)]
         return (
