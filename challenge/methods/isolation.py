@@ -186,8 +186,10 @@ def _environment(threads: int, folder: Path) -> dict[str, str]:
         **{f"{pool}_NUM_THREADS": str(number) for pool, number in pools.items()},
         # Threads that spin while they wait are slow beyond measure on a busy machine.
         "OMP_WAIT_POLICY": "PASSIVE",
-        # What `n_jobs=-1` means to joblib and scikit-learn.
+        # What `n_jobs=-1` means to joblib and scikit-learn, and the pools of Rust.
         "LOKY_MAX_CPU_COUNT": str(threads),
+        "RAYON_NUM_THREADS": str(threads),
+        "POLARS_MAX_THREADS": str(threads),
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": str(Path(challenge.__file__).parents[1]),
