@@ -2,8 +2,8 @@
 
 One network is fine-tuned on all columns at once: a transformer reads the texts, a vision network
 the pictures, a small transformer numbers and categories, and a fusion layer joins them. In
-matching the columns of both sides are columns of one row, so that the text transformer reads the
-two records of a pair together.
+matching the columns of both sides are columns of one row, and categories are texts, so that the
+text transformer reads the two records of a pair together and can compare them.
 """
 
 from __future__ import annotations
@@ -146,11 +146,12 @@ class AutoGluonMultimodal:
         }
         if not n_gpus:
             settings |= {"env.num_workers": 0, "env.num_workers_inference": 0}
-        models = ["ft_transformer"] if self._task.columns_of("numeric", "categorical") else []
+        modalities = self._modalities()
+        models = ["ft_transformer"] if {"numeric", "categorical"} & set(modalities) else []
         found: dict[str, object] = {}
         faults: list[Fault] = []
         for kind, model in _NETWORKS.items():
-            if not self._task.columns_of(kind):
+            if kind not in modalities:
                 continue
             try:
                 checkpoint = find_checkpoint(kind, _hub_name(kind, self._preset))
@@ -178,18 +179,28 @@ class AutoGluonMultimodal:
         import pandas as pd
 
         columns: dict[str, Any] = {}
-        for column, name in zip(self._task.columns, self._names(), strict=True):
-            if column.modality == "numeric":
+        for column, name, modality in zip(
+            self._task.columns, self._names(), self._modalities(), strict=True
+        ):
+            if modality == "numeric":
                 columns[name] = number_values(frame[column.name])
                 continue
             values = text_values(frame[column.name])
-            if column.modality == "categorical":
+            if modality == "categorical":
                 columns[name] = pd.Categorical([value or None for value in values])
-            elif column.modality == "image":
+            elif modality == "image":
                 columns[name] = [value and str(self._task.image_path(value)) for value in values]
             else:
                 columns[name] = values
         return pd.DataFrame(columns)
+
+    def _modalities(self) -> list[str]:
+        """Return as what each column is read."""
+        compared = self._task.kind == "matching" and bool(self._task.columns_of("text"))
+        return [
+            "text" if compared and column.modality == "categorical" else column.modality
+            for column in self._task.columns
+        ]
 
     def _names(self) -> list[str]:
         return [f"x{place:04}" for place in range(len(self._task.columns))]
@@ -198,7 +209,7 @@ class AutoGluonMultimodal:
         from autogluon.multimodal import MultiModalPredictor
 
         matching = self._task.kind == "matching"
-        types = [_TYPES[column.modality] for column in self._task.columns]
+        types = [_TYPES[modality] for modality in self._modalities()]
         self._predictor = MultiModalPredictor(
             "label",
             path=str(Path(self._folder.name) / "model"),
@@ -271,7 +282,7 @@ def _without_classifier(folder: Path, target: Path) -> Path:
     import torch
 
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    weights = sorted((*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")))[-1]
+    weights = [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")][0]
     network = timm.create_model(
         config["architecture"],
         pretrained=True,

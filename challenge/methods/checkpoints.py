@@ -7,6 +7,7 @@ checkpoints apart, because a kept outcome must not answer for another checkpoint
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,9 +47,16 @@ _FILES: Mapping[CheckpointKind, tuple[str, ...]] = {
     "image": ("config.json", *_WEIGHTS),
 }
 _PARTS: Mapping[CheckpointKind, Mapping[str, tuple[str, ...]]] = {
-    "text": {"config.json": ("config.json",), "weights": _WEIGHTS, "a tokenizer": _TOKENIZER},
+    "text": {"config.json": ("config.json",), "weights": _WEIGHTS, "tokenizer": _TOKENIZER},
     "image": {"config.json": ("config.json",), "weights": _WEIGHTS},
 }
+
+
+_WHOLE: Mapping[CheckpointKind, str] = {
+    "text": "config.json, weights and a tokenizer",
+    "image": "config.json and weights of timm",
+}
+_TIMM = ("architecture", "pretrained_cfg")
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,7 @@ def find_checkpoint(kind: CheckpointKind, name: str) -> Checkpoint:
             Fault(
                 variable,
                 f"{folder} has no {' and no '.join(lacking)}",
-                f"a folder with {', '.join(_PARTS[kind])}",
+                f"a folder with {_WHOLE[kind]}",
                 "name the folder of one checkpoint (docs/multimodal.md says what is in it)",
                 code="checkpoint-folder",
             )
@@ -127,7 +135,7 @@ def _from_hub(kind: CheckpointKind, name: str) -> Path:
                 f"checkpoint of {kind} columns",
                 f"{VARIABLES[kind]} is not set, and {name} is neither in the hub's cache nor to"
                 f" be had from a hub ({type(error).__name__})",
-                f"a folder with {', '.join(_PARTS[kind])}, or a model hub that answers",
+                f"a folder with {_WHOLE[kind]}, or a model hub that answers",
                 f"set {VARIABLES[kind]} to such a folder, or let this machine reach a hub",
                 code="checkpoint-missing",
             )
@@ -135,11 +143,16 @@ def _from_hub(kind: CheckpointKind, name: str) -> Path:
 
 
 def _lacking(kind: CheckpointKind, folder: Path) -> list[str]:
-    return [
+    lacking = [
         part
         for part, patterns in _PARTS[kind].items()
         if not any(any(folder.glob(pattern)) for pattern in patterns)
     ]
+    if kind == "image" and not lacking:
+        # Vision networks of transformers lie in folders of the same look.
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        lacking = [f"{key} in config.json" for key in _TIMM if key not in config]
+    return lacking
 
 
 def _hub_cache() -> Path:

@@ -54,6 +54,18 @@ def test_a_folder_that_is_not_whole_is_refused_with_what_it_lacks(
     assert "docs/multimodal.md" in fault.cure
 
 
+def test_a_vision_network_that_is_not_of_timm_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "config.json").write_text('{"architectures": ["ViTModel"]}')
+    monkeypatch.setenv("CHALLENGE_IMAGE_CHECKPOINT", str(folder))
+    with pytest.raises(EnvironmentLack, match=r"no architecture in config\.json") as error:
+        find_checkpoint("image", "owner/name")
+    assert "weights of timm" in str(error.value)
+    (folder / "config.json").write_text('{"architecture": "lcnet_035", "pretrained_cfg": {}}')
+    assert find_checkpoint("image", "owner/name").folder == folder
+
+
 def test_another_checkpoint_is_another_question(folder: Path) -> None:
     before, plain = resolve_method(METHOD).digest, resolve_method("linear").digest
     assert resolve_method(METHOD).digest == before
