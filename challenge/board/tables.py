@@ -9,10 +9,21 @@ from typing import Generic, TypeVar
 
 from challenge.board.markup import count_text
 
-__all__ = ["PAGE_ROWS", "Column", "frame_html", "pager_html", "pages_of", "rows_html", "table_html"]
+__all__ = [
+    "ALL_ROWS",
+    "PAGE_ROWS",
+    "Column",
+    "frame_html",
+    "pager_html",
+    "pages_of",
+    "rows_html",
+    "table_html",
+]
 
 Row = TypeVar("Row")
 
+ALL_ROWS = "rows.js"
+"""Beside a table of several pages: all its teams, for the search of the page's script."""
 PAGE_ROWS = 250
 """Rows of a board on one page; a phone scrolls this far without effort."""
 
@@ -121,7 +132,8 @@ def pager_html(page: int, n_pages: int, n_rows: int, size: int = PAGE_ROWS) -> s
         parts.append(f'<li><a href="{href}"{current}>{number}</a></li>')
     first, final = (page - 1) * size + 1, min(page * size, n_rows)
     return (
-        '<nav class="pager" aria-label="Pages of this table">'
+        f'<nav class="pager" aria-label="Pages of this table" data-rows="{ALL_ROWS}" '
+        f'data-size="{size}">'
         f"<p>Rows {count_text(first)} to {count_text(final)} of {count_text(n_rows)}</p>"
         f"<ul>{''.join(parts)}</ul></nav>"
     )

@@ -60,7 +60,35 @@
         row.hidden = !words.every((word) => text.includes(word));
         shown += !row.hidden;
       }
-      status.textContent = words.length ? `${shown} of ${original.length} rows` : "";
+      status.textContent = words.length ? `${shown} of ${original.length} rows${pager ? " of this page" : ""}` : "";
+      if (pager) searchAll(words);
+    };
+
+    // A table of several pages: names are also looked for on all of them.
+    const pager = document.querySelector("nav.pager[data-rows]");
+    const found = make("div", { class: "found", role: "status" });
+    const searchAll = (words) => {
+      found.replaceChildren();
+      if (!words.length) return;
+      if (!window.boardRows) { loadAll(); return; }
+      const hits = [];
+      window.boardRows.forEach(([rank, team], at) => {
+        const text = team.toLocaleLowerCase("en");
+        if (words.every((word) => text.includes(word))) hits.push({ rank, team, page: Math.floor(at / Number(pager.dataset.size)) + 1 });
+      });
+      const some = hits.slice(0, 12).map(({ rank, team, page }) => {
+        const href = `${page === 1 ? "index" : `page-${page}`}.html#${name}.find=${encodeURIComponent(team)}`;
+        return make("li", {}, `${rank === null ? "–" : rank}  `, make("a", { href }, make("bdi", {}, team)), ` on page ${page}`);
+      });
+      found.append(make("p", {}, `On all pages: ${hits.length} team${hits.length === 1 ? "" : "s"}${hits.length > some.length ? `, the first ${some.length}` : ""}`), make("ul", {}, ...some));
+    };
+    let loading = false;
+    const loadAll = () => {
+      if (loading) return;
+      loading = true;
+      const script = make("script", { src: pager.dataset.rows });
+      script.addEventListener("load", filter);
+      document.head.append(script);
     };
     search.addEventListener("input", () => { filter(); state.set(`${name}.find`, search.value.trim()); writeState(); });
 
@@ -109,6 +137,7 @@
       tools.append(menu);
     }
     if (tools.childNodes.length) table.parentElement.before(tools);
+    if (pager) tools.after(found);
 
     const restore = () => {
       hidden.clear();

@@ -16,7 +16,7 @@ from challenge.board.markup import (
     user_html,
 )
 from challenge.board.pages.frame import folder_name
-from challenge.board.pages.material import BoardPage, Material, board_decimals
+from challenge.board.pages.material import BoardPage, File, Material, board_decimals
 from challenge.board.plots import Scale, axis_svg, interval_svg, scale_for
 from challenge.board.rows import (
     Board,
@@ -28,7 +28,8 @@ from challenge.board.rows import (
     TrackBoard,
     TrackRow,
 )
-from challenge.board.tables import Column, frame_html, pager_html, pages_of, rows_html
+from challenge.board.tables import ALL_ROWS, Column, frame_html, pager_html, pages_of, rows_html
+from challenge.board.twins import json_text
 
 __all__ = [
     "board_pages",
@@ -358,8 +359,8 @@ def board_pages(
     caption: str,
     look: object,
     around: Callable[[str, int, str, str], str],
-) -> Iterator[BoardPage]:
-    """Yield the pages of a board, the first one last.
+) -> Iterator[File | BoardPage]:
+    """Yield the pages of a board, the first one last, and of a long one first all its teams.
 
     `around` draws a page whole, given its path, its number, its table and its pager. The mark of a
     page is made of all that is drawn around its rows, of the rows as values, and of `look`:
@@ -369,6 +370,10 @@ def board_pages(
     frame = frame_html(columns, _HOLE, name=name, caption=caption, classes="board")
     scales = f"{look} {board_scale(board, 50)} {_band(board)}"
     rows, texts = pages_of(board.rows), pages_of(board.row_texts)
+    if len(rows) > 1:
+        # A script and not the JSON twin: a page that was opened as a file may fetch nothing else.
+        teams = [(row.rank, row.team_name, row.slug) for row in board.rows]
+        yield f"{folder}/{ALL_ROWS}", f"window.boardRows = {json_text(teams)};\n"
     for number in range(len(rows), 0, -1):
         path = f"{folder}/index.html" if number == 1 else f"{folder}/page-{number}.html"
         pager = pager_html(number, len(rows), len(board.rows))

@@ -62,7 +62,7 @@ def task_summary(material: Material, task: str) -> dict[str, object]:
 
 def _home_html(material: Material) -> str:
     snapshot, settings = material.snapshot, material.settings
-    told, told_of = material.progress_words()
+    told = material.progress_words()
     tracks = []
     for track in settings.track:
         board = material.track_boards[track.id]
@@ -117,7 +117,6 @@ def _home_html(material: Material) -> str:
         n_submissions=n_submissions,
         tracks=tracks,
         told=told,
-        told_of=told_of,
         tasks=[task_summary(material, task) for task in material.tasks()],
         example=example,
         running=settings.is_contest() and snapshot.closed_at is None,

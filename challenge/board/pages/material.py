@@ -109,14 +109,13 @@ class Material:
             t for t in dict.fromkeys([*tracks, *self.snapshot.cards]) if t in self.snapshot.cards
         ]
 
-    def progress_words(self) -> tuple[str, str]:
-        """Return the name of the plot of scores over time, and which half it tells of."""
+    def progress_words(self) -> str:
+        """Return what the plot of scores over time shows: after the close still the public half."""
         if not self.settings.is_contest():
-            return "Mean score over time", ""
+            return "Mean score over time"
         if self.snapshot.closed_at is None:
-            return "Mean public score over time", ""
-        words = "Of the public half, until the close; the standings are of the private half."
-        return "Mean public score over time", words
+            return "Mean public score over time"
+        return "Mean public score until the close; the standings are of the private half"
 
     def step_words(self, tasks: Sequence[str]) -> str:
         """Return the steps of public scores while a contest runs; empty otherwise."""

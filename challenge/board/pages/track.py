@@ -50,11 +50,10 @@ def _track_html(
         if row.public_rank is not None and row.rank is not None
     ]
     first = board.rows[0] if board.rows and board.rows[0].value is not None else None
-    told, told_of = material.progress_words()
+    told = material.progress_words()
     content = render(
         "track.html",
         told=told,
-        told_of=told_of,
         steps=material.step_words(board.tasks),
         track=track,
         metric=metric_words(track.metric),
