@@ -14,7 +14,7 @@ from challenge.features.lite0 import embed_images, has_lite0
 from challenge.features.minilm import embed_texts, has_minilm
 from challenge.features.shapes import compare_ink
 from challenge.features.text import letter_tfidf, number_values, text_values, word_tfidf
-from challenge.features.words import TokenWeights, compare_texts, compare_tokens
+from challenge.features.words import TokenWeights, compare_texts, compare_tokens, found_in
 from challenge.task import Column, Task
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["PairFeatures", "row_cosine"]
+__all__ = ["PairFeatures", "joined_sides", "row_cosine"]
 
 _ALL = "all text"
 
@@ -31,7 +31,7 @@ class PairFeatures:
     """Numbers that compare `left_*` with `right_*`: fit on train, then transform any pairs.
 
     `weights` adds the cosines of packaged text and image embeddings where they are installed
-    (`used` says which). `images=False` leaves pictures out.
+    (`used` says which); `minilm=False` or `images=False` leave those of texts or pictures out.
     """
 
     def __init__(
@@ -39,13 +39,14 @@ class PairFeatures:
         task: Task,
         *,
         weights: bool = True,
+        minilm: bool = True,
         images: bool = True,
         threads: int = 1,
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self._task, self._threads, self._progress = task, threads, progress
         self._images = images
-        self._minilm = weights and has_minilm()
+        self._minilm = weights and minilm and has_minilm() and bool(task.columns_of("text"))
         self._lite0 = weights and images and has_lite0() and bool(task.columns_of("image"))
         self._words: dict[str, Any] = {}
         self._letters: dict[str, Any] = {}
@@ -80,6 +81,7 @@ class PairFeatures:
             self._tell(f"comparing {attribute}")
             for name, values in self._compare_text(attribute, left, right).items():
                 found[f"{attribute}: {name}"] = values
+        found |= self._found_elsewhere(pairs)
         for attribute, left_column, right_column in _both_sides(self._task, "numeric"):
             compared = _compare_numbers(
                 number_values(pairs[left_column]), number_values(pairs[right_column])
@@ -101,12 +103,9 @@ class PairFeatures:
         for modality in ("text", "categorical"):
             for attribute, left, right in _both_sides(self._task, modality):
                 yield attribute, text_values(pairs[left]), text_values(pairs[right])
-        sides = {
-            side: [c.name for c in self._task.columns_of("text", "categorical") if c.side == side]
-            for side in ("left", "right")
-        }
+        sides = _text_columns(self._task)
         if all(sides.values()) and sum(map(len, sides.values())) > 2:
-            yield _ALL, _joined(pairs, sides["left"]), _joined(pairs, sides["right"])
+            yield _ALL, *joined_sides(self._task, pairs)
 
     def _compare_text(
         self, attribute: str, left: list[str], right: list[str]
@@ -133,6 +132,19 @@ class PairFeatures:
             if name != "missing":
                 found[name] = np.where(missing > 0, np.nan, values)
         return found
+
+    def _found_elsewhere(self, pairs: pd.DataFrame) -> dict[str, NDArray[Any]]:
+        """Share of an attribute's tokens, by rarity, that stand anywhere in the other record."""
+        texts = list(self._texts(pairs))
+        if not texts or texts[-1][0] != _ALL:
+            return {}
+        _, *whole = texts[-1]
+        rarity = self._rarity[_ALL]
+        return {
+            f"{attribute}: {side} found elsewhere": found_in(own, other, rarity)
+            for attribute, left, right in texts[:-1]
+            for side, own, other in (("left", left, whole[1]), ("right", right, whole[0]))
+        }
 
     def _compare_images(self, left: list[str], right: list[str]) -> dict[str, NDArray[Any]]:
         import numpy as np
@@ -193,9 +205,22 @@ def _one_side(task: Task, modality: str) -> list[tuple[str, str]]:
     return [(column.name, column.name) for column in columns if column.name not in compared]
 
 
-def _joined(pairs: pd.DataFrame, names: list[str]) -> list[str]:
-    parts = [text_values(pairs[name]) for name in names]
-    return [" ".join(filter(None, row)) for row in zip(*parts, strict=True)]
+def joined_sides(task: Task, pairs: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Return all texts and categories of the left records, and of the right, one text each."""
+    left, right = (
+        [
+            " ".join(filter(None, row))
+            for row in zip(*(text_values(pairs[name]) for name in names), strict=True)
+        ]
+        or [""] * len(pairs)
+        for names in _text_columns(task).values()
+    )
+    return left, right
+
+
+def _text_columns(task: Task) -> dict[str, list[str]]:
+    columns = task.columns_of("text", "categorical")
+    return {side: [c.name for c in columns if c.side == side] for side in ("left", "right")}
 
 
 def _compare_numbers(

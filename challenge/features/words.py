@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TokenWeights", "compare_texts", "compare_tokens"]
 
+_FIRST = re.compile(r"\d+(?:\.\d+)?")
 _LONGEST = 1000
 """Edit distances look at so many letters: they cost the product of both lengths."""
 _LONGEST_PARTIAL = 256
@@ -84,6 +86,28 @@ def compare_tokens(
     return dict(zip(_NAMES, np.array(found).reshape(-1, len(_NAMES)).T, strict=True))
 
 
+def found_in(texts: Sequence[str], others: Sequence[str], weights: TokenWeights) -> NDArray[Any]:
+    """Return the share of each text's tokens, by rarity, that its other text has, squeezed or not.
+
+    NaN where either has no token.
+    """
+    import numpy as np
+
+    first = {text: sorted(set(tokens(text))) for text in {*texts}}
+    read = {text: tokens(text) for text in {*others}}
+    there = {text: (set(found), "".join(found)) for text, found in read.items()}
+    shares = []
+    for text, other in zip(texts, others, strict=True):
+        own, (whole, squeezed) = first[text], there[other]
+        if not own or not whole:
+            shares.append(math.nan)
+            continue
+        known = [token in whole or (len(token) > 3 and token in squeezed) for token in own]
+        part = sum(weights[token] for token, yes in zip(own, known, strict=True) if yes)
+        shares.append(part / sum(weights[token] for token in own))
+    return np.array(shares)
+
+
 class _Reading:
     """What a text is made of, found once for all pairs that it is in."""
 
@@ -92,6 +116,8 @@ class _Reading:
         self.tokens = set(self.first)
         self.joined = "".join(self.first)
         self.numbers = number_tokens(text)
+        first = _FIRST.search(text)
+        self.number = float(first[0]) if first else math.nan
         self.models = model_numbers(text)
 
 
@@ -110,6 +136,11 @@ _NAMES = (
     "model number overlap",
     "model number conflict",
     "same first token",
+    "soft overlap",
+    "numbers only left",
+    "numbers only right",
+    "number conflict",
+    "first number gap",
 )
 
 
@@ -128,6 +159,7 @@ def _compare(a: _Reading, b: _Reading, weights: TokenWeights) -> tuple[float, ..
     n_both = len(left) + len(right)
     n_squeezed = n_both - len(unmatched_left) - len(unmatched_right)
     numbers, models = a.numbers & b.numbers, a.models & b.models
+    soft = shared_weight * 2 + _near_weight(left - shared, right - shared, weight)
     return (
         _share(len(shared), len(any_side)),
         _share(len(shared), min(len(left), len(right))),
@@ -143,7 +175,41 @@ def _compare(a: _Reading, b: _Reading, weights: TokenWeights) -> tuple[float, ..
         _share(len(models), len(a.models | b.models)),
         float(bool(a.models) and bool(b.models) and not models),
         float(bool(a.first) and bool(b.first) and a.first[0] == b.first[0]),
+        _share(soft, sum(side_weights)),
+        float(len(a.numbers - numbers)),
+        float(len(b.numbers - numbers)),
+        float(bool(a.numbers) and bool(b.numbers) and not numbers),
+        _relative_gap(a.number, b.number),
     )
+
+
+def _near_weight(left: set[str], right: set[str], weight: dict[str, float]) -> float:
+    """Sum the weights of unmatched tokens that are nearly one of the other side's, times how near.
+
+    Near is a prefix of three letters or more, or a ratio of edits of at least 0.75.
+    """
+    from rapidfuzz import fuzz
+
+    if not left or not right:
+        return 0.0
+    total = 0.0
+    for ones, others in ((sorted(left), sorted(right)), (sorted(right), sorted(left))):
+        for one in ones:
+            best = 0.0
+            for other in others:
+                short = min(len(one), len(other))
+                if short >= 3 and (one.startswith(other) or other.startswith(one)):
+                    near = 1.0
+                else:
+                    near = fuzz.ratio(one, other, score_cutoff=75) / 100
+                best = max(best, near)
+            total += best * weight[one]
+    return total
+
+
+def _relative_gap(left: float, right: float) -> float:
+    larger = max(abs(left), abs(right))
+    return abs(left - right) / larger if larger else left - right
 
 
 def _share(part: float, whole: float) -> float:

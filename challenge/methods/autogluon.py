@@ -10,27 +10,25 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from challenge.errors import EnvironmentLack, Fault, WrongUse, nearest
-from challenge.features.blocks import TableBlocks
 from challenge.features.lite0 import LITE0_PACKAGES, has_lite0
 from challenge.features.minilm import MINILM_PACKAGES, has_minilm
-from challenge.features.pairs import PairFeatures
-from challenge.features.text import number_values, text_values
 from challenge.features.weights import has_packages
 from challenge.methods.blend import choose_blend
 from challenge.methods.folds import (
     best_f1_threshold,
     fold_codes,
     label_codes,
+    log_loss_of,
     macro_f1_of,
     spread_lone_classes,
 )
-from challenge.methods.linear import logistic_regression, out_of_fold, pair_regression
+from challenge.methods.inputs import make_inputs
 from challenge.methods.protocol import Progress, decisions_frame, probabilities_frame, silent
 
 if TYPE_CHECKING:
@@ -43,10 +41,8 @@ __all__ = ["AutoGluon"]
 
 _MANY_CLASSES = 20
 """Beyond, boosting fits too many trees a round for what it adds."""
-_WEIGHTS = {"n-grams": 2.0, "MiniLM": 2.0}
-_TREE_AXES = 64
-_FLOORS = (1e-2, 1e-6)
-"""Least probability of the trees and of the regression in the blend."""
+_TREE_FLOORS, _FLOOR = (1e-2, 1e-3, 1e-4), 1e-6
+"""Least probability in the blend of the trees (the best out of fold) and of the regression."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +67,7 @@ class AutoGluon:
     """TabularPredictor on dense blocks or pair features, and a logistic regression beside it."""
 
     title = "AutoGluon"
+    _context = False
 
     def __init__(
         self,
@@ -79,6 +76,7 @@ class AutoGluon:
         threads: int = 2,
         time_limit: float | None = None,
         preset: str = "default",
+        without: Collection[str] = (),
         progress: Progress = silent,
     ) -> None:
         if preset not in _PRESETS:
@@ -103,72 +101,70 @@ class AutoGluon:
                 )
             )
         self._seed, self._threads, self._time_limit = seed, threads, time_limit
-        self._progress, self._preset = progress, _PRESETS[preset]
+        self._progress, self._preset, self._without = progress, _PRESETS[preset], without
         self.details: dict[str, object] = {"left_out": _left_out()}
         self.summary = ""
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
         """Make the features, bag the models over the folds, choose the blend out of fold."""
-        self._task = task
-        truth = label_codes(train, task)
-        folds = spread_lone_classes(fold_codes(train, task), truth)
-        common: Any = {
-            "weights": self._preset.weights,
-            "threads": self._threads,
-            "progress": self._progress,
-        }
-        make: Any
-        if task.kind == "matching":
-            self._pairs = PairFeatures(task, **common).fit(train)
-            table = self._pairs.transform(train)
-            rows, make, used = table.to_numpy(), pair_regression, self._pairs.used
-        else:
-            self._blocks = TableBlocks(task, seed=self._seed, axes=128, **common)
-            blocks = self._blocks.fit_transform(train)
-            table, rows = self._table(train, blocks), _weighted(blocks)
-            make, used = _regression, self._blocks.used
-        self._progress(f"fitting logistic regression on {rows.shape[1]:,} columns")
-        linear = out_of_fold(make, rows, truth, folds)
-        self._linear = make().fit(rows, truth)
+        self._task, self._train = task, train[["id"]].reset_index(drop=True)
+        self._truth = truth = label_codes(train, task)
+        self._folds = folds = spread_lone_classes(fold_codes(train, task), truth)
+        self._inputs = make_inputs(
+            task,
+            seed=self._seed,
+            threads=self._threads,
+            weights=self._preset.weights,
+            frugal=not self._preset.weights,
+            without=self._without,
+            context=self._context,
+            progress=self._progress,
+        )
+        read = self._inputs.fit(train)
+        linear = self._inputs.regression.fit(
+            read.blocks, truth, folds, len(task.classes), self._progress
+        )
         models = _models(len(task.classes), self._seed, self._preset)
         self._progress(f"fitting AutoGluon: {' + '.join(models)} over {len(set(folds))} folds")
-        boosted = self._bag(table, truth, folds, models)
+        boosted = self._bag(read.trees, truth, folds, models)
         self._choose([boosted, linear], truth)
         self.summary = " + ".join([*models, "LR"])
         self.details |= {
-            "features": list(used),
+            "features": list(self._inputs.used),
             "models": [*models, "logistic regression"],
-            "n_columns": {"trees": table.shape[1], "regression": rows.shape[1]},
+            "n_columns": {
+                "trees": read.trees.shape[1],
+                "regression": sum(rows.shape[1] for rows in read.blocks.values()),
+            },
+            "regression": self._inputs.regression.chosen,
         }
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
         """Return probabilities of the classes, or scores of matches and decisions."""
-        if self._task.kind == "matching":
-            table = self._pairs.transform(test)
-            rows = table.to_numpy()
-        else:
-            blocks = self._blocks.transform(test)
-            table, rows = self._table(test, blocks), _weighted(blocks)
-        blended = self._blend([self._predict_bag(table), self._linear.predict_proba(rows)])
-        if self._task.kind == "matching":
-            return decisions_frame(test, blended[:, 1], self._threshold)
-        return probabilities_frame(test, self._task, blended)
+        read = self._inputs.transform(test)
+        linear = self._inputs.regression.predict_proba(read.blocks)
+        return self._submission(test, self._blend([self._predict_bag(read.trees), linear]))
 
-    def _table(self, frame: pd.DataFrame, blocks: dict[str, NDArray[Any]]) -> pd.DataFrame:
-        """Return what trees read: numbers and categories as they are, and the embeddings."""
-        import pandas as pd
+    def predict_out_of_fold(self) -> pd.DataFrame:
+        """Return predictions of the training rows by models that did not see their fold.
 
-        columns: dict[str, Any] = {}
-        for column in self._task.columns_of("numeric"):
-            columns[column.name] = number_values(frame[column.name])
-        for column in self._task.columns_of("categorical"):
-            values = [value or None for value in text_values(frame[column.name])]
-            columns[column.name] = pd.Categorical(values)
-        for name, rows in blocks.items():
-            if not name.startswith(("number ", "category ")):
-                axes = range(min(_TREE_AXES, rows.shape[1]))
-                columns |= {f"{name} {axis}": rows[:, axis] for axis in axes}
-        return pd.DataFrame(columns)
+        Blend and shift were chosen on these very rows; in matching each fold is decided by the
+        threshold that is best on the others.
+        """
+        if self._task.kind == "classification":
+            return probabilities_frame(self._train, self._task, self._blended)
+        scores = self._blended[:, 1]
+        found = decisions_frame(self._train, scores, self._threshold)
+        for fold in sorted(set(self._folds)):
+            own = self._folds == fold
+            threshold, _ = best_f1_threshold(self._truth[~own], scores[~own])
+            found.loc[own, "label"] = (scores[own] >= threshold).astype("int8")
+        return found
+
+    def _submission(self, table: pd.DataFrame, blended: NDArray[Any]) -> pd.DataFrame:
+        if self._task.kind == "matching":
+            return decisions_frame(table, blended[:, 1], self._threshold)
+        return probabilities_frame(table, self._task, blended)
 
     def _bag(
         self,
@@ -229,10 +225,15 @@ class AutoGluon:
             return macro_f1_of(truth, decided, n_classes)
 
         evenly = self._task.metric in ("macro_f1", "balanced_accuracy")
-        self._blend = choose_blend(tables, truth, _FLOORS, macro_f1 if evenly else None)
-        blended = self._blend(tables)
+        measure = macro_f1 if evenly else None
+        blends = [choose_blend(tables, truth, (low, _FLOOR), measure) for low in _TREE_FLOORS]
+        self._blend = min(
+            blends, key=lambda blend: log_loss_of(truth, replace(blend, shift=0.0)(tables))
+        )
+        self._blended = blended = self._blend(tables)
         chosen: dict[str, object] = {
-            "blend": dict(zip(("autogluon", "linear"), self._blend.exponents, strict=True))
+            "blend": dict(zip(("autogluon", "linear"), self._blend.exponents, strict=True)),
+            "floor": self._blend.floors[0],
         }
         if self._task.kind == "matching":
             self._threshold, f1 = best_f1_threshold(truth, blended[:, 1])
@@ -262,17 +263,10 @@ def _models(n_classes: int, seed: int, preset: _Preset) -> dict[str, Any]:
         "seed": seed,
     }
     models: dict[str, Any] = {"XT": trees}
-    return models if n_classes > _MANY_CLASSES else {"GBM": boosting, **models}
-
-
-def _regression() -> Any:
-    return logistic_regression(0.3)
-
-
-def _weighted(blocks: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    import numpy as np
-
-    return np.hstack([rows * _WEIGHTS.get(name.split()[0], 1.0) for name, rows in blocks.items()])
+    if n_classes > _MANY_CLASSES:
+        return models
+    random_cuts = {**boosting, "extra_trees": True, "ag_args": {"name_suffix": "XT"}}
+    return {"GBM": [boosting, random_cuts], **models}
 
 
 def _left_out() -> list[str]:

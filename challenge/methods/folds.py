@@ -15,6 +15,7 @@ __all__ = [
     "f1_of",
     "fold_codes",
     "label_codes",
+    "log_loss_of",
     "macro_f1_of",
     "spread_lone_classes",
 ]
@@ -86,6 +87,13 @@ def best_f1_threshold(truth: NDArray[Any], scores: NDArray[Any]) -> tuple[float,
     near = np.flatnonzero(f1 >= best - 1e-12)
     at = near[np.argmax(gaps[near])]
     return float((ranked[at] + following[at]) / 2), best
+
+
+def log_loss_of(truth: NDArray[Any], rows: NDArray[Any], floor: float = 1e-6) -> float:
+    """Mean negative logarithm of the true class's probability, none below `floor`; 0 is best."""
+    import numpy as np
+
+    return float(-np.log(np.maximum(rows[np.arange(len(truth)), truth], floor)).mean())
 
 
 def macro_f1_of(truth: NDArray[Any], decisions: NDArray[Any], n_classes: int) -> float:

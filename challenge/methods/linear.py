@@ -179,7 +179,7 @@ def out_of_fold(
     """Return class probabilities of each row from a model that has not seen its fold."""
     import numpy as np
 
-    found = np.zeros((len(rows), n_classes or int(truth.max(initial=0)) + 1))
+    found = np.zeros((len(truth), n_classes or int(truth.max(initial=0)) + 1))
     for inside, outside in _parts(folds):
         model = make().fit(rows[inside], truth[inside])
         found[np.ix_(outside, model.classes_)] = model.predict_proba(rows[outside])

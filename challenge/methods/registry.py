@@ -36,6 +36,7 @@ BUILTINS: Mapping[str, tuple[str, str]] = {
     "majority": ("challenge.methods.majority", "Majority"),
     "linear": ("challenge.methods.linear", "Linear"),
     "autogluon": ("challenge.methods.autogluon", "AutoGluon"),
+    "autogluon-context": ("challenge.methods.context", "AutoGluonContext"),
     "autogluon-multimodal": ("challenge.methods.autogluon_multimodal", "AutoGluonMultimodal"),
 }
 """Name of each built-in: the module and the class, whose name is that of its team."""

@@ -9,9 +9,11 @@ import pytest
 from challenge.errors import EnvironmentLack, WrongUse
 from challenge.methods import run_method
 from challenge.methods.autogluon import AutoGluon
+from challenge.methods.context import AutoGluonContext
 from challenge.methods.runner import MethodRun
 from challenge.scoring import read_predictions, score_predictions
 from challenge.task import Task
+from challenge.task.frames import read_train
 from tests.toy import build_toy
 
 
@@ -60,3 +62,41 @@ def test_presets_spend_less_or_more(preset: str, tmp_path: Path) -> None:
     used = done.details["features"]
     assert isinstance(used, list)
     assert ("MiniLM" in used) == (preset == "best")
+
+
+@pytest.mark.baseline
+def test_the_context_of_candidates_is_an_entry_of_its_own(tmp_path: Path) -> None:
+    task = build_toy(tmp_path, "matching", n=120, images=False)
+    done = run_method("autogluon-context", task, tmp_path / "out", threads=1, preset="fast")
+    read_predictions(task, done.predictions)
+    assert done.title == "AutoGluon with context"
+    assert "context of candidates" in str(done.details["features"])
+
+
+@pytest.mark.baseline
+def test_a_table_without_pairs_has_no_candidates(tmp_path: Path) -> None:
+    task = build_toy(tmp_path, n=100, images=False)
+    with pytest.raises(WrongUse, match="classification has no candidates"):
+        AutoGluonContext(threads=1, preset="fast").fit(read_train(task), task)
+
+
+@pytest.mark.baseline
+def test_an_unknown_part_gets_the_nearest_name(tmp_path: Path) -> None:
+    task = build_toy(tmp_path, n=100, images=False)
+    with pytest.raises(WrongUse, match="did you mean 'images'"):
+        AutoGluon(without=["image"]).fit(read_train(task), task)
+
+
+@pytest.mark.baseline
+def test_parts_can_be_left_out_and_rows_predicted_out_of_fold(tmp_path: Path) -> None:
+    task = build_toy(tmp_path, "matching", n=120)
+    method = AutoGluon(threads=1, preset="fast", without=["pair features", "images"])
+    train = read_train(task)
+    method.fit(train, task)
+    features = str(method.details["features"])
+    assert "scaled numbers" in features
+    assert "overlap" not in features
+    assert "pixels" not in features
+    found = method.predict_out_of_fold()
+    assert found["id"].tolist() == train["id"].tolist()
+    assert found["score"].between(0, 1).all()

@@ -1,0 +1,72 @@
+"""Which words both records of a pair have, and which only one: columns for a linear model.
+
+That one side says "upgrade" and the other does not tells more than how alike the two texts are.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from challenge.features.pairs import joined_sides
+from challenge.features.text import tokens
+from challenge.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["MatchedWords"]
+
+_LEAST_PAIRS = 3
+
+
+class MatchedWords:
+    """A sparse 0/1 table: word in both records, in one only, in the left or the right one only.
+
+    A word that stands inside the other side's text with all spaces taken out counts as neither.
+    Only columns of at least three training pairs are kept.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._vectorizer: Any = None
+
+    def fit_transform(self, train: pd.DataFrame) -> Any:
+        """Learn which columns there are and return those of the training pairs."""
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        documents = self._documents(train)
+        least = min(_LEAST_PAIRS, max(1, len(documents)))
+        self._vectorizer = CountVectorizer(analyzer=list, min_df=least, dtype="float32")
+        try:
+            return self._vectorizer.fit_transform(documents)
+        except ValueError:
+            # No word is common enough, or there is no text at all.
+            self._vectorizer = None
+            return self._none(train)
+
+    def transform(self, pairs: pd.DataFrame) -> Any:
+        """Return the same columns of other pairs."""
+        if self._vectorizer is None:
+            return self._none(pairs)
+        return self._vectorizer.transform(self._documents(pairs))
+
+    def _none(self, pairs: pd.DataFrame) -> Any:
+        from scipy.sparse import csr_matrix
+
+        return csr_matrix((len(pairs), 1), dtype="float32")
+
+    def _documents(self, pairs: pd.DataFrame) -> list[list[str]]:
+        left, right = joined_sides(self._task, pairs)
+        read = {text: tokens(text) for text in {*left, *right}}
+        squeezed = {text: "".join(found) for text, found in read.items()}
+        documents = []
+        for a, b in zip(left, right, strict=True):
+            ones, others = set(read[a]), set(read[b])
+            words = [f"both {word}" for word in ones & others]
+            only = (("left", ones - others, squeezed[b]), ("right", others - ones, squeezed[a]))
+            for side, unmatched, inside in only:
+                for word in unmatched:
+                    if word not in inside:
+                        words += [f"one {word}", f"{side} {word}"]
+            documents.append(words)
+        return documents

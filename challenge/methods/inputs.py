@@ -1,0 +1,187 @@
+"""What the models of the reference entry read: a table for trees, blocks for a regression.
+
+Classification: numbers, categories, and principal axes of texts and pictures. Matching: what the
+two sides have in common, and for the regression also which words they share or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from challenge.errors import Fault, WrongUse, nearest
+from challenge.features.blocks import TableBlocks
+from challenge.features.context import candidate_context
+from challenge.features.matched import MatchedWords
+from challenge.features.pairs import PairFeatures
+from challenge.features.text import number_values, text_values
+from challenge.methods.protocol import Progress
+from challenge.methods.regression import ChosenRegression
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from challenge.task import Task
+
+__all__ = ["PARTS", "Inputs", "PairInputs", "TableInputs", "make_inputs"]
+
+PARTS = ("text embedding", "images", "pair features")
+"""What can be left out, to see what it is worth."""
+
+_REGRESSION_AXES, _TREE_AXES = 128, 64
+_TABLE_STRENGTH, _PAIR_STRENGTH = 0.3, 1.0
+_FAR = 5.0
+"""Standard deviations: what is farther off counts as so far."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The same rows twice: columns for trees, and blocks (dense or sparse) for a regression."""
+
+    trees: pd.DataFrame
+    blocks: Mapping[str, Any]
+
+
+def make_inputs(
+    task: Task,
+    *,
+    seed: int,
+    threads: int,
+    weights: bool,
+    frugal: bool,
+    without: Collection[str],
+    context: bool,
+    progress: Progress,
+) -> TableInputs | PairInputs:
+    """Return the unfitted inputs of a task; `without` names parts (PARTS) that are not read.
+
+    Matching without pair features reads both records as one row. `frugal` tries fewer settings.
+    Raises WrongUse for an unknown part, and for a context of candidates where there are no pairs.
+    """
+    for name in without:
+        if name not in PARTS:
+            guess = nearest(name, PARTS)
+            raise WrongUse(
+                Fault(
+                    "part",
+                    repr(name),
+                    f"one of {', '.join(PARTS)}",
+                    f"did you mean {guess!r}?" if guess else "leave it out",
+                    code="unknown-part",
+                )
+            )
+    options: Any = {
+        "weights": weights,
+        "minilm": "text embedding" not in without,
+        "images": "images" not in without,
+        "threads": threads,
+        "progress": progress,
+    }
+    if task.kind == "matching" and "pair features" not in without:
+        return PairInputs(task, context=context, frugal=frugal, **options)
+    if context:
+        raise WrongUse(
+            Fault(
+                f"task {task.id}",
+                f"{task.kind} has no candidates",
+                "a matching task",
+                "take autogluon",
+                code="no-candidates",
+            )
+        )
+    return TableInputs(task, seed=seed, frugal=frugal, **options)
+
+
+class TableInputs:
+    """Rows of a table, column by column."""
+
+    def __init__(self, task: Task, *, seed: int, frugal: bool, **options: Any) -> None:
+        self._task = task
+        self._blocks = TableBlocks(
+            task, seed=seed, axes=_REGRESSION_AXES, whole_texts=not frugal, **options
+        )
+        weights = (1.0, 2.0) if frugal else (0.5, 1.0, 2.0, 4.0)
+        self.regression = ChosenRegression(_TABLE_STRENGTH, weights, whole=not frugal)
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The families of features, as shown on the row of a submission."""
+        return self._blocks.used
+
+    def fit(self, train: pd.DataFrame) -> Inputs:
+        """Learn scales and axes, and return the training rows."""
+        return self._inputs(train, self._blocks.fit_transform(train))
+
+    def transform(self, table: pd.DataFrame) -> Inputs:
+        """Return other rows."""
+        return self._inputs(table, self._blocks.transform(table))
+
+    def _inputs(self, frame: pd.DataFrame, blocks: dict[str, NDArray[Any]]) -> Inputs:
+        import pandas as pd
+
+        columns: dict[str, Any] = {}
+        for column in self._task.columns_of("numeric"):
+            columns[column.name] = number_values(frame[column.name])
+        for column in self._task.columns_of("categorical"):
+            values = [value or None for value in text_values(frame[column.name])]
+            columns[column.name] = pd.Categorical(values)
+        for name, rows in blocks.items():
+            if not name.startswith(("number ", "category ")):
+                axes = range(min(_TREE_AXES, rows.shape[1]))
+                columns |= {f"{name} {axis}": rows[:, axis] for axis in axes}
+        return Inputs(pd.DataFrame(columns), blocks)
+
+
+class PairInputs:
+    """Pairs of records, by comparisons; with `context` also by their rivals."""
+
+    def __init__(self, task: Task, *, context: bool, frugal: bool, **options: Any) -> None:
+        self._task, self._context = task, context
+        self._pairs = PairFeatures(task, **options)
+        self._words = MatchedWords(task)
+        weights = (0.3,) if frugal else (0.1, 0.3, 1.0)
+        self.regression = ChosenRegression(_PAIR_STRENGTH, weights, whole=False)
+        self._scale: Any = None
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The families of features, as shown on the row of a submission."""
+        rivals = ("context of candidates",) if self._context else ()
+        return (*self._pairs.used, "matched words", *rivals)
+
+    def fit(self, train: pd.DataFrame) -> Inputs:
+        """Learn rarities, scales and words, and return the training pairs."""
+        from sklearn.impute import SimpleImputer
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        table = self._table(train, self._pairs.fit(train))
+        imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+        self._scale = make_pipeline(imputer, StandardScaler()).fit(table.to_numpy())
+        return self._inputs(table, self._words.fit_transform(train))
+
+    def transform(self, table: pd.DataFrame) -> Inputs:
+        """Return other pairs."""
+        return self._inputs(self._table(table, self._pairs), self._words.transform(table))
+
+    def _table(self, pairs: pd.DataFrame, features: PairFeatures) -> pd.DataFrame:
+        import pandas as pd
+
+        if not self._context:
+            return features.transform(pairs)
+        from challenge.task.frames import read_test, read_train
+
+        # Candidates are the pairs of train and test alike: a rival may stand on either side.
+        parts = [pairs, read_train(self._task), read_test(self._task)]
+        everything = pd.concat(parts, ignore_index=True).drop_duplicates("id", ignore_index=True)
+        compared = features.transform(everything)
+        context = candidate_context(self._task, everything, compared)
+        return pd.concat([compared, context], axis=1).iloc[: len(pairs)]
+
+    def _inputs(self, table: pd.DataFrame, words: Any) -> Inputs:
+        from scipy.sparse import csr_matrix
+
+        scaled = self._scale.transform(table.to_numpy()).clip(-_FAR, _FAR)
+        return Inputs(table, {"pairs": csr_matrix(scaled), "words": words})

@@ -1,0 +1,51 @@
+"""The regression's weight of texts: chosen on the folds, and told."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from challenge.methods.regression import ChosenRegression
+
+
+def said(words: str) -> None:
+    assert words.startswith("fitting")
+
+
+def blocks(random: np.random.Generator, truth: np.ndarray, telling: str) -> dict[str, np.ndarray]:
+    """Two blocks of noise; in the telling one a weak column says the label."""
+    found = {name: random.normal(0, 1, (len(truth), 150)) for name in ("n-grams x", "number y")}
+    found[telling][:, 0] += 3 * (truth - 0.5)
+    return found
+
+
+def chosen(telling: str) -> dict[str, object]:
+    random = np.random.default_rng(0)
+    truth, folds = random.integers(0, 2, 300), np.arange(300) % 5
+    regression = ChosenRegression(0.3, (0.1, 1.0, 5.0), whole=False)
+    found = regression.fit(blocks(random, truth, telling), truth, folds, 2, said)
+    assert (found.argmax(axis=1) == truth).mean() > 0.7
+    return regression.chosen
+
+
+def test_texts_weigh_more_where_they_tell_more() -> None:
+    assert chosen("n-grams x")["text weight"] == 5.0
+    assert chosen("number y")["text weight"] == 0.1
+
+
+def test_all_axes_are_read_where_the_last_one_tells() -> None:
+    random = np.random.default_rng(1)
+    truth, folds = random.integers(0, 2, 300), np.arange(300) % 5
+    rows = {"n-grams x": random.normal(0, 1, (300, 140))}
+    rows["n-grams x"][:, 139] += 4 * truth
+    regression = ChosenRegression(0.3, (1.0,), whole=True)
+    regression.fit(rows, truth, folds, 2, said)
+    assert regression.chosen["n-gram axes"] == "all"
+
+
+def test_a_class_that_no_row_had_gets_zero() -> None:
+    random = np.random.default_rng(2)
+    truth, folds = random.integers(0, 2, 60), np.arange(60) % 5
+    regression = ChosenRegression(1.0, (1.0,), whole=False)
+    rows = {"number y": random.normal(0, 1, (60, 3))}
+    assert regression.fit(rows, truth, folds, 3, said).shape == (60, 3)
+    assert (regression.predict_proba(rows)[:, 2] == 0).all()
