@@ -24,7 +24,7 @@ from challenge.task import Task, read_task
 
 __all__ = ["Refusal", "RemoteCell", "answer_there", "look_there", "store_there"]
 
-_TELL_S = 0.5
+_TELL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _shipped(worker: Any, data_digest: str) -> Path:
 
 
 def _teller(remote: RemoteCell, worker: Any) -> Callable[[str], None]:
-    """Return a voice that reaches the driver, with at most two sentences a second."""
+    """Return a voice that reaches the driver, with at most ten sentences a second."""
     spoken = 0.0
 
     def tell(words: str, /) -> None:

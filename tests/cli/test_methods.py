@@ -125,6 +125,14 @@ def test_wrong_words_are_refused_with_a_cure(
     assert said in done.err and "cure: " in done.err, done.err
 
 
+def test_a_cluster_that_is_not_there_is_told(challenge: Challenge) -> None:
+    # With the extra the scheduler is missing, without it the package: the machine's fault both.
+    words = ("run", "majority", "--task", "toy", "--seed", "99", "--json")
+    done = shell(challenge.root, *words, "--engine", "dask", "--address", "tcp://127.0.0.1:1")
+    assert done.code == 3
+    assert done.fault() in ("dask-address", "dask-missing")
+
+
 def test_a_class_that_the_file_does_not_have_names_the_nearest(challenge: Challenge) -> None:
     done = shell(challenge.root, "run", f"{challenge.root}/constant.py:Constnt", "--task", "toy")
     assert done.code == 1
