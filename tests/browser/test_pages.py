@@ -6,6 +6,7 @@ when CI runs this.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -260,3 +261,19 @@ def test_evil_texts_do_nothing(browser: Browser, tmp_path: Path) -> None:
         assert overflow(page) <= 0, name
         assert page.locator("main img[src=x]").count() == 0
     watching.check()
+
+
+def test_a_team_is_found_on_all_pages_of_a_long_board(browser: Browser, tmp_path: Path) -> None:
+    write_site(showcase(n_teams=330, n_each=1), tmp_path)
+    view = watched(browser, tmp_path)
+    page = view.open("track/classification/index.html")
+    rows = (tmp_path / "track/classification/rows.js").read_text()
+    team = json.loads(rows.removeprefix("window.boardRows = ").removesuffix(";\n"))[-1][1]
+    page.fill("input[type=search]", team)
+    found = page.locator(".found a", has_text=team).first
+    found.wait_for()
+    assert page.locator("#standings tbody tr:visible", has_text=team).count() == 0
+    found.click()
+    page.wait_for_url("**/page-2.html*")
+    assert page.locator("#standings tbody tr:visible", has_text=team).count() == 1
+    view.check()
