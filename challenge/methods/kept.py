@@ -7,6 +7,8 @@ task cannot mix their halves. A file that is damaged answers nothing and is writ
 from __future__ import annotations
 
 import json
+import shutil
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -20,6 +22,7 @@ __all__ = ["forget_cell", "keep_cell", "kept_cell"]
 _FORMAT = 2
 _MOST_CELLS = 200
 _MOST_BYTES = 1 << 30
+_LEFT_S = 3600
 
 
 def keep_cell(task: Task, key: str, record: Mapping[str, object], predictions: bytes) -> None:
@@ -68,13 +71,24 @@ def _file(task: Task, key: str) -> Path:
 
 def _prune(folder: Path) -> None:
     ages = []
-    for file in folder.glob("*.run"):
+    for file in folder.iterdir():
         # Another driver may prune at the same time.
         with suppress(FileNotFoundError):
             status = file.stat()
-            ages.append((status.st_mtime_ns, status.st_size, file))
+            if file.suffix == ".run":
+                ages.append((status.st_mtime_ns, status.st_size, file))
+            elif time.time() - status.st_mtime > _LEFT_S:
+                # Half a file of a driver that was killed, or the folder of an older version.
+                _remove(file)
     room = _MOST_BYTES
     for place, (_, size, file) in enumerate(sorted(ages, reverse=True)):
         room -= size
         if place >= _MOST_CELLS or (place and room < 0):
             file.unlink(missing_ok=True)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink()

@@ -198,11 +198,17 @@ def test_cells_that_nobody_asks_for_make_room(
     keep_cell(task, f"{3:032}", {}, b"x")
     left = [kept_cell(task, f"{place:032}") is not None for place in range(4)]
     assert left == [True, False, True, True]
+    left_behind = task.cache / "runs" / ".half.tmp"
+    left_behind.write_bytes(b"x")
+    (task.cache / "runs" / ".fresh.tmp").write_bytes(b"x")
+    os.utime(left_behind, (1_000_000_000, 1_000_000_000))
     monkeypatch.setattr("challenge.methods.kept._MOST_BYTES", 10)
     keep_cell(task, f"{4:032}", {}, b"x" * 100)
     assert [kept_cell(task, f"{place:032}") is not None for place in range(5)] == [False] * 4 + [
         True
     ]
+    assert not left_behind.exists()
+    assert (task.cache / "runs" / ".fresh.tmp").exists(), "another driver writes it now"
 
 
 def test_memory_is_capped_without_being_asked_for() -> None:
