@@ -1,19 +1,21 @@
 """How often the 95 % intervals hold the true value, simulated; fills docs/intervals.md.
 
-    python -m benchmarks.coverage [--replications 1000] [--sizes 200 2000 20000] [--write]
+    python -m benchmarks.coverage [--sizes 200 2000 20000] [--replications 2000 1000 500]
+        [--seed 1] [--results FILE] [--write]
 
 Each case draws test sets from a population, scores one imperfect submission on each with the
 functions of the scorer, and counts the intervals that hold what the submission scores on the
-population (a draw of a million rows). `difference` is the primary metric of two submissions.
+population: on rows whose clusters are all new, as in a test set of infinitely many. `difference`
+is the primary metric of two submissions. What is in FILE is not run again.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
+import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.scoring.compare import paired_difference
-from challenge.scoring.intervals import MIN_CLUSTERS
+from challenge.scoring.distributions import clopper_pearson
+from challenge.scoring.intervals import too_few_clusters
 from challenge.scoring.kinds import kind_module
 from challenge.scoring.kinds.part import Part
 from challenge.scoring.predictions import Form, Predictions, Probabilities
@@ -30,13 +33,18 @@ from challenge.scoring.weights import group_rows
 
 PAGE = Path(__file__).parents[1] / "docs" / "intervals.md"
 START, END = "<!-- coverage: made by benchmarks/coverage.py -->", "<!-- end of coverage -->"
-POPULATION = 1_000_000
+POPULATION = 2
+"""Millions of rows that the true values are taken from: their error is below a tenth of any."""
+NONE = 100
+"""After so many test sets without an interval a case is said to have none."""
 METRICS = {
     "classification": ("accuracy", "macro_f1", "log_loss"),
     "matching": ("f1", "average_precision", "roc_auc"),
 }
 PRIMARY = {"classification": "macro_f1", "matching": "f1"}
 CLASS_SHARES = {"balanced": (0.25, 0.25, 0.25, 0.25), "skewed": (0.70, 0.20, 0.07, 0.03)}
+CLUSTERS = ((30, True), (30, False), (50, False), (100, False), (1_000, False))
+"""Numbers of clusters, and whether these are of equal size."""
 MATCH_SHARE = {"balanced": 0.5, "skewed": 0.1}
 
 Kind = Literal["classification", "matching"]
@@ -51,27 +59,39 @@ class Case:
     n: int
     clusters: int
     shape: Literal["balanced", "skewed"]
+    equal: bool = False
     shared: bool = False
 
     def words(self) -> tuple[str, str, str, str]:
         """Return kind, rows, classes and dependence as text."""
-        rows = f"{self.clusters:,} clusters" if self.clusters else "independent"
-        if self.shared:
-            rows = f"{self.clusters:,} entities, shared"
+        rows = "independent"
+        if self.clusters:
+            thing = "entities, shared" if self.shared else "clusters"
+            rows = f"{self.clusters:,} {'equal' if self.equal else 'unequal'} {thing}"
         return self.kind, f"{self.n:,}", self.shape, rows
+
+
+@dataclass(frozen=True)
+class Found:
+    """How many test sets were drawn, had an interval, and held the true value in it."""
+
+    drawn: int
+    made: int
+    held: dict[str, int]
 
 
 def cases(sizes: list[int]) -> Iterator[Case]:
     kinds: tuple[Kind, ...] = ("classification", "matching")
-    for kind in kinds:
-        for n in sizes:
-            for clusters in (0, 30, 100, 1_000):
+    for n in sizes:
+        for kind in kinds:
+            for clusters, equal in ((0, True), *CLUSTERS):
                 if clusters > n:
                     continue
                 for shape in ("balanced", "skewed"):
-                    yield Case(kind, n, clusters, shape)
-                    if kind == "matching" and clusters:
-                        yield Case(kind, n, clusters, shape, True)
+                    case = Case(kind, n, clusters, shape, equal)
+                    yield case
+                    if kind == "matching" and clusters and not (equal or clusters == 50):
+                        yield replace(case, shared=True)
 
 
 def draw(case: Case, rng: np.random.Generator, n: int, clusters: int) -> Drawn:
@@ -79,17 +99,17 @@ def draw(case: Case, rng: np.random.Generator, n: int, clusters: int) -> Drawn:
     return (_draw_rows if case.kind == "classification" else _draw_pairs)(case, rng, n, clusters)
 
 
-def _clusters(rng: np.random.Generator, n: int, clusters: int) -> NDArray[np.int64]:
-    """Return unequal clusters, every one with at least a row; independent rows when 0."""
-    if not clusters:
-        return np.arange(n)
+def _clusters(rng: np.random.Generator, case: Case, n: int, clusters: int) -> NDArray[np.int64]:
+    """Return clusters, unequal ones with at least a row each; independent rows when 0."""
+    if not clusters or case.equal:
+        return np.arange(n) % (clusters or n)
     sizes = rng.gamma(2.0, size=clusters)
     more = rng.choice(clusters, n - clusters, p=sizes / sizes.sum())
     return np.concatenate((np.arange(clusters), more))
 
 
 def _draw_rows(case: Case, rng: np.random.Generator, n: int, clusters: int) -> Drawn:
-    cluster = _clusters(rng, n, clusters)
+    cluster = _clusters(rng, case, n, clusters)
     shares = CLASS_SHARES[case.shape]
     labels = rng.choice(4, n, p=shares)
     if clusters:  # half of the rows have the main class of their cluster
@@ -113,7 +133,7 @@ def _draw_rows(case: Case, rng: np.random.Generator, n: int, clusters: int) -> D
 
 def _draw_pairs(case: Case, rng: np.random.Generator, n: int, clusters: int) -> Drawn:
     matches = rng.random(n) < MATCH_SHARE[case.shape]
-    left = right = _clusters(rng, n, clusters)
+    left = right = _clusters(rng, case, n, clusters)
     pull = np.zeros(n)
     if case.shared:
         sizes = rng.gamma(2.0, size=clusters)
@@ -160,81 +180,128 @@ def _part(case: Case, labels: NDArray[Any], left: NDArray[Any], right: NDArray[A
 
 
 def true_values(case: Case) -> dict[str, float]:
-    """Return what the first submission scores on the population, and the primary difference."""
-    rng = np.random.default_rng(1)
-    clusters = case.clusters * POPULATION // case.n
-    labels, submissions, _, _ = draw(case, rng, POPULATION, clusters)
-    block = np.arange(POPULATION) // 2_000
-    part, module = _part(case, labels, block, block), kind_module(case.kind)
-    a, b = (module.measure(part, submission) for submission in submissions)
-    values = {name: a[name].value or 0.0 for name in METRICS[case.kind]}
-    primary = PRIMARY[case.kind]
-    return values | {"difference": values[primary] - (b[primary].value or 0.0)}
+    """Return what the first submission scores on the population, and the primary difference.
+
+    A row of the population is one of a new cluster: its law is that of any row of a test set, and
+    no two of them hang together.
+    """
+    rng, n = np.random.default_rng(1), 1_000_000
+    module, primary, block = kind_module(case.kind), PRIMARY[case.kind], np.arange(n) // 2_000
+    values = []
+    for _ in range(POPULATION):
+        labels, submissions, _, _ = draw(replace(case, equal=True), rng, n, n * (case.clusters > 0))
+        part = _part(case, labels, block, block)
+        a, b = (module.measure(part, one) for one in _scores_of_first(submissions))
+        figures = [a[name].value or 0.0 for name in METRICS[case.kind]]
+        values.append([*figures, (a[primary].value or 0.0) - (b[primary].value or 0.0)])
+    return dict(
+        zip((*METRICS[case.kind], "difference"), map(float, np.mean(values, axis=0)), strict=True)
+    )
 
 
-def coverage(case: Case, replications: int) -> dict[str, float]:
-    """Return the share of intervals that hold the true value, per metric."""
-    rng = np.random.default_rng([case.n, case.clusters, case.shape == "skewed", case.shared])
-    module, true, primary = kind_module(case.kind), true_values(case), PRIMARY[case.kind]
+def coverage(case: Case, true: dict[str, float], replications: int, seed: int) -> Found:
+    """Draw test sets and count the intervals that hold the true values."""
+    flags = (case.shape == "skewed", case.equal, case.shared)
+    rng = np.random.default_rng([seed, case.n, case.clusters, *flags])
+    module, primary = kind_module(case.kind), PRIMARY[case.kind]
     held, made = dict.fromkeys(true, 0), 0
-    for _ in range(replications):
+    for drawn in range(1, replications + 1):
         labels, submissions, left, right = draw(case, rng, case.n, case.clusters)
         part = _part(case, labels, left, right)
-        if part.grouping.n_clusters < MIN_CLUSTERS:
-            continue  # by chance a cluster without a row: the scorer gives no interval
+        if too_few_clusters(part.grouping):
+            if drawn == NONE and made == 0:
+                break
+            continue
         made += 1
-        a, b = (module.measure(part, submission) for submission in submissions)
+        a, b = (module.measure(part, one) for one in _scores_of_first(submissions))
         for name in METRICS[case.kind]:
             value, _ = value_with_interval(part.grouping, a[name])
             held[name] += _holds(value.low, true[name], value.high)
         difference = paired_difference(part, a[primary], b[primary])
         held["difference"] += _holds(difference.low, true["difference"], difference.high)
-    return {name: count / made for name, count in held.items()}
+    return Found(drawn, made, held)
+
+
+def _scores_of_first(submissions: list[Predictions]) -> list[Predictions]:
+    """Leave the second one its labels: only the primary metric of it is wanted."""
+    first, second = submissions
+    return [first, replace(second, probabilities=None, scores=None)]
 
 
 def _holds(low: float | None, value: float, high: float | None) -> bool:
     return low is not None and high is not None and low <= value <= high
 
 
-def table(results: dict[Case, dict[str, float]], replications: int) -> str:
-    """Return the results as Markdown, one table per kind, cases outside 93 to 97 % in bold."""
-    slack = 2.0 * math.sqrt(0.95 * 0.05 / replications)
-    lines = [
-        f"{replications:,} simulated test sets a case: ± {100 * slack:.1f} points by chance.",
-        "",
-    ]
-    inside = total = 0
+def _cell(held: int, made: int) -> tuple[str, bool, bool]:
+    """Return a share in percent with its exact 95 % interval; whether it, or that, is in range."""
+    share, (low, high) = held / made, clopper_pearson(held, made)
+    fits = 0.93 <= round(share, 3) <= 0.97
+    text = f"{100 * share:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    return text if fits else f"**{text}**", fits, low <= 0.97 and high >= 0.93
+
+
+def table(results: dict[Case, Found]) -> str:
+    """Return the results as Markdown, one table per kind, estimates outside 93 to 97 % in bold."""
+    lines, inside, near, total = [], 0, 0, 0
     for kind in METRICS:
         names = (*METRICS[kind], f"difference in {PRIMARY[kind]}")
-        lines += [f"| {kind}: rows | classes | dependence | " + " | ".join(names) + " |"]
-        lines += ["|---" * (3 + len(names)) + "|"]
+        head = f"| {kind}: rows | classes | dependence | test sets | "
+        lines += [head + " | ".join(names) + " |", "|---" * (4 + len(names)) + "|"]
         for case, found in results.items():
             if case.kind != kind:
                 continue
-            cells = []
-            for share in found.values():
-                fits = 0.93 <= round(share, 3) <= 0.97
-                inside, total = inside + fits, total + 1
-                cells.append(f"{100 * share:.1f}" if fits else f"**{100 * share:.1f}**")
-            lines.append("| " + " | ".join((*case.words()[1:], *cells)) + " |")
+            sets = (
+                f"{found.made:,}"
+                if found.made == found.drawn
+                else f"{found.made:,} of {found.drawn:,}"
+            )
+            texts = ["none"] * len(names)
+            if found.made:
+                cells = [_cell(held, found.made) for held in found.held.values()]
+                texts = [text for text, _, _ in cells]
+                total += len(cells)
+                inside += sum(fits for _, fits, _ in cells)
+                near += sum(close and not fits for _, fits, close in cells)
+            lines.append("| " + " | ".join((*case.words()[1:], sets, *texts)) + " |")
         lines.append("")
-    lines.append(f"{inside} of {total} figures lie within 93 to 97 %.")
+    lines.append(
+        f"{inside} of {total} estimates lie within 93 to 97 %; {near} of the other "
+        f"{total - inside} have an interval that reaches into it."
+    )
     return "\n".join(lines)
+
+
+def read_results(path: Path | None) -> dict[Case, Found]:
+    if path is None or not path.is_file():
+        return {}
+    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return {Case(**line["case"]): Found(**line["found"]) for line in lines}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--replications", type=int, default=1_000)
     parser.add_argument("--sizes", type=int, nargs="+", default=[200, 2_000, 20_000])
+    parser.add_argument("--replications", type=int, nargs="+", default=[2_000, 1_000, 500])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--results", type=Path, help="a file that keeps what is done")
     parser.add_argument("--write", action="store_true", help="put the table into docs/intervals.md")
     options = parser.parse_args()
-    results: dict[Case, dict[str, float]] = {}
+    replications = dict(zip(options.sizes, options.replications, strict=True))
+    done, results = read_results(options.results), {}
+    truths: dict[tuple[object, ...], dict[str, float]] = {}
     for case in cases(options.sizes):
         started = time.perf_counter()
-        results[case] = coverage(case, options.replications)
-        shown = " ".join(f"{name} {100 * share:.1f}" for name, share in results[case].items())
-        print(*case.words(), shown, f"({time.perf_counter() - started:.0f} s)", flush=True)
-    text = table(results, options.replications)
+        if case not in done:
+            law = (case.kind, case.shape, case.clusters > 0, case.shared)
+            truths[law] = truths.get(law) or true_values(case)
+            found = coverage(case, truths[law], replications[case.n], options.seed)
+            done[case] = found
+            if options.results:
+                with options.results.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"case": vars(case), "found": vars(found)}) + "\n")
+        results[case] = done[case]
+        print(*case.words(), results[case], f"({time.perf_counter() - started:.0f} s)", flush=True)
+    text = table(results)
     print(text)
     if options.write:
         page = PAGE.read_text(encoding="utf-8")

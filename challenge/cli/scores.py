@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from challenge.cli.app import app, challenge_of, start_of
-from challenge.cli.output import Progress, print_json, print_table, remark, say
+from challenge.cli.output import Progress, plain, print_json, print_table, remark, say
 from challenge.errors import Fault, WrongUse
 from challenge.task import find_task
 
@@ -20,7 +20,10 @@ __all__: list[str] = []
 
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="An id, or a task's folder.")]
-File = Annotated[Path, typer.Argument(metavar="FILE", help="CSV (.gz, .zst) or Parquet.")]
+# Whether it can be read is found out by reading it, and told as any other fault.
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="CSV (.gz, .zst) or Parquet.", readable=False)
+]
 
 
 @app.command(epilog="Example: challenge check icon-tag predictions.csv")
@@ -47,7 +50,7 @@ def check(ctx: typer.Context, task: TaskName, file: File, json: Json = False) ->
             }
         )
         return
-    say(f"{file}: no faults; {found.n_test:,} rows, {predictions.form}")
+    say(f"{plain(str(file))}: no faults; {found.n_test:,} rows, {predictions.form}")
     for line in predictions.remarks:
         remark(f"note: {line}")
 
@@ -175,6 +178,8 @@ def _print_score(result: Score) -> None:
         ],
     )
     say(f"* primary; one row is worth {result.resolution:.2g}; {result.n:,} rows")
+    for sentence in result.remarks:
+        say(sentence)
 
 
 @app.command(epilog="Example: challenge compare 17 23")

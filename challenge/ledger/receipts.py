@@ -79,7 +79,7 @@ class Receipt:
                     low, high = values["low"], values["high"]
                     text += f"  95 % [{number(low, digits)}, {number(high, digits)}]"
                 elif reason and name == self.score.metric:
-                    text += f"  no interval: {reason}"
+                    text += f"  {reason}"
                 lines.append(text)
             if self.score.resolution is not None:
                 lines.append(f"   one row is worth {self.score.resolution:.5f}")

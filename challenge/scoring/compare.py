@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.scoring.distributions import binomial_p
-from challenge.scoring.intervals import MIN_CLUSTERS, interval, spread
+from challenge.scoring.intervals import interval, spread, too_few_clusters
 from challenge.scoring.kinds import kind_module
 from challenge.scoring.kinds.part import Measured, Part
 from challenge.scoring.predictions import Predictions
@@ -182,18 +182,15 @@ def paired_difference(part: Part, a: Measured, b: Measured, same: bool = False) 
     value = a.value - b.value
     if a.influence is None or b.influence is None:
         return Difference(a.value, b.value, value, reason=a.reason or b.reason)
-    clusters = part.grouping.n_clusters
-    if clusters < MIN_CLUSTERS:
-        why = f"no interval: {clusters} independent clusters, fewer than {MIN_CLUSTERS}"
+    if why := too_few_clusters(part.grouping):
         return Difference(a.value, b.value, value, reason=why)
     if same:
         return Difference(a.value, b.value, value, reason="no interval: both say the same here")
     paired = spread(part.grouping, a.influence() - b.influence())
-    error = paired.error
-    if error == 0.0:
+    if paired.error == 0.0:
         why = "no interval: no row moves this difference"
         return Difference(a.value, b.value, value, reason=why)
-    low, high = interval(value, error, min(paired.df, a.max_df(), b.max_df()), "difference")
+    low, high = interval(value, paired, "difference")
     return Difference(a.value, b.value, value, low, high)
 
 

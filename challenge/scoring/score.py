@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.scoring.intervals import (
-    MIN_CLUSTERS,
-    interval,
-    spread,
-)
+from challenge.scoring.intervals import interval, spread, too_few_clusters
 from challenge.scoring.kinds import kind_module
 from challenge.scoring.kinds.part import Measured, Part
 from challenge.scoring.predictions import Predictions
@@ -34,7 +30,7 @@ __all__ = [
     "value_with_interval",
 ]
 
-SCORER_VERSION = 1
+SCORER_VERSION = 2
 """Rises whenever the value of any score may change."""
 
 WINS_TO_TELL = 6
@@ -65,6 +61,7 @@ class Score:
 
     `resolution` is what one row is worth. `replicates` (1000,) belong to the primary metric and
     are the task's secret: enough of them tell the labels. None: undefined, or no interval.
+    `remarks` are sentences that belong beside the figures.
     """
 
     task_id: str
@@ -82,6 +79,7 @@ class Score:
     resolution: float
     diagnostics: Mapping[str, float | None]
     replicates: NDArray[np.float32] | None = field(default=None, repr=False)
+    remarks: tuple[str, ...] = ()
 
     @property
     def primary(self) -> MetricValue:
@@ -105,6 +103,7 @@ class Score:
             "metrics": {name: metric.as_json() for name, metric in self.metrics.items()},
             "resolution": None if math.isnan(self.resolution) else self.resolution,
             "diagnostics": dict(self.diagnostics),
+            "remarks": list(self.remarks),
         }
 
 
@@ -125,7 +124,8 @@ def score_on_train(task: Task, path: Path) -> Score:
     """Score a file of out-of-fold predictions of the train rows, on public data alone.
 
     Intervals take rows as independent, in matching together by the entities that the matches of
-    train join. Raises SubmissionError with every fault of the file.
+    train join; a remark says so where the task has groups, since the folds keep these together
+    but do not name them. Raises SubmissionError with every fault of the file.
     """
     from challenge.scoring.check import read_predictions
 
@@ -133,7 +133,19 @@ def score_on_train(task: Task, path: Path) -> Score:
     truth = read_train_truth(task)
     grouping = group_rows(truth.cluster, truth.other, task.data_digest.encode())
     part = part_of(task, truth, "all", grouping)
-    return score_part(task, predictions, "train", part, None)
+    return replace(score_part(task, predictions, "train", part, None), remarks=_of_train(task))
+
+
+def _of_train(task: Task) -> tuple[str, ...]:
+    split = task.document.get("split", {})
+    if not split.get("group") and (split.get("by") != "entity" or task.record_ids):
+        return ()
+    unknown = f"groups ({split['group']})" if split.get("group") else "entities"
+    taken = "pairs as related by their records alone" if task.record_ids else "rows as independent"
+    return (
+        f"The {unknown} of the train rows are not public: the intervals take {taken} and may be "
+        "too narrow.",
+    )
 
 
 def floor_score(task: Task, half: Half) -> MetricValue:
@@ -220,18 +232,17 @@ def value_with_interval(grouping: Grouping, metric: Measured) -> tuple[MetricVal
     """Return a metric with its interval, and its standard error when the interval exists."""
     if metric.value is None or metric.influence is None:
         return MetricValue(metric.value, reason=metric.reason), None
-    if grouping.n_clusters < MIN_CLUSTERS:
-        why = f"no interval: {grouping.n_clusters} independent clusters, fewer than {MIN_CLUSTERS}"
-        return MetricValue(metric.value, reason=why), None
+    if reason := too_few_clusters(grouping):
+        return MetricValue(metric.value, reason=reason), None
     if metric.edge is not None:
         low, high = metric.edge()
         return MetricValue(metric.value, low, high), 0.0
     plain = spread(grouping, metric.influence())
     if plain.error <= 1e-12 * abs(metric.value):
         return MetricValue(metric.value, reason="no interval: no row moves this figure"), 0.0
-    error = math.sqrt(plain.error**2 + metric.doubt())
-    low, high = interval(metric.value, error, min(plain.df, metric.max_df()), metric.scale)
-    return MetricValue(metric.value, low, high), error
+    whole = plain.raised(metric.doubt())
+    low, high = interval(metric.value, whole, metric.scale)
+    return MetricValue(metric.value, low, high), whole.error
 
 
 def _centred(drawn: NDArray[np.float64], value: float, error: float) -> NDArray[np.float32]:

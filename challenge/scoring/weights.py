@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -68,6 +69,46 @@ class Grouping:
     def cell_sizes(self) -> Floats:
         """How many rows lie in each cell."""
         return np.bincount(self.cell, minlength=len(self.cell_left)).astype(np.float64)
+
+    @property
+    def independent(self) -> bool:
+        """Whether every row is a cluster of its own."""
+        return self.n_clusters == len(self.group) and len(self.crossing) == 0
+
+    @cached_property
+    def shares(self) -> Floats:
+        """Share of the rows that each group is worth; half a pair to either side. They sum to 1."""
+        rows = self.sizes - 0.5 * self.touching(self.cell_sizes)
+        shares: Floats = rows / rows.sum()
+        return shares
+
+    @cached_property
+    def effective_clusters(self) -> float:
+        """How many independent clusters of equal size the clusters are worth.
+
+        Kish's n² / sum of squared sizes (Survey Sampling, 1965). A pair across two clusters has
+        half its noise from each and so weighs 1/√2 in both: 30 equal clusters whose pairs all
+        cross are worth 15, the number of pairs that share none. 0 without rows.
+        """
+        left, right = self.cluster, self.second
+        n = len(left)
+        if n == 0:
+            return 0.0
+        size = int(max(left.max(), right.max())) + 1
+        crossing = np.flatnonzero(left != right)
+        sizes = np.bincount(left, minlength=size).astype(np.float64)
+        if len(crossing):
+            first = np.bincount(left[crossing], minlength=size)
+            second = np.bincount(right[crossing], minlength=size)
+            sizes += math.sqrt(0.5) * (first + second) - first
+        return n * n / float(sizes @ sizes)
+
+    def touching(self, cells: Floats) -> Floats:
+        """Return the sum of the values of the cells that each group is a side of."""
+        sums: Floats = np.zeros(self.n_groups)
+        for side in (self.cell_left, self.cell_right):
+            sums += np.bincount(side, weights=cells, minlength=self.n_groups)
+        return sums
 
     def sums(self, values: Floats) -> tuple[Floats, Floats]:
         """Return the sums of row values inside each group, and inside each cell."""

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from challenge.scoring.distributions import t_quantile
-from challenge.scoring.intervals import influence_of_rows, interval, spread
+from challenge.scoring.intervals import Spread, interval, spread, too_few_clusters
+from challenge.scoring.jackknife import Influence, influence_of_rows
 from challenge.scoring.metrics.ranked import rank, roc_auc, roc_auc_influence
 from challenge.scoring.weights import group_rows
 
@@ -20,9 +21,9 @@ def test_independent_rows_give_the_textbook_error_of_a_mean() -> None:
     rows = np.arange(400, dtype=np.int32)
     grouping = group_rows(rows, rows, KEY)
     found = spread(grouping, influence_of_rows(grouping, (values - values.mean()) / 400))
-    # raised by 2/400, the allowance for few clusters
-    assert found.error == pytest.approx(values.std(ddof=1) / 20.0 * math.sqrt(1 + 2 / 400))
+    assert found.error == pytest.approx(values.std(ddof=1) / 20.0)
     assert 300 < found.df <= 399
+    assert found.skew == 0.0
 
 
 def test_clusters_give_the_error_of_the_mean_of_their_means() -> None:
@@ -31,8 +32,9 @@ def test_clusters_give_the_error_of_the_mean_of_their_means() -> None:
     grouping = group_rows(cluster, cluster, KEY)
     influence = influence_of_rows(grouping, (values.ravel() - values.mean()) / values.size)
     expected = values.mean(axis=1).std(ddof=1) / math.sqrt(50)
-    raised = expected * math.sqrt(1 + 2 / 50)
-    assert spread(grouping, influence).error == pytest.approx(raised)
+    found = spread(grouping, influence)
+    assert found.error == pytest.approx(expected)
+    assert found.df <= 49
 
 
 def test_a_pair_of_two_clusters_counts_once() -> None:
@@ -75,8 +77,95 @@ def test_the_area_has_the_error_of_delong() -> None:
     assert found == pytest.approx(math.sqrt(expected), rel=0.02)
 
 
+def test_degrees_of_freedom_by_hand() -> None:
+    # Four clusters of 2, 2, 2 and 4 rows: shares .2, .2, .2, .4; squares .04, .04, .04, .16
+    # sum to .28, fourth powers to .0304: .0784 / .0304 - 1 = 1.58, rounded down.
+    cluster = np.repeat(np.arange(4, dtype=np.int32), [2, 2, 2, 4])
+    grouping = group_rows(cluster, cluster, KEY)
+    moved = Influence(np.array([1.0, -1.0, 1.0, -1.0]), np.zeros(0))
+    found = spread(grouping, moved)
+    assert found.df == 1
+    # (1 - .28) of the sum of squares, 4
+    assert found.error == pytest.approx(math.sqrt(0.72 * 4))
+
+
+def test_two_clusters_that_decide_everything_count_as_few() -> None:
+    cluster = np.arange(60, dtype=np.int32)
+    grouping = group_rows(cluster, cluster, KEY)
+    moved = np.zeros(60)
+    moved[:2] = 1.0
+    # Johnson and Rust: (3.16 - 2.77 / root of 60) · 2² / 2 = 5.6
+    assert spread(grouping, Influence(moved, np.zeros(0))).df == 5
+
+
+def test_the_skew_is_what_clusters_add_to_that_of_rows() -> None:
+    values = np.random.default_rng(5).exponential(size=(60, 4))
+    values -= values.mean()
+    cluster = np.repeat(np.arange(60, dtype=np.int32), 4)
+    grouping = group_rows(cluster, cluster, KEY)
+    apart = spread(grouping, influence_of_rows(grouping, values.ravel() / 240))
+    values[:] = values[:, :1] - values[:, :1].mean()
+    alike = spread(grouping, influence_of_rows(grouping, values.ravel() / 240))
+    # rows that agree: the sum over clusters of (4x)³, less that of 4 x³ over the rows
+    cubes = (4 * values[:, 0]) ** 3 * (60 / 59) ** 3 - 4 * values[:, 0] ** 3
+    variance = ((4 * values[:, 0] * 60 / 59) ** 2).sum() * 59 / 60
+    assert alike.skew == pytest.approx(cubes.sum() / variance**1.5)
+    assert alike.skew > 0.1 > abs(apart.skew)
+
+
+def test_a_skewed_metric_reaches_further_to_its_skewed_side() -> None:
+    reach = t_quantile(0.975, 20) * 0.05
+    low, high = interval(0.5, Spread(0.05, 20, -0.4), "difference")
+    assert 0.5 - low > reach > high - 0.5 > 0
+    mirrored = interval(-0.5, Spread(0.05, 20, 0.4), "difference")
+    assert mirrored == pytest.approx((-high, -low))
+
+
+def test_the_arms_undo_hall_s_transformation() -> None:
+    s = -0.3
+    low, high = interval(0.0, Spread(1.0, 25, s), "difference")
+    for t, end in ((t_quantile(0.975, 25), -low), (-t_quantile(0.975, 25), -high)):
+        assert end + s * end**2 / 3 + s**2 * end**3 / 27 + s / 6 == pytest.approx(t)
+
+
+def test_more_doubt_makes_an_interval_wider() -> None:
+    widths = []
+    for doubt in (0.0, 0.01, 0.02):
+        low, high = interval(0.7, Spread(0.05, 30, 0.1).raised(doubt**2), "share")
+        widths.append(high - low)
+    assert widths == sorted(set(widths))
+    assert Spread(0.03, 30).raised(0.04**2).error == pytest.approx(0.05)
+
+
+def test_thirty_equal_clusters_are_enough_and_twenty_nine_are_not() -> None:
+    enough = np.arange(30, dtype=np.int32).repeat(3)
+    assert too_few_clusters(group_rows(enough, enough, KEY)) is None
+    fewer = np.arange(29, dtype=np.int32).repeat(3)
+    found = too_few_clusters(group_rows(fewer, fewer, KEY))
+    assert found == "no interval: 29 independent clusters, fewer than 30"
+
+
+def test_many_clusters_of_which_one_is_most_rows_are_too_few() -> None:
+    # 100 rows of one cluster and 100 single rows: 200² / (100² + 100) = 3.96
+    cluster = np.concatenate((np.zeros(100), np.arange(1, 101))).astype(np.int32)
+    grouping = group_rows(cluster, cluster, KEY)
+    assert grouping.effective_clusters == pytest.approx(40_000 / 10_100)
+    found = too_few_clusters(grouping)
+    assert found is not None
+    assert "101 clusters" in found
+    assert "worth 4 independent ones, fewer than 30" in found
+
+
+def test_entities_in_pairs_are_worth_the_pairs_that_share_none() -> None:
+    left, right = np.triu_indices(40, 1)
+    grouping = group_rows(left.astype(np.int32), right.astype(np.int32), KEY)
+    assert grouping.effective_clusters == pytest.approx(20.0)
+    apart = np.arange(60, dtype=np.int32)
+    assert group_rows(apart, apart + 60, KEY).effective_clusters == pytest.approx(60.0)
+
+
 def test_a_share_is_built_on_the_logit() -> None:
-    low, high = interval(0.9, 0.03, 99.0, "share")
+    low, high = interval(0.9, Spread(0.03, 99), "share")
     reach = t_quantile(0.975, 99.0) * 0.03 / (0.9 * 0.1)
     centre = math.log(0.9 / 0.1)
     assert low == pytest.approx(1 / (1 + math.exp(reach - centre)))
@@ -85,18 +174,21 @@ def test_a_share_is_built_on_the_logit() -> None:
 
 @pytest.mark.parametrize("value", [1e-9, 0.001, 0.5, 0.999, 1 - 1e-9])
 @pytest.mark.parametrize("error", [1e-12, 0.01, 1.0, 1e6])
-def test_an_interval_holds_its_value_and_stays_in_range(value: float, error: float) -> None:
-    low, high = interval(value, error, 29.0, "share")
+@pytest.mark.parametrize("skew", [-1.0, -0.2, 0.0, 1.0])
+def test_an_interval_holds_its_value_and_stays_in_range(
+    value: float, error: float, skew: float
+) -> None:
+    low, high = interval(value, Spread(error, 29, skew), "share")
     assert 0.0 <= low <= value <= high <= 1.0
-    low, high = interval(2 * value - 1, error, 29.0, "correlation")
+    low, high = interval(2 * value - 1, Spread(error, 29, skew), "correlation")
     assert -1.0 <= low <= 2 * value - 1 <= high <= 1.0
-    low, high = interval(value, error, 29.0, "loss")
+    low, high = interval(value, Spread(error, 29, skew), "loss")
     assert 0.0 <= low <= value <= high < math.inf
 
 
 def test_at_the_very_edge_the_interval_is_no_wider_than_its_error() -> None:
     # A constant answer to 46 classes: .004. The slope of the logit there would give [0, 1].
-    low, high = interval(0.004, 0.066, 30, "share")
+    low, high = interval(0.004, Spread(0.066, 30), "share")
     assert low == 0.0
     assert high == pytest.approx(0.004 + t_quantile(0.975, 30) * 0.066)
-    assert interval(0.996, 0.066, 30, "share")[1] == 1.0
+    assert interval(0.996, Spread(0.066, 30), "share")[1] == 1.0

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.scoring.distributions import clopper_pearson
-from challenge.scoring.intervals import Influence, doubt_of_share
+from challenge.scoring.intervals import doubt_of_share
+from challenge.scoring.jackknife import Influence, influence_of_rows
 from challenge.scoring.kinds.part import Measured, Part, edge_of_shares, undefined
 from challenge.scoring.metrics.labels import GRADIENTS, LABEL_METRICS, Tallies, tally
 from challenge.scoring.metrics.probabilities import (
@@ -64,7 +65,7 @@ def _of_labels(part: Part, codes: NDArray[np.int32]) -> dict[str, Measured]:
         measured[name] = Measured(
             value,
             scale="correlation" if name == "mcc" else "share",
-            influence=_label_influence(name, total, by_group),
+            influence=_label_influence(part, codes, name, total, by_group),
             edge=_label_edge(part, name, total),
             doubt=_label_doubt(name, total, by_group),
         )
@@ -72,9 +73,30 @@ def _of_labels(part: Part, codes: NDArray[np.int32]) -> dict[str, Measured]:
 
 
 def _label_influence(
-    name: str, total: Tallies, by_group: Callable[[], Tallies]
+    part: Part,
+    codes: NDArray[np.int32],
+    name: str,
+    total: Tallies,
+    by_group: Callable[[], Tallies],
 ) -> Callable[[], Influence]:
-    return lambda: Influence(GRADIENTS[name](total).of_groups(by_group()), np.zeros(0))
+    def influence() -> Influence:
+        """Take out each group; first-order where its class would go with it."""
+        groups, gradient = by_group(), GRADIENTS[name](total)
+        linear = gradient.of_groups(groups) / (1.0 - part.grouping.shares)
+        if part.grouping.independent:
+            return Influence(linear, np.zeros(0), float((linear**2) @ linear))
+        rest = Tallies(
+            total.hits - groups.hits,
+            total.predicted - groups.predicted,
+            total.true - groups.true,
+            total.present,
+        )
+        moved = LABEL_METRICS[name](total) - LABEL_METRICS[name](rest)
+        rows = gradient.of_rows(part.labels, codes)
+        moved = np.where(np.isfinite(moved), moved, linear)
+        return Influence(moved, np.zeros(0), float((rows**2) @ rows))
+
+    return influence
 
 
 def _label_doubt(name: str, total: Tallies, by_group: Callable[[], Tallies]) -> Callable[[], float]:
@@ -158,7 +180,7 @@ def _mean(part: Part, losses: Floats, edge: Callable[[], Edge]) -> Measured:
 
 
 def _mean_influence(part: Part, values: Floats, mean: float) -> Influence:
-    return Influence(*part.grouping.sums((values - mean) / part.n))
+    return influence_of_rows(part.grouping, (values - mean) / part.n)
 
 
 def _top_3(part: Part, inside: NDArray[np.bool_]) -> Measured:

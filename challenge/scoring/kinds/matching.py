@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from challenge.scoring.distributions import clopper_pearson
-from challenge.scoring.intervals import (
-    Influence,
-    effective_groups,
-    influence_of_rows,
-)
+from challenge.scoring.jackknife import Influence, influence_of_counts, influence_of_rows
 from challenge.scoring.kinds.part import Measured, Part, f1_of_jaccard, undefined
 from challenge.scoring.metrics.entities import b_cubed, components, intransitive_share
 from challenge.scoring.metrics.labels import GRADIENTS, LABEL_METRICS, Tallies, tally
@@ -38,6 +33,7 @@ _SCORE = ("average_precision", "roc_auc", "log_loss")
 METRICS = _LABEL + _SCORE
 
 RANK_BINS = 2_048
+JACKKNIFE_BINS = 1_024
 _BLOCK = 4_096
 
 Floats = NDArray[np.float64]
@@ -84,9 +80,19 @@ def _of_decisions(part: Part, codes: NDArray[np.int32]) -> dict[str, Measured]:
 def _decision_influence(
     part: Part, name: str, total: Tallies, codes: NDArray[np.int32]
 ) -> Callable[[], Influence]:
-    return lambda: influence_of_rows(
-        part.grouping, GRADIENTS[name](total).of_rows(part.labels, codes)
-    )
+    def of_counts(counts: Floats) -> Floats:
+        # columns: 2 · truth + decision
+        hits, predicted, true = counts[:, 3], counts[:, [1, 3]].sum(1), counts[:, 2:].sum(1)
+        tallies = Tallies(_second(hits), _second(predicted), _second(true), total.present)
+        return LABEL_METRICS[name](tallies)
+
+    def influence() -> Influence:
+        rows = GRADIENTS[name](total).of_rows(part.labels, codes)
+        if part.grouping.independent:
+            return influence_of_rows(part.grouping, rows)
+        return influence_of_counts(part.grouping, 2 * part.labels + codes, 4, of_counts, rows)
+
+    return influence
 
 
 def _edge(part: Part, right: bool, counted: NDArray[np.bool_], jaccard: bool) -> Callable[[], Edge]:
@@ -119,9 +125,16 @@ def _of_scores(part: Part, scores: Floats) -> dict[str, Measured]:
         return measured
     ranking = rank(scores, part.labels)
     precision = average_precision(ranking)
+
+    def influence() -> Influence:
+        rows = average_precision_influence(ranking)
+        if part.grouping.independent:
+            return influence_of_rows(part.grouping, rows)
+        return _ranked_influence(part, ranking, rows, binned_average_precision)
+
     measured["average_precision"] = Measured(
         precision,
-        influence=lambda: _of_few(part, average_precision_influence(ranking), matches),
+        influence=influence,
         edge=_edge(part, True, matches, False) if precision == 1.0 else None,
     )
     if n_matches < part.n:
@@ -138,23 +151,24 @@ def _area(part: Part, ranking: Ranking, matches: NDArray[np.bool_]) -> Measured:
         return clopper_pearson(n * area, n)
 
     def influence() -> Influence:
-        # DeLong divides by m - 1 in each class, not by n - 1 in all.
-        return _of_few(part, roc_auc_influence(ranking), matches, ~matches)
-
-    def max_df() -> float:
-        sides = (effective_groups(part.grouping, side) for side in (matches, ~matches))
-        return max(min(sides) - 1.0, 4.0)
+        return _ranked_influence(part, ranking, roc_auc_influence(ranking), binned_roc_auc)
 
     at_edge = area in (0.0, 1.0)
-    return Measured(area, influence=influence, edge=edge if at_edge else None, max_df=max_df)
+    return Measured(area, influence=influence, edge=edge if at_edge else None)
 
 
-def _of_few(part: Part, rows: Floats, *classes: NDArray[np.bool_]) -> Influence:
-    """Return the influence of pairs, each class freed of centring on its own few groups."""
-    for chosen in classes:
-        m = effective_groups(part.grouping, chosen)
-        rows[chosen] *= math.sqrt(m / max(m - 1.0, 0.5))
-    return influence_of_rows(part.grouping, rows)
+def _ranked_influence(
+    part: Part, ranking: Ranking, rows: Floats, metric: Callable[[Floats, Floats], Floats]
+) -> Influence:
+    """Return the influence of groups on a ranked metric, from counts in rank bins."""
+    bins, n_bins = binned(ranking, JACKKNIFE_BINS)
+    return influence_of_counts(
+        part.grouping,
+        np.where(ranking.is_match, bins, bins + n_bins),
+        2 * n_bins,
+        lambda counts: metric(counts[:, :n_bins], counts[:, n_bins:]),
+        rows,
+    )
 
 
 def _loss_edge(part: Part) -> Edge:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.scoring.distributions import clopper_pearson
-from challenge.scoring.intervals import Influence, Scale
+from challenge.scoring.intervals import Scale
+from challenge.scoring.jackknife import Influence
 from challenge.scoring.weights import Grouping
 
 __all__ = ["Measured", "Part", "edge_of_shares", "f1_of_jaccard", "undefined"]
@@ -50,8 +51,8 @@ class Measured:
 
     `value` is None when it is undefined, and `reason` says why (or why there is no interval).
     `influence` gives the influence of groups and cells, `doubt` the variance that few rows of a
-    class add, `max_df` caps the degrees of freedom, `edge` is the exact interval for a value on the
-    edge of its range, where no influence is left.
+    class add, `edge` is the exact interval for a value on the edge of its range, where no influence
+    is left.
     """
 
     value: float | None
@@ -60,7 +61,6 @@ class Measured:
     influence: Callable[[], Influence] | None = None
     edge: Callable[[], tuple[float, float]] | None = None
     doubt: Callable[[], float] = lambda: 0.0
-    max_df: Callable[[], float] = lambda: math.inf
 
 
 def undefined(reason: str) -> Measured:

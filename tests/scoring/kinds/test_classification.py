@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,3 +88,17 @@ def test_out_of_fold_predictions_score_on_public_data_alone(tmp_path: Path) -> N
     assert score.primary.value == pytest.approx(40 / 60)
     assert score.primary.low is not None
     assert (score.half, score.replicates, score.weights_hash) == ("train", None, "")
+
+
+def test_groups_that_the_public_cannot_know_are_named_beside_the_interval(tmp_path: Path) -> None:
+    train = {"label": ["a", "b"] * 20}
+    task = make_scored_task(tmp_path / "t", ["a", "b"], metric="accuracy", train=train)
+    file = tmp_path / "oof.csv"
+    file.write_text("id,label\n" + "".join(f"t{i:016x},a\n" for i in range(40)))
+    assert score_on_train(task, file).remarks == ()
+    grouped = {**task.document, "split": {"by": "group", "group": "series"}}
+    remarks = score_on_train(replace(task, document=grouped), file).as_json()["remarks"]
+    assert remarks == [
+        "The groups (series) of the train rows are not public: the intervals take rows as "
+        "independent and may be too narrow."
+    ]
