@@ -35,6 +35,7 @@ _SCALE = Scale(0.0, 1.0, 160, 10)
 _LONG = 60
 """Characters of HTML from which a fact has a line of its own."""
 _DETAIL_WORDS = {
+    "cpu_s": "Processor time",
     "fit_s": "Fitting",
     "predict_s": "Predicting",
     "seconds": "In all",

@@ -175,12 +175,13 @@ def _over_time(material: Material, team: Team, lines: Sequence[Line]) -> str:
     ]
     last = lines[-1].submission.at
     half = "public score" if material.settings.is_contest() else "score"
+    until = "until the close" if material.snapshot.closed_at else "so far"
     plot = progress_svg(
         "over-time", f"Best {half} over time, {clip(team.name, 64)}", drawn, until=last, whole=True
     )
     return (
         '<section class="wide" aria-labelledby="time"><div class="section-head"><h2 id="time">'
-        f"Over time</h2><p>Best {half} of each task so far.</p></div>"
+        f"Over time</h2><p>Best {half} of each task {until}.</p></div>"
         f"<figure>{plot}</figure></section>"
     )
 
@@ -237,7 +238,6 @@ def _team_columns(material: Material, closed: bool) -> list[Column[Line]]:
                 f"{user_html(material.title(line.submission.task), 60)}</a>"
             ),
         ),
-        Column("method", "Method", lambda line: user_html(line.submission.method, 80)),
         Column(
             "score",
             "Final score" if closed else "Score",
@@ -257,6 +257,7 @@ def _team_columns(material: Material, closed: bool) -> list[Column[Line]]:
             )
         )
     columns += [
+        Column("method", "Method", lambda line: user_html(line.submission.method, 80)),
         Column("state", "State", lambda line: f'<span class="tag">{line.state}</span>'),
         Column(
             "when",
