@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from challenge.board.ties import compare_with_first
 
 __all__ = ["Instead", "instead_of"]
+
+_MOST_TEAMS = 50
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def instead_of(
     noise: Sequence[NDArray[np.float64]],
     tasks: Sequence[str],
 ) -> tuple[Instead, ...]:
-    """Return for each team, best first, what the best method of another team would change.
+    """Return for the first 50 teams what the best method of another team would change.
 
     `rows` are (team id, team name, method), best first; `values` (rows, tasks) with NaN where there
     is none; `noise` per task (rows, draws), centred.
@@ -68,7 +71,7 @@ def instead_of(
     for place, (team, _, _) in enumerate(rows):
         firsts.setdefault(team, place)
     found = []
-    for team, own in firsts.items():
+    for team, own in islice(firsts.items(), _MOST_TEAMS):
         other = next((place for place, row in enumerate(rows) if row[0] != team), None)
         if other is None:
             continue

@@ -24,6 +24,7 @@ from challenge.ledger.snapshot import Snapshot
 
 __all__ = ["Matrix", "MatrixCell", "MatrixRow", "method_matrix"]
 
+_N_COMPARED = 60
 CellState = Literal["scored", "no score", "failed", "not run"]
 
 
@@ -32,7 +33,8 @@ class MatrixCell:
     """One method of one team on one task; a state other than `scored` has no figures.
 
     `tied` is that the best of the task cannot be told from it (paired draws, simultaneous over
-    the rows shown). `seconds` of the wall and `peak_mb` are what the run told, None by hand.
+    the rows shown; asked of the 60 highest). `seconds` of the wall and `peak_mb` are what the run
+    told, None by hand.
     """
 
     state: CellState
@@ -290,13 +292,17 @@ def _noise(
 def _tied(
     table: _Table, t: int, shown: NDArray[np.int64], noise: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Tell for each row shown whether the best of them cannot be told from it on the task."""
+    """Tell for each row shown whether the best of them cannot be told from it on the task.
+
+    Only the highest `_N_COMPARED` are compared: the work grows with their square.
+    """
     values = table.values[shown, t]
     found = np.zeros(len(shown), dtype=bool)
     scored = np.flatnonzero(np.isfinite(values))
     order = scored[np.lexsort((table.submissions[shown, t][scored], -values[scored]))]
-    if len(order):
-        found[order] = compare_with_first(values[order], noise[order]).tied_first
+    top = order[:_N_COMPARED]
+    if len(top):
+        found[top] = compare_with_first(values[top], noise[top], len(order)).tied_first
     return found
 
 

@@ -22,7 +22,6 @@ from challenge.board.twins import csv_twin, json_twin
 
 __all__ = ["matrix_files"]
 
-_MOST_SENTENCES = 50
 _FAULTS = {
     "method-raised": "raised an error",
     "method-crashed": "crashed",
@@ -42,8 +41,7 @@ def matrix_files(material: Material) -> Iterator[File]:
         n_shown=len(matrix.rows),
         n_rows=matrix.n_rows,
         n_tasks=len(matrix.tasks),
-        instead=[trusted(_sentence(one)) for one in matrix.instead[:_MOST_SENTENCES]],
-        n_instead=len(matrix.instead),
+        instead=[trusted(_sentence(one)) for one in matrix.instead],
         table=trusted(
             table_html(
                 _columns(material, matrix),
