@@ -20,6 +20,47 @@ THUMBNAIL_SIDE = 64
 _MOST_DISTINCT = 100_000
 
 
+class _Distinct:
+    """Counts distinct values up to a limit; nulls are none."""
+
+    def __init__(self) -> None:
+        self._chunks: list[pa.Array] | None = []
+        self._held = 0
+
+    def update(self, values: pa.ChunkedArray) -> None:
+        """Take in values."""
+        import pyarrow.compute as pc
+
+        if self._chunks is None:
+            return
+        fresh = pc.unique(values).drop_null()
+        self._chunks.append(fresh)
+        self._held += len(fresh)
+        if self._held > 2 * _MOST_DISTINCT:
+            known = self._merged(self._chunks)
+            self._chunks, self._held = [known], len(known)
+            if self._held > _MOST_DISTINCT:
+                self.give_up()
+
+    def give_up(self) -> None:
+        """Count no further: there are very many."""
+        self._chunks = None
+
+    def count(self) -> int | None:
+        """Return how many there are; None when they are more than the limit."""
+        if self._chunks is None:
+            return None
+        n = len(self._merged(self._chunks)) if self._chunks else 0
+        return n if n <= _MOST_DISTINCT else None
+
+    @staticmethod
+    def _merged(chunks: list[pa.Array]) -> pa.Array:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        return pc.unique(pa.chunked_array(chunks))
+
+
 class TrainStatistics:
     """Gathers, table by table, what stands in card.json; only train rows come here."""
 
@@ -29,7 +70,7 @@ class TrainStatistics:
         self._rows: list[dict[str, Any]] = []
         self._n = 0
         self._missing = dict.fromkeys((column.name for column in columns), 0)
-        self._distinct: dict[str, set[Any] | None] = {column.name: set() for column in columns}
+        self._distinct: dict[str, _Distinct] = {column.name: _Distinct() for column in columns}
         self._least: dict[str, float] = {}
         self._most: dict[str, float] = {}
         self._sum: dict[str, float] = {}
@@ -48,14 +89,11 @@ class TrainStatistics:
         for column in self._columns:
             values = table[column.name]
             self._missing[column.name] += values.null_count
-            known = self._distinct[column.name]
             if self._n > _MOST_DISTINCT and column.modality in ("text", "numeric"):
                 # Counting them would cost more than all the rest.
-                self._distinct[column.name] = None
-            elif known is not None:
-                known.update(pc.unique(values).drop_null().to_pylist())
-                if len(known) > _MOST_DISTINCT:
-                    self._distinct[column.name] = None
+                self._distinct[column.name].give_up()
+            else:
+                self._distinct[column.name].update(values)
             if values.null_count == len(values):
                 continue
             if column.modality == "numeric":
@@ -81,11 +119,10 @@ class TrainStatistics:
         for column in self._columns:
             name = column.name
             present = self._n - self._missing[name]
-            known = self._distinct[name]
             entry: dict[str, object] = {
                 "name": name,
                 "missing_share": round(self._missing[name] / max(1, self._n), 6),
-                "n_distinct": None if known is None else len(known),
+                "n_distinct": self._distinct[name].count(),
             }
             if name in self._least:
                 entry["min"], entry["max"] = self._least[name], self._most[name]

@@ -178,7 +178,8 @@ def _solution(
 def _write_solution(path: Path, solution: pa.Table) -> None:
     import pyarrow.parquet as pq
 
-    pq.write_table(solution, path, compression="zstd")
+    # Ids never recur: a dictionary of them would cost time and save nothing.
+    pq.write_table(solution, path, compression="zstd", use_dictionary=["label", "half"])
     path.chmod(0o600)
 
 

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 
 from challenge.errors import TaskError
 from challenge.prepare.splits import (
+    Clusters,
+    _by_stratum_and_size,
     assign_folds,
     choose_latest,
     choose_share,
@@ -127,3 +129,15 @@ def test_the_latest_rows_are_chosen_and_equal_times_stay_together() -> None:
     # 30 % of ten rows is three; from 4 on there are four, from 5 on one: four is nearer.
     assert choose_latest(time, 0.3).tolist() == (time >= 4).tolist()
     assert choose_latest(np.array([1, 1, 1, 2]), 0.9).tolist() == [False, False, False, True]
+
+
+def test_the_order_of_clusters_is_by_stratum_then_size_then_word() -> None:
+    random = np.random.default_rng(5)
+    for largest, strata in ((1, 20), (6, 20), (6, 70_000)):
+        clusters = Clusters(
+            random.integers(1, largest + 1, 500),
+            random.integers(0, strata, 500),
+            random.integers(0, 2**64, 500, dtype=np.uint64),
+        )
+        expected = np.lexsort((clusters.word, -clusters.size, clusters.stratum))
+        assert (_by_stratum_and_size(clusters) == expected).all()
