@@ -6,6 +6,7 @@ task cannot mix their halves. A file that is damaged answers nothing and is writ
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import time
@@ -28,12 +29,17 @@ _LEFT_S = 3600
 def keep_cell(task: Task, key: str, record: Mapping[str, object], predictions: bytes) -> None:
     """Store a finished cell under its key; the least used ones go when there are too many.
 
-    At most 200 cells and a gigabyte a task stay.
+    At most 200 cells and a gigabyte a task stay. Where nothing may be written, nothing is kept.
     """
     head = {**record, "format": _FORMAT, "sha256": sha256(predictions).hexdigest()}
     line = json.dumps(head, sort_keys=True, allow_nan=False).encode()
-    write_atomically(_file(task, key), line + b"\n" + predictions)
-    _prune(_folder(task))
+    try:
+        write_atomically(_file(task, key), line + b"\n" + predictions)
+        _prune(_folder(task))
+    except OSError as error:
+        # Not keeping costs time, no truth; a full disk must be told all the same.
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
 
 
 def kept_cell(task: Task, key: str) -> tuple[dict[str, Any], bytes] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -209,6 +210,23 @@ def test_cells_that_nobody_asks_for_make_room(
     ]
     assert not left_behind.exists()
     assert (task.cache / "runs" / ".fresh.tmp").exists(), "another driver writes it now"
+
+
+def test_a_folder_that_may_not_be_written_keeps_nothing_and_a_full_disk_is_told(
+    tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(number: int) -> None:
+        def write(path: Path, data: bytes) -> None:
+            raise OSError(number, os.strerror(number), str(path))
+
+        monkeypatch.setattr("challenge.methods.kept.write_atomically", write)
+
+    refuse(errno.EROFS)
+    keep_cell(tasks[0], "e" * 32, {}, b"x")
+    assert kept_cell(tasks[0], "e" * 32) is None
+    refuse(errno.ENOSPC)
+    with pytest.raises(OSError, match="No space left"):
+        keep_cell(tasks[0], "e" * 32, {}, b"x")
 
 
 def test_memory_is_capped_without_being_asked_for() -> None:
