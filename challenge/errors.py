@@ -52,9 +52,9 @@ class Fault:
             rest = self.n - len(self.first[:_SHOWN])
             more = f" and {rest:,} more" if rest > 0 else ""
             shown = f" (first: {'; '.join(self.first[:_SHOWN])}{more})"
-        return (
-            f"{self.where}: {self.found}{shown}\n  expected: {self.expected}\n  cure: {self.cure}"
-        )
+        # A file may be named so that a line of it reads like a message of ours.
+        where = self.where.replace("\n", "\\n")
+        return f"{where}: {self.found}{shown}\n  expected: {self.expected}\n  cure: {self.cure}"
 
     def as_json(self) -> dict[str, object]:
         """Return the fault as plain values, keys as the attribute names."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 import time
@@ -19,8 +20,10 @@ _HEARTBEAT_S = 10.0
 
 
 def say(text: str = "") -> None:
-    """Write a result."""
-    typer.echo(plain(text, keep="\n"))
+    """Write a result; what the terminal cannot show is escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    shown = plain(text, keep="\n").encode(encoding, "backslashreplace").decode(encoding)
+    typer.echo(shown)
 
 
 def remark(text: str) -> None:
@@ -29,8 +32,13 @@ def remark(text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """Write a result for scripts."""
-    typer.echo(dump_json(value), nl=False)
+    """Write a result for scripts: valid JSON whatever the names in it and the terminal."""
+    text = dump_json(value)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, sort_keys=True, indent=2) + "\n"
+    typer.echo(text, nl=False)
 
 
 def plain(text: str, keep: str = "") -> str:

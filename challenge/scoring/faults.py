@@ -18,6 +18,7 @@ CODES: dict[str, str] = {
     "file-not-a-file": "the path is a directory, a pipe or a device",
     "file-suffix": "the suffix is not one of a predictions file",
     "file-unreadable": "the operating system refuses to read it",
+    "file-changed": "somebody writes to it while it is read",
     "file-empty": "it has 0 bytes",
     "file-too-large": "it has more bytes than the cap",
     "file-unpacks-too-large": "it unpacks to more bytes than the cap",

@@ -26,6 +26,7 @@ MAX_BYTES = 2 << 30
 SUFFIXES = (".csv", ".csv.gz", ".csv.zst", ".gz", ".zst", ".parquet", ".pq")
 
 _BLOCK = 1 << 20
+_FIRST_FEED = 64
 _SMALL, _IN_MEMORY = 1 << 20, 64 << 20
 _GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
 _FOREIGN = {
@@ -39,6 +40,7 @@ _FOREIGN = {
     b"\x89HDF": "an HDF5 file",
     b"ARROW1": "an Arrow (Feather) file",
     b"ORC": "an ORC file",
+    b"PARE": "an encrypted Parquet file",
     b"SQLite format 3": "an SQLite database",
     b"BZh": "a bzip2 archive",
     b"\xfd7zXZ": "an xz archive",
@@ -150,13 +152,24 @@ def _read(path: Path, max_bytes: int) -> bytes | Intake:
         if status.st_size > max_bytes:
             raise _too_large(name, status.st_size, max_bytes)
         try:
+            data: bytes | Intake
             if status.st_size > _SMALL and file.peek(4)[:4] == _PARQUET:
                 large = status.st_size > _IN_MEMORY
-                return _copied(file, name, max_bytes) if large else _lent(file, name)
-            data = file.read(min(status.st_size, max_bytes) + 1)
+                data = _copied(file, name, max_bytes) if large else _lent(file, name)
+            else:
+                data = file.read(min(status.st_size, max_bytes) + 1)
+            after = os.fstat(descriptor)
         except OSError as error:
             raise _unreadable(path, error) from None
-    if len(data) > max_bytes:
+    if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
+        raise _refused(
+            "file-changed",
+            str(path),
+            "it changed while it was read",
+            "a file that is written to its end",
+            "wait until it is, then repeat",
+        )
+    if isinstance(data, bytes) and len(data) > max_bytes:
         raise _too_large(name, len(data), max_bytes)
     return data
 
@@ -193,6 +206,8 @@ def _gunzip(raw: bytes, name: str) -> Iterator[bytes]:
     at = 0
     while at < len(raw):
         decoder = zlib.decompressobj(wbits=31)
+        # What is fed behind the end of a member is copied: many tiny members get tiny pieces.
+        step = _FIRST_FEED
         while not decoder.eof:
             if at >= len(raw) and not decoder.unconsumed_tail:
                 raise _cut_off(name, "gzip", "it ends inside the compressed data")
@@ -200,14 +215,14 @@ def _gunzip(raw: bytes, name: str) -> Iterator[bytes]:
                 if decoder.unconsumed_tail:
                     block = decoder.decompress(decoder.unconsumed_tail, _BLOCK)
                 else:
-                    block = decoder.decompress(raw[at : at + _BLOCK], _BLOCK)
-                    at += _BLOCK
+                    block = decoder.decompress(raw[at : at + step], _BLOCK)
+                    at, step = at + step, min(2 * step, _BLOCK)
             except zlib.error as error:
                 raise _cut_off(name, "gzip", str(error)) from None
             yield block
         at = min(at, len(raw)) - len(decoder.unused_data)
         # Padding with zeros after the last member is allowed by gzip itself.
-        if not raw[at:].strip(b"\0"):
+        if raw[at : at + 1] == b"\0" and not raw[at:].strip(b"\0"):
             return
 
 

@@ -165,7 +165,7 @@ def _unpacked(intake: Intake, leaves: list[int], most: int) -> int:
     """Return how many bytes these columns unpack to, or some number above `most`."""
     total = 0
     for chunks in read_chunks(intake.read_at, intake.size):
-        if len(chunks) <= max(leaves, default=0):
+        if len(chunks) <= max(leaves, default=-1):
             raise PageError("a row group lacks columns")
         for leaf in leaves:
             total += unpacked_bytes(chunks[leaf], intake.read_at, most - total)

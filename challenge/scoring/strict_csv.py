@@ -7,6 +7,7 @@ values are found in the same run. It is linear in the file, whatever the file ho
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ from challenge.scoring.faults import Tally, fault, shown
 __all__ = ["CsvText", "open_text", "read_header"]
 
 _QUOTE = b'"'
+_LF = 10
+_FEEDS = re.compile(rb"\n+")
 _RESAVE = "save it as UTF-8 text, comma between fields"
 
 
@@ -36,8 +39,13 @@ class CsvText:
         """Yield (line number, fields), the header first; broken records yield what they hold."""
         data, delimiter = self.data, self.delimiter
         position, line, end = self.start, 1, len(self.data)
-        waiting: list[int] = []
+        blank = 0
         while position < end:
+            if data[position] == _LF:
+                run = _FEEDS.match(data, position)
+                n_feeds = run.end() - position if run else 0
+                position, line, blank = position + n_feeds, line + n_feeds, blank + n_feeds
+                continue
             stop = data.find(b"\n", position)
             stop = end if stop < 0 else stop
             text = data[position:stop]
@@ -46,12 +54,13 @@ class CsvText:
             else:
                 fields, after, n_lines = text.removesuffix(b"\r").split(delimiter), stop + 1, 1
             if fields == [b""] and _QUOTE not in text:
-                waiting.append(line)
+                blank += 1
             else:
                 # Blank lines are a fault between records only; at the end they do no harm.
-                for blank in waiting:
-                    self._blank.add(f"line {blank}")
-                waiting.clear()
+                for one in range(line - blank, line - blank + min(blank, 5)):
+                    self._blank.add(f"line {one}")
+                self._blank.n += max(blank - 5, 0)
+                blank = 0
                 yield line, fields
             position, line = after, line + n_lines
 
