@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from challenge.errors import ChallengeError, Fault, TaskError
+from challenge.errors import ChallengeError, EnvironmentLack, Fault, TaskError
 from challenge.prepare.cards import card_document, task_document, with_card_digest
 from challenge.prepare.ids import read_secret
 from challenge.prepare.raw import RawRecords, RawTable
@@ -61,7 +61,7 @@ def build_task(folder: Path, *, cache: Path, progress: Callable[[str], None] = _
     """Build the task that `task.toml` in `folder` declares.
 
     Raises TaskError with every fault of the definition or the raw data, EnvironmentLack when a
-    source cannot be fetched.
+    source cannot be fetched or another process is building the task.
     """
     started = time.monotonic()
     folder = folder.resolve()
@@ -71,6 +71,36 @@ def build_task(folder: Path, *, cache: Path, progress: Callable[[str], None] = _
             Fault("task.toml, key id", repr(definition.id), f"the folder's name, {folder.name!r}",
                   "rename the one or the other", "id-folder")
         )  # fmt: skip
+    with _alone(folder):
+        return _build_alone(folder, definition, cache, progress, started)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from building the same task; the lock ends with the process."""
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise EnvironmentLack(
+                Fault(str(folder), "another process is building this task", "one build at a time",
+                      "wait until it is done, then convert again", "build-running")
+            ) from None  # fmt: skip
+        yield
+    finally:
+        os.close(handle)
+
+
+def _build_alone(
+    folder: Path,
+    definition: TaskDefinition,
+    cache: Path,
+    progress: Callable[[str], None],
+    started: float,
+) -> Built:
     _recover(folder)
     public, private = folder / "public", folder / "private"
     seed = None if definition.split.seed == "secret" else definition.split.seed

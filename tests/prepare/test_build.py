@@ -1,5 +1,6 @@
 """The whole build on toys: what lies where, twice the same, never half done."""
 
+import fcntl
 import io
 import json
 import os
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from challenge.errors import TaskError
+from challenge.errors import EnvironmentLack, TaskError
 from challenge.prepare import build_task
 from challenge.task import Task, read_task
 from challenge.task.tables import read_csv, read_parquet, schema_of
@@ -466,6 +467,22 @@ def test_a_killed_build_leaves_a_task_that_works(tmp_path: Path, delay_s: float)
     assert again.title == "The toy"
     assert again.data_digest == task.data_digest
     assert not (task.folder / ".building").exists()
+
+
+def test_two_builds_of_one_task_do_not_mix(tmp_path: Path) -> None:
+    task = build_toy(tmp_path)
+    folder = task.public.parent
+    (folder / "public" / "train.csv").unlink()
+    other = os.open(folder, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(EnvironmentLack, match="another process is building this task"):
+            build_task(folder, cache=tmp_path / "cache")
+        assert not (folder / "public" / "train.csv").exists()
+    finally:
+        os.close(other)
+    build_task(folder, cache=tmp_path / "cache")
+    assert (folder / "public" / "train.csv").exists()
 
 
 def test_a_spilled_build_gives_the_same_bytes(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 import pytest
 
@@ -10,7 +12,7 @@ from challenge.prepare.statistics import TrainStatistics
 from challenge.task import Column
 
 
-def _n_distinct(modality: str, *tables: list[str | None]) -> object:
+def _n_distinct(modality: str, *tables: Sequence[str | None]) -> object:
     column = Column("colour", modality)  # type: ignore[arg-type]
     gathered = TrainStatistics([column], samples=False)
     for values in tables:
