@@ -115,7 +115,8 @@ def tuning_page(tuning: Tuning) -> str:
         f"<h2>What is still to be gained</h2>{_curves_svg(tuning)}"
         '<p class="soft"><b class="bound">Bound on the regret</b> (whole line) against <b '
         'class="error">statistical error</b> of the best trial (dashed). Where the bound is below '
-        "the error, more trials can gain less than the folds can tell.</p>"
+        "the error, more trials can gain less than the folds can tell. Dotted: where each rule "
+        "stops.</p>"
         f'<h2>Options</h2><div class="scroll"><table><thead><tr><th>option</th><th>found</th>'
         f"<th>own</th></tr></thead><tbody>{options}</tbody></table></div>"
         f"<h2>Trials</h2>{_trials_table(tuning)}</body></html>\n"
@@ -144,9 +145,9 @@ def _curves_svg(tuning: Tuning) -> str:
     looks = tuning.search.looks
     if not looks:
         return f"<p>There are fewer than {MIN_TRIALS} finished trials, so no bound.</p>"
-    plot = _Plot(
-        len(tuning.search.trials), [0.0, *(f for look in looks for f in (look.bound, look.error))]
-    )
+    highest = max(max(look.bound, look.error) for look in looks)
+    # A third of air above the curves for the names of the rules.
+    plot = _Plot(len(tuning.search.trials), [0.0, 1.3 * highest])
     parts = [plot.grid()]
     for row, rule in enumerate(RULES):
         number = tuning.search.stop_of(rule)

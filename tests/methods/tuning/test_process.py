@@ -10,7 +10,7 @@ from challenge.errors import ChallengeError, WrongUse
 from challenge.methods import resolve_method
 from challenge.methods.linear import Linear
 from challenge.methods.protocol import silent
-from challenge.methods.space import Choice, Float
+from challenge.methods.space import Choice, Float, Integer
 from challenge.methods.tuning import KeptTrials, Trial, read_space, run_trial
 from challenge.methods.tuning.process import predict_out_of_fold
 from challenge.task import Task
@@ -20,7 +20,7 @@ from tests.toy import build_toy
 MINE = """
 import os
 import pandas as pd
-from challenge.methods.space import Choice, Float
+from challenge.methods.space import Choice, Float, Integer
 
 class Mine:
     space = {"share": Float(0, 1), "way": Choice(("plain", "burst", "die"))}
@@ -52,6 +52,12 @@ class ByTask(Mine):
 
 class Off(Mine):
     space = {"share": Float(0.6, 1)}
+
+def tree(*, depth=3, seed=0):
+    from sklearn.tree import DecisionTreeClassifier
+    return DecisionTreeClassifier(max_depth=depth)
+
+tree.space = {"depth": Integer(1, 9)}
 """
 
 
@@ -73,6 +79,8 @@ def test_a_method_says_what_a_search_may_choose(task: Task, file: Path) -> None:
     assert declared.defaults == {"share": 0.5, "way": "plain"}
     by_task = read_space(resolve_method(f"{file}:ByTask"), task)
     assert by_task.space == {"share": Float(0, 3)}
+    tree = read_space(resolve_method(f"{file}:tree"), task)
+    assert (tree.space, tree.defaults) == ({"depth": Integer(1, 9)}, {"depth": 3})
     off = read_space(resolve_method(f"{file}:Off"), task)
     assert off.defaults == {}, "its own option lies outside of what it declares"
 
