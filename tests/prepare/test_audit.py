@@ -208,6 +208,16 @@ def test_a_class_missing_on_a_side_is_found(side: str, severity: str, tmp_path: 
     assert "rare" in finding.words
 
 
+def test_everybody_sees_how_many_classes_test_lacks_but_not_which(tmp_path: Path) -> None:
+    def plant(train: Rows, _: Rows) -> None:
+        train["label"][0] = "rare"
+
+    report = planted(tmp_path, plant)
+    assert "1 of 5 classes are missing from test" in str(report.summary({}))
+    assert "rare" not in str(report.summary({}))
+    assert "rare" in str(report.as_json())
+
+
 def test_an_unstated_licence_is_found(tmp_path: Path) -> None:
     train, test = cut(clean_rows(1))
     report = write_task(tmp_path, train, test, MODALITIES, licence=None)

@@ -29,6 +29,8 @@ class Finding:
 
     `examples` are ids of rows, for the organiser's report only. `shown` is what everybody sees
     instead where words or counts come from the labels of test: they give labels of few rows away.
+    The severity is shown although labels of test may have a part in it: it is one of three words
+    about the whole side, and a task that is accepted in spite of a grave finding has to say so.
     """
 
     name: str

@@ -11,7 +11,7 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from challenge.prepare.audit.prediction import auc_of_numbers
-from challenge.prepare.audit.report import Finding
+from challenge.prepare.audit.report import Finding, Shown
 from challenge.prepare.audit.subject import Part, Subject
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
@@ -23,7 +23,10 @@ ROWS = 4_000
 
 
 def missing_classes(subject: Subject) -> Iterator[Finding]:
-    """Find classes that only one side has: nobody can learn, or nobody is asked."""
+    """Find classes that only one side has: nobody can learn, or nobody is asked.
+
+    Anybody sees which classes train lacks. Which ones test lacks is told to the organiser only.
+    """
     k = len(subject.classes)
     in_train = np.bincount(subject.train.labels[subject.train.labels >= 0], minlength=k) > 0
     in_test = np.bincount(subject.test.labels[subject.test.labels >= 0], minlength=k) > 0
@@ -34,13 +37,14 @@ def missing_classes(subject: Subject) -> Iterator[Finding]:
         n = int(missing.sum())
         if n:
             names = [subject.classes[code] for code in np.flatnonzero(missing)[:5]]
+            words = f"{n:,} of {k:,} classes are missing from {side}"
             yield Finding(
                 f"class-missing-{side}",
                 "high" if severity == "high" else "medium",
                 n,
                 k,
-                f"{n:,} of {k:,} classes are missing from {side} ({', '.join(names)}): "
-                f"{consequence}",
+                f"{words} ({', '.join(names)}): {consequence}",
+                shown=Shown(n, k, f"{words}: {consequence}") if side == "test" else None,
             )
 
 
