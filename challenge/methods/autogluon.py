@@ -1,4 +1,4 @@
-"""The reference entry: AutoGluon on explicit features, blended with a logistic regression.
+"""The reference entry: AutoGluon on explicit features, blended with a regression and a network.
 
 No time limit by default and fixed threads, so that two runs agree to the last digit. Models are
 bagged over the task's published folds; whatever is chosen (blend, shift, threshold) is chosen on
@@ -29,6 +29,7 @@ from challenge.methods.folds import (
     spread_lone_classes,
 )
 from challenge.methods.inputs import make_inputs
+from challenge.methods.network import Network
 from challenge.methods.protocol import Progress, decisions_frame, probabilities_frame, silent
 
 if TYPE_CHECKING:
@@ -127,23 +128,35 @@ class AutoGluon:
         models = _models(len(task.classes), self._seed, self._preset)
         self._progress(f"fitting AutoGluon: {' + '.join(models)} over {len(set(folds))} folds")
         boosted = self._bag(read.trees, truth, folds, models)
-        self._choose([boosted, linear], truth)
-        self.summary = " + ".join([*models, "LR"])
+        tables = {"autogluon": boosted, "linear": linear}
+        self._network = None
+        if task.kind == "classification" and self._preset.weights:
+            self._progress("fitting a network")
+            self._network = Network(self._inputs.regression.weighing, self._seed)
+            with _quiet():
+                tables["network"] = self._network.fit(read.blocks, truth, folds, len(task.classes))
+        self._choose(tables, truth)
+        self.summary = " + ".join([*models, "LR", *(["MLP"] if self._network else [])])
         self.details |= {
             "features": list(self._inputs.used),
-            "models": [*models, "logistic regression"],
+            "models": [*models, *list(tables)[1:]],
             "n_columns": {
                 "trees": read.trees.shape[1],
                 "regression": sum(rows.shape[1] for rows in read.blocks.values()),
             },
-            "regression": self._inputs.regression.chosen,
+            "weights": self._inputs.regression.as_details(),
         }
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
         """Return probabilities of the classes, or scores of matches and decisions."""
         read = self._inputs.transform(test)
-        linear = self._inputs.regression.predict_proba(read.blocks)
-        return self._submission(test, self._blend([self._predict_bag(read.trees), linear]))
+        tables = [
+            self._predict_bag(read.trees),
+            self._inputs.regression.predict_proba(read.blocks),
+        ]
+        if self._network is not None:
+            tables.append(self._network.predict_proba(read.blocks))
+        return self._submission(test, self._blend(tables))
 
     def predict_out_of_fold(self) -> pd.DataFrame:
         """Return predictions of the training rows by models that did not see their fold.
@@ -216,9 +229,10 @@ class AutoGluon:
         rows[:, [int(name) for name in found.columns]] = found.to_numpy()
         return rows
 
-    def _choose(self, tables: list[NDArray[Any]], truth: NDArray[Any]) -> None:
+    def _choose(self, named: dict[str, NDArray[Any]], truth: NDArray[Any]) -> None:
         import numpy as np
 
+        tables, others = list(named.values()), (_FLOOR,) * (len(named) - 1)
         n_classes = len(self._task.classes)
 
         def macro_f1(decided: NDArray[Any]) -> float:
@@ -226,13 +240,13 @@ class AutoGluon:
 
         evenly = self._task.metric in ("macro_f1", "balanced_accuracy")
         measure = macro_f1 if evenly else None
-        blends = [choose_blend(tables, truth, (low, _FLOOR), measure) for low in _TREE_FLOORS]
+        blends = [choose_blend(tables, truth, (low, *others), measure) for low in _TREE_FLOORS]
         self._blend = min(
             blends, key=lambda blend: log_loss_of(truth, replace(blend, shift=0.0)(tables))
         )
         self._blended = blended = self._blend(tables)
         chosen: dict[str, object] = {
-            "blend": dict(zip(("autogluon", "linear"), self._blend.exponents, strict=True)),
+            "blend": dict(zip(named, self._blend.exponents, strict=True)),
             "floor": self._blend.floors[0],
         }
         if self._task.kind == "matching":

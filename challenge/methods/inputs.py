@@ -102,7 +102,7 @@ class TableInputs:
         self._blocks = TableBlocks(
             task, seed=seed, axes=_REGRESSION_AXES, whole_texts=not frugal, **options
         )
-        weights = (1.0, 2.0) if frugal else (0.5, 1.0, 2.0, 4.0)
+        weights = (1.0, 2.0) if frugal else (1.0, 0.5, 2.0, 4.0)
         self.regression = ChosenRegression(_TABLE_STRENGTH, weights, whole=not frugal)
 
     @property
@@ -141,7 +141,7 @@ class PairInputs:
         self._task, self._context = task, context
         self._pairs = PairFeatures(task, **options)
         self._words = MatchedWords(task)
-        weights = (0.3,) if frugal else (0.1, 0.3, 1.0)
+        weights = (0.3,) if frugal else (0.3, 0.1, 1.0)
         self.regression = ChosenRegression(_PAIR_STRENGTH, weights, whole=False)
         self._scale: Any = None
 

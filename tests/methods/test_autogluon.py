@@ -48,7 +48,8 @@ def test_two_runs_agree_to_the_last_digit(kind: str, tmp_path: Path) -> None:
     details = one.details
     assert details["left_out"] == []
     assert any("MiniLM" in str(name) for name in details["features"])  # type: ignore[attr-defined]
-    assert (one.method, one.note) == ("autogluon", "GBM + XT + LR")
+    network = " + MLP" if kind == "classification" else ""
+    assert (one.method, one.note) == ("autogluon", f"GBM + XT + LR{network}")
     assert ("threshold" in details) == (kind == "matching")
 
 

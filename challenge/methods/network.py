@@ -1,0 +1,45 @@
+"""A small neural network beside trees and regression: what is neither additive nor a box."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from challenge.methods.linear import out_of_fold
+from challenge.methods.regression import Weighing, all_classes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Network"]
+
+
+class Network:
+    """One hidden layer of 256 on the blocks as a regression weighs them; 30 rounds, no torch."""
+
+    def __init__(self, weighing: Weighing, seed: int) -> None:
+        self._weighing, self._seed = Weighing(weighing.weights), seed
+
+    def fit(
+        self, blocks: Mapping[str, Any], truth: NDArray[Any], folds: NDArray[Any], n_classes: int
+    ) -> NDArray[Any]:
+        """Fit on all rows, and return the out-of-fold probabilities (rows x classes)."""
+        rows = self._weighing(blocks)
+        self._model, self._n_classes = self._make().fit(rows, truth), n_classes
+        return out_of_fold(self._make, rows, truth, folds, n_classes)
+
+    def predict_proba(self, blocks: Mapping[str, Any]) -> NDArray[Any]:
+        """Return probabilities of other rows (rows x classes); 0 for a class never seen."""
+        return all_classes(self._model, self._weighing(blocks), self._n_classes)
+
+    def _make(self) -> Any:
+        from sklearn.neural_network import MLPClassifier
+
+        return MLPClassifier(
+            (256,),
+            alpha=1e-2,
+            batch_size=64,
+            learning_rate_init=2e-3,
+            max_iter=30,
+            random_state=self._seed,
+        )
