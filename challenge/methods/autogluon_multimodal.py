@@ -141,8 +141,6 @@ class AutoGluonMultimodal:
             # AutoGluon's own minimum of 100 rows leaves a small table without categories.
             "data.categorical.minimum_cat_count": 2,
             "data.categorical.maximum_num_cat": 100,
-            # Words that are changed at random make two records differ, and need a download.
-            "model.hf_text.text_trivial_aug_maxscale": 0.0,
         }
         if not n_gpus:
             settings |= {"env.num_workers": 0, "env.num_workers_inference": 0}
@@ -166,6 +164,9 @@ class AutoGluonMultimodal:
             settings[f"model.{model}.checkpoint_name"] = str(folder)
         if faults:
             raise EnvironmentLack(faults)
+        if "text" in modalities:
+            # Words that are changed at random make two records differ, and need a download.
+            settings["model.hf_text.text_trivial_aug_maxscale"] = 0.0
         settings["model.names"] = [*models, "fusion_mlp"]
         self.summary = " + ".join(models)
         self.details |= {"models": models, "checkpoints": found}

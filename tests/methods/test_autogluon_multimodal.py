@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ import pytest
 
 from challenge.errors import EnvironmentLack
 from challenge.methods import run_method
-from challenge.methods.autogluon_multimodal import import_torchvision
+from challenge.methods.autogluon_multimodal import AutoGluonMultimodal, import_torchvision
 from challenge.methods.isolation import has_bwrap
 from challenge.methods.runner import MethodRun
 from challenge.scoring import read_predictions, score_predictions
 from challenge.task import Task, sha256_of_file
+from challenge.task.frames import read_test, read_train
 from tests.toy import build_toy
 
 pytestmark = [pytest.mark.multimodal, pytest.mark.slow]
@@ -112,6 +114,20 @@ def test_a_pair_is_one_row_and_the_threshold_comes_from_the_held_out_fold(
     # Untrained networks tell next to nothing of a pair: calling all a match is as good.
     assert value_of(task, done) > 0.3
     assert done.details["time_limit_s"] == 900
+
+
+def test_numbers_and_categories_need_no_checkpoint(
+    offline: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CHALLENGE_TEXT_CHECKPOINT")
+    monkeypatch.delenv("CHALLENGE_IMAGE_CHECKPOINT")
+    task = build_toy(tmp_path, n=80)
+    task = replace(task, columns=task.columns_of("numeric", "categorical"))
+    method = AutoGluonMultimodal(preset="fast", threads=1)
+    method.fit(read_train(task), task)
+    found = method.predict(read_test(task))
+    assert list(found.columns) == ["id", *task.classes] and len(found) == task.n_test
+    assert (method.summary, method.details["checkpoints"]) == ("ft_transformer", {})
 
 
 def test_without_a_checkpoint_and_a_hub_it_says_what_to_set(
