@@ -247,7 +247,7 @@ def _run_cells(
             try:
                 with closing(outcomes):
                     for outcome in outcomes:
-                        if ledger is not None:
+                        if ledger is not None and outcome.run is not None:
                             progress.tell(outcome.place, "scoring")
                         report = _report(outcome, ledger, team, kept=to is not None)
                         reports.append(report)

@@ -102,7 +102,8 @@ def run_grid(
 
     with closing(engine([cells[place] for place in waiting], tell_of)) as answers:
         for index, answer in answers:
-            tell(waiting[index], "checking")
+            if answer.record is not None:
+                tell(waiting[index], "checking")
             yield _outcome(waiting[index], cells[waiting[index]], answer, check, reused=False)
 
 
