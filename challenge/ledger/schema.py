@@ -56,6 +56,10 @@ def _at() -> Column[int]:
     return Column("at", BigInteger, nullable=False)
 
 
+def _texts(*names: str) -> list[Column[str]]:
+    return [Column(name, Text, nullable=False) for name in names]
+
+
 facts = Table(
     "facts",
     metadata,
@@ -77,12 +81,7 @@ cards = Table(
     metadata,
     _id(),
     _at(),
-    Column("task", Text, nullable=False),
-    Column("data_digest", Text, nullable=False),
-    Column("solution_digest", Text, nullable=False),
-    Column("card_digest", Text, nullable=False),
-    Column("task_json", Text, nullable=False),
-    Column("card_json", Text, nullable=False),
+    *_texts("task", "data_digest", "solution_digest", "card_digest", "task_json", "card_json"),
     Index("cards_by_task", "task", "id"),
 )
 
@@ -91,9 +90,7 @@ editions = Table(
     metadata,
     _id(),
     _at(),
-    Column("task", Text, nullable=False),
-    Column("data_digest", Text, nullable=False),
-    Column("solution_digest", Text, nullable=False),
+    *_texts("task", "data_digest", "solution_digest"),
     Column("scorer_version", Integer, nullable=False),
     Column("n_public", Integer, nullable=False),
     Index("editions_by_task", "task", "id"),
@@ -127,9 +124,7 @@ team_names = Table(
     _id(),
     _at(),
     Column("team", Integer, ForeignKey("teams.id"), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("folded", Text, nullable=False),
-    Column("skeleton", Text, nullable=False),
+    *_texts("name", "folded", "skeleton"),
     Index("team_names_by_team", "team", "id"),
     Index("team_names_by_folded", "folded"),
     Index("team_names_by_skeleton", "skeleton"),
@@ -142,15 +137,9 @@ submissions = Table(
     _id(),
     _at(),
     Column("team", Integer, ForeignKey("teams.id"), nullable=False),
-    Column("task", Text, nullable=False),
-    Column("method", Text, nullable=False),
-    Column("note", Text, nullable=False),
-    Column("sha256", Text, nullable=False),
+    *_texts("task", "method", "note", "sha256"),
     Column("content", Text),
-    Column("file_sha256", Text, nullable=False),
-    Column("form", Text, nullable=False),
-    Column("details", Text, nullable=False),
-    Column("remarks", Text, nullable=False),
+    *_texts("file_sha256", "form", "details", "remarks"),
     Column("baseline", Boolean, nullable=False),
     Column("isolation", Text, nullable=False),
     Index("submissions_by_team", "team", "task", "at"),
@@ -168,8 +157,7 @@ scores = Table(
     _at(),
     Column("submission", Integer, ForeignKey("submissions.id"), nullable=False),
     Column("edition", Integer, ForeignKey("editions.id"), nullable=False),
-    Column("half", Text, nullable=False),
-    Column("metric", Text, nullable=False),
+    *_texts("half", "metric"),
     Column("value", Float),
     Column("low", Float),
     Column("high", Float),
@@ -180,8 +168,7 @@ scores = Table(
     Column("n_clusters", Integer, nullable=False),
     Column("weights_hash", Text, nullable=False),
     Column("resolution", Float),
-    Column("metrics", Text, nullable=False),
-    Column("diagnostics", Text, nullable=False),
+    *_texts("metrics", "diagnostics"),
     UniqueConstraint("submission", "edition", "half", name="scored_once"),
     # Covers the query of a whole board, so that it need not read the wide rows.
     Index(
@@ -214,10 +201,7 @@ failures = Table(
     metadata,
     _id(),
     _at(),
-    Column("folded", Text, nullable=False),
-    Column("task", Text, nullable=False),
-    Column("file_sha256", Text, nullable=False),
-    Column("faults", Text, nullable=False),
+    *_texts("folded", "task", "file_sha256", "faults"),
     Index("failures_by_team", "folded", "task", "at"),
 )
 """Files that were refused for their content; the team may not exist yet, so by folded name."""
@@ -227,11 +211,7 @@ failed_runs = Table(
     metadata,
     _id(),
     _at(),
-    Column("folded", Text, nullable=False),
-    Column("task", Text, nullable=False),
-    Column("data_digest", Text, nullable=False),
-    Column("method", Text, nullable=False),
-    Column("code", Text, nullable=False),
+    *_texts("folded", "task", "data_digest", "method", "code"),
 )
 """Runs of a method that ended without a file to score; the team may not exist yet."""
 

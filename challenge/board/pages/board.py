@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from html import escape
 from typing import Any
 
@@ -16,24 +13,22 @@ from challenge.board.markup import (
     user_html,
 )
 from challenge.board.pages.frame import folder_name
-from challenge.board.pages.material import BoardPage, File, Material, board_decimals
+from challenge.board.pages.material import Material, board_decimals
 from challenge.board.plots import Scale, axis_svg, interval_svg, scale_for
 from challenge.board.rows import (
     Board,
     Cell,
-    Row,
     Standing,
     TaskBoard,
     TaskRow,
     TrackBoard,
     TrackRow,
 )
-from challenge.board.tables import ALL_ROWS, Column, frame_html, pager_html, pages_of, rows_html
-from challenge.board.twins import json_text
+from challenge.board.tables import Column
 
 __all__ = [
-    "board_pages",
     "board_scale",
+    "leader_band",
     "task_columns",
     "tied_class",
     "ties_words",
@@ -115,7 +110,8 @@ def _rank_interval_html(row: Standing) -> str:
     return f"{row.rank_low}–{row.rank_high}"
 
 
-def _band(board: Board[Any]) -> tuple[float, float] | None:
+def leader_band(board: Board[Any]) -> tuple[float, float] | None:
+    """Return the ends of the first one's interval, None where it has none."""
     first = board.rows[0] if board.rows else None
     if first is None or first.low is None or first.high is None:
         return None
@@ -123,7 +119,7 @@ def _band(board: Board[Any]) -> tuple[float, float] | None:
 
 
 def _plot_column(board: Board[Any], scale: Scale) -> Column[Any]:
-    band = _band(board)
+    band = leader_band(board)
     floor = board.floor if isinstance(board, TaskBoard) else None
     return Column(
         "plot",
@@ -147,6 +143,29 @@ def _moved(row: Standing) -> str:
     return (
         f'{row.public_rank} <span class="{word}"><span aria-hidden="true">{arrow}</span>'
         f'<span class="hidden">{word} </span>{steps}</span>'
+    )
+
+
+def _rank_columns(board: Board[Any]) -> list[Column[Any]]:
+    ranks: Column[Any] = Column(
+        "ranks", "Rank range", _rank_interval_html, "number", lambda row: row.rank_low
+    )
+    if all(row.public_rank is None for row in board.rows[:50]):
+        return [ranks]
+    return [
+        ranks,
+        Column("public", "Public rank", _moved, "number", lambda row: row.public_rank),
+    ]
+
+
+def _behind_column(decimals: int) -> Column[Any]:
+    return Column(
+        "behind",
+        "Behind the first",
+        lambda row: _behind_html(row, decimals),
+        "number",
+        lambda row: row.behind,
+        folded=True,
     )
 
 
@@ -181,22 +200,9 @@ def task_columns(
     ]
     if short:
         return columns
-    columns.append(
-        Column("ranks", "Rank range", _rank_interval_html, "number", lambda row: row.rank_low)
-    )
-    if any(row.public_rank is not None for row in board.rows[:50]):
-        columns.append(
-            Column("public", "Public rank", _moved, "number", lambda row: row.public_rank)
-        )
+    columns += _rank_columns(board)
     columns += [
-        Column(
-            "behind",
-            "Behind the first",
-            lambda row: _behind_html(row, decimals),
-            "number",
-            lambda row: row.behind,
-            folded=True,
-        ),
+        _behind_column(decimals),
         Column(
             "entries",
             "Entries",
@@ -255,13 +261,7 @@ def track_columns(
     ]
     if short:
         return columns
-    columns.append(
-        Column("ranks", "Rank range", _rank_interval_html, "number", lambda row: row.rank_low)
-    )
-    if any(row.public_rank is not None for row in board.rows[:50]):
-        columns.append(
-            Column("public", "Public rank", _moved, "number", lambda row: row.public_rank)
-        )
+    columns += _rank_columns(board)
     columns += [_cell_column(material, board, index, root) for index in range(len(board.tasks))]
     columns += [
         Column(
@@ -289,14 +289,7 @@ def track_columns(
             lambda row: row.normalised,
             folded=True,
         ),
-        Column(
-            "behind",
-            "Behind the first",
-            lambda row: _behind_html(row, decimals),
-            "number",
-            lambda row: row.behind,
-            folded=True,
-        ),
+        _behind_column(decimals),
         Column(
             "prize",
             "Prize",
@@ -344,45 +337,3 @@ def _cell_column(material: Material, board: TrackBoard, index: int, root: str) -
         lambda row: row.cells[index].counted,
         head_html=f'<a href="{href}">{user_html(material.title(task), 40)}</a>',
     )
-
-
-_HOLE = "\x00rows\x00"
-"""Stands for the rows; no text of a page holds control characters."""
-
-
-def board_pages(
-    folder: str,
-    columns: Sequence[Column[Row]],
-    board: Board[Row],
-    *,
-    name: str,
-    caption: str,
-    look: object,
-    around: Callable[[str, int, str, str], str],
-) -> Iterator[File | BoardPage]:
-    """Yield the pages of a board, the first one last, and of a long one first all its teams.
-
-    `around` draws a page whole, given its path, its number, its table and its pager. The mark of a
-    page is made of all that is drawn around its rows, of the rows as values, and of `look`:
-    whatever else the cells are drawn by. Telling that no row of a page changed takes a tenth of
-    the time of drawing it.
-    """
-    frame = frame_html(columns, _HOLE, name=name, caption=caption, classes="board")
-    scales = f"{look} {board_scale(board, 50)} {_band(board)}"
-    rows, texts = pages_of(board.rows), pages_of(board.row_texts)
-    if len(rows) > 1:
-        # A script and not the JSON twin: a page that was opened as a file may fetch nothing else.
-        teams = [(row.rank, row.team_name, row.slug) for row in board.rows]
-        yield f"{folder}/{ALL_ROWS}", f"window.boardRows = {json_text(teams)};\n"
-    for number in range(len(rows), 0, -1):
-        path = f"{folder}/index.html" if number == 1 else f"{folder}/page-{number}.html"
-        pager = pager_html(number, len(rows), len(board.rows))
-        before, after = around(path, number, frame, pager).split(_HOLE)
-        parts = (before, after, scales, *texts[number - 1])
-        mark = hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()
-        shown = rows[number - 1]
-        yield BoardPage(path, mark, partial(_filled, before, columns, shown, after))
-
-
-def _filled(before: str, columns: Sequence[Column[Row]], rows: Sequence[Row], after: str) -> str:
-    return before + rows_html(columns, rows, tied_class) + after

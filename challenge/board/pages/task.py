@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any
 
 from challenge.board.markup import bytes_text, clip, count_text, number_text
-from challenge.board.pages.board import board_pages, task_columns, ties_words
+from challenge.board.pages.board import task_columns, ties_words
 from challenge.board.pages.frame import folder_name, render, trusted
 from challenge.board.pages.material import BoardPage, File, Material, metric_words
+from challenge.board.pages.paging import board_pages
 from challenge.board.plots import bar_svg
 from challenge.board.twins import csv_twin, json_twin
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from challenge.board.markup import clip, number_text
-from challenge.board.pages.board import board_pages, ties_words, track_columns
+from challenge.board.pages.board import ties_words, track_columns
 from challenge.board.pages.frame import folder_name, render, trusted
 from challenge.board.pages.material import (
     BoardPage,
@@ -15,6 +15,7 @@ from challenge.board.pages.material import (
     board_decimals,
     metric_words,
 )
+from challenge.board.pages.paging import board_pages
 from challenge.board.plots import progress_svg, shake_up_svg
 from challenge.board.twins import csv_twin
 
