@@ -1,18 +1,20 @@
 """How often the 95 % intervals hold the true value, simulated; fills docs/intervals.md.
 
-    python -m benchmarks.coverage [--sizes 200 2000 20000] [--replications 2000 1000 500]
-        [--seed 1] [--results FILE] [--write]
+    python -m benchmarks.coverage --results FILE [--sizes 200 2000 20000]
+        [--replications 500 250 100] [--seeds 1 2 3 4] [--write]
 
 Each case draws test sets from a population, scores one imperfect submission on each with the
 functions of the scorer, and counts the intervals that hold what the submission scores on the
 population: on rows whose clusters are all new, as in a test set of infinitely many. `difference`
-is the primary metric of two submissions. What is in FILE is not run again.
+is the primary metric of two submissions. Every seed adds its test sets to those of the others; what
+is in FILE is not drawn again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -240,68 +242,131 @@ def _cell(held: int, made: int) -> tuple[str, bool, bool]:
     return text if fits else f"**{text}**", fits, low <= 0.97 and high >= 0.93
 
 
+def _chance(made: int) -> float:
+    """Return how likely an estimate is to lie within 93 to 97 % when the truth is 95 %."""
+    near = [held for held in range(made + 1) if 0.93 <= round(held / made, 3) <= 0.97]
+    ways = (math.lgamma(made + 1) - math.lgamma(h + 1) - math.lgamma(made - h + 1) for h in near)
+    log, not_log = math.log(0.95), math.log(0.05)
+    return sum(
+        math.exp(way + held * log + (made - held) * not_log)
+        for way, held in zip(ways, near, strict=True)
+    )
+
+
+def _together(parts: list[Found]) -> Found:
+    names = parts[0].held
+    held = {name: sum(part.held[name] for part in parts) for name in names}
+    return Found(sum(p.drawn for p in parts), sum(p.made for p in parts), held)
+
+
+def _line(words: tuple[str, ...], found: Found) -> str:
+    sets = f"{found.made:,}" + (f" of {found.drawn:,}" if found.made < found.drawn else "")
+    cells = ["none"] * len(found.held)
+    if found.made:
+        cells = [_cell(held, found.made)[0] for held in found.held.values()]
+    return "| " + " | ".join((*words, sets, *cells)) + " |"
+
+
 def table(results: dict[Case, Found]) -> str:
     """Return the results as Markdown, one table per kind, estimates outside 93 to 97 % in bold."""
-    lines, inside, near, total = [], 0, 0, 0
+    lines = []
     for kind in METRICS:
         names = (*METRICS[kind], f"difference in {PRIMARY[kind]}")
         head = f"| {kind}: rows | classes | dependence | test sets | "
         lines += [head + " | ".join(names) + " |", "|---" * (4 + len(names)) + "|"]
-        for case, found in results.items():
-            if case.kind != kind:
-                continue
-            sets = (
-                f"{found.made:,}"
-                if found.made == found.drawn
-                else f"{found.made:,} of {found.drawn:,}"
-            )
-            texts = ["none"] * len(names)
-            if found.made:
-                cells = [_cell(held, found.made) for held in found.held.values()]
-                texts = [text for text, _, _ in cells]
-                total += len(cells)
-                inside += sum(fits for _, fits, _ in cells)
-                near += sum(close and not fits for _, fits, close in cells)
-            lines.append("| " + " | ".join((*case.words()[1:], sets, *texts)) + " |")
+        here = {case: found for case, found in results.items() if case.kind == kind}
+        lines += [_line(case.words()[1:], found) for case, found in here.items()]
+        for n in sorted({case.n for case in here}):
+            every = [found for case, found in here.items() if case.n == n and found.made]
+            lines.append(_line((f"{n:,}", "all", "all with an interval"), _together(every)))
         lines.append("")
+    cells = [
+        _cell(h, found.made)
+        for found in results.values()
+        if found.made
+        for h in found.held.values()
+    ]
+    inside = sum(fits for _, fits, _ in cells)
+    near = sum(close and not fits for _, fits, close in cells)
+    chance = sum(_chance(found.made) * len(found.held) for found in results.values() if found.made)
     lines.append(
-        f"{inside} of {total} estimates lie within 93 to 97 %; {near} of the other "
-        f"{total - inside} have an interval that reaches into it."
+        f"{inside} of {len(cells)} estimates lie within 93 to 97 % (if every interval held exactly "
+        f"95 %, so many test sets would leave {chance:.0f} there); {near} of the other "
+        f"{len(cells) - inside} have an interval that reaches into that range."
     )
     return "\n".join(lines)
 
 
-def read_results(path: Path | None) -> dict[Case, Found]:
-    if path is None or not path.is_file():
-        return {}
-    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    return {Case(**line["case"]): Found(**line["found"]) for line in lines}
+Law = tuple[str, str, bool, bool]
+
+
+@dataclass
+class Results:
+    """What is done: the true values of each population, and the counts of each case and seed."""
+
+    path: Path
+    true: dict[Law, dict[str, float]]
+    found: dict[tuple[Case, int], Found]
+
+    @classmethod
+    def read(cls, path: Path) -> Results:
+        """Read what is done; nothing when there is no such file."""
+        results = cls(path, {}, {})
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        for line in map(json.loads, lines):
+            if "true" in line:
+                kind, shape, clustered, shared = line["law"]
+                results.true[kind, shape, clustered, shared] = line["true"]
+            else:
+                results.found[Case(**line["case"]), line["seed"]] = Found(**line["found"])
+        return results
+
+    def keep(self, **line: object) -> None:
+        """Append a line to the file."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def run(self, case: Case, seed: int, replications: int) -> None:
+        """Draw the test sets of a case and seed, unless they are there."""
+        if (case, seed) in self.found:
+            return
+        law = (case.kind, case.shape, case.clusters > 0, case.shared)
+        if law not in self.true:
+            self.true[law] = true_values(case)
+            self.keep(law=law, true=self.true[law])
+        found = coverage(case, self.true[law], replications, seed)
+        self.found[case, seed] = found
+        self.keep(case=vars(case), seed=seed, found=vars(found))
+
+    def of_cases(self, sizes: list[int]) -> dict[Case, Found]:
+        """Return the counts of each case, over all seeds."""
+        totals = {}
+        for case in cases(sizes):
+            parts = [found for (one, _), found in self.found.items() if one == case]
+            if parts:
+                totals[case] = _together(parts)
+        return totals
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--results", type=Path, required=True, help="a file that keeps what is done"
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[200, 2_000, 20_000])
-    parser.add_argument("--replications", type=int, nargs="+", default=[2_000, 1_000, 500])
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--results", type=Path, help="a file that keeps what is done")
+    parser.add_argument("--replications", type=int, nargs="+", default=[500, 250, 100])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3, 4])
     parser.add_argument("--write", action="store_true", help="put the table into docs/intervals.md")
     options = parser.parse_args()
     replications = dict(zip(options.sizes, options.replications, strict=True))
-    done, results = read_results(options.results), {}
-    truths: dict[tuple[object, ...], dict[str, float]] = {}
-    for case in cases(options.sizes):
-        started = time.perf_counter()
-        if case not in done:
-            law = (case.kind, case.shape, case.clusters > 0, case.shared)
-            truths[law] = truths.get(law) or true_values(case)
-            found = coverage(case, truths[law], replications[case.n], options.seed)
-            done[case] = found
-            if options.results:
-                with options.results.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"case": vars(case), "found": vars(found)}) + "\n")
-        results[case] = done[case]
-        print(*case.words(), results[case], f"({time.perf_counter() - started:.0f} s)", flush=True)
-    text = table(results)
+    results = Results.read(options.results)
+    for seed in options.seeds:
+        for case in cases(options.sizes):
+            started = time.perf_counter()
+            results.run(case, seed, replications[case.n])
+            spent = time.perf_counter() - started
+            print(seed, *case.words(), results.found[case, seed], f"({spent:.0f} s)", flush=True)
+    text = table(results.of_cases(options.sizes))
     print(text)
     if options.write:
         page = PAGE.read_text(encoding="utf-8")
