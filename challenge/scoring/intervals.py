@@ -59,8 +59,8 @@ class Spread:
 def too_few_clusters(grouping: Grouping) -> str | None:
     """Return why there is no interval when the clusters are worth fewer than 30, else None.
 
-    With fewer the error is known too badly for any quantile to help: intervals that should hold
-    95 of 100 times held 86 to 93 in the simulations. Figures are compared as they are shown.
+    With fewer the error is known too badly for any quantile to help (docs/intervals.md). Compared
+    is the rounded figure, which is the one shown.
     """
     worth = grouping.effective_clusters
     if round(worth) >= MIN_CLUSTERS:
