@@ -1,10 +1,10 @@
 """What a metric loses when each group of rows is taken out: the delete-one-group jackknife.
 
 A first-order influence misses what a group does to the shape of a ranking: with few large groups
-its standard error of an average precision is too small. The metric is therefore computed again without each group, from counts per group, and never from the rows.
-Independent rows are too small a part of the whole to need that; they keep the first order, except
-for ROC AUC, of which the jackknife is DeLong's estimate: for others it is too high when few rows
-count (Efron and Stein 1981).
+its standard error of an average precision is too small. The metric is therefore computed again
+without each group, from counts per group. Independent rows are too small a part of the whole to
+need that; they keep the first order, except for ROC AUC, of which the jackknife is DeLong's
+estimate: for other metrics it is too high when few rows count (Efron and Stein 1981).
 """
 
 from __future__ import annotations
