@@ -188,6 +188,10 @@ def compare(
     a: Annotated[int, typer.Argument(metavar="A", help="A submission's id.")],
     b: Annotated[int, typer.Argument(metavar="B", help="Another one of the same task.")],
     json: Json = False,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page that stands alone, too."),
+    ] = None,
 ) -> None:
     """Compare two submissions of one task.
 
@@ -198,9 +202,16 @@ def compare(
     from challenge.ledger.comparing import compare as compare_submissions
 
     result = compare_submissions(open_ledger(challenge_of(ctx)), a, b)
+    if html is not None:
+        from challenge.board.pages.comparison import comparison_page
+        from challenge.task import write_atomically
+
+        write_atomically(html, comparison_page(result, a, b))
     if json:
         print_json(result.as_json())
         return
     say(f"a: submission {a}; b: submission {b}")
     for line in result.lines():
         say(line)
+    if html is not None:
+        remark(f"page: {html}")

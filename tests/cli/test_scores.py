@@ -109,6 +109,18 @@ def test_compare_tells_the_difference(challenge: Challenge) -> None:
     assert answer.json()
 
 
+def test_compare_writes_a_page_that_stands_alone(challenge: Challenge, tmp_path: Path) -> None:
+    page = tmp_path / "new" / "compare.html"
+    plain = shell(challenge.root, "compare", "1", "3")
+    done = shell(challenge.root, "compare", "1", "3", "--html", str(page))
+    assert (done.code, done.out, done.err) == (0, plain.out, f"page: {page}\n")
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>") and "Submission 1 against submission 3" in text
+    answer = shell(challenge.root, "compare", "1", "3", "--json", "--html", str(page))
+    assert answer.json() and page.read_text(encoding="utf-8") == text
+    refused(shell(challenge.root, "compare", "1", "3", "--html", str(tmp_path)), 3, "a folder")
+
+
 def test_out_of_fold_predictions_are_scored_offline(challenge: Challenge, tmp_path: Path) -> None:
     path = tmp_path / "oof.csv"
     labels = [*challenge.task("toy").classes] * 2

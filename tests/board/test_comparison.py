@@ -1,0 +1,95 @@
+"""The page of two submissions: it stands alone, escapes names, tells no more than it was given."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+from challenge.board.pages.comparison import comparison_fragment, comparison_page
+from challenge.ledger.comparing import ReleasedDifference
+from challenge.scoring import Comparison
+from challenge.scoring.compare import Difference, Duel
+
+HOSTILE = "<script>alert(1)</script>\u202e"
+
+
+def made() -> Comparison:
+    return Comparison(
+        task_id="toy",
+        metric="macro_f1",
+        half="all",
+        n=1200,
+        n_clusters=300,
+        a="a" * 64,
+        b="b" * 64,
+        differences={
+            "macro_f1": Difference(0.75, 0.5, 0.25, 0.2, 0.3),
+            "log_loss": Difference(None, 1.0, None, reason="the file has no probabilities"),
+        },
+        duel=Duel(400, 100, 500, 200),
+        slices=(("class", HOSTILE, Duel(1, 2, 3, 4)),),
+    )
+
+
+class Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data + "|"
+
+
+def read(html: str) -> Reader:
+    reader = Reader()
+    reader.feed(html)
+    assert not reader.open
+    return reader
+
+
+def test_the_page_shows_metrics_rows_and_slices() -> None:
+    text = read(comparison_page(made(), 17, 23)).text
+    for words in ("Submission 17 against submission 23", "macro F1", ".7500", "[.2000, .3000]"):
+        assert words in text
+    assert "the file has no probabilities" in text
+    for count in ("1,200", "400", "100", "500", "200"):
+        assert f"|{count}|" in text
+    assert "p = " in text
+
+
+def test_names_are_escaped_and_nothing_is_fetched() -> None:
+    page = comparison_page(made(), 1, 2)
+    assert "<script" not in page and "&lt;script&gt;" in page and "\u202e" not in page
+    reader = read(page)
+    assert {tag for tag, _ in reader.seen} <= {
+        *("html", "head", "meta", "title", "style", "body", "main", "section", "h1", "p"),
+        *("bdi", "div", "table", "caption", "thead", "tbody", "tr", "th", "td"),
+    }
+    assert not any({"src", "href", "style", "onclick"} & set(attrs) for _, attrs in reader.seen)
+    # The policy lets through this very style and nothing else.
+    [style] = re.findall("<style>(.*?)</style>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'sha256-{digest}'" in page
+    assert "url(" not in style and "@import" not in style
+
+
+def test_a_released_difference_says_its_step_and_no_rows() -> None:
+    result = ReleasedDifference("toy", "accuracy", 0.025, 0.825, 0.625, 0.2, 0.15, 0.25)
+    reader = read(comparison_fragment(result, 1, 2))
+    assert reader.seen[0] == ("section", {"class": "comparison", "lang": "en"})
+    assert "rounded to 0.025, and rows are not compared" in reader.text
+    figures = re.findall(r"-?\.\d+|\d+\.\d+|−\.\d+", reader.text)
+    assert figures == [".8250", ".6250", ".2000", ".1500", ".2500", "0.025"]
+    assert "alone right" not in reader.text and "McNemar" not in reader.text
