@@ -109,8 +109,9 @@ class _Dispatch:
                 if answer is not None:
                     yield place, answer
         finally:
-            self._client.cancel(list(self._open))
-            self._client.unsubscribe_topic(self._topic)
+            if self._client.status == "running":
+                self._client.cancel(list(self._open))
+                self._client.unsubscribe_topic(self._topic)
 
     def _refuse_misfits(self) -> None:
         """Raise EnvironmentLack with every worker that has other code than the driver."""
@@ -135,6 +136,8 @@ class _Dispatch:
 
     def _next(self) -> Any:
         """Return the next future that ended, None when nobody is left to end one."""
+        from distributed.client import ClosedClientError
+
         seen = asked = time.monotonic()
         while not self._ended.has_ready():
             time.sleep(_LOOK_S)
@@ -143,7 +146,7 @@ class _Dispatch:
                 continue
             asked = now
             # A scheduler that does not answer may come back for as long as we are patient.
-            with suppress(OSError):
+            with suppress(OSError, ClosedClientError):
                 seen = now if self._client.nthreads() else seen
             if now - seen > _PATIENCE_S:
                 return None
@@ -153,6 +156,7 @@ class _Dispatch:
         """Return the answer of a future that ended; None when the cell was handed out again."""
         from distributed import CancelledError, KilledWorker
         from distributed import TimeoutError as Late
+        from distributed.client import ClosedClientError
         from distributed.comm.core import CommClosedError
 
         try:
@@ -166,7 +170,10 @@ class _Dispatch:
             return self._fault(place, f"{type(error).__name__}: {error}", "cell-worker")
         if isinstance(found, Answer):
             return found
-        return self._after_refusal(found, place)
+        try:
+            return self._after_refusal(found, place)
+        except (OSError, ClosedClientError):
+            return self._fault(place, "the scheduler went away", "cell-lost")
 
     def _after_refusal(self, refusal: Refusal, place: int) -> Answer | None:
         task = self._cells[place].task

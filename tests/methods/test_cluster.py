@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -62,31 +63,40 @@ class Raises(Good):
 @dataclass(frozen=True)
 class Cluster:
     address: str
+    scheduler: subprocess.Popen[bytes]
     workers: list[subprocess.Popen[bytes]]
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """A scheduler and two workers without a nanny: one that dies does not come back."""
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
-    options = {"processes": True, "dashboard_address": None, "host": "127.0.0.1"}
-    with LocalCluster(n_workers=0, **options) as local:
-        place = local.scheduler_address
-        command = [sys.executable, "-m", "distributed.cli.dask_worker", place, "--no-nanny"]
-        command += ["--nthreads", "1", "--no-dashboard", "--local-directory", str(tmp_path)]
-        workers = [
-            subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[2])
-            for _ in range(2)
-        ]
-        try:
-            with Client(place) as client:
-                client.wait_for_workers(2, timeout=120)
-            yield Cluster(place, workers)
-        finally:
-            for worker in workers:
-                worker.kill()
-                worker.wait()
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def start(module: str, *words: str) -> None:
+        command = [sys.executable, "-m", f"distributed.cli.{module}", *words, "--no-dashboard"]
+        root = Path(__file__).parents[2]
+        begun.append(subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=root))
+
+    place = tmp_path / "scheduler.json"
+    try:
+        start(
+            "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(place)
+        )
+        wait_for(place.exists)
+        wait_for(lambda: place.read_text().endswith("}"))
+        address = json.loads(place.read_text())["address"]
+        for _ in range(2):
+            words = ("--no-nanny", "--nthreads", "1", "--local-directory", str(tmp_path))
+            start("dask_worker", address, *words)
+        with Client(address) as client:
+            client.wait_for_workers(2, timeout=120)
+        yield Cluster(address, begun[0], begun[1:])
+    finally:
+        for process in begun:
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -219,3 +229,19 @@ def test_a_worker_with_other_code_is_refused_and_without_workers_a_cell_is_lost(
     monkeypatch.setattr("challenge.methods.cluster._PATIENCE_S", 3.0)
     lost = run(cell).error
     assert lost is not None and lost.faults[0].code == "cell-lost" and lost.exit_code == 3
+
+
+def test_a_scheduler_that_is_killed_ends_the_run_with_its_cells_lost(
+    cluster: Cluster, tasks: list[Task], tmp_path: Path
+) -> None:
+    cells = cells_of(tmp_path, ["Hangs"], tasks)
+
+    def kill_the_scheduler(place: int, words: str) -> None:
+        cluster.scheduler.kill()
+
+    found = list(
+        run_grid(cells, dask_engine(cluster.address), read_predictions, kill_the_scheduler)
+    )
+    assert sorted(outcome.place for outcome in found) == [0, 1]
+    errors = [outcome.error.faults[0] for outcome in found if outcome.error is not None]
+    assert [fault.code for fault in errors] == ["cell-lost", "cell-lost"]
