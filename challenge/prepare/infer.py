@@ -147,7 +147,9 @@ def _of_pairs(source: Path, pairs: Path | None, unsure: list[str]) -> Plan:
                       "put them together", "raw-file-missing")
             )  # fmt: skip
         raw["file"] = pairs.name
-    tables = [find_table(folder, options.get("tableA", "tableA")), find_table(folder, "tableB")]
+        if source.is_dir() and find_table(folder, "tableA") is None:
+            options |= _record_tables(folder, pairs, unsure)
+    tables = [find_table(folder, options.get(name, name)) for name in ("tableA", "tableB")]
     profiles: dict[str, Profile] = {}
     for path in tables:
         if path is not None:
@@ -155,12 +157,31 @@ def _of_pairs(source: Path, pairs: Path | None, unsure: list[str]) -> Plan:
             unsure += table.remarks
             for name, one in profile_columns(table)[0].items():
                 profiles.setdefault(name, one)
-    columns, more, left_out = sort_columns(profiles, {"id"}, "id", None)
+    key = "id" if "id" in profiles else guess_key(profiles, "")
+    if key not in (None, "id"):
+        raw["key"] = str(key)
+        unsure.append(f"key: {key} is taken for the id of a record")
+    columns, more, left_out = sort_columns(profiles, {"id", key}, key, None)
     official = pairs is None and find_table(folder, "test") is not None
     split = _pair_split(official, unsure)
     return Plan(
         "matching", "deepmatcher", folder, raw, options | more, "f1", split, columns, {}, left_out
     )
+
+
+def _record_tables(folder: Path, pairs: Path, unsure: list[str]) -> dict[str, str]:
+    """Return which other tables of the folder hold the records: two, or one for both sides."""
+    stems = sorted({one.stem for one in folder.iterdir() if one.is_file()} - {pairs.stem})
+    found = [stem for stem in stems if find_table(folder, stem) is not None]
+    if len(found) not in (1, 2):
+        raise TaskError(
+            Fault(str(folder), f"{len(found)} tables beside {pairs.name}",
+                  "the records of the left and of the right side, or one table for both",
+                  "name them tableA and tableB", "raw-file-missing")
+        )  # fmt: skip
+    if len(found) == 2:
+        unsure.append(f"sides: {found[0]} is taken for the left one, {found[1]} for the right one")
+    return dict(zip(("tableA", "tableB"), found, strict=False))
 
 
 def _pair_split(official: bool, unsure: list[str]) -> dict[str, str | float]:

@@ -144,6 +144,31 @@ def test_flat_pairs_become_a_matching_task(tmp_path: Path) -> None:
     assert task.raw.options == {"left_key": "left_id", "right_key": "right_id"}
 
 
+def _write_people(folder: Path, *names: str) -> None:
+    chance = random.Random(2)
+    for name in names:
+        lines = [f"{name}{n},{' '.join(chance.choice(WORDS) for _ in range(5))}" for n in range(40)]
+        (folder / f"{name}.csv").write_text("\n".join(["rec_id,words", *lines]) + "\n")
+    pairs = [f"old{n},new{(n * 7) % 40},{n % 2}" for n in range(40)]
+    (folder / "pairs.csv").write_text("\n".join(["ltable_id,rtable_id,label", *pairs]) + "\n")
+
+
+def test_record_tables_and_their_ids_may_have_names_of_their_own(tmp_path: Path) -> None:
+    _write_people(tmp_path, "new", "old")
+    proposal = propose_task("x", tmp_path, kind="matching", pairs=tmp_path / "pairs.csv")
+    task = read(proposal, tmp_path / "x")
+    assert task.raw.options == {"tableA": "new", "tableB": "old"}
+    assert task.raw.key == "rec_id"
+    assert list(task.columns) == ["words"]
+    assert "sides: new is taken for the left one, old for the right one" in proposal.unsure
+
+
+def test_three_tables_beside_the_pairs_are_refused(tmp_path: Path) -> None:
+    _write_people(tmp_path, "new", "old", "older")
+    with pytest.raises(TaskError, match="3 tables beside pairs.csv"):
+        propose_task("x", tmp_path, pairs=tmp_path / "pairs.csv")
+
+
 def test_records_and_a_list_of_pairs_become_a_matching_task(tmp_path: Path) -> None:
     chance = random.Random(2)
     names = [" ".join(chance.choice(WORDS) for _ in range(5)) for _ in range(40)]

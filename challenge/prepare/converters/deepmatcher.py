@@ -1,7 +1,8 @@
 """Pairs as matching tools exchange them: two tables and lists of pairs, or one flat table.
 
-`tableA`, `tableB` with a column `id`, and `train`, `valid`, `test` with `ltable_id`, `rtable_id`,
-`label`; or those three with columns `left_*` and `right_*` (or `ltable_*`, `rtable_*`) in them.
+`tableA`, `tableB` with a column `id` (or what `key` names), and `train`, `valid`, `test` with
+`ltable_id`, `rtable_id`, `label`; or those three with columns `left_*` and `right_*` (or
+`ltable_*`, `rtable_*`) in them.
 Without `tableB` both sides are records of `tableA`. The official split is kept beside `by`.
 """
 
@@ -47,7 +48,11 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
         records = None
     else:
         second = find_table(raw, str(definition.raw.options.get("tableB", "tableB")))
-        records = _Records(_open(first, definition), _open(second or first, definition))
+        records = _Records(
+            _open(first, definition),
+            _open(second or first, definition),
+            definition.raw.key or "id",
+        )
         records.check(definition)
     images = open_images(raw, definition.raw.images)
 
@@ -124,9 +129,9 @@ def _missing(table: RawFile, name: str) -> Fault:
 
 
 class _Records:
-    """The two record tables in memory, by id."""
+    """The two record tables in memory, by their column `key`."""
 
-    def __init__(self, left: RawFile, right: RawFile) -> None:
+    def __init__(self, left: RawFile, right: RawFile, key: str) -> None:
         import pyarrow as pa
 
         self._files = {"left": left, "right": right}
@@ -137,11 +142,11 @@ class _Records:
         self._rows = {}
         faults = []
         for side, file in self._files.items():
-            if "id" not in file.names:
-                faults.append(_missing(file, "id"))
+            if key not in file.names:
+                faults.append(_missing(file, key))
                 continue
             self._tables[side] = pa.Table.from_batches(list(file.batches()))
-            ids = as_modality(self._tables[side]["id"].combine_chunks(), "text").to_pylist()
+            ids = as_modality(self._tables[side][key].combine_chunks(), "text").to_pylist()
             self._rows[side] = {one: row for row, one in enumerate(ids)}
             if len(self._rows[side]) < len(ids):
                 n = len(ids) - len(self._rows[side])
