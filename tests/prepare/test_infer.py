@@ -165,7 +165,7 @@ def test_record_tables_and_their_ids_may_have_names_of_their_own(tmp_path: Path)
 
 def test_three_tables_beside_the_pairs_are_refused(tmp_path: Path) -> None:
     _write_people(tmp_path, "new", "old", "older")
-    with pytest.raises(TaskError, match="3 tables beside pairs.csv"):
+    with pytest.raises(TaskError, match=r"3 tables beside pairs\.csv"):
         propose_task("x", tmp_path, pairs=tmp_path / "pairs.csv")
 
 
