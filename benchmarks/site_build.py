@@ -3,8 +3,8 @@
     python -m benchmarks.site_build [--submissions 100000] [--teams 10000]
 
 Targets: the full build at most 60 s and 1 GB, one new submission at most a tenth of it, files and
-time. A smaller size runs first, so that the growth can be told. Each build is timed once: the
-second one of a size would find its pages there.
+CPU time. A smaller size runs first, so that the growth can be told. The full build is timed once:
+the second one of a size would find its pages there.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from challenge.board.site import SiteReport, build_site
 from challenge.ledger import Ledger, schema
 
 FULL_S, MEMORY_MB, SHARE = 60.0, 1000.0, 0.1
+MORE = 3
+"""Single submissions after the full build; the median of their builds counts."""
 CARD = {
     "id": "task",
     "kind": "classification",
@@ -80,13 +82,17 @@ def main() -> None:
             ledger = make_ledger(Path(folder) / "challenge", n, teams)
             full, timings["full build"] = timed_build(ledger, Path(folder) / "site")
             again, timings["nothing new"] = timed_build(ledger, Path(folder) / "site")
-            add_one(ledger)
-            more, timings["one more submission"] = timed_build(ledger, Path(folder) / "site")
+            rounds = []
+            for _ in range(MORE):
+                add_one(ledger)
+                more, timing = timed_build(ledger, Path(folder) / "site")
+                rounds.append(timing)
+            timings["one more submission"] = sorted(rounds, key=lambda one: one.cpu_s)[MORE // 2]
             memory = peak_memory_mb(lambda: build_site(ledger, Path(folder) / "other"))  # noqa: B023
         sizes.append(float(n))
         seconds.append(timings["full build"].cpu_s)
         assert again.written == 0
-    ratio = timings["one more submission"].wall_s / timings["full build"].wall_s
+    ratio = timings["one more submission"].cpu_s / timings["full build"].cpu_s
     report(
         8,
         f"site of {wanted.submissions:,} submissions of {wanted.teams:,} teams",
