@@ -20,6 +20,7 @@ from challenge.features.lite0 import LITE0_PACKAGES, has_lite0
 from challenge.features.minilm import MINILM_PACKAGES, has_minilm
 from challenge.features.weights import has_packages
 from challenge.methods.blend import choose_blend
+from challenge.methods.calibration import choose_temperature
 from challenge.methods.folds import (
     best_f1_threshold,
     fold_codes,
@@ -156,7 +157,7 @@ class AutoGluon:
         ]
         if self._network is not None:
             tables.append(self._network.predict_proba(read.blocks))
-        return self._submission(test, self._blend(tables))
+        return self._submission(test, self._temperature(self._blend(tables)))
 
     def predict_out_of_fold(self) -> pd.DataFrame:
         """Return predictions of the training rows by models that did not see their fold.
@@ -244,10 +245,14 @@ class AutoGluon:
         self._blend = min(
             blends, key=lambda blend: log_loss_of(truth, replace(blend, shift=0.0)(tables))
         )
-        self._blended = blended = self._blend(tables)
+        # The exponents hold a temperature already; a shift for macro-F1 may ask for another.
+        blended = self._blend(tables)
+        self._temperature = choose_temperature(blended, truth)
+        self._blended = blended = self._temperature(blended)
         chosen: dict[str, object] = {
             "blend": dict(zip(named, self._blend.exponents, strict=True)),
             "floor": self._blend.floors[0],
+            **self._temperature.as_details(),
         }
         if self._task.kind == "matching":
             self._threshold, f1 = best_f1_threshold(truth, blended[:, 1])
