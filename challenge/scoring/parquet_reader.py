@@ -29,6 +29,7 @@ __all__ = ["read_fast_parquet", "read_parquet_content"]
 
 _MOST_ROWS = 4
 _READ_BYTES = 16 << 20
+_PIECE = 1 << 17
 _NUMPY_NAMES = {"float": "float32", "double": "float64"}
 
 
@@ -68,8 +69,8 @@ def _read_aligned(
     if _unpacked(intake, wanted, most_bytes) > most_bytes:
         raise HandOver
     aligner = Aligner(index)
-    for chunk in _column(file, layout.id).chunks:
-        aligner.add(fields_of_arrow(_textual(chunk)))
+    for piece in _pieces(_column(file, layout.id)):
+        aligner.add(fields_of_arrow(_textual(piece)))
     order = aligner.rows()
     codes = None
     if layout.label is not None:
@@ -84,6 +85,13 @@ def _column(file: pq.ParquetFile, position: int) -> pa.ChunkedArray:
     if len(column) != file.metadata.num_rows:
         raise ValueError("a column has another number of rows than the file")
     return column
+
+
+def _pieces(column: pa.ChunkedArray) -> Iterator[pa.Array]:
+    """Yield the values a few at a time: what is made of them takes more room than they do."""
+    for chunk in column.chunks:
+        for start in range(0, len(chunk), _PIECE):
+            yield chunk.slice(start, _PIECE)
 
 
 def _textual(chunk: pa.Array) -> pa.Array:
@@ -101,10 +109,11 @@ def _label_codes(task: Task, column: pa.ChunkedArray) -> NDArray[np.int32]:
 
     labels = LabelCodes(task)
     parts = []
-    for chunk in column.chunks:
+    whole = pa.types.is_dictionary(column.type)
+    for chunk in column.chunks if whole else _pieces(column):
         if chunk.null_count:
             raise HandOver
-        if pa.types.is_dictionary(chunk.type):
+        if whole:
             codes = labels.find(fields_of_arrow(_textual(chunk.dictionary)))
             parts.append(codes[_values(chunk.indices)])
         elif task.kind == "matching" and pa.types.is_integer(chunk.type):

@@ -147,6 +147,7 @@ def _load(path: Path, identity: dict[str, Any]) -> WordIndex | None:
 
     def read_table() -> NDArray[np.int32]:
         # Only ids out of order need it.
+        texts = index.texts
         with suppress(OSError, ValueError), path.open("rb") as file:
             file.seek(at)
             table = _read(file, 4 * size)

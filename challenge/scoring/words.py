@@ -180,7 +180,8 @@ class WordIndex:
     def words(self) -> Words:
         """The strings as words."""
         if callable(self._words):
-            self._words = self._words()
+            # One form is enough: ids that are looked up by words are out of order.
+            self._words, self.texts = self._words(), None
         return self._words
 
     @property
