@@ -177,6 +177,15 @@ def main() -> None:
             met=conversion["peak_mb"] <= 2048,
         )
     if len(seconds) > 1:
+        (few, few_s), *_, (many, many_s) = zip(arguments.rows, seconds, strict=True)
+        each_s = (many_s - few_s) / (many - few)
+        report(
+            "conversion",
+            "cost = fixed part + part a row, between the smallest and the largest size",
+            "none: below a million rows the fixed part (imports above all) hides the other",
+            {"fixed s": few_s - each_s * few, "us a row": each_s * 1e6},
+            met=None,
+        )
         exponent = slope(arguments.rows, seconds)
         report(
             "conversion",
