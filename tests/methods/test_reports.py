@@ -1,0 +1,48 @@
+"""The tables that the scripts on the reference entry print, and the rows they hold out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks import ablation, classic_sets
+from challenge.task.frames import read_train
+from tests.toy import build_toy
+
+PAIR = "COL name VAL {} COL price VAL \tCOL name VAL {} COL price VAL 3 \t{}\n"
+
+
+def test_valid_pairs_are_found_again_as_often_as_they_stand(tmp_path: Path) -> None:
+    source = tmp_path / "Toy"
+    source.mkdir()
+    train = [PAIR.format(f"oak {n}", f"elm {n}", n % 2) for n in range(20)]
+    valid = [PAIR.format("oak 1", "elm 1", 1), PAIR.format("fir", "yew", 0)]
+    for name, lines in (("train", train), ("valid", valid), ("test", train[:6])):
+        (source / f"{name}.txt").write_text("".join(lines))
+    task = classic_sets._build(source, tmp_path / "toy")
+    table = read_train(task)
+    assert len(table) == 22
+    chosen = classic_sets.valid_rows(task, table, source / "valid.txt")
+    # "oak 1" stands in train and in valid: one of the twins is taken, not both.
+    assert sorted(table.loc[chosen, "left_name"]) == ["fir", "oak 1"]
+
+
+def test_the_table_of_the_classic_sets_has_ours_beside_theirs() -> None:
+    cell = {"set": "Beer", "method": "autogluon", "f1": 0.9, "low": 0.75, "high": 1.0,
+            "n_test": 91, "n_matches": 14, "resolution": 0.0394}  # fmt: skip
+    head, _, row = classic_sets.table([cell]).splitlines()
+    assert head.split(" | ")[3] == "autogluon"
+    assert row == "| Beer | 91 / 14 | 3.94 | 90.0 (75.0–100.0) | – | – | 94.37 |"
+
+
+def test_a_part_is_left_out_only_where_there_is_one(tmp_path: Path) -> None:
+    words = build_toy(tmp_path, n=60, images=False)
+    assert ablation.parts_of(words) == ("text embedding",)
+
+
+def test_the_ablation_tells_what_leaving_out_costs() -> None:
+    full = {"task": "t", "without": "", "test": 0.8, "out_of_fold": 0.7, "difference": None}
+    less = {"task": "t", "without": "images", "test": 0.7, "out_of_fold": 0.65,
+            "difference": -0.1, "low": -0.15, "high": -0.05}  # fmt: skip
+    lines = ablation.table([full, less]).splitlines()
+    assert lines[2] == "| t | (full) | 80.0 | – | 70.0 | – |"
+    assert lines[3] == "| t | images | 70.0 | -10.0 (-15.0 to -5.0) | 65.0 | -5.0 |"
