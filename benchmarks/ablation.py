@@ -35,7 +35,7 @@ from challenge.task.frames import read_test, read_train
 
 def main() -> int:
     """Run the entry with and without each part; print the table and write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tasks", nargs="+", type=Path)
     parser.add_argument("--json", type=Path, help="append one line of JSON for each fit")
     parser.add_argument("--preset", default="default")

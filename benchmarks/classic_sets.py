@@ -46,7 +46,7 @@ METHODS = ("majority", "linear", "autogluon", "autogluon-context")
 
 def main() -> int:
     """Run the methods on the sets, print the table and write the figures as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", nargs="*", default=list(PUBLISHED), choices=list(PUBLISHED))
     parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=METHODS)
     parser.add_argument("--preset", default="default")
