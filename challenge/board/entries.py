@@ -24,6 +24,7 @@ __all__ = [
     "ReplicateSource",
     "entries_of",
     "floor_of",
+    "known_floor",
     "noise_of",
     "scores_of",
 ]
@@ -75,8 +76,12 @@ def scores_of(snapshot: Snapshot, half: Half) -> PrimaryScores:
 
 def floor_of(snapshot: Snapshot, task_id: str, half: Half) -> float:
     """Return the score of the trivial baseline on a half; 0, the least, where it has none."""
-    floors = snapshot.floors if half == snapshot.half else snapshot.public_floors
-    return floors.get(task_id, 0.0)
+    return known_floor(snapshot, task_id, half) or 0.0
+
+
+def known_floor(snapshot: Snapshot, task_id: str, half: Half) -> float | None:
+    """Return the score of the trivial baseline, None where the half is too small to be scored."""
+    return (snapshot.floors if half == snapshot.half else snapshot.public_floors).get(task_id)
 
 
 def entries_of(snapshot: Snapshot, task_id: str, half: Half | None = None) -> Entries:

@@ -233,7 +233,7 @@ class TaskBoard(Board[TaskRow]):
     resolution: float | None
     """What one row is worth on the metric's scale."""
     floor: float | None
-    """Score of the trivial baseline."""
+    """Score of the trivial baseline; None where the half is too small to show a score."""
 
     def csv_header(self) -> tuple[str, ...]:
         """Return the column names of the CSV twin."""

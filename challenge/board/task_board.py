@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.board.entries import N_COMPARED, ReplicateSource, entries_of, floor_of, noise_of
+from challenge.board.entries import N_COMPARED, ReplicateSource, entries_of, known_floor, noise_of
 from challenge.board.ranks import page_order, shared_ranks
 from challenge.board.rows import TaskBoard, TaskRow
 from challenge.board.ties import Ties, compare_with_first
@@ -116,7 +116,7 @@ def task_board(
         n=score.n if score else None,
         n_clusters=score.n_clusters if score else None,
         resolution=score.resolution if score else None,
-        floor=floor_of(snapshot, task_id, half),
+        floor=known_floor(snapshot, task_id, half),
         n_compared=n_compared,
         rows=tuple(rows),
         remarks=remarks,

@@ -161,9 +161,11 @@ def test_derived_ends_are_rounded_to_the_step_while_the_contest_runs() -> None:
 
 
 def test_a_public_half_that_is_too_small_is_named() -> None:
-    snapshot = snapshot_of([Made("a", "t1", NAN)], half="public", unscored=["t1"])
+    made = [Made("a", "t1", NAN)]
+    snapshot = snapshot_of(made, half="public", unscored=["t1"], floors={})
     board = task_board(snapshot, "t1", snapshot.replicates)
     assert "too small" in board.remarks[0]
+    assert board.floor is None
     assert board.rows[0].reason == "the public half is too small to show a score"
 
 
