@@ -8,11 +8,13 @@ says what to do; nothing is half done, since every write is one transaction.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +30,16 @@ BUSY_S = 120.0
 """How long a writer waits for another one before it gives up."""
 
 _LOCK_ALL, _LOCK_STILL = 4_961_002, 4_961_003
+_LOOK_S = 0.01
 
 
 class Store:
     """An open ledger; each transaction has a connection of its own, so that forks are safe."""
 
-    def __init__(self, engine: sa.Engine, where: str) -> None:
+    def __init__(self, engine: sa.Engine, where: str, busy_s: float = BUSY_S) -> None:
         self.engine = engine
         self.where = where
+        self._busy_s = busy_s
 
     @property
     def is_sqlite(self) -> bool:
@@ -54,7 +58,8 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """Give a transaction that is committed at the end, or rolled back on any error."""
-        with ledger_faults(self.where), self.engine.connect() as plain:
+        turn = _one_at_a_time(Path(self.where).parent, self._busy_s) if self.is_sqlite else None
+        with ledger_faults(self.where), turn or nullcontext(), self.engine.connect() as plain:
             connection = plain.execution_options(writes=True)
             with connection.begin():
                 yield connection
@@ -80,6 +85,29 @@ class Store:
             if shared:
                 lock = sa.func.pg_advisory_xact_lock_shared
             connection.execute(sa.select(lock(_LOCK_STILL)))
+
+
+@contextmanager
+def _one_at_a_time(folder: Path, wait_s: float) -> Iterator[None]:
+    """Hold the folder's lock, for which all writers wait alike.
+
+    In SQLite's own queue who came last looks most often, and among fifty somebody waits for ever.
+    After `wait_s`, or where the file system has no locks, that queue decides after all.
+    """
+    until = time.monotonic() + wait_s
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        while time.monotonic() < until:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(_LOOK_S)
+            except OSError:
+                break
+        yield
+    finally:
+        os.close(handle)
 
 
 def open_store(url: str | None, path: Path, *, busy_s: float = BUSY_S) -> Store:
@@ -116,7 +144,7 @@ def _open_sqlite(path: Path, busy_s: float) -> Store:
         with ledger_faults(where):
             path.parent.mkdir(parents=True, exist_ok=True)
             _create_sqlite(path)
-    return Store(_sqlite_engine(path, busy_s), where)
+    return Store(_sqlite_engine(path, busy_s), where, busy_s)
 
 
 def _sqlite_engine(path: Path, busy_s: float) -> sa.Engine:

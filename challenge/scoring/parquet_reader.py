@@ -30,6 +30,7 @@ __all__ = ["read_fast_parquet", "read_parquet_content"]
 _MOST_ROWS = 4
 _READ_BYTES = 16 << 20
 _PIECE = 1 << 17
+_PART_ROWS = 1 << 20
 _NUMPY_NAMES = {"float": "float32", "double": "float64"}
 
 
@@ -69,8 +70,9 @@ def _read_aligned(
     if _unpacked(intake, wanted, most_bytes) > most_bytes:
         raise HandOver
     aligner = Aligner(index)
-    for piece in _pieces(_column(file, layout.id)):
-        aligner.add(fields_of_arrow(_textual(piece)))
+    for part in _parts(file, layout.id):
+        for piece in _pieces(part):
+            aligner.add(fields_of_arrow(_textual(piece)))
     order = aligner.rows()
     codes = None
     if layout.label is not None:
@@ -85,6 +87,22 @@ def _column(file: pq.ParquetFile, position: int) -> pa.ChunkedArray:
     if len(column) != file.metadata.num_rows:
         raise ValueError("a column has another number of rows than the file")
     return column
+
+
+def _parts(file: pq.ParquetFile, position: int) -> Iterator[pa.ChunkedArray]:
+    """Yield a column, some row groups at a time: the ids of ten million rows take 250 MB."""
+    groups: list[int] = []
+    rows, last = 0, file.num_row_groups - 1
+    for group in range(last + 1):
+        groups.append(group)
+        rows += file.metadata.row_group(group).num_rows
+        if rows < _PART_ROWS and group < last:
+            continue
+        part = file.reader.read_row_groups(groups, column_indices=[position], use_threads=False)
+        if part.num_rows != rows:
+            raise ValueError("a column has another number of rows than its row groups")
+        yield part.column(0)
+        groups, rows = [], 0
 
 
 def _pieces(column: pa.ChunkedArray) -> Iterator[pa.Array]:
