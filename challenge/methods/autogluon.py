@@ -68,7 +68,6 @@ _PRESETS = {
 class AutoGluon:
     """TabularPredictor on dense blocks or pair features, and a logistic regression beside it."""
 
-    title = "AutoGluon"
     _context = False
 
     def __init__(

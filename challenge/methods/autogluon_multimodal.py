@@ -63,8 +63,6 @@ _FLOOR = 1e-9
 class AutoGluonMultimodal:
     """MultiModalPredictor on the columns as they are."""
 
-    title = "AutoGluonMultimodal"
-
     def __init__(
         self,
         *,

@@ -14,5 +14,4 @@ class AutoGluonContext(AutoGluon):
     were drawn rather than what a match is, so it is an entry of its own. Matching only.
     """
 
-    title = "AutoGluon with context"
     _context = True

@@ -18,8 +18,6 @@ __all__ = ["Majority"]
 class Majority:
     """Predicts each class with its share of train; in matching, that nothing matches."""
 
-    title = "Majority"
-
     def __init__(self) -> None:
         self.details: dict[str, object] = {"features": []}
 

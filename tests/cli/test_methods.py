@@ -98,6 +98,7 @@ def test_a_grid_answers_scripts_cell_by_cell(challenge: Challenge, tmp_path: Pat
         "failed",
         "label-unknown",
     )
+    assert shell(challenge.root, "run", "majority", "--task", "toy", "--submit").code == 0
     shown = shell(challenge.root, "matrix").out
     assert "failed (label-unknown)" in shown and "with another team's method" in shown
 

@@ -70,7 +70,7 @@ def test_the_context_of_candidates_is_an_entry_of_its_own(tmp_path: Path) -> Non
     task = build_toy(tmp_path, "matching", n=120, images=False)
     done = run_method("autogluon-context", task, tmp_path / "out", threads=1, preset="fast")
     read_predictions(task, done.predictions)
-    assert done.title == "AutoGluon with context"
+    assert done.title == "AutoGluonContext"
     assert "context of candidates" in str(done.details["features"])
 
 
