@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import EnvironmentLack, Fault, WrongUse, nearest
+from challenge.errors import EnvironmentLack, Fault
 from challenge.features.lite0 import LITE0_PACKAGES, has_lite0
 from challenge.features.minilm import MINILM_PACKAGES, has_minilm
 from challenge.features.weights import has_packages
@@ -31,7 +31,13 @@ from challenge.methods.folds import (
 )
 from challenge.methods.inputs import make_inputs
 from challenge.methods.network import Network
-from challenge.methods.protocol import Progress, decisions_frame, probabilities_frame, silent
+from challenge.methods.protocol import (
+    Progress,
+    chosen_preset,
+    decisions_frame,
+    probabilities_frame,
+    silent,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,17 +86,7 @@ class AutoGluon:
         without: Collection[str] = (),
         progress: Progress = silent,
     ) -> None:
-        if preset not in _PRESETS:
-            guess = nearest(preset, _PRESETS)
-            raise WrongUse(
-                Fault(
-                    "preset",
-                    repr(preset),
-                    f"one of {', '.join(_PRESETS)}",
-                    f"did you mean {guess!r}?" if guess else "take default",
-                    code="unknown-preset",
-                )
-            )
+        chosen = chosen_preset(preset, _PRESETS)
         if not has_packages("autogluon"):
             raise EnvironmentLack(
                 Fault(
@@ -102,7 +98,7 @@ class AutoGluon:
                 )
             )
         self._seed, self._threads, self._time_limit = seed, threads, time_limit
-        self._progress, self._preset, self._without = progress, _PRESETS[preset], without
+        self._progress, self._preset, self._without = progress, chosen, without
         self.details: dict[str, object] = {"left_out": _left_out()}
         self.summary = ""
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import EnvironmentLack, Fault, WrongUse, nearest
+from challenge.errors import EnvironmentLack, Fault
 from challenge.features.text import number_values, text_values
 from challenge.features.weights import has_packages
 from challenge.methods.checkpoints import CheckpointKind, find_checkpoint
@@ -28,7 +28,13 @@ from challenge.methods.folds import (
     macro_f1_of,
     spread_lone_classes,
 )
-from challenge.methods.protocol import Progress, decisions_frame, probabilities_frame, silent
+from challenge.methods.protocol import (
+    Progress,
+    chosen_preset,
+    decisions_frame,
+    probabilities_frame,
+    silent,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,17 +78,7 @@ class AutoGluonMultimodal:
         preset: str = "default",
         progress: Progress = silent,
     ) -> None:
-        if preset not in _PRESETS:
-            guess = nearest(preset, _PRESETS)
-            raise WrongUse(
-                Fault(
-                    "preset",
-                    repr(preset),
-                    f"one of {', '.join(_PRESETS)}",
-                    f"did you mean {guess!r}?" if guess else "take default",
-                    code="unknown-preset",
-                )
-            )
+        chosen = chosen_preset(preset, _PRESETS)
         if not has_packages("autogluon") or not has_packages("autogluon.multimodal"):
             raise EnvironmentLack(
                 Fault(
@@ -94,7 +90,7 @@ class AutoGluonMultimodal:
                 )
             )
         self._seed, self._threads, self._time_limit = seed, threads, time_limit
-        (self._preset, self._n_epochs), self._progress = _PRESETS[preset], progress
+        (self._preset, self._n_epochs), self._progress = chosen, progress
         self.details: dict[str, object] = {}
         self.summary = ""
 

@@ -12,7 +12,10 @@ attribute `space` (see challenge.methods.space) its options can be searched.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+
+from challenge.errors import Fault, WrongUse, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +23,16 @@ if TYPE_CHECKING:
 
     from challenge.task import Task
 
-__all__ = ["Method", "Progress", "decisions_frame", "probabilities_frame", "silent"]
+__all__ = [
+    "Method",
+    "Progress",
+    "chosen_preset",
+    "decisions_frame",
+    "probabilities_frame",
+    "silent",
+]
+
+Preset = TypeVar("Preset")
 
 
 @runtime_checkable
@@ -43,6 +55,22 @@ class Progress(Protocol):
 
 def silent(words: str, /) -> None:
     """Take progress and say nothing."""
+
+
+def chosen_preset(name: str, presets: Mapping[str, Preset]) -> Preset:
+    """Return the preset of that name; raise WrongUse when there is none."""
+    if name not in presets:
+        guess = nearest(name, presets)
+        raise WrongUse(
+            Fault(
+                "preset",
+                repr(name),
+                f"one of {', '.join(presets)}",
+                f"did you mean {guess!r}?" if guess else "take default",
+                code="unknown-preset",
+            )
+        )
+    return presets[name]
 
 
 def probabilities_frame(test: pd.DataFrame, task: Task, rows: ArrayLike) -> pd.DataFrame:
