@@ -20,7 +20,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Ties", "centre", "compare_with_first", "percentile_interval"]
+__all__ = ["Ties", "centre", "compare_with_first"]
 
 _TAIL = 0.025
 _SAME = 1e-9
@@ -59,19 +59,6 @@ def centre(replicates: NDArray[np.floating]) -> NDArray[np.float64]:
     noise -= noise.mean(axis=1, keepdims=True)
     noise[~np.isfinite(noise).all(axis=1)] = np.nan
     return noise
-
-
-def percentile_interval(
-    values: NDArray[np.float64], noise: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """95 % interval of each value: the percentiles of its noise around it, kept within 0 and 1.
-
-    NaN where the noise is unknown. A metric of this platform never leaves [0, 1].
-    """
-    if not noise.size:
-        return np.full(len(values), np.nan), np.full(len(values), np.nan)
-    low, high = np.quantile(noise, [_TAIL, 1 - _TAIL], axis=1)
-    return np.clip(values + low, 0.0, 1.0), np.clip(values + high, 0.0, 1.0)
 
 
 def compare_with_first(

@@ -27,7 +27,7 @@ from challenge.board.prizes import award
 from challenge.board.ranks import page_order, shared_ranks
 from challenge.board.rows import Cell, TrackBoard, TrackRow
 from challenge.board.task_board import number, rounded, rounded_ties, tie_remarks
-from challenge.board.ties import Ties, compare_with_first, percentile_interval
+from challenge.board.ties import Ties, compare_with_first
 from challenge.errors import Fault, WrongUse, nearest
 from challenge.ledger.clock import from_micros
 from challenge.ledger.ladder import SMALLEST_PUBLIC
@@ -54,9 +54,9 @@ def track_board(
         B      .9    .9     -     (1.8 + .1*)/3 = .633  2/3     2          .90
         C      .5    .6    .7     1.8/3 = .600       3/3        3          .60
 
-    The interval of a mean comes from the mean of the tasks' centred replicates (draws of
-    different tasks are independent; a floor has no noise). A team of which one counted score has
-    no replicates has no interval and counts as tied. `replicates` None leaves all of it out.
+    The interval of a mean is put together from those of the tasks, whose rows are independent; a
+    floor has no noise. A team of which one counted score has no interval has none, and counts as
+    tied. Ties come from the replicates; `replicates` None leaves both out.
     Raises WrongUse for a track that `challenge.toml` does not have.
     """
     half = half or snapshot.half
@@ -76,7 +76,7 @@ def track_board(
         step = max((snapshot.steps.get(task, 0.0) for task in tasks), default=0.0)
         step = step if half == "public" else 0.0
         ties = rounded_ties(found, step)
-        low, high = (rounded(ends, step) for ends in percentile_interval(values, noise))
+        low, high = (rounded(ends, step) for ends in _mean_intervals(table, n_compared))
         compared = [_compared(row, ties, i, low, high) for i, row in enumerate(rows[:n_compared])]
         if half == "private" and track.prize and track.prize_tie:
             competes = np.array([row.eligible for row in compared], dtype=bool)
@@ -207,6 +207,23 @@ def _mean_noise(table: _Table, n: int, replicates: ReplicateSource) -> NDArray[n
             part[has] = noise
             total = total + part
     return total / max(1, len(table.entries))
+
+
+def _mean_intervals(table: _Table, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """95 % intervals of the first `n` means, NaN where one task has none.
+
+    Each arm is the root of the summed squares of the tasks' arms over the number of tasks (MOVER:
+    Zou and Donner 2008), so edges and skew of the tasks' own intervals stay.
+    """
+    down, up = np.zeros(n), np.zeros(n)
+    for t, own in enumerate(table.entries):
+        has = np.flatnonzero(np.isfinite(table.value[:n, t]))
+        at = table.position[has, t]
+        down[has] += (own.value[at] - own.low[at]) ** 2
+        up[has] += (own.high[at] - own.value[at]) ** 2
+    means, n_tasks = table.means[:n], max(1, len(table.entries))
+    low, high = means - np.sqrt(down) / n_tasks, means + np.sqrt(up) / n_tasks
+    return np.maximum(low, 0.0), np.minimum(high, 1.0)
 
 
 def _row(snapshot: Snapshot, table: _Table, tasks: tuple[str, ...], i: int) -> TrackRow:

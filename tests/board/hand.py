@@ -23,7 +23,7 @@ START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 @dataclass(frozen=True)
 class Made:
-    """A submission: team, task, score, the hours after START, and its replicates."""
+    """A submission: team, task, score, the hours after START, its replicates and interval."""
 
     team: str
     task: str
@@ -32,6 +32,7 @@ class Made:
     method: str = "by hand"
     replicates: NDArray[np.float32] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    interval: tuple[float, float] = (float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ def moved_to(snapshot: Snapshot, settings: Settings) -> Snapshot:
 
 def _columns(half: Half, made: Sequence[Made], ids: Mapping[str, int], first: int) -> PrimaryScores:
     tasks = tuple(dict.fromkeys(one.task for one in made))
-    nothing = np.full(len(made), np.nan)
+    low, high = np.array([one.interval for one in made], dtype=np.float64).reshape(-1, 2).T
     return PrimaryScores(
         half,
         tasks,
@@ -190,7 +191,7 @@ def _columns(half: Half, made: Sequence[Made], ids: Mapping[str, int], first: in
         np.array([ids[one.team] for one in made], dtype=np.int64),
         np.array([tasks.index(one.task) for one in made], dtype=np.int32),
         np.array([one.value for one in made], dtype=np.float64),
-        nothing,
-        nothing,
+        low,
+        high,
         np.array([micros(START + timedelta(hours=one.hour)) for one in made], dtype=np.int64),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import product
 
 import numpy as np
 import pytest
@@ -157,24 +156,32 @@ def test_a_public_half_that_is_too_small_stays_out_of_every_mean() -> None:
     assert "fewer than 300 public rows" in board.left_out["t3"]
 
 
-def test_the_interval_of_a_mean_is_narrower_than_that_of_its_tasks() -> None:
-    generator = np.random.default_rng(6)
-    made = [
-        Made(team, task, 0.6, replicates=generator.normal(0.6, 0.03, 4000).astype(np.float32))
-        for team, task in product("AB", ("t1", "t2", "t3"))
-    ]
+def with_interval(team: str, task: str, value: float, low: float, high: float) -> Made:
+    """A score whose replicates say nothing, so that only its interval can count."""
+    still = np.full(50, value, dtype=np.float32)
+    return Made(team, task, value, replicates=still, interval=(low, high))
+
+
+def test_the_interval_of_a_mean_is_put_together_from_those_of_its_tasks() -> None:
+    arms = {"t1": (0.03, 0.04), "t2": (0.04, 0.03), "t3": (0.12, 0.0)}
+    made = [with_interval("A", t, 0.6, 0.6 - down, 0.6 + up) for t, (down, up) in arms.items()]
     row = board_of(made).rows[0]
-    assert row.low is not None and row.high is not None
-    # Three independent tasks: sd .03 / sqrt(3), so the ends are 1.96 × .0173 = .034 away.
-    assert row.high - row.low == pytest.approx(2 * 1.96 * 0.03 / 3**0.5, rel=0.05)
-    assert (row.high + row.low) / 2 == pytest.approx(0.6, abs=0.002)
+    # Below: root of .03² + .04² + .12² = .13; above: root of .04² + .03² = .05.
+    assert row.low == pytest.approx(0.6 - 0.13 / 3) and row.high == pytest.approx(0.6 + 0.05 / 3)
 
 
-def test_the_interval_is_centred_on_the_score_and_not_on_the_replicates() -> None:
-    biased = np.random.default_rng(7).normal(0.5, 0.01, 2000).astype(np.float32)
-    row = board_of([Made("A", "t1", 0.6, replicates=biased)], tasks=["t1"]).rows[0]
-    assert row.low is not None and row.high is not None
-    assert (row.high + row.low) / 2 == pytest.approx(0.6, abs=0.001)
+def test_a_mean_at_an_edge_has_no_point_as_its_interval() -> None:
+    made = [with_interval("A", task, 0.0, 0.0, 0.1) for task in ("t1", "t2")]
+    row = board_of(made, tasks=["t1", "t2"]).rows[0]
+    assert (row.low, row.high) == pytest.approx((0.0, 0.1 / 2**0.5))
+
+
+def test_a_mean_of_one_task_has_its_interval_and_a_floor_adds_nothing() -> None:
+    row = board_of([with_interval("A", "t1", 0.6, 0.5, 0.65)], tasks=["t1"]).rows[0]
+    assert (row.low, row.high) == pytest.approx((0.5, 0.65))
+    # The floor of t2 is .3.
+    half = board_of([with_interval("A", "t1", 0.6, 0.5, 0.65)], tasks=["t1", "t2"]).rows[0]
+    assert (half.low, half.high) == pytest.approx((0.45 - 0.05, 0.45 + 0.025))
 
 
 def test_a_missing_task_brings_no_noise() -> None:

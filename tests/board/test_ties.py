@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from challenge.board.ties import centre, compare_with_first, percentile_interval
+from challenge.board.ties import centre, compare_with_first
 
 Floats = NDArray[np.float64]
 
@@ -95,18 +95,6 @@ def test_few_discordant_rows_are_judged_as_by_the_exact_mcnemar_test(
     right[0, :only_a] = 1
     ties = compare_with_first(right.mean(axis=1), centre(right @ weights.T / n))
     assert bool(ties.tied_first[1]) is tied
-
-
-def test_centring_takes_the_bias_of_the_replicates_away() -> None:
-    biased = np.random.default_rng(2).normal(0.4, 0.01, (1, 5000))
-    low, high = percentile_interval(np.array([0.5]), centre(biased))
-    assert low[0] == pytest.approx(0.5 - 0.0196, abs=0.001)
-    assert high[0] == pytest.approx(0.5 + 0.0196, abs=0.001)
-
-
-def test_an_interval_stays_within_zero_and_one() -> None:
-    low, high = percentile_interval(np.array([0.999, 0.001]), noise_like(2, sd=0.05))
-    assert high[0] == 1.0 and low[1] == 0.0
 
 
 @settings(deadline=None)
