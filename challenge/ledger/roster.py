@@ -137,11 +137,13 @@ def _add_name(connection: sa.Connection, team: int, name: str, at: datetime) -> 
 
 def _check_looks(connection: sa.Connection, name: str, *, owner: int | None) -> None:
     names = schema.team_names
-    query = sa.select(names.c.name).where(
-        sa.or_(names.c.skeleton == skeleton(name), names.c.folded == fold(name))
-    )
-    if owner is not None:
-        query = query.where(names.c.team != owner)
+    query = sa.select(names.c.name)
+    if owner is None:
+        # The name itself may have come meanwhile: then it is this very team, and no look-alike.
+        query = query.where(names.c.skeleton == skeleton(name), names.c.folded != fold(name))
+    else:
+        alike = sa.or_(names.c.skeleton == skeleton(name), names.c.folded == fold(name))
+        query = query.where(alike, names.c.team != owner)
     other = connection.execute(query.limit(1)).scalar()
     if other is not None:
         raise SubmissionError(
