@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
+from challenge.prepare.ids import id_strings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,14 +24,19 @@ HELD_BYTES = 128 << 20
 
 
 class SortedRows:
-    """Takes tables in any order of ids and gives their rows back sorted.
+    """Takes tables in any order of ids and gives their rows back sorted, with their ids.
 
+    `letter` is the first of each id. Ids are drawn as numbers and written out only at the end:
+    moving strings costs more than making them.
     Up to `held_bytes` stay in memory; more goes to Arrow files, one a bucket of ids, so that only
     one bucket has to be sorted at a time.
     """
 
-    def __init__(self, folder: Path, held_bytes: int = HELD_BYTES) -> None:
+    def __init__(
+        self, folder: Path, letter: Literal["r", "p"], held_bytes: int = HELD_BYTES
+    ) -> None:
         self._folder = folder
+        self._letter = letter
         self._limit = held_bytes
         self._held: list[pa.Table] = []
         self._bytes = 0
@@ -53,9 +60,11 @@ class SortedRows:
 
         whole = pa.concat_tables(self._held).combine_chunks()
         self._held, self._bytes = [], 0
-        buckets = whole[_NUMBER].to_numpy() >> np.uint64(64 - _BUCKETS.bit_length() + 1)
+        shift = np.uint64(64 - _BUCKETS.bit_length() + 1)
+        # Bytes are sorted by counting them, ten times as fast as words.
+        buckets = (whole[_NUMBER].to_numpy() >> shift).astype(np.uint8)
         order = np.argsort(buckets, kind="stable")
-        ends = np.searchsorted(buckets[order], np.arange(_BUCKETS + 1, dtype=np.uint64))
+        ends = np.searchsorted(buckets[order], np.arange(_BUCKETS + 1, dtype=np.uint8))
         for bucket in range(_BUCKETS):
             part = whole.take(pa.array(order[ends[bucket] : ends[bucket + 1]]))
             if bucket not in self._writers:
@@ -75,7 +84,7 @@ class SortedRows:
         if not self._writers:
             held, self._held = self._held, []
             if held:
-                yield _sorted(pa.concat_tables(held))
+                yield self._sorted(pa.concat_tables(held))
             return
         if self._held:
             self._spill()
@@ -85,11 +94,12 @@ class SortedRows:
             with pa.OSFile(self._path(bucket)) as file:
                 table = pa.ipc.open_file(file).read_all()
             Path(self._path(bucket)).unlink()
-            yield _sorted(table)
+            yield self._sorted(table)
 
+    def _sorted(self, table: pa.Table) -> pa.Table:
+        import pyarrow as pa
 
-def _sorted(table: pa.Table) -> pa.Table:
-    import pyarrow as pa
-
-    order = np.argsort(table[_NUMBER].to_numpy(), kind="stable")
-    return table.combine_chunks().take(pa.array(order)).drop_columns([_NUMBER])
+        numbers = table[_NUMBER].to_numpy()
+        order = np.argsort(numbers, kind="stable")
+        rows = table.drop_columns([_NUMBER]).combine_chunks().take(pa.array(order))
+        return rows.append_column("id", id_strings(numbers[order], self._letter))

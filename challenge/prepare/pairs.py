@@ -97,7 +97,6 @@ def plan_pairs(
                     attribute = column.removeprefix(PIXELS)
                     prefix = column[: len(column) - len(attribute)]
                     arrays[f"{prefix}{name}_{attribute}"] = records[column].take(taken)
-            arrays["label"] = pa.array(label[rows].astype(np.int8))
             arrays[ROW] = pa.array(np.arange(start, start + len(label[rows])))
             yield pa.table(arrays)
 

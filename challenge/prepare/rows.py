@@ -44,7 +44,7 @@ def plan_rows(
     faults = Faults(where)
     pictures = PictureStore(public, raw.folder, progress)
     categories = Categories([c.name for c in columns if c.modality == "categorical"])
-    rows = SortedRows(spill, HELD_BYTES)
+    rows = SortedRows(spill, "p" if matching else "r", HELD_BYTES)
     facts = RowFacts(
         ["key", "label", "group", "split", "half", "left_key", "right_key", "left_entity",
          "right_entity", "time", "left content", "right content"]
@@ -75,17 +75,16 @@ def plan_rows(
         categories.update(values)
         labels = text_values(batch.column("label")).fill_null("")
         _gather(facts, batch, labels, values, record_ids)
-        arrays: dict[str, Any] = {"id": id_strings(fate.number, "p" if matching else "r")}
+        arrays: dict[str, Any] = {}
         if record_ids:
             for name in ("left_id", "right_id"):
                 records = _keys(batch, name.replace("id", "key"), faults)
                 arrays[name] = id_strings(draw_fates(secret, "record", records).number, "r")
+        if matching:
+            _check_decisions(labels, keys, faults)
         import pyarrow as pa
 
-        rows.add(
-            pa.table({**arrays, **values, "label": _label_values(labels, matching, keys, faults)}),
-            fate.number,
-        )
+        rows.add(pa.table({**arrays, **values}), fate.number)
         progress(f"rows, {n_read:,} read")
     faults.stop()
     if not fates:
@@ -182,11 +181,7 @@ def _contents(values: dict[str, pa.Array], prefix: str) -> pa.Array:
     )
 
 
-def _label_values(labels: pa.Array, matching: bool, keys: pa.Array, faults: Faults) -> pa.Array:
-    import pyarrow as pa
-
-    if not matching:
-        return labels
+def _check_decisions(labels: pa.Array, keys: pa.Array, faults: Faults) -> None:
     words = labels.to_pylist()
     wrong = [place for place, word in enumerate(words) if word not in _MATCH_WORDS]
     if wrong:
@@ -198,7 +193,6 @@ def _label_values(labels: pa.Array, matching: bool, keys: pa.Array, faults: Faul
             "translate the labels in the converter",
             [keys[place].as_py() for place in wrong],
         )
-    return pa.array([_MATCH_WORDS.get(word, 0) for word in words], pa.int8())
 
 
 def _classes(

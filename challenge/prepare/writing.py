@@ -65,7 +65,9 @@ def write_files(
         TableWriter(public, "test", schemas["test"], plan.categories) as test,
     ):
         for table in plan.tables():
-            side = plan.side[table[ROW].to_numpy()]
+            places = table[ROW].to_numpy()
+            table = table.append_column("label", _labels(plan, kind, places))
+            side = plan.side[places]
             for name, writer, code in (("train", train, TRAIN), ("test", test, TEST)):
                 rows = table.filter(pa.array(side == code)).combine_chunks()
                 if rows.num_rows == 0:
@@ -147,6 +149,16 @@ def _with_void(
     return np.where(known, HALVES.index("void"), half).astype(np.int8)
 
 
+def _labels(plan: Plan, kind: str, rows: NDArray[np.int64]) -> pa.Array:
+    """Return the labels of these raw rows: decisions as int8, classes as strings."""
+    import pyarrow as pa
+
+    codes = plan.label[rows]
+    if kind == "matching":
+        return pa.array(codes.astype(np.int8))
+    return pa.array(plan.classes, pa.string()).take(pa.array(codes))
+
+
 def _solution(
     plan: Plan,
     kind: str,
@@ -156,18 +168,12 @@ def _solution(
 ) -> pa.Table:
     import pyarrow as pa
 
-    codes = plan.label[rows]
-    label = (
-        pa.array(codes.astype(np.int8))
-        if kind == "matching"
-        else pa.array(plan.classes, pa.string()).take(pa.array(codes))
-    )
     both = np.unique(np.concatenate([plan.cluster[rows], plan.other[rows]]), return_inverse=True)[1]
     cluster, other = both.astype(np.int32).reshape(2, -1)
     return pa.table(
         {
             "id": ids,
-            "label": label,
+            "label": _labels(plan, kind, rows),
             "half": pa.array(HALVES, pa.string()).take(pa.array(half)),
             "cluster": pa.array(cluster),
             "other": pa.array(other),
