@@ -461,6 +461,38 @@ def test_an_attribute_whose_agreement_is_the_label_is_found(tmp_path: Path) -> N
     assert found(report, "telling-agreement-code").severity == "high"
 
 
+def test_a_record_in_many_pairs_of_one_label_is_no_telling_id(tmp_path: Path) -> None:
+    def plant(train: Rows, test: Rows) -> None:
+        for rows in (train, test):
+            order = np.argsort(np.array(rows["label"]), kind="stable").tolist()
+            for place, row in enumerate(order):
+                rows["left_id"][row] = rows["left_id"][order[place // 6 * 6]]
+
+    assert audited_pairs(tmp_path, plant).high() == ()
+
+
+def test_record_ids_that_follow_the_label_are_found(tmp_path: Path) -> None:
+    def plant(train: Rows, test: Rows) -> None:
+        for row, label in enumerate(train["label"]):
+            train["right_id"][row] = f"r{10_000 * (1 - label) + row // 2}"
+
+    report = audited_pairs(tmp_path, plant)
+    assert [finding.name for finding in report.high()] == ["telling-right-id-train"]
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("near-identical-texts", 'by = "group"'),
+        ("telling-agreement-code", "[left_out]"),
+        ("telling-order-test", "mend the converter"),
+    ],
+)
+def test_a_high_finding_tells_its_own_cure(name: str, cure: str) -> None:
+    (fault,) = AuditReport("toy", (Finding(name, "high", 3, 10, "3 of 10"),)).stopping({}, "toy")
+    assert cure in str(fault)
+
+
 def test_a_high_finding_stops_unless_it_is_accepted_with_a_reason(tmp_path: Path) -> None:
     report = AuditReport(
         "toy",

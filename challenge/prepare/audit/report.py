@@ -13,6 +13,19 @@ __all__ = ["SEVERITIES", "AuditReport", "Finding", "Severity", "Shown"]
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 
+_CURES = (
+    ("identical-rows", "drop the copies"),
+    (
+        "near-identical",
+        'keep what belongs together on one side: under [split], by = "group" and group = "a raw '
+        'column that copies share"',
+    ),
+    ("telling-column", "move the column to [left_out] when it follows from the label"),
+    ("telling-agreement", "move the column to [left_out] when it follows from the label"),
+    ("label-in", "move the column to [left_out], or take the label's words out of it"),
+)
+"""What mends findings whose names start so; the rest asks for a look at the converter."""
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -70,7 +83,7 @@ class AuditReport:
                 where,
                 f"{finding.name}: {finding.words}",
                 "no high finding of the leak audit",
-                "mend the converter or the split; or, when it is known and bearable, write "
+                f"{_cure(finding.name)}; or, when it is known and bearable, write "
                 f'`"{finding.name}" = "why"` under [accept]',
                 code="audit-high",
                 n=finding.count,
@@ -121,3 +134,8 @@ class AuditReport:
             ],
             "remarks": list(self.remarks),
         }
+
+
+def _cure(name: str) -> str:
+    found = (cure for start, cure in _CURES if name.startswith(start))
+    return next(found, "mend the converter or the split")

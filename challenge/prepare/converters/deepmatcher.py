@@ -2,7 +2,8 @@
 
 `tableA`, `tableB` with a column `id` (or what `key` names), and `train`, `valid`, `test` with
 `ltable_id`, `rtable_id`, `label`; or those three with columns `left_*` and `right_*` (or
-`ltable_*`, `rtable_*`) in them.
+`ltable_*`, `rtable_*`) in them. Options under `[raw.options]`: `tableA`, `tableB`, `train`,
+`valid`, `test` name other files (without suffix), `left_id` and `right_id` other columns of ids.
 Without `tableB` both sides are records of `tableA`. The official split is kept beside `by`.
 """
 
@@ -96,7 +97,7 @@ def _open(path: Path, definition: TaskDefinition) -> RawFile:
 def _names(table: RawFile, definition: TaskDefinition, *, flat: bool) -> dict[str, str]:
     """Return the raw column of the label and of each id or feature, with all faults at once."""
     label = definition.raw.label or "label"
-    asked = {"label": (label, "gold", "_label")}
+    asked: dict[str, tuple[str, ...]] = {"label": (label, "gold", "_label")}
     if flat:
         for column in definition.feature_columns():
             short = "l" if column.side == "left" else "r"
@@ -104,7 +105,10 @@ def _names(table: RawFile, definition: TaskDefinition, *, flat: bool) -> dict[st
                 column.name, f"{short}table_{column.attribute}", f"{short}_{column.attribute}"
             )  # fmt: skip
     else:
-        asked |= {"left_id": ("ltable_id", "left_id"), "right_id": ("rtable_id", "right_id")}  # type: ignore[dict-item]
+        for side, short in (("left", "l"), ("right", "r")):
+            own = definition.raw.options.get(f"{side}_id")
+            usual = (f"{short}table_id", f"{side}_id")
+            asked[f"{side}_id"] = usual if own is None else (str(own),)
     found, faults = {}, []
     for name, choices in asked.items():
         hit = next((choice for choice in choices if choice in table.names), None)
