@@ -31,9 +31,9 @@ __all__ = [
 
 MIN_CLUSTERS = 30
 CONFIDENCE = 0.95
-STEEP = 4.0
-"""Reach on the logit beyond which its slope says nothing: one right row among few gives 2 to 3."""
 FLOOR = 0.1
+SLOPE = 2.0
+"""An arm grows at most twice as fast as the quantile, however skewed the metric is."""
 
 Scale = Literal["share", "correlation", "loss", "difference"]
 Floats = NDArray[np.float64]
@@ -129,11 +129,14 @@ def doubt_of_share(shares: Floats, effective: Floats, slopes: Floats) -> Floats:
 def interval(value: float, spread: Spread, scale: Scale) -> tuple[float, float]:
     """Return the 95 % interval of a metric that is not at an edge.
 
-    The t interval is built on a scale without edges and mapped back: the logit of a share, the
-    logit of (1 + correlation) / 2, the logarithm of a loss; a difference stays as it is. So near
-    an edge that the logit is too steep (`STEEP`), a share stays as it is too, cut at the edge.
-    Its two arms are those of a skewed mean (`_arms`): a metric that few bad groups can pull down
-    has its long arm there.
+    A loss has a t interval on its logarithm, a difference on its own scale. A share s, and a
+    correlation c as the share (1 + c) / 2, has the score interval of Wilson (1927, JASA 22): it
+    holds each share p from which s is no further than the arm, the error at p being that at s
+    times √(p (1 - p) / s (1 - s)). It cannot leave [0, 1] and has no steep place near the edges,
+    as a logit has. Where the arm is longer than √(s (1 - s)), s is worth less than about four
+    rows, nothing is known of the error elsewhere, and the share stays on its own scale, cut at
+    the edges. Its two arms are those of a skewed mean (`_arms`): a metric that few bad groups can
+    pull down has its long arm there.
     """
     below, above = _arms(spread)
     if scale == "difference":
@@ -142,15 +145,21 @@ def interval(value: float, spread: Spread, scale: Scale) -> tuple[float, float]:
         return value * math.exp(-min(below / value, 700.0)), value * math.exp(
             min(above / value, 700.0)
         )
-    share = (1.0 + value) / 2.0 if scale == "correlation" else value
     if scale == "correlation":
-        below, above = below / 2.0, above / 2.0
-    logit, slope = math.log(share / (1.0 - share)), share * (1.0 - share)
-    if max(below, above) / slope > STEEP:
-        low, high = max(share - below, 0.0), min(share + above, 1.0)
-    else:
-        low, high = _expit(logit - below / slope), _expit(logit + above / slope)
-    return (2.0 * low - 1.0, 2.0 * high - 1.0) if scale == "correlation" else (low, high)
+        share = (1.0 + value) / 2.0
+        low, high = _score_end(share, below / 2.0, -1), _score_end(share, above / 2.0, 1)
+        return min(2.0 * low - 1.0, value), max(2.0 * high - 1.0, value)
+    return _score_end(value, below, -1), _score_end(value, above, 1)
+
+
+def _score_end(share: float, arm: float, side: Literal[-1, 1]) -> float:
+    variance = share * (1.0 - share)
+    ratio = arm**2 / variance
+    if ratio > 1.0:
+        return min(max(share + side * arm, 0.0), 1.0)
+    root: float = math.sqrt(ratio * (variance + ratio / 4.0))
+    end = (share + ratio / 2.0 + side * root) / (1.0 + ratio)
+    return max(min(end, 1.0), share) if side > 0 else min(max(end, 0.0), share)
 
 
 def _arms(spread: Spread) -> tuple[float, float]:
@@ -159,19 +168,20 @@ def _arms(spread: Spread) -> tuple[float, float]:
     The studentised mean T of skewed values is made symmetrical by T + s T²/3 + s² T³/27 + s/6, s
     being the skew of the mean (Hall 1992, "On the removal of skewness by transformation", JRSS B
     54); the arms are the T at which that is ± the quantile of Student's t. The jackknife's values
-    are taken for the values, as Tukey does.
+    are taken for the values, as Tukey does. Solved for T this is a cubic root, vertical where it
+    is 0: there the root, not the data, would say how far an arm goes (nine standard errors of a
+    metric that one cluster dominates). Where its slope exceeds `SLOPE` the tangent goes on.
     """
     reach = t_quantile(0.5 + 0.5 * CONFIDENCE, spread.df)
     if abs(spread.skew) < 1e-9:
         return reach * spread.error, reach * spread.error
     third = spread.skew / 3.0
 
+    edge: float = SLOPE**-1.5
+
     def back(x: float) -> float:
         cube = 1.0 + 3.0 * third * (x - third / 2.0)
-        return (math.copysign(abs(cube) ** (1.0 / 3.0), cube) - 1.0) / third
+        beyond = min(cube - edge, 0.0)
+        return (max(cube, edge) ** (1.0 / 3.0) - 1.0 + beyond * SLOPE / 3.0) / third
 
     return back(reach) * spread.error, -back(-reach) * spread.error
-
-
-def _expit(x: float) -> float:
-    return 0.5 * (1.0 + math.tanh(0.5 * x))

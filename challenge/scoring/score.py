@@ -30,7 +30,7 @@ __all__ = [
     "value_with_interval",
 ]
 
-SCORER_VERSION = 2
+SCORER_VERSION = 3
 """Rises whenever the value of any score may change."""
 
 WINS_TO_TELL = 6

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from challenge.scoring.distributions import t_quantile
-from challenge.scoring.intervals import Spread, interval, spread, too_few_clusters
+from challenge.scoring.intervals import Spread, _arms, interval, spread, too_few_clusters
 from challenge.scoring.jackknife import Influence, influence_of_rows
 from challenge.scoring.metrics.ranked import rank, roc_auc, roc_auc_influence
 from challenge.scoring.weights import group_rows
@@ -164,12 +164,35 @@ def test_entities_in_pairs_are_worth_the_pairs_that_share_none() -> None:
     assert group_rows(apart, apart + 60, KEY).effective_clusters == pytest.approx(60.0)
 
 
-def test_a_share_is_built_on_the_logit() -> None:
-    low, high = interval(0.9, Spread(0.03, 99), "share")
-    reach = t_quantile(0.975, 99.0) * 0.03 / (0.9 * 0.1)
-    centre = math.log(0.9 / 0.1)
-    assert low == pytest.approx(1 / (1 + math.exp(reach - centre)))
-    assert high == pytest.approx(1 / (1 + math.exp(-reach - centre)))
+def test_a_share_has_the_interval_of_wilson() -> None:
+    # 9 of 10, as if 100 rows were worth it: the textbook's formula for 90 hits of 100
+    quantile = t_quantile(0.975, 99.0)
+    low, high = interval(0.9, Spread(math.sqrt(0.9 * 0.1 / 100), 99), "share")
+    centre = (90 + quantile**2 / 2) / (100 + quantile**2)
+    reach = quantile / (100 + quantile**2) * math.sqrt(90 * 10 / 100 + quantile**2 / 4)
+    assert (low, high) == pytest.approx((centre - reach, centre + reach))
+
+
+@pytest.mark.parametrize("value", [0.02, 0.5, 0.9865])
+def test_both_ends_of_a_share_are_an_arm_away_by_their_own_error(value: float) -> None:
+    spread = Spread(0.01, 40)
+    for end in interval(value, spread, "share"):
+        arm = t_quantile(0.975, 40) * 0.01 * math.sqrt(end * (1 - end) / (value * (1 - value)))
+        assert abs(end - value) == pytest.approx(arm)
+
+
+def test_no_skew_makes_an_arm_run_away() -> None:
+    # Few groups and much skew: the cubic root is vertical there, and once gave nine errors.
+    for skew in np.linspace(-1.0, 1.0, 81):
+        for df in (1, 6, 8, 12, 30, 1_000):
+            below, above = _arms(Spread(1.0, df, float(skew)))
+            quantile = t_quantile(0.975, df)
+            assert 0.0 < min(below, above) <= max(below, above) <= 2.0 * (quantile + 1.0 / 6.0)
+
+
+def test_arms_change_gradually_with_the_skew() -> None:
+    arms = [_arms(Spread(1.0, 8, float(skew)))[0] for skew in np.linspace(-1.0, 1.0, 2001)]
+    assert np.abs(np.diff(arms)).max() < 0.02
 
 
 @pytest.mark.parametrize("value", [1e-9, 0.001, 0.5, 0.999, 1 - 1e-9])
@@ -187,7 +210,7 @@ def test_an_interval_holds_its_value_and_stays_in_range(
 
 
 def test_at_the_very_edge_the_interval_is_no_wider_than_its_error() -> None:
-    # A constant answer to 46 classes: .004. The slope of the logit there would give [0, 1].
+    # A constant answer to 46 classes: .004. As a share of less than one row it would reach .8.
     low, high = interval(0.004, Spread(0.066, 30), "share")
     assert low == 0.0
     assert high == pytest.approx(0.004 + t_quantile(0.975, 30) * 0.066)
