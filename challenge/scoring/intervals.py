@@ -177,11 +177,11 @@ def _arms(spread: Spread) -> tuple[float, float]:
         return reach * spread.error, reach * spread.error
     third = spread.skew / 3.0
 
-    edge: float = SLOPE**-1.5
+    edge = math.pow(SLOPE, -1.5)
 
     def back(x: float) -> float:
         cube = 1.0 + 3.0 * third * (x - third / 2.0)
         beyond = min(cube - edge, 0.0)
-        return (max(cube, edge) ** (1.0 / 3.0) - 1.0 + beyond * SLOPE / 3.0) / third
+        return (math.pow(max(cube, edge), 1.0 / 3.0) - 1.0 + beyond * SLOPE / 3.0) / third
 
     return back(reach) * spread.error, -back(-reach) * spread.error
