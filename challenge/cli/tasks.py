@@ -15,6 +15,7 @@ from challenge.task import Challenge, Task, find_task, write_atomically
 
 if TYPE_CHECKING:
     from challenge.task.definition import TaskDefinition
+    from challenge.task.settings import Track
 
 __all__ = ["chosen_tasks"]
 
@@ -216,6 +217,7 @@ def add(
     """
     from challenge.prepare.infer import propose_task
     from challenge.task.definition import TASK_ID
+    from challenge.task.settings import read_settings
 
     challenge = challenge_of(ctx)
     if not re.fullmatch(TASK_ID, task) or len(task) > 64:
@@ -232,14 +234,25 @@ def add(
                 str(path), "already there", "a new task", "edit it, or choose an id", "task-exists"
             )
         )
+    tracks = read_settings(challenge.root).track
     with Progress(f"add {task}") as progress:
         progress("looking at the data")
-        proposal = propose_task(task, source, images=images, label=label, kind=kind, pairs=pairs)
+        proposal = propose_task(
+            task, source, images=images, label=label, kind=kind, pairs=pairs, folder=path.parent
+        )
     write_atomically(path, proposal.text)
     say(f"{path}")
     for line in proposal.unsure:
         say(f"unsure: {line}")
     say(f"next: correct it, then `challenge convert {task}` and `challenge leaderboard`")
+    say(f"to rank it with others: {_track_hint(tracks, task, proposal.kind)}")
+
+
+def _track_hint(tracks: list[Track], task: str, kind: str) -> str:
+    of_kind = [track.id for track in tracks if track.kind == kind]
+    if of_kind:
+        return f'add "{task}" to the tasks of a track in challenge.toml, such as {of_kind[0]}'
+    return f"challenge.toml has no track of {kind} tasks yet; give it one"
 
 
 @app.command(epilog="Example: challenge convert icon-tag fodors-zagats")

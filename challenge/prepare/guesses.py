@@ -21,6 +21,7 @@ __all__ = [
     "guess_label",
     "guess_metric",
     "guess_missing",
+    "guess_variants",
     "images_by_key",
     "look_at_labels",
     "look_for_tells",
@@ -34,6 +35,13 @@ _GROUP_NAME = re.compile(
     r"store|company|household|base|series|owner|seller|site)",
     re.IGNORECASE,
 )
+
+_SHARED = 0.02
+"""Share of the rows that have to be variants of another one before the split heeds them."""
+_VARIANTS = 5
+"""Rows that a thing may have on average, for its rows to be variants."""
+_LARGEST = 0.2
+"""Share of the rows that one group may hold; the build refuses a larger one."""
 
 
 def guess_label(
@@ -172,6 +180,46 @@ def guess_group(
     unsure.append(
         f"split: rows that share {best[1]} ({one.n_distinct:,} values in {one.n:,} rows) are kept "
         'together; write by = "row" if they have nothing in common'
+    )
+    return best[1]
+
+
+def guess_variants(
+    profiles: dict[str, Profile],
+    values: dict[str, list[str | None]],
+    label: str,
+    key: str | None,
+    unsure: list[str],
+) -> str | None:
+    """Return a text or picture that some rows share, nearly always with one label.
+
+    Such rows are variants of one thing: on both sides of the split they would tell the label.
+    """
+    n = len(values[label])
+    totals = Counter(values[label])
+    chance = sum(times**2 for times in totals.values()) / n**2
+    best: tuple[int, str] | None = None
+    for name, one in profiles.items():
+        if name in (label, key) or one.n_missing or one.n_distinct < n / _VARIANTS:
+            continue
+        if one.modality not in ("text", "image"):
+            continue
+        labels_of: dict[str | None, Counter[str | None]] = defaultdict(Counter)
+        for value, own in zip(values[name], values[label], strict=True):
+            labels_of[value][own] += 1
+        shared = [owns for owns in labels_of.values() if owns.total() > 1]
+        n_shared = sum(owns.total() for owns in shared)
+        if n_shared < max(4, _SHARED * n) or max(owns.total() for owns in shared) > n * _LARGEST:
+            continue
+        agree = sum(len(owns) == 1 for owns in shared) / len(shared)
+        if agree > (1 + chance) / 2 and (best is None or n_shared > best[0]):
+            best = (n_shared, name)
+    if best is None:
+        return None
+    unsure.append(
+        f"split: {best[0]:,} rows have the {best[1]!r} of another row, nearly always together with "
+        'its class; such variants are kept together (write by = "row" if they have nothing in '
+        "common)"
     )
     return best[1]
 

@@ -18,13 +18,15 @@ from challenge.prepare.guesses import (
     guess_label,
     guess_metric,
     guess_missing,
+    guess_variants,
     images_by_key,
     look_at_labels,
     look_for_tells,
     sort_columns,
     take_sides,
 )
-from challenge.prepare.profiles import Profile, open_image_folder, profile_columns, profile_values
+from challenge.prepare.infer_pairs import pair_split, plan_of_pairs
+from challenge.prepare.profiles import open_image_folder, profile_columns, profile_values
 from challenge.prepare.proposal import Plan, Proposal, proposal_text
 
 __all__ = ["Proposal", "propose_task"]
@@ -38,32 +40,44 @@ def propose_task(
     label: str | None = None,
     kind: str | None = None,
     pairs: Path | None = None,
+    folder: Path | None = None,
 ) -> Proposal:
     """Return a proposed task.toml for a table, or for a folder in one of the known forms.
 
     `images` is a folder or zip, `label` the column to predict, `pairs` a list of labelled pairs
-    of records of `source`. Raises TaskError when there is no label to find.
+    of records of `source`, `folder` the task's folder in its challenge: raw data that lies in
+    the challenge is named relative to it. Raises TaskError when there is no label to find.
     """
     unsure: list[str] = []
-    source = source.resolve()
-    if not source.exists():
-        raise TaskError(
-            Fault(str(source), "no such file or folder", "raw data", "correct the path",
-                  "raw-file-missing")
-        )  # fmt: skip
+    source = _existing(source, "raw data")
+    pairs = None if pairs is None else _existing(pairs, "a list of pairs")
+    images = None if images is None else _existing(images, "a folder or zip of images")
     if pairs is not None:
-        plan = _of_pairs(source, pairs.resolve(), unsure)
+        plan = plan_of_pairs(source, pairs, images, label, unsure)
     elif source.is_dir() and find_table(source, "tableA") is not None:
-        plan = _of_pairs(source, None, unsure)
+        plan = plan_of_pairs(source, None, images, label, unsure)
     elif source.is_dir() and (source / "train.txt").is_file():
         plan = _of_ditto(source, unsure)
     elif source.is_dir() and find_table(source, "solution") is not None:
         plan = _of_competition(source, images, label, unsure)
     else:
         plan = _of_table(source, images, label, kind, unsure)
-    unsure += [doubt for one in plan.columns.values() for doubt in one.doubts]
+    unsure += [f"column {doubt}" for one in plan.columns.values() for doubt in one.doubts]
     unsure.append("licence: nobody can tell it from the data; an unstated one shows on the page")
-    return Proposal(proposal_text(task_id, plan, unsure), tuple(dict.fromkeys(unsure)))
+    place = str(plan.source)
+    if folder is not None and plan.source.is_relative_to(folder.resolve().parents[1]):
+        place = Path(os.path.relpath(plan.source, folder.resolve())).as_posix()
+    text = proposal_text(task_id, plan, place, unsure)
+    return Proposal(text, plan.kind, tuple(dict.fromkeys(unsure)))
+
+
+def _existing(path: Path, expected: str) -> Path:
+    if not path.exists():
+        raise TaskError(
+            Fault(str(path), "no such file or folder", expected, "correct the path",
+                  "raw-file-missing")
+        )  # fmt: skip
+    return path.resolve()
 
 
 def _of_table(
@@ -72,18 +86,17 @@ def _of_table(
     file = source if source.is_file() else _one_table(source)
     table = open_table(file)
     unsure += table.remarks
-    place = images.resolve() if images is not None else None
-    found_images = open_image_folder(place)
+    found_images = open_image_folder(images)
     profiles, values = profile_columns(table, found_images)
     if not values or not len(next(iter(values.values()))):
         raise TaskError(Fault(file.name, "0 rows", "rows", "check the raw data", "no-rows"))
     pairwise = {name for name in profiles if name.startswith(("left_", "right_"))}
     kind = kind or ("matching" if len(pairwise) >= 2 else "classification")
     label = guess_label(table, profiles, label, unsure)
-    root = Path(os.path.commonpath([file.parent, place])) if place else file.parent
+    root = Path(os.path.commonpath([file.parent, images])) if images else file.parent
     raw = {"file": file.relative_to(root).as_posix(), "label": label}
-    if place:
-        raw["images"] = place.relative_to(root).as_posix()
+    if images:
+        raw["images"] = images.relative_to(root).as_posix()
     if table.delimiter not in (None, ","):
         raw["delimiter"] = str(table.delimiter)
     if table.encoding not in (None, "utf-8"):
@@ -92,8 +105,12 @@ def _of_table(
     key = guess_key(profiles, label)
     if key is not None:
         raw["key"] = key
-    group = None if kind == "matching" else guess_group(profiles, values, label, key, unsure)
-    columns, options, left_out = sort_columns(profiles, {label, key, group}, key, group)
+    group, shown = None, False
+    if kind != "matching":
+        group = guess_group(profiles, values, label, key, unsure)
+    if kind != "matching" and group is None:
+        group, shown = guess_variants(profiles, values, label, key, unsure), True
+    columns, options, left_out = sort_columns(profiles, {label, key}, key, None if shown else group)
     if (word := guess_missing(profiles, values, unsure)) is not None:
         options["missing"] = word
     split: dict[str, str | float] = {"by": "row", "test": 0.3}
@@ -134,65 +151,6 @@ def _one_table(folder: Path) -> Path:
     return found.pop()
 
 
-def _of_pairs(source: Path, pairs: Path | None, unsure: list[str]) -> Plan:
-    folder = source if source.is_dir() else source.parent
-    raw: dict[str, str] = {}
-    options: dict[str, str] = {}
-    if source.is_file():
-        options["tableA"] = source.stem
-    if pairs is not None:
-        if pairs.parent != folder:
-            raise TaskError(
-                Fault(str(pairs), f"not in {folder}", "records and pairs in one folder",
-                      "put them together", "raw-file-missing")
-            )  # fmt: skip
-        raw["file"] = pairs.name
-        if source.is_dir() and find_table(folder, "tableA") is None:
-            options |= _record_tables(folder, pairs, unsure)
-    tables = [find_table(folder, options.get(name, name)) for name in ("tableA", "tableB")]
-    profiles: dict[str, Profile] = {}
-    for path in tables:
-        if path is not None:
-            table = open_table(path)
-            unsure += table.remarks
-            for name, one in profile_columns(table)[0].items():
-                profiles.setdefault(name, one)
-    key = "id" if "id" in profiles else guess_key(profiles, "")
-    if key not in (None, "id"):
-        raw["key"] = str(key)
-        unsure.append(f"key: {key} is taken for the id of a record")
-    columns, more, left_out = sort_columns(profiles, {"id", key}, key, None)
-    official = pairs is None and find_table(folder, "test") is not None
-    split = _pair_split(official, unsure)
-    return Plan(
-        "matching", "deepmatcher", folder, raw, options | more, "f1", split, columns, {}, left_out
-    )
-
-
-def _record_tables(folder: Path, pairs: Path, unsure: list[str]) -> dict[str, str]:
-    """Return which other tables of the folder hold the records: two, or one for both sides."""
-    stems = sorted({one.stem for one in folder.iterdir() if one.is_file()} - {pairs.stem})
-    found = [stem for stem in stems if find_table(folder, stem) is not None]
-    if len(found) not in (1, 2):
-        raise TaskError(
-            Fault(str(folder), f"{len(found)} tables beside {pairs.name}",
-                  "the records of the left and of the right side, or one table for both",
-                  "name them tableA and tableB", "raw-file-missing")
-        )  # fmt: skip
-    if len(found) == 2:
-        unsure.append(f"sides: {found[0]} is taken for the left one, {found[1]} for the right one")
-    return dict(zip(("tableA", "tableB"), found, strict=False))
-
-
-def _pair_split(official: bool, unsure: list[str]) -> dict[str, str | float]:
-    if official:
-        unsure.append(
-            'split: by = "official" would keep the given one; "entity" lets no record stand on '
-            "both sides"
-        )
-    return {"by": "entity", "test": 0.3}
-
-
 def _of_ditto(source: Path, unsure: list[str]) -> Plan:
     line = (source / "train.txt").read_text(encoding="utf-8").split("\n", 1)[0]
     names = list(dict.fromkeys(re.findall(r"COL (\S+) VAL(?=\s|$)", line.split("\t")[0])))
@@ -205,7 +163,7 @@ def _of_ditto(source: Path, unsure: list[str]) -> Plan:
                 values[name].append(found.get(name, "").strip() or None)
     profiles = {name: profile_values(name, texts) for name, texts in values.items()}
     columns, options, left_out = sort_columns(profiles, set(), None, None)
-    split = _pair_split((source / "test.txt").is_file(), unsure)
+    split = pair_split((source / "test.txt").is_file(), unsure)
     return Plan("matching", "ditto", source, {}, options, "f1", split, columns, {}, left_out)
 
 
@@ -225,13 +183,17 @@ def _of_competition(
     solution = open_table(solution_path)
     shared = [name for name in solution.names if name in table.names]
     answers = [name for name in shared[1:] if name.casefold() != "usage"]
-    place = images.resolve() if images is not None else None
-    profiles, values = profile_columns(table, open_image_folder(place))
+    if images is not None and not images.is_relative_to(source):
+        raise TaskError(
+            Fault(str(images), f"not in {source}", "a competition's pictures in its folder",
+                  "put them there", "images-missing")
+        )  # fmt: skip
+    profiles, values = profile_columns(table, open_image_folder(images))
     label = guess_label(table, profiles, label or (answers[0] if answers else None), unsure)
     key = shared[0] if shared else None
     raw = {"label": label} | ({"key": key} if key else {})
-    if place is not None:
-        raw["images"] = place.relative_to(source).as_posix()
+    if images is not None:
+        raw["images"] = images.relative_to(source).as_posix()
     look_at_labels(label, values[label], "classification", unsure)
     columns, options, left_out = sort_columns(profiles, {label, key}, key, None)
     metric = guess_metric(values[label], unsure)

@@ -16,7 +16,14 @@ from challenge.task.columns import Modality
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Profile", "open_image_folder", "profile_columns", "profile_values"]
+__all__ = [
+    "ROWS",
+    "Profile",
+    "column_texts",
+    "open_image_folder",
+    "profile_columns",
+    "profile_values",
+]
 
 ROWS = 20_000
 """Rows that are looked at; the file's first ones."""
@@ -81,6 +88,16 @@ def profile_columns(
         for name, texts in values.items()
     }
     return profiles, values
+
+
+def column_texts(table: RawFile, name: str, *, rows: int | None = None) -> list[str | None]:
+    """Return the values of a column as texts: all of them, or those of the first rows."""
+    texts: list[str | None] = []
+    for batch in table.batches():
+        texts += _as_texts(batch.column(name))
+        if rows is not None and len(texts) >= rows:
+            return texts[:rows]
+    return texts
 
 
 def _as_texts(column: pa.Array) -> list[str | None]:

@@ -16,9 +16,10 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True)
 class Proposal:
-    """The text of a `task.toml`, and what to look at before it is used."""
+    """The text of a `task.toml`, its kind, and what to look at before it is used."""
 
     text: str
+    kind: str
     unsure: tuple[str, ...]
 
 
@@ -52,8 +53,8 @@ def _comment(text: str) -> str:
     return "# " + " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
 
 
-def proposal_text(task_id: str, plan: Plan, unsure: list[str]) -> str:
-    """Return the commented task.toml of a plan."""
+def proposal_text(task_id: str, plan: Plan, place: str, unsure: list[str]) -> str:
+    """Return the commented task.toml of a plan; `place` is how its source is named there."""
     title = task_id.replace("-", " ").capitalize()
     lines = ["# Proposed by `challenge add`. Read it, correct it, then run:"]
     lines += [f"#   challenge convert {task_id}", "#", "# Unsure:"]
@@ -69,7 +70,7 @@ def proposal_text(task_id: str, plan: Plan, unsure: list[str]) -> str:
         "samples = false  # may the pages show rows of train?",
         "",
         "[[source]]",
-        f"path = {_quoted(str(plan.source))}",
+        f"path = {_quoted(place)}",
         '# licence = "…"  # under which terms may the data be used, and passed on?',
         '# attribution = "…"  # who is to be named?',
         "",

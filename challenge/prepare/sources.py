@@ -97,7 +97,8 @@ def fingerprint(definition: TaskDefinition, folder: Path) -> str:
     """Return a hash that changes when a source changes.
 
     Pinned sources count by their sha256, local paths by the names, sizes and times of their files;
-    what builds write into the task's folder is no source.
+    what builds write into the task's folder is no source, nor is what a shipped converter will
+    not read.
     """
     written = tuple(folder / name for name in _WRITTEN)
     digest = hashlib.sha256()
@@ -105,7 +106,7 @@ def fingerprint(definition: TaskDefinition, folder: Path) -> str:
         words = [source.kind, source.name, source.sha256 or "", *source.unpack]
         if source.kind == "path":
             path = folder / source.name
-            files = sorted(path.rglob("*")) if path.is_dir() else [path]
+            files = sorted(file for named in _read_of(definition, path) for file in _files(named))
             for file in files:
                 ours = any(parent in written for parent in file.parents)
                 if file.is_file() and not ours:
@@ -113,6 +114,31 @@ def fingerprint(definition: TaskDefinition, folder: Path) -> str:
                     words.append(f"{file.name} {fact.st_size} {fact.st_mtime_ns}")
         digest.update("\0".join(words).encode() + b"\n")
     return digest.hexdigest()
+
+
+def _read_of(definition: TaskDefinition, path: Path) -> list[Path]:
+    """Return the files and folders of a local source that its converter reads.
+
+    A table may lie in a folder full of other things, a home or the challenge itself.
+    """
+    from challenge.prepare.converters.files import find_table
+
+    raw = definition.raw
+    anywhere = not raw.images and any(
+        one.modality == "image" for one in definition.columns.values()
+    )
+    if len(definition.source) > 1 or raw.file is None or not path.is_dir() or anywhere:
+        return [path]
+    named: list[Path | None] = [path / raw.file]
+    if raw.format == "deepmatcher":
+        named += [find_table(path, str(raw.options.get(one, one))) for one in ("tableA", "tableB")]
+    elif raw.format != "table":
+        return [path]
+    return [one for one in named if one is not None] + ([path / raw.images] if raw.images else [])
+
+
+def _files(place: Path) -> list[Path]:
+    return list(place.rglob("*")) if place.is_dir() else [place]
 
 
 def _tree(source: Source, cache: Path, folder: Path, progress: Progress) -> Path:

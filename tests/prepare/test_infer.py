@@ -157,10 +157,115 @@ def test_record_tables_and_their_ids_may_have_names_of_their_own(tmp_path: Path)
     _write_people(tmp_path, "new", "old")
     proposal = propose_task("x", tmp_path, kind="matching", pairs=tmp_path / "pairs.csv")
     task = read(proposal, tmp_path / "x")
-    assert task.raw.options == {"tableA": "new", "tableB": "old"}
+    assert task.raw.options == {"tableA": "old", "tableB": "new"}
     assert task.raw.key == "rec_id"
     assert list(task.columns) == ["words"]
-    assert "sides: new is taken for the left one, old for the right one" in proposal.unsure
+    assert not any(doubt.startswith("sides") for doubt in proposal.unsure)
+    assert build_task(tmp_path / "x", cache=tmp_path / "cache").task.kind == "matching"
+
+
+def _write_shops(folder: Path) -> None:
+    """Shops with photos in a folder, pairs of them in another one, no usual name anywhere."""
+    chance = random.Random(5)
+    (folder / "shops" / "photos").mkdir(parents=True)
+    (folder / "judged").mkdir()
+    lines, pairs = ["ref;town;owner;photo"], ["a,b,seen,verdict"]
+    for n in range(80):
+        words = " ".join(chance.choice(WORDS) for _ in range(5))
+        lines.append(f"s{n:03};{words};{n // 2};p{n}.png")
+        colour = (n % 9 * 25, n % 7 * 35, n % 5 * 50)
+        Image.new("RGB", (8, 8), colour).save(folder / "shops" / "photos" / f"p{n}.png")
+        other = n + 1 if n % 2 == 0 else (n * 7 + 4) % 80
+        pairs.append(f"s{n:03},s{other:03},{n % 3 + 4},{int(n // 2 == other // 2)}")
+    (folder / "shops" / "shops.csv").write_text("\n".join(lines) + "\n")
+    (folder / "judged" / "pairs.csv").write_text("\n".join(pairs) + "\n")
+
+
+def test_pairs_need_no_usual_names_and_may_lie_elsewhere(tmp_path: Path) -> None:
+    _write_shops(tmp_path)
+    proposal = propose_task(
+        "x",
+        tmp_path / "shops" / "shops.csv",
+        images=tmp_path / "shops" / "photos",
+        pairs=tmp_path / "judged" / "pairs.csv",
+    )
+    task = read(proposal, tmp_path / "x")
+    assert (task.raw.file, task.raw.label, task.raw.key) == ("judged/pairs.csv", "verdict", "ref")
+    assert task.raw.options == {"tableA": "shops/shops", "left_id": "a", "right_id": "b"}
+    assert {name: words.modality for name, words in task.columns.items()} == {
+        "town": "text",
+        "photo": "image",
+    }
+    assert task.left_out["owner"].startswith("Equal on both sides")
+    said = "\n".join(proposal.unsure)
+    assert "label: taken to be verdict" in said
+    assert "column owner: left out" in said
+    built = build_task(tmp_path / "x", cache=tmp_path / "cache").task
+    assert [column.name for column in built.columns if column.modality == "image"] == [
+        "left_photo",
+        "right_photo",
+    ]
+
+
+def test_pairs_without_ids_or_label_are_refused(tmp_path: Path) -> None:
+    _write_shops(tmp_path)
+    records, pairs = tmp_path / "shops" / "shops.csv", tmp_path / "pairs.csv"
+    pairs.write_text("a,b,label\nx1,x2,1\nx3,x4,0\n")
+    with pytest.raises(TaskError, match=r"no two columns of ids of shops\.csv"):
+        propose_task("x", records, pairs=pairs)
+    pairs.write_text("a,b,points\ns001,s002,7\ns003,s004,3\n")
+    with pytest.raises(TaskError, match="no column that tells matches"):
+        propose_task("x", records, pairs=pairs)
+    with pytest.raises(TaskError, match="did you mean 'points'"):
+        propose_task("x", records, pairs=pairs, label="point")
+
+
+def test_variants_of_one_thing_are_kept_together(tmp_path: Path) -> None:
+    chance = random.Random(3)
+    lines = ["name,weight,kind"]
+    for n in range(80):
+        name = " ".join(chance.choice(WORDS) for _ in range(3))
+        lines += [f"{name} {n},{n % 9 + tone}.5,{'abcd'[n % 4]}" for tone in range(1 + n % 2)]
+    (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
+    proposal = propose_task("x", tmp_path / "x.csv", label="kind")
+    task = read(proposal, tmp_path / "x")
+    assert (task.split.by, task.split.group) == ("group", "name")
+    assert set(task.columns) == {"name", "weight"}, "what variants share may be read all the same"
+    assert any("80 rows have the 'name' of another row" in doubt for doubt in proposal.unsure)
+
+
+def test_a_text_that_rows_share_by_chance_ties_nothing(tmp_path: Path) -> None:
+    chance = random.Random(3)
+    rows = [f"{chance.choice(WORDS)} {n // 2},{n % 9}.5,{chance.choice('ab')}" for n in range(120)]
+    (tmp_path / "x.csv").write_text("\n".join(["name,weight,kind", *rows]) + "\n")
+    assert read(propose_task("x", tmp_path / "x.csv"), tmp_path / "x").split.by == "row"
+
+
+def test_raw_data_in_the_challenge_is_named_from_the_task(tmp_path: Path) -> None:
+    path = products_without_label_name(tmp_path)
+    folder = tmp_path / "datasets" / "x"
+    proposal = propose_task("x", path, folder=folder)
+    assert read(proposal, folder).source[0].path == "../.."
+    elsewhere = propose_task("x", path, folder=tmp_path / "contest" / "datasets" / "x")
+    assert f'path = "{tmp_path}"' in elsewhere.text
+
+
+def test_what_lies_beside_the_table_is_no_source(tmp_path: Path) -> None:
+    folder = tmp_path / "datasets" / "x"
+    read(propose_task("x", products_without_label_name(tmp_path), folder=folder), folder)
+    assert not build_task(folder, cache=tmp_path / "cache").unchanged
+    (tmp_path / "leaderboard").mkdir()
+    (tmp_path / "leaderboard" / "index.html").write_text("new")
+    assert build_task(folder, cache=tmp_path / "cache").unchanged
+    (tmp_path / "x.csv").write_text((tmp_path / "x.csv").read_text() + "9.5,a\n")
+    assert not build_task(folder, cache=tmp_path / "cache").unchanged
+
+
+@pytest.mark.parametrize("which", ["images", "pairs"])
+def test_folders_and_lists_that_are_not_there_are_refused(which: str, tmp_path: Path) -> None:
+    path = products_without_label_name(tmp_path)
+    with pytest.raises(TaskError, match="no such file or folder"):
+        propose_task("x", path, **{which: tmp_path / "nowhere"})  # type: ignore[arg-type]
 
 
 def test_three_tables_beside_the_pairs_are_refused(tmp_path: Path) -> None:

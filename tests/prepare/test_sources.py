@@ -17,7 +17,7 @@ import pytest
 
 from challenge.errors import EnvironmentLack, TaskError
 from challenge.prepare.sources import cache_folder, fetch, fingerprint, raw_folder
-from challenge.task.definition import Source, TaskDefinition
+from challenge.task.definition import Raw, Source, TaskDefinition
 
 CONTENT = b"a,b\n1,2\n" * 50_000
 
@@ -218,8 +218,36 @@ def test_a_fingerprint_of_the_task_folder_leaves_out_what_builds_write(tmp_path:
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_bytes(b"x")
     assert fingerprint(task, tmp_path) == before
-    (tmp_path / "y.csv").write_bytes(CONTENT)
+    (tmp_path / "x.csv").write_bytes(CONTENT + b"3,4\n")
     assert fingerprint(task, tmp_path) != before
+
+
+@pytest.mark.parametrize(
+    ("raw", "read", "beside"),
+    [
+        ({"format": "table", "file": "x.csv"}, "x.csv", "y.csv"),
+        ({"format": "table", "file": "x.csv", "images": "p"}, "p/a/1.png", "q/1.png"),
+        ({"format": "deepmatcher", "file": "x.csv"}, "tableB.csv", "tableC.csv"),
+        (
+            {"format": "deepmatcher", "file": "x.csv", "options": {"tableA": "in/shops"}},
+            "in/shops.csv",
+            "in/towns.csv",
+        ),
+        ({"format": "table"}, "y.csv", None),
+        ({"convert": "convert.py"}, "y.csv", None),
+    ],
+)
+def test_only_what_a_converter_reads_is_a_source(
+    raw: dict[str, Any], read: str, beside: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "x.csv").write_bytes(CONTENT)
+    task = definition(Source(path=".")).model_copy(update={"raw": Raw(**raw)})
+    before = fingerprint(task, tmp_path)
+    for name, counts in ((beside, False), (read, True)):
+        if name is not None:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(CONTENT)
+            assert (fingerprint(task, tmp_path) != before) == counts
 
 
 def test_the_cache_lies_in_the_challenge_unless_named(

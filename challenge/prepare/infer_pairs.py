@@ -1,0 +1,246 @@
+"""`challenge add` for labelled pairs of records: which table is which side, which column what."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from challenge.errors import Fault, TaskError, nearest
+from challenge.prepare.converters.files import RawFile, find_table, open_table
+from challenge.prepare.guesses import guess_key, images_by_key, look_at_labels, sort_columns
+from challenge.prepare.profiles import (
+    ROWS,
+    Profile,
+    column_texts,
+    open_image_folder,
+    profile_columns,
+)
+from challenge.prepare.proposal import Plan
+
+__all__ = ["pair_split", "plan_of_pairs"]
+
+_IDS = (("left", ("ltable_id", "left_id")), ("right", ("rtable_id", "right_id")))
+_LABELS = ("label", "gold", "_label")
+"""Names that the converter knows by itself."""
+_OTHER_LABELS = (
+    "match",
+    "is_match",
+    "matched",
+    "same",
+    "is_same",
+    "duplicate",
+    "is_duplicate",
+    "y",
+)
+_TRUTH = {"0", "1", "true", "false", "True", "False"}
+_FOUND = 0.9
+"""Share of a column of pairs that has to be ids of records."""
+_DECIDES = 0.98
+"""Share of the pairs in which equality has to be the label, as in the audit of a built task."""
+
+
+def plan_of_pairs(
+    source: Path,
+    pairs: Path | None,
+    images: Path | None,
+    label: str | None,
+    unsure: list[str],
+) -> Plan:
+    """Return the plan of a table (or folder) of records and of a list of labelled pairs of them.
+
+    Without `pairs` the folder is in the deepmatcher form, whose names are known.
+    """
+    folder = source if source.is_dir() else source.parent
+    places = [folder, *([pairs.parent] if pairs else []), *([images] if images else [])]
+    root = Path(os.path.commonpath(places))
+    raw = {"file": pairs.relative_to(root).as_posix()} if pairs is not None else {}
+    if images is not None:
+        raw["images"] = images.relative_to(root).as_posix()
+    tables = [open_table(path) for path in _record_tables(source, pairs)]
+    pictures = open_image_folder(images)
+    profiles: dict[str, Profile] = {}
+    values: dict[str, list[str | None]] = {}
+    for table in tables:
+        unsure += table.remarks
+        found, texts = profile_columns(table, pictures)
+        for name, one in found.items():
+            profiles.setdefault(name, one)
+            values.setdefault(name, texts[name])
+    key = "id" if "id" in profiles else guess_key(profiles, "")
+    told: dict[str, str] = {}
+    options: dict[str, str] = {}
+    if pairs is not None:
+        list_of_pairs = open_table(pairs)
+        unsure += list_of_pairs.remarks
+        key, ids, tables = _find_ids(list_of_pairs, tables, key, unsure)
+        options |= {
+            f"{side}_id": name for side, name in ids.items() if name not in dict(_IDS)[side]
+        }
+        label = _find_label(list_of_pairs, label, list(ids.values()), unsure)
+        if label not in _LABELS:
+            raw["label"] = label
+        answers = _first(list_of_pairs, label)
+        look_at_labels(label, answers, "matching", unsure)
+        told = _what_decides(list_of_pairs, tables, str(key), ids, answers, profiles)
+        unsure += [
+            f"column {name}: left out, since it is equal on both sides just where the label is 1; "
+            "is it the answer under another name?"
+            for name in told
+        ]
+    options |= {
+        name: table.path.relative_to(root).with_suffix("").as_posix()
+        for name, table in zip(("tableA", "tableB"), tables, strict=False)
+        if table.path.stem != name or table.path.parent != root
+    }
+    if key not in (None, "id"):
+        raw["key"] = str(key)
+        unsure.append(f"key: {key} is taken for the id of a record")
+    columns, more, left_out = sort_columns(profiles, {"id", key, *told}, key, None)
+    if pictures is not None and not any(one.modality == "image" for one in columns.values()):
+        images_by_key(columns, pictures, None, values, unsure)
+    official = pairs is None and find_table(folder, "test") is not None
+    split = pair_split(official, unsure)
+    return Plan(
+        "matching", "deepmatcher", root, raw, options | more, "f1", split, columns, {},
+        left_out | told,
+    )  # fmt: skip
+
+
+def pair_split(official: bool, unsure: list[str]) -> dict[str, str | float]:
+    """Return the split of pairs by entities; `official` tells that the data brings one."""
+    if official:
+        unsure.append(
+            'split: by = "official" would keep the given one; "entity" lets no record stand on '
+            "both sides"
+        )
+    return {"by": "entity", "test": 0.3}
+
+
+def _record_tables(source: Path, pairs: Path | None) -> list[Path]:
+    """Return the tables that hold the records: two, or one for both sides."""
+    if source.is_file():
+        return [source]
+    known = [find_table(source, name) for name in ("tableA", "tableB")]
+    if known[0] is not None:
+        return [path for path in known if path is not None]
+    stems = {one.stem for one in source.iterdir() if one.is_file() and one != pairs}
+    found = [path for stem in sorted(stems) if (path := find_table(source, stem)) is not None]
+    if len(found) not in (1, 2):
+        beside = f"beside {pairs.name}" if pairs is not None else "of records"
+        raise TaskError(
+            Fault(str(source), f"{len(found)} tables {beside}",
+                  "the records of the left and of the right side, or one table for both",
+                  "name them tableA and tableB, or name one file with --from", "raw-file-missing")
+        )  # fmt: skip
+    return found
+
+
+def _first(table: RawFile, name: str) -> list[str | None]:
+    return column_texts(table, name, rows=ROWS)
+
+
+def _find_ids(
+    pairs: RawFile, tables: list[RawFile], key: str | None, unsure: list[str]
+) -> tuple[str, dict[str, str], list[RawFile]]:
+    """Return the records' id column, the pairs' columns of ids, and the tables, left one first.
+
+    Columns of known names first; else those whose values are ids of records.
+    """
+    shared = [name for name in tables[0].names if all(name in table.names for table in tables)]
+    candidates = list(dict.fromkeys([*([key] if key in shared else []), *shared]))
+    usual = {side: name for side, names in _IDS for name in names if name in pairs.names}
+    asked = list(usual.values()) if len(usual) == 2 else list(pairs.names)
+    texts = {name: [one for one in _first(pairs, name) if one is not None] for name in asked}
+    for candidate in candidates:
+        ids = [column_texts(table, candidate) for table in tables]
+        if any(len(set(one)) < len(one) or None in one for one in ids):
+            continue
+        fitting = [
+            (order, (left, right))
+            for order in ([0, -1], [-1, 0])[: len(tables)]
+            for left in _hits(texts, set(ids[order[0]]))
+            for right in _hits(texts, set(ids[order[1]]))
+            if asked.index(left) < asked.index(right)
+        ]
+        if not fitting:
+            continue
+        order, (left, right) = fitting[0]
+        named = {table.path.stem for table in tables} == {"tableA", "tableB"}
+        if len(tables) == 2 and not named and len({one[0][0] for one in fitting}) == 2:
+            unsure.append(
+                f"sides: {tables[0].path.stem} is taken for the left one, "
+                f"{tables[1].path.stem} for the right one"
+            )
+        ordered = [tables[place] for place in order][: len(tables)]
+        return candidate, {"left": left, "right": right}, ordered
+    raise TaskError(
+        Fault(
+            pairs.path.name,
+            f"no two columns of ids of {' and '.join(table.path.name for table in tables)} "
+            f"(there are: {', '.join(pairs.names)})",
+            "ids of records, each of which stands once in its table",
+            "name the columns ltable_id and rtable_id, and the records' own column id",
+            code="ids-unknown",
+        )
+    )
+
+
+def _hits(texts: dict[str, list[str]], known: set[str | None]) -> list[str]:
+    return [
+        name
+        for name, values in texts.items()
+        if values and sum(value in known for value in values) >= _FOUND * len(values)
+    ]
+
+
+def _find_label(pairs: RawFile, label: str | None, ids: list[str], unsure: list[str]) -> str:
+    """Return the column that tells whether a pair is a match."""
+    if label is not None and label not in pairs.names:
+        guess = nearest(label, pairs.names)
+        raise TaskError(
+            Fault(pairs.path.name, f"no column {label!r} (there are: {', '.join(pairs.names)})",
+                  "the column that tells matches",
+                  f"did you mean {guess!r}?" if guess else "name one of these", "column-missing")
+        )  # fmt: skip
+    rest = [name for name in pairs.names if name not in ids]
+    fitting = [name for name in rest if {one for one in _first(pairs, name) if one} <= _TRUTH]
+    named = [name for name in (*_LABELS, *_OTHER_LABELS) if name in rest]
+    found = [*([label] if label else []), *named, *(fitting if len(fitting) == 1 else [])]
+    if not found:
+        raise TaskError(
+            Fault(pairs.path.name, f"no column that tells matches (there are: {', '.join(rest)})",
+                  "a column of 1 and 0", "name it with --label", "label-unknown")
+        )  # fmt: skip
+    if label is None and found[0] not in _LABELS:
+        unsure.append(f"label: taken to be {found[0]}")
+    return found[0]
+
+
+def _what_decides(
+    pairs: RawFile,
+    tables: list[RawFile],
+    key: str,
+    ids: dict[str, str],
+    answers: list[str | None],
+    profiles: dict[str, Profile],
+) -> dict[str, str]:
+    """Return the attributes whose equality is the label in nearly every pair, with the reason."""
+    sides = [_first(pairs, ids[side]) for side in ("left", "right")]
+    truth = [None if one is None else one.casefold() in ("1", "true") for one in answers]
+    found = {}
+    for name, one in profiles.items():
+        if name == key or one.empty or any(name not in table.names for table in tables):
+            continue
+        looks = [
+            dict(zip(column_texts(table, key), column_texts(table, name), strict=True))
+            for table in (tables[0], tables[-1])
+        ]
+        right = n = 0
+        for left_id, right_id, match in zip(*sides, truth, strict=True):
+            left, other = looks[0].get(left_id), looks[1].get(right_id)
+            if match is not None and left is not None and other is not None:
+                n += 1
+                right += (left.casefold() == other.casefold()) == match
+        if n >= _FOUND * len(truth) and right >= _DECIDES * n:
+            found[name] = "Equal on both sides just where the pair is a match"
+    return found
