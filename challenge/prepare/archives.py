@@ -8,6 +8,7 @@ leaves nothing behind.
 from __future__ import annotations
 
 import bz2
+import errno
 import fnmatch
 import gzip
 import lzma
@@ -15,6 +16,7 @@ import shutil
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,7 +70,9 @@ def unpack(
         folder.mkdir()
         try:
             _write_members(archive, folder, patterns, caps)
-        except _DAMAGE as error:
+        except Exception as error:
+            if not _is_damage(error):
+                raise
             raise TaskError(
                 Fault(
                     archive.name,
@@ -84,7 +88,21 @@ def unpack(
     return into
 
 
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, lzma.LZMAError, gzip.BadGzipFile)
+def _is_damage(error: Exception) -> bool:
+    """Whether a reader stumbled over the bytes of the archive: each of them in its own way."""
+    if isinstance(error, OSError):
+        # bz2, gzip and zstd give no number; a seek before the start is "invalid argument".
+        return error.errno in (None, errno.EINVAL)
+    return isinstance(
+        error,
+        tarfile.TarError
+        | zipfile.BadZipFile
+        | zlib.error
+        | lzma.LZMAError
+        | EOFError
+        | NotImplementedError
+        | ValueError,
+    )
 
 
 def _write_members(archive: Path, folder: Path, patterns: tuple[str, ...], caps: Caps) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from challenge.errors import ChallengeError, EnvironmentLack, Fault, TaskError
+from challenge.prepare.batches import checked
 from challenge.prepare.cards import card_document, task_document, with_card_digest
 from challenge.prepare.ids import read_secret
 from challenge.prepare.raw import RawRecords, RawTable
@@ -149,6 +151,7 @@ def _build(
     for path in (public, private, spill):
         path.mkdir(parents=True)
     private.chmod(0o700)
+    raw = checked(raw, definition)
     if isinstance(raw, RawRecords):
         plan = plan_pairs(raw, definition, secret, public, progress)
     else:
@@ -210,8 +213,21 @@ def _convert(folder: Path, definition: TaskDefinition, raw: Path) -> RawTable | 
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(converter)
+    except SyntaxError as error:
+        raise TaskError(
+            Fault(f"{error.filename}, line {error.lineno}", f"SyntaxError: {error.msg}",
+                  "a Python file with convert(raw: Path) -> RawTable", "correct that line",
+                  "converter-failed")
+        ) from error  # fmt: skip
     finally:
         sys.dont_write_bytecode = before
+    try:
+        inspect.signature(converter.convert).bind(raw)
+    except (AttributeError, TypeError):
+        raise TaskError(
+            Fault(str(path), "no function `convert` of one argument",
+                  "convert(raw: Path) -> RawTable", "write it", "no-converter")
+        ) from None  # fmt: skip
     result = converter.convert(raw)
     if not isinstance(result, RawTable | RawRecords):
         raise TaskError(
@@ -228,7 +244,7 @@ def _blaming(converter: Path) -> Iterator[None]:
         yield
     except ChallengeError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if frame.filename == str(converter)]
         if not own:

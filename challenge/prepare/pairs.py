@@ -260,19 +260,30 @@ def _pairs_of_cell(
     taken = pa.array(members)
     side = table[members] if table is not None else None
     if raw.candidates is not None:
-        found = np.asarray(raw.candidates(given.take(taken)), dtype=np.int64).reshape(-1, 2)
+        found = _checked_candidates(np.asarray(raw.candidates(given.take(taken))), len(members))
     else:
         found = nearest_by_text(records.take(taken), entity[members], side)
-    if len(found) and not (found.min() >= 0 and found.max() < len(members)):
-        raise TaskError(
-            Fault("candidates", f"record {int(found.max())} of {len(members)}",
-                  "positions in the records given", "correct the converter", "candidate-range")
-        )  # fmt: skip
     negatives = members[found]
     keep = entity[negatives[:, 0]] != entity[negatives[:, 1]]
     if table is not None:
         keep &= table[negatives[:, 0]] != table[negatives[:, 1]]
     return np.unique(np.concatenate([positives, np.sort(negatives[keep], axis=1)]), axis=0)
+
+
+def _checked_candidates(found: NDArray[np.generic], n: int) -> NDArray[np.int64]:
+    """Return what a converter named as hard negatives; raise TaskError for what is no position."""
+    if found.size == 0:
+        return np.zeros((0, 2), dtype=np.int64)
+    if found.ndim != 2 or found.shape[1] != 2 or found.dtype.kind not in "iu":
+        wrong = f"an array of {found.dtype} of shape {found.shape}"
+    elif found.min() < 0 or found.max() >= n:
+        wrong = f"record {int(found.min() if found.min() < 0 else found.max())} of {n}"
+    else:
+        return found.astype(np.int64)
+    raise TaskError(
+        Fault("candidates", wrong, "positions in the records given, as an (m, 2) array",
+              "correct the converter", "candidate-range")
+    )  # fmt: skip
 
 
 def _positives(

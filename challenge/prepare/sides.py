@@ -85,6 +85,9 @@ def decide_sides(
     where: str,
 ) -> Sides:
     """Decide about every row of a raw table, by the split that task.toml asks for."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     split = definition.split
     n = len(label)
     found: dict[str, object] = {}
@@ -104,6 +107,9 @@ def decide_sides(
         side = _official(facts, where)
     elif split.by == "time":
         times = facts.array("time")
+        if pa.types.is_floating(times.type):
+            # What is not a number is no time either.
+            times = pc.if_else(pc.is_nan(times), pa.scalar(None, times.type), times)
         if times.null_count:
             raise TaskError(
                 Fault(f"{where}, column time", f"{times.null_count:,} rows without a time",

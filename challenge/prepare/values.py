@@ -14,7 +14,14 @@ from challenge.task.images import Picture, PictureFault, normalise_picture, writ
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["PIXELS", "Faults", "PictureStore", "standard_values", "text_values"]
+__all__ = [
+    "PIXELS",
+    "Faults",
+    "PictureStore",
+    "is_text_type",
+    "standard_values",
+    "text_values",
+]
 
 PIXELS = "pixels of "
 """Prefix of the column that carries the pixel digests of a picture column to the data digest."""
@@ -100,16 +107,25 @@ class PictureStore:
             raise PictureFault(f"no file {name!r} in the raw folder") from None
 
 
-def _castable() -> tuple[Callable[[pa.DataType], bool], ...]:
+def _is_castable(kind: pa.DataType) -> bool:
     from pyarrow import types
 
-    return (
-        types.is_null,
-        types.is_integer,
-        types.is_boolean,
-        types.is_large_string,
-        types.is_string_view,
+    return bool(
+        types.is_null(kind)
+        or types.is_integer(kind)
+        or types.is_boolean(kind)
+        or types.is_large_string(kind)
+        or types.is_string_view(kind)
     )
+
+
+def is_text_type(kind: pa.DataType) -> bool:
+    """Whether `text_values` takes values of this type."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind)) or _is_castable(kind)
 
 
 def text_values(array: pa.Array) -> pa.Array:
@@ -123,7 +139,7 @@ def text_values(array: pa.Array) -> pa.Array:
     if isinstance(array, pa.DictionaryArray):
         array = array.dictionary_decode()
     kind = array.type
-    if any(castable(kind) for castable in _castable()):
+    if _is_castable(kind):
         array = pc.cast(array, pa.string())
     elif not pa.types.is_string(kind):
         raise ValueError(f"values of type {kind}")

@@ -87,6 +87,13 @@ class Raw(Declaration):
     encoding: str | None = None
     options: dict[str, str | int | float | bool] = {}
 
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, delimiter: str | None) -> str | None:
+        if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
+            raise ValueError("one character, neither a quote nor a line break")
+        return delimiter
+
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.convert is None) == (self.format is None):

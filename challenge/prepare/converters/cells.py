@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -54,9 +55,9 @@ def read_number(text: str) -> float | int | None:
     return int(core) if re.fullmatch(r"[+-]?\d{1,18}", core) else float(core)
 
 
-def date_format(texts: list[str]) -> str | None:
-    """Return the one format in which all of the texts are dates, None when there is none."""
-    for pattern in DATE_FORMATS:
+def date_format(texts: list[str], patterns: Sequence[str] = DATE_FORMATS) -> str | None:
+    """Return the first pattern in which all of the texts are dates, None when there is none."""
+    for pattern in patterns:
         if texts and all(_days(text, pattern) is not None for text in texts):
             return pattern
     return None
@@ -99,7 +100,10 @@ def as_modality(array: pa.Array, modality: Modality, pattern: str | None = None)
     if pa.types.is_list(kind):
         words = [None if one is None else ", ".join(map(str, one)) for one in array.to_pylist()]
         return pa.array(words, pa.string())
-    return array.cast(pa.string())
+    try:
+        return array.cast(pa.string())
+    except pa.ArrowNotImplementedError:
+        return array
 
 
 def _of_moment(value: Any) -> float | None:

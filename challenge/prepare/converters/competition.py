@@ -7,6 +7,7 @@ for each class, as for probabilities, is read as the class of the one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,8 +47,9 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
         for name in by_key:
             if sources[name] not in train.names:
                 del sources[name]
-    asked = [*((train, name) for name in (*sources.values(), label)),
-             *((test, name) for name in sources.values())]  # fmt: skip
+    groups = [definition.split.group] if definition.split.group else []
+    asked = [*((train, name) for name in (*sources.values(), *groups, label)),
+             *((test, name) for name in (*sources.values(), *groups))]  # fmt: skip
     faults = [_missing(table, name) for table, name in asked if name not in table.names]
     if faults:
         raise TaskError(faults)
@@ -185,6 +187,12 @@ def _answers(solution: RawFile, key: str, definition: TaskDefinition) -> _Answer
     halves = None
     if usage is not None:
         words = [str(word).strip().casefold() for word in texts[usage]]
+        if wrong := [word for word in words if word not in (*_HALVES, "ignored")]:
+            raise TaskError(
+                Fault(f"{solution.path.name}, column {usage}", repr(wrong[0]),
+                      "Public, Private or Ignored in every row", "correct these rows",
+                      "half-word", n=len(wrong), first=tuple(wrong[:5]))
+            )  # fmt: skip
         labels = [
             text if word in _HALVES else None for text, word in zip(labels, words, strict=True)
         ]
@@ -194,6 +202,12 @@ def _answers(solution: RawFile, key: str, definition: TaskDefinition) -> _Answer
             if word in _HALVES
         }
     keys = [str(one) for one in texts[key]]
+    if twice := sorted(one for one, count in Counter(keys).items() if count > 1):
+        raise TaskError(
+            Fault(solution.path.name, f"{len(twice):,} ids that stand more than once",
+                  "one answer for each id", "keep the right one", "key-twice",
+                  n=len(twice), first=tuple(twice[:5]))
+        )  # fmt: skip
     return _Answers(solution.path.name, label, dict(zip(keys, labels, strict=True)), halves)
 
 

@@ -56,11 +56,11 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
         rows: list[dict[str, str | None]] = []
         yield pa.RecordBatch.from_pylist([], schema)
         for side, file in present:
-            for number, line in enumerate(_lines(file), start=1):
+            for n_pairs, (number, line) in enumerate(_lines(file), start=1):
                 pair = _pair(file, number, line)
-                if number == 1:
-                    _check_columns(file, pair, columns)
-                key = f"{file.name}:{number}"
+                if n_pairs == 1:
+                    _check_columns(file, number, pair, columns)
+                key = f"{file.name}:{n_pairs}"
                 rows.append({"key": key, "split": side, **pair})
                 if len(rows) == _ROWS:
                     yield pa.RecordBatch.from_pylist(rows, schema)
@@ -70,12 +70,20 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
     return RawTable(batches=batches, folder=raw)
 
 
-def _lines(file: Path) -> Iterator[str]:
+def _lines(file: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines that are not blank, with their numbers in the file."""
     # Only a line feed ends a line here: a value may hold U+2028 and its like.
-    with file.open(encoding="utf-8", newline="\n") as content:
-        for line in content:
+    with file.open("rb") as content:
+        for number, data in enumerate(content, start=1):
+            try:
+                line = data.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise TaskError(
+                    Fault(f"{file.name}, line {number}", f"not UTF-8: {error.reason}",
+                          "a text in UTF-8", "save it as UTF-8", "raw-unreadable")
+                ) from None  # fmt: skip
             if line.strip():
-                yield line.rstrip("\r\n")
+                yield number, line.rstrip("\r\n")
 
 
 def _pair(file: Path, number: int, line: str) -> dict[str, str | None]:
@@ -98,7 +106,9 @@ def _pair(file: Path, number: int, line: str) -> dict[str, str | None]:
     return pair
 
 
-def _check_columns(file: Path, pair: dict[str, str | None], columns: list[str]) -> None:
+def _check_columns(
+    file: Path, number: int, pair: dict[str, str | None], columns: list[str]
+) -> None:
     faults = []
     for name in columns:
         if name not in pair:
@@ -106,7 +116,7 @@ def _check_columns(file: Path, pair: dict[str, str | None], columns: list[str]) 
             found = ", ".join(one for one in pair if one != "label")
             faults.append(
                 Fault(
-                    f"{file.name}, line 1",
+                    f"{file.name}, line {number}",
                     f"no attribute for column {name!r} (there are: {found})",
                     "every column that task.toml declares",
                     f"did you mean {guess!r}?" if guess else "take it out of task.toml",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from challenge.errors import EnvironmentLack, Fault, TaskError
+from challenge.prepare.converters.json_files import laid_out, read_json_lines, read_json_records
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +25,8 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".jsonl", ".ndjson", ".js
 _DELIMITERS = ",;\t|"
 _SAMPLE = 1 << 20
 _ROWS = 16_384
+_LONGEST_FIELD = 16 << 20
+"""Characters; the reader of the standard library stops at 128 k unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,15 @@ def open_table(path: Path, *, delimiter: str | None = None, encoding: str | None
     if suffix in (".parquet", ".pq"):
         table = _parquet(path)
     elif suffix in (".jsonl", ".ndjson"):
-        table = _json_lines(path)
+        table = _json(path, read_json_lines, "write one JSON object a line")
     elif suffix == ".json":
-        table = _json_records(path)
+        table = _json(path, read_json_records, "write an array of objects, or one object a line")
     elif suffix == ".xlsx":
         table = _excel(path)
     else:
         table = _delimited(path, delimiter, encoding)
+    if not table.names:
+        raise _headless(path, "nothing")
     twice = sorted({name for name in table.names if table.names.count(name) > 1})
     if twice:
         raise TaskError(
@@ -86,62 +91,48 @@ def _damaged(path: Path, error: Exception, cure: str) -> TaskError:
     )
 
 
+def _headless(path: Path, found: str) -> TaskError:
+    return TaskError(
+        Fault(path.name, found, "a header line with a name for each column",
+              "name every column (pandas: to_csv(index=False))", "raw-header")
+    )  # fmt: skip
+
+
 def _parquet(path: Path) -> RawFile:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        names = tuple(pq.ParquetFile(path).schema_arrow.names)
-    except pa.ArrowException as error:
+        names = tuple(laid_out(pq.ParquetFile(path).schema_arrow.empty_table()).column_names)
+    except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error, "save it again as Parquet") from None
 
     def batches() -> Iterator[pa.RecordBatch]:
-        yield from pq.ParquetFile(path).iter_batches(batch_size=_ROWS)
+        read = pq.ParquetFile(path).iter_batches(batch_size=_ROWS)
+        while True:
+            try:
+                batch = next(read, None)
+            except (pa.ArrowException, OSError) as error:
+                raise _damaged(path, error, "save it again as Parquet") from None
+            if batch is None:
+                return
+            yield from laid_out(pa.Table.from_batches([batch])).to_batches()
 
     return RawFile(path, names, batches)
 
 
-def _json_lines(path: Path) -> RawFile:
-    import pyarrow as pa
-    from pyarrow import json
-
+def _json(path: Path, read: Callable[[Path], pa.Table], cure: str) -> RawFile:
     try:
-        table = json.read_json(path)
-    except pa.ArrowException as error:
-        raise _damaged(path, error, "write one JSON object a line") from None
+        table = read(path)
+    except UnicodeEncodeError as error:
+        raise _damaged(path, error, "remove lone surrogates from the texts") from None
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, error, cure) from None
 
     def batches() -> Iterator[pa.RecordBatch]:
         yield from table.to_batches(max_chunksize=_ROWS)
 
     return RawFile(path, tuple(table.column_names), batches)
-
-
-def _json_records(path: Path) -> RawFile:
-    """Read one JSON array of objects; values of mixed kinds become texts."""
-    import json
-
-    import pyarrow as pa
-
-    try:
-        records = json.loads(path.read_bytes())
-        if not (isinstance(records, list) and all(isinstance(one, dict) for one in records)):
-            raise ValueError("no array of objects")
-    except ValueError as error:
-        raise _damaged(path, error, "write an array of objects, or one object a line") from None
-    names = list(dict.fromkeys(name for one in records for name in one))
-    arrays = []
-    for name in names:
-        values = [one.get(name) for one in records]
-        try:
-            arrays.append(pa.array(values))
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
-            arrays.append(pa.array([None if v is None else str(v) for v in values], pa.string()))
-    table = pa.table(arrays, names=names)
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        yield from table.to_batches(max_chunksize=_ROWS)
-
-    return RawFile(path, tuple(names), batches)
 
 
 def _excel(path: Path) -> RawFile:
@@ -164,9 +155,13 @@ def _excel(path: Path) -> RawFile:
     header = [_cell(value) for value in rows[0]] if rows else []
     width = max((i + 1 for i, name in enumerate(header) if name), default=0)
     if any(not name for name in header[:width]):
-        raise _damaged(path, ValueError("an empty name in the header"), "name every column")
+        raise _headless(path, "an empty name in the header")
     names = [str(name) for name in header[:width]]
-    columns = [[_cell(row[place]) for row in rows[1:]] for place in range(width)]
+    # Rows may be shorter than the header where the file does not say how wide its sheet is.
+    columns = [
+        [_cell(row[place]) if place < len(row) else None for row in rows[1:]]
+        for place in range(width)
+    ]
     table = pa.table([pa.array(column, pa.string()) for column in columns], names=names)
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -196,8 +191,12 @@ def _delimited(path: Path, delimiter: str | None, encoding: str | None) -> RawFi
         if encoding != "utf-8":
             remarks.append(f"{path.name} was read as {encoding}, guessed from its bytes")
     # A character or a line may be cut at the end of the sample.
-    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
-    text = decoder.decode(sample)
+    try:
+        "".encode(encoding)
+        text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(sample)
+    except (LookupError, UnicodeError) as error:
+        raise _damaged(path, error, "correct `encoding` under [raw], or leave it out") from None
+    csv.field_size_limit(_LONGEST_FIELD)
     whole = len(sample) < _SAMPLE
     lines = text.splitlines()[: None if whole else -1]
     if delimiter is None:
@@ -207,16 +206,16 @@ def _delimited(path: Path, delimiter: str | None, encoding: str | None) -> RawFi
             remarks.append(f"fields of {path.name} were taken to be separated by {shown}")
     names = next(csv.reader(lines, delimiter=delimiter), [])
     names = [name.lstrip("\ufeff") for name in names]
+    padded = len(names) > 1 and all(name.startswith(" ") for name in names[1:])
+    if padded:
+        names = [name.lstrip(" ") for name in names]
+        remarks.append(f"blanks after the separators of {path.name} were taken for no part of it")
     if not names or any(not name.strip() for name in names):
-        blank = "an empty name in the header" if names else "nothing"
-        raise TaskError(
-            Fault(path.name, blank, "a header line with a name for each column",
-                  "name every column (pandas: to_csv(index=False))", "raw-header")
-        )  # fmt: skip
+        raise _headless(path, "an empty name in the header" if names else "nothing")
     return RawFile(
         path,
         tuple(names),
-        lambda: _text_batches(path, names, delimiter, encoding),
+        lambda: _text_batches(path, names, delimiter, encoding, padded),
         delimiter,
         encoding,
         tuple(remarks),
@@ -224,17 +223,18 @@ def _delimited(path: Path, delimiter: str | None, encoding: str | None) -> RawFi
 
 
 def _text_batches(
-    path: Path, names: Sequence[str], delimiter: str, encoding: str
+    path: Path, names: Sequence[str], delimiter: str, encoding: str, padded: bool
 ) -> Iterator[pa.RecordBatch]:
     """Yield all columns as texts, empty fields as null.
 
     pyarrow's CSV reader is quick but swallows an unclosed quote, so it reads files without any
     quote only; the strict reader of the standard library reads the rest and names faulty lines.
     """
-    if encoding == "utf-8" and not _has_quotes(path):
+    plain = encoding == "utf-8" and delimiter.isascii() and not padded
+    if plain and not _has_quotes(path):
         yield from _plain_batches(path, names, delimiter)
     else:
-        yield from _strict_batches(path, names, delimiter, encoding)
+        yield from _strict_batches(path, names, delimiter, encoding, padded=padded)
 
 
 def _has_quotes(path: Path) -> bool:
@@ -246,8 +246,9 @@ def _plain_batches(path: Path, names: Sequence[str], delimiter: str) -> Iterator
     import pyarrow as pa
     from pyarrow import csv as fast
 
+    n_given = 0
     try:
-        yield from fast.open_csv(
+        for batch in fast.open_csv(
             path,
             read_options=fast.ReadOptions(column_names=list(names), skip_rows=1),
             parse_options=fast.ParseOptions(delimiter=delimiter, quote_char=False),
@@ -256,21 +257,25 @@ def _plain_batches(path: Path, names: Sequence[str], delimiter: str) -> Iterator
                 null_values=[""],
                 strings_can_be_null=True,
             ),
-        )
-    except pa.ArrowInvalid as error:
-        for _ in _strict_batches(path, names, delimiter, "utf-8"):
-            pass
-        raise _damaged(path, error, "save it again as CSV") from None
+        ):
+            n_given += batch.num_rows
+            yield batch
+    except pa.ArrowInvalid:
+        # A fault is named by the strict reader; a row longer than a block is none.
+        for batch in _strict_batches(path, names, delimiter, "utf-8"):
+            rest = batch.slice(n_given)
+            n_given = max(0, n_given - batch.num_rows)
+            yield rest
 
 
 def _strict_batches(
-    path: Path, names: Sequence[str], delimiter: str, encoding: str
+    path: Path, names: Sequence[str], delimiter: str, encoding: str, *, padded: bool = False
 ) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
     schema = pa.schema([(name, pa.string()) for name in names])
     with path.open(encoding=encoding, newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        reader = csv.reader(file, delimiter=delimiter, strict=True, skipinitialspace=padded)
         columns: list[list[str | None]] = [[] for _ in names]
         try:
             next(reader)
@@ -298,10 +303,11 @@ def _strict_batches(
                 ValueError(f"line {reader.line_num}: {error}"),
                 "close the quote, and double quotes inside a quoted field",
             ) from None
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
+            why = getattr(error, "reason", error)
             raise _damaged(
                 path,
-                ValueError(f"not {encoding} near line {reader.line_num}: {error.reason}"),
+                ValueError(f"not {encoding} near line {reader.line_num}: {why}"),
                 "name the encoding under [raw]",
             ) from None
         yield pa.record_batch(_arrays(columns), schema=schema)

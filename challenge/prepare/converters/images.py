@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -37,7 +40,7 @@ class ImageFolder:
         if self._place is None:
             return []
         if self._zip:
-            with zipfile.ZipFile(self._place) as content:
+            with _opened(self._place) as content:
                 return [one for one in content.namelist() if _is_image(one)]
         return [
             path.relative_to(self._place).as_posix()
@@ -56,15 +59,16 @@ class ImageFolder:
                 return self._known[key.casefold()]
         return None
 
-    def column(self, values: list[str | None]) -> pa.Array:
+    def column(self, name: str, values: list[str | None], keys: pa.Array) -> pa.Array:
         """Return what the build reads: paths relative to the raw folder, or bytes out of a zip.
 
-        A value that means no image stays as it is, so that the build names the row.
+        A value that means no image stays as it is, so that the build names the row; of a zip it
+        is refused here, with the column `name` and the `keys` of the rows.
         """
         import pyarrow as pa
 
         if self._zip:
-            return self._bytes(values)
+            return self._bytes(name, values, keys)
         found = []
         for value in values:
             path = self.find(value) if value else None
@@ -74,28 +78,61 @@ class ImageFolder:
                 found.append((self._place / path).relative_to(self._raw).as_posix())
         return pa.array(found, pa.string())
 
-    def _bytes(self, values: list[str | None]) -> pa.Array:
+    def _bytes(self, name: str, values: list[str | None], keys: pa.Array) -> pa.Array:
         import pyarrow as pa
 
         assert self._place is not None
         found: list[bytes | None] = []
-        with zipfile.ZipFile(self._place) as content:
-            for value in values:
+        lost = []
+        with _opened(self._place) as content:
+            for row, value in enumerate(values):
                 path = self.find(value) if value else None
                 if value and (path is None or content.getinfo(path).file_size > _MOST_BYTES):
-                    raise TaskError(
-                        Fault(
-                            self._place.name,
-                            f"no image for {value!r}"
-                            if path is None
-                            else f"{path!r} unpacks to more than {_MOST_BYTES:,} bytes",
-                            "each image that the table names",
-                            "add it, or leave the field empty where there is none",
-                            code="image-missing",
-                        )
-                    )
+                    lost.append(row)
+                    path = None
                 found.append(content.read(path) if path else None)
+        if lost:
+            raise self._lost(name, values, lost, keys)
         return pa.array(found, pa.binary())
+
+    def _lost(
+        self, name: str, values: list[str | None], rows: list[int], keys: pa.Array
+    ) -> TaskError:
+        assert self._place is not None
+        value = str(values[rows[0]])
+        path = self.find(value)
+        return TaskError(
+            Fault(
+                f"{self._place.name}, column {name}",
+                f"no image for {value!r}"
+                if path is None
+                else f"{path!r} unpacks to more than {_MOST_BYTES:,} bytes",
+                "each image that the table names",
+                "add it, or leave the field empty where there is none",
+                code="image-missing",
+                n=len(rows),
+                first=tuple(f"row {keys[row].as_py()}" for row in rows[:5]),
+            )
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a zip; raise TaskError where it, or a member that is read, is damaged."""
+    try:
+        with zipfile.ZipFile(path) as content:
+            yield content
+    # An encrypted member is a RuntimeError, an unknown compression a NotImplementedError.
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise TaskError(
+            Fault(
+                path.name,
+                f"unreadable: {str(error)[:200]}",
+                "a folder, or a whole zip without a password",
+                "pack the images again, or name the folder that they lie in",
+                code="images-unreadable",
+            )
+        ) from None
 
 
 def _is_image(name: str) -> bool:

@@ -7,12 +7,13 @@ columns of an official split, `left_key` and `right_key` those that identify the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault, TaskError, nearest
-from challenge.prepare.converters.cells import as_modality
+from challenge.prepare.converters.cells import as_modality, date_format
 from challenge.prepare.converters.files import RawFile, find_table, open_table
 from challenge.prepare.converters.images import ImageFolder, open_images
 from challenge.prepare.raw import RawTable
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["convert", "feature_arrays", "table_rows"]
+
+_YEAR_FIRST = re.compile(r"\d{4}([-/.]?\d{2}([-/.]?\d{2}([T ]?\d{2}.*)?)?)?")
+"""Dates whose order as texts is their order in time."""
 
 
 def convert(raw: Path, definition: TaskDefinition) -> RawTable:
@@ -68,7 +72,7 @@ def table_rows(raw: Path, table: RawFile, definition: TaskDefinition) -> RawTabl
                 if name in taken:
                     arrays[name] = as_modality(taken[name], "text")
             if "time" in taken:
-                arrays["time"] = _moments(taken["time"], definition)
+                arrays["time"] = _moments(table.path.name, taken["time"], definition)
             arrays |= feature_arrays(taken, columns, definition, images, keys)
             yield pa.RecordBatch.from_pydict(arrays)
 
@@ -135,9 +139,37 @@ def _present(array: Any, definition: TaskDefinition) -> Any:
     return pc.if_else(pc.equal(array, str(word)), pa.scalar(None, pa.string()), array)
 
 
-def _moments(array: Any, definition: TaskDefinition) -> pa.Array:
-    pattern = definition.raw.options.get(f"date_{definition.split.time}")
-    return as_modality(array, "numeric", None if pattern is None else str(pattern))
+def _moments(file: str, array: Any, definition: TaskDefinition) -> pa.Array:
+    """Return numbers, or texts whose order is that of time; refuse dates that sort as words."""
+    import pyarrow as pa
+
+    column = f"date_{definition.split.time}"
+    pattern = definition.raw.options.get(column)
+    moments = as_modality(array, "numeric", None if pattern is None else str(pattern))
+    if not pa.types.is_string(moments.type):
+        return moments
+    texts = [text for text in moments.to_pylist() if text is not None]
+    if pattern is None:
+        wrong = [text for text in texts if not _YEAR_FIRST.fullmatch(text)]
+        guess = date_format(texts[:1000])
+        cure = f'write `{column} = "{guess or "%d.%m.%Y"}"` under [raw.options]'
+    else:
+        wrong = [text for text in texts if date_format([text], [str(pattern)]) is None]
+        cure = f"correct the dates, or `{column}` under [raw.options]"
+    if not wrong:
+        return moments
+    expected = "numbers, or dates with the year first (2024-01-31)"
+    raise TaskError(
+        Fault(
+            f"{file}, column {definition.split.time}",
+            f"{wrong[0]!r} is no time that can be ordered",
+            expected if pattern is None else f"dates written {pattern}",
+            cure,
+            code="time-value",
+            n=len(wrong),
+            first=tuple(wrong[:5]),
+        )
+    )
 
 
 def feature_arrays(
@@ -159,11 +191,10 @@ def feature_arrays(
             if values is not None and any(isinstance(text, bytes) for text in texts):
                 arrays[column.name] = values
             elif values is None:
-                arrays[column.name] = images.column(
-                    [key if images.find(key) else None for key in texts]
-                )
+                found = [key if images.find(key) else None for key in texts]
+                arrays[column.name] = images.column(column.name, found, keys)
             else:
-                arrays[column.name] = images.column(texts)
+                arrays[column.name] = images.column(column.name, texts, keys)
         else:
             arrays[column.name] = as_modality(
                 values, column.modality, None if pattern is None else str(pattern)

@@ -1,0 +1,75 @@
+"""JSON tables: an array of objects or one object a line, nested ones laid out as `outer.inner`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["laid_out", "read_json_lines", "read_json_records"]
+
+
+def read_json_lines(path: Path) -> pa.Table:
+    """Return the table of a file with one object a line; raise ValueError naming a faulty line.
+
+    A column whose values are of several kinds is read as texts.
+    """
+    import pyarrow as pa
+    from pyarrow import json as fast
+
+    try:
+        return laid_out(fast.read_json(path))
+    except pa.ArrowException:
+        pass
+    records = []
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+            except ValueError as error:
+                raise ValueError(f"line {number}: {error}") from None
+            if not isinstance(record, dict):
+                raise ValueError(f"line {number}: no object")
+            records.append(record)
+    return _of_objects(records)
+
+
+def read_json_records(path: Path) -> pa.Table:
+    """Return the table of a file that is one array of objects; raise ValueError for others."""
+    records = json.loads(path.read_bytes())
+    if not (isinstance(records, list) and all(isinstance(one, dict) for one in records)):
+        raise ValueError("no array of objects")
+    return _of_objects(records)
+
+
+def _of_objects(records: list[dict[str, Any]]) -> pa.Table:
+    import pyarrow as pa
+
+    arrays = {}
+    for name in dict.fromkeys(name for one in records for name in one):
+        values = [one.get(name) for one in records]
+        try:
+            arrays[name] = pa.array(values)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            arrays[name] = pa.array([_text(value) for value in values], pa.string())
+    return laid_out(pa.table(arrays))
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+
+
+def laid_out(table: pa.Table) -> pa.Table:
+    """Return a table with the parts of nested columns as columns of their own."""
+    import pyarrow as pa
+
+    while any(pa.types.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    return table
