@@ -130,7 +130,7 @@ def _of_table(
     ):
         images_by_key(columns, found_images, key, values, unsure)
     look_for_tells(columns, values, label, unsure)
-    if any(one.date for one in columns.values()) and split["by"] == "row":
+    if any(one.why.startswith("dates") for one in columns.values()) and split["by"] == "row":
         unsure.append('split: rows carry dates; if later rows are to be foretold, by = "time"')
     metric = "f1" if kind == "matching" else guess_metric(values[label], unsure)
     return Plan(kind, "table", root, raw, options, metric, split, columns, sides, left_out)

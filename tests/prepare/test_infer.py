@@ -169,10 +169,11 @@ def _write_shops(folder: Path) -> None:
     chance = random.Random(5)
     (folder / "shops" / "photos").mkdir(parents=True)
     (folder / "judged").mkdir()
-    lines, pairs = ["ref;town;owner;photo"], ["a,b,seen,verdict"]
+    lines, pairs = ["ref;town;street;owner;photo"], ["a,b,seen,verdict"]
     for n in range(80):
         words = " ".join(chance.choice(WORDS) for _ in range(5))
-        lines.append(f"s{n:03};{words};{n // 2};p{n}.png")
+        street = f"{chance.choice(WORDS)} {n % 60}"
+        lines.append(f"s{n:03};{words};{street};{n // 2};p{n}.png")
         colour = (n % 9 * 25, n % 7 * 35, n % 5 * 50)
         Image.new("RGB", (8, 8), colour).save(folder / "shops" / "photos" / f"p{n}.png")
         other = n + 1 if n % 2 == 0 else (n * 7 + 4) % 80
@@ -194,6 +195,7 @@ def test_pairs_need_no_usual_names_and_may_lie_elsewhere(tmp_path: Path) -> None
     assert task.raw.options == {"tableA": "shops/shops", "left_id": "a", "right_id": "b"}
     assert {name: words.modality for name, words in task.columns.items()} == {
         "town": "text",
+        "street": "text",
         "photo": "image",
     }
     assert task.left_out["owner"].startswith("Equal on both sides")

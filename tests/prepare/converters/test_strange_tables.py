@@ -1,0 +1,90 @@
+"""Tables as other programs write them: nested and mixed JSON, blanks after the separators."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from challenge.errors import TaskError
+from challenge.prepare.build import build_task
+from challenge.prepare.converters.files import open_table
+from challenge.prepare.infer import propose_task
+from challenge.task.definition import read_definition
+from challenge.task.frames import read_train
+
+WORDS = ["amber", "basil", "cedar", "delta", "ember", "fjord", "grove", "harbour", "ivory"]
+
+
+def things(n: int = 60) -> list[dict[str, object]]:
+    chance = random.Random(6)
+    return [
+        {
+            "words": " ".join(chance.choice(WORDS) for _ in range(5)),
+            "size": {"wide": chance.randint(1, 400), "in": {"unit": "cm" if row % 3 else "inch"}},
+            "tags": [WORDS[row % 4], WORDS[row % 5]],
+            "stock": chance.randint(20, 900) if row % 6 else "n/a",
+            "kind": "abc"[row % 3],
+        }
+        for row in range(n)
+    ]
+
+
+def write(path: Path, records: list[dict[str, object]]) -> None:
+    if path.suffix == ".json":
+        path.write_text(json.dumps(records))
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(one) + "\n" for one in records))
+    else:
+        texts = [one | {"stock": str(one["stock"])} for one in records]
+        pq.write_table(pa.Table.from_pylist(texts), path)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".parquet"])
+def test_nested_and_mixed_values_make_a_task(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"things{suffix}"
+    write(path, things())
+    folder = tmp_path / "datasets" / "x"
+    folder.mkdir(parents=True)
+    proposal = propose_task("x", path, label="kind", folder=folder)
+    (folder / "task.toml").write_text(proposal.text)
+    assert {name: one.modality for name, one in read_definition(folder).columns.items()} == {
+        "words": "text",
+        "size.wide": "numeric",
+        "size.in.unit": "categorical",
+        "tags": "categorical",
+        "stock": "numeric",
+    }
+    assert any("'n/a' is read as missing" in doubt for doubt in proposal.unsure)
+    train = read_train(build_task(folder, cache=tmp_path / "cache").task)
+    assert train["stock"].isna().sum() > 0
+    assert train["size.wide"].between(1, 400).all()
+
+
+def test_a_line_that_is_no_object_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    for line, words in (
+        ("{oops}", "line 2: Expecting property name"),
+        ("[1]", "line 2: no object"),
+    ):
+        path.write_text(f'{{"a": 1, "b": "x"}}\n{line}\n')
+        with pytest.raises(TaskError, match=words):
+            open_table(path)
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_blanks_after_the_separators_belong_to_nothing(quote: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = [f"r{row}, {quote}{row} st. mary{quote}, , {'ab'[row % 2]}\n" for row in range(40)]
+    path.write_text("nr, street, town, kind\n" + "".join(rows))
+    table = open_table(path)
+    assert table.names == ("nr", "street", "town", "kind")
+    (batch,) = table.batches()
+    assert batch.slice(1, 1).to_pylist() == [
+        {"nr": "r1", "street": "1 st. mary", "town": None, "kind": "b"}
+    ]
+    assert any("blanks after the separators" in remark for remark in table.remarks)
