@@ -45,13 +45,13 @@ def main() -> None:
     report(
         7,
         f"average precision, ROC AUC and F1, {n:,} pairs",
-        "≤ 1.5 × one sort of the scores",
+        "≤ 1.5 × one sort of the scores (1,000,000 pairs)",
         {
             "of argsort": ratio,
             "of sort": whole.cpu_s / sort.cpu_s,
             "slope": slope([n / 10, n], [tenth.cpu_s, whole.cpu_s]),
         },
-        met=ratio <= 1.5,
+        met=ratio <= 1.5 if options.full else None,
         timings=timings,
     )
 
