@@ -161,7 +161,7 @@ def _read(
     given = pa.Table.from_batches(batches) if batches else pa.table({"key": pa.array([], "string")})
     if given.num_rows == 0:
         raise TaskError(Fault(where, "0 records", "records", "check the raw data", "no-rows"))
-    keys = given["key"].to_pylist()
+    keys = [str(key) for key in given["key"].to_pylist()]
     if len(set(keys)) < len(keys):
         seen: set[str] = set()
         doubled = [key for key in keys if key in seen or seen.add(key)]  # type: ignore[func-returns-value]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import openpyxl
 
 from challenge.errors import ChallengeError, EnvironmentLack, TaskError
-from tests.prepare.raw_forms import Change, N, zipped
+from tests.prepare.raw_forms import Change, N, parquet, zipped
 
 __all__ = ["CASES", "Case", "named", "sheet"]
 
@@ -73,6 +73,14 @@ def sheet(*rows: list[str]) -> bytes:
     return target.getvalue()
 
 
+def hurt() -> bytes:
+    """Return a Parquet file with sound metadata and damaged values."""
+    names = ("nr", "words", "size", "photo", "kind")
+    data = bytearray(parquet(**{name: [f"{name} {row}" for row in range(N)] for name in names}))
+    data[4:60] = b"\xff" * 56
+    return bytes(data)
+
+
 def named(name: str) -> dict[str, Change]:
     return {TOML: swap(("rows.csv", name))}
 
@@ -108,6 +116,7 @@ class Case:
     where: str = ""
     cured: Mapping[str, Change] | None = None
     kind: type[ChallengeError] = field(default=TaskError)
+    first: str = ""
 
 
 TABLE = [
@@ -138,6 +147,7 @@ TABLE = [
          {**named("x.jsonl"), "raw/x.jsonl": '{"a": 1}\n{"a":'}, "x.jsonl"),
     Case("raw-unreadable", "table", {**named("x.xlsx"), "raw/x.xlsx": b"PK\3\4"}, "x.xlsx"),
     Case("raw-unreadable", "table", {**named("x.parquet"), "raw/x.parquet": b"PAR1"}, "x.parquet"),
+    Case("raw-unreadable", "table", {**named("x.parquet"), "raw/x.parquet": hurt()}, "x.parquet"),
     Case("column-twice", "table", {CSV: swap(("shop", "size"))}, "rows.csv"),
     Case("column-missing", "table", {CSV: swap(("words", "word"))}, "rows.csv",
          {CSV: swap(("word", "words"))}),
@@ -146,10 +156,13 @@ TABLE = [
     Case("class-name", "table", {CSV: put(8, "label", 30)}, "column label",
          {CSV: lambda text: text.replace(",label\n", ",a label\n")}),
     Case("key-missing", "table", {CSV: put(0, "")}, "column key", {CSV: put(0, "new")}),
-    Case("key-twice", "table", {CSV: put(0, "5")}, "column key", {CSV: put(0, "new")}),
-    Case("number-type", "table", {CSV: put(2, "2 kg")}, "column size", {CSV: put(2, "2")}),
+    Case("key-twice", "table", {CSV: put(0, "5")}, "column key", {CSV: put(0, "new")},
+         first="row 5"),
+    Case("number-type", "table", {CSV: put(2, "2 kg")}, "column size", {CSV: put(2, "2")},
+         first="row 0"),
     Case("number-infinite", "table", {CSV: put(2, "1e999")}, "column size", {CSV: put(2, "")}),
-    Case("text-nul", "table", {CSV: put(1, "a\0b")}, "column words", {CSV: put(1, "a b")}),
+    Case("text-nul", "table", {CSV: put(1, "a\0b")}, "column words", {CSV: put(1, "a b")},
+         first="row 0"),
     Case("time-missing", "table",
          {TOML: split("time", 'time = "day"'), CSV: put(5, "")}, "column time",
          {CSV: put(5, "2024-01-31")}),
@@ -179,10 +192,10 @@ TABLE = [
     Case("images-unreadable", "table",
          {"raw/photos.zip": b"PK\3\4, but not for long"}, "photos.zip"),
     Case("image-missing", "table", {CSV: put(3, "q.png", 2)}, "photos.zip, column photo",
-         {CSV: put(3, "", 2)}),
+         {CSV: put(3, "", 2)}, first="row 0"),
     Case("picture: an empty file", "table",
          {"raw/photos.zip": zipped(p0=b""), CSV: put(3, "p0.png", N)},
-         "column photo", {CSV: put(3, "", N)}),
+         "column photo", {CSV: put(3, "", N)}, first="row 0"),
 ]  # fmt: skip
 
 SOURCES = [
