@@ -66,7 +66,8 @@ def guess_label(
     fitting = [
         name
         for name, one in profiles.items()
-        if one.modality == "categorical" and 2 <= one.n_distinct <= 200 and not one.is_id
+        if one.modality == "categorical" and 2 <= one.n_distinct <= 200
+        if not one.is_id and not one.is_key
     ]
     if not named and not fitting:
         raise TaskError(
@@ -202,7 +203,7 @@ def guess_variants(
     for name, one in profiles.items():
         if name in (label, key) or one.n_missing or one.n_distinct < n / _VARIANTS:
             continue
-        if one.modality not in ("text", "image"):
+        if one.modality not in ("text", "image") or one.why.startswith("pictures in"):
             continue
         labels_of: dict[str | None, Counter[str | None]] = defaultdict(Counter)
         for value, own in zip(values[name], values[label], strict=True):
@@ -279,7 +280,10 @@ def images_by_key(
     values: dict[str, list[str | None]],
     unsure: list[str],
 ) -> None:
-    """Add a column of images that are named by the key, where no column names them."""
+    """Add a column of images that are named by the key, where no column names them.
+
+    Raises TaskError when the key does not either.
+    """
     for name in [key] if key else []:
         hits = sum(value is not None and images.find(value) is not None for value in values[name])
         if hits:
@@ -290,7 +294,16 @@ def images_by_key(
             if hits < n:
                 unsure.append(f"image: {n - hits:,} of {n:,} rows have no file named by {name}")
             return
-    unsure.append("images: no column names files of the folder, and neither does a key")
+    named = images.first()
+    raise TaskError(
+        Fault(
+            "--images",
+            f"no column holds names of its files, such as {named!r}" if named else "no image in it",
+            "images that a column names: by path, by file name, or by the id of the row",
+            "add such a column, or leave out --images",
+            code="images-unnamed",
+        )
+    )
 
 
 def look_for_tells(

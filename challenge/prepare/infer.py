@@ -123,11 +123,7 @@ def _of_table(
         for side in ("left", "right"):
             if f"{side}_id" in profiles:
                 options[f"{side}_key"] = f"{side}_id"
-    if (
-        found_images is not None
-        and len(found_images)
-        and not any(one.modality == "image" for one in columns.values())
-    ):
+    if found_images is not None and not any(one.modality == "image" for one in columns.values()):
         images_by_key(columns, found_images, key, values, unsure)
     look_for_tells(columns, values, label, unsure)
     if any(one.why.startswith("dates") for one in columns.values()) and split["by"] == "row":

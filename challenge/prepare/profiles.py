@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,8 @@ _ID_NAME = re.compile(r"(^|[_\W])(id|uuid|guid|key|index|nr|no|number)$", re.IGN
 _CODE_NAME = re.compile(r"(zip|postal|postcode|code|phone|isbn|ean|sku|barcode)", re.IGNORECASE)
 _TRUTH = {"true", "false", "yes", "no", "y", "n", "t", "f"}
 _BARE_NUMBER = re.compile(r"[+-]?[\d.]+([eE][+-]?\d+)?")
+_INSIDE = "-inside.png"
+"""Ends the name that a picture gets which stands in the table itself."""
 _FEW = 0.05
 """Share of different values up to which they recur like categories."""
 
@@ -104,7 +107,10 @@ def _as_texts(column: pa.Array) -> list[str | None]:
     import pyarrow as pa
 
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        return [None if value is None else "picture.png" for value in column.to_pylist()]
+        return [
+            None if value is None else f"{hashlib.sha256(value).hexdigest()[:16]}{_INSIDE}"
+            for value in column.to_pylist()
+        ]
     return [text or None for text in as_modality(column, "text").to_pylist()]
 
 
@@ -130,6 +136,8 @@ def profile_values(
             base, modality="categorical", why="one value only" if distinct else "no value at all"
         )
     unique = distinct == len(present) == n and n > 20
+    if all(text.endswith(_INSIDE) for text in counts):
+        return replace(base, modality="image", why="pictures in the table itself")
     if _names_images(counts, None if unique and _ID_NAME.search(name) else images):
         lost = sum(1 for text in counts if images is not None and images.find(text) is None)
         said = f"{name}: {lost:,} of {distinct:,} images are not in the folder"
@@ -145,6 +153,9 @@ def profile_values(
         return replace(base, modality="categorical", why="true or false")
     if (pattern := _dates(counts)) is not None:
         said = f"{name}: read as dates written {pattern}; say otherwise if they are mere labels"
+        other = pattern.translate(str.maketrans("md", "dm"))
+        if "/" in pattern and date_format(list(counts), (other,)):
+            said += f", or are written {other}"
         return replace(
             base, modality="numeric", why="dates, as days since 1970", date=pattern, doubts=(said,)
         )
@@ -199,10 +210,11 @@ def _number_profile(
     if any(re.match(r"0\d", text) for text in written):
         said = f"{name}: digits with leading zeros were taken as codes, not as numbers"
         return replace(base, why="codes of digits", doubts=(said,), is_key=unique, is_id=named_id)
+    whole = integer or all(float(number).is_integer() for number in numbers)
     running = integer and max(numbers) - min(numbers) < 2 * len(numbers)
     if unique and integer and (named_id or (running and len(numbers) > 50)):
         return replace(base, why="a number of its own in every row", is_key=True, is_id=True)
-    if named_id and integer:
+    if named_id and whole:
         said = f"{name}: whole numbers that name things; taken as categories, not as amounts"
         counts_up = min(numbers) in (0, 1) and max(numbers) <= len(numbers)
         return replace(

@@ -65,12 +65,17 @@ class Faults:
                 cure,
                 code=code,
                 n=max(1, n),
-                first=tuple(f"row {row}" for row in rows),
+                # Rows without a key of their own are called `row 7` already.
+                first=tuple(row if row.startswith("row ") else f"row {row}" for row in rows),
             )
             for (code, column), (found, expected, cure, n, rows) in sorted(self._found.items())
         ]
         if faults:
             raise TaskError(faults)
+
+
+class MissingPicture(PictureFault):
+    """A row names a file that is not there; the message is the name."""
 
 
 class PictureStore:
@@ -104,7 +109,7 @@ class PictureStore:
         try:
             return path.read_bytes()
         except (OSError, ValueError):
-            raise PictureFault(f"no file {name!r} in the raw folder") from None
+            raise MissingPicture(name) from None
 
 
 def _is_castable(kind: pa.DataType) -> bool:
@@ -280,6 +285,15 @@ def _pictures(
                 if not isinstance(value, str | bytes):
                     raise PictureFault(f"a value of type {array.type}")
                 path, digest = pictures.store(value)
+            except MissingPicture as problem:
+                faults.add(
+                    "picture: no file",
+                    column.name,
+                    "names of files that are not in the raw folder",
+                    "a file for each name",
+                    "add the files, or leave the field empty where there is none",
+                    [f"{keys[place].as_py()}: {str(problem)!r}"],
+                )
             except PictureFault as problem:
                 faults.add(
                     f"picture: {str(problem)[:80]}",

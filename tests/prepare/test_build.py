@@ -350,9 +350,10 @@ def test_bad_pictures_are_reported_with_row_and_column(tmp_path: Path) -> None:
         build_task(folder, cache=tmp_path)
     text = str(caught.value)
     assert (
-        "toy, raw table, column picture: no file 'missing.png' in the raw folder "
-        "(first: row row 1; row row 7; row row 13; row row 19; row row 25 and 5 more)" in text
+        "toy, raw table, column picture: names of files that are not in the raw folder "
+        "(first: row 1: 'missing.png'; row 7: 'missing.png'; " in text
     )
+    assert "row 25: 'missing.png' and 5 more)" in text
     assert "column picture: a damaged picture" in text
     assert "'../task.toml' leaves the raw folder" in text
     assert "an SVG that declares entities" in text

@@ -347,6 +347,7 @@ def test_a_word_for_nothing_is_found_and_used(tmp_path: Path) -> None:
         ("flag", ["yes", "no"] * 20, "categorical", {}),
         ("age", [str(n) for n in range(20, 60)] * 2, "numeric", {"integer": True}),
         ("customer_id", [str(n * 977) for n in range(30)] * 3, "categorical", {"is_id": True}),
+        ("user_id", [f"{n * 977}.0" for n in range(30)] * 3, "categorical", {"is_id": True}),
         ("order_id", [str(n) for n in range(100)], "categorical", {"is_key": True}),
         ("zip", ["01234", "99999"] * 20, "categorical", {"integer": False}),
         ("price", ["$ 1,200.50", "7"] * 9, "numeric", {"integer": False}),
@@ -377,3 +378,26 @@ def test_images_that_are_missing_are_counted(tmp_path: Path) -> None:
     images = ImageFolder(tmp_path, tmp_path / "photos")
     profile = profile_values("photo", ["a.png", "b.png"], images)
     assert profile.doubts == ("photo: 1 of 2 images are not in the folder",)
+
+
+def test_images_that_nothing_names_are_refused(tmp_path: Path) -> None:
+    path = products_without_label_name(tmp_path)
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(TaskError, match="no image in it"):
+        propose_task("x", path, images=tmp_path / "photos")
+    Image.new("RGB", (8, 8)).save(tmp_path / "photos" / "b.png")
+    with pytest.raises(TaskError, match=r"no column holds names of its files, such as 'b\.png'"):
+        propose_task("x", path, images=tmp_path / "photos")
+
+
+def test_days_and_months_that_may_be_the_other_way_round_are_doubted() -> None:
+    (doubt,) = profile_values("day", [f"{1 + n % 9}/{1 + n % 28}/2020" for n in range(90)]).doubts
+    assert "written %m/%d/%Y" in doubt and "or are written" not in doubt
+    (doubt,) = profile_values("day", [f"{1 + n % 12}/{1 + n % 11}/2020" for n in range(90)]).doubts
+    assert "written %m/%d/%Y" in doubt and "or are written %d/%m/%Y" in doubt
+
+
+def test_moments_with_a_zone_are_days() -> None:
+    moments: list[str | None] = [f"2021-03-{1 + n % 28:02}T0{n % 10}:30:00Z" for n in range(40)]
+    found = profile_values("when", moments)
+    assert (found.modality, found.date) == ("numeric", "%Y-%m-%dT%H:%M:%S%z")

@@ -184,15 +184,15 @@ def test_every_fault_of_every_column_is_told_at_once(plan: Callable[..., Plan]) 
             count=[0.5, *[1.0] * (N - 1)],
         ),
     )
-    assert "column words: a NUL character in a text (first: row row 0)" in found
-    assert "column size: an infinite number (first: row row 0)" in found
-    assert "column count: 0.5 is not one (first: row row 0)" in found
+    assert "column words: a NUL character in a text (first: row 0)" in found
+    assert "column size: an infinite number (first: row 0)" in found
+    assert "column count: 0.5 is not one (first: row 0)" in found
     assert "expected: whole numbers within 64 bits" in found
 
 
 def test_faults_are_counted_over_all_batches(plan: Callable[..., Plan]) -> None:
     found = refusal(plan, rows(size=["x"] * 30 + ["1.5"] * 30))
-    assert "column size: 'x' is not one (first: row row 0; row row 1" in found
+    assert "column size: 'x' is not one (first: row 0; row 1" in found
     assert "and 25 more" in found
 
 

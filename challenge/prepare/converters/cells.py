@@ -21,7 +21,10 @@ MISSING = frozenset(
 
 DATE_FORMATS = (
     "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y",
-    "%d/%m/%Y", "%d-%b-%y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%Y%m%d",
+    "%d/%m/%Y", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S.%f",
+    "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%d %H:%M:%S%z", "%d.%m.%Y %H:%M",
+    "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M", "%d-%b-%y", "%d-%b-%Y", "%b %d, %Y",
+    "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%Y%m%d",
 )  # fmt: skip
 _AROUND = re.compile(r"^[\s$€£¥₹~≈]+|[\s$€£¥₹%]+$")
 _THOUSANDS = re.compile(r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$")
@@ -64,11 +67,13 @@ def date_format(texts: list[str], patterns: Sequence[str] = DATE_FORMATS) -> str
 
 
 def _days(text: str, pattern: str) -> float | None:
-    """Return a date as days since 1970, with the time of day as a fraction."""
+    """Return a date as days since 1970, with the time of day as a fraction; UTC unless told."""
     try:
-        moment = datetime.strptime(text.strip(), pattern).replace(tzinfo=timezone.utc)
+        moment = datetime.strptime(text.strip(), pattern)
     except ValueError:
         return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
     return moment.timestamp() / 86_400
 
 

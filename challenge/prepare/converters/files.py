@@ -25,6 +25,14 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".jsonl", ".ndjson", ".js
 _DELIMITERS = ",;\t|"
 _SAMPLE = 1 << 20
 _ROWS = 16_384
+_PACKED = {
+    b"\x1f\x8b": "packed with gzip",
+    b"PK\x03\x04": "a zip archive",
+    b"BZh": "packed with bzip2",
+    b"\xfd7zXZ": "packed with xz",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+}
+"""First bytes of files that people take for tables of text."""
 _LONGEST_FIELD = 16 << 20
 """Characters; the reader of the standard library stops at 128 k unless told otherwise."""
 
@@ -185,6 +193,10 @@ def _cell(value: Any) -> str | None:
 def _delimited(path: Path, delimiter: str | None, encoding: str | None) -> RawFile:
     with path.open("rb") as file:
         sample = file.read(_SAMPLE)
+    for mark, words in _PACKED.items():
+        if sample.startswith(mark):
+            cure = "unpack it, or save it as CSV, and name that file"
+            raise _damaged(path, ValueError(words), cure)
     remarks = []
     if encoding is None:
         encoding = _encoding(path, sample)

@@ -51,6 +51,10 @@ class ImageFolder:
     def __len__(self) -> int:
         return len(set(self._known.values()))
 
+    def first(self) -> str | None:
+        """Return the path of the first image, None when there is none."""
+        return min(self._known.values(), default=None)
+
     def find(self, value: str) -> str | None:
         """Return the path of the image that a value means, None when there is none."""
         text = value.strip().replace("\\", "/").split("?")[0].split("#")[0]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_PICTURE = {"bytes", "path"}
+
 __all__ = ["laid_out", "read_json_lines", "read_json_records"]
 
 
@@ -70,6 +72,14 @@ def laid_out(table: pa.Table) -> pa.Table:
     """Return a table with the parts of nested columns as columns of their own."""
     import pyarrow as pa
 
+    for place, field in enumerate(table.schema):
+        if pa.types.is_struct(field.type) and {one.name for one in field.type} == _PICTURE:
+            # So libraries keep a picture: the bytes are all of it, the path is one of elsewhere.
+            content = pa.chunked_array(
+                [chunk.field("bytes") for chunk in table.column(place).chunks],
+                field.type.field("bytes").type,
+            )
+            table = table.set_column(place, field.name, content)
     while any(pa.types.is_struct(field.type) for field in table.schema):
         table = table.flatten()
     return table

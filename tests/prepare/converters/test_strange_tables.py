@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import random
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from challenge.errors import TaskError
 from challenge.prepare.build import build_task
@@ -88,3 +91,39 @@ def test_blanks_after_the_separators_belong_to_nothing(quote: str, tmp_path: Pat
         {"nr": "r1", "street": "1 st. mary", "town": None, "kind": "b"}
     ]
     assert any("blanks after the separators" in remark for remark in table.remarks)
+
+
+def test_pictures_in_the_table_itself_make_a_column(tmp_path: Path) -> None:
+    rows = []
+    for row in range(40):
+        content = io.BytesIO()
+        noise = random.Random(row).randbytes(3 * 12 * 12)
+        Image.frombytes("RGB", (12, 12), noise).save(content, "PNG")
+        picture = {"bytes": content.getvalue(), "path": f"{row}.png"}
+        rows.append({"photo": picture, "grams": row * 37 % 90 / 4, "kind": "ab"[row % 2]})
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x.parquet")
+    folder = tmp_path / "datasets" / "x"
+    folder.mkdir(parents=True)
+    proposal = propose_task("x", tmp_path / "x.parquet", label="kind", folder=folder)
+    (folder / "task.toml").write_text(proposal.text)
+    columns = read_definition(folder).columns
+    assert {name: one.modality for name, one in columns.items()} == {
+        "photo": "image",
+        "grams": "numeric",
+    }
+    task = build_task(folder, cache=tmp_path / "cache").task
+    assert task.image_path(str(read_train(task)["photo"].iloc[0])).is_file()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (gzip.compress(b"a,label\n1,x\n"), "packed with gzip"),
+        (b"PK\x03\x04 and so on", "a zip archive"),
+        (b"\xd0\xcf\x11\xe0 and so on", "an old Excel workbook"),
+    ],
+)
+def test_packed_tables_are_named_as_such(content: bytes, words: str, tmp_path: Path) -> None:
+    (tmp_path / "x.csv.gz").write_bytes(content)
+    with pytest.raises(TaskError, match=f"{words}.*\n.*\n.*unpack it"):
+        open_table(tmp_path / "x.csv.gz")

@@ -233,6 +233,8 @@ def test_other_words_are_no_numbers(text: str) -> None:
 def test_dates_have_one_format_or_none() -> None:
     assert date_format(["31.01.2020", "01.02.2020"]) == "%d.%m.%Y"
     assert date_format(["01/13/2020"]) == "%m/%d/%Y"
+    assert date_format(["2020-01-31 07:15", "2020-02-01 23:59"]) == "%Y-%m-%d %H:%M"
+    assert date_format(["2020-01-31T07:15:00Z"]) == "%Y-%m-%dT%H:%M:%S%z"
     assert date_format(["May 18, 2015"]) == "%b %d, %Y"
     assert date_format(["2020-01-01", "yesterday"]) is None
     assert date_format([]) is None
