@@ -139,10 +139,18 @@ def _one_table(folder: Path) -> Path:
         if (path := find_table(folder, stem)) is not None
     }
     if len(found) != 1:
-        names = ", ".join(sorted(path.name for path in found)) or "no table"
+        names = ", ".join(sorted(path.name for path in found))
+        cure = (
+            "name the file itself"
+            if names
+            else (
+                "list the rows in a CSV, with their pictures' names and their labels; name it with "
+                "--from, and the pictures' folder with --images"
+            )
+        )
         raise TaskError(
-            Fault(str(folder), names, "one table, or a folder in a known form",
-                  "name the file itself", "raw-file-missing")
+            Fault(str(folder), names or "no table", "one table, or a folder in a known form",
+                  cure, "raw-file-missing")
         )  # fmt: skip
     return found.pop()
 

@@ -401,3 +401,9 @@ def test_moments_with_a_zone_are_days() -> None:
     moments: list[str | None] = [f"2021-03-{1 + n % 28:02}T0{n % 10}:30:00Z" for n in range(40)]
     found = profile_values("when", moments)
     assert (found.modality, found.date) == ("numeric", "%Y-%m-%dT%H:%M:%S%z")
+
+
+def test_a_folder_of_pictures_alone_is_refused_with_a_way_on(tmp_path: Path) -> None:
+    (tmp_path / "cats").mkdir()
+    with pytest.raises(TaskError, match=r"no table.*\n.*\n.*list the rows in a CSV"):
+        propose_task("x", tmp_path)

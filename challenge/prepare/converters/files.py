@@ -222,6 +222,10 @@ def _delimited(path: Path, delimiter: str | None, encoding: str | None) -> RawFi
     if padded:
         names = [name.lstrip(" ") for name in names]
         remarks.append(f"blanks after the separators of {path.name} were taken for no part of it")
+    if len(names) > 1 and not names[0] and "index" not in names:
+        # So pandas writes the index of its rows.
+        names[0] = "index"
+        remarks.append(f"the first column of {path.name} has no name and is called index")
     if not names or any(not name.strip() for name in names):
         raise _headless(path, "an empty name in the header" if names else "nothing")
     return RawFile(

@@ -127,3 +127,13 @@ def test_packed_tables_are_named_as_such(content: bytes, words: str, tmp_path: P
     (tmp_path / "x.csv.gz").write_bytes(content)
     with pytest.raises(TaskError, match=f"{words}.*\n.*\n.*unpack it"):
         open_table(tmp_path / "x.csv.gz")
+
+
+def test_the_index_that_pandas_writes_is_a_column_of_its_own(tmp_path: Path) -> None:
+    rows = "".join(f"{row},{row * 7 % 31 / 4},{'ab'[row % 2]}\n" for row in range(60))
+    (tmp_path / "x.csv").write_text(",grams,kind\n" + rows)
+    table = open_table(tmp_path / "x.csv")
+    assert table.names == ("index", "grams", "kind")
+    proposal = propose_task("x", tmp_path / "x.csv", label="kind")
+    assert "the first column of x.csv has no name and is called index" in proposal.unsure
+    assert 'index = "Identifies the row"' in proposal.text
