@@ -22,7 +22,19 @@ from challenge.prepare.rows import plan_rows
 from challenge.task import Task
 from challenge.task.definition import read_definition
 from challenge.task.tables import read_parquet
-from tests.prepare.test_audit import MODALITIES, found, pictured, with_pictures, write_task
+from tests.prepare.test_audit import (
+    MODALITIES,
+    Rows,
+    audited_pairs,
+    clean_rows,
+    cut,
+    drawing,
+    found,
+    matching_rows,
+    pictured,
+    with_pictures,
+    write_task,
+)
 from tests.toy import declare_toy, toy_rows
 
 ACCEPTED = "\n[accept]\n" + "".join(
@@ -32,7 +44,7 @@ ACCEPTED = "\n[accept]\n" + "".join(
 
 
 def test_the_bytes_of_a_file_that_tell_the_label_are_found(tmp_path: Path) -> None:
-    train, test, first, second = pictured()
+    train, test, first, second = pictured(160)
     noise = np.random.default_rng(5)
     first = [
         Image.fromarray(noise.integers(0, 255, (64, 64, 3), dtype=np.uint8))
@@ -48,12 +60,12 @@ def test_the_bytes_of_a_file_that_tell_the_label_are_found(tmp_path: Path) -> No
 
 
 def test_what_raw_order_names_and_dates_tell_does_not_pass_the_build(tmp_path: Path) -> None:
-    table = toy_rows(240, images=False).sort_by("label")
-    keys = [f"{place:05}" for place in range(240)]
+    table = toy_rows(150, images=False).sort_by("label")
+    keys = [f"{place:05}" for place in range(150)]
     table = table.set_column(0, "key", pa.array(keys))
     random = np.random.default_rng(1)
     pictures = []
-    for place in range(240):
+    for place in range(150):
         target = io.BytesIO()
         pixels = random.integers(0, 255, (8, 8, 3), dtype=np.uint8)
         # What a camera writes beside the picture tells the place of the row.
@@ -90,7 +102,7 @@ def links_of(pairs: Mapping[str, list[object]], content: NDArray[np.int64]) -> d
     return {place: root(place) for place in parent}
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(st.integers(0, 2**16), st.integers(60, 200), st.sampled_from([2, 3, 5]), st.booleans())
 def test_no_component_of_links_and_contents_straddles_the_split(
     tmp_path_factory: pytest.TempPathFactory, seed: int, n: int, size: int, keyed: bool
@@ -228,3 +240,24 @@ def test_closing_training_links_gains_much_on_a_row_split_and_nothing_by_entity(
         assert ("transitive-pairs" in names) == (by == "row")
     assert gain["row"] > 0.8
     assert gain["entity"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100))
+def test_clean_pairs_raise_no_high_finding(seed: int, tmp_path: Path) -> None:
+    def plant(train: Rows, test: Rows) -> None:
+        train.update(matching_rows(2 * seed, 0, 200))
+        test.update(matching_rows(2 * seed + 1, 1000, 80))
+
+    assert audited_pairs(tmp_path, plant).high() == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(40))
+def test_clean_pictures_raise_no_high_finding(seed: int, tmp_path: Path) -> None:
+    train, test = cut(clean_rows(seed, n=120, k=2))
+    random = np.random.default_rng(seed)
+    for rows in (train, test):
+        with_pictures(tmp_path, rows, [drawing(random) for _ in rows["id"]])
+    report = write_task(tmp_path, train, test, {**MODALITIES, "photo": "image"})
+    assert report.high() == ()
