@@ -38,11 +38,14 @@ class MatchedWords:
         least = min(_LEAST_PAIRS, max(1, len(documents)))
         self._vectorizer = CountVectorizer(analyzer=list, min_df=least, dtype="float32")
         try:
-            return self._vectorizer.fit_transform(documents)
+            found = self._vectorizer.fit_transform(documents)
         except ValueError:
             # No word is common enough, or there is no text at all.
             self._vectorizer = None
             return self._none(train)
+        # Words come from sets: in any other order sums would depend on the seed of Python's hashes.
+        found.sort_indices()
+        return found
 
     def transform(self, pairs: pd.DataFrame) -> Any:
         """Return the same columns of other pairs."""
