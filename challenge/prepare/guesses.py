@@ -24,6 +24,7 @@ __all__ = [
     "guess_variants",
     "images_by_key",
     "look_at_labels",
+    "look_at_size",
     "look_for_tells",
     "sort_columns",
     "take_sides",
@@ -36,6 +37,8 @@ _GROUP_NAME = re.compile(
     re.IGNORECASE,
 )
 
+PUBLIC_ROWS = 300
+"""Public test rows from which on a running contest shows scores; the ledger's own limit."""
 _SHARED = 0.02
 """Share of the rows that have to be variants of another one before the split heeds them."""
 _VARIANTS = 5
@@ -113,6 +116,16 @@ def look_at_labels(label: str, values: list[str | None], kind: str, unsure: list
         )
     if n < len(values):
         unsure.append(f"label: {len(values) - n:,} rows have none and will be dropped")
+
+
+def look_at_size(n: int, unsure: list[str]) -> None:
+    """Remark on tables whose public half will be too small to show a score while a contest runs."""
+    n_public = round(0.3 * 0.3 * n)
+    if n_public < PUBLIC_ROWS:
+        unsure.append(
+            f"split: about {n_public:,} test rows will be public; a contest shows no score of "
+            f"fewer than {PUBLIC_ROWS} before its close (raise test or public if it should)"
+        )
 
 
 def guess_metric(values: list[str | None], unsure: list[str]) -> str:

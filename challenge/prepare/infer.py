@@ -21,6 +21,7 @@ from challenge.prepare.guesses import (
     guess_variants,
     images_by_key,
     look_at_labels,
+    look_at_size,
     look_for_tells,
     sort_columns,
     take_sides,
@@ -128,6 +129,7 @@ def _of_table(
     look_for_tells(columns, values, label, unsure)
     if any(one.why.startswith("dates") for one in columns.values()) and split["by"] == "row":
         unsure.append('split: rows carry dates; if later rows are to be foretold, by = "time"')
+    look_at_size(len(values[label]), unsure)
     metric = "f1" if kind == "matching" else guess_metric(values[label], unsure)
     return Plan(kind, "table", root, raw, options, metric, split, columns, sides, left_out)
 

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from challenge.errors import Fault, TaskError, nearest
 from challenge.prepare.converters.files import RawFile, find_table, open_table
-from challenge.prepare.guesses import guess_key, images_by_key, look_at_labels, sort_columns
+from challenge.prepare.guesses import (
+    guess_key,
+    images_by_key,
+    look_at_labels,
+    look_at_size,
+    sort_columns,
+)
 from challenge.prepare.profiles import (
     ROWS,
     Profile,
@@ -83,6 +89,7 @@ def plan_of_pairs(
             raw["label"] = label
         answers = _first(list_of_pairs, label)
         look_at_labels(label, answers, "matching", unsure)
+        look_at_size(len(answers), unsure)
         told = _what_decides(list_of_pairs, tables, str(key), ids, answers, profiles)
         unsure += [
             f"column {name}: left out, since it is equal on both sides just where the label is 1; "
