@@ -22,6 +22,7 @@ from challenge.prepare.profiles import (
     column_texts,
     open_image_folder,
     profile_columns,
+    records_by_key,
 )
 from challenge.prepare.proposal import Plan
 
@@ -244,18 +245,23 @@ def _what_decides(
     """
     sides = [_first(pairs, ids[side]) for side in ("left", "right")]
     truth = [None if one is None else one.casefold() in ("1", "true") for one in answers]
+    names = [
+        name
+        for name, one in profiles.items()
+        if name != key and not one.empty and all(name in table.names for table in tables)
+    ]
+    looks = [
+        records_by_key(table, key, names, set(side))
+        for table, side in zip((tables[0], tables[-1]), sides, strict=True)
+    ]
     found = {}
-    for name, one in profiles.items():
-        if name == key or one.empty or any(name not in table.names for table in tables):
-            continue
-        looks = [
-            dict(zip(column_texts(table, key), column_texts(table, name), strict=True))
-            for table in (tables[0], tables[-1])
-        ]
+    nothing: list[str | None] = [None] * len(names)
+    for place, name in enumerate(names):
         equal: dict[bool, list[float]] = {True: [], False: []}
         for left_id, right_id, match in zip(*sides, truth, strict=True):
+            left, right = looks[0].get(left_id, nothing), looks[1].get(right_id, nothing)
             if match is not None:
-                equal[match].append(_alike(looks[0].get(left_id), looks[1].get(right_id)))
+                equal[match].append(_alike(left[place], right[place]))
         shares = {match: sum(values) / len(values) for match, values in equal.items() if values}
         if len(shares) == 2 and (1 + shares[True] - shares[False]) / 2 > _DECIDES:
             found[name] = "Equal on both sides just where the pair is a match"

@@ -24,6 +24,7 @@ __all__ = [
     "open_image_folder",
     "profile_columns",
     "profile_values",
+    "records_by_key",
 ]
 
 ROWS = 20_000
@@ -101,6 +102,23 @@ def column_texts(table: RawFile, name: str, *, rows: int | None = None) -> list[
         if rows is not None and len(texts) >= rows:
             return texts[:rows]
     return texts
+
+
+def records_by_key(
+    table: RawFile, key: str, names: list[str], wanted: set[str | None]
+) -> dict[str | None, list[str | None]]:
+    """Return the values of `names` as texts of the records with the wanted keys, by key."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found: dict[str | None, list[str | None]] = {}
+    sought = pa.array([one for one in wanted if one is not None], pa.string())
+    for batch in table.batches():
+        keys = as_modality(batch.column(key), "text")
+        rows = batch.filter(pc.is_in(keys, value_set=sought))
+        columns = [_as_texts(rows.column(name)) for name in (key, *names)]
+        found |= {own: list(rest) for own, *rest in zip(*columns, strict=True)}
+    return found
 
 
 def _as_texts(column: pa.Array) -> list[str | None]:
