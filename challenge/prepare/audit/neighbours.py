@@ -106,8 +106,9 @@ def _bucket_pairs(test: list[NDArray[np.uint64]], train: list[NDArray[np.uint64]
         # Big buckets are walked from different places, so that not all see the same few rows.
         width = np.repeat(np.maximum(last - first, 1), count)
         place = np.repeat(first, count) + (within + rows * _PER_BUCKET) % width
-        pairs.append(np.column_stack([rows, order[place]]))
-    return np.unique(np.concatenate(pairs), axis=0)
+        # One number a pair: numbers are sorted five times as fast as rows of two.
+        pairs.append(rows * len(train_keys) + order[place])
+    return np.column_stack(np.divmod(np.unique(np.concatenate(pairs)), len(train[0])))
 
 
 def text_cosines(test: Sequence[str], train: Sequence[str], pairs: _Pairs) -> NDArray[np.float64]:
