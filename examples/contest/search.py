@@ -80,13 +80,13 @@ def find_leaks(
 
 
 def _is_ratio(word: bytes) -> bool:
-    """Whether a figure is a ratio of small counts: simulated labels give the same ones by chance.
+    """Whether a figure is a ratio of counts of rows: simulated labels give the same ones by chance.
 
     >>> _is_ratio(b"0.94736842105"), _is_ratio(b"0.94731842105")
     (True, False)
     """
     value = float(word)
-    near = float(Fraction(value).limit_denominator(400))
+    near = float(Fraction(value).limit_denominator(2000))
     return abs(near - value) < 10.0 ** (3 - len(word))
 
 
