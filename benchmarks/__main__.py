@@ -2,8 +2,10 @@
 
     python -m benchmarks                      # small sizes, under two minutes
     python -m benchmarks --full --write       # full sizes; puts the table into docs/speed.md
+    python -m benchmarks --full --results FILE --only row1_labels
 
-A missed target is printed, not a failure; the exit status says whether every row could run.
+`--results` keeps what the rows report; a benchmark that runs again replaces its own lines. A missed
+target is printed, not a failure; the exit status says whether every row could run.
 """
 
 from __future__ import annotations
@@ -50,27 +52,42 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="the sizes that targets are about")
     parser.add_argument("--write", action="store_true", help="put the table into docs/speed.md")
+    parser.add_argument("--results", type=Path, help="a file that keeps what the rows report")
+    parser.add_argument("--only", nargs="+", default=[], help="benchmarks; default: all")
     options = parser.parse_args()
     rows = FULL if options.full else SMALL
+    chosen = [row for row in rows if row[0] in options.only or not options.only]
+    reported: dict[str, list[dict[str, Any]]] = {}
+    if options.results and options.results.is_file():
+        reported = json.loads(options.results.read_text(encoding="utf-8"))
     failed = 0
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        found = Path(folder) / "rows.jsonl"
-        found.touch()
-        # One thread, so that CPU time says how much work was done.
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        environment |= {"BENCH_JSON": str(found)}
-        for module, *words in rows:
-            print(f"== {module}", flush=True)
-            command = [sys.executable, "-m", f"benchmarks.{module}", *words]
-            failed += subprocess.run(command, env=environment).returncode != 0
-        lines = [json.loads(line) for line in found.read_text(encoding="utf-8").splitlines()]
-    print(f"== {len(rows)} benchmarks in {time.monotonic() - started:.0f} s, {failed} failed")
+    for module, *words in chosen:
+        print(f"== {module}", flush=True)
+        reported[module] = run(module, words)
+        failed += not reported[module]
+        if options.results:
+            options.results.write_text(json.dumps(reported, indent=1), encoding="utf-8")
+    print(f"== {len(chosen)} benchmarks in {time.monotonic() - started:.0f} s, {failed} failed")
+    lines = [line for module, *_ in rows for line in reported.get(module, [])]
     if options.write:
         page = PAGE.read_text(encoding="utf-8")
         before, after = page.split(START)[0], page.split(END)[1]
         PAGE.write_text(f"{before}{START}\n\n{table(lines)}\n\n{END}{after}", encoding="utf-8")
     return int(failed > 0)
+
+
+def run(module: str, words: Sequence[str]) -> list[dict[str, Any]]:
+    """Run a benchmark and return what it reports; nothing when it failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(folder) / "rows.jsonl"
+        # One thread, so that CPU time says how much work was done.
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment |= {"BENCH_JSON": str(found)}
+        command = [sys.executable, "-m", f"benchmarks.{module}", *words]
+        if subprocess.run(command, env=environment).returncode != 0:
+            return []
+        return [json.loads(line) for line in found.read_text(encoding="utf-8").splitlines()]
 
 
 def table(lines: Sequence[dict[str, Any]]) -> str:
