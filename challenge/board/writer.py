@@ -96,8 +96,10 @@ class SiteWriter:
         group = self._old.get("groups", {}).get(name) if self._old.get("whole") else None
         if group is None or group["mark"] != mark:
             return False
-        if any(self._sizes.get(path) != stamp[1] for path, stamp in group["files"].items()):
-            return False
+        sizes = self._sizes
+        for path, stamp in group["files"].items():
+            if sizes.get(path) != stamp[1]:
+                return False
         self._groups[name] = group
         return True
 
@@ -187,18 +189,19 @@ class SiteWriter:
 
 def _sizes_of(out: Path) -> dict[str, int]:
     """Return the size of every file of a site by its path, hidden ones apart."""
+    # Plain strings and loops: this looks at every file of a site, however little has changed.
     sizes: dict[str, int] = {}
+    root = os.fspath(out)
     folders = [""]
     while folders:
         folder = folders.pop()
-        with os.scandir(out / folder) as found:
-            entries = [entry for entry in found if entry.name[0] != "."]
-        inner = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-        folders += [f"{folder}{name}/" for name in inner]
-        skip = set(inner)
-        sizes.update(
-            (folder + entry.name, entry.stat(follow_symlinks=False).st_size)
-            for entry in entries
-            if entry.name not in skip
-        )
+        with os.scandir(f"{root}/{folder}") as found:
+            for entry in found:
+                name = entry.name
+                if name[0] == ".":
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(f"{folder}{name}/")
+                else:
+                    sizes[folder + name] = entry.stat(follow_symlinks=False).st_size
     return sizes

@@ -35,6 +35,10 @@ FLOOR = 0.1
 SLOPE = 2.0
 """An arm grows at most twice as fast as the quantile, however skewed the metric is."""
 
+FAR = 3.0
+"""One hit among independent rows reaches 2.4 arms. A macro-F1 of .0004 is no share of rows, and
+would reach .4 if its error grew as that of a share does."""
+
 Scale = Literal["share", "correlation", "loss", "difference"]
 Floats = NDArray[np.float64]
 
@@ -135,8 +139,8 @@ def interval(value: float, spread: Spread, scale: Scale) -> tuple[float, float]:
     times √(p (1 - p) / s (1 - s)). It cannot leave [0, 1] and has no steep place near the edges,
     as a logit has. Where the arm is longer than √(s (1 - s)), s is worth less than about four
     rows, nothing is known of the error elsewhere, and the share stays on its own scale, cut at
-    the edges. Its two arms are those of a skewed mean (`_arms`): a metric that few bad groups can
-    pull down has its long arm there.
+    the edges; and an end is never further than `FAR` arms. The two arms are those of a skewed mean
+    (`_arms`): a metric that few bad groups can pull down has its long arm there.
     """
     below, above = _arms(spread)
     if scale == "difference":
@@ -159,7 +163,9 @@ def _score_end(share: float, arm: float, side: Literal[-1, 1]) -> float:
         return min(max(share + side * arm, 0.0), 1.0)
     root: float = math.sqrt(ratio * (variance + ratio / 4.0))
     end = (share + ratio / 2.0 + side * root) / (1.0 + ratio)
-    return max(min(end, 1.0), share) if side > 0 else min(max(end, 0.0), share)
+    if side > 0:
+        return max(min(end, share + FAR * arm, 1.0), share)
+    return min(max(end, share - FAR * arm, 0.0), share)
 
 
 def _arms(spread: Spread) -> tuple[float, float]:

@@ -209,6 +209,22 @@ def test_an_interval_holds_its_value_and_stays_in_range(
     assert 0.0 <= low <= value <= high < math.inf
 
 
+def test_one_hit_among_many_rows_has_the_whole_interval_of_wilson() -> None:
+    share, n = 1 / 500, 500
+    high = interval(share, Spread(math.sqrt(share * (1 - share) / n), n - 1), "share")[1]
+    quantile = t_quantile(0.975, n - 1)
+    reach = quantile * math.sqrt(share * (1 - share) / n + quantile**2 / (4 * n**2))
+    assert high == pytest.approx((share + quantile**2 / (2 * n) + reach) / (1 + quantile**2 / n))
+
+
+def test_a_tiny_mean_over_classes_does_not_reach_as_far_as_a_share_would() -> None:
+    # One answer to 72 classes; as a share of rows it would reach .45.
+    error = 0.008
+    low, high = interval(0.0004, Spread(error, 60), "share")
+    assert low == pytest.approx(0.0, abs=1e-4)
+    assert high == pytest.approx(0.0004 + 3 * t_quantile(0.975, 60) * error)
+
+
 def test_at_the_very_edge_the_interval_is_no_wider_than_its_error() -> None:
     # A constant answer to 46 classes: .004. As a share of less than one row it would reach .8.
     low, high = interval(0.004, Spread(0.066, 30), "share")
