@@ -49,7 +49,8 @@ def test_polars_reads_both_forms(task: Task) -> None:
 def test_duckdb_reads_the_parquet(task: Task) -> None:
     import duckdb
 
-    found = duckdb.sql(f"select * from '{task.public / 'train.parquet'}'").fetchall()
+    query = f"select * from '{task.public / 'train.parquet'}'"
+    found = duckdb.connect().execute(query).fetchall()
     assert [list(row) for row in found] == [list(row.values()) for row in rows(task)]
 
 

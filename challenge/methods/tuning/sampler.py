@@ -62,5 +62,6 @@ def _distribution(dimension: Dimension) -> Any:
 
     if isinstance(dimension, Choice):
         return CategoricalDistribution(dimension.values)
-    made = IntDistribution if isinstance(dimension, Integer) else FloatDistribution
-    return made(dimension.low, dimension.high, log=dimension.log)
+    if isinstance(dimension, Integer):
+        return IntDistribution(dimension.low, dimension.high, log=dimension.log)
+    return FloatDistribution(dimension.low, dimension.high, log=dimension.log)
