@@ -13,6 +13,7 @@ from challenge.errors import Fault, TaskError, nearest
 from challenge.prepare.converters.files import RawFile
 from challenge.prepare.converters.images import ImageFolder
 from challenge.prepare.profiles import Profile
+from challenge.prepare.splits import LARGEST_SHARE
 from challenge.task.columns import RESERVED
 
 __all__ = [
@@ -43,8 +44,6 @@ _SHARED = 0.02
 """Share of the rows that have to be variants of another one before the split heeds them."""
 _VARIANTS = 5
 """Rows that a thing may have on average, for its rows to be variants."""
-_LARGEST = 0.2
-"""Share of the rows that one group may hold; the build refuses a larger one."""
 
 
 def guess_label(
@@ -223,7 +222,10 @@ def guess_variants(
             labels_of[value][own] += 1
         shared = [owns for owns in labels_of.values() if owns.total() > 1]
         n_shared = sum(owns.total() for owns in shared)
-        if n_shared < max(4, _SHARED * n) or max(owns.total() for owns in shared) > n * _LARGEST:
+        if (
+            n_shared < max(4, _SHARED * n)
+            or max(owns.total() for owns in shared) > n * LARGEST_SHARE
+        ):
             continue
         agree = sum(len(owns) == 1 for owns in shared) / len(shared)
         if agree > (1 + chance) / 2 and (best is None or n_shared > best[0]):

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from challenge.errors import Fault, TaskError, nearest
+from challenge.prepare.audit.tells import ALONE
+from challenge.prepare.converters.deepmatcher import IDS, LABELS
 from challenge.prepare.converters.files import RawFile, find_table, open_table
 from challenge.prepare.guesses import (
     guess_key,
@@ -25,12 +27,10 @@ from challenge.prepare.profiles import (
     records_by_key,
 )
 from challenge.prepare.proposal import Plan
+from challenge.prepare.rows import MATCH_WORDS
 
 __all__ = ["pair_split", "plan_of_pairs"]
 
-_IDS = (("left", ("ltable_id", "left_id")), ("right", ("rtable_id", "right_id")))
-_LABELS = ("label", "gold", "_label")
-"""Names that the converter knows by itself."""
 _OTHER_LABELS = (
     "match",
     "is_match",
@@ -41,11 +41,8 @@ _OTHER_LABELS = (
     "is_duplicate",
     "y",
 )
-_TRUTH = {"0", "1", "true", "false", "True", "False"}
 _FOUND = 0.9
 """Share of a column of pairs that has to be ids of records."""
-_DECIDES = 0.98
-"""The AUC of equality above which the audit of a built task would stop it."""
 
 
 def plan_of_pairs(
@@ -82,11 +79,9 @@ def plan_of_pairs(
         list_of_pairs = open_table(pairs)
         unsure += list_of_pairs.remarks
         key, ids, tables = _find_ids(list_of_pairs, tables, key, unsure)
-        options |= {
-            f"{side}_id": name for side, name in ids.items() if name not in dict(_IDS)[side]
-        }
+        options |= {f"{side}_id": name for side, name in ids.items() if name not in IDS[side]}
         label = _find_label(list_of_pairs, label, list(ids.values()), unsure)
-        if label not in _LABELS:
+        if label not in LABELS:
             raw["label"] = label
         answers = _first(list_of_pairs, label)
         look_at_labels(label, answers, "matching", unsure)
@@ -163,7 +158,7 @@ def _find_ids(
     """
     shared = [name for name in tables[0].names if all(name in table.names for table in tables)]
     candidates = list(dict.fromkeys([*([key] if key in shared else []), *shared]))
-    usual = {side: name for side, names in _IDS for name in names if name in pairs.names}
+    usual = {side: name for side, names in IDS.items() for name in names if name in pairs.names}
     asked = list(usual.values()) if len(usual) == 2 else list(pairs.names)
     texts = {name: [one for one in _first(pairs, name) if one is not None] for name in asked}
     for candidate in candidates:
@@ -218,15 +213,17 @@ def _find_label(pairs: RawFile, label: str | None, ids: list[str], unsure: list[
                   f"did you mean {guess!r}?" if guess else "name one of these", "column-missing")
         )  # fmt: skip
     rest = [name for name in pairs.names if name not in ids]
-    fitting = [name for name in rest if {one for one in _first(pairs, name) if one} <= _TRUTH]
-    named = [name for name in (*_LABELS, *_OTHER_LABELS) if name in rest]
+    fitting = [
+        name for name in rest if {one for one in _first(pairs, name) if one} <= set(MATCH_WORDS)
+    ]
+    named = [name for name in (*LABELS, *_OTHER_LABELS) if name in rest]
     found = [*([label] if label else []), *named, *(fitting if len(fitting) == 1 else [])]
     if not found:
         raise TaskError(
             Fault(pairs.path.name, f"no column that tells matches (there are: {', '.join(rest)})",
                   "a column of 1 and 0", "name it with --label", "label-unknown")
         )  # fmt: skip
-    if label is None and found[0] not in _LABELS:
+    if label is None and found[0] not in LABELS:
         unsure.append(f"label: taken to be {found[0]}")
     return found[0]
 
@@ -263,7 +260,7 @@ def _what_decides(
             if match is not None:
                 equal[match].append(_alike(left[place], right[place]))
         shares = {match: sum(values) / len(values) for match, values in equal.items() if values}
-        if len(shares) == 2 and (1 + shares[True] - shares[False]) / 2 > _DECIDES:
+        if len(shares) == 2 and (1 + shares[True] - shares[False]) / 2 > ALONE:
             found[name] = "Equal on both sides just where the pair is a match"
     return found
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["plan_rows"]
+__all__ = ["MATCH_WORDS", "plan_rows"]
 
-_MATCH_WORDS = {"1": 1, "0": 0, "true": 1, "false": 0, "True": 1, "False": 0}
+MATCH_WORDS = {"1": 1, "0": 0, "true": 1, "false": 0, "True": 1, "False": 0}
 
 
 def plan_rows(
@@ -183,7 +183,7 @@ def _contents(values: dict[str, pa.Array], prefix: str) -> pa.Array:
 
 def _check_decisions(labels: pa.Array, keys: pa.Array, faults: Faults) -> None:
     words = labels.to_pylist()
-    wrong = [place for place, word in enumerate(words) if word not in _MATCH_WORDS]
+    wrong = [place for place, word in enumerate(words) if word not in MATCH_WORDS]
     if wrong:
         faults.add(
             "match-label",
@@ -201,7 +201,7 @@ def _classes(
     """Return the code of each row's label and the classes, ascending by code point."""
     (codes,), names = facts.codes("label")
     if matching:
-        translate = np.array([_MATCH_WORDS[name] for name in names], dtype=np.int32)
+        translate = np.array([MATCH_WORDS[name] for name in names], dtype=np.int32)
         label = translate[codes]
         if len(set(label.tolist())) < 2:
             check_classes([str(int(label[0]))], where)

@@ -24,9 +24,11 @@ from challenge.task.definition import TaskDefinition
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["convert"]
+__all__ = ["IDS", "LABELS", "convert"]
 
-_SIDES = (("left", "tableA", "ltable_id"), ("right", "tableB", "rtable_id"))
+IDS = {"left": ("ltable_id", "left_id"), "right": ("rtable_id", "right_id")}
+LABELS = ("label", "gold", "_label")
+"""Names of the columns of a list of pairs that need no telling."""
 _FILES = (("train", "train"), ("train", "valid"), ("test", "test"))
 
 
@@ -80,7 +82,7 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
                 else:
                     ids = {
                         which: as_modality(batch.column(names[f"{which}_id"]), "text").to_pylist()
-                        for which, _, _ in _SIDES
+                        for which in IDS
                     }
                     taken = records.take(table.path.name, ids, definition)
                     arrays |= records.keys(ids)
@@ -96,8 +98,8 @@ def _open(path: Path, definition: TaskDefinition) -> RawFile:
 
 def _names(table: RawFile, definition: TaskDefinition, *, flat: bool) -> dict[str, str]:
     """Return the raw column of the label and of each id or feature, with all faults at once."""
-    label = definition.raw.label or "label"
-    asked: dict[str, tuple[str, ...]] = {"label": (label, "gold", "_label")}
+    label = definition.raw.label or LABELS[0]
+    asked: dict[str, tuple[str, ...]] = {"label": (label, *LABELS[1:])}
     if flat:
         for column in definition.feature_columns():
             short = "l" if column.side == "left" else "r"
@@ -105,9 +107,8 @@ def _names(table: RawFile, definition: TaskDefinition, *, flat: bool) -> dict[st
                 column.name, f"{short}table_{column.attribute}", f"{short}_{column.attribute}"
             )  # fmt: skip
     else:
-        for side, short in (("left", "l"), ("right", "r")):
+        for side, usual in IDS.items():
             own = definition.raw.options.get(f"{side}_id")
-            usual = (f"{short}table_id", f"{side}_id")
             asked[f"{side}_id"] = usual if own is None else (str(own),)
     found, faults = {}, []
     for name, choices in asked.items():
