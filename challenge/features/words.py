@@ -188,22 +188,23 @@ def _near_weight(left: set[str], right: set[str], weight: dict[str, float]) -> f
 
     Near is a prefix of three letters or more, or a ratio of edits of at least 0.75.
     """
-    from rapidfuzz import fuzz
+    import numpy as np
+    from rapidfuzz import fuzz, process
 
     if not left or not right:
         return 0.0
+    ones, others = sorted(left), sorted(right)
+    ratios = process.cdist(ones, others, scorer=fuzz.ratio, score_cutoff=75, dtype=np.float64) / 100
     total = 0.0
-    for ones, others in ((sorted(left), sorted(right)), (sorted(right), sorted(left))):
-        for one in ones:
-            best = 0.0
-            for other in others:
-                short = min(len(one), len(other))
-                if short >= 3 and (one.startswith(other) or other.startswith(one)):
-                    near = 1.0
-                else:
-                    near = fuzz.ratio(one, other, score_cutoff=75) / 100
-                best = max(best, near)
-            total += best * weight[one]
+    for own, rivals, best in (
+        (ones, others, ratios.max(axis=1).tolist()),
+        (others, ones, ratios.max(axis=0).tolist()),
+    ):
+        whole = set(rivals)
+        starts = {rival[:n] for rival in rivals for n in range(3, len(rival))}
+        for one, near in zip(own, best, strict=True):
+            shortened = one in starts or any(one[:n] in whole for n in range(3, len(one)))
+            total += (1.0 if shortened else near) * weight[one]
     return total
 
 

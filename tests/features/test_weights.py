@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from challenge.errors import EnvironmentLack
 from challenge.features.lite0 import embed_images, lite0_graph, read_state
-from challenge.features.minilm import embed_texts
+from challenge.features.minilm import WINDOW, choose_window, embed_texts
 from challenge.features.pairs import row_cosine
 from challenge.features.store import forget_features
 from challenge.features.weights import find_in_package, onnx_session
@@ -71,6 +71,25 @@ def test_neither_batch_nor_threads_change_a_digit(task: Task) -> None:
     forget_features(task)
     other = np.vstack([embed_texts(task, [text], threads=2) for text in texts[:5]])
     assert (one[:5] == other).all()
+
+
+@baseline
+def test_a_window_cuts_long_texts_and_leaves_short_ones_as_they_are(task: Task) -> None:
+    texts = ["a small dog", "the wood of an elm is hard and heavy " * 20]
+    whole, cut = embed_texts(task, texts), embed_texts(task, texts, window=24)
+    assert (whole[0] == cut[0]).all()
+    assert (whole[1] != cut[1]).any()
+    again = embed_texts(task, texts)
+    assert (whole == again).all()
+
+
+@baseline
+def test_the_window_shrinks_as_texts_become_many() -> None:
+    long = [f"{n} " + "the wood of an elm is hard and heavy " * 20 for n in range(3_000)]
+    assert choose_window([]) == choose_window(long[:100]) == WINDOW
+    assert choose_window(long) == 100
+    assert choose_window([f"elm {n}" for n in range(30_000)]) == WINDOW
+    assert choose_window(long * 7) == 0
 
 
 def crossword() -> Image.Image:
