@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from challenge.prepare.ids import id_strings
+from challenge.prepare.ranks import order_by_word
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,6 +23,7 @@ ROW = "row number"
 _NUMBER = "id number"
 _BUCKETS = 64
 HELD_BYTES = 128 << 20
+_SPILLED_BYTES = 16 << 20
 
 
 class SortedRows:
@@ -29,7 +32,8 @@ class SortedRows:
     `letter` is the first of each id. Ids are drawn as numbers and written out only at the end:
     moving strings costs more than making them.
     Up to `held_bytes` stay in memory; more goes to Arrow files, one a bucket of ids, so that only
-    one bucket has to be sorted at a time.
+    one bucket has to be sorted at a time. Once that has begun, rows are spilled in pieces that the
+    processor's cache holds.
     """
 
     def __init__(
@@ -54,25 +58,35 @@ class SortedRows:
         self._bytes += table.nbytes
         if self._bytes > self._limit:
             self._spill()
+            self._limit = min(self._limit, _SPILLED_BYTES)
 
     def _spill(self) -> None:
         import pyarrow as pa
 
-        whole = pa.concat_tables(self._held).combine_chunks()
-        self._held, self._bytes = [], 0
+        piece: list[pa.Table] = []
+        n_bytes = 0
+        held, self._held, self._bytes = self._held[::-1], [], 0
+        while held:
+            piece.append(held.pop())
+            n_bytes += piece[-1].nbytes
+            if n_bytes > _SPILLED_BYTES or not held:
+                self._spill_piece(pa.concat_tables(piece))
+                piece, n_bytes = [], 0
+
+    def _spill_piece(self, whole: pa.Table) -> None:
+        import pyarrow as pa
+
         shift = np.uint64(64 - _BUCKETS.bit_length() + 1)
         # Bytes are sorted by counting them, ten times as fast as words.
         buckets = (whole[_NUMBER].to_numpy() >> shift).astype(np.uint8)
         order = np.argsort(buckets, kind="stable")
-        ends = np.searchsorted(buckets[order], np.arange(_BUCKETS + 1, dtype=np.uint8))
-        for bucket in range(_BUCKETS):
-            part = whole.take(pa.array(order[ends[bucket] : ends[bucket + 1]]))
+        ends = np.cumsum(np.bincount(buckets, minlength=_BUCKETS)).tolist()
+        whole = whole.take(pa.array(order)).combine_chunks()
+        for bucket, (start, end) in enumerate(pairwise([0, *ends])):
+            part = whole.slice(start, end - start)
             if bucket not in self._writers:
                 self._writers[bucket] = pa.ipc.new_file(self._path(bucket), part.schema)
             self._writers[bucket].write_table(part)
-        del whole
-        # Freed pages that the allocator keeps would count twice: here, and for the next spill.
-        pa.default_memory_pool().release_unused()
 
     def _path(self, bucket: int) -> str:
         return str(self._folder / f"rows-{bucket:02d}.arrow")
@@ -91,15 +105,14 @@ class SortedRows:
         for writer in self._writers.values():
             writer.close()
         for bucket in range(_BUCKETS):
-            with pa.OSFile(self._path(bucket)) as file:
-                table = pa.ipc.open_file(file).read_all()
+            with pa.memory_map(self._path(bucket)) as file:
+                yield self._sorted(pa.ipc.open_file(file).read_all())
             Path(self._path(bucket)).unlink()
-            yield self._sorted(table)
 
     def _sorted(self, table: pa.Table) -> pa.Table:
         import pyarrow as pa
 
         numbers = table[_NUMBER].to_numpy()
-        order = np.argsort(numbers, kind="stable")
-        rows = table.drop_columns([_NUMBER]).combine_chunks().take(pa.array(order))
+        order = order_by_word(numbers)
+        rows = table.drop_columns([_NUMBER]).take(pa.array(order))
         return rows.append_column("id", id_strings(numbers[order], self._letter))

@@ -11,6 +11,7 @@ from challenge.errors import Fault, TaskError
 from challenge.prepare.facts import RowFacts
 from challenge.prepare.ids import Fates, draw_fates
 from challenge.prepare.plan import HALVES, TEST, TRAIN, UNUSED
+from challenge.prepare.ranks import dense_codes
 from challenge.prepare.splits import (
     assign_folds,
     choose_latest,
@@ -65,7 +66,7 @@ def halves_and_folds(
         rows = np.flatnonzero(side == which)
         if len(rows) == 0:
             continue
-        place = np.unique(cluster[rows], return_inverse=True)[1]
+        place = dense_codes(cluster[rows])
         clusters = summarise_clusters(place, label[rows].astype(np.int64), fate.place[rows])
         if which == TEST:
             chosen = choose_share(clusters, public_share)
@@ -129,7 +130,7 @@ def decide_sides(
         found["n_crossing"] = int((side == UNUSED).sum())
     else:
         by_row = split.by == "row"
-        place = np.arange(n) if by_row else np.unique(cluster, return_inverse=True)[1]
+        place = np.arange(n) if by_row else dense_codes(cluster)
         if not by_row:
             refuse_giant(place, where, "a group")
         clusters = summarise_clusters(place, label.astype(np.int64), fate.split)

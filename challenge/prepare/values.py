@@ -149,7 +149,10 @@ def text_values(array: pa.Array) -> pa.Array:
     elif not pa.types.is_string(kind):
         raise ValueError(f"values of type {kind}")
     array.validate(full=True)
-    return pc.if_else(pc.equal(pc.binary_length(array), 0), pa.scalar(None, pa.string()), array)
+    empty = pc.equal(pc.binary_length(array), 0)
+    if not pc.any(empty).as_py():
+        return array
+    return pc.if_else(empty, pa.scalar(None, pa.string()), array)
 
 
 def standard_values(

@@ -12,6 +12,7 @@ import numpy as np
 from challenge.errors import Fault, TaskError
 from challenge.prepare.order import ROW
 from challenge.prepare.plan import HALVES, TEST, TRAIN, Plan
+from challenge.prepare.ranks import count_distinct, dense_codes
 from challenge.prepare.statistics import TrainStatistics
 from challenge.prepare.values import PIXELS
 from challenge.task.definition import TaskDefinition
@@ -95,7 +96,7 @@ def write_files(
         n_test=len(test_rows),
         n_public=int((half == HALVES.index("public")).sum()),
         n_clusters={
-            name: len(np.unique(plan.cluster[test_rows[half == code]]))
+            name: count_distinct(plan.cluster[test_rows[half == code]])
             for code, name in enumerate(HALVES[:2])
         },
         statistics=statistics,
@@ -168,7 +169,7 @@ def _solution(
 ) -> pa.Table:
     import pyarrow as pa
 
-    both = np.unique(np.concatenate([plan.cluster[rows], plan.other[rows]]), return_inverse=True)[1]
+    both = dense_codes(np.concatenate([plan.cluster[rows], plan.other[rows]]))
     cluster, other = both.astype(np.int32).reshape(2, -1)
     return pa.table(
         {

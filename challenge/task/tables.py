@@ -154,7 +154,10 @@ class TableWriter:
         self._parquet.write_table(
             pa.Table.from_arrays(stored, schema=self.schema), row_group_size=max(1, len(stored[0]))
         )
-        self._csv.write(_csv_rows(list(arrays.values())))
+        self._write_csv(list(arrays.values()))
+
+    def _write_csv(self, arrays: Sequence[pa.Array]) -> None:
+        self._csv.write(_csv_rows(arrays))
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
