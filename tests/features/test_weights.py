@@ -87,7 +87,7 @@ def test_a_window_cuts_long_texts_and_leaves_short_ones_as_they_are(task: Task) 
 def test_the_window_shrinks_as_texts_become_many() -> None:
     long = [f"{n} " + "the wood of an elm is hard and heavy " * 20 for n in range(3_000)]
     assert choose_window([]) == choose_window(long[:100]) == WINDOW
-    assert choose_window(long) == 100
+    assert choose_window(long) == 110
     assert choose_window([f"elm {n}" for n in range(30_000)]) == WINDOW
     assert choose_window(long * 7) == 0
 
