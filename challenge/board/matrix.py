@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -313,12 +314,11 @@ def _table(snapshot: Snapshot, tasks: Sequence[str]) -> _Table:
     """
     entries = [entries_of(snapshot, task) for task in tasks]
     ids = [own.submission.tolist() for own in entries]
-    methods = snapshot.methods([one for part in ids for one in part])
-    codes = {method: code for code, method in enumerate(sorted({"", *methods.values()}))}
-    names = list(codes)
+    methods = snapshot.methods(list(chain.from_iterable(ids)))
+    names = sorted(set(methods.values()))
+    codes = {method: code for code, method in enumerate(names)}
     parts = [
-        own.team * len(codes)
-        + np.array([codes[methods.get(one, "")] for one in part], dtype=np.int64)
+        own.team * len(codes) + np.array([codes[methods[one]] for one in part], dtype=np.int64)
         for own, part in zip(entries, ids, strict=True)
     ]
     keys = np.unique(np.concatenate([*parts, np.zeros(0, dtype=np.int64)]))

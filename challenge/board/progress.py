@@ -6,7 +6,7 @@ scores have one moment only, the close); in a benchmark it is that of all rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -98,11 +98,11 @@ def _improvements(
     snapshot: Snapshot, tasks: Sequence[str], half: Half
 ) -> Iterator[tuple[int, int, float]]:
     """Yield (time, team, mean over the tasks) whenever a team's mean gets a new value."""
-    columns: list[tuple[int, int, int, int, float]] = []
+    records: list[tuple[int, int, int, int, float]] = []
     for t, task in enumerate(tasks):
         own = entries_of(snapshot, task, half)
         scored = _records(own)
-        columns += zip(
+        records += zip(
             own.at[scored].tolist(),
             own.submission[scored].tolist(),
             own.team[scored].tolist(),
@@ -111,13 +111,11 @@ def _improvements(
             strict=True,
         )
     floors = [floor_of(snapshot, task, half) for task in tasks]
-    best: dict[int, dict[int, float]] = {}
-    for at, _, team, t, value in sorted(columns):
-        mine = best.setdefault(team, {})
-        if t in mine and value <= mine[t]:
-            continue
+    best: dict[int, list[float]] = {}
+    for at, _, team, t, value in sorted(records):
+        mine = best.setdefault(team, floors.copy())
         mine[t] = value
-        yield at, team, _mean(mine, floors)
+        yield at, team, sum(mine) / len(mine)
 
 
 def _records(own: Entries) -> NDArray[np.int64]:
@@ -129,10 +127,6 @@ def _records(own: Entries) -> NDArray[np.int64]:
     block = np.cumsum(np.diff(team, prepend=team[:1]) != 0) * (len(order) + 1)
     highest = np.maximum.accumulate(block + level)
     return order[np.diff(highest, prepend=-1) > 0]
-
-
-def _mean(scores: Mapping[int, float], floors: Sequence[float]) -> float:
-    return sum(scores.get(t, floor) for t, floor in enumerate(floors)) / len(floors)
 
 
 def _step_up(points: list[tuple[int, float]], at: int, value: float) -> None:

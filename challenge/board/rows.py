@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import cached_property
 from operator import itemgetter
 from typing import Generic, TypeVar
 
+from challenge.board.tables import pages_of
 from challenge.board.twins import json_text, object_text
+from challenge.ledger.clock import iso
 from challenge.task import Half
 
 __all__ = ["Board", "Cell", "Standing", "TaskBoard", "TaskRow", "TrackBoard", "TrackRow"]
@@ -66,7 +68,7 @@ class Standing:
             "behind_low": self.behind_low,
             "behind_high": self.behind_high,
             "n_submissions": self.n_submissions,
-            "at": _iso(self.at),
+            "at": iso(self.at) if self.at else None,
             "public_rank": self.public_rank,
         }
 
@@ -197,9 +199,9 @@ class Board(Generic[Row]):
         return tuple(row.as_json() for row in self.rows)
 
     @cached_property
-    def row_texts(self) -> tuple[str, ...]:
-        """The rows as JSON, made once for all twins and for the marks of pages."""
-        return tuple(map(json_text, self.plain_rows))
+    def page_texts(self) -> tuple[str, ...]:
+        """The rows as JSON, a page of them in one text, for all twins and the marks of pages."""
+        return tuple(json_text(rows)[1:-1] for rows in pages_of(self.plain_rows))
 
     def as_json(self) -> dict[str, object]:
         """Return the whole board as plain values."""
@@ -208,7 +210,7 @@ class Board(Generic[Row]):
     def text(self) -> str:
         """Return the whole board as JSON."""
         head = {key: json_text(value) for key, value in self._head().items()}
-        return object_text({**head, "rows": f"[{', '.join(self.row_texts)}]"})
+        return object_text({**head, "rows": f"[{', '.join(self.page_texts)}]"})
 
     def _head(self) -> dict[str, object]:
         return {
@@ -300,7 +302,3 @@ _TRACK_COLUMNS = (
     *_WHERE,
     *("coverage", "eligible", "mean_rank", "wins", "normalised", "prize", "public_rank"),
 )
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None

@@ -65,13 +65,14 @@ def build_site(
     Files are replaced one by one, unchanged ones are not touched, and stale ones are removed at
     the end. Raises EnvironmentLack when the folder cannot be written.
     """
-    return write_site(ledger.snapshot(as_of), out, progress=progress)
+    with _no_collecting():
+        return write_site(ledger.snapshot(as_of), out, progress=progress)
 
 
 def write_site(snapshot: Snapshot, out: Path, *, progress: Progress | None = None) -> SiteReport:
     """Write the site of one snapshot into `out`; see `build_site`."""
     tell = progress or (lambda text: None)
-    with open_site(out) as writer, _no_collecting():
+    with _no_collecting(), open_site(out) as writer:
         tell("ranking")
         material = read_material(snapshot)
         for path, content in _assets():

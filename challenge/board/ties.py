@@ -76,52 +76,48 @@ def compare_with_first(
     """
     n = len(values)
     n_all = n if n_all is None else n_all
-    known: NDArray[np.bool_] = np.asarray(np.isfinite(noise).all(axis=1))
-    surely_better = np.zeros(n, dtype=np.int64)
-    surely_worse = np.zeros(n, dtype=np.int64)
+    lower, upper = _differences(values, noise, _widening(n, n_all))
+    surely_better = np.count_nonzero(lower > 0, axis=1)
+    surely_worse = np.count_nonzero(upper < 0, axis=1)
     behind = values[:1].repeat(n) - values
-    behind_low = np.full(n, np.nan)
-    behind_high = np.full(n, np.nan)
-    widening = _widening(n, n_all)
-    room = np.empty(noise.shape)
-    for i in np.flatnonzero(known):
-        lower, upper = _differences(values, noise, known, int(i), widening, room)
-        surely_better[i] = np.count_nonzero(lower > 0)
-        surely_worse[i] = np.count_nonzero(upper < 0)
-        if i and known[0]:
-            behind_low[i], behind_high[i] = lower[0], upper[0]
+    behind_low, behind_high = (ends[:, :1].flatten() for ends in (lower, upper))
+    behind_low[:1] = behind_high[:1] = np.nan
     tied = ~(behind_low > 0)
     rank_low = np.where(tied, 1, 1 + surely_better)
     return Ties(rank_low, n_all - surely_worse, tied, behind, behind_low, behind_high)
 
 
 def _differences(
-    values: NDArray[np.float64],
-    noise: NDArray[np.float64],
-    known: NDArray[np.bool_],
-    i: int,
-    widening: float,
-    room: NDArray[np.float64],
+    values: NDArray[np.float64], noise: NDArray[np.float64], widening: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Ends of the simultaneous intervals of (each entry minus entry i); NaN where unknown.
+    """Ends of the simultaneous intervals of (entry j minus entry i) at [i, j]; NaN where unknown.
 
-    `room`, of the shape of `noise`, is overwritten: fresh memory for every i took half the time.
+    The ends of one row hold together.
     """
-    estimate = np.where(known, values - values[i], np.nan)
-    moved = np.subtract(noise, noise[i], out=room)
-    error = np.sqrt(np.einsum("jb,jb->j", moved, moved) / moved.shape[1])
-    differs = known & (error > _SAME)
-    if not differs.any():
-        return estimate, estimate
-    studentised = np.divide(moved, np.where(differs, error, 1.0)[:, None], out=room)
-    # What does not differ must not count: a copy of a row that does changes no extreme.
-    studentised[~differs] = studentised[np.argmax(differs)]
+    n = len(values)
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(noise).all(axis=1))
+    estimate = np.where(known & known[:, None], values - values[:, None], np.nan)
+    spread = np.zeros((n, n))
+    highest, lowest = np.zeros(noise.shape), np.zeros(noise.shape)
+    # Fresh memory for every i took half the time.
+    room = np.empty(noise.shape)
+    for i in np.flatnonzero(known):
+        moved = np.subtract(noise, noise[i], out=room)
+        error = np.sqrt(np.einsum("jb,jb->j", moved, moved) / moved.shape[1])
+        differs = known & (error > _SAME)
+        if not differs.any():
+            continue
+        spread[i] = np.where(differs, error, 0.0) * widening
+        studentised = np.divide(moved, np.where(differs, error, 1.0)[:, None], out=room)
+        # What does not differ must not count: a copy of a row that does changes no extreme.
+        studentised[~differs] = studentised[np.argmax(differs)]
+        studentised.max(axis=0, out=highest[i])
+        studentised.min(axis=0, out=lowest[i])
     # The noise of an estimate is what it has too much: the upper tail decides the lower end.
     slack = _SLACK / np.sqrt(noise.shape[1])
-    too_much = max(0.0, float(np.quantile(studentised.max(axis=0), 1 - _TAIL))) + slack
-    too_little = max(0.0, -float(np.quantile(studentised.min(axis=0), _TAIL))) + slack
-    spread = np.where(differs, error, 0.0) * widening
-    return estimate - too_much * spread, estimate + too_little * spread
+    too_much = np.maximum(0.0, np.quantile(highest, 1 - _TAIL, axis=1)) + slack
+    too_little = np.maximum(0.0, -np.quantile(lowest, _TAIL, axis=1)) + slack
+    return estimate - too_much[:, None] * spread, estimate + too_little[:, None] * spread
 
 
 def _widening(n: int, n_all: int) -> float:

@@ -26,7 +26,7 @@ from challenge.board.entries import (
 from challenge.board.prizes import award
 from challenge.board.ranks import page_order, shared_ranks
 from challenge.board.rows import Cell, TrackBoard, TrackRow
-from challenge.board.task_board import number, rounded, rounded_ties, tie_remarks
+from challenge.board.task_board import number, numbers, rounded, rounded_ties, tie_remarks
 from challenge.board.ties import Ties, compare_with_first
 from challenge.errors import Fault, WrongUse, nearest
 from challenge.ledger.clock import from_micros
@@ -66,7 +66,7 @@ def track_board(
     table = _table(snapshot, tasks, half)
     n_ranked = int(np.count_nonzero(table.ranks))
     n_compared = min(N_COMPARED, n_ranked) if replicates else 0
-    rows = [_row(snapshot, table, tasks, i) for i in range(len(table.teams))]
+    rows = _rows(snapshot, table, tasks)
     remarks: tuple[str, ...] = ()
     if replicates and n_compared:
         values = table.means[:n_compared]
@@ -226,59 +226,91 @@ def _mean_intervals(table: _Table, n: int) -> tuple[NDArray[np.float64], NDArray
     return np.maximum(low, 0.0), np.minimum(high, 1.0)
 
 
-def _row(snapshot: Snapshot, table: _Table, tasks: tuple[str, ...], i: int) -> TrackRow:
-    team = snapshot.teams[int(table.teams[i])]
-    ranked = bool(table.ranks[i])
-    cells = tuple(
-        _cell(task, table.entries[t], float(table.floors[t]), table, i, t)
-        for t, task in enumerate(tasks)
+def _rows(snapshot: Snapshot, table: _Table, tasks: tuple[str, ...]) -> list[TrackRow]:
+    """Return the rows in page order; their intervals and ties are not known yet."""
+    cells = [_cells(table, task, t) for t, task in enumerate(tasks)]
+    n_entered = np.isfinite(table.value).sum(axis=1).tolist()
+    columns = zip(
+        table.teams.tolist(),
+        table.ranks.tolist(),
+        numbers(table.means),
+        n_entered,
+        zip(*cells, strict=True) if cells else [()] * len(table.teams),
+        numbers(table.mean_ranks),
+        table.wins.tolist(),
+        numbers(table.normalised),
+        table.n_entries.sum(axis=1).tolist(),
+        table.at.tolist(),
+        strict=True,
     )
-    n_entered = sum(not cell.missing for cell in cells)
-    return TrackRow(
-        rank=int(table.ranks[i]) if ranked else None,
-        team=team.id,
-        team_name=team.name,
-        slug=team.slug,
-        baseline=team.baseline,
-        value=number(table.means[i]),
-        low=None,
-        high=None,
-        rank_low=None,
-        rank_high=None,
-        tied_first=ranked and int(table.ranks[i]) == 1,
-        behind=round(float(table.means[0] - table.means[i]), 12) if ranked else None,
-        behind_low=None,
-        behind_high=None,
-        n_entered=n_entered,
-        n_tasks=len(tasks),
-        eligible=n_entered == len(tasks) and not team.baseline,
-        cells=cells,
-        mean_rank=number(table.mean_ranks[i]) if ranked else None,
-        wins=int(table.wins[i]),
-        normalised=number(table.normalised[i]) if ranked else None,
-        n_submissions=int(table.n_entries[i].sum()),
-        at=from_micros(int(table.at[i])),
-    )
+    first = next(iter(table.means.tolist()), 0.0)
+    rows = []
+    for team_id, rank, mean, entered, own, mean_rank, wins, normalised, n, at in columns:
+        team = snapshot.teams[team_id]
+        rows.append(
+            TrackRow(
+                rank=rank or None,
+                team=team.id,
+                team_name=team.name,
+                slug=team.slug,
+                baseline=team.baseline,
+                value=mean,
+                low=None,
+                high=None,
+                rank_low=None,
+                rank_high=None,
+                tied_first=rank == 1,
+                behind=round(first - mean, 12) if rank else None,
+                behind_low=None,
+                behind_high=None,
+                n_entered=entered,
+                n_tasks=len(tasks),
+                eligible=entered == len(tasks) and not team.baseline,
+                cells=own,
+                mean_rank=mean_rank if rank else None,
+                wins=wins,
+                normalised=normalised if rank else None,
+                n_submissions=n,
+                at=from_micros(at),
+            )
+        )
+    return rows
 
 
-def _cell(task: str, entries: Entries, floor: float, table: _Table, i: int, t: int) -> Cell:
-    position = int(table.position[i, t])
-    value = number(table.value[i, t])
+def _cells(table: _Table, task: str, t: int) -> list[Cell]:
+    """Return the cells of one task, a team each, in page order."""
+    entries, floor, position = table.entries[t], float(table.floors[t]), table.position[:, t]
     entered = position >= 0
-    reason = None
-    if value is None:
-        reason = "no score" if entered else "not entered"
-    return Cell(
-        task=task,
-        value=value,
-        low=number(entries.low[position]) if entered else None,
-        high=number(entries.high[position]) if entered else None,
-        counted=floor if value is None else value,
-        rank=int(table.task_ranks[i, t]) or None,
-        submission=int(entries.submission[position]) if entered else None,
-        missing=value is None,
-        reason=reason,
+    low, high = np.full(len(position), np.nan), np.full(len(position), np.nan)
+    submission = np.zeros(len(position), dtype=np.int64)
+    for column, source in (
+        (low, entries.low),
+        (high, entries.high),
+        (submission, entries.submission),
+    ):
+        column[entered] = source[position[entered]]
+    columns = zip(
+        numbers(table.value[:, t]),
+        numbers(low),
+        numbers(high),
+        table.task_ranks[:, t].tolist(),
+        submission.tolist(),
+        strict=True,
     )
+    return [
+        Cell(
+            task=task,
+            value=value,
+            low=own_low,
+            high=own_high,
+            counted=floor if value is None else value,
+            rank=rank or None,
+            submission=key or None,
+            missing=value is None,
+            reason=None if value is not None else "no score" if key else "not entered",
+        )
+        for value, own_low, own_high, rank, key in columns
+    ]
 
 
 def _compared(

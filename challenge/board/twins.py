@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
+from typing import Any
 
 __all__ = ["csv_twin", "defuse", "json_text", "json_twin", "object_text"]
 
@@ -27,17 +28,21 @@ def csv_twin(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([defuse(name) for name in header])
-    # What the writer puts down as `_cell` would goes past it, at a third of the cost.
-    writer.writerows(
-        [
-            value
-            if value is None or type(value) is int or (type(value) is float and isfinite(value))
-            else _cell(value)
-            for value in row
-        ]
-        for row in rows
-    )
-    return out.getvalue().encode("utf-8", "replace").decode()
+    # By columns: what is of one type goes past `_cell`, at a third of the cost.
+    writer.writerows(zip(*map(_cells, zip(*rows, strict=True)), strict=True))
+    return out.getvalue()
+
+
+def _cells(column: Sequence[Any]) -> Sequence[object]:
+    """Return the cells of a column, row by row, as `csv.writer` takes them."""
+    kinds = set(map(type, column))
+    if kinds <= {int, type(None)}:
+        return column
+    if kinds <= {int, float, type(None)}:
+        return [value if value is None or isfinite(value) else None for value in column]
+    if kinds == {str}:
+        return ["'" + cell if cell.startswith(_RUNS) else cell for cell in column]
+    return [_cell(value) for value in column]
 
 
 def _cell(value: object) -> str:
@@ -62,10 +67,9 @@ def json_twin(value: object) -> str:
 def json_text(value: object) -> str:
     """Return JSON with sorted keys on one line; what is not finite becomes null."""
     try:
-        text = _dumps(value)
+        return _dumps(value)
     except (TypeError, ValueError):
-        text = _dumps(_finite(value))
-    return text.encode("utf-8", "replace").decode()
+        return _dumps(_finite(value))
 
 
 def object_text(members: Mapping[str, str]) -> str:
@@ -78,7 +82,9 @@ def object_text(members: Mapping[str, str]) -> str:
 
 
 # Without indent: the indenting encoder of the standard library is ten times slower.
-_dumps = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False).encode
+_dumps = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, allow_nan=False, check_circular=False
+).encode
 
 
 def _finite(value: object) -> object:

@@ -10,23 +10,17 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from challenge.board.manifest import MANIFEST, UNFINISHED, Manifest, Stamp, read_manifest
 from challenge.errors import EnvironmentLack, Fault
 from challenge.task.files import write_atomically
 
 __all__ = ["SiteWriter", "open_site"]
-
-_MANIFEST = "manifest.json"
-_FORMAT = 1
-Stamp = list[Any]
-"""SHA-256 and size of a file, as the manifest has them."""
 
 
 @contextmanager
@@ -71,21 +65,25 @@ class SiteWriter:
         self._building.mkdir()
         self._root = os.fspath(out)
         self._made = os.fspath(self._building / "file")
-        self._old = self._read_manifest()
-        self._sizes = _sizes_of(out)
+        self._sizes = sizes = _sizes_of(out)
+        self._old_text = _text_of(out / MANIFEST)
+        self._old = old = read_manifest(self._old_text)
+        self._known = dict(zip(old.paths, old.sha256, strict=True))
+        found = list(map(sizes.get, old.paths))
+        self._damaged: set[str] = set()
+        if found != old.sizes:
+            both = zip(old.paths, old.sizes, found, strict=True)
+            self._damaged = {path for path, size, now in both if size != now}
         self._files: dict[str, Stamp] = {}
-        self._groups: dict[str, dict[str, Any]] = {}
+        self._groups: dict[str, tuple[str, dict[str, Stamp]]] = {}
+        self._kept: set[str] = set()
         self._marked = False
-        self._known: dict[str, Stamp] = {}
-        if self._old.get("whole"):
-            self._known.update(self._old["files"])
-            for group in self._old["groups"].values():
-                self._known.update(group["files"])
 
     @property
     def n_files(self) -> int:
         """How many files the site has so far, unchanged ones included."""
-        return len(self._files) + sum(len(group["files"]) for group in self._groups.values())
+        kept = sum(self._old.groups[name][2] for name in self._kept)
+        return len(self._files) + kept + sum(len(files) for _, files in self._groups.values())
 
     def write(self, path: str, content: str | bytes) -> None:
         """Put a file into the site; nothing happens when it is there with these bytes."""
@@ -93,25 +91,24 @@ class SiteWriter:
 
     def holds_group(self, name: str, mark: str) -> bool:
         """Keep a group of files that was written with this very mark and is still whole."""
-        group = self._old.get("groups", {}).get(name) if self._old.get("whole") else None
-        if group is None or group["mark"] != mark:
+        if name not in self._old.groups:
             return False
-        sizes = self._sizes
-        for path, stamp in group["files"].items():
-            if sizes.get(path) != stamp[1]:
-                return False
-        self._groups[name] = group
+        known, first, n = self._old.groups[name]
+        if known != mark:
+            return False
+        if self._damaged and not self._damaged.isdisjoint(self._old.paths[first : first + n]):
+            return False
+        self._kept.add(name)
         return True
 
     def write_group(self, name: str, mark: str, files: Iterable[tuple[str, str | bytes]]) -> None:
         """Write files that depend on nothing but what `mark` stands for."""
-        stamps = {path: self._put(path, content) for path, content in files}
-        self._groups[name] = {"mark": mark, "files": stamps}
+        self._groups[name] = (mark, {path: self._put(path, content) for path, content in files})
 
     def finish(self) -> None:
         """Remove files of earlier builds, then write the manifest."""
-        wanted = set(self._files).union(*(group["files"] for group in self._groups.values()))
-        stale = sorted(set(self._sizes) - wanted - {_MANIFEST})
+        manifest = self._manifest()
+        stale = sorted(self._sizes.keys() - {MANIFEST, *manifest.paths})
         for path in stale:
             self._mark_unfinished()
             (self.out / path).unlink(missing_ok=True)
@@ -124,17 +121,19 @@ class SiteWriter:
                 (self.out / folder).rmdir()
             except OSError:
                 continue
-        manifest = {
-            "format": _FORMAT,
-            "whole": True,
-            "files": self._files,
-            "groups": self._groups,
-        }
-        text = json.dumps(manifest, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        text = text.replace(',"', ',\n"') + "\n"
-        kept = self.out / _MANIFEST
-        if self._marked or not kept.is_file() or kept.read_text("utf-8") != text:
-            write_atomically(kept, text)
+        text = manifest.text()
+        if self._marked or text != self._old_text:
+            write_atomically(self.out / MANIFEST, text)
+
+    def _manifest(self) -> Manifest:
+        manifest = Manifest()
+        manifest.add(self._files)
+        for name in sorted(self._kept | self._groups.keys()):
+            if name in self._kept:
+                manifest.add_kept(name, self._old)
+            else:
+                manifest.add_group(name, *self._groups[name])
+        return manifest
 
     def clean(self) -> None:
         """Remove what a build needs only while it runs."""
@@ -142,7 +141,7 @@ class SiteWriter:
 
     def _put(self, path: str, content: str | bytes) -> Stamp:
         data = content.encode("utf-8", "replace") if isinstance(content, str) else content
-        stamp: Stamp = [hashlib.sha256(data).hexdigest(), len(data)]
+        stamp = (hashlib.sha256(data).hexdigest(), len(data))
         if self._sizes.get(path) == len(data) and self._holds(path, stamp, data):
             return stamp
         self._mark_unfinished()
@@ -165,7 +164,7 @@ class SiteWriter:
         return stamp
 
     def _holds(self, path: str, stamp: Stamp, data: bytes) -> bool:
-        if self._known.get(path) == stamp:
+        if self._known.get(path) == stamp[0]:
             return True
         return (self.out / path).read_bytes() == data
 
@@ -173,18 +172,15 @@ class SiteWriter:
         if self._marked:
             return
         self._marked = True
-        if self._old:
-            write_atomically(
-                self.out / _MANIFEST, json.dumps({"format": _FORMAT, "whole": False}) + "\n"
-            )
+        if self._old_text:
+            write_atomically(self.out / MANIFEST, UNFINISHED)
 
-    def _read_manifest(self) -> Mapping[str, Any]:
-        try:
-            manifest = json.loads((self.out / _MANIFEST).read_bytes())
-        except (FileNotFoundError, ValueError):
-            return {}
-        known = isinstance(manifest, dict) and manifest.get("format") == _FORMAT
-        return manifest if known else {"whole": False}
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
 
 
 def _sizes_of(out: Path) -> dict[str, int]:

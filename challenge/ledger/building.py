@@ -107,9 +107,8 @@ def newest_event(connection: sa.Connection, until: int | None = None) -> int | N
 class _Listed:
     """Columns of all submissions up to a moment, ascending by id, and which are withdrawn."""
 
-    def __init__(self, rows: NDArray[np.int64], tasks: list[str], gone: NDArray[np.int64]) -> None:
-        self.id, self.team, self.at = rows.T
-        self.task = tasks
+    def __init__(self, rows: NDArray[np.int64], gone: NDArray[np.int64]) -> None:
+        self.id, self.team, self.at = rows
         self.standing = ~np.isin(self.id, gone)
 
     def positions(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -119,14 +118,12 @@ class _Listed:
 def _listed(connection: sa.Connection, until: int) -> _Listed:
     rows, gone = schema.submissions, schema.withdrawals
     found = plain_rows(
-        connection,
-        sa.select(rows.c.id, rows.c.team, rows.c.at, rows.c.task).where(rows.c.at <= until),
+        connection, sa.select(rows.c.id, rows.c.team, rows.c.at).where(rows.c.at <= until)
     )
     withdrawn = connection.execute(sa.select(gone.c.submission).where(gone.c.at <= until)).scalars()
-    numbers = np.array([row[:3] for row in found], dtype=np.int64).reshape(-1, 3)
-    order = np.argsort(numbers[:, 0], kind="stable")
-    tasks = [found[place][3] for place in order]
-    return _Listed(numbers[order], tasks, np.array(list(withdrawn), dtype=np.int64))
+    columns = np.array(list(zip(*found, strict=True)), dtype=np.int64).reshape(3, -1)
+    order = np.argsort(columns[0], kind="stable")
+    return _Listed(columns[:, order], np.array(list(withdrawn), dtype=np.int64))
 
 
 def _primary(
@@ -151,12 +148,12 @@ def _primary(
             query = query.where(scores.c.released)
         rows = plain_rows(connection, query)
         part = np.empty((len(rows), 6))
-        if rows:
-            part[:, :5] = np.array(rows, dtype=np.float64)
+        for place, column in enumerate(zip(*rows, strict=True)):
+            part[:, place] = np.array(column, dtype=np.float64)
         part[:, 5] = code
         parts.append(part)
     if half == "public":
-        parts.append(_unscored_rows(listed, editions, tasks))
+        parts.append(_unscored_rows(connection, editions, tasks, until))
     table = np.concatenate(parts) if parts else np.empty((0, 6))
     table = table[np.argsort(table[:, 0], kind="stable")]
     ids = table[:, 0].astype(np.int64)
@@ -182,13 +179,19 @@ def _primary(
 
 
 def _unscored_rows(
-    listed: _Listed, editions: Mapping[str, Edition], tasks: tuple[str, ...]
+    connection: sa.Connection,
+    editions: Mapping[str, Edition],
+    tasks: tuple[str, ...],
+    until: int,
 ) -> NDArray[np.float64]:
     codes = {name: tasks.index(name) for name in _unscored(editions)}
+    listed = schema.submissions
+    query = sa.select(listed.c.id, listed.c.task).where(
+        listed.c.at <= until, listed.c.task.in_(codes)
+    )
     rows = [
         (key, np.nan, np.nan, np.nan, 0.0, codes[task])
-        for key, task in zip(listed.id, listed.task, strict=True)
-        if task in codes
+        for key, task in plain_rows(connection, query)
     ]
     return np.array(rows, dtype=np.float64).reshape(-1, 6)
 

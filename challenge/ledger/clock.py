@@ -72,4 +72,4 @@ def iso(at: datetime) -> str:
     >>> iso(datetime(2026, 1, 31, 12, tzinfo=timezone.utc))
     '2026-01-31T12:00:00Z'
     """
-    return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return at.astimezone(timezone.utc).isoformat(timespec="seconds")[:19] + "Z"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -148,14 +149,11 @@ class RowSource:
     def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
         """Return the method of each submission."""
         rows = schema.submissions
+        if len(submission_ids) > _MANY:
+            known = self._all_methods
+            return {key: known[key] for key in submission_ids if key in known}
         found: dict[int, str] = {}
         with self._store.reading() as connection:
-            if len(submission_ids) > _MANY:
-                # One pass over the table: hundreds of long lists of ids take ten times as long.
-                wanted = set(submission_ids)
-                between = rows.c.id.between(min(wanted), max(wanted))
-                plain = plain_rows(connection, sa.select(rows.c.id, rows.c.method).where(between))
-                return {key: method for key, method in plain if key in wanted}
             for chunk in _chunks(submission_ids):
                 query = sa.select(rows.c.id, rows.c.method).where(rows.c.id.in_(chunk))
                 found.update((row.id, row.method) for row in connection.execute(query))
@@ -211,7 +209,7 @@ class RowSource:
         marks: dict[int, list[str]] = {}
         with self._store.reading() as connection:
             for position, query in enumerate(events):
-                for team, newest in connection.execute(query):
+                for team, newest in plain_rows(connection, query):
                     marks.setdefault(team, ["0"] * len(events))[position] = str(newest)
         # A rescore can also take a score away, which leaves no row of its own.
         newest = str(max(self._editions, default=0))
@@ -242,6 +240,14 @@ class RowSource:
                 for submission_id, vector in connection.execute(query):
                     result[places[submission_id]] = np.frombuffer(vector, dtype="<f4")
         return result
+
+    @cached_property
+    def _all_methods(self) -> Mapping[int, str]:
+        # One pass over the table: hundreds of long lists of ids take ten times as long.
+        rows = schema.submissions
+        query = sa.select(rows.c.id, rows.c.method).where(rows.c.at <= self._until)
+        with self._store.reading() as connection:
+            return dict(plain_rows(connection, query))
 
     def _withdrawn_ids(self, connection: sa.Connection) -> frozenset[int]:
         if self._withdrawn is None:
@@ -367,7 +373,7 @@ def read_teams(
     if team is not None:
         query = query.where(teams.c.id == team)
     found: dict[int, Team] = {}
-    for key, slug, baseline, name, folded in connection.execute(query):
+    for key, slug, baseline, name, folded in plain_rows(connection, query):
         known = members.get(folded) or (found[key].members if key in found else ())
         found[key] = Team(key, name, slug, bool(baseline), known)
     return found

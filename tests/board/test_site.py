@@ -141,15 +141,17 @@ def test_the_same_snapshot_gives_the_same_bytes_and_touches_nothing(tmp_path: Pa
 def test_the_manifest_tells_what_every_file_holds(tmp_path: Path) -> None:
     write_site(showcase(n_teams=4, n_each=2), tmp_path)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    stamps = dict(manifest["files"])
-    for group in manifest["groups"].values():
-        stamps.update(group["files"])
+    stamps = dict(
+        zip(manifest["paths"], zip(manifest["sha256"], manifest["sizes"], strict=True), strict=True)
+    )
     files = files_of(tmp_path)
     del files["manifest.json"]
     assert manifest["whole"] is True
     assert stamps == {
-        name: [hashlib.sha256(data).hexdigest(), len(data)] for name, data in files.items()
+        name: (hashlib.sha256(data).hexdigest(), len(data)) for name, data in files.items()
     }
+    _, first, n = manifest["groups"]["team-2"]
+    assert "team/team-2/index.html" in manifest["paths"][first : first + n]
 
 
 def test_one_submission_changes_its_team_and_the_boards_only(tmp_path: Path) -> None:
@@ -219,7 +221,7 @@ def test_an_interrupted_build_leaves_whole_pages_and_the_next_one_ends_it(
     put = SiteWriter._put
     done: list[str] = []
 
-    def put_until_killed(self: SiteWriter, path: str, content: str | bytes) -> list[object]:
+    def put_until_killed(self: SiteWriter, path: str, content: str | bytes) -> tuple[str, int]:
         if len(done) == survived:
             raise Killed
         done.append(path)

@@ -37,7 +37,7 @@ def board_pages(
     """
     frame = frame_html(columns, _HOLE, name=name, caption=caption, classes="board")
     scales = f"{look} {board_scale(board, 50)} {leader_band(board)}"
-    rows, texts = pages_of(board.rows), pages_of(board.row_texts)
+    rows = pages_of(board.rows)
     if len(rows) > 1:
         # A script and not the JSON twin: a page that was opened as a file may fetch nothing else.
         teams = [(row.rank, row.team_name, row.slug) for row in board.rows]
@@ -46,7 +46,7 @@ def board_pages(
         path = f"{folder}/index.html" if number == 1 else f"{folder}/page-{number}.html"
         pager = pager_html(number, len(rows), len(board.rows))
         before, after = around(path, number, frame, pager).split(_HOLE)
-        parts = (before, after, scales, *texts[number - 1])
+        parts = (before, after, scales, board.page_texts[number - 1])
         mark = hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()
         shown = rows[number - 1]
         yield BoardPage(path, mark, partial(_filled, before, columns, shown, after))

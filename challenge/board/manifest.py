@@ -1,0 +1,69 @@
+"""The manifest of a site: what every file holds, and by which mark each group of them was made.
+
+It says `whole` once a build has ended. It keeps columns and no record a file: that of 100,000
+pages is read and written again for every single one that changes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["FORMAT", "MANIFEST", "UNFINISHED", "Manifest", "Stamp", "read_manifest"]
+
+MANIFEST = "manifest.json"
+FORMAT = 2
+UNFINISHED = json.dumps({"format": FORMAT, "whole": False}) + "\n"
+"""What stands in its place while a build is at work."""
+
+Stamp = tuple[str, int]
+"""SHA-256 and size in bytes of a file."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Files as columns of one length; a group is its mark, its first place in them and its size."""
+
+    paths: list[str] = field(default_factory=list)
+    sha256: list[str] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    groups: dict[str, tuple[str, int, int]] = field(default_factory=dict)
+
+    def add(self, files: Mapping[str, Stamp]) -> None:
+        """Put files at the end, ascending by path."""
+        for path in sorted(files):
+            self.paths.append(path)
+            self.sha256.append(files[path][0])
+            self.sizes.append(files[path][1])
+
+    def add_group(self, name: str, mark: str, files: Mapping[str, Stamp]) -> None:
+        """Put the files of a group at the end."""
+        self.groups[name] = (mark, len(self.paths), len(files))
+        self.add(files)
+
+    def add_kept(self, name: str, old: Manifest) -> None:
+        """Put a group at the end as it stands in an older manifest."""
+        mark, first, n = old.groups[name]
+        self.groups[name] = (mark, len(self.paths), n)
+        self.paths.extend(old.paths[first : first + n])
+        self.sha256.extend(old.sha256[first : first + n])
+        self.sizes.extend(old.sizes[first : first + n])
+
+    def text(self) -> str:
+        """Return it as JSON with sorted keys, a file or a group a line."""
+        document = {"format": FORMAT, "whole": True, **vars(self)}
+        text = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return text.replace(',"', ',\n"') + "\n"
+
+
+def read_manifest(text: str) -> Manifest:
+    """Return what a manifest says; an empty one when it is of another format or not whole."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return Manifest()
+    whole = isinstance(document, dict) and document.get("whole")
+    if not whole or document.get("format") != FORMAT:
+        return Manifest()
+    return Manifest(document["paths"], document["sha256"], document["sizes"], document["groups"])
