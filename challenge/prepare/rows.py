@@ -90,7 +90,10 @@ def plan_rows(
     if not fates:
         found = f"{n_read:,} rows, none with a label" if n_read else "0 rows"
         raise TaskError(Fault(where, found, "rows with a label", "check the raw data", "no-rows"))
-    _refuse_equal_ids(np.concatenate([fate.number for fate in fates]), raw, where)
+    numbers = np.concatenate([fate.number for fate in fates])
+    numbers.sort()
+    _refuse_equal_ids(numbers, raw, where)
+    del numbers
     fate = Fates(
         number=np.zeros(0, dtype=np.uint64),
         split=np.concatenate([fate.split for fate in fates]),
@@ -212,10 +215,8 @@ def _classes(
     return np.array([place[name] for name in names], dtype=np.int32)[codes], classes
 
 
-def _refuse_equal_ids(number: NDArray[np.uint64], raw: RawTable, where: str) -> None:
-    order = np.sort(number)
-    twice = np.unique(order[1:][order[1:] == order[:-1]])
-    if len(twice) == 0:
+def _refuse_equal_ids(ascending: NDArray[np.uint64], raw: RawTable, where: str) -> None:
+    if (ascending[1:] > ascending[:-1]).all():
         return
     seen: dict[str, int] = {}
     # Only now are the keys read again: equal keys are the organiser's, equal ids of two keys ours.

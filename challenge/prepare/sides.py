@@ -18,6 +18,7 @@ from challenge.prepare.splits import (
     choose_share,
     components,
     refuse_giant,
+    single_rows,
     summarise_clusters,
 )
 from challenge.task.definition import TaskDefinition
@@ -66,13 +67,20 @@ def halves_and_folds(
         rows = np.flatnonzero(side == which)
         if len(rows) == 0:
             continue
-        place = dense_codes(cluster[rows])
-        clusters = summarise_clusters(place, label[rows].astype(np.int64), fate.place[rows])
+        own = cluster[rows]
+        place: NDArray[np.int64] | None = None
+        if (own[1:] > own[:-1]).all():
+            # Rows by themselves, as nearly always where there are millions.
+            clusters = single_rows(label[rows], fate.place[rows])
+        else:
+            place = dense_codes(own)
+            clusters = summarise_clusters(place, label[rows].astype(np.int64), fate.place[rows])
         if which == TEST:
             chosen = choose_share(clusters, public_share)
-            target[rows] = np.where(chosen, HALVES.index("public"), HALVES.index("private"))[place]
+            found = np.where(chosen, HALVES.index("public"), HALVES.index("private"))
         else:
-            target[rows] = assign_folds(clusters)[place]
+            found = assign_folds(clusters)
+        target[rows] = found if place is None else found[place]
     return half, fold
 
 
@@ -129,12 +137,13 @@ def decide_sides(
         side[record_side[left] != record_side[right]] = UNUSED
         found["n_crossing"] = int((side == UNUSED).sum())
     else:
-        by_row = split.by == "row"
-        place = np.arange(n) if by_row else dense_codes(cluster)
-        if not by_row:
+        if split.by == "row":
+            side[choose_share(single_rows(label, fate.split), split.test)] = TEST
+        else:
+            place = dense_codes(cluster)
             refuse_giant(place, where, "a group")
-        clusters = summarise_clusters(place, label.astype(np.int64), fate.split)
-        side[choose_share(clusters, split.test)[place]] = TEST
+            clusters = summarise_clusters(place, label.astype(np.int64), fate.split)
+            side[choose_share(clusters, split.test)[place]] = TEST
     half, fold = halves_and_folds(side, cluster, label, fate, split.public)
     if "half" in facts:
         half = _official_half(facts, half, where)

@@ -28,6 +28,7 @@ __all__ = [
     "choose_share",
     "components",
     "refuse_giant",
+    "single_rows",
     "summarise_clusters",
 ]
 
@@ -41,7 +42,7 @@ class Clusters:
     """Per cluster: `size` in rows, `stratum` (its commonest label), `word` (its keyed chance)."""
 
     size: NDArray[np.int64]
-    stratum: NDArray[np.int64]
+    stratum: NDArray[np.integer]
     word: NDArray[np.uint64]
 
 
@@ -52,9 +53,9 @@ def summarise_clusters(
     n_clusters = int(cluster.max()) + 1 if len(cluster) else 0
     if n_clusters == len(cluster):
         # Every row by itself, in whatever order: millions of rows need no sorting here.
-        single = Clusters(np.ones(n_clusters, dtype=np.int64), np.empty_like(label), word.copy())
-        single.stratum[cluster], single.word[cluster] = label, word
-        return single
+        stratum, words = np.empty_like(label), np.empty_like(word)
+        stratum[cluster], words[cluster] = label, word
+        return single_rows(stratum, words)
     size = np.bincount(cluster, minlength=n_clusters).astype(np.int64)
     n_labels = int(label.max()) + 1 if len(label) else 1
     cell, count = np.unique(cluster * n_labels + label, return_counts=True)
@@ -66,6 +67,11 @@ def summarise_clusters(
     starts = np.concatenate([[0], np.cumsum(size)[:-1]]).astype(np.int64)
     mixed = np.bitwise_xor.reduceat(word[order], starts) if len(word) else word
     return Clusters(size, stratum.astype(np.int64), mixed)
+
+
+def single_rows(label: NDArray[np.integer], word: NDArray[np.uint64]) -> Clusters:
+    """Return the clusters of rows that stand each by itself, in the order of the rows."""
+    return Clusters(np.broadcast_to(np.int64(1), len(label)), label, word)
 
 
 def _by_stratum_and_size(clusters: Clusters) -> NDArray[np.int64]:
@@ -85,9 +91,11 @@ def choose_share(clusters: Clusters, share: float) -> NDArray[np.bool_]:
     """
     chosen = np.zeros(len(clusters.size), dtype=bool)
     order = _by_stratum_and_size(clusters)
-    bounds = np.flatnonzero(np.diff(clusters.stratum[order], prepend=-1, append=-1))
+    bounds = np.cumsum([0, *np.bincount(clusters.stratum)]).tolist()
     owed = 0.0
     for start, end in pairwise(bounds):
+        if start == end:
+            continue
         members = order[start:end]
         sizes = clusters.size[members]
         n_large = int(np.searchsorted(-sizes, -1))
@@ -111,8 +119,10 @@ def assign_folds(clusters: Clusters, n_folds: int = N_FOLDS) -> NDArray[np.int8]
     fold = np.zeros(len(clusters.size), dtype=np.int8)
     total = np.zeros(n_folds, dtype=np.int64)
     order = _by_stratum_and_size(clusters)
-    bounds = np.flatnonzero(np.diff(clusters.stratum[order], prepend=-1, append=-1))
+    bounds = np.cumsum([0, *np.bincount(clusters.stratum)]).tolist()
     for start, end in pairwise(bounds):
+        if start == end:
+            continue
         members = order[start:end]
         sizes = clusters.size[members]
         n_large = int(np.searchsorted(-sizes, -1))
