@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.prepare.audit.tree import tree_shares
+
 __all__ = ["Auc", "auc_of_categories", "auc_of_numbers", "auc_of_scores"]
 
 Auc = tuple[float, float]
@@ -67,22 +69,21 @@ def auc_of_categories(codes: NDArray[np.int64], labels: NDArray[np.int64], k: in
 
 def auc_of_numbers(values: NDArray[np.float64], labels: NDArray[np.int64], k: int) -> Auc | None:
     """Return the AUC of a small tree on columns of numbers (NaN allowed), out of fold."""
-    from sklearn.tree import DecisionTreeClassifier
-
     values = np.where(np.isfinite(values), values, np.nan).reshape(len(labels), -1)
     present = ~np.isnan(values)
     filled = np.column_stack([np.where(present, values, 0.0), present])
-    # The tree compares in float32, in which large neighbouring numbers are one.
+    # Ranks alone count for a tree, and whole numbers are compared without rounding.
     ranks = np.column_stack([np.unique(one, return_inverse=True)[1] for one in filled.T])
     scores = np.zeros((len(labels), k))
     for fold, rest in _folds(len(labels)):
-        tree = DecisionTreeClassifier(
-            max_leaf_nodes=min(4 * k, 256),
-            min_samples_leaf=max(2, len(rest) // 1000),
-            random_state=0,
+        scores[fold] = tree_shares(
+            ranks[rest],
+            labels[rest],
+            ranks[fold],
+            k,
+            most_leaves=min(4 * k, 256),
+            least_rows=max(2, len(rest) // 1000),
         )
-        tree.fit(ranks[rest], labels[rest])
-        scores[np.ix_(fold, tree.classes_)] = tree.predict_proba(ranks[fold])
     return auc_of_scores(scores, labels)
 
 

@@ -199,8 +199,21 @@ def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def normalised(values: pa.Array) -> pa.Array:
     """Return strings in lower case, blanks collapsed and trimmed; what is left empty is null."""
     text = pc.utf8_lower(values.cast(pa.string()))
-    text = pc.utf8_trim_whitespace(pc.replace_substring_regex(text, r"\s+", " "))
+    if _has_odd_blanks(text):
+        text = pc.replace_substring_regex(text, r"\s+", " ")
+    text = pc.utf8_trim_whitespace(text)
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+
+
+def _has_odd_blanks(values: pa.Array) -> bool:
+    """Whether there may be a blank beside another, or one that is no space; asks the bytes."""
+    chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
+    for chunk in chunks:
+        data = np.frombuffer(chunk.buffers()[2] or b"", dtype=np.uint8)
+        space = data == 32
+        if (space[1:] & space[:-1]).any() or ((data >= 9) & (data <= 13)).any():
+            return True
+    return False
 
 
 def row_hashes(values: pa.Array) -> NDArray[np.uint64]:

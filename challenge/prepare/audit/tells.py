@@ -26,6 +26,8 @@ __all__ = [
     "telling_order",
 ]
 
+_WORD = re.compile(r"\w+")
+_LAST_DIGITS = re.compile(r"\d{1,15}$")
 ROWS = 20_000
 ALONE = 0.98
 ORDER = 0.6
@@ -110,7 +112,8 @@ def telling_order(subject: Subject) -> Iterator[Finding]:
                 # A record that stands in many pairs tells its own label again: each counts once.
                 once = np.unique(ids.dictionary_encode().indices.to_numpy(), return_index=True)[1]
                 once.sort()
-                auc = auc_of_numbers(_order_of_ids(ids.take(pa.array(once))), labels[once], k)
+                order = _order_of_ids(ids.take(pa.array(once)))
+                auc = auc_of_numbers(order, labels[once], k)
                 if _tells(auc, ORDER):
                     assert auc is not None
                     yield Finding(
@@ -171,7 +174,10 @@ def labels_in_text(subject: Subject) -> Iterator[Finding]:
     turned = np.roll(own_words, 1).tolist()
     for column in subject.columns_of("text", "categorical"):
         values = table[column.name].combine_chunks().take(pa.array(rows)).cast(pa.string())
-        texts = [f" {_words(text)} " if text else "" for text in values.to_pylist()]
+        # Categories recur: each distinct text is looked at once.
+        encoded = values.dictionary_encode()
+        said = [f" {_words(text)} " if text else "" for text in encoded.dictionary.to_pylist()]
+        texts = [said[code] if code is not None else "" for code in encoded.indices.to_pylist()]
         own = np.array([f" {w} " in text for w, text in zip(own_words, texts, strict=True)])
         other = np.array(
             [
@@ -234,13 +240,14 @@ def _counts_rows(values: pa.Array) -> bool:
 
 def _order_of_ids(ids: pa.Array) -> NDArray[np.float64]:
     """Return ids as numbers where all of them end in one, else as their place in order."""
-    found = [re.search(r"\d{1,15}$", text or "") for text in ids.to_pylist()]
-    hits = [match for match in found if match is not None]
-    if len(hits) == len(found):
-        return np.array([float(match.group()) for match in hits])
-    return np.unique(np.array([text or "" for text in ids.to_pylist()]), return_inverse=True)[
-        1
-    ].astype(float)
+    texts = [text or "" for text in ids.to_pylist()]
+    numbers = []
+    for text in texts:
+        match = _LAST_DIGITS.search(text)
+        if match is None:
+            return np.unique(np.array(texts), return_inverse=True)[1].astype(float)
+        numbers.append(float(match.group()))
+    return np.array(numbers)
 
 
 def _letters(values: pa.Array) -> pa.Array:
@@ -250,4 +257,4 @@ def _letters(values: pa.Array) -> pa.Array:
 
 
 def _words(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.casefold()))
+    return " ".join(_WORD.findall(text.casefold()))
