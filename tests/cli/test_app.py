@@ -67,6 +67,15 @@ def test_the_directory_can_be_named_from_elsewhere(fresh: Path, tmp_path: Path) 
     assert [task["id"] for task in json.loads(done.stdout)["tasks"]] == ["parcels"]
 
 
+def test_init_writes_a_commented_challenge_toml_and_four_folders(fresh: Path) -> None:
+    folders = {path.name for path in fresh.iterdir() if path.is_dir()}
+    assert folders >= {"datasets", "inbox", "leaderboard", "submissions"}
+    lines = (fresh / "challenge.toml").read_text().splitlines()
+    for key in ("title", "opens", "closes", "per_day", "ladder_step", "finals", "prize_tie"):
+        place = next(i for i, line in enumerate(lines) if line.lstrip("# ").startswith(f"{key} ="))
+        assert "#" in "".join(lines[max(0, place - 3) : place + 1]), key
+
+
 def test_init_refuses_a_folder_that_is_a_challenge_already(fresh: Path) -> None:
     before = (fresh / "challenge.toml").read_bytes()
     done = run("init", str(fresh), cwd=fresh)

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import random
+import select
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +22,7 @@ import sqlalchemy as sa
 from challenge.errors import LedgerError, SubmissionError
 from challenge.ledger import Ledger, open_ledger, schema
 from challenge.ledger.backup import backup, restore
+from challenge.ledger.inbox import collect
 from challenge.ledger.verify import verify
 from challenge.task import Challenge
 from tests.ledger.crowd import submit_at_once
@@ -152,3 +161,67 @@ def test_a_killed_submission_is_there_whole_or_not_at_all(tmp_path: Path) -> Non
     tally = torture(tmp_path / "c", 20)
     assert tally.acknowledged <= tally.stored
     assert 0 < tally.killed < tally.rounds
+
+
+COLLECTOR = """
+import os, sys
+from pathlib import Path
+import challenge.ledger.submitting, challenge.scoring.canonical
+import challenge.scoring.check, challenge.scoring.score
+from challenge.ledger import open_ledger
+from challenge.ledger.inbox import collect
+from challenge.task import Challenge
+place = Challenge(Path(sys.argv[1]))
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        collect(open_ledger(place), settle_s=0)
+        os._exit(0)
+    os.write(1, f"{child}\\n".encode())
+    os.waitpid(child, 0)
+    os.write(1, b"end\\n")
+"""
+
+
+def test_a_collector_killed_at_any_moment_scores_each_file_once(tmp_path: Path) -> None:
+    challenge = make_challenge(tmp_path / "c")
+    task, dice = challenge.task("toy"), random.Random(5)
+    files: list[Path] = []
+    longest_s, killed = 2.0, 0
+    server = subprocess.Popen(
+        [sys.executable, "-c", COLLECTOR, str(challenge.root)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with server:
+        assert server.stdin is not None and server.stdout is not None
+        for number in range(10):
+            folder = challenge.inbox / f"Team {'ABCDEFGH'[number % 8]}" / "toy"
+            folder.mkdir(parents=True, exist_ok=True)
+            files.append(write_hits(task, folder / f"{number}.csv", 30, salt=number + 1))
+            server.stdin.write("go\n")
+            server.stdin.flush()
+            child = int(server.stdout.readline())
+            began = time.monotonic()
+            ready = select.select([server.stdout], [], [], dice.random() * longest_s)[0]
+            if ready:
+                longest_s = 1.2 * (time.monotonic() - began)
+            else:
+                killed += 1
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            assert server.stdout.readline() == "end\n"
+        server.stdin.close()
+    ledger = open_ledger(challenge)
+    collect(ledger, settle_s=0)
+    assert killed
+    assert Counter(one.method for one in ledger.snapshot().submissions()) == {
+        file.stem: 1 for file in files
+    }
+    for file in files:
+        receipt = json.loads(Path(f"{file}.receipt.json").read_text())
+        assert (receipt["status"], receipt["file"]) == ("accepted", file.name)
+        assert Path(f"{file}.receipt.txt").read_text().startswith(f"{file.name}: accepted\n")
+    beside = {path for file in files for path in file.parent.iterdir()}
+    assert len(beside) == 3 * len(files), "a killed collector left something beside the files"
