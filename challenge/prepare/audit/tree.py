@@ -55,7 +55,7 @@ def tree_shares(
         nonlocal n_nodes
         n_nodes += 1
         counts = np.bincount(labels[any_order], minlength=k)
-        shares[rows] = counts / len(any_order)
+        shares[rows] = counts / max(1, len(any_order))
         split = _best_split(train, short, orders, counts, n, least_rows)
         if split is not None:
             heapq.heappush(heap, (-split.gain, n_nodes, split, orders, rows))
@@ -82,7 +82,7 @@ def _varying(values: NDArray[np.int64], orders: _Orders) -> _Orders:
     return {
         column: order
         for column, order in orders.items()
-        if values[order[0], column] < values[order[-1], column]
+        if len(order) and values[order[0], column] < values[order[-1], column]
     }
 
 
@@ -96,25 +96,26 @@ def _best_split(
 ) -> _Split | None:
     """Return the split that leaves the least Gini impurity; None where there is nothing to part."""
     n, squares = int(counts.sum()), int((counts * counts).sum())
-    impurity = 1.0 - squares / (n * n)
-    if n < 2 * least or impurity <= np.finfo(float).eps:
+    if n < 2 * least or not orders or squares == n * n:
         return None
+    impurity = 1.0 - squares / (n * n)
     best: tuple[float, int, int, int, int] | None = None
     starts = np.cumsum(counts) - counts
     sizes = np.arange(least, n - least + 1)
     for column, order in orders.items():
         ascending = values[order, column]
-        parts = ascending[least : n - least + 1] > ascending[least - 1 : n - least]
-        if not parts[: len(sizes)].any():
+        parts = ascending[sizes[0] : sizes[-1] + 1] > ascending[sizes[0] - 1 : sizes[-1]]
+        if not parts.any():
             continue
         own = labels[order]
         by_label = np.argsort(own, kind="stable")
         earlier = np.empty(n, dtype=np.int64)
         earlier[by_label] = np.arange(n) - np.repeat(starts, counts)
-        # A row that joins c of its label adds 2c + 1 to a sum of squares; leaving r takes 2r - 1.
+        # A row that joins c of its label adds 2c + 1 to the sum of squares there, and leaving
+        # t - c of them on the other side it takes away 2t - (2c + 1).
         left = np.cumsum(2 * earlier + 1)
-        right = squares - np.cumsum(2 * (counts[own] - earlier) - 1)
-        places = sizes[: len(parts)][parts]
+        right = squares + left - np.cumsum(2 * counts[own])
+        places = sizes[parts]
         purity = left[places - 1] / places + right[places - 1] / (n - places)
         top = int(np.argmax(purity))
         if best is None or purity[top] > best[0]:
