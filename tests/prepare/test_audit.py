@@ -14,6 +14,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from challenge.prepare.audit import AuditReport, Finding, audit_task
+from challenge.prepare.audit.subject import normalised
 
 WORDS = [
     f"{a}{b}{c}"
@@ -524,3 +525,21 @@ def test_the_summary_names_no_row_and_says_what_was_accepted_in_vain() -> None:
     }
     assert "r1" not in str(summary)
     assert "r1" in str(report.as_json())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A b", "a b"),
+        (" A  b ", "a b"),
+        ("a\tb", "a b"),
+        ("a\n\r b", "a b"),
+        (" ", None),
+        ("", None),
+    ],
+)
+def test_blanks_count_once_whether_or_not_another_text_has_odd_ones(
+    text: str, expected: str | None
+) -> None:
+    for others in ([], ["x  y"]):
+        assert normalised(pa.array([text, *others])).to_pylist()[0] == expected

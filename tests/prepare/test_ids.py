@@ -2,6 +2,7 @@ import hmac
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,14 @@ def test_a_fate_is_hmac_sha256_of_the_key(keys: list[str], secret: bytes) -> Non
         assert digest == keyed_digest(secret, "row", key.encode())
         words = [fates.number, fates.split, fates.place]
         assert b"".join(int(word[place]).to_bytes(8, "big") for word in words) == digest[:24]
+
+
+@given(st.lists(st.text("a\n\0é", max_size=4)), st.integers(0, 2))
+def test_keys_of_an_arrow_array_have_the_fates_of_the_same_list(keys: list[str], cut: int) -> None:
+    array = pa.array(["\n"] * cut + keys, pa.string()).slice(cut)
+    one, two = (draw_fates(SECRET, "row", given) for given in (array, keys))
+    assert (one.number == two.number).all() and (one.place == two.place).all()
+    assert len(one.number) == len(keys)
 
 
 @given(st.lists(st.integers(0, 2**64 - 1)))
