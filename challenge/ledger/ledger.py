@@ -152,9 +152,11 @@ class Ledger:
     def record_failure(self, team: str, task: str, path: Path, error: ChallengeError) -> None:
         """Remember a file that was refused for its content; it counts against a cap of its own.
 
-        What cannot be read at all is no file that a team handed in, and does not count.
-        Raises SubmissionError when the cap is reached.
+        What cannot be read at all is no file that a team handed in, and does not count; a pipe or
+        a device could be read without end. Raises SubmissionError when the cap is reached.
         """
+        if not path.is_file():
+            return
         try:
             file_sha256 = sha256_of_file(path)
         except OSError:

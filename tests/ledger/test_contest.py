@@ -374,6 +374,13 @@ def test_a_file_that_is_not_there_counts_as_no_failure(ledger: Ledger, tmp_path:
             ledger.submit(toy(ledger), tmp_path / "no-such-file.csv", team="Ada", method="m")
 
 
+def test_a_device_is_never_read_and_counts_as_no_failure(ledger: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "device.csv").symlink_to("/dev/null")
+    for _ in range(5):
+        with pytest.raises(SubmissionError, match="not a regular file"):
+            ledger.submit(toy(ledger), tmp_path / "device.csv", team="Ada", method="m")
+
+
 def test_a_floor_is_rounded_also_before_the_first_submission(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
