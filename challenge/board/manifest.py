@@ -58,12 +58,14 @@ class Manifest:
 
 
 def read_manifest(text: str) -> Manifest:
-    """Return what a manifest says; an empty one when it is of another format or not whole."""
+    """Return what a manifest says; an empty one when it is damaged, unfinished or of old form."""
     try:
         document = json.loads(text)
-    except ValueError:
+        if not document["whole"] or document["format"] != FORMAT:
+            return Manifest()
+        paths, sha256, sizes = (document[name] for name in ("paths", "sha256", "sizes"))
+        if not len(paths) == len(sha256) == len(sizes):
+            return Manifest()
+        return Manifest(paths, sha256, sizes, document["groups"])
+    except (KeyError, TypeError, ValueError):
         return Manifest()
-    whole = isinstance(document, dict) and document.get("whole")
-    if not whole or document.get("format") != FORMAT:
-        return Manifest()
-    return Manifest(document["paths"], document["sha256"], document["sizes"], document["groups"])

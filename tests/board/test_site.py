@@ -205,6 +205,18 @@ def test_a_damaged_or_missing_page_is_written_again(tmp_path: Path) -> None:
     assert files_of(tmp_path) == whole
 
 
+@pytest.mark.parametrize(
+    "text",
+    [b"\xff{", b"[1]", b'{"format":2,"whole":true}', b'{"format":1,"whole":true,"files":{}}'],
+)
+def test_a_damaged_manifest_is_written_again_and_nothing_else(tmp_path: Path, text: bytes) -> None:
+    write_site(showcase(n_teams=2, n_each=1), tmp_path)
+    whole = files_of(tmp_path)
+    (tmp_path / "manifest.json").write_bytes(text)
+    assert write_site(showcase(n_teams=2, n_each=1), tmp_path).written == 0
+    assert files_of(tmp_path) == whole
+
+
 @pytest.mark.parametrize("survived", [0, 1, 17, 60, 95])
 def test_an_interrupted_build_leaves_whole_pages_and_the_next_one_ends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, survived: int
