@@ -263,6 +263,8 @@ def _standing(
     connection: sa.Connection, ledger: Ledger, submission_id: int, at: datetime, what: str
 ) -> Submission:
     submission, _ = submission_row(connection, submission_id)
+    # An end that was moved after it had passed opens nothing again.
+    ledger.check_settings_in(connection, at)
     closed = connection.execute(sa.select(schema.closes.c.id)).first() is not None
     check_dates(ledger.settings, at, closed, what=what, early=True)
     if submission.withdrawn:

@@ -101,9 +101,12 @@ def rescore(
 ) -> list[RescoreReport]:
     """Score all submissions of the tasks (default: all with submissions) anew where needed.
 
-    Raises LedgerError with every predictions file that is missing; then nothing is stored.
+    Raises LedgerError with every predictions file that is missing, TaskError when challenge.toml
+    breaks a rule of the contest; then nothing is stored.
     """
     with ledger.store.reading() as connection:
+        # What is scored, and by which step, rests on rules that stand still while a contest runs.
+        ledger.check_settings_in(connection, clock.now())
         known = current_editions(connection)
     wanted = task_ids or [name for name in ledger.challenge.built_ids() if name in known]
     return [

@@ -69,16 +69,20 @@ def check_settings(
 ) -> None:
     """Raise TaskError with every rule that the new challenge.toml breaks.
 
-    Always: names of the roster are readable and cannot be mistaken, one person is in one team.
-    Once somebody has submitted (`started`): benchmark or contest. From the opening on: the rules
-    that decide who wins stand still; a track may only lose tasks.
+    Always: names of the roster are readable and cannot be mistaken, one person is in one team, a
+    track names each task once. Once somebody has submitted (`started`): benchmark or contest. From
+    the opening on: the rules that decide who wins stand still; a track may only lose tasks; with
+    submissions the opening cannot be put off.
     """
-    faults = list(_roster_faults(new))
+    faults = [*_roster_faults(new), *_track_faults(new)]
     opened = new.is_contest() and (new.opens is None or at >= new.opens)
     if opened and not closed:
         faults.extend(_tie_rule_faults(new))
     if old is not None and old.is_contest() and (old.opens is None or at >= old.opens):
         faults.extend(_frozen_faults(old, new, at, closed=closed))
+        if started and new.opens is not None and at < new.opens:
+            # Before its opening nothing stands still: a later one would undo all of the above.
+            faults.append(_frozen("opens", old.opens, new.opens))
     elif old is not None and started and old.reveal != new.reveal:
         faults.append(_frozen("reveal", old.reveal, new.reveal))
     if faults:
@@ -111,6 +115,19 @@ def _roster_faults(settings: Settings) -> Iterable[Fault]:
                     "remove the person from one of them",
                     code="member-twice",
                 )
+
+
+def _track_faults(settings: Settings) -> Iterable[Fault]:
+    for track in settings.track:
+        twice = sorted({task for task in track.tasks if track.tasks.count(task) > 1})
+        if twice:
+            yield Fault(
+                f"challenge.toml, track {track.id}, tasks",
+                f"{', '.join(twice)} more than once",
+                "each task once: the mean would count it again",
+                "remove the repetition",
+                code="track-task-twice",
+            )
 
 
 def _tie_rule_faults(settings: Settings) -> Iterable[Fault]:
