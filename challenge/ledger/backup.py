@@ -44,8 +44,11 @@ def backup(
 ) -> tuple[int, int]:
     """Write the archive, checked, while submissions go on; return its files and bytes.
 
-    Raises LedgerError when a predictions file is missing or damaged; then no archive is left.
+    An older backup of that name is replaced. Raises LedgerError when anything else is there, or a
+    predictions file is missing or damaged; then no archive is left.
     """
+    if os.path.lexists(target) and not _is_backup(target):
+        raise _occupied(str(target), "name a new file, or one that `challenge backup` wrote")
     root = ledger.challenge.root
     with _workplace(target.parent, target) as folder, ledger_faults(str(target)):
         copy = folder / "ledger.db"
@@ -82,8 +85,10 @@ def restore(
     """
     url = os.environ.get("CHALLENGE_LEDGER") or None
     ledger_path = challenge.submissions / "ledger.db"
-    if url is None and ledger_path.exists():
-        raise _occupied(str(ledger_path))
+    # A journal that a ledger left behind would be played into the restored one.
+    for path in (ledger_path, ledger_path.with_name("ledger.db-wal")):
+        if url is None and path.exists():
+            raise _occupied(str(path))
     names = check_archive(source)
     with _workplace(challenge.root, source) as folder, ledger_faults(str(challenge.root)):
         with zipfile.ZipFile(source) as archive:
@@ -230,13 +235,25 @@ def _workplace(parent: Path, where: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _occupied(where: str) -> LedgerError:
+def _is_backup(path: Path) -> bool:
+    try:
+        if path.is_symlink() or not path.is_file():
+            return False
+        with zipfile.ZipFile(path) as archive:
+            return _MANIFEST in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _occupied(
+    where: str, cure: str = "restore into a new directory, or move the old one aside"
+) -> LedgerError:
     return LedgerError(
         Fault(
             where,
             "something else is there already",
             "a place that is free: nothing is overwritten",
-            "restore into a new directory, or move the old one aside",
+            cure,
             code="restore-occupied",
         )
     )

@@ -212,3 +212,39 @@ def test_a_failed_check_still_raises_the_faults_when_the_cap_is_far(
         ledger.submit(
             ledger.challenge.task("toy"), tmp_path / "no-such-file.csv", team="Ada", method="m"
         )
+
+
+@pytest.mark.parametrize("name", ["challenge.toml", "submissions/ledger.db", "submissions", "link"])
+def test_a_backup_replaces_nothing_but_a_backup(ledger: Ledger, tmp_path: Path, name: str) -> None:
+    root = ledger.challenge.root
+    (root / "link").symlink_to(tmp_path / "nowhere")
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    with pytest.raises(LedgerError, match="nothing is overwritten"):
+        backup(ledger, root / name)
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+    assert (root / "link").is_symlink()
+    archive = tmp_path / "b.zip"
+    assert backup(ledger, archive)[0] == backup(ledger, archive)[0]
+
+
+def test_the_journal_of_a_lost_ledger_is_not_played_into_a_restored_one(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    archive = tmp_path / "b.zip"
+    backup(ledger, archive)
+    path = ledger.challenge.submissions / "ledger.db"
+    reader = sqlite3.connect(path)
+    reader.execute("SELECT * FROM submissions").fetchall()  # keeps the journal where it is
+    ledger.rename_team("Ada", "Countess")
+    journal = path.with_name("ledger.db-wal")
+    left_over = journal.read_bytes()
+    assert left_over
+    reader.close()
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    journal.write_bytes(left_over)
+    with pytest.raises(LedgerError, match=r"ledger\.db-wal"):
+        restore(archive, ledger.challenge)
+    journal.unlink()
+    restore(archive, ledger.challenge)
+    assert open_ledger(ledger.challenge).snapshot().teams[1].name == "Ada"
