@@ -13,7 +13,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +43,9 @@ __all__ = ["SETTLE_S", "CollectReport", "Seen", "collect", "watch"]
 SETTLE_S = 2.0
 """How long size and time of a file must stand still before it is taken for whole."""
 
-_WAITING = frozenset({"quota-day", "not-open", "quota-failed"})
+_WAITING = frozenset({"quota-day", "not-open", "quota-failed", "unknown-team"})
+"""Faults that another day, or the organiser, takes away without another file."""
+
 _PATIENCE = timedelta(minutes=10)
 _LEFT_OVER_S = 86_400
 
@@ -127,13 +129,23 @@ def watch(
     progress: Callable[[str], None] | None = None,
     report: Callable[[CollectReport], None] | None = None,
 ) -> None:
-    """Collect again and again until it is interrupted; challenge.toml is read anew each time."""
+    """Collect again and again until it is interrupted; challenge.toml is read anew each time.
+
+    While it cannot be read, what it said before stays in force.
+    """
     from challenge.task.settings import read_settings
 
     seen = Seen()
     while True:
-        ledger.settings = read_settings(ledger.challenge.root)
+        try:
+            ledger.settings = read_settings(ledger.challenge.root)
+        except ChallengeError as error:
+            # Somebody is editing it: what stood there before goes on, and the organiser is told.
+            remarks: tuple[str, ...] = (f"challenge.toml is as it was: {error}",)
+        else:
+            remarks = ()
         round_report = collect(ledger, settle_s=settle_s, progress=progress, seen=seen)
+        round_report = replace(round_report, remarks=(*remarks, *round_report.remarks))
         if report:
             report(round_report)
         time.sleep(every_s)

@@ -95,14 +95,16 @@ def _names(folder: Path, remarks: list[str]) -> list[str]:
         remarks.append(f"{folder}: cannot be listed: {error.strerror}")
         return []
     faults = {name: _fault_of_name(name) for name in names}
-    remarks.extend(f"{folder / name}: {why}, left alone" for name, why in faults.items() if why)
+    remarks.extend(
+        f"{folder / ascii(name)}: {why}, left alone" for name, why in faults.items() if why
+    )
     return [name for name, why in faults.items() if not why]
 
 
 def _fault_of_name(name: str) -> str:
     if not _utf8(name):
         return "its name is not UTF-8"
-    if len(name.encode()) > _LONGEST_NAME:
+    if len(name.encode()) > _LONGEST_NAME and not name.endswith(RECEIPTS):
         return f"its name is longer than {_LONGEST_NAME} bytes"
     return "" if name.isprintable() else "its name has characters that cannot be shown"
 

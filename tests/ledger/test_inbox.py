@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from challenge.ledger import Ledger, open_ledger
-from challenge.ledger.inbox import CollectReport, Seen, collect
+from challenge.ledger.inbox import CollectReport, Seen, collect, watch
 from tests.ledger.toy import CONTEST, make_challenge, make_task, truth_of, write_hits, write_labels
 
 
@@ -277,3 +277,53 @@ def test_a_name_that_no_receipt_could_bear_is_left_alone(
     assert report.collected == ()
     assert [why in remark for remark in report.remarks] == [True]
     assert [path.name for path in folder(ledger).iterdir()] == [name]
+
+
+def test_a_name_forges_no_line_and_a_long_one_has_receipts_without_a_remark(
+    ledger: Ledger,
+) -> None:
+    put(ledger, "x" * 196 + ".csv", 45)
+    (ledger.challenge.inbox / "Bob\nnote: all is well").mkdir()
+    for _ in range(2):
+        remarks = run(ledger).remarks
+        assert len(remarks) == 1 and "\n" not in remarks[0]
+
+
+def test_a_team_that_the_organiser_adds_later_need_not_hand_in_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
+    toml = CONTEST.format(per_day=1) + '[[team]]\nname = "Alpha"\n'
+    challenge = make_challenge(tmp_path / "c", toml, n=800)
+    path = put(open_ledger(challenge), "a.csv", 500)
+    run(open_ledger(challenge))
+    assert receipt(path)["status"] == "waiting"
+    assert "ask the organiser" in Path(f"{path}.receipt.txt").read_text()
+    (challenge.root / "challenge.toml").write_text(toml + '[[team]]\nname = "Ada"\n')
+    run(open_ledger(challenge))
+    assert receipt(path)["status"] == "accepted"
+
+
+def test_a_half_saved_challenge_toml_does_not_end_the_watch(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(ledger, "a.csv", 45)
+    (ledger.challenge.root / "challenge.toml").write_text('title = "To')
+    reports: list[CollectReport] = []
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        watch(ledger, settle_s=0, report=reports.append)
+    assert "as it was" in reports[0].remarks[0]
+    assert receipt(path)["status"] == "accepted"
+
+
+def test_a_receipt_tells_no_folder_of_the_organiser(ledger: Ledger) -> None:
+    path = put(ledger, "no-suffix", 45)
+    run(ledger)
+    for ending in (".json", ".txt"):
+        text = Path(f"{path}.receipt{ending}").read_text()
+        assert "no suffix" in text and str(ledger.challenge.root) not in text
