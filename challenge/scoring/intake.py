@@ -123,7 +123,7 @@ def _read(path: Path, max_bytes: int) -> bytes | Intake:
     if not name.lower().endswith(SUFFIXES):
         raise _refused(
             "file-suffix",
-            str(path),
+            name,
             f"the suffix {path.suffix!r}" if path.suffix else "no suffix",
             f"one of {', '.join(SUFFIXES)}",
             _WRITE,
