@@ -6,7 +6,7 @@ Rules of a contest turn on time, so nothing else in the room asks the machine wh
 from __future__ import annotations
 
 import os
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 
 from challenge.errors import Fault, WrongUse
 
@@ -35,7 +35,7 @@ def read_time(text: str, where: str) -> datetime:
     words = words[:-1] + "+00:00" if words.endswith(("Z", "z")) else words
     try:
         at = datetime.fromisoformat(words)
-        if len(words) == len("2026-01-31"):
+        if _is_date(words):
             at += timedelta(days=1) - timedelta(microseconds=1)
         at = at.replace(tzinfo=timezone.utc) if at.tzinfo is None else at.astimezone(timezone.utc)
     except (ValueError, OverflowError):
@@ -49,6 +49,15 @@ def read_time(text: str, where: str) -> datetime:
             )
         ) from None
     return at
+
+
+def _is_date(words: str) -> bool:
+    # Newer versions of Python also read 20260131 and 2026-W05-6.
+    try:
+        date.fromisoformat(words)
+    except ValueError:
+        return False
+    return True
 
 
 def micros(at: datetime) -> int:

@@ -306,6 +306,16 @@ def test_the_clock_reads_its_replacement(monkeypatch: pytest.MonkeyPatch) -> Non
     assert clock.iso(clock.now()) == "2026-01-05T10:00:00Z"
 
 
+@pytest.mark.parametrize("text", ["2026-01-31", " 2026-01-31 ", "20260131", "2026-W05-6"])
+def test_a_date_alone_is_its_last_moment(text: str) -> None:
+    try:
+        at = clock.read_time(text, "--as-of")
+    except WrongUse:
+        assert text in ("20260131", "2026-W05-6")  # not read before Python 3.11
+    else:
+        assert at == CLOSES - timedelta(microseconds=1)
+
+
 def test_a_rehearsal_shows_the_ceremony_and_opens_nothing_private(
     ledger: Ledger, tmp_path: Path
 ) -> None:
