@@ -356,6 +356,8 @@ def _left_out(snapshot: Snapshot, track: Track, half: Half) -> dict[str, str]:
     for task in track.tasks:
         if task not in snapshot.cards:
             reasons[task] = "not built yet, so nobody can have a score on it"
+        elif (metric := snapshot.cards[task].task.get("metric")) != track.metric:
+            reasons[task] = f"scored by {metric}, which has no mean with {track.metric}"
         elif half == "public" and task in snapshot.unscored:
             reasons[task] = (
                 f"fewer than {SMALLEST_PUBLIC} public rows, so it shows no public score and stays "

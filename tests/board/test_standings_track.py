@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -146,6 +147,16 @@ def test_a_task_that_is_not_built_is_left_out_for_all_with_the_reason() -> None:
     assert board.tasks == ("t1", "t2")
     assert "not built" in board.left_out["t3"]
     assert [row.value for row in board.rows] == pytest.approx([0.75, 0.7])
+
+
+def test_a_task_of_another_metric_is_left_out_of_the_mean() -> None:
+    snapshot = snapshot_of(made_of({"A": (0.8, 0.7), "B": (0.9, 0.5)}), tasks=["t1", "t2"])
+    card = snapshot.cards["t2"]
+    other = replace(card, task={**card.task, "metric": "macro_f1"})
+    board = track_board(replace(snapshot, cards={**snapshot.cards, "t2": other}), "main", None)
+    assert board.tasks == ("t1",)
+    assert board.left_out == {"t2": "scored by macro_f1, which has no mean with accuracy"}
+    assert [row.value for row in board.rows] == [0.9, 0.8]
 
 
 def test_a_public_half_that_is_too_small_stays_out_of_every_mean() -> None:
