@@ -98,7 +98,7 @@ def close(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Rehearse on simulated labels; change nothing.")
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the simulated labels.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the simulated labels.")] = 0,
     json: Json = False,
 ) -> None:
     """End the contest: private scores, once and for all."""

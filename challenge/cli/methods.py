@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the method.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the method.")]
 TimeLimit = Annotated[
     float | None,
     typer.Option("--time-limit", metavar="S", help="Seconds a fit; digits then depend on load."),

@@ -41,7 +41,7 @@ def tune(
             "a better one; none. Never before 20 trials.",
         ),
     ] = "regret",
-    seed: Annotated[int, typer.Option("--seed", help="Seed of search and method.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of search and method.")] = 0,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of a trial.")] = 2,
     to: Annotated[
         Path | None,

@@ -56,6 +56,7 @@ def test_a_contest_from_the_first_file_to_the_close(contest: Challenge) -> None:
     assert first.out.startswith("a rehearsal on labels made up from seed 3")
     assert shell(contest.root, "close", "--dry-run", "--seed", "3").out == first.out
     assert shell(contest.root, "close", "--dry-run", "--json").json()["rehearsal"] is True
+    assert shell(contest.root, "close", "--dry-run", "--seed", "-3").code == 2
     assert "closed: 2 finals of 2 teams" in shell(contest.root, "close", now=AFTER).out
     refused(shell(contest.root, "close", now=AFTER), 1, "closed already")
     refused(shell(contest.root, "select", "1", now=AFTER), 1, "nothing can be handed in")
@@ -70,6 +71,7 @@ def test_a_contest_from_the_first_file_to_the_close(contest: Challenge) -> None:
         (("withdraw", "99"), 2, "99"),
         (("rename", "Nobody", "Somebody"), 2, "Nobody"),
         (("rename", "Ada", "Bo"), 1, "Bo"),
+        (("backup", "challenge.toml"), 3, "nothing is overwritten"),
         (("rescore", "toys"), 2, "did you mean 'toy'?"),
         (("restore", "nowhere.zip"), 3, "nothing is overwritten"),
         (("backup", "/proc/nowhere/x.zip"), 3, "/proc/nowhere"),
