@@ -146,8 +146,8 @@ def use_the_inbox(contest: Contest) -> None:
     done = stage.run("collect", "--json").json()["collected"]
     states = {Path(row["file"]).name: row["status"] for row in done}
     stage.hold(
-        "of the inbox the good file is accepted, the cut one and the strangers' are refused",
-        states == {good.name: "accepted", faulty.name: "refused", strange.name: "refused"},
+        "of the inbox the good file is accepted, the cut one refused, the strangers' one waits",
+        states == {good.name: "accepted", faulty.name: "refused", strange.name: "waiting"},
     )
     receipt = read_json(good.with_name(good.name + ".receipt.json"))
     assert isinstance(receipt, dict), receipt
