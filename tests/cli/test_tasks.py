@@ -63,6 +63,11 @@ def test_an_export_holds_the_public_folder_alone(challenge: Challenge, tmp_path:
     names = zipfile.ZipFile(path).namelist()
     assert any(name.endswith("train.parquet") for name in names)
     assert not any("solution" in name or "secret" in name for name in names)
+    assert shell(challenge.root, "export", "toy", "--to", str(path)).code == 0
+    toml = challenge.root / "challenge.toml"
+    before = toml.read_bytes()
+    refused(shell(challenge.root, "export", "toy", "--to", str(toml)), 2, "something else is there")
+    assert toml.read_bytes() == before
 
 
 @pytest.mark.parametrize(
