@@ -8,7 +8,7 @@ import pytest
 
 from challenge.errors import SubmissionError
 from challenge.ledger import open_ledger
-from tests.ledger.toy import CONTEST, make_challenge, write_hits
+from tests.ledger.toy import CONTEST, make_challenge, make_task, write_hits
 
 
 def test_a_new_name_gives_no_more_faulty_files(
@@ -30,3 +30,45 @@ def test_a_new_name_gives_no_more_faulty_files(
             ledger.submit(task, faulty, team=name, method="m")
     with pytest.raises(SubmissionError, match="unknown"):
         ledger.submit(task, faulty, team="Bob", method="m")
+
+
+def test_a_total_holds_over_all_days_and_each_task_has_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toml = CONTEST.format(per_day=2).replace("\nper_day", "\ntotal = 3\nper_day")
+    challenge = make_challenge(tmp_path / "c", toml, n=800)
+    make_task(challenge, "other", n=800)
+    ledger, left = open_ledger(challenge), []
+
+    def hand_in(number: int, task: str = "toy") -> int | None:
+        built = challenge.task(task)
+        path = write_hits(built, tmp_path / "x.csv", 200, half="public", salt=number)
+        return ledger.submit(built, path, team="Ada", method="m").quota_left
+
+    for number in range(1, 4):
+        monkeypatch.setenv("CHALLENGE_NOW", f"2026-01-0{5 + number // 3}T12:00:00Z")
+        left.append(hand_in(number))
+    assert left == [1, 0, 0]
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-09T12:00:00Z")
+    with pytest.raises(SubmissionError, match="at most 3 a team and task"):
+        hand_in(4)
+    assert hand_in(4, "other") == 1
+
+
+def test_a_quota_that_is_lowered_or_raised_holds_from_the_next_file_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
+    challenge = make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=800)
+    task = challenge.task("toy")
+
+    def hand_in(number: int, per_day: int) -> int | None:
+        (challenge.root / "challenge.toml").write_text(CONTEST.format(per_day=per_day))
+        path = write_hits(task, tmp_path / "x.csv", 200, half="public", salt=number)
+        return open_ledger(challenge).submit(task, path, team="Ada", method="m").quota_left
+
+    assert [hand_in(number, 5) for number in (1, 2, 3)] == [4, 3, 2]
+    with pytest.raises(SubmissionError, match="3 submissions today"):
+        hand_in(4, 1)
+    assert hand_in(4, 4) == 0
+    assert len(open_ledger(challenge).history()) == 4
