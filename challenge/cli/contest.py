@@ -117,7 +117,7 @@ def close(
     else:
         say(
             f"closed: {report.n_finals} finals of {report.n_teams} teams scored on"
-            f" {', '.join(report.tasks)}; now `challenge leaderboard`"
+            f" {', '.join(report.tasks) or 'no task'}; now `challenge leaderboard`"
         )
 
 

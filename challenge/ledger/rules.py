@@ -71,8 +71,8 @@ def check_settings(
 
     Always: names of the roster are readable and cannot be mistaken, one person is in one team, a
     track names each task once. Once somebody has submitted (`started`): benchmark or contest. From
-    the opening on: the rules that decide who wins stand still; a track may only lose tasks; with
-    submissions the opening cannot be put off.
+    the opening on: the rules that decide who wins stand still; tracks stay, and may only lose
+    tasks; with submissions the opening cannot be put off.
     """
     faults = [*_roster_faults(new), *_track_faults(new)]
     opened = new.is_contest() and (new.opens is None or at >= new.opens)
@@ -149,6 +149,8 @@ def _frozen_faults(old: Settings, new: Settings, at: datetime, *, closed: bool) 
     if old.closes != new.closes and (closed or (old.closes is not None and at >= old.closes)):
         yield _frozen("closes", old.closes, new.closes)
     before = {track.id: track for track in old.track}
+    for lost in sorted(before.keys() - {track.id for track in new.track}):
+        yield _frozen("track", lost, "no such track")
     for track in new.track:
         known = before.get(track.id)
         if known is None:

@@ -84,3 +84,13 @@ def test_a_task_cannot_count_twice_in_a_track(challenge: Challenge) -> None:
     ledger = edited(challenge, 'tasks = ["toy"]', 'tasks = ["toy", "toy"]')
     with pytest.raises(TaskError, match="toy more than once"):
         ledger.refresh()
+
+
+def test_a_track_does_not_get_lost_while_its_contest_runs(challenge: Challenge) -> None:
+    toml = challenge.root / "challenge.toml"
+    whole = toml.read_text()
+    toml.write_text(whole[: whole.index("[[track]]")])
+    with pytest.raises(TaskError, match=r"track: no such track \(it was classes\)"):
+        open_ledger(challenge).refresh()
+    toml.write_text(whole)
+    assert open_ledger(challenge).refresh() == []
