@@ -224,5 +224,6 @@ def test_a_collector_killed_at_any_moment_scores_each_file_once(tmp_path: Path) 
         assert (receipt["status"], receipt["file"]) == ("accepted", file.name)
         assert Path(f"{file}.receipt.txt").read_text().startswith(f"{file.name}: accepted\n")
     # What a kill leaves of a receipt has a hidden name, and no reader takes it for one.
-    beside = {path for path in files[0].parent.iterdir() if not path.name.startswith(".")}
+    folders = {file.parent for file in files}
+    beside = {p for folder in folders for p in folder.iterdir() if not p.name.startswith(".")}
     assert len(beside) == 3 * len(files), "a killed collector left something beside the files"
