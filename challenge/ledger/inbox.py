@@ -182,7 +182,11 @@ def _submit(ledger: Ledger, candidate: Candidate, path: Path, sha256: str, note:
     except SubmissionError as error:
         waits = all(fault.code in _WAITING for fault in error.faults)
         return refused(sha256, error, waits=waits)
-    return accepted(receipt, sha256)
+    told = accepted(receipt, sha256)
+    if receipt.identical_to is not None:
+        # Another collector was faster with this very file: its receipt says nothing of a copy.
+        told = earlier_outcome(ledger, candidate.team, candidate.task, sha256) or told
+    return told
 
 
 def _told(folder: int, candidate: Candidate, largest: int) -> Collected | None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from challenge.ledger import Ledger, open_ledger
+from challenge.ledger.collected import Collected, earlier_outcome
 from challenge.ledger.inbox import CollectReport, Seen, collect, watch
 from tests.ledger.toy import CONTEST, make_challenge, make_task, truth_of, write_hits, write_labels
 
@@ -327,3 +328,24 @@ def test_a_receipt_tells_no_folder_of_the_organiser(ledger: Ledger) -> None:
     for ending in (".json", ".txt"):
         text = Path(f"{path}.receipt{ending}").read_text()
         assert "no suffix" in text and str(ledger.challenge.root) not in text
+
+
+def test_a_collector_that_comes_second_writes_the_receipt_of_the_first(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(ledger, "a.csv", 45)
+    run(ledger)
+    first = receipt(path)
+    Path(f"{path}.receipt.json").unlink()
+    answers = [None]  # the second one looked before the first had stored it
+
+    def look(*arguments: Any) -> Collected | None:
+        return answers.pop() if answers else earlier_outcome(*arguments)
+
+    monkeypatch.setattr("challenge.ledger.inbox.earlier_outcome", look)
+    run(ledger)
+    assert receipt(path) == first and answers == []
+    other = path.with_name("other.csv")
+    other.write_bytes(path.read_bytes() + b"\n")
+    run(ledger)
+    assert "identical to submission 1" in receipt(other)["message"]
