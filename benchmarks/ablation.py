@@ -11,7 +11,6 @@ the out-of-fold predictions of the train rows. Parts that a task does not have a
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.fits import add_fit_options, keep_cell
 from challenge.methods.autogluon import AutoGluon
 from challenge.methods.cell import write_table
 from challenge.methods.inputs import PARTS
@@ -37,9 +37,7 @@ def main() -> int:
     """Run the entry with and without each part; print the table and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tasks", nargs="+", type=Path)
-    parser.add_argument("--json", type=Path, help="append one line of JSON for each fit")
-    parser.add_argument("--preset", default="default")
-    parser.add_argument("--threads", type=int, default=2)
+    add_fit_options(parser)
     options = parser.parse_args()
     cells = []
     with tempfile.TemporaryDirectory(prefix="ablation-") as scratch:
@@ -49,11 +47,8 @@ def main() -> int:
             for left_out in ("", *parts_of(task)):
                 cell, found = _run(task, left_out, full, Path(scratch), options)
                 full = full or found
-                print(json.dumps(cell), file=sys.stderr, flush=True)
+                keep_cell(cell, options.json)
                 cells.append(cell)
-                if options.json:
-                    with options.json.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(cell, sort_keys=True) + "\n")
     print(table(cells))
     return 0
 

@@ -10,7 +10,6 @@ The tasks are built in a temporary folder. What is printed holds figures, no row
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import sys
@@ -20,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.fits import add_fit_options, keep_cell
 from challenge.methods import resolve_method
 from challenge.methods.cell import write_table
 from challenge.methods.folds import best_f1_threshold
@@ -49,9 +49,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", nargs="*", default=list(PUBLISHED), choices=list(PUBLISHED))
     parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=METHODS)
-    parser.add_argument("--preset", default="default")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="append one line of JSON for each cell")
+    add_fit_options(parser)
     options = parser.parse_args()
     source = os.environ.get("CHALLENGE_CLASSIC_SETS", "")
     if not source or not Path(source).is_dir():
@@ -63,11 +61,8 @@ def main() -> int:
             task = _build(Path(source).resolve() / name, Path(scratch) / name.lower())
             for method in options.methods:
                 cell = {"set": name, **_run(task, Path(source) / name, method, options)}
-                print(json.dumps(cell), file=sys.stderr, flush=True)
+                keep_cell(cell, options.json)
                 cells.append(cell)
-                if options.json:
-                    with options.json.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(cell, sort_keys=True) + "\n")
     print(table(cells))
     return 0
 

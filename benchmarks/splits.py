@@ -11,7 +11,6 @@ interval is Student's over the splits: the splits share rows, so it is rather to
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import shutil
 import sys
@@ -21,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.fits import add_fit_options, keep_cell
 from challenge.methods import resolve_method
 from challenge.methods.cell import write_table
 from challenge.prepare.build import build_task
@@ -37,20 +37,15 @@ def main() -> int:
     parser.add_argument("tasks", nargs="+", type=Path)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
     parser.add_argument("--methods", nargs="+", default=["linear", "autogluon"])
-    parser.add_argument("--preset", default="default")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="append one line of JSON for each cell")
+    add_fit_options(parser)
     options = parser.parse_args()
     cells = []
     for source in options.tasks:
         for seed in options.seeds:
             with tempfile.TemporaryDirectory(prefix="splits-") as scratch:
                 for cell in _cells(source, seed, Path(scratch) / source.name, options):
-                    print(json.dumps(cell), file=sys.stderr, flush=True)
+                    keep_cell(cell, options.json)
                     cells.append(cell)
-                    if options.json:
-                        with options.json.open("a", encoding="utf-8") as file:
-                            file.write(json.dumps(cell, sort_keys=True) + "\n")
     print(table(cells))
     return 0
 

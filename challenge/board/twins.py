@@ -41,7 +41,7 @@ def _cells(column: Sequence[Any]) -> Sequence[object]:
     if kinds <= {int, float, type(None)}:
         return [value if value is None or isfinite(value) else None for value in column]
     if kinds == {str}:
-        return ["'" + cell if cell.startswith(_RUNS) else cell for cell in column]
+        return list(map(defuse, column))
     return [_cell(value) for value in column]
 
 

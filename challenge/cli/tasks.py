@@ -328,17 +328,10 @@ def export(
 
     A zip of the public folder, with reproducible bytes.
     """
-    import zipfile
-
     from challenge.task.export import export_task
 
     found = challenge_of(ctx).task(task)
     path = to or Path(f"{found.id}.zip")
-    if path.exists() and not (path.is_file() and zipfile.is_zipfile(path)):
-        expected = "a new file, or an older zip that is replaced"
-        raise WrongUse(
-            Fault(str(path), "something else is there", expected, "name another", "export-occupied")
-        )
     with Progress(f"export {task}") as progress:
         digest = export_task(found, path, progress=progress)
     say(f"{path}  sha256 {digest}")

@@ -32,6 +32,7 @@ WINDOW = 128
 _MOST_TOKENS = 330_000
 """Of all training texts of a task: two minutes of one core."""
 _LEAST_WINDOW = 16
+_COUNTED = 4096
 _BATCH = 16
 _VERSION = 1
 
@@ -48,7 +49,11 @@ def choose_window(texts: Sequence[str]) -> int:
     """
     import numpy as np
 
-    lengths = np.array([len(entry.ids) for entry in _tokenizer(WINDOW).encode_batch(list(texts))])
+    tokenizer, lengths = _tokenizer(WINDOW), np.empty(len(texts), np.int64)
+    # Encoded texts are large: some at a time, or a hundred thousand would fill the memory.
+    for start in range(0, len(texts), _COUNTED):
+        entries = tokenizer.encode_batch(list(texts[start : start + _COUNTED]))
+        lengths[start : start + len(entries)] = [len(entry.ids) for entry in entries]
     for window in range(WINDOW, _LEAST_WINDOW - 1, -1):
         if np.minimum(lengths, window).sum() <= _MOST_TOKENS:
             return window

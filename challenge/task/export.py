@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from challenge.errors import Fault, WrongUse
 from challenge.task.files import atomic_file, sha256_of_file
 from challenge.task.task import Task
 
@@ -18,8 +19,19 @@ _PACKED = (".png", ".jpg", ".parquet")
 def export_task(task: Task, path: Path, *, progress: Callable[[str], None] | None = None) -> str:
     """Write the zip of a task's public folder, under the task's id; return its SHA-256.
 
-    Only regular files are taken: no link leads out of `public/`.
+    Only regular files are taken: no link leads out of `public/`. An older zip is replaced; raises
+    WrongUse when anything else is at `path`.
     """
+    if path.exists() and not (path.is_file() and zipfile.is_zipfile(path)):
+        raise WrongUse(
+            Fault(
+                str(path),
+                "something else is there",
+                "a new file, or an older zip that is replaced",
+                "name another",
+                code="export-occupied",
+            )
+        )
     files = sorted(
         (file.relative_to(task.public).as_posix(), file)
         for file in task.public.rglob("*")

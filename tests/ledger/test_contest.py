@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from challenge.errors import LedgerError, SubmissionError, TaskError, WrongUse
-from challenge.ledger import Ledger, clock, open_ledger, schema
+from challenge.ledger import Ledger, open_ledger, schema
 from challenge.ledger.rehearsal import rehearse
 from challenge.task import Task
 from tests.ledger.toy import CONTEST, make_challenge, make_task, write_hits
@@ -299,21 +299,6 @@ def test_a_label_fix_is_rescored_with_the_ladder_replayed(
     assert before.at is not None
     assert ledger.snapshot(before.at).primary.value.tolist() == before.primary.value.tolist()
     assert ledger.snapshot(before.at).score(best) == before.score(best)
-
-
-def test_the_clock_reads_its_replacement(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00+02:00")
-    assert clock.iso(clock.now()) == "2026-01-05T10:00:00Z"
-
-
-@pytest.mark.parametrize("text", ["2026-01-31", " 2026-01-31 ", "20260131", "2026-W05-6"])
-def test_a_date_alone_is_its_last_moment(text: str) -> None:
-    try:
-        at = clock.read_time(text, "--as-of")
-    except WrongUse:
-        assert text in ("20260131", "2026-W05-6")  # not read before Python 3.11
-    else:
-        assert at == CLOSES - timedelta(microseconds=1)
 
 
 def test_a_rehearsal_shows_the_ceremony_and_opens_nothing_private(
