@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from challenge.errors import WrongUse
 from challenge.task import Task, find_task
 from challenge.task.export import export_task
 from tests.toy import build_toy
@@ -48,3 +49,14 @@ def test_links_are_not_followed(task: Task, tmp_path: Path) -> None:
         link.unlink()
     with zipfile.ZipFile(tmp_path / "task.zip") as archive:
         assert "toy-classification/link" not in archive.namelist()
+
+
+def test_nothing_but_an_older_zip_is_replaced(task: Task, tmp_path: Path) -> None:
+    path = tmp_path / "notes.toml"
+    path.write_text("mine")
+    with pytest.raises(WrongUse) as caught:
+        export_task(task, path)
+    assert caught.value.faults[0].code == "export-occupied"
+    assert path.read_text() == "mine"
+    older = tmp_path / "older.zip"
+    assert export_task(task, older) == export_task(task, older)
