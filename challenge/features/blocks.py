@@ -169,7 +169,7 @@ class TableBlocks:
         return hstack(parts, format="csr") if parts else csr_array((len(texts), 1))
 
     def _reduced(self, name: str, rows: Any, fitting: bool) -> NDArray[Any]:
-        """Project on the first principal axes of the training rows (sparse rows: uncentred)."""
+        """Project on the first principal axes of the training rows, and centre."""
         import numpy as np
         from scipy.sparse import issparse
         from sklearn.decomposition import PCA, KernelPCA, TruncatedSVD
@@ -181,22 +181,22 @@ class TableBlocks:
                 self._fitted[name] = None
             elif issparse(rows) and self._whole_texts and rows.shape[0] <= _WHOLE_ROWS:
                 reducer = KernelPCA(eigen_solver="dense", remove_zero_eig=True)
-                self._fitted[name] = (reducer.fit(rows), None)
+                self._fitted[name] = (reducer.fit(rows), None, None)
             elif issparse(rows):
                 reducer = TruncatedSVD(axes, random_state=self._seed)
-                self._fitted[name] = (reducer.fit(rows), None)
+                self._fitted[name] = (reducer.fit(rows), None, None)
             else:
                 reducer = PCA(axes, svd_solver="randomized", random_state=self._seed)
-                self._fitted[name] = (reducer.fit(rows), None)
+                self._fitted[name] = (reducer.fit(rows), None, None)
         if self._fitted[name] is None:
             return np.zeros((rows.shape[0], 1))
-        reducer, scale = self._fitted[name]
+        reducer, centre, scale = self._fitted[name]
         reduced = reducer.transform(rows)
         if scale is None:
             # The first axis gets unit variance, the others keep their share of it.
-            scale = float(reduced.std(axis=0).max()) or 1.0
-            self._fitted[name] = reducer, scale
-        return np.asarray(reduced / scale)
+            centre, scale = reduced.mean(axis=0), float(reduced.std(axis=0).max()) or 1.0
+            self._fitted[name] = reducer, centre, scale
+        return np.asarray((reduced - centre) / scale)
 
     def _tell(self, words: str) -> None:
         if self._progress is not None:

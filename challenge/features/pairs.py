@@ -38,7 +38,7 @@ class PairFeatures:
 
     `weights` adds the cosines of packaged text and image embeddings where they are installed
     (`used` says which, once fitted); `minilm=False` or `images=False` leave those of texts or of
-    pictures out.
+    pictures out, `joined=False` what compares all texts of a record together.
     """
 
     def __init__(
@@ -48,11 +48,12 @@ class PairFeatures:
         weights: bool = True,
         minilm: bool = True,
         images: bool = True,
+        joined: bool = True,
         threads: int = 1,
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self._task, self._threads, self._progress = task, threads, progress
-        self._images = images
+        self._images, self._joined = images, joined
         self._minilm = weights and minilm and has_minilm() and bool(task.columns_of("text"))
         self._lite0 = weights and images and has_lite0() and bool(task.columns_of("image"))
         self._words: dict[str, Any] = {}
@@ -117,7 +118,7 @@ class PairFeatures:
             for attribute, left, right in _both_sides(self._task, modality):
                 yield attribute, text_values(pairs[left]), text_values(pairs[right])
         sides = _text_columns(self._task)
-        if all(sides.values()) and sum(map(len, sides.values())) > 2:
+        if self._joined and all(sides.values()) and sum(map(len, sides.values())) > 2:
             yield _ALL, *joined_sides(self._task, pairs)
 
     def _compare_text(

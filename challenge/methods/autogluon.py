@@ -55,19 +55,23 @@ _TREE_FLOORS, _FLOOR = (1e-2, 1e-3, 1e-4), 1e-6
 
 @dataclass(frozen=True)
 class _Preset:
-    """How much is spent: embeddings or not, trees of a forest, rounds and rate of boosting."""
+    """How much is spent: embeddings or not, trees of a forest, rounds and rate of boosting.
 
-    weights: bool
+    `share` of the columns is looked at for each cut of the forest.
+    """
+
+    frugal: bool
     n_trees: int
+    share: float
     n_rounds: int
     rate: float
     stacked: bool = False
 
 
 _PRESETS = {
-    "fast": _Preset(weights=False, n_trees=100, n_rounds=100, rate=0.1),
-    "default": _Preset(weights=True, n_trees=200, n_rounds=300, rate=0.05),
-    "best": _Preset(weights=True, n_trees=500, n_rounds=1000, rate=0.03, stacked=True),
+    "fast": _Preset(frugal=True, n_trees=50, share=0.1, n_rounds=100, rate=0.1),
+    "default": _Preset(frugal=False, n_trees=200, share=0.3, n_rounds=300, rate=0.05),
+    "best": _Preset(frugal=False, n_trees=500, share=0.3, n_rounds=1000, rate=0.03, stacked=True),
 }
 
 
@@ -111,8 +115,7 @@ class AutoGluon:
             task,
             seed=self._seed,
             threads=self._threads,
-            weights=self._preset.weights,
-            frugal=not self._preset.weights,
+            frugal=self._preset.frugal,
             without=self._without,
             context=self._context,
             progress=self._progress,
@@ -126,7 +129,7 @@ class AutoGluon:
         boosted = self._bag(read.trees, truth, folds, models)
         tables = {"autogluon": boosted, "linear": linear}
         self._network = None
-        if task.kind == "classification" and self._preset.weights:
+        if task.kind == "classification" and not self._preset.frugal:
             self._progress("fitting a network")
             self._network = Network(self._inputs.regression.weighing, self._seed)
             with _quiet():
@@ -265,22 +268,28 @@ class AutoGluon:
 def _models(n_classes: int, seed: int, preset: _Preset) -> dict[str, Any]:
     trees = {
         "n_estimators": preset.n_trees,
-        "max_features": 0.1,
+        "max_features": preset.share,
         "random_state": seed,
         # Out-of-bag rows would straddle the groups that the folds keep together.
         "ag_args_ensemble": {"use_child_oof": False},
     }
+    models: dict[str, Any] = {"XT": trees}
+    if n_classes > _MANY_CLASSES:
+        return models
     boosting = {
         "learning_rate": preset.rate,
         "num_boost_round": preset.n_rounds,
         "feature_fraction": 0.5,
         "seed": seed,
     }
-    models: dict[str, Any] = {"XT": trees}
-    if n_classes > _MANY_CLASSES:
-        return models
-    random_cuts = {**boosting, "extra_trees": True, "ag_args": {"name_suffix": "XT"}}
-    return {"GBM": [boosting, random_cuts], **models}
+    # Small trees that see few columns err elsewhere than large ones do.
+    small = {
+        **boosting,
+        "num_leaves": 8,
+        "feature_fraction": 0.2,
+        "ag_args": {"name_suffix": "Small"},
+    }
+    return {"GBM": [boosting] if preset.frugal else [boosting, small], **models}
 
 
 def _left_out() -> list[str]:

@@ -31,7 +31,10 @@ PARTS = ("text embedding", "images", "pair features")
 """What can be left out, to see what it is worth."""
 
 _REGRESSION_AXES, _TREE_AXES = 128, 64
-_TABLE_STRENGTH, _PAIR_STRENGTH = 0.3, 1.0
+_KINDS = 64
+"""So many most frequent values of a category are columns of their own for trees."""
+_LETTERS = 256
+"""Frugal inputs read the start of a text."""
 _FAR = 5.0
 """Standard deviations: what is farther off counts as so far."""
 
@@ -49,7 +52,6 @@ def make_inputs(
     *,
     seed: int,
     threads: int,
-    weights: bool,
     frugal: bool,
     without: Collection[str],
     context: bool,
@@ -57,7 +59,9 @@ def make_inputs(
 ) -> TableInputs | PairInputs:
     """Return the unfitted inputs of a task; `without` names parts (PARTS) that are not read.
 
-    Matching without pair features reads both records as one row. `frugal` tries fewer settings.
+    Matching without pair features reads both records as one row. `frugal` uses no packaged
+    weights, no matched words and no joined texts, reads the first 256 letters of a text, and
+    tries one setting of the regression.
     Raises WrongUse for an unknown part, and for a context of candidates where there are no pairs.
     """
     for name in without:
@@ -73,7 +77,7 @@ def make_inputs(
                 )
             )
     options: Any = {
-        "weights": weights,
+        "weights": not frugal,
         "minilm": "text embedding" not in without,
         "images": "images" not in without,
         "threads": threads,
@@ -94,16 +98,30 @@ def make_inputs(
     return TableInputs(task, seed=seed, frugal=frugal, **options)
 
 
+def _starts_of_texts(task: Task, table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(
+        **{column.name: table[column.name].str[:_LETTERS] for column in task.columns_of("text")}
+    )
+
+
 class TableInputs:
     """Rows of a table, column by column."""
 
     def __init__(self, task: Task, *, seed: int, frugal: bool, **options: Any) -> None:
-        self._task = task
+        self._task, self._frugal = task, frugal
         self._blocks = TableBlocks(
-            task, seed=seed, axes=_REGRESSION_AXES, whole_texts=not frugal, **options
+            task,
+            seed=seed,
+            axes=_REGRESSION_AXES,
+            whole_texts=not frugal,
+            **options,
         )
-        weights = (1.0, 2.0) if frugal else (1.0, 0.5, 2.0, 4.0)
-        self.regression = ChosenRegression(_TABLE_STRENGTH, weights, whole=not frugal)
+        self.regression = (
+            ChosenRegression((0.3,), (1.0,))
+            if frugal
+            else ChosenRegression((1.0, 0.3), (0.5, 1.0, 2.0, 4.0), whole=True)
+        )
+        self._frequent: dict[str, NDArray[Any]] = {}
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -112,11 +130,22 @@ class TableInputs:
 
     def fit(self, train: pd.DataFrame) -> Inputs:
         """Learn scales and axes, and return the training rows."""
-        return self._inputs(train, self._blocks.fit_transform(train))
+        import numpy as np
+
+        train = self._read(train)
+        blocks = self._blocks.fit_transform(train)
+        for column in self._task.columns_of("categorical"):
+            sizes = blocks[f"category {column.name}"].sum(axis=0)
+            self._frequent[column.name] = np.sort(np.argsort(-sizes, kind="stable")[:_KINDS])
+        return self._inputs(train, blocks)
 
     def transform(self, table: pd.DataFrame) -> Inputs:
         """Return other rows."""
+        table = self._read(table)
         return self._inputs(table, self._blocks.transform(table))
+
+    def _read(self, table: pd.DataFrame) -> pd.DataFrame:
+        return _starts_of_texts(self._task, table) if self._frugal else table
 
     def _inputs(self, frame: pd.DataFrame, blocks: dict[str, NDArray[Any]]) -> Inputs:
         import pandas as pd
@@ -127,6 +156,9 @@ class TableInputs:
         for column in self._task.columns_of("categorical"):
             values = [value or None for value in text_values(frame[column.name])]
             columns[column.name] = pd.Categorical(values)
+            rows = blocks[f"category {column.name}"]
+            for place in self._frequent[column.name]:
+                columns[f"{column.name} = {place}"] = rows[:, place]
         for name, rows in blocks.items():
             if not name.startswith(("number ", "category ")):
                 axes = range(min(_TREE_AXES, rows.shape[1]))
@@ -138,18 +170,22 @@ class PairInputs:
     """Pairs of records, by comparisons; with `context` also by their rivals."""
 
     def __init__(self, task: Task, *, context: bool, frugal: bool, **options: Any) -> None:
-        self._task, self._context = task, context
-        self._pairs = PairFeatures(task, **options)
-        self._words = MatchedWords(task)
-        weights = (0.3,) if frugal else (0.3, 0.1, 1.0)
-        self.regression = ChosenRegression(_PAIR_STRENGTH, weights, whole=False)
+        self._task, self._context, self._frugal = task, context, frugal
+        self._pairs = PairFeatures(task, joined=not frugal, **options)
+        self._words = None if frugal else MatchedWords(task)
+        self.regression = (
+            ChosenRegression((1.0,), (1.0,), solver="newton-cholesky")
+            if frugal
+            else ChosenRegression((1.0,), (0.1, 0.3, 1.0), start=0.3)
+        )
         self._scale: Any = None
 
     @property
     def used(self) -> tuple[str, ...]:
         """The families of features, as shown on the row of a submission."""
         rivals = ("context of candidates",) if self._context else ()
-        return (*self._pairs.used, "matched words", *rivals)
+        words = ("matched words",) if self._words else ()
+        return (*self._pairs.used, *words, *rivals)
 
     def fit(self, train: pd.DataFrame) -> Inputs:
         """Learn rarities, scales and words, and return the training pairs."""
@@ -157,14 +193,20 @@ class PairInputs:
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
+        train = self._read(train)
         table = self._table(train, self._pairs.fit(train))
         imputer = SimpleImputer(strategy="median", keep_empty_features=True)
         self._scale = make_pipeline(imputer, StandardScaler()).fit(table.to_numpy())
-        return self._inputs(table, self._words.fit_transform(train))
+        return self._inputs(table, self._words and self._words.fit_transform(train))
 
     def transform(self, table: pd.DataFrame) -> Inputs:
         """Return other pairs."""
-        return self._inputs(self._table(table, self._pairs), self._words.transform(table))
+        table = self._read(table)
+        words = self._words and self._words.transform(table)
+        return self._inputs(self._table(table, self._pairs), words)
+
+    def _read(self, pairs: pd.DataFrame) -> pd.DataFrame:
+        return _starts_of_texts(self._task, pairs) if self._frugal else pairs
 
     def _table(self, pairs: pd.DataFrame, features: PairFeatures) -> pd.DataFrame:
         import pandas as pd
@@ -174,7 +216,7 @@ class PairInputs:
         from challenge.task.frames import read_test, read_train
 
         # Candidates are the pairs of train and test alike: a rival may stand on either side.
-        parts = [pairs, read_train(self._task), read_test(self._task)]
+        parts = [pairs, *map(self._read, (read_train(self._task), read_test(self._task)))]
         everything = pd.concat(parts, ignore_index=True).drop_duplicates("id", ignore_index=True)
         compared = features.transform(everything)
         context = candidate_context(self._task, everything, compared)
@@ -184,4 +226,6 @@ class PairInputs:
         from scipy.sparse import csr_matrix
 
         scaled = self._scale.transform(table.to_numpy()).clip(-_FAR, _FAR)
+        if words is None:
+            return Inputs(table, {"pairs": scaled})
         return Inputs(table, {"pairs": csr_matrix(scaled), "words": words})

@@ -6,7 +6,7 @@ features; in matching, comparisons of the two sides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +81,7 @@ class Linear:
         self._task, self._train = task, train[["id"]]
         self._truth = label_codes(train, task)
         options: Any = {"weights": False, "threads": self._threads, "progress": self._progress}
-        make = logistic_regression
+        make: Callable[..., Any] = logistic_regression
         if task.kind == "matching":
             self._pairs = PairFeatures(task, **options).fit(train)
             used, make = self._pairs.used, pair_regression
@@ -146,11 +146,16 @@ class Linear:
         )
 
 
-def logistic_regression(strength: float = 1.0, weights: dict[int, float] | None = None) -> Any:
-    """Return an unfitted multinomial regression; its optimum does not depend on a seed."""
+def logistic_regression(
+    strength: float = 1.0, weights: dict[int, float] | None = None, *, solver: str = "lbfgs"
+) -> Any:
+    """Return an unfitted multinomial regression; its optimum does not depend on a seed.
+
+    The solver "newton-cholesky" is ten times faster on two classes and some hundred dense columns.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(C=strength, max_iter=500, class_weight=weights)
+    return LogisticRegression(C=strength, max_iter=500, class_weight=weights, solver=solver)
 
 
 def class_weights(truth: NDArray[Any], balance: float) -> dict[int, float] | None:
@@ -200,4 +205,5 @@ def pair_regression(strength: float = 1.0, weights: dict[int, float] | None = No
     from sklearn.preprocessing import StandardScaler
 
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
-    return make_pipeline(imputer, StandardScaler(), logistic_regression(strength, weights))
+    model = logistic_regression(strength, weights, solver="newton-cholesky")
+    return make_pipeline(imputer, StandardScaler(), model)

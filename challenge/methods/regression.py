@@ -1,14 +1,15 @@
 """A logistic regression that finds out on each task how much weight each modality deserves.
 
 On one task texts tell the label and pictures hardly anything, on the next it is the other way
-round. So the weights, and whether few or all axes of the n-grams are read, are chosen by log loss
-on the task's own folds.
+round. So the weights, whether few or all axes of the n-grams are read, and the penalty are chosen
+by log loss on the task's own folds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from challenge.methods.blend import choose_blend
@@ -52,15 +53,39 @@ class Weighing:
         return hstack(parts, format="csr") if any(map(issparse, parts)) else np.hstack(parts)
 
 
+@dataclass(frozen=True)
+class _Attempt:
+    """The out-of-fold probabilities of a setting and their log loss; the lower one comes first."""
+
+    loss: float
+    weighing: Weighing
+    strength: float
+    found: NDArray[Any]
+
+    def __lt__(self, other: _Attempt) -> bool:
+        return self.loss < other.loss
+
+
 class ChosenRegression:
     """Logistic regression on blocks of columns; families of blocks are multiplied by weights.
 
-    All families start at the first of `weights`; for one after the other the rest is tried, with
-    at most 128 axes of n-grams; `whole` then tries all. `weighing` is what was best, after `fit`.
+    Each family starts at the weight `start`, with at most 128 axes of n-grams and the first of
+    `strengths` (inverse penalties). One family after the other moves along `weights` (ascending)
+    as long as the log loss falls; then `whole` tries all axes, and the other strengths are tried.
+    `weighing` and `strength` are what was best, after `fit`.
     """
 
-    def __init__(self, strength: float, weights: Sequence[float], *, whole: bool) -> None:
-        self._strength, self._weights, self._whole = strength, weights, whole
+    def __init__(
+        self,
+        strengths: Sequence[float],
+        weights: Sequence[float],
+        *,
+        start: float = 1.0,
+        whole: bool = False,
+        solver: str = "lbfgs",
+    ) -> None:
+        self._strengths, self._weights, self._start = strengths, weights, start
+        self._whole, self._make = whole, partial(logistic_regression, solver=solver)
 
     def fit(
         self,
@@ -72,27 +97,41 @@ class ChosenRegression:
     ) -> NDArray[Any]:
         """Choose, fit on all rows, and return the out-of-fold probabilities (rows x classes)."""
 
-        def attempt(weighing: Weighing) -> tuple[float, Weighing, NDArray[Any]]:
+        def attempt(weighing: Weighing, strength: float) -> _Attempt:
             rows = weighing(blocks)
             tell(f"fitting logistic regression on {rows.shape[1]:,} columns")
-            found = out_of_fold(self._make, rows, truth, folds, n_classes)
+            found = out_of_fold(partial(self._make, strength), rows, truth, folds, n_classes)
             # At its best temperature: the blend will give it one.
             tempered = choose_blend([found], truth, (_FLOOR,))([found])
-            return log_loss_of(truth, tempered), weighing, found
+            return _Attempt(log_loss_of(truth, tempered), weighing, strength, found)
 
+        first, *others = self._strengths
         families = [name for name in dict.fromkeys(map(_family, blocks)) if name]
-        best = attempt(Weighing(dict.fromkeys(families, self._weights[0])))
+        best = attempt(Weighing(dict.fromkeys(families, self._start)), first)
         for family in families:
-            for weight in self._weights[1:]:
-                rival = attempt(Weighing({**best[1].weights, family: weight}))
-                best = min(best, rival, key=lambda one: one[0])
+            for way in (1, -1):
+                start = best
+                while (weight := self._next(best.weighing.weights[family], way)) is not None:
+                    weights = {**best.weighing.weights, family: weight}
+                    rival = attempt(Weighing(weights), first)
+                    if rival.loss >= best.loss:
+                        break
+                    best = rival
+                if best is not start:
+                    break
         wide = (_family(name) == "n-grams" and b.shape[1] > _AXES for name, b in blocks.items())
         if self._whole and any(wide):
-            best = min(best, attempt(Weighing(best[1].weights, None)), key=lambda one: one[0])
-        _, self.weighing, found = best
-        self._model = self._make().fit(self.weighing(blocks), truth)
+            best = min(best, attempt(Weighing(best.weighing.weights, None), first))
+        for strength in others:
+            best = min(best, attempt(best.weighing, strength))
+        self.weighing, self.strength = best.weighing, best.strength
+        self._model = self._make(self.strength).fit(self.weighing(blocks), truth)
         self._n_classes = n_classes
-        return found
+        return best.found
+
+    def _next(self, weight: float, way: int) -> float | None:
+        place = self._weights.index(weight) + way
+        return self._weights[place] if 0 <= place < len(self._weights) else None
 
     def predict_proba(self, blocks: Mapping[str, Any]) -> NDArray[Any]:
         """Return probabilities of other rows (rows x classes); 0 for a class never seen."""
@@ -100,10 +139,8 @@ class ChosenRegression:
 
     def as_details(self) -> dict[str, object]:
         """Return what was chosen, as it is stored with a submission."""
-        return {**self.weighing.weights, "n-gram axes": self.weighing.axes or "all"}
-
-    def _make(self) -> Any:
-        return logistic_regression(self._strength)
+        axes = self.weighing.axes or "all"
+        return {**self.weighing.weights, "n-gram axes": axes, "strength": self.strength}
 
 
 def all_classes(model: Any, rows: Any, n_classes: int) -> NDArray[Any]:

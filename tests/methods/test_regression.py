@@ -21,7 +21,7 @@ def blocks(random: np.random.Generator, truth: np.ndarray, telling: str) -> dict
 def chosen(telling: str) -> object:
     random = np.random.default_rng(0)
     truth, folds = random.integers(0, 2, 300), np.arange(300) % 5
-    regression = ChosenRegression(0.3, (1.0, 0.1, 5.0), whole=False)
+    regression = ChosenRegression([0.3], (0.1, 1.0, 5.0))
     found = regression.fit(blocks(random, truth, telling), truth, folds, 2, said)
     assert (found.argmax(axis=1) == truth).mean() > 0.7
     return regression.as_details()["n-grams"]
@@ -37,15 +37,27 @@ def test_all_axes_are_read_where_the_last_one_tells() -> None:
     truth, folds = random.integers(0, 2, 300), np.arange(300) % 5
     rows = {"n-grams x": random.normal(0, 1, (300, 140))}
     rows["n-grams x"][:, 139] += 4 * truth
-    regression = ChosenRegression(0.3, (1.0,), whole=True)
+    regression = ChosenRegression([0.3], (1.0,), whole=True)
     regression.fit(rows, truth, folds, 2, said)
     assert regression.as_details()["n-gram axes"] == "all"
+
+
+def test_the_penalty_is_chosen() -> None:
+    random = np.random.default_rng(3)
+    truth, folds = random.integers(0, 2, 200), np.arange(200) % 5
+    noise, many = random.normal(0, 3, 200), random.normal(0, 1, (200, 300))
+    # Two columns tell all by their difference alone; of three hundred each tells a little.
+    few, many = np.column_stack([truth + noise, noise]), many + 0.15 * truth[:, None]
+    for rows, strength in ((few, 1.0), (many, 0.01)):
+        regression = ChosenRegression([1.0, 0.01], (1.0,))
+        regression.fit({"number y": rows}, truth, folds, 2, said)
+        assert regression.as_details()["strength"] == strength
 
 
 def test_a_class_that_no_row_had_gets_zero() -> None:
     random = np.random.default_rng(2)
     truth, folds = random.integers(0, 2, 60), np.arange(60) % 5
-    regression = ChosenRegression(1.0, (1.0,), whole=False)
+    regression = ChosenRegression([1.0], (1.0,))
     rows = {"number y": random.normal(0, 1, (60, 3))}
     assert regression.fit(rows, truth, folds, 3, said).shape == (60, 3)
     assert (regression.predict_proba(rows)[:, 2] == 0).all()
