@@ -12,7 +12,7 @@ import tempfile
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from challenge.errors import EnvironmentLack, Fault
@@ -31,6 +31,7 @@ from challenge.methods.folds import (
 )
 from challenge.methods.inputs import make_inputs
 from challenge.methods.network import Network
+from challenge.methods.presets import MANY_CLASSES, PRESETS
 from challenge.methods.protocol import (
     Progress,
     chosen_preset,
@@ -38,6 +39,7 @@ from challenge.methods.protocol import (
     probabilities_frame,
     silent,
 )
+from challenge.methods.space import Dimension, Float, Integer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,36 +49,17 @@ if TYPE_CHECKING:
 
 __all__ = ["AutoGluon"]
 
-_MANY_CLASSES = 20
-"""Beyond, boosting fits too many trees a round for what it adds."""
 _TREE_FLOORS, _FLOOR = (1e-2, 1e-3, 1e-4), 1e-6
 """Least probability in the blend of the trees (the best out of fold) and of the regression."""
 
 
-@dataclass(frozen=True)
-class _Preset:
-    """How much is spent: embeddings or not, trees of a forest, rounds and rate of boosting.
-
-    `share` of the columns is looked at for each cut of the forest.
-    """
-
-    frugal: bool
-    n_trees: int
-    share: float
-    n_rounds: int
-    rate: float
-    stacked: bool = False
-
-
-_PRESETS = {
-    "fast": _Preset(frugal=True, n_trees=50, share=0.1, n_rounds=100, rate=0.1),
-    "default": _Preset(frugal=False, n_trees=200, share=0.3, n_rounds=300, rate=0.05),
-    "best": _Preset(frugal=False, n_trees=500, share=0.3, n_rounds=1000, rate=0.03, stacked=True),
-}
-
-
 class AutoGluon:
-    """TabularPredictor on dense blocks or pair features, and a logistic regression beside it."""
+    """TabularPredictor on dense blocks or pair features, and a logistic regression beside it.
+
+    A search may choose how many principal `axes` of a text or picture the trees read, how wide the
+    `hidden` layer of the network is, how many `leaves` a boosted tree has, and by how much faster
+    than the preset boosting learns (`pace`).
+    """
 
     _context = False
 
@@ -88,9 +71,13 @@ class AutoGluon:
         time_limit: float | None = None,
         preset: str = "default",
         without: Collection[str] = (),
+        axes: int = 64,
+        hidden: int = 256,
+        leaves: int = 31,
+        pace: float = 1.0,
         progress: Progress = silent,
     ) -> None:
-        chosen = chosen_preset(preset, _PRESETS)
+        chosen = chosen_preset(preset, PRESETS)
         if not has_packages("autogluon"):
             raise EnvironmentLack(
                 Fault(
@@ -103,8 +90,19 @@ class AutoGluon:
             )
         self._seed, self._threads, self._time_limit = seed, threads, time_limit
         self._progress, self._preset, self._without = progress, chosen, without
+        self._axes, self._hidden, self._leaves, self._pace = axes, hidden, leaves, pace
         self.details: dict[str, object] = {"left_out": _left_out()}
         self.summary = ""
+
+    @staticmethod
+    def space(task: Task) -> dict[str, Dimension]:
+        """Return what a search may choose: of the models that the task gets."""
+        space: dict[str, Dimension] = {}
+        if task.kind == "classification":
+            space |= {"axes": Integer(8, 128, log=True), "hidden": Integer(32, 512, log=True)}
+        if len(task.classes) <= MANY_CLASSES:
+            space |= {"leaves": Integer(4, 128, log=True), "pace": Float(0.3, 3, log=True)}
+        return space
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
         """Make the features, bag the models over the folds, choose the blend out of fold."""
@@ -115,6 +113,7 @@ class AutoGluon:
             task,
             seed=self._seed,
             threads=self._threads,
+            axes=self._axes,
             frugal=self._preset.frugal,
             without=self._without,
             context=self._context,
@@ -124,14 +123,14 @@ class AutoGluon:
         linear = self._inputs.regression.fit(
             read.blocks, truth, folds, len(task.classes), self._progress
         )
-        models = _models(len(task.classes), self._seed, self._preset)
+        models = self._preset.models(len(task.classes), self._seed, self._leaves, self._pace)
         self._progress(f"fitting AutoGluon: {' + '.join(models)} over {len(set(folds))} folds")
         boosted = self._bag(read.trees, truth, folds, models)
         tables = {"autogluon": boosted, "linear": linear}
         self._network = None
         if task.kind == "classification" and not self._preset.frugal:
             self._progress("fitting a network")
-            self._network = Network(self._inputs.regression.weighing, self._seed)
+            self._network = Network(self._inputs.regression.weighing, self._hidden, self._seed)
             with _quiet():
                 tables["network"] = self._network.fit(read.blocks, truth, folds, len(task.classes))
         self._choose(tables, truth)
@@ -263,33 +262,6 @@ class AutoGluon:
                 "out_of_fold_accuracy": round(float(np.mean(decided == truth)), 6),
             }
         self.details |= chosen
-
-
-def _models(n_classes: int, seed: int, preset: _Preset) -> dict[str, Any]:
-    trees = {
-        "n_estimators": preset.n_trees,
-        "max_features": preset.share,
-        "random_state": seed,
-        # Out-of-bag rows would straddle the groups that the folds keep together.
-        "ag_args_ensemble": {"use_child_oof": False},
-    }
-    models: dict[str, Any] = {"XT": trees}
-    if n_classes > _MANY_CLASSES:
-        return models
-    boosting = {
-        "learning_rate": preset.rate,
-        "num_boost_round": preset.n_rounds,
-        "feature_fraction": 0.5,
-        "seed": seed,
-    }
-    # Small trees that see few columns err elsewhere than large ones do.
-    small = {
-        **boosting,
-        "num_leaves": 8,
-        "feature_fraction": 0.2,
-        "ag_args": {"name_suffix": "Small"},
-    }
-    return {"GBM": [boosting] if preset.frugal else [boosting, small], **models}
 
 
 def _left_out() -> list[str]:

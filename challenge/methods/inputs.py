@@ -30,7 +30,7 @@ __all__ = ["PARTS", "Inputs", "PairInputs", "TableInputs", "make_inputs"]
 PARTS = ("text embedding", "images", "pair features")
 """What can be left out, to see what it is worth."""
 
-_REGRESSION_AXES, _TREE_AXES = 128, 64
+_REGRESSION_AXES = 128
 _KINDS = 64
 """So many most frequent values of a category are columns of their own for trees."""
 _LETTERS = 256
@@ -52,6 +52,7 @@ def make_inputs(
     *,
     seed: int,
     threads: int,
+    axes: int,
     frugal: bool,
     without: Collection[str],
     context: bool,
@@ -59,6 +60,7 @@ def make_inputs(
 ) -> TableInputs | PairInputs:
     """Return the unfitted inputs of a task; `without` names parts (PARTS) that are not read.
 
+    Trees read at most 128 principal `axes` of a text or a picture.
     Matching without pair features reads both records as one row. `frugal` uses no packaged
     weights, no matched words and no joined texts, reads the first 256 letters of a text, and
     tries one setting of the regression.
@@ -95,7 +97,7 @@ def make_inputs(
                 code="no-candidates",
             )
         )
-    return TableInputs(task, seed=seed, frugal=frugal, **options)
+    return TableInputs(task, seed=seed, axes=axes, frugal=frugal, **options)
 
 
 def _starts_of_texts(task: Task, table: pd.DataFrame) -> pd.DataFrame:
@@ -107,8 +109,8 @@ def _starts_of_texts(task: Task, table: pd.DataFrame) -> pd.DataFrame:
 class TableInputs:
     """Rows of a table, column by column."""
 
-    def __init__(self, task: Task, *, seed: int, frugal: bool, **options: Any) -> None:
-        self._task, self._frugal = task, frugal
+    def __init__(self, task: Task, *, seed: int, axes: int, frugal: bool, **options: Any) -> None:
+        self._task, self._axes, self._frugal = task, axes, frugal
         self._blocks = TableBlocks(
             task,
             seed=seed,
@@ -161,8 +163,8 @@ class TableInputs:
                 columns[f"{column.name} = {place}"] = rows[:, place]
         for name, rows in blocks.items():
             if not name.startswith(("number ", "category ")):
-                axes = range(min(_TREE_AXES, rows.shape[1]))
-                columns |= {f"{name} {axis}": rows[:, axis] for axis in axes}
+                places = range(min(self._axes, rows.shape[1]))
+                columns |= {f"{name} {axis}": rows[:, axis] for axis in places}
         return Inputs(pd.DataFrame(columns), blocks)
 
 

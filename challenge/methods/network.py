@@ -17,13 +17,13 @@ _BATCH = 256
 
 
 class Network:
-    """One hidden layer of 256 on the blocks as a regression weighs them; 30 rounds, no torch.
+    """One hidden layer on the blocks as a regression weighs them; 30 rounds, no torch.
 
     A step is taken every 256 rows, or every tenth of a table that is smaller than ten such steps.
     """
 
-    def __init__(self, weighing: Weighing, seed: int) -> None:
-        self._weighing, self._seed = Weighing(weighing.weights), seed
+    def __init__(self, weighing: Weighing, hidden: int, seed: int) -> None:
+        self._weighing, self._hidden, self._seed = Weighing(weighing.weights), hidden, seed
         self._batch = _BATCH
 
     def fit(
@@ -43,7 +43,7 @@ class Network:
         from sklearn.neural_network import MLPClassifier
 
         return MLPClassifier(
-            (256,),
+            (self._hidden,),
             alpha=1e-2,
             batch_size=self._batch,
             learning_rate_init=4e-3,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,21 @@ def test_parts_can_be_left_out_and_rows_predicted_out_of_fold(tmp_path: Path) ->
     found = method.predict_out_of_fold()
     assert found["id"].tolist() == train["id"].tolist()
     assert found["score"].between(0, 1).all()
+
+
+@pytest.mark.baseline
+@pytest.mark.parametrize("kind", ["classification", "matching"])
+def test_what_a_search_may_choose_moves_the_predictions(kind: str, tmp_path: Path) -> None:
+    task = build_toy(tmp_path, kind, n=100, images=False)
+    train = read_train(task)
+    other = {"leaves": 4, "pace": 2.0} | ({"axes": 8} if kind == "classification" else {})
+    found = []
+    for options in ({}, other):
+        method = AutoGluon(threads=1, preset="fast", **options)  # type: ignore[arg-type]
+        method.fit(train, task)
+        found.append(method.predict_out_of_fold())
+    assert not found[0].equals(found[1])
+    space = AutoGluon.space(task)
+    assert set(other) <= set(space)
+    defaults = inspect.signature(AutoGluon).parameters
+    assert all(value.holds(defaults[name].default) for name, value in space.items())

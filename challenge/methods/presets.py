@@ -1,0 +1,61 @@
+"""What the reference entry spends: trees of its forest, rounds of its boosting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["MANY_CLASSES", "PRESETS", "Preset"]
+
+MANY_CLASSES = 20
+"""Beyond, boosting fits too many trees a round for what it adds."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How much is spent: frugal inputs or all, trees of a forest, rounds and rate of boosting.
+
+    `share` of the columns is looked at for each cut of the forest; `stacked` adds a second layer.
+    """
+
+    frugal: bool
+    n_trees: int
+    share: float
+    n_rounds: int
+    rate: float
+    stacked: bool = False
+
+    def models(self, n_classes: int, seed: int, leaves: int, pace: float) -> dict[str, Any]:
+        """Return AutoGluon's hyperparameters; boosted trees have `leaves`, and learn at `pace`."""
+        trees = {
+            "n_estimators": self.n_trees,
+            "max_features": self.share,
+            "random_state": seed,
+            # Out-of-bag rows would straddle the groups that the folds keep together.
+            "ag_args_ensemble": {"use_child_oof": False},
+        }
+        models: dict[str, Any] = {"XT": trees}
+        if n_classes > MANY_CLASSES:
+            return models
+        boosting = {
+            "learning_rate": self.rate * pace,
+            "num_boost_round": self.n_rounds,
+            "num_leaves": leaves,
+            "feature_fraction": 0.5,
+            "seed": seed,
+        }
+        # Small trees that see few columns err elsewhere than large ones do.
+        small = {
+            **boosting,
+            "num_leaves": min(leaves, 8),
+            "feature_fraction": 0.2,
+            "ag_args": {"name_suffix": "Small"},
+        }
+        return {"GBM": [boosting] if self.frugal else [boosting, small], **models}
+
+
+PRESETS = {
+    "fast": Preset(frugal=True, n_trees=50, share=0.1, n_rounds=100, rate=0.1),
+    "default": Preset(frugal=False, n_trees=200, share=0.3, n_rounds=300, rate=0.05),
+    "best": Preset(frugal=False, n_trees=500, share=0.3, n_rounds=1000, rate=0.03, stacked=True),
+}
