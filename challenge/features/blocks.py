@@ -1,7 +1,7 @@
 """A classification table as dense blocks of numbers, one per column and way of reading it.
 
 Everything that is learned (scales, n-grams, principal axes) is learned from the rows given to
-`fit`. Each block has columns of mean 0 and its whole variance is at most its number of columns.
+`fit`. Texts and pictures are centred, and the variance of a column is at most about 1.
 """
 
 from __future__ import annotations
@@ -135,8 +135,8 @@ class TableBlocks:
                 if len(known)
                 else np.empty(0)
             )
-            self._fitted[name] = known, edges
-        known, edges = self._fitted[name]
+            self._fitted[f"number {name}"] = known, edges
+        known, edges = self._fitted[f"number {name}"]
         bins = np.eye(len(edges) + 1)[
             np.searchsorted(edges, values, side="right").clip(0, len(edges))
         ]
@@ -149,8 +149,8 @@ class TableBlocks:
         if fitting:
             kinds, counts = np.unique(np.array(values, dtype=object), return_counts=True)
             kept = [kind for kind, n in zip(kinds, counts, strict=True) if kind and n > 1]
-            self._fitted[name] = {kind: place for place, kind in enumerate(kept)}
-        places = self._fitted[name]
+            self._fitted[f"category {name}"] = {kind: place for place, kind in enumerate(kept)}
+        places = self._fitted[f"category {name}"]
         rows = np.zeros((len(values), len(places) + 1))
         rows[np.arange(len(values)), [places.get(value, len(places)) for value in values]] = 1
         return rows
@@ -176,7 +176,8 @@ class TableBlocks:
 
         if fitting:
             axes = min(self._axes, rows.shape[1] - 1, rows.shape[0] - 1)
-            flat = not issparse(rows) and not np.ptp(rows, axis=0).any()
+            spread = rows.max(axis=0) - rows.min(axis=0)
+            flat = not (spread.toarray() if issparse(spread) else spread).any()
             if axes < 1 or flat:
                 self._fitted[name] = None
             elif issparse(rows) and self._whole_texts and rows.shape[0] <= _WHOLE_ROWS:

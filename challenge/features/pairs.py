@@ -38,7 +38,7 @@ class PairFeatures:
 
     `weights` adds the cosines of packaged text and image embeddings where they are installed
     (`used` says which, once fitted); `minilm=False` or `images=False` leave those of texts or of
-    pictures out, `joined=False` what compares all texts of a record together.
+    pictures out, `joined=False` what compares all texts of a record together where attributes do.
     """
 
     def __init__(
@@ -113,12 +113,20 @@ class PairFeatures:
         return pd.DataFrame(data, index=pairs.index)
 
     def _texts(self, pairs: pd.DataFrame) -> Iterable[tuple[str, list[str], list[str]]]:
-        """Yield attribute, left and right texts; last all texts of a side joined, if several."""
-        for modality in ("text", "categorical"):
-            for attribute, left, right in _both_sides(self._task, modality):
-                yield attribute, text_values(pairs[left]), text_values(pairs[right])
+        """Yield attribute, left and right texts; last all texts of a side joined.
+
+        These only if there are several, or if no attribute has texts on both sides.
+        """
+        alike = [
+            names
+            for modality in ("text", "categorical")
+            for names in _both_sides(self._task, modality)
+        ]
+        for attribute, left, right in alike:
+            yield attribute, text_values(pairs[left]), text_values(pairs[right])
         sides = _text_columns(self._task)
-        if self._joined and all(sides.values()) and sum(map(len, sides.values())) > 2:
+        several = self._joined and sum(map(len, sides.values())) > 2
+        if all(sides.values()) and (several or not alike):
             yield _ALL, *joined_sides(self._task, pairs)
 
     def _compare_text(

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import EnvironmentLack, Fault
+from challenge.errors import EnvironmentLack, Fault, WrongUse
 from challenge.features.lite0 import LITE0_PACKAGES, has_lite0
 from challenge.features.minilm import MINILM_PACKAGES, has_minilm
 from challenge.features.weights import has_packages
@@ -29,7 +29,7 @@ from challenge.methods.folds import (
     macro_f1_of,
     spread_lone_classes,
 )
-from challenge.methods.inputs import make_inputs
+from challenge.methods.inputs import make_inputs, nothing_to_read
 from challenge.methods.network import Network
 from challenge.methods.presets import MANY_CLASSES, PRESETS
 from challenge.methods.protocol import (
@@ -91,7 +91,7 @@ class AutoGluon:
         self._seed, self._threads, self._time_limit = seed, threads, time_limit
         self._progress, self._preset, self._without = progress, chosen, without
         self._axes, self._hidden, self._leaves, self._pace = axes, hidden, leaves, pace
-        self.details: dict[str, object] = {"left_out": _left_out()}
+        self.details: dict[str, object] = {"left_out": [] if chosen.frugal else _left_out()}
         self.summary = ""
 
     @staticmethod
@@ -99,7 +99,9 @@ class AutoGluon:
         """Return what a search may choose: of the models that the task gets."""
         space: dict[str, Dimension] = {}
         if task.kind == "classification":
-            space |= {"axes": Integer(8, 128, log=True), "hidden": Integer(32, 512, log=True)}
+            space["hidden"] = Integer(32, 512, log=True)
+            if task.columns_of("text", "image"):
+                space["axes"] = Integer(8, 128, log=True)
         if len(task.classes) <= MANY_CLASSES:
             space |= {"leaves": Integer(4, 128, log=True), "pace": Float(0.3, 3, log=True)}
         return space
@@ -108,6 +110,7 @@ class AutoGluon:
         """Make the features, bag the models over the folds, choose the blend out of fold."""
         self._task, self._train = task, train[["id"]].reset_index(drop=True)
         self._truth = truth = label_codes(train, task)
+        _refuse_lone_row(truth, task)
         self._folds = folds = spread_lone_classes(fold_codes(train, task), truth)
         self._inputs = make_inputs(
             task,
@@ -186,13 +189,14 @@ class AutoGluon:
     ) -> NDArray[Any]:
         """Fit one model of each kind a fold; return the ensemble's out-of-fold probabilities."""
         with _quiet():
+            from autogluon.core.utils.exceptions import NoValidFeatures
             from autogluon.tabular import TabularPredictor
 
             # Column names of any kind are safe this way; the label cannot clash with a feature.
             named = table.set_axis([f"x{place}" for place in range(table.shape[1])], axis=1)
             named = named.reset_index(drop=True).assign(label=truth, fold=folds)
             self._folder = tempfile.TemporaryDirectory(prefix="challenge-autogluon-")
-            self._predictor = TabularPredictor(
+            predictor = TabularPredictor(
                 "label",
                 path=self._folder.name,
                 problem_type="binary" if len(self._task.classes) == 2 else "multiclass",
@@ -200,19 +204,23 @@ class AutoGluon:
                 groups="fold",
                 verbosity=0,
                 learner_kwargs={"label_count_threshold": 1},
-            ).fit(
-                named,
-                hyperparameters=models,
-                time_limit=self._time_limit,
-                num_bag_folds=len(set(folds)),
-                num_bag_sets=1,
-                num_stack_levels=int(self._preset.stacked),
-                dynamic_stacking=False,
-                num_cpus=self._threads,
-                num_gpus=0,
-                calibrate=False,
-                raise_on_model_failure=True,
             )
+            try:
+                self._predictor = predictor.fit(
+                    named,
+                    hyperparameters=models,
+                    time_limit=self._time_limit,
+                    num_bag_folds=len(set(folds)),
+                    num_bag_sets=1,
+                    num_stack_levels=int(self._preset.stacked),
+                    dynamic_stacking=False,
+                    num_cpus=self._threads,
+                    num_gpus=0,
+                    calibrate=False,
+                    raise_on_model_failure=True,
+                )
+            except NoValidFeatures as error:
+                raise nothing_to_read(self._task) from error
             return self._all_classes(self._predictor.predict_proba_oof(as_multiclass=True))
 
     def _predict_bag(self, table: pd.DataFrame) -> NDArray[Any]:
@@ -262,6 +270,24 @@ class AutoGluon:
                 "out_of_fold_accuracy": round(float(np.mean(decided == truth)), 6),
             }
         self.details |= chosen
+
+
+def _refuse_lone_row(truth: NDArray[Any], task: Task) -> None:
+    """Raise WrongUse where a fold would leave a model of two classes with one of them."""
+    import numpy as np
+
+    sizes = np.bincount(truth, minlength=len(task.classes))
+    if len(sizes) == 2 and sizes.min() < 2:
+        number, name = ("no", "one")[sizes.min()], task.classes[sizes.argmin()]
+        raise WrongUse(
+            Fault(
+                f"task {task.id}",
+                f"{number} training row of class {name}",
+                "two of each class at least, to learn from one and judge by the other",
+                "run linear, or add rows",
+                code="lone-row",
+            )
+        )
 
 
 def _left_out() -> list[str]:

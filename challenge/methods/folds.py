@@ -43,7 +43,8 @@ def label_codes(train: pd.DataFrame, task: Task) -> NDArray[Any]:
 def spread_lone_classes(folds: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:
     """Return the folds with each class that stands in one fold only dealt out over all folds.
 
-    A model that never saw a class can tell nothing about it. Rows of the fold -1 join fold 0.
+    A model that never saw a class can tell nothing about it. A single row stays where it is.
+    Rows of the fold -1 join fold 0.
     """
     import numpy as np
 
@@ -51,7 +52,7 @@ def spread_lone_classes(folds: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any
     places = np.unique(spread)
     for code in np.unique(truth):
         rows = np.flatnonzero(truth == code)
-        if len(np.unique(spread[rows])) == 1:
+        if len(rows) > 1 and len(np.unique(spread[rows])) == 1:
             spread[rows] = places[np.arange(len(rows)) % len(places)]
     return np.asarray(spread)
 

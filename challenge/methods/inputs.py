@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 
     from challenge.task import Task
 
-__all__ = ["PARTS", "Inputs", "PairInputs", "TableInputs", "make_inputs"]
+__all__ = ["PARTS", "Inputs", "PairInputs", "TableInputs", "make_inputs", "nothing_to_read"]
 
 PARTS = ("text embedding", "images", "pair features")
 """What can be left out, to see what it is worth."""
 
 _REGRESSION_AXES = 128
 _KINDS = 64
-"""So many most frequent values of a category are columns of their own for trees."""
+"""So many most frequent values of a category are columns of their own for trees; all that are
+rare or missing count as one."""
 _LETTERS = 256
 """Frugal inputs read the start of a text."""
 _FAR = 5.0
@@ -60,7 +61,7 @@ def make_inputs(
 ) -> TableInputs | PairInputs:
     """Return the unfitted inputs of a task; `without` names parts (PARTS) that are not read.
 
-    Trees read at most 128 principal `axes` of a text or a picture.
+    Of a table trees read so many principal `axes` of a text or a picture, 128 at most.
     Matching without pair features reads both records as one row. `frugal` uses no packaged
     weights, no matched words and no joined texts, reads the first 256 letters of a text, and
     tries one setting of the regression.
@@ -100,10 +101,28 @@ def make_inputs(
     return TableInputs(task, seed=seed, axes=axes, frugal=frugal, **options)
 
 
-def _starts_of_texts(task: Task, table: pd.DataFrame) -> pd.DataFrame:
-    return table.assign(
-        **{column.name: table[column.name].str[:_LETTERS] for column in task.columns_of("text")}
+def nothing_to_read(task: Task) -> WrongUse:
+    """Return the fault of a task in which no column tells two rows apart."""
+    return WrongUse(
+        Fault(
+            f"task {task.id}",
+            "no column from which trees could tell two rows of train apart",
+            "at least one",
+            "run majority or linear, or add a column that differs",
+            code="nothing-to-read",
+        )
     )
+
+
+def _starts_of_texts(task: Task, table: pd.DataFrame) -> pd.DataFrame:
+    table = table.copy(deep=False)
+    for column in task.columns_of("text"):
+        table[column.name] = table[column.name].str[:_LETTERS]
+    return table
+
+
+def _tell_starts(task: Task, frugal: bool) -> tuple[str, ...]:
+    return (f"first {_LETTERS} letters of texts",) if frugal and task.columns_of("text") else ()
 
 
 class TableInputs:
@@ -128,7 +147,7 @@ class TableInputs:
     @property
     def used(self) -> tuple[str, ...]:
         """The families of features, as shown on the row of a submission."""
-        return self._blocks.used
+        return (*self._blocks.used, *_tell_starts(self._task, self._frugal))
 
     def fit(self, train: pd.DataFrame) -> Inputs:
         """Learn scales and axes, and return the training rows."""
@@ -152,20 +171,18 @@ class TableInputs:
     def _inputs(self, frame: pd.DataFrame, blocks: dict[str, NDArray[Any]]) -> Inputs:
         import pandas as pd
 
-        columns: dict[str, Any] = {}
+        columns: list[Any] = []
         for column in self._task.columns_of("numeric"):
-            columns[column.name] = number_values(frame[column.name])
+            columns.append(number_values(frame[column.name]))
         for column in self._task.columns_of("categorical"):
             values = [value or None for value in text_values(frame[column.name])]
-            columns[column.name] = pd.Categorical(values)
+            columns.append(pd.Categorical(values))
             rows = blocks[f"category {column.name}"]
-            for place in self._frequent[column.name]:
-                columns[f"{column.name} = {place}"] = rows[:, place]
+            columns += [rows[:, place] for place in self._frequent[column.name]]
         for name, rows in blocks.items():
             if not name.startswith(("number ", "category ")):
-                places = range(min(self._axes, rows.shape[1]))
-                columns |= {f"{name} {axis}": rows[:, axis] for axis in places}
-        return Inputs(pd.DataFrame(columns), blocks)
+                columns += [rows[:, axis] for axis in range(min(self._axes, rows.shape[1]))]
+        return Inputs(pd.DataFrame(dict(enumerate(columns))), blocks)
 
 
 class PairInputs:
@@ -187,7 +204,7 @@ class PairInputs:
         """The families of features, as shown on the row of a submission."""
         rivals = ("context of candidates",) if self._context else ()
         words = ("matched words",) if self._words else ()
-        return (*self._pairs.used, *words, *rivals)
+        return (*self._pairs.used, *words, *rivals, *_tell_starts(self._task, self._frugal))
 
     def fit(self, train: pd.DataFrame) -> Inputs:
         """Learn rarities, scales and words, and return the training pairs."""
@@ -195,32 +212,33 @@ class PairInputs:
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        train = self._read(train)
-        table = self._table(train, self._pairs.fit(train))
+        self._pairs.fit(self._read(train))
+        table = self._table(train)
+        if table.empty:
+            raise nothing_to_read(self._task)
         imputer = SimpleImputer(strategy="median", keep_empty_features=True)
         self._scale = make_pipeline(imputer, StandardScaler()).fit(table.to_numpy())
         return self._inputs(table, self._words and self._words.fit_transform(train))
 
     def transform(self, table: pd.DataFrame) -> Inputs:
         """Return other pairs."""
-        table = self._read(table)
         words = self._words and self._words.transform(table)
-        return self._inputs(self._table(table, self._pairs), words)
+        return self._inputs(self._table(table), words)
 
     def _read(self, pairs: pd.DataFrame) -> pd.DataFrame:
         return _starts_of_texts(self._task, pairs) if self._frugal else pairs
 
-    def _table(self, pairs: pd.DataFrame, features: PairFeatures) -> pd.DataFrame:
+    def _table(self, pairs: pd.DataFrame) -> pd.DataFrame:
         import pandas as pd
 
         if not self._context:
-            return features.transform(pairs)
+            return self._pairs.transform(self._read(pairs))
         from challenge.task.frames import read_test, read_train
 
         # Candidates are the pairs of train and test alike: a rival may stand on either side.
-        parts = [pairs, *map(self._read, (read_train(self._task), read_test(self._task)))]
+        parts = [pairs, read_train(self._task), read_test(self._task)]
         everything = pd.concat(parts, ignore_index=True).drop_duplicates("id", ignore_index=True)
-        compared = features.transform(everything)
+        compared = self._pairs.transform(self._read(everything))
         context = candidate_context(self._task, everything, compared)
         return pd.concat([compared, context], axis=1).iloc[: len(pairs)]
 
@@ -229,5 +247,5 @@ class PairInputs:
 
         scaled = self._scale.transform(table.to_numpy()).clip(-_FAR, _FAR)
         if words is None:
-            return Inputs(table, {"pairs": scaled})
+            return Inputs(table, {"pairs": scaled.astype("float64")})
         return Inputs(table, {"pairs": csr_matrix(scaled), "words": words})

@@ -139,7 +139,7 @@ class Linear:
         import numpy as np
 
         if self._task.kind == "matching":
-            return np.asarray(self._pairs.transform(table).to_numpy())
+            return np.asarray(self._pairs.transform(table).to_numpy(), np.float64)
         make = self._blocks.fit_transform if fitting else self._blocks.transform
         return np.hstack(
             [rows * self._weights.get(name.split()[0], 1.0) for name, rows in make(table).items()]
@@ -186,6 +186,9 @@ def out_of_fold(
 
     found = np.zeros((len(truth), n_classes or int(truth.max(initial=0)) + 1))
     for inside, outside in _parts(folds):
+        if len(seen := np.unique(truth[inside])) == 1:
+            found[np.ix_(outside, seen)] = 1.0
+            continue
         model = make().fit(rows[inside], truth[inside])
         found[np.ix_(outside, model.classes_)] = model.predict_proba(rows[outside])
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from challenge.methods.linear import out_of_fold
@@ -24,28 +25,27 @@ class Network:
 
     def __init__(self, weighing: Weighing, hidden: int, seed: int) -> None:
         self._weighing, self._hidden, self._seed = Weighing(weighing.weights), hidden, seed
-        self._batch = _BATCH
 
     def fit(
         self, blocks: Mapping[str, Any], truth: NDArray[Any], folds: NDArray[Any], n_classes: int
     ) -> NDArray[Any]:
         """Fit on all rows, and return the out-of-fold probabilities (rows x classes)."""
         rows = self._weighing(blocks)
-        self._batch = max(1, min(_BATCH, len(truth) // 10))
-        self._model, self._n_classes = self._make().fit(rows, truth), n_classes
-        return out_of_fold(self._make, rows, truth, folds, n_classes)
+        make = partial(self._make, max(1, min(_BATCH, len(truth) // 10)))
+        self._model, self._n_classes = make().fit(rows, truth), n_classes
+        return out_of_fold(make, rows, truth, folds, n_classes)
 
     def predict_proba(self, blocks: Mapping[str, Any]) -> NDArray[Any]:
         """Return probabilities of other rows (rows x classes); 0 for a class never seen."""
         return all_classes(self._model, self._weighing(blocks), self._n_classes)
 
-    def _make(self) -> Any:
+    def _make(self, batch: int) -> Any:
         from sklearn.neural_network import MLPClassifier
 
         return MLPClassifier(
             (self._hidden,),
             alpha=1e-2,
-            batch_size=self._batch,
+            batch_size=batch,
             learning_rate_init=4e-3,
             max_iter=30,
             random_state=self._seed,
