@@ -175,6 +175,10 @@ class TaskDefinition(Declaration):
             raise ValueError(f"metric one of {', '.join(allowed)} for {self.kind}")
         if self.split.by == "entity" and self.kind != "matching":
             raise ValueError('split.by = "entity" is for matching; use "group"')
+        if self.kind == "matching":
+            for other in ("left", "right"):
+                if all(words.sides == other for words in self.columns.values()):
+                    raise ValueError(f"columns of both records: all have sides = {other!r}")
         return self
 
     @property

@@ -169,6 +169,15 @@ def test_what_does_not_fit_together_is_refused(
     assert message in refused(tmp_path, (old, new))
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_pairs_with_columns_of_one_record_are_refused(tmp_path: Path, side: str) -> None:
+    matching = (('"classification"', '"matching"'), ('"macro_f1"', '"f1"'))
+    sides = ('modality = "text"', f'modality = "text"\nsides = "{side}"')
+    assert f"columns of both records: all have sides = '{side}'" in refused(
+        tmp_path, *matching, sides
+    )
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
