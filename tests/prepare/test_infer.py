@@ -34,8 +34,9 @@ def products(folder: Path, n: int = 120) -> Path:
     lines = ["id;title;price;zip;shop_id;sold;photo;remark;category"]
     (folder / "photos").mkdir()
     for row in range(n):
-        colour = (row % 7 * 30, row % 5 * 40, row % 3 * 80)
-        Image.new("RGB", (8, 8), colour).save(folder / "photos" / f"p{row}.png")
+        # Noise: pictures of one colour would all be near-identical, and a leak by chance.
+        noise = random.Random(row).randbytes(8 * 8 * 3)
+        Image.frombytes("RGB", (8, 8), noise).save(folder / "photos" / f"p{row}.png")
         title = " ".join(chance.choice(WORDS) for _ in range(6))
         price = f"\u20ac {chance.randint(1, 3)},{chance.randint(100, 999)}.50" if row % 9 else "n/a"
         category = ("tea", "tea", "lamp", "tea")[row % 4]
