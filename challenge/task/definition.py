@@ -169,7 +169,7 @@ class TaskDefinition(Declaration):
         return columns
 
     @model_validator(mode="after")
-    def _metric_of_kind(self) -> Self:
+    def _fits_its_kind(self) -> Self:
         allowed = METRICS[self.kind]
         if self.metric not in allowed:
             raise ValueError(f"metric one of {', '.join(allowed)} for {self.kind}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,10 +110,12 @@ def test_parts_can_be_left_out_and_rows_predicted_out_of_fold(tmp_path: Path) ->
 def test_what_a_search_may_choose_moves_the_predictions(kind: str, tmp_path: Path) -> None:
     task = build_toy(tmp_path, kind, n=100, images=False)
     train = read_train(task)
-    other = {"leaves": 4, "pace": 2.0} | ({"axes": 8} if kind == "classification" else {})
+    other: dict[str, Any] = {"leaves": 4, "pace": 2.0}
+    if kind == "classification":
+        other["axes"] = 8
     found = []
     for options in ({}, other):
-        method = AutoGluon(threads=1, preset="fast", **options)  # type: ignore[arg-type]
+        method = AutoGluon(threads=1, preset="fast", **options)
         method.fit(train, task)
         found.append(method.predict_out_of_fold())
     assert not found[0].equals(found[1])
