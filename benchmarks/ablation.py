@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fits import add_fit_options, keep_cell
-from challenge.methods.autogluon import AutoGluon
-from challenge.methods.cell import write_table
-from challenge.methods.inputs import PARTS
+from challenge.methods.builtin.autogluon import AutoGluon
+from challenge.methods.builtin.inputs import PARTS
+from challenge.methods.run.cell import write_table
 from challenge.scoring import (
     Predictions,
     compare_predictions,

@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import Timing, measure, report, slope
-from challenge.board.standings import N_COMPARED, task_board
-from challenge.ledger import Ledger, open_ledger, schema
-from challenge.ledger.clock import micros, read_time
+from challenge.board.rules.standings import N_COMPARED, task_board
+from challenge.ledger import Ledger, open_ledger
+from challenge.ledger.store import schema
+from challenge.ledger.store.clock import micros, read_time
 from challenge.task import Challenge
 
 TOML = """format = 1

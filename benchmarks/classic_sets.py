@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.fits import add_fit_options, keep_cell
 from challenge.methods import resolve_method
-from challenge.methods.cell import write_table
-from challenge.methods.folds import best_f1_threshold
-from challenge.prepare.build import build_task
+from challenge.methods.builtin.folds import best_f1_threshold
+from challenge.methods.run.cell import write_table
+from challenge.prepare.build.task_build import build_task
 from challenge.scoring import MetricValue, read_predictions, score_predictions
 from challenge.task import Task
 from challenge.task.frames import read_test, read_train

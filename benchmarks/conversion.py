@@ -33,8 +33,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.measure import report, slope
 from challenge.prepare import RawTable
-from challenge.prepare.rows import plan_rows
-from challenge.prepare.writing import write_files
+from challenge.prepare.build.output import write_files
+from challenge.prepare.build.raw_rows import plan_rows
 from challenge.task import tables
 from challenge.task.definition import TaskDefinition
 
@@ -143,7 +143,7 @@ def convert(path: Path, out: Path) -> dict[str, float]:
 
 def audit(path: Path, out: Path) -> dict[str, float]:
     """Build a task from the raw CSV; tell what the audit took of it."""
-    from challenge.prepare import build
+    from challenge.prepare.build import task_build as build
 
     folder = out / "synthetic"
     folder.mkdir()

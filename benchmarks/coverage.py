@@ -24,14 +24,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.scoring.compare import paired_difference
-from challenge.scoring.distributions import clopper_pearson
-from challenge.scoring.intervals import too_few_clusters
-from challenge.scoring.kinds import kind_module
-from challenge.scoring.kinds.part import Part
+from challenge.kinds import kind_module
+from challenge.kinds.scored_rows import Part
 from challenge.scoring.predictions import Form, Predictions, Probabilities
 from challenge.scoring.score import value_with_interval
-from challenge.scoring.weights import group_rows
+from challenge.scoring.statistics.block_weights import group_rows
+from challenge.scoring.statistics.comparison import paired_difference
+from challenge.scoring.statistics.distributions import clopper_pearson
+from challenge.scoring.statistics.intervals import too_few_clusters
 
 PAGE = Path(__file__).parents[1] / "docs" / "intervals.md"
 START, END = "<!-- coverage: made by benchmarks/coverage.py -->", "<!-- end of coverage -->"

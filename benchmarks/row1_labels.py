@@ -17,8 +17,8 @@ import pyarrow.csv as pc
 from benchmarks.measure import measure, peak_memory_mb, report, slope
 from benchmarks.scoring_files import make_task, write_labels
 from challenge.errors import SubmissionError
+from challenge.kinds import kind_module
 from challenge.scoring import read_predictions
-from challenge.scoring.kinds import kind_module
 from challenge.scoring.score import solution_part
 from challenge.task import Task, read_task
 

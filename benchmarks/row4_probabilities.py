@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measure import measure, peak_memory_mb, report, slope
-from challenge.scoring.metrics.probabilities import expected_calibration_error, row_losses
+from challenge.kinds.metrics.probabilities import expected_calibration_error, row_losses
 from challenge.scoring.predictions import BLOCK_ROWS
 
 CLASSES = 100

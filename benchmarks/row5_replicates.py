@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow.csv as pc
 
 from benchmarks.measure import measure, report, slope
-from challenge.scoring.metrics.labels import accuracy, balanced_accuracy, macro_f1, tally
+from challenge.kinds.metrics.labels import accuracy, balanced_accuracy, macro_f1, tally
 from challenge.scoring.solution import Solution
-from challenge.scoring.weights import draw_weights
+from challenge.scoring.statistics.block_weights import draw_weights
 
 CLASSES = 100
 

@@ -12,9 +12,9 @@ import argparse
 import numpy as np
 
 from benchmarks.measure import measure, report
-from challenge.scoring.metrics.labels import macro_f1, tally
+from challenge.kinds.metrics.labels import macro_f1, tally
 from challenge.scoring.solution import Solution
-from challenge.scoring.weights import draw_weights
+from challenge.scoring.statistics.block_weights import draw_weights
 
 CLASSES, SUBMISSIONS = 100, 50
 

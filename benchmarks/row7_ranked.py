@@ -13,8 +13,8 @@ import argparse
 import numpy as np
 
 from benchmarks.measure import measure, report, slope
-from challenge.scoring.metrics.labels import f1, tally
-from challenge.scoring.metrics.ranked import average_precision, rank, roc_auc
+from challenge.kinds.metrics.labels import f1, tally
+from challenge.kinds.metrics.ranked import average_precision, rank, roc_auc
 
 
 def main() -> None:

@@ -18,7 +18,8 @@ from pathlib import Path
 from benchmarks.board_ranking import fill
 from benchmarks.measure import Timing, peak_memory_mb, report, slope
 from challenge.board.site import SiteReport, build_site
-from challenge.ledger import Ledger, schema
+from challenge.ledger import Ledger
+from challenge.ledger.store import schema
 
 FULL_S, MEMORY_MB, SHARE = 60.0, 1000.0, 0.1
 MORE = 3

@@ -22,9 +22,9 @@ from typing import Any
 
 from benchmarks.fits import add_fit_options, keep_cell
 from challenge.methods import resolve_method
-from challenge.methods.cell import write_table
-from challenge.prepare.build import build_task
-from challenge.prepare.sources import cache_folder
+from challenge.methods.run.cell import write_table
+from challenge.prepare.build.task_build import build_task
+from challenge.prepare.sources.fetch import cache_folder
 from challenge.scoring import read_predictions, score_predictions
 from challenge.task.frames import read_test, read_train
 

@@ -12,14 +12,15 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "challenge"
 
 ARROWS = {
+    "kinds": {"scoring", "task"},
     "task": set[str](),
     "features": {"task"},
     "prepare": {"features", "task"},
     "methods": {"features", "task"},
-    "scoring": {"task"},
-    "ledger": {"scoring", "task"},
+    "scoring": {"kinds", "task"},
+    "ledger": {"kinds", "scoring", "task"},
     "board": {"ledger", "scoring", "task"},
-    "cli": {"task", "features", "prepare", "methods", "scoring", "ledger", "board"},
+    "cli": {"kinds", "task", "features", "prepare", "methods", "scoring", "ledger", "board"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -67,7 +68,7 @@ def test_only_the_autogluon_methods_import_autogluon() -> None:
         for name in imported_modules(ast.parse(path.read_text(encoding="utf-8")))
         if name.split(".")[0] == "autogluon"
     }
-    assert importers <= {"methods/autogluon.py", "methods/autogluon_multimodal.py"}
+    assert importers <= {"methods/builtin/autogluon.py", "methods/builtin/autogluon_multimodal.py"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

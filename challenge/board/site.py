@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from challenge import __version__
-from challenge.board.pages.material import BoardPage, File, Material
+from challenge.board.pages.site_context import BoardPage, File, Material
 from challenge.board.writer import SiteWriter, open_site
 
 if TYPE_CHECKING:
-    from challenge.board.pages.lines import PublicScores
+    from challenge.board.pages.submission_lines import PublicScores
     from challenge.ledger import Ledger
-    from challenge.ledger.snapshot import Entry, Snapshot
+    from challenge.ledger.store.snapshot import Entry, Snapshot
 
 __all__ = ["SiteReport", "build_site", "write_site"]
 
@@ -107,10 +107,10 @@ def _no_collecting() -> Iterator[None]:
 
 def read_material(snapshot: Snapshot) -> Material:
     """Return boards and series of a snapshot: all that the pages show beside single submissions."""
-    from challenge.board.pages.frame import Frame
+    from challenge.board.pages.page_frame import Frame
     from challenge.board.plots import Line
-    from challenge.board.progress import track_progress
-    from challenge.board.standings import task_board, track_board
+    from challenge.board.rules.progress import track_progress
+    from challenge.board.rules.standings import task_board, track_board
 
     def lines(track: str) -> tuple[Line, ...]:
         series = track_progress(snapshot, track, 5)
@@ -136,11 +136,11 @@ def read_material(snapshot: Snapshot) -> Material:
 
 
 def _boards(material: Material, tell: Progress) -> Iterator[File | BoardPage]:
-    from challenge.board.pages.about import about_files
-    from challenge.board.pages.home import home_files
-    from challenge.board.pages.matrix import matrix_files
-    from challenge.board.pages.task import task_files
-    from challenge.board.pages.track import track_files
+    from challenge.board.pages.home_page import home_files
+    from challenge.board.pages.matrix_page import matrix_files
+    from challenge.board.pages.rules_text import about_files
+    from challenge.board.pages.task_page import task_files
+    from challenge.board.pages.track_page import track_files
 
     for task in material.snapshot.cards:
         tell(f"task {task}")
@@ -154,7 +154,7 @@ def _boards(material: Material, tell: Progress) -> Iterator[File | BoardPage]:
 
 
 def _write_teams(material: Material, writer: SiteWriter, tell: Progress) -> None:
-    from challenge.board.pages.team import team_files
+    from challenge.board.pages.team_page import team_files
 
     snapshot = material.snapshot
     marks = snapshot.team_marks()

@@ -65,8 +65,8 @@ def challenge_of(ctx: typer.Context) -> Challenge:
 
 def load_commands() -> None:
     """Register the commands, in the order in which help lists them."""
-    for module in ("tasks", "scores", "methods", "tuning", "board", "contest"):
-        importlib.import_module(f"challenge.cli.{module}")
+    for subject in ("task", "score", "method", "tuning", "board", "contest"):
+        importlib.import_module(f"challenge.cli.{subject}_commands")
 
 
 def main() -> None:

@@ -20,15 +20,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "PairFeatures": "pairs",
-    "SimpleImages": "images",
+    "PairFeatures": "pair_features",
+    "SimpleImages": "simple_images",
     "embed_images": "lite0",
     "embed_texts": "minilm",
     "forget_features": "store",
     "has_lite0": "lite0",
     "has_minilm": "minilm",
     "letter_tfidf": "text",
-    "simple_images": "images",
+    "simple_images": "simple_images",
     "text_values": "text",
     "tokens": "text",
     "word_tfidf": "text",

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-from challenge.features.images import simple_images
 from challenge.features.lite0 import embed_images, has_lite0
 from challenge.features.minilm import choose_window, embed_texts, has_minilm, tell_window
+from challenge.features.simple_images import simple_images
 from challenge.features.text import letter_tfidf, number_values, text_values, word_tfidf
 from challenge.task import Task
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from challenge.errors import EnvironmentLack, Fault
-from challenge.features.images import image_key, open_picture
+from challenge.features.model_files import find_in_package, has_packages, onnx_session
+from challenge.features.simple_images import image_key, open_picture
 from challenge.features.store import cached_rows
-from challenge.features.weights import find_in_package, has_packages, onnx_session
 from challenge.task import Task
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from challenge.features.pairs import joined_sides
+from challenge.features.pair_features import joined_sides
 from challenge.features.text import tokens
 from challenge.task import Task
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from challenge.features.model_files import find_in_package, has_packages, onnx_session
 from challenge.features.store import cached_rows, text_key
-from challenge.features.weights import find_in_package, has_packages, onnx_session
 from challenge.task import Task
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from challenge.ledger.ladder import round_to_step
     from challenge.ledger.ledger import Ledger, open_ledger
-    from challenge.ledger.receipts import HistoryRow, Receipt
-    from challenge.ledger.records import Card, PrimaryScores, StoredScore, Submission, Team
-    from challenge.ledger.snapshot import Snapshot, SnapshotSource
+    from challenge.ledger.store.records import Card, PrimaryScores, StoredScore, Submission, Team
+    from challenge.ledger.store.snapshot import Snapshot, SnapshotSource
+    from challenge.ledger.submissions.ladder import round_to_step
+    from challenge.ledger.submissions.receipts import HistoryRow, Receipt
 
 __all__ = [
     "Card",
@@ -28,11 +28,11 @@ __all__ = [
 ]
 
 _PLACES = {
-    "ladder": ("round_to_step",),
+    "submissions.ladder": ("round_to_step",),
     "ledger": ("Ledger", "open_ledger"),
-    "receipts": ("HistoryRow", "Receipt"),
-    "records": ("Card", "PrimaryScores", "StoredScore", "Submission", "Team"),
-    "snapshot": ("Snapshot", "SnapshotSource"),
+    "submissions.receipts": ("HistoryRow", "Receipt"),
+    "store.records": ("Card", "PrimaryScores", "StoredScore", "Submission", "Team"),
+    "store.snapshot": ("Snapshot", "SnapshotSource"),
 }
 
 

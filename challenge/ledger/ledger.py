@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from challenge.errors import ChallengeError
-from challenge.ledger import clock, schema
-from challenge.ledger.clock import micros
-from challenge.ledger.failed_runs import record_failed_run
-from challenge.ledger.files import PredictionFiles
-from challenge.ledger.quota import check_failures
-from challenge.ledger.reading import read_teams
-from challenge.ledger.receipts import HistoryRow, Receipt
-from challenge.ledger.records import Submission, Team
-from challenge.ledger.rules import check_settings
-from challenge.ledger.store import BUSY_S, Store, ledger_faults, open_store
-from challenge.ledger.teams import fold
-from challenge.ledger.versions import newest_settings, record_settings
+from challenge.ledger.contest.contest_rules import check_settings
+from challenge.ledger.store import clock, schema
+from challenge.ledger.store.clock import micros
+from challenge.ledger.store.database import BUSY_S, Store, ledger_faults, open_store
+from challenge.ledger.store.prediction_files import PredictionFiles
+from challenge.ledger.store.records import Submission, Team
+from challenge.ledger.store.rows import read_teams
+from challenge.ledger.store.versions import newest_settings, record_settings
+from challenge.ledger.submissions.failed_runs import record_failed_run
+from challenge.ledger.submissions.names import fold
+from challenge.ledger.submissions.quota import check_failures
+from challenge.ledger.submissions.receipts import HistoryRow, Receipt
 from challenge.task import Challenge, Half, Task, sha256_of_file
 from challenge.task.settings import Settings, read_settings
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from challenge.ledger.contest import CloseReport
-    from challenge.ledger.rescore import RescoreReport
-    from challenge.ledger.snapshot import Snapshot
+    from challenge.ledger.contest.finals import CloseReport
+    from challenge.ledger.store.snapshot import Snapshot
+    from challenge.ledger.submissions.rescore import RescoreReport
 
 __all__ = ["Ledger", "open_ledger"]
 
@@ -63,7 +63,7 @@ class Ledger:
         Raises SubmissionError when the file or the rules refuse it, LedgerError when it cannot be
         stored; then nothing of it is.
         """
-        from challenge.ledger.submitting import submit
+        from challenge.ledger.submissions.submit import submit
 
         with ledger_faults(self.store.where):
             return submit(
@@ -79,7 +79,7 @@ class Ledger:
 
     def snapshot(self, as_of: datetime | None = None) -> Snapshot:
         """Return the ledger as it stood at a moment, or as it stands now."""
-        from challenge.ledger.building import build_snapshot
+        from challenge.ledger.store.snapshot_queries import build_snapshot
 
         return build_snapshot(self, as_of)
 
@@ -92,7 +92,7 @@ class Ledger:
 
         Returns remarks in words, such as a task that waits for a rescore.
         """
-        from challenge.ledger.refreshing import refresh
+        from challenge.ledger.contest.refresh import refresh
 
         return refresh(self)
 
@@ -101,19 +101,19 @@ class Ledger:
 
         Raises WrongUse for a team that nobody has heard of.
         """
-        from challenge.ledger.history import history
+        from challenge.ledger.submissions.history import history
 
         return history(self, task=task, team=team)
 
     def suspects(self) -> list[tuple[str, tuple[int, ...]]]:
         """Return identical predictions of different teams: task and submissions (organiser)."""
-        from challenge.ledger.history import suspects
+        from challenge.ledger.submissions.history import suspects
 
         return suspects(self)
 
     def rename_team(self, old: str, new: str) -> Team:
         """Give a team another name; history, slug and old names stay its own."""
-        from challenge.ledger.roster import rename_team
+        from challenge.ledger.submissions.roster import rename_team
 
         with self.store.writing() as connection:
             row = rename_team(connection, self.store, old, new, clock.now())
@@ -121,19 +121,19 @@ class Ledger:
 
     def withdraw(self, submission_id: int) -> Submission:
         """Take a submission off the board; the one before it comes back, quota does not."""
-        from challenge.ledger.contest import withdraw
+        from challenge.ledger.contest.finals import withdraw
 
         return withdraw(self, submission_id)
 
     def select(self, submission_id: int, *, chosen: bool = True) -> tuple[int, ...]:
         """Select a submission as a final, or take that back; return those selected now."""
-        from challenge.ledger.contest import select
+        from challenge.ledger.contest.finals import select
 
         return select(self, submission_id, chosen=chosen)
 
     def close(self, progress: Callable[[str], None] | None = None) -> CloseReport:
         """End the contest: score the private half of every final and store it, all or nothing."""
-        from challenge.ledger.contest import close
+        from challenge.ledger.contest.finals import close
 
         return close(self, progress)
 
@@ -145,7 +145,7 @@ class Ledger:
         progress: Callable[[str], None] | None = None,
     ) -> list[RescoreReport]:
         """Score every submission of the tasks anew where task or scorer changed."""
-        from challenge.ledger.rescore import rescore
+        from challenge.ledger.submissions.rescore import rescore
 
         return rescore(self, task_ids, dry_run=dry_run, progress=progress)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from challenge.methods.isolation import Caps, Isolation
-from challenge.methods.protocol import Method, Progress
-from challenge.methods.registry import (
+from challenge.methods.method_sources import (
     BUILTINS,
     MethodSource,
     is_builtin,
     method_names,
     resolve_method,
 )
-from challenge.methods.runner import MethodRun, run_method
+from challenge.methods.protocol import Method, Progress
+from challenge.methods.run.runner import MethodRun, run_method
+from challenge.methods.run.sandbox import Caps, Isolation
 from challenge.methods.template import init_method
 
 __all__ = [

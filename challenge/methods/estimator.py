@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from challenge.features.text import text_values
-from challenge.methods.folds import label_codes
+from challenge.methods.builtin.folds import label_codes
 from challenge.methods.protocol import decisions_frame, probabilities_frame
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import challenge
-from challenge.methods.checkpoints import Needs
+from challenge.methods.builtin.checkpoints import Needs
 
 __all__ = ["ENTRY_POINTS", "entry_needs", "entry_points"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from challenge.prepare.raw import RawRecords, RawTable, in_batches
 
 if TYPE_CHECKING:
-    from challenge.prepare.build import Built, build_task
+    from challenge.prepare.build.task_build import Built, build_task
 
 __all__ = ["Built", "RawRecords", "RawTable", "build_task", "in_batches"]
 
@@ -15,7 +15,7 @@ __all__ = ["Built", "RawRecords", "RawTable", "build_task", "in_batches"]
 def __getattr__(name: str) -> Any:
     # The build brings numpy and pydantic along; a converter needs neither.
     if name in ("Built", "build_task"):
-        from challenge.prepare import build
+        from challenge.prepare.build import task_build as build
 
         return getattr(build, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

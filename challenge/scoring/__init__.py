@@ -6,11 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from challenge.scoring.canonical import content_digest, write_predictions
-    from challenge.scoring.check import read_predictions
-    from challenge.scoring.compare import Comparison, Difference, Duel, compare_predictions
-    from challenge.scoring.confusions import count_confusions
+    from challenge.scoring.confusion_matrix import count_confusions
     from challenge.scoring.predictions import Predictions, Probabilities
+    from challenge.scoring.reading.canonical import content_digest, write_predictions
+    from challenge.scoring.reading.check import read_predictions
     from challenge.scoring.score import (
         SCORER_VERSION,
         MetricValue,
@@ -18,6 +17,12 @@ if TYPE_CHECKING:
         floor_score,
         score_on_train,
         score_predictions,
+    )
+    from challenge.scoring.statistics.comparison import (
+        Comparison,
+        Difference,
+        Duel,
+        compare_predictions,
     )
 
 __all__ = [
@@ -40,10 +45,10 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Comparison": "compare",
-    "Difference": "compare",
-    "Duel": "compare",
-    "compare_predictions": "compare",
+    "Comparison": "statistics.comparison",
+    "Difference": "statistics.comparison",
+    "Duel": "statistics.comparison",
+    "compare_predictions": "statistics.comparison",
     "SCORER_VERSION": "score",
     "MetricValue": "score",
     "Score": "score",
@@ -52,10 +57,10 @@ _MODULES = {
     "score_predictions": "score",
     "Predictions": "predictions",
     "Probabilities": "predictions",
-    "read_predictions": "check",
-    "content_digest": "canonical",
-    "count_confusions": "confusions",
-    "write_predictions": "canonical",
+    "read_predictions": "reading.check",
+    "content_digest": "reading.canonical",
+    "count_confusions": "confusion_matrix",
+    "write_predictions": "reading.canonical",
 }
 
 

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.errors import Fault, TaskError
-from challenge.scoring.kinds import kind_module
+from challenge.kinds import kind_module
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.score import part_of, refuse_strangers
 from challenge.scoring.solution import HALVES, VOID, Solution, int_array, read_train_truth
-from challenge.scoring.weights import group_rows
+from challenge.scoring.statistics.block_weights import group_rows
 from challenge.task import Task
 
 __all__ = ["score_folds"]

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.scoring.spill import Columns, MemoryColumns
+from challenge.scoring.reading.spill import Columns, MemoryColumns
 from challenge.task import Kind
 
 __all__ = ["BLOCK_ROWS", "Form", "Predictions", "Probabilities", "Rows", "row_sums"]

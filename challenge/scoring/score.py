@@ -11,12 +11,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.scoring.intervals import interval, spread, too_few_clusters
-from challenge.scoring.kinds import kind_module
-from challenge.scoring.kinds.part import Measured, Part
+from challenge.kinds import kind_module
+from challenge.kinds.scored_rows import Measured, Part
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.solution import Solution, read_solution, read_train_truth
-from challenge.scoring.weights import Grouping, Weights, group_rows, read_weights
+from challenge.scoring.statistics.block_weights import Grouping, Weights, group_rows, read_weights
+from challenge.scoring.statistics.intervals import interval, spread, too_few_clusters
 from challenge.task import Half, Kind, Task
 
 __all__ = [
@@ -127,7 +127,7 @@ def score_on_train(task: Task, path: Path) -> Score:
     train join; a remark says so where the task has groups, since the folds keep these together
     but do not name them. Raises SubmissionError with every fault of the file.
     """
-    from challenge.scoring.check import read_predictions
+    from challenge.scoring.reading.check import read_predictions
 
     predictions = read_predictions(task, path, rows="train")
     truth = read_train_truth(task)

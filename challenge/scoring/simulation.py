@@ -7,7 +7,7 @@ import numpy as np
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.score import Score, part_of, refuse_strangers, score_part
 from challenge.scoring.solution import HALVES, Solution, read_train_truth
-from challenge.scoring.weights import draw_weights
+from challenge.scoring.statistics.block_weights import draw_weights
 from challenge.task import Task
 
 __all__ = ["score_simulated", "simulate_solution"]

@@ -17,8 +17,8 @@ from types import ModuleType
 
 import pyarrow.parquet as pq
 
-from challenge.prepare.ids import draw_fates, id_strings
-from challenge.prepare.sources import cache_folder, raw_folder
+from challenge.prepare.build.ids import draw_fates, id_strings
+from challenge.prepare.sources.fetch import cache_folder, raw_folder
 from challenge.task.definition import read_definition
 
 FOLDER = Path(__file__).resolve().parent

@@ -13,10 +13,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.ledger.clock import micros
-from challenge.ledger.failed_runs import FailedRuns
-from challenge.ledger.records import Card, PrimaryScores, StoredScore, Submission, Team
-from challenge.ledger.snapshot import Entry, Snapshot
+from challenge.ledger.store.clock import micros
+from challenge.ledger.store.records import Card, PrimaryScores, StoredScore, Submission, Team
+from challenge.ledger.store.snapshot import Entry, Snapshot
+from challenge.ledger.submissions.failed_runs import FailedRuns
 from challenge.task import Half
 from challenge.task.settings import Settings
 from tests.board.showcase_cards import made_up_cards

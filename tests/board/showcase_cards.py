@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 
 import numpy as np
 
-from challenge.ledger.records import Card
+from challenge.ledger.store.records import Card
 
 __all__ = ["made_up_cards"]
 

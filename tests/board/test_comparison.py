@@ -7,10 +7,10 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
-from challenge.board.pages.comparison import comparison_fragment, comparison_page
-from challenge.ledger.comparing import ReleasedDifference
+from challenge.board.pages.comparison_page import comparison_fragment, comparison_page
+from challenge.ledger.submissions.compare import ReleasedDifference
 from challenge.scoring import Comparison
-from challenge.scoring.compare import Difference, Duel
+from challenge.scoring.statistics.comparison import Difference, Duel
 
 HOSTILE = "<script>alert(1)</script>\u202e"
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from challenge.board.pages.confusion import confusion_files, confusion_html
-from challenge.board.pages.material import Material
+from challenge.board.pages.confusion_section import confusion_files, confusion_html
+from challenge.board.pages.site_context import Material
 from challenge.board.site import read_material
-from challenge.ledger.records import StoredScore, Submission
+from challenge.ledger.store.records import StoredScore, Submission
 from tests.board.showcase import showcase
 
 

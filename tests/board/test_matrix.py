@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from challenge.board.instead import instead_of
-from challenge.board.standings import method_matrix
+from challenge.board.rules.standings import method_matrix
+from challenge.board.rules.swap import instead_of
 from tests.board.hand import Made, snapshot_of
 
 FLOORS = {"t1": 0.2, "t2": 0.4}

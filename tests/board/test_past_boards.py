@@ -8,7 +8,7 @@ import pytest
 
 from challenge.board.site import build_site
 from challenge.ledger import open_ledger
-from challenge.ledger.clock import read_time
+from challenge.ledger.store.clock import read_time
 from tests.ledger.toy import CONTEST, make_challenge, write_hits
 
 

@@ -14,11 +14,11 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from challenge.board.rules.standings import task_board
 from challenge.board.site import read_material, write_site
-from challenge.board.standings import task_board
 from challenge.board.writer import SiteWriter
 from challenge.errors import EnvironmentLack
-from challenge.ledger.snapshot import Snapshot
+from challenge.ledger.store.snapshot import Snapshot
 from tests.board.showcase import State, showcase, with_one_more
 
 STATES: tuple[State, ...] = ("benchmark", "running", "closed")

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from challenge.board.standings import shake_up, task_board, track_board, track_progress
-from challenge.ledger import Ledger, open_ledger, reading
+from challenge.board.rules.standings import shake_up, task_board, track_board, track_progress
+from challenge.ledger import Ledger, open_ledger
+from challenge.ledger.store import rows as reading
 from tests.ledger.toy import CONTEST, halves_of, make_challenge, truth_of, write_hits, write_labels
 
 

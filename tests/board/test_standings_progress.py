@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from challenge.board.standings import (
+from challenge.board.rules.standings import (
     method_matrix,
     progress_series,
     task_board,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from challenge.board.standings import TaskBoard, task_board
+from challenge.board.rules.standings import TaskBoard, task_board
 from challenge.errors import WrongUse
 from tests.board.hand import HandSource, Made, snapshot_of
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from challenge.board.standings import TrackBoard, TrackRow, shake_up, task_board, track_board
+from challenge.board.rules.standings import TrackBoard, TrackRow, shake_up, task_board, track_board
 from challenge.errors import WrongUse
 from tests.board.hand import Made, snapshot_of
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from challenge.board.ties import centre, compare_with_first
+from challenge.board.rules.ties import centre, compare_with_first
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from challenge.cli.cells import GridProgress
+from challenge.cli.cell_progress import GridProgress
 
 TITLES = ["oak on icons", "elm on icons"]
 

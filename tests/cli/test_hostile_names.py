@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from challenge.scoring import intake
+from challenge.scoring.reading import intake
 from tests.cli.shell import shell
 from tests.scoring.made import ids_of, make_task
 

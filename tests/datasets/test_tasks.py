@@ -11,8 +11,8 @@ from types import ModuleType
 import pyarrow.parquet as pq
 import pytest
 
-from challenge.prepare.build import build_task
-from challenge.prepare.sources import cache_folder
+from challenge.prepare.build.task_build import build_task
+from challenge.prepare.sources.fetch import cache_folder
 from challenge.task.definition import TaskDefinition, read_definition
 from challenge.task.task import Task
 

@@ -8,7 +8,7 @@ import pytest
 
 from challenge.features.context import candidate_context
 from challenge.features.matched import MatchedWords
-from challenge.features.words import TokenWeights, compare_tokens, found_in
+from challenge.features.text_comparison import TokenWeights, compare_tokens, found_in
 from challenge.task import Task
 from tests.toy import build_toy
 

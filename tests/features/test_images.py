@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from challenge.features.images import hog, open_picture, simple_images
+from challenge.features.simple_images import hog, open_picture, simple_images
 from challenge.task import Task
 from tests.toy import build_toy
 

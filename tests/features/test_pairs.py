@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from challenge.features.pairs import PairFeatures, row_cosine
+from challenge.features.pair_features import PairFeatures, row_cosine
 from challenge.features.shapes import compare_ink
-from challenge.features.words import TokenWeights, compare_texts, compare_tokens
+from challenge.features.text_comparison import TokenWeights, compare_texts, compare_tokens
 from challenge.task import Task
 from challenge.task.frames import read_test, read_train
 from tests.toy import build_toy

@@ -14,9 +14,9 @@ from PIL import Image, ImageDraw
 from challenge.errors import EnvironmentLack
 from challenge.features.lite0 import embed_images, lite0_graph, read_state
 from challenge.features.minilm import WINDOW, choose_window, embed_texts
-from challenge.features.pairs import row_cosine
+from challenge.features.model_files import find_in_package, onnx_session
+from challenge.features.pair_features import row_cosine
 from challenge.features.store import forget_features
-from challenge.features.weights import find_in_package, onnx_session
 from challenge.task import Task
 from tests.toy import build_toy
 

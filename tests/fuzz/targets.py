@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from challenge.errors import ChallengeError
-from challenge.scoring import Predictions, check, read_predictions, write_predictions
-from challenge.scoring.align import HandOver
-from challenge.scoring.intake import take_in
+from challenge.scoring import Predictions, read_predictions, write_predictions
+from challenge.scoring.reading import check
+from challenge.scoring.reading.alignment import HandOver
+from challenge.scoring.reading.intake import take_in
 from challenge.task import Task
 from tests.scoring.made import make_task
 

@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from challenge.ledger import open_ledger
-from challenge.ledger.ladder import climb, default_step
+from challenge.ledger.submissions.ladder import climb, default_step
 from tests.ledger.toy import CONTEST, halves_of, make_challenge, make_task, write_labels
 
 Signs = NDArray[np.int8]

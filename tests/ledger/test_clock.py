@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from challenge.errors import WrongUse
-from challenge.ledger import clock
+from challenge.ledger.store import clock
 
 
 def test_the_clock_reads_its_replacement(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from challenge.errors import SubmissionError, WrongUse
 from challenge.ledger import Ledger, open_ledger
-from challenge.ledger.comparing import ReleasedDifference, compare
+from challenge.ledger.submissions.compare import ReleasedDifference, compare
 from challenge.scoring import Comparison
 from tests.ledger.toy import BENCHMARK, CONTEST, make_challenge, make_task, write_hits
 

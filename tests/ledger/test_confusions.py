@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from challenge.ledger import Ledger, open_ledger
-from challenge.ledger.rehearsal import rehearse
+from challenge.ledger.contest.rehearsal import rehearse
 from tests.ledger.toy import (
     CLASSES,
     CONTEST,

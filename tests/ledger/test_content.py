@@ -10,9 +10,11 @@ import pytest
 import sqlalchemy as sa
 
 from challenge.errors import LedgerError, SubmissionError
-from challenge.ledger import Ledger, open_ledger, schema
-from challenge.ledger.verify import verify
-from challenge.scoring import canonical, content_digest, read_predictions
+from challenge.ledger import Ledger, open_ledger
+from challenge.ledger.store import schema
+from challenge.ledger.store.integrity import verify
+from challenge.scoring import content_digest, read_predictions
+from challenge.scoring.reading import canonical
 from challenge.task import Task, sha256_of_file
 from tests.ledger.toy import make_challenge, write_hits
 

@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from challenge.errors import LedgerError, SubmissionError, TaskError, WrongUse
-from challenge.ledger import Ledger, open_ledger, schema
-from challenge.ledger.rehearsal import rehearse
+from challenge.ledger import Ledger, open_ledger
+from challenge.ledger.contest.rehearsal import rehearse
+from challenge.ledger.store import schema
 from challenge.task import Task
 from tests.ledger.toy import CONTEST, make_challenge, make_task, write_hits
 

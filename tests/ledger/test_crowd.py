@@ -20,10 +20,11 @@ import pytest
 import sqlalchemy as sa
 
 from challenge.errors import LedgerError, SubmissionError
-from challenge.ledger import Ledger, open_ledger, schema
-from challenge.ledger.backup import backup, restore
-from challenge.ledger.inbox import collect
-from challenge.ledger.verify import verify
+from challenge.ledger import Ledger, open_ledger
+from challenge.ledger.inbox.collector import collect
+from challenge.ledger.store import schema
+from challenge.ledger.store.backup import backup, restore
+from challenge.ledger.store.integrity import verify
 from challenge.task import Challenge
 from tests.ledger.crowd import submit_at_once
 from tests.ledger.torture import torture
@@ -166,10 +167,10 @@ def test_a_killed_submission_is_there_whole_or_not_at_all(tmp_path: Path) -> Non
 COLLECTOR = """
 import os, sys
 from pathlib import Path
-import challenge.ledger.submitting, challenge.scoring.canonical
-import challenge.scoring.check, challenge.scoring.score
+import challenge.ledger.submissions.submit, challenge.scoring.reading.canonical
+import challenge.scoring.reading.check, challenge.scoring.score
 from challenge.ledger import open_ledger
-from challenge.ledger.inbox import collect
+from challenge.ledger.inbox.collector import collect
 from challenge.task import Challenge
 place = Challenge(Path(sys.argv[1]))
 for line in sys.stdin:

@@ -15,8 +15,8 @@ import pytest
 
 from challenge.errors import LedgerError, SubmissionError
 from challenge.ledger import Ledger, open_ledger
-from challenge.ledger.backup import backup, restore
-from challenge.ledger.verify import verify
+from challenge.ledger.store.backup import backup, restore
+from challenge.ledger.store.integrity import verify
 from challenge.task import Challenge
 from tests.ledger.toy import make_challenge, write_hits
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from challenge.ledger import open_ledger
-from challenge.ledger.inbox import collect
-from challenge.ledger.rehearsal import rehearse
+from challenge.ledger.contest.rehearsal import rehearse
+from challenge.ledger.inbox.collector import collect
 from tests.ledger.toy import CONTEST, halves_of, make_challenge, truth_of, write_labels
 
 

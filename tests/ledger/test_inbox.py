@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from challenge.ledger import Ledger, open_ledger
-from challenge.ledger.collected import Collected, earlier_outcome
-from challenge.ledger.inbox import CollectReport, Seen, collect, watch
+from challenge.ledger.inbox.collector import CollectReport, Seen, collect, watch
+from challenge.ledger.inbox.inbox_receipts import Collected, earlier_outcome
 from tests.ledger.toy import CONTEST, make_challenge, make_task, truth_of, write_hits, write_labels
 
 
@@ -206,7 +206,7 @@ COLLECT = """
 import sys
 from pathlib import Path
 from challenge.ledger import open_ledger
-from challenge.ledger.inbox import collect
+from challenge.ledger.inbox.collector import collect
 from challenge.task import Challenge
 print("ready", flush=True)
 sys.stdin.readline()
@@ -342,7 +342,7 @@ def test_a_collector_that_comes_second_writes_the_receipt_of_the_first(
     def look(*arguments: Any) -> Collected | None:
         return answers.pop() if answers else earlier_outcome(*arguments)
 
-    monkeypatch.setattr("challenge.ledger.inbox.earlier_outcome", look)
+    monkeypatch.setattr("challenge.ledger.inbox.collector.earlier_outcome", look)
     run(ledger)
     assert receipt(path) == first and answers == []
     other = path.with_name("other.csv")

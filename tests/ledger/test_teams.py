@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from challenge.errors import SubmissionError
 from challenge.ledger import Ledger, open_ledger
-from challenge.ledger.teams import clean_text, fold, skeleton, slug_of
+from challenge.ledger.submissions.names import clean_text, fold, skeleton, slug_of
 from tests.ledger.toy import BENCHMARK, make_challenge, write_hits
 
 

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from challenge.ledger import open_ledger, schema
-from challenge.ledger.verify import verify
+from challenge.ledger import open_ledger
+from challenge.ledger.store import schema
+from challenge.ledger.store.integrity import verify
 from challenge.task import Challenge
 from tests.ledger.toy import BENCHMARK, make_challenge, write_hits
 
@@ -29,8 +30,8 @@ from tests.ledger.toy import BENCHMARK, make_challenge, write_hits
 SERVER = """
 import os, sys
 from pathlib import Path
-import challenge.ledger.submitting, challenge.scoring.canonical
-import challenge.scoring.check, challenge.scoring.score
+import challenge.ledger.submissions.submit, challenge.scoring.reading.canonical
+import challenge.scoring.reading.check, challenge.scoring.score
 from challenge.ledger import open_ledger
 from challenge.task import Challenge
 place = Challenge(Path(sys.argv[1]))

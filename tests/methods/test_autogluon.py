@@ -10,9 +10,9 @@ import pytest
 
 from challenge.errors import EnvironmentLack, WrongUse
 from challenge.methods import run_method
-from challenge.methods.autogluon import AutoGluon
-from challenge.methods.context import AutoGluonContext
-from challenge.methods.runner import MethodRun
+from challenge.methods.builtin.autogluon import AutoGluon
+from challenge.methods.builtin.autogluon_context import AutoGluonContext
+from challenge.methods.run.runner import MethodRun
 from challenge.scoring import read_predictions, score_predictions
 from challenge.task import Task
 from challenge.task.frames import read_train
@@ -20,7 +20,7 @@ from tests.toy import build_toy
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("challenge.methods.autogluon.has_packages", lambda *_: False)
+    monkeypatch.setattr("challenge.methods.builtin.autogluon.has_packages", lambda *_: False)
     with pytest.raises(EnvironmentLack, match="pip install 'multimodal-challenge"):
         AutoGluon()
 

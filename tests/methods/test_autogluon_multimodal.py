@@ -21,9 +21,9 @@ import pytest
 
 from challenge.errors import EnvironmentLack
 from challenge.methods import run_method
-from challenge.methods.autogluon_multimodal import AutoGluonMultimodal, import_torchvision
-from challenge.methods.isolation import has_bwrap
-from challenge.methods.runner import MethodRun
+from challenge.methods.builtin.autogluon_multimodal import AutoGluonMultimodal, import_torchvision
+from challenge.methods.run.runner import MethodRun
+from challenge.methods.run.sandbox import has_bwrap
 from challenge.scoring import read_predictions, score_predictions
 from challenge.task import Task, sha256_of_file
 from challenge.task.frames import read_test, read_train
@@ -200,7 +200,7 @@ def test_a_hub_that_answers_is_asked_once_and_its_cache_afterwards(
     hub: str, networks: Path, tmp_path: Path
 ) -> None:
     code = (
-        "from challenge.methods.checkpoints import find_checkpoint\n"
+        "from challenge.methods.builtin.checkpoints import find_checkpoint\n"
         "found = find_checkpoint('image', 'timm/tiny')\n"
         "print(found.name, found.as_json()['sha256']['model.safetensors'])\n"
     )

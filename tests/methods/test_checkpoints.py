@@ -9,9 +9,9 @@ import pytest
 
 from challenge.errors import EnvironmentLack, WrongUse
 from challenge.methods import Caps, resolve_method
-from challenge.methods.autogluon_multimodal import AutoGluonMultimodal
-from challenge.methods.checkpoints import Needs, checkpoint_needs, find_checkpoint
-from challenge.methods.isolation import has_bwrap, run_process
+from challenge.methods.builtin.autogluon_multimodal import AutoGluonMultimodal
+from challenge.methods.builtin.checkpoints import Needs, checkpoint_needs, find_checkpoint
+from challenge.methods.run.sandbox import has_bwrap, run_process
 
 METHOD = "autogluon-multimodal"
 
@@ -123,7 +123,9 @@ def test_behind_the_walls_a_checkpoint_can_be_read_and_not_written(
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("challenge.methods.autogluon_multimodal.has_packages", lambda *_: False)
+    monkeypatch.setattr(
+        "challenge.methods.builtin.autogluon_multimodal.has_packages", lambda *_: False
+    )
     with pytest.raises(EnvironmentLack, match=r"pip install 'multimodal-challenge\[multimodal\]'"):
         AutoGluonMultimodal()
 

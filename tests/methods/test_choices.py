@@ -8,10 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, log_loss
 
-from challenge.methods.blend import choose_blend
-from challenge.methods.calibration import choose_temperature
-from challenge.methods.folds import best_f1_threshold, f1_of, macro_f1_of, spread_lone_classes
-from challenge.methods.linear import class_weights
+from challenge.methods.builtin.blend import choose_blend
+from challenge.methods.builtin.calibration import choose_temperature
+from challenge.methods.builtin.folds import (
+    best_f1_threshold,
+    f1_of,
+    macro_f1_of,
+    spread_lone_classes,
+)
+from challenge.methods.builtin.linear import class_weights
 
 
 def test_the_threshold_lies_where_f1_is_largest() -> None:

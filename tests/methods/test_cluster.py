@@ -17,11 +17,11 @@ import pytest
 
 from challenge.errors import EnvironmentLack
 from challenge.methods import resolve_method
-from challenge.methods.cluster import dask_engine
-from challenge.methods.grid import GridCell, Outcome, run_grid
-from challenge.methods.local import local_engine
-from challenge.methods.remote import RemoteCell
-from challenge.methods.runner import Options
+from challenge.methods.run.cluster import dask_engine
+from challenge.methods.run.grid import GridCell, Outcome, run_grid
+from challenge.methods.run.local import local_engine
+from challenge.methods.run.remote import RemoteCell
+from challenge.methods.run.runner import Options
 from challenge.scoring import read_predictions
 from challenge.task import Task
 from tests.toy import build_toy
@@ -180,7 +180,7 @@ def test_what_a_driver_leaves_is_ended_and_a_task_that_is_missing_is_sent(
             if len(starts(tmp_path)) == 2:
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr("challenge.methods.cluster.time.sleep", lambda s: leave(0, ""))
+        monkeypatch.setattr("challenge.methods.run.cluster.time.sleep", lambda s: leave(0, ""))
         with pytest.raises(KeyboardInterrupt):
             next(answers)
     monkeypatch.undo()
@@ -188,7 +188,7 @@ def test_what_a_driver_leaves_is_ended_and_a_task_that_is_missing_is_sent(
 
     real = RemoteCell.of
     monkeypatch.setattr(
-        "challenge.methods.cluster.RemoteCell.of",
+        "challenge.methods.run.cluster.RemoteCell.of",
         lambda *words: replace(real(*words), public="/nowhere/public"),
     )
     said: list[str] = []
@@ -219,14 +219,16 @@ def test_a_worker_with_other_code_is_refused_and_without_workers_a_cell_is_lost(
     assert len(error.value.faults) == 2
 
     # Workers that come when the run has begun were not asked before.
-    monkeypatch.setattr("challenge.methods.cluster._Dispatch._refuse_misfits", lambda self: None)
+    monkeypatch.setattr(
+        "challenge.methods.run.cluster._Dispatch._refuse_misfits", lambda self: None
+    )
     late = run(other).error
     assert late is not None and late.faults[0].code == "worker-differs" and late.exit_code == 3
     assert starts(tmp_path) == []
 
     for worker in cluster.workers:
         worker.kill()
-    monkeypatch.setattr("challenge.methods.cluster._PATIENCE_S", 3.0)
+    monkeypatch.setattr("challenge.methods.run.cluster._PATIENCE_S", 3.0)
     lost = run(cell).error
     assert lost is not None and lost.faults[0].code == "cell-lost" and lost.exit_code == 3
 

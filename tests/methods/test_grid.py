@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from challenge.methods import Caps, resolve_method
-from challenge.methods.grid import Engine, GridCell, Outcome, run_grid
-from challenge.methods.kept import keep_cell, kept_cell
-from challenge.methods.local import default_jobs, local_engine
-from challenge.methods.runner import Options
+from challenge.methods.run.grid import Engine, GridCell, Outcome, run_grid
+from challenge.methods.run.local import default_jobs, local_engine
+from challenge.methods.run.runner import Options
+from challenge.methods.run.saved_cells import keep_cell, kept_cell
 from challenge.scoring import read_predictions
 from challenge.task import Task
 from tests.toy import build_toy
@@ -190,7 +190,7 @@ def test_cells_that_nobody_asks_for_make_room(
     tasks: list[Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = replace(tasks[1], public=tmp_path / "public")
-    monkeypatch.setattr("challenge.methods.kept._MOST_CELLS", 3)
+    monkeypatch.setattr("challenge.methods.run.saved_cells._MOST_CELLS", 3)
     for place in range(3):
         keep_cell(task, f"{place:032}", {}, b"x")
         file = task.cache / "runs" / f"{place:032}.run"
@@ -203,7 +203,7 @@ def test_cells_that_nobody_asks_for_make_room(
     left_behind.write_bytes(b"x")
     (task.cache / "runs" / ".fresh.tmp").write_bytes(b"x")
     os.utime(left_behind, (1_000_000_000, 1_000_000_000))
-    monkeypatch.setattr("challenge.methods.kept._MOST_BYTES", 10)
+    monkeypatch.setattr("challenge.methods.run.saved_cells._MOST_BYTES", 10)
     keep_cell(task, f"{4:032}", {}, b"x" * 100)
     assert [kept_cell(task, f"{place:032}") is not None for place in range(5)] == [False] * 4 + [
         True
@@ -219,7 +219,7 @@ def test_a_folder_that_may_not_be_written_keeps_nothing_and_a_full_disk_is_told(
         def write(path: Path, data: bytes) -> None:
             raise OSError(number, os.strerror(number), str(path))
 
-        monkeypatch.setattr("challenge.methods.kept.write_atomically", write)
+        monkeypatch.setattr("challenge.methods.run.saved_cells.write_atomically", write)
 
     refuse(errno.EROFS)
     keep_cell(tasks[0], "e" * 32, {}, b"x")
@@ -237,5 +237,5 @@ def test_memory_is_capped_without_being_asked_for() -> None:
 
 def test_cells_at_once_follow_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("joblib.cpu_count", lambda: 16)
-    monkeypatch.setattr("challenge.methods.local.machine_memory_mb", lambda: 20_000)
+    monkeypatch.setattr("challenge.methods.run.local.machine_memory_mb", lambda: 20_000)
     assert [default_jobs(threads) for threads in (2, 4, 32)] == [4, 4, 1]

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from challenge.errors import WrongUse
-from challenge.methods.folds import spread_lone_classes
-from challenge.methods.inputs import make_inputs
-from challenge.methods.linear import Linear, logistic_regression, out_of_fold
+from challenge.methods.builtin.folds import spread_lone_classes
+from challenge.methods.builtin.inputs import make_inputs
+from challenge.methods.builtin.linear import Linear, logistic_regression, out_of_fold
 from challenge.methods.protocol import silent
 from challenge.task import Column, Task
 from challenge.task.frames import read_train
@@ -118,7 +118,7 @@ def test_nothing_to_compare_is_said(pairs: Task) -> None:
 
 @pytest.mark.baseline
 def test_nothing_that_differs_is_said(table: Task) -> None:
-    from challenge.methods.autogluon import AutoGluon
+    from challenge.methods.builtin.autogluon import AutoGluon
 
     task, train = renamed(table, {"colour": "colour"})
     train["colour"] = "red"
@@ -150,7 +150,7 @@ def test_a_single_match_is_enough_for_linear(pairs: Task) -> None:
 
 @pytest.mark.baseline
 def test_a_single_match_is_too_few_for_folds(pairs: Task) -> None:
-    from challenge.methods.autogluon import AutoGluon
+    from challenge.methods.builtin.autogluon import AutoGluon
 
     train = read_train(pairs)
     matches = train.index[train["label"] == 1]

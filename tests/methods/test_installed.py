@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from challenge.methods import method_names, resolve_method, run_method
-from challenge.methods.isolation import Isolation, has_bwrap
+from challenge.methods.run.sandbox import Isolation, has_bwrap
 from challenge.task import Task
 from tests.toy import build_toy
 

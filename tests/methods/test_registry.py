@@ -8,8 +8,8 @@ import pytest
 
 from challenge.errors import WrongUse
 from challenge.methods import is_builtin, method_names, resolve_method
+from challenge.methods.builtin.majority import Majority
 from challenge.methods.estimator import EstimatorMethod
-from challenge.methods.majority import Majority
 
 MINE = """
 class Mine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from challenge.methods.regression import ChosenRegression
+from challenge.methods.builtin.regression import ChosenRegression
 
 
 def said(words: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from challenge.errors import ChallengeError, EnvironmentLack, WrongUse
 from challenge.methods import Caps, run_method
-from challenge.methods.isolation import Isolation, has_bwrap
+from challenge.methods.run.sandbox import Isolation, has_bwrap
 from challenge.task import Task
 from tests.toy import build_toy
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from challenge.errors import TaskError
-from challenge.prepare.archives import Caps, is_archive, unpack
+from challenge.prepare.sources.archives import Caps, is_archive, unpack
 
 
 def tar_bytes(*members: tuple[str, bytes], mode: str = "w") -> bytes:

@@ -491,7 +491,7 @@ def test_a_spilled_build_gives_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = content(build_toy(tmp_path / "a", n=150).public)
-    monkeypatch.setattr("challenge.prepare.rows.HELD_BYTES", 1000)
+    monkeypatch.setattr("challenge.prepare.build.raw_rows.HELD_BYTES", 1000)
     assert content(build_toy(tmp_path / "b", n=150).public) == one
 
 

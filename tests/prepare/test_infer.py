@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from challenge.errors import TaskError
-from challenge.ledger.ladder import SMALLEST_PUBLIC
-from challenge.prepare.build import build_task
-from challenge.prepare.converters.images import ImageFolder
-from challenge.prepare.guesses import PUBLIC_ROWS, look_at_size
-from challenge.prepare.infer import propose_task
-from challenge.prepare.profiles import profile_values
-from challenge.prepare.proposal import Proposal
+from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC
+from challenge.prepare.build.task_build import build_task
+from challenge.prepare.proposal.guesses import PUBLIC_ROWS, look_at_size
+from challenge.prepare.proposal.infer import propose_task
+from challenge.prepare.proposal.profiles import profile_values
+from challenge.prepare.proposal.proposal_text import Proposal
+from challenge.prepare.readers.image_files import ImageFolder
 from challenge.task.definition import TaskDefinition, read_definition
 
 WORDS = ["amber", "basil", "cedar", "delta", "ember", "fjord", "grove", "harbour", "ivory"]

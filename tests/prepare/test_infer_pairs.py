@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from challenge.errors import TaskError
-from challenge.prepare.build import build_task
-from challenge.prepare.infer import propose_task
+from challenge.prepare.build.task_build import build_task
+from challenge.prepare.proposal.infer import propose_task
 from tests.prepare.test_infer import WORDS, read
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from challenge.prepare.order import ROW, SortedRows
+from challenge.prepare.build.id_order import ROW, SortedRows
 
 
 @pytest.mark.parametrize("held_bytes", [1 << 30, 20_000, 1])

@@ -16,9 +16,9 @@ from PIL import Image
 
 from challenge.prepare import build_task
 from challenge.prepare.audit import audit_task
-from challenge.prepare.plan import TEST, TRAIN, UNUSED
+from challenge.prepare.build.plan import TEST, TRAIN, UNUSED
+from challenge.prepare.build.raw_rows import plan_rows
 from challenge.prepare.raw import RawTable, in_batches
-from challenge.prepare.rows import plan_rows
 from challenge.task import Task
 from challenge.task.definition import read_definition
 from challenge.task.tables import read_parquet

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from challenge.prepare.ranks import count_distinct, dense_codes, order_by_word
+from challenge.prepare.build.integer_ranks import count_distinct, dense_codes, order_by_word
 
 WORDS = st.one_of(st.integers(0, 3), st.integers(2**64 - 3, 2**64 - 1), st.integers(0, 2**64 - 1))
 CODES = st.one_of(st.integers(0, 2), st.integers(0, 70_000))

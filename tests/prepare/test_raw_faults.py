@@ -20,8 +20,8 @@ import pytest
 
 from challenge.errors import ChallengeError, EnvironmentLack, Fault, TaskError, WrongUse
 from challenge.prepare import build_task
-from challenge.prepare.infer import propose_task
 from challenge.prepare.init import start_challenge
+from challenge.prepare.proposal.infer import propose_task
 from challenge.task import find_challenge, read_task
 from tests.prepare.raw_cases import CASES, Case, named, sheet
 from tests.prepare.raw_forms import FORMS, apply

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from challenge.errors import TaskError
-from challenge.prepare.plan import TEST, TRAIN, UNUSED, Plan
+from challenge.prepare.build.plan import TEST, TRAIN, UNUSED, Plan
+from challenge.prepare.build.raw_rows import plan_rows
 from challenge.prepare.raw import RawTable, in_batches
-from challenge.prepare.rows import plan_rows
 from challenge.task.definition import TaskDefinition, read_definition
 from tests.toy import declare_toy, toy_rows
 

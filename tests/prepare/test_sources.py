@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from challenge.errors import EnvironmentLack, TaskError
-from challenge.prepare.sources import cache_folder, fetch, fingerprint, raw_folder
+from challenge.prepare.sources.fetch import cache_folder, fetch, fingerprint, raw_folder
 from challenge.task.definition import Raw, Source, TaskDefinition
 
 CONTENT = b"a,b\n1,2\n" * 50_000

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from challenge.errors import TaskError
-from challenge.prepare.splits import (
+from challenge.prepare.splits.split_rules import (
     Clusters,
     _by_stratum_and_size,
     assign_folds,

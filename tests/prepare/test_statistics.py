@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pytest
 
-from challenge.prepare import statistics
-from challenge.prepare.statistics import TrainStatistics
+from challenge.prepare.build import card_statistics as statistics
+from challenge.prepare.build.card_statistics import TrainStatistics
 from challenge.task import Column
 
 

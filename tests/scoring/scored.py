@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from challenge.scoring.predictions import Form, Predictions, Probabilities
 from challenge.scoring.solution import Solution
-from challenge.scoring.weights import draw_weights
+from challenge.scoring.statistics.block_weights import draw_weights
 from challenge.task import Kind, Task, read_task
 
 HALVES = ("public", "private", "void")

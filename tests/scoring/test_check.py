@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from challenge.errors import SubmissionError
-from challenge.scoring import intake, read_predictions, write_predictions
+from challenge.scoring import read_predictions, write_predictions
+from challenge.scoring.reading import intake
 from tests.scoring.made import ids_of, make_task
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from challenge.errors import SubmissionError
 from challenge.scoring import read_predictions
-from challenge.scoring.faults import CODES
+from challenge.scoring.reading.faults import CODES
 from tests.scoring.test_broken_files import BROKEN, task_of
 
 HOSTILE = Path(__file__).with_name("test_hostile.py")
@@ -42,7 +42,7 @@ def test_a_file_that_may_not_be_read_is_refused(
         raise PermissionError(13, "Permission denied")
 
     # The superuser may read everything, so the refusal is made here.
-    monkeypatch.setattr("challenge.scoring.intake.os.open", refuse)
+    monkeypatch.setattr("challenge.scoring.reading.intake.os.open", refuse)
     with pytest.raises(SubmissionError) as caught:
         read_predictions(task_of(path, tmp_path), path)
     path.chmod(stat.S_IRUSR)

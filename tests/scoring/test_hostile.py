@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from challenge.errors import SubmissionError
-from challenge.scoring import intake, read_predictions
-from challenge.scoring.strict_csv import CsvText, open_text
+from challenge.scoring import read_predictions
+from challenge.scoring.reading import intake
+from challenge.scoring.reading.strict_csv import CsvText, open_text
 from challenge.task import Task
 from tests.scoring.made import ids_of, make_task
 

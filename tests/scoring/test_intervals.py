@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from challenge.scoring.distributions import t_quantile
-from challenge.scoring.intervals import Spread, _arms, interval, spread, too_few_clusters
-from challenge.scoring.jackknife import Influence, influence_of_rows
-from challenge.scoring.metrics.ranked import rank, roc_auc, roc_auc_influence
-from challenge.scoring.weights import group_rows
+from challenge.kinds.metrics.ranked import rank, roc_auc, roc_auc_influence
+from challenge.scoring.statistics.block_weights import group_rows
+from challenge.scoring.statistics.distributions import t_quantile
+from challenge.scoring.statistics.intervals import Spread, _arms, interval, spread, too_few_clusters
+from challenge.scoring.statistics.jackknife import Influence, influence_of_rows
 
 KEY = b"k"
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from challenge.scoring.jackknife import influence_of_counts, influence_of_rows
-from challenge.scoring.metrics.ranked import (
+from challenge.kinds.metrics.ranked import (
     average_precision,
     average_precision_influence,
     binned,
     binned_average_precision,
     rank,
 )
-from challenge.scoring.weights import group_rows
+from challenge.scoring.statistics.block_weights import group_rows
+from challenge.scoring.statistics.jackknife import influence_of_counts, influence_of_rows
 
 KEY = b"k"
 

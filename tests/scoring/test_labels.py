@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from challenge.scoring.align import HandOver
-from challenge.scoring.labels import LabelCodes
-from challenge.scoring.words import fields_of_bytes
+from challenge.scoring.reading.alignment import HandOver
+from challenge.scoring.reading.byte_words import fields_of_bytes
+from challenge.scoring.reading.label_codes import LabelCodes
 from challenge.task import Task
 from tests.scoring.made import make_task
 

@@ -14,7 +14,7 @@ import pytest
 
 from challenge.errors import SubmissionError
 from challenge.scoring import read_predictions
-from challenge.scoring.parquet_pages import read_chunks, unpacked_bytes
+from challenge.scoring.reading.parquet_pages import read_chunks, unpacked_bytes
 from tests.scoring.made import ids_of, make_task
 
 

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from challenge.errors import SubmissionError
-from challenge.scoring import prepared, read_predictions, words
-from challenge.scoring.words import WordIndex, Words, fields_of_bytes, read_words
+from challenge.scoring import read_predictions
+from challenge.scoring.reading import byte_words as words
+from challenge.scoring.reading import prepared_ids as prepared
+from challenge.scoring.reading.byte_words import WordIndex, Words, fields_of_bytes, read_words
 from tests.scoring.made import ids_of, make_task
 
 

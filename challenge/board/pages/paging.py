@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from challenge.board.pages.board import board_scale, leader_band, tied_class
-from challenge.board.pages.material import BoardPage, File
-from challenge.board.rows import Board, Row
+from challenge.board.exports import json_text
+from challenge.board.pages.site_context import BoardPage, File
+from challenge.board.pages.standings_table import board_scale, leader_band, tied_class
+from challenge.board.rules.board_rows import Board, Row
 from challenge.board.tables import ALL_ROWS, Column, frame_html, pager_html, pages_of, rows_html
-from challenge.board.twins import json_text
 
 __all__ = ["board_pages"]
 

@@ -29,7 +29,9 @@ def audit_task(
     it `public/task.json` is read. Near copies are sought among the first rows of each side
     (ids are random, so they are a sample) and `remarks` say so where a table is larger.
     """
-    from challenge.prepare.audit import copies, pairs, sides, tells
+    from challenge.prepare.audit import copies, tells
+    from challenge.prepare.audit import pair_checks as pairs
+    from challenge.prepare.audit import side_differences as sides
     from challenge.prepare.audit.subject import read_subject
 
     if document is None:

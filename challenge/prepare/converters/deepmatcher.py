@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault, TaskError, nearest
-from challenge.prepare.converters.cells import as_modality
-from challenge.prepare.converters.files import RawFile, find_table, open_table
-from challenge.prepare.converters.images import open_images
 from challenge.prepare.converters.table import feature_arrays
 from challenge.prepare.raw import RawTable
+from challenge.prepare.readers.cells import as_modality
+from challenge.prepare.readers.image_files import open_images
+from challenge.prepare.readers.table_files import RawFile, find_table, open_table
 from challenge.task.definition import TaskDefinition
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault, TaskError, nearest
-from challenge.prepare.converters.cells import as_modality, date_format
-from challenge.prepare.converters.files import RawFile, find_table, open_table
-from challenge.prepare.converters.images import ImageFolder, open_images
 from challenge.prepare.raw import RawTable
+from challenge.prepare.readers.cells import as_modality, date_format
+from challenge.prepare.readers.image_files import ImageFolder, open_images
+from challenge.prepare.readers.table_files import RawFile, find_table, open_table
 from challenge.task.columns import Column
 from challenge.task.definition import TaskDefinition
 

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pytest
 
 from challenge.errors import TaskError
-from challenge.prepare.archives import unpack
 from challenge.prepare.converters import ditto
-from challenge.prepare.converters.files import open_table
+from challenge.prepare.readers.table_files import open_table
+from challenge.prepare.sources.archives import unpack
 from challenge.task.definition import TaskDefinition
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from challenge.errors import TaskError
 from challenge.prepare.audit import audit_task
-from challenge.prepare.build import build_task
+from challenge.prepare.build.task_build import build_task
 from challenge.prepare.converters import deepmatcher, ditto
 from challenge.task.definition import TaskDefinition
 

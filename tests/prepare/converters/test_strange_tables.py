@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from challenge.errors import TaskError
-from challenge.prepare.build import build_task
-from challenge.prepare.converters.files import open_table
-from challenge.prepare.infer import propose_task
+from challenge.prepare.build.task_build import build_task
+from challenge.prepare.proposal.infer import propose_task
+from challenge.prepare.readers.table_files import open_table
 from challenge.task.definition import read_definition
 from challenge.task.frames import read_train
 

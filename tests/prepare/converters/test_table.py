@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from challenge.errors import TaskError
-from challenge.prepare.converters.cells import date_format, read_number
-from challenge.prepare.converters.files import open_table
 from challenge.prepare.converters.table import convert
+from challenge.prepare.readers.cells import date_format, read_number
+from challenge.prepare.readers.table_files import open_table
 from challenge.task.definition import TaskDefinition
 
 

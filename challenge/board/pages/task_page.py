@@ -1,0 +1,249 @@
+"""A task page: the board first, then all that a reader or participant wants to know of the data."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from challenge.board.exports import csv_twin, json_twin
+from challenge.board.markup import bytes_text, clip, count_text, number_text
+from challenge.board.pages.page_frame import folder_name, render, trusted
+from challenge.board.pages.paging import board_pages
+from challenge.board.pages.site_context import BoardPage, File, Material, metric_words
+from challenge.board.pages.standings_table import task_columns, ties_words
+from challenge.board.plots import bar_svg
+
+__all__ = ["task_files"]
+
+_QUESTIONS = (
+    ("row", "What is a row?"),
+    ("labelled_by", "Who decided the label?"),
+    ("certainty", "How certain is it?"),
+    ("not_for", "What is it not for?"),
+    ("weaknesses", "Known weaknesses"),
+)
+_BY = {
+    "row": "single rows, stratified by label",
+    "group": "whole groups, none of which straddles",
+    "entity": "whole entities: no entity stands on both sides",
+    "time": "time: the latest rows are the test",
+    "official": "the split that the source published",
+}
+_SPLIT_SHARES = {
+    "test": "Share hidden as test",
+    "public": "Share of the test that scores in public",
+    "unseen_share": "Test pairs of which training shows neither record’s entity",
+    "half_seen_share": "Test pairs of which training shows one",
+    "seen_share": "Test pairs of which training shows both",
+}
+_SPLIT_COUNTS = {
+    "n_records": "Records",
+    "n_entities": "Entities",
+    "n_groups": "Groups",
+    "n_unlabelled": "Rows dropped for want of a label",
+    "n_crossing": "Pairs dropped for straddling the split",
+}
+_ABSENT: Mapping[str, Any] = {"description": "", "sources": (), "left_out": {}, "remarks": ()}
+N_BARS = 60
+
+
+def task_files(material: Material, task_id: str) -> Iterator[File | BoardPage]:
+    """Yield thumbnails, twins and pages of a task, the first page last."""
+    folder = f"task/{folder_name(task_id)}"
+    card = material.card(task_id)
+    samples, pictures = _samples(card.card if card.task.get("samples") else {})
+    for name, data in pictures.items():
+        yield f"{folder}/{name}", data
+    schema = _schema(card.task, card.card)
+    yield (
+        f"{folder}/task.json",
+        json_twin({"format": 1, "task": card.task, "columns": schema, "classes": _classes(card)}),
+    )
+    keys = (
+        *("name", "modality", "description", "missing_share", "n_distinct"),
+        *("min", "max", "mean", "mean_length"),
+    )
+    yield f"{folder}/columns.csv", csv_twin(keys, ([row[key] for key in keys] for row in schema))
+    yield f"{folder}/classes.csv", csv_twin(("class", "n_train"), _classes(card))
+    board = material.task_boards[task_id]
+    yield f"{folder}/board.json", board.text() + "\n"
+    yield f"{folder}/board.csv", csv_twin(board.csv_header(), board.csv_rows())
+    yield from board_pages(
+        folder,
+        task_columns(material, board, "../../"),
+        board,
+        name="board",
+        caption=f"Standings by {metric_words(board.metric)}",
+        look=(material.decimals(task_id), board.floor),
+        around=partial(_task_html, material, task_id, {"samples": samples, "schema": schema}),
+    )
+
+
+def _task_html(
+    material: Material,
+    task_id: str,
+    values: Mapping[str, Any],
+    path: str,
+    number: int,
+    table: str,
+    pager: str,
+) -> str:
+    card, board = material.card(task_id), material.task_boards[task_id]
+    document = {**_ABSENT, **card.task}
+    decimals = material.decimals(task_id)
+    matching = document["kind"] == "matching"
+    classes = sorted(_classes(card), key=lambda item: -item[1])
+    most = max((n for _, n in classes), default=1) or 1
+    tracks = [
+        (folder_name(track.id), track.title)
+        for track in material.settings.track
+        if task_id in track.tasks
+    ]
+    content = render(
+        "task.html",
+        id=task_id,
+        number=number,
+        matching=matching,
+        document=document,
+        tracks=tracks,
+        modalities=material.modalities(task_id),
+        metric=metric_words(str(document["metric"])),
+        board=board,
+        decimals=decimals,
+        resolution=number_text(board.resolution, max(decimals, 4)) if board.resolution else None,
+        state=material.state_words(),
+        steps=material.step_words([task_id]),
+        ties=ties_words(board),
+        table=trusted(table),
+        pager=trusted(pager),
+        schema=values["schema"],
+        samples=values["samples"],
+        bars=[(name, n, trusted(bar_svg(n / most, kind="text"))) for name, n in classes[:N_BARS]],
+        n_more_classes=max(len(classes) - N_BARS, 0),
+        n_classes=len(classes),
+        smallest=classes[-1] if classes else None,
+        largest=classes[0] if classes else None,
+        match_share=_match_share(classes) if matching else None,
+        match_bar=trusted(bar_svg(_match_share(classes) or 0.0, width=300, kind="numeric")),
+        split=_split_facts(document),
+        findings=_findings(document),
+        answers=[
+            (question, str(document.get("datasheet", {}).get(key) or ""))
+            for key, question in _QUESTIONS
+        ],
+        sizes=_size_texts(card.card),
+        digests=[
+            ("data", card.data_digest),
+            ("solution", card.solution_digest),
+            ("card", card.card_digest),
+        ],
+    )
+    title = clip(document["title"]) if number == 1 else f"{clip(document['title'])}, page {number}"
+    kind = "Matching of pairs" if matching else f"{len(document['classes'])}-way classification"
+    words = f"{kind}, {', '.join(material.modalities(task_id))}. {ties_words(board)}"
+    first = board.rows[0] if board.rows else None
+    if first is not None and first.value is not None:
+        words = (
+            f"{clip(first.team_name, 48)} leads with {number_text(first.value, decimals)}. {words}"
+        )
+    return material.frame.page(path, title, words, content)
+
+
+def _classes(card: Any) -> list[tuple[str, int]]:
+    counts: Mapping[str, int] = card.card.get("class_counts", {})
+    return [(name, int(counts.get(name, 0))) for name in card.task["classes"]] if counts else []
+
+
+def _match_share(classes: list[tuple[str, int]]) -> float | None:
+    total = sum(n for _, n in classes)
+    return dict(classes).get("1", 0) / total if total else None
+
+
+def _schema(task: Mapping[str, Any], card: Mapping[str, Any]) -> list[dict[str, Any]]:
+    facts = {column["name"]: column for column in card.get("columns", ())}
+    known = ("missing_share", "n_distinct", "min", "max", "mean", "mean_length")
+    return [
+        {
+            **{key: facts.get(column["name"], {}).get(key) for key in known},
+            "name": column["name"],
+            "modality": column["modality"],
+            "description": column["description"],
+        }
+        for column in task["columns"]
+    ]
+
+
+def _samples(card: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+    """Return sample rows whose pictures are file names, and those files by name."""
+    files: dict[str, bytes] = {}
+    rows = []
+    for sample in card.get("samples", ())[:8]:
+        pictures = {}
+        for column, encoded in sample.get("thumbnails", {}).items():
+            try:
+                data = base64.b64decode(encoded, validate=True)
+            except (binascii.Error, ValueError):
+                continue
+            if not data.startswith(b"\x89PNG"):
+                continue
+            name = f"sample-{hashlib.sha256(data).hexdigest()[:16]}.png"
+            files[name] = data
+            pictures[column] = name
+        rows.append(
+            {
+                "label": sample.get("values", {}).get("label"),
+                "values": sample.get("values", {}),
+                "pictures": pictures,
+            }
+        )
+    return rows, files
+
+
+def _split_facts(task: Mapping[str, Any]) -> list[tuple[str, str]]:
+    split: Mapping[str, Any] = task.get("split", {})
+    facts = [("Split by", _BY.get(str(split.get("by")), str(split.get("by") or "not stated")))]
+    facts += [
+        (words, f"{100 * split[key]:.0f} %")
+        for key, words in _SPLIT_SHARES.items()
+        if isinstance(split.get(key), (int, float))
+    ]
+    if split.get("by") == "entity" and split.get("truth"):
+        complete = split["truth"] == "complete"
+        facts.append(("Truth", "every match is known" if complete else "listed pairs only"))
+    facts += [
+        (words, count_text(split[key]))
+        for key, words in _SPLIT_COUNTS.items()
+        if isinstance(split.get(key), int) and split[key]
+    ]
+    clusters = split.get("n_clusters")
+    if isinstance(clusters, Mapping):
+        parts = [f"{count_text(n)} {half}" for half, n in sorted(clusters.items(), reverse=True)]
+        facts.append(("Independent clusters of the test", ", ".join(parts)))
+    facts.append(("Folds of train", f"{task.get('n_folds', 5)}"))
+    return facts
+
+
+def _size_texts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
+    sizes: Mapping[str, int] = card.get("sizes", {})
+    texts = [
+        (name.removesuffix("_bytes"), bytes_text(n))
+        for name, n in sorted(sizes.items())
+        if name.endswith("_bytes") and n
+    ]
+    if sizes.get("images"):
+        texts = [
+            (f"{count_text(sizes['images'])} images", t) if n == "images" else (n, t)
+            for n, t in texts
+        ]
+    return texts
+
+
+def _findings(task: Mapping[str, Any]) -> list[dict[str, Any]]:
+    audit: Mapping[str, Any] = task.get("audit") or {}
+    order = {"high": 0, "medium": 1, "low": 2}
+    findings = [dict(finding) for finding in audit.get("findings", ())]
+    return sorted(findings, key=lambda f: (order.get(f.get("severity", ""), 3), f.get("name", "")))

@@ -1,0 +1,270 @@
+"""A team's pages. No rank stands here, so that news of other teams leave them alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from html import escape
+from itertools import cycle
+
+from challenge.board.exports import csv_twin, json_twin
+from challenge.board.markup import (
+    clip,
+    interval_text,
+    number_text,
+    time_html,
+    user_html,
+)
+from challenge.board.pages.page_frame import folder_name
+from challenge.board.pages.site_context import File, Material, metric_words
+from challenge.board.pages.submission_lines import Line, PublicScores, team_lines
+from challenge.board.pages.submission_page import submission_files
+from challenge.board.plots import Line as Step
+from challenge.board.plots import progress_svg
+from challenge.board.tables import Column, pager_html, pages_of, table_html
+from challenge.ledger.store.records import Submission, Team
+from challenge.ledger.store.snapshot import Entry
+
+__all__ = ["team_files"]
+
+_CSV = (
+    "submission",
+    "task",
+    "method",
+    "at",
+    "withdrawn",
+    "half",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "reason",
+)
+
+
+def team_files(
+    material: Material, team: Team, entries: Sequence[Entry], public: PublicScores
+) -> Iterator[File]:
+    """Yield the pages of a team's submissions, the team's twins, then its own pages."""
+    lines = team_lines(material, entries, public)
+    for line in lines:
+        yield from submission_files(material, team, line)
+    folder = f"team/{team.slug}"
+    yield (
+        f"{folder}/submissions.json",
+        json_twin(
+            {
+                "format": 1,
+                "team": team.name,
+                "slug": team.slug,
+                "baseline": team.baseline,
+                "submissions": [
+                    {
+                        **_plain(line.submission, material.settings.is_contest()),
+                        "team": team.name,
+                        "counts": line.counts,
+                        "state": line.state,
+                        "score": line.score.as_json() if line.score else None,
+                    }
+                    for line in lines
+                ],
+            }
+        ),
+    )
+    yield f"{folder}/submissions.csv", csv_twin(_CSV, _csv_rows(lines))
+    pages = pages_of(lines[::-1])
+    for number in range(len(pages), 0, -1):
+        path = f"{folder}/index.html" if number == 1 else f"{folder}/page-{number}.html"
+        yield path, _team_html(material, team, lines, path, number)
+
+
+def _plain(submission: Submission, contest: bool) -> dict[str, object]:
+    """Return a submission for the twin; in a contest nobody may compare predictions by digest."""
+    values = submission.as_json()
+    if contest:
+        del values["sha256"]
+    return values
+
+
+def _csv_rows(lines: Sequence[Line]) -> Iterator[tuple[object, ...]]:
+    for line in lines:
+        submission, score = line.submission, line.score
+        start = (
+            submission.id,
+            submission.task,
+            submission.method,
+            f"{submission.at:%Y-%m-%dT%H:%M:%SZ}",
+            submission.withdrawn,
+        )
+        if score is None:
+            yield (*start, None, None, None, None, None, None)
+            continue
+        for name, values in score.metrics.items():
+            yield (
+                *start,
+                score.half,
+                name,
+                *(values.get(key) for key in ("value", "low", "high", "reason")),
+            )
+
+
+def _team_html(
+    material: Material, team: Team, lines: Sequence[Line], path: str, number: int
+) -> str:
+    best = [line for line in lines if line.counts]
+    order = {task: n for n, task in enumerate(material.snapshot.cards)}
+    best.sort(key=lambda line: order.get(line.submission.task, len(order)))
+    closed = material.snapshot.closed_at is not None
+    parts = [
+        '<div class="wide"><header class="page-head">',
+        f'<p class="eyebrow">{"Baseline" if team.baseline else "Team"}</p>',
+        f"<h1>{user_html(team.name, 64)}</h1>",
+    ]
+    if team.members:
+        # A count: the roster tells the organiser who they are, often by their addresses.
+        count = len(team.members)
+        parts.append(f'<p class="lead">{count} member{"" if count == 1 else "s"}</p>')
+    if team.baseline:
+        parts.append('<p class="lead">Entered by the organiser for comparison; takes no prize.</p>')
+    parts.append("</header></div>")
+    if number == 1:
+        parts.append(
+            '<section class="wide" aria-labelledby="best"><div class="section-head">'
+            '<h2 id="best">What counts</h2><p>The best submission of each task. Places stand on '
+            "the boards.</p></div>"
+        )
+        parts.append(_cards(material, best) if best else "<p>Nothing counts yet.</p>")
+        parts.append("</section>")
+        parts.append(_over_time(material, team, lines))
+    pages = pages_of(lines[::-1])
+    table = table_html(
+        _team_columns(material, closed),
+        pages[number - 1],
+        name="submissions",
+        caption="Submissions, newest first",
+        classes="board",
+        row_class=lambda line: "gone" if line.submission.withdrawn else "",
+    )
+    parts.append(
+        '<section class="wide" aria-labelledby="history"><div class="section-head">'
+        f'<h2 id="history">All submissions</h2><p>{len(lines)} so far.</p></div>{table}'
+        f"{pager_html(number, len(pages), len(lines))}"
+        '<p class="twins">All metrics of all submissions as <a href="submissions.json">JSON</a> '
+        'or <a href="submissions.csv">CSV</a>.</p></section>'
+    )
+    title = clip(team.name, 64) if number == 1 else f"{clip(team.name, 64)}, page {number}"
+    words = f"{len(lines)} submissions on {len({line.submission.task for line in lines})} tasks."
+    return material.frame.page(path, title, words, "".join(parts))
+
+
+def _over_time(material: Material, team: Team, lines: Sequence[Line]) -> str:
+    """Return the team's best score of each task as steps; empty while there is no way to see."""
+    steps: dict[str, list[tuple[datetime, float]]] = {}
+    for line in lines:
+        value = line.public[0] if line.public else line.score.value if line.score else None
+        own = steps.setdefault(line.submission.task, [])
+        if value is not None and not line.submission.withdrawn and (not own or value > own[-1][1]):
+            own.append((line.submission.at, value))
+    if all(len(own) < 2 for own in steps.values()):
+        return ""
+    kinds = cycle(("c1", "c2", "c3", "c4", "c5"))
+    drawn = [
+        Step(material.title(task), tuple(steps[task]), next(kinds))
+        for task in material.snapshot.cards
+        if steps.get(task)
+    ]
+    last = lines[-1].submission.at
+    half = "public score" if material.settings.is_contest() else "score"
+    until = "until the close" if material.snapshot.closed_at else "so far"
+    plot = progress_svg(
+        "over-time", f"Best {half} over time, {clip(team.name, 64)}", drawn, until=last, whole=True
+    )
+    return (
+        '<section class="wide" aria-labelledby="time"><div class="section-head"><h2 id="time">'
+        f"Over time</h2><p>Best {half} of each task {until}.</p></div>"
+        f"<figure>{plot}</figure></section>"
+    )
+
+
+def _cards(material: Material, best: Sequence[Line]) -> str:
+    items = []
+    for line in best:
+        submission, score = line.submission, line.score
+        assert score is not None
+        decimals = material.decimals(submission.task)
+        interval = interval_text(score.low, score.high, decimals)
+        items.append(
+            f'<li class="card"><h3><a href="../../task/{folder_name(submission.task)}/index.html">'
+            f"{user_html(material.title(submission.task))}</a></h3>"
+            f'<p class="best"><b>{number_text(score.value, decimals)}</b> <span>'
+            f"{escape(metric_words(score.metric))}{', ' + interval if interval else ''}</span></p>"
+            f'<p class="sizes"><a href="../../submission/{submission.id}.html">'
+            f"{user_html(submission.method or 'no name')}</a></p></li>"
+        )
+    return f'<ul class="cards">{"".join(items)}</ul>'
+
+
+def _team_columns(material: Material, closed: bool) -> list[Column[Line]]:
+    def score(line: Line) -> str:
+        if line.score is None:
+            return '<span class="undefined">–</span>'
+        decimals = material.decimals(line.submission.task)
+        interval = interval_text(line.score.low, line.score.high, decimals)
+        return f"<b>{number_text(line.score.value, decimals)}</b>" + (
+            f"<small>{interval}</small>" if interval else ""
+        )
+
+    def public(line: Line) -> str:
+        if line.public is None:
+            return "–"
+        return number_text(line.public[0], material.decimals(line.submission.task))
+
+    columns: list[Column[Line]] = [
+        Column(
+            "submission",
+            "Submission",
+            lambda line: (
+                f'<a href="../../submission/{line.submission.id}.html">#{line.submission.id}</a>'
+            ),
+            "number",
+            lambda line: line.submission.id,
+            header=True,
+        ),
+        Column(
+            "task",
+            "Task",
+            lambda line: (
+                f'<a href="../../task/{folder_name(line.submission.task)}/index.html">'
+                f"{user_html(material.title(line.submission.task), 60)}</a>"
+            ),
+        ),
+        Column(
+            "score",
+            "Final score" if closed else "Score",
+            score,
+            "number",
+            lambda line: line.score.value if line.score else None,
+        ),
+    ]
+    if closed:
+        columns.append(
+            Column(
+                "public",
+                "Public score",
+                public,
+                "number",
+                lambda line: line.public[0] if line.public else None,
+            )
+        )
+    columns += [
+        Column("method", "Method", lambda line: user_html(line.submission.method, 80)),
+        Column("state", "State", lambda line: f'<span class="tag">{line.state}</span>'),
+        Column(
+            "when",
+            "Handed in",
+            lambda line: time_html(line.submission.at),
+            "number",
+            lambda line: line.submission.at.timestamp(),
+        ),
+    ]
+    return columns

@@ -1,0 +1,1 @@
+"""Who is where: order, ties, tracks, prizes."""

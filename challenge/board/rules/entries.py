@@ -1,0 +1,137 @@
+"""What the rules read of a snapshot: scores of one task as columns, noise from replicates.
+
+The one place that knows how the ledger lays its scores out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.board.rules.ranking import best_of_groups
+from challenge.board.rules.ties import centre
+from challenge.errors import Fault, WrongUse, nearest
+from challenge.ledger.store.records import PrimaryScores
+from challenge.ledger.store.snapshot import Snapshot
+from challenge.task import Half
+
+__all__ = [
+    "N_COMPARED",
+    "Entries",
+    "ReplicateSource",
+    "entries_of",
+    "floor_of",
+    "known_floor",
+    "noise_of",
+    "scores_of",
+]
+
+N_COMPARED = 200
+"""Teams, from the top, whose ranks get an interval: the work grows with its square."""
+
+ReplicateSource = Callable[[Sequence[int]], NDArray[np.float32]]
+"""Replicates of submissions of one task, (n, draws); the same draws for all; NaN where none."""
+
+
+@dataclass(frozen=True)
+class Entries:
+    """The counted submissions of one task on one half, as columns of one length."""
+
+    half: Half
+    submission: NDArray[np.int64]
+    team: NDArray[np.int64]
+    value: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    at: NDArray[np.int64]
+
+    def best(self) -> NDArray[np.int64]:
+        """Positions of each team's best entry, teams ascending; the earlier one of equals."""
+        return best_of_groups(self.team, self.value, self.at, self.submission)
+
+    def counts(self) -> NDArray[np.int64]:
+        """Entries of each team, teams ascending."""
+        return np.unique(self.team, return_counts=True)[1].astype(np.int64)
+
+
+def scores_of(snapshot: Snapshot, half: Half) -> PrimaryScores:
+    """Return the scores of a half that the snapshot may show; raise WrongUse for another."""
+    try:
+        return snapshot.primary_of(half)
+    except KeyError:
+        pass
+    raise WrongUse(
+        Fault(
+            "standings",
+            f"a board of the half {half!r}",
+            f"the half that counts now: {snapshot.half!r}",
+            "leave the half out",
+            code="hidden-half",
+        )
+    )
+
+
+def floor_of(snapshot: Snapshot, task_id: str, half: Half) -> float:
+    """Return the score of the trivial baseline on a half; 0, the least, where it has none."""
+    return known_floor(snapshot, task_id, half) or 0.0
+
+
+def known_floor(snapshot: Snapshot, task_id: str, half: Half) -> float | None:
+    """Return the score of the trivial baseline, None where the half is too small to be scored."""
+    return (snapshot.floors if half == snapshot.half else snapshot.public_floors).get(task_id)
+
+
+def entries_of(snapshot: Snapshot, task_id: str, half: Half | None = None) -> Entries:
+    """Return what counts for a task; raise WrongUse when there is no such task."""
+    if task_id not in snapshot.cards:
+        near = nearest(task_id, snapshot.cards)
+        raise WrongUse(
+            Fault(
+                "standings",
+                f"no task {task_id!r}",
+                f"one of: {', '.join(sorted(snapshot.cards)) or 'no task is built yet'}",
+                f"did you mean {near!r}?" if near else "build it with `challenge convert`",
+                code="unknown-task",
+            )
+        )
+    scores = scores_of(snapshot, half or snapshot.half)
+    if task_id in scores.tasks:
+        of_task = np.flatnonzero(scores.task == scores.tasks.index(task_id))
+    else:
+        of_task = np.zeros(0, dtype=np.int64)
+    return Entries(
+        scores.half,
+        scores.submission[of_task],
+        scores.team[of_task],
+        scores.value[of_task],
+        scores.low[of_task],
+        scores.high[of_task],
+        scores.at[of_task],
+    )
+
+
+def noise_of(
+    entries: Entries, best: NDArray[np.int64], replicates: ReplicateSource
+) -> NDArray[np.float64]:
+    """Noise, (len(best), draws), of the teams whose best entries stand at the positions `best`.
+
+    On the private half a team's score is the better of its finals, so its replicates are the
+    maximum over them, draw by draw, before they are centred. NaN where there are none.
+    """
+    if not len(best):
+        return np.zeros((0, 1))
+    owner = np.arange(len(best))
+    positions = best
+    if entries.half == "private":
+        place = {int(team): i for i, team in enumerate(entries.team[best])}
+        scored = np.flatnonzero(np.isfinite(entries.value))
+        mine = [(place[int(entries.team[p])], p) for p in scored if int(entries.team[p]) in place]
+        owner = np.array([i for i, _ in mine], dtype=np.int64)
+        positions = np.array([p for _, p in mine], dtype=np.int64)
+    drawn = np.asarray(replicates(entries.submission[positions].tolist()), dtype=np.float64)
+    highest = np.full((len(best), drawn.shape[1]), -np.inf)
+    np.maximum.at(highest, owner, drawn)
+    return centre(highest)

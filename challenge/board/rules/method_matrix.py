@@ -1,0 +1,351 @@
+"""The method × task matrix: how each method of each team did on every task it was run on.
+
+It answers "what if they used the other team's method on their data?": a method that was run on
+every task has a full row. A row is a team and the name of a method; its cells are its best
+submissions. The name decides, not the digest of the code: a method that was mended since, or whose
+libraries moved on, is still the same row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.board.rules.entries import entries_of, floor_of
+from challenge.board.rules.swap import Instead, instead_of
+from challenge.board.rules.task_board import number
+from challenge.board.rules.ties import centre, compare_with_first
+from challenge.board.rules.track_board import counted_tasks, normalised_scores
+from challenge.ledger.store.snapshot import Snapshot
+
+__all__ = ["Matrix", "MatrixCell", "MatrixRow", "method_matrix"]
+
+_N_COMPARED = 60
+CellState = Literal["scored", "no score", "failed", "not run"]
+
+
+@dataclass(frozen=True)
+class MatrixCell:
+    """One method of one team on one task; a state other than `scored` has no figures.
+
+    `tied` is that the best of the task cannot be told from it (paired draws, simultaneous over
+    the rows shown; asked of the 60 highest). `seconds` of the wall and `peak_mb` are what the run
+    told, None by hand.
+    """
+
+    state: CellState
+    submission: int | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    best: bool = False
+    tied: bool = False
+    seconds: float | None = None
+    peak_mb: float | None = None
+    fault: str | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the cell as plain values."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    """One method of one team; its cells stand in the order of `Matrix.tasks`."""
+
+    team: int
+    team_name: str
+    slug: str
+    baseline: bool
+    method: str
+    cells: tuple[MatrixCell, ...]
+    normalised: float | None
+    """Mean over all tasks on the scale 0 = floor, 1 = best of the task; not run counts 0."""
+
+    @property
+    def values(self) -> tuple[float | None, ...]:
+        """The score of each task."""
+        return tuple(cell.value for cell in self.cells)
+
+    @property
+    def submissions(self) -> tuple[int | None, ...]:
+        """The submission of each task."""
+        return tuple(cell.submission for cell in self.cells)
+
+    @property
+    def n_run(self) -> int:
+        """Tasks with a score."""
+        return sum(cell.state == "scored" for cell in self.cells)
+
+    @property
+    def n_best(self) -> int:
+        """Tasks whose highest value it has."""
+        return sum(cell.best for cell in self.cells)
+
+    @property
+    def n_tied(self) -> int:
+        """Tasks where it is the best or cannot be told from it."""
+        return sum(cell.tied for cell in self.cells)
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall seconds over all tasks that told them."""
+        told = [cell.seconds for cell in self.cells if cell.seconds is not None]
+        return sum(told) if told else None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the row as plain values."""
+        return {
+            "team": self.team_name,
+            "slug": self.slug,
+            "baseline": self.baseline,
+            "method": self.method,
+            "values": list(self.values),
+            "submissions": list(self.submissions),
+            "cells": [cell.as_json() for cell in self.cells],
+            "n_run": self.n_run,
+            "n_best": self.n_best,
+            "n_tied": self.n_tied,
+            "seconds": self.seconds,
+            "normalised": self.normalised,
+        }
+
+
+_PER_TASK = ("low", "high", "state", "best", "tied", "seconds", "peak_mb")
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Methods by tasks, the best first; `n_rows` counts the methods that there are in all.
+
+    `instead` says for each team what the best method of another team would change.
+    """
+
+    tasks: tuple[str, ...]
+    floors: tuple[float, ...]
+    bests: tuple[float | None, ...]
+    """Highest value of each task, None where there is no score."""
+    rows: tuple[MatrixRow, ...]
+    n_rows: int
+    instead: tuple[Instead, ...] = ()
+
+    def csv_header(self) -> tuple[str, ...]:
+        """Return the column names of the CSV twin; each task has columns of its own."""
+        parts = [(task, *(f"{task} {part}" for part in _PER_TASK)) for task in self.tasks]
+        first = ("team", "slug", "baseline", "method", "n_run", "n_best", "n_tied", "normalised")
+        return (*first, *(name for part in parts for name in part))
+
+    def csv_rows(self) -> list[tuple[object, ...]]:
+        """Return the cells of the CSV twin, row by row; None is an empty cell."""
+        return [
+            (
+                row.team_name,
+                row.slug,
+                row.baseline,
+                row.method,
+                row.n_run,
+                row.n_best,
+                row.n_tied,
+                row.normalised,
+                *(getattr(cell, name) for cell in row.cells for name in ("value", *_PER_TASK)),
+            )
+            for row in self.rows
+        ]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the matrix as plain values."""
+        return {
+            "format": 1,
+            "tasks": list(self.tasks),
+            "floors": list(self.floors),
+            "bests": list(self.bests),
+            "n_rows": self.n_rows,
+            "rows": [row.as_json() for row in self.rows],
+            "instead": [one.as_json() for one in self.instead],
+        }
+
+
+@dataclass(frozen=True)
+class _Table:
+    """(team, method) by tasks: NaN where there is no value, -1 where there is no submission."""
+
+    keys: list[tuple[int, str]]
+    values: NDArray[np.float64]
+    lows: NDArray[np.float64]
+    highs: NDArray[np.float64]
+    submissions: NDArray[np.int64]
+
+
+def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
+    """Return the best `n_rows` methods over the tasks of all tracks, in their declared order.
+
+    Order: normalised mean, then more tasks run, then team id and method. A task of two tracks
+    stands once.
+    """
+    half = snapshot.half
+    tracks = snapshot.settings.track
+    tasks = tuple(
+        dict.fromkeys(task for track in tracks for task in counted_tasks(snapshot, track.id, half))
+    )
+    failed = {
+        (team, method, task): code
+        for (team, method, task, digest), code in snapshot.failed_runs().items()
+        if task in tasks and snapshot.cards[task].data_digest == digest
+    }
+    table = _with_rows(_table(snapshot, tasks), {key[:2] for key in failed})
+    floors = np.array([floor_of(snapshot, task, half) for task in tasks], dtype=np.float64)
+    normalised = normalised_scores(table.values, floors)
+    n_run = np.isfinite(table.values).sum(axis=1)
+    rounded = -np.round(np.nan_to_num(normalised), 12)
+    order = np.lexsort((np.arange(len(table.keys)), -n_run, rounded))
+    bests = np.where(np.isfinite(table.values), table.values, -np.inf).max(axis=0, initial=-np.inf)
+    shown = order[:n_rows]
+    noise = [_noise(snapshot, table, task, shown) for task in range(len(tasks))]
+    tied = np.stack([_tied(table, t, shown, noise[t]) for t in range(len(tasks))] or [shown > 0], 1)
+    told = snapshot.details([one for one in table.submissions[shown].ravel().tolist() if one >= 0])
+    rows = []
+    for place, i in enumerate(shown.tolist()):
+        team_id, method = table.keys[i]
+        team = snapshot.teams[team_id]
+        cells = []
+        for t, task in enumerate(tasks):
+            fault = failed.get((team_id, method, task))
+            best = bool(table.values[i, t] == bests[t])
+            cells.append(_cell(table, i, t, best, bool(tied[place, t]), told, fault))
+        rows.append(
+            MatrixRow(
+                team=team.id,
+                team_name=team.name,
+                slug=team.slug,
+                baseline=team.baseline,
+                method=method,
+                cells=tuple(cells),
+                normalised=number(normalised[i]),
+            )
+        )
+    return Matrix(
+        tasks,
+        tuple(floors.tolist()),
+        tuple(number(value) for value in bests),
+        tuple(rows),
+        len(table.keys),
+        instead_of(
+            [(row.team, row.team_name, row.method) for row in rows],
+            table.values[shown],
+            noise,
+            tasks,
+        ),
+    )
+
+
+def _cell(
+    table: _Table,
+    i: int,
+    t: int,
+    best: bool,
+    tied: bool,
+    told: Mapping[int, Mapping[str, Any]],
+    fault: str | None,
+) -> MatrixCell:
+    submission, value = int(table.submissions[i, t]), number(table.values[i, t])
+    if submission < 0:
+        return MatrixCell("not run") if fault is None else MatrixCell("failed", fault=fault)
+    if value is None:
+        return MatrixCell("no score", submission)
+    cost = told.get(submission, {})
+    return MatrixCell(
+        state="scored",
+        submission=submission,
+        value=value,
+        low=number(table.lows[i, t]),
+        high=number(table.highs[i, t]),
+        best=best,
+        tied=tied,
+        seconds=_figure(cost.get("seconds")),
+        peak_mb=_figure(cost.get("peak_mb")),
+    )
+
+
+def _figure(told: object) -> float | None:
+    # Details are whatever a team handed in.
+    fine = isinstance(told, (int, float)) and not isinstance(told, bool)
+    return number(float(str(told))) if fine else None
+
+
+def _noise(
+    snapshot: Snapshot, table: _Table, t: int, shown: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return centred replicates, (len(shown), draws), of the submissions shown; NaN elsewhere."""
+    submissions = table.submissions[shown, t]
+    scored = np.flatnonzero(np.isfinite(table.values[shown, t]))
+    drawn = snapshot.replicates(submissions[scored].tolist())
+    noise = np.full((len(shown), drawn.shape[1] if drawn.ndim == 2 else 1), np.nan)
+    if len(scored):
+        noise[scored] = centre(np.asarray(drawn, dtype=np.float64))
+    return noise
+
+
+def _tied(
+    table: _Table, t: int, shown: NDArray[np.int64], noise: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Tell for each row shown whether the best of them cannot be told from it on the task.
+
+    Only the highest `_N_COMPARED` are compared: the work grows with their square.
+    """
+    values = table.values[shown, t]
+    found = np.zeros(len(shown), dtype=bool)
+    scored = np.flatnonzero(np.isfinite(values))
+    order = scored[np.lexsort((table.submissions[shown, t][scored], -values[scored]))]
+    top = order[:_N_COMPARED]
+    if len(top):
+        found[top] = compare_with_first(values[top], noise[top], len(order)).tied_first
+    return found
+
+
+def _table(snapshot: Snapshot, tasks: Sequence[str]) -> _Table:
+    """Return the best submission of each team and method on each task.
+
+    Of equal values the earlier submission counts; one without a value only where there is no other.
+    """
+    entries = [entries_of(snapshot, task) for task in tasks]
+    ids = [own.submission.tolist() for own in entries]
+    methods = snapshot.methods(list(chain.from_iterable(ids)))
+    names = sorted(set(methods.values()))
+    codes = {method: code for code, method in enumerate(names)}
+    parts = [
+        own.team * len(codes) + np.array([codes[methods[one]] for one in part], dtype=np.int64)
+        for own, part in zip(entries, ids, strict=True)
+    ]
+    keys = np.unique(np.concatenate([*parts, np.zeros(0, dtype=np.int64)]))
+    values, lows, highs = (np.full((len(keys), len(tasks)), np.nan) for _ in range(3))
+    submissions = np.full((len(keys), len(tasks)), -1, dtype=np.int64)
+    for t, (own, part) in enumerate(zip(entries, parts, strict=True)):
+        # Exact values, not the rounded ones of a board: equal is equal here. NaN sorts last.
+        order = np.lexsort((own.submission, -own.value, part))
+        first = np.ones(len(order), dtype=bool)
+        first[1:] = part[order][1:] != part[order][:-1]
+        best = order[first]
+        where = np.searchsorted(keys, part[best])
+        values[where, t] = own.value[best]
+        lows[where, t], highs[where, t] = own.low[best], own.high[best]
+        submissions[where, t] = own.submission[best]
+    named = [(key // len(names), names[key % len(names)]) for key in keys.tolist()]
+    return _Table(named, values, lows, highs, submissions)
+
+
+def _with_rows(table: _Table, keys: set[tuple[int, str]]) -> _Table:
+    """Return the table with an empty row for each key that it does not have."""
+    new = sorted(keys - set(table.keys))
+    empty = np.full((len(new), table.values.shape[1]), np.nan)
+    return _Table(
+        [*table.keys, *new],
+        np.concatenate([table.values, empty]),
+        np.concatenate([table.lows, empty]),
+        np.concatenate([table.highs, empty]),
+        np.concatenate([table.submissions, np.full(empty.shape, -1, dtype=np.int64)]),
+    )

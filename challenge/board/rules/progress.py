@@ -1,0 +1,140 @@
+"""Score over time: what each team's best was at any moment, and the best of all, as steps.
+
+While a contest runs, and after its close too, this is the story of the public half (the final
+scores have one moment only, the close); in a benchmark it is that of all rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.board.rules.entries import Entries, entries_of, floor_of
+from challenge.board.rules.track_board import counted_tasks
+from challenge.ledger.store.clock import from_micros, iso
+from challenge.ledger.store.snapshot import Snapshot
+from challenge.task import Half
+
+__all__ = ["Progress", "Series", "progress_series", "track_progress"]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A step function: from each time on the value holds, until the next point.
+
+    `team` is None for the best of all teams. Values never fall.
+    """
+
+    team: int | None
+    team_name: str
+    baseline: bool
+    points: tuple[tuple[datetime, float], ...]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the series as plain values."""
+        points = [[iso(at), value] for at, value in self.points]
+        return {"team": self.team_name, "baseline": self.baseline, "points": points}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Score over time of a task or a track: the best of all, and the teams, best last score first.
+
+    Baselines are among the teams and count for the best of all.
+    """
+
+    about: str
+    half: Half
+    overall: Series
+    teams: tuple[Series, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """Return all series as plain values."""
+        return {
+            "format": 1,
+            "about": self.about,
+            "half": self.half,
+            "overall": self.overall.as_json(),
+            "teams": [series.as_json() for series in self.teams],
+        }
+
+
+def progress_series(snapshot: Snapshot, task_id: str, n_teams: int = 8) -> Progress:
+    """Return the scores over time of a task, with the `n_teams` teams that got highest."""
+    return _progress(snapshot, task_id, (task_id,), n_teams)
+
+
+def track_progress(snapshot: Snapshot, track_id: str, n_teams: int = 8) -> Progress:
+    """Return the means over time of a track: tasks not entered by then count as their floor."""
+    tasks = counted_tasks(snapshot, track_id, _told(snapshot))
+    return _progress(snapshot, track_id, tasks, n_teams)
+
+
+def _told(snapshot: Snapshot) -> Half:
+    return "all" if snapshot.half == "all" else "public"
+
+
+def _progress(snapshot: Snapshot, about: str, tasks: Sequence[str], n_teams: int) -> Progress:
+    half = _told(snapshot)
+    points: dict[int, list[tuple[int, float]]] = {}
+    overall: list[tuple[int, float]] = []
+    for at, team, mean in _improvements(snapshot, tasks, half):
+        _step_up(points.setdefault(team, []), at, mean)
+        if not overall or mean > overall[-1][1]:
+            _step_up(overall, at, mean)
+    highest = sorted(points, key=lambda team: (-points[team][-1][1], points[team][-1][0], team))
+    series = []
+    for team in highest[:n_teams]:
+        known = snapshot.teams[team]
+        series.append(Series(team, known.name, known.baseline, _dated(points[team])))
+    return Progress(about, half, Series(None, "", False, _dated(overall)), tuple(series))
+
+
+def _improvements(
+    snapshot: Snapshot, tasks: Sequence[str], half: Half
+) -> Iterator[tuple[int, int, float]]:
+    """Yield (time, team, mean over the tasks) whenever a team's mean gets a new value."""
+    records: list[tuple[int, int, int, int, float]] = []
+    for t, task in enumerate(tasks):
+        own = entries_of(snapshot, task, half)
+        scored = _records(own)
+        records += zip(
+            own.at[scored].tolist(),
+            own.submission[scored].tolist(),
+            own.team[scored].tolist(),
+            [t] * len(scored),
+            own.value[scored].tolist(),
+            strict=True,
+        )
+    floors = [floor_of(snapshot, task, half) for task in tasks]
+    best: dict[int, list[float]] = {}
+    for at, _, team, t, value in sorted(records):
+        mine = best.setdefault(team, floors.copy())
+        mine[t] = value
+        yield at, team, sum(mine) / len(mine)
+
+
+def _records(own: Entries) -> NDArray[np.int64]:
+    """Positions of the entries that were their team's best on the task when they came."""
+    scored = np.flatnonzero(np.isfinite(own.value))
+    order = scored[np.lexsort((own.submission[scored], own.at[scored], own.team[scored]))]
+    team, level = own.team[order], np.unique(own.value[order], return_inverse=True)[1]
+    # A team's levels lie above all levels of the teams before it, so one running maximum serves.
+    block = np.cumsum(np.diff(team, prepend=team[:1]) != 0) * (len(order) + 1)
+    highest = np.maximum.accumulate(block + level)
+    return order[np.diff(highest, prepend=-1) > 0]
+
+
+def _step_up(points: list[tuple[int, float]], at: int, value: float) -> None:
+    if points and points[-1][0] == at:
+        points[-1] = (at, value)
+    else:
+        points.append((at, value))
+
+
+def _dated(points: Sequence[tuple[int, float]]) -> tuple[tuple[datetime, float], ...]:
+    return tuple((from_micros(at), value) for at, value in points)

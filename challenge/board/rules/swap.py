@@ -1,0 +1,106 @@
+"""What if a team used the other team's method on its tasks? The matrix, read pair by pair.
+
+For each team its best row is set against the best row of another team, on the tasks that both
+ran. On each task the difference is judged by paired draws, as on a board of these two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.board.rules.ties import compare_with_first
+
+__all__ = ["Instead", "instead_of"]
+
+_MOST_TEAMS = 50
+
+
+@dataclass(frozen=True)
+class Instead:
+    """What the other team's method does on the tasks of one team, compared with its own.
+
+    `better`, `worse` and `alike` are tasks: surely better, surely worse, not told apart. `change`
+    is the mean of other minus own over all three. None of them: no task was run by both.
+    """
+
+    team_name: str
+    method: str
+    other_team_name: str
+    other_method: str
+    better: tuple[str, ...]
+    worse: tuple[str, ...]
+    alike: tuple[str, ...]
+    change: float | None
+
+    @property
+    def n_shared(self) -> int:
+        """Tasks that both methods ran."""
+        return len(self.better) + len(self.worse) + len(self.alike)
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as plain values."""
+        return {
+            "team": self.team_name,
+            "method": self.method,
+            "other_team": self.other_team_name,
+            "other_method": self.other_method,
+            "better": list(self.better),
+            "worse": list(self.worse),
+            "alike": list(self.alike),
+            "change": self.change,
+        }
+
+
+def instead_of(
+    rows: Sequence[tuple[int, str, str]],
+    values: NDArray[np.float64],
+    noise: Sequence[NDArray[np.float64]],
+    tasks: Sequence[str],
+) -> tuple[Instead, ...]:
+    """Return for the first 50 teams what the best method of another team would change.
+
+    `rows` are (team id, team name, method), best first; `values` (rows, tasks) with NaN where there
+    is none; `noise` per task (rows, draws), centred.
+    """
+    firsts: dict[int, int] = {}
+    for place, (team, _, _) in enumerate(rows):
+        firsts.setdefault(team, place)
+    found = []
+    for team, own in islice(firsts.items(), _MOST_TEAMS):
+        other = next((place for place, row in enumerate(rows) if row[0] != team), None)
+        if other is None:
+            continue
+        shared = np.flatnonzero(np.isfinite(values[own]) & np.isfinite(values[other]))
+        judged: dict[int, list[str]] = {-1: [], 0: [], 1: []}
+        for t in shared.tolist():
+            judged[_verdict(values[[own, other], t], noise[t][[own, other]])].append(tasks[t])
+        change = float((values[other] - values[own])[shared].mean()) if len(shared) else None
+        found.append(
+            Instead(
+                team_name=rows[own][1],
+                method=rows[own][2],
+                other_team_name=rows[other][1],
+                other_method=rows[other][2],
+                better=tuple(judged[1]),
+                worse=tuple(judged[-1]),
+                alike=tuple(judged[0]),
+                change=change,
+            )
+        )
+    return tuple(found)
+
+
+def _verdict(values: NDArray[np.float64], noise: NDArray[np.float64]) -> int:
+    """Return 1 when the second is surely better than the first, -1 surely worse, 0 not told apart.
+
+    Without noise nothing is told apart.
+    """
+    order = np.argsort(-values, kind="stable")
+    if compare_with_first(values[order], noise[order]).tied_first[1]:
+        return 0
+    return 1 if order[0] == 1 else -1

@@ -1,0 +1,182 @@
+"""The standings of one task: each team by its best submission so far.
+
+Best is the highest score, the earlier submission at equal scores; a withdrawn submission is not
+in the snapshot's scores, so withdrawing the best one brings the one before it back. Baselines
+are ranked like everybody. After the close the scores are those of the finals alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.board.rules.board_rows import TaskBoard, TaskRow
+from challenge.board.rules.entries import (
+    N_COMPARED,
+    ReplicateSource,
+    entries_of,
+    known_floor,
+    noise_of,
+)
+from challenge.board.rules.ranking import page_order, shared_ranks
+from challenge.board.rules.ties import Ties, compare_with_first
+from challenge.ledger.store.clock import from_micros
+from challenge.ledger.store.snapshot import Snapshot
+from challenge.ledger.submissions.ladder import round_to_step
+from challenge.task import Half
+
+__all__ = ["number", "numbers", "rounded", "rounded_ties", "task_board", "tie_remarks"]
+
+
+def task_board(
+    snapshot: Snapshot,
+    task_id: str,
+    replicates: ReplicateSource | None,
+    *,
+    half: Half | None = None,
+) -> TaskBoard:
+    """Rank the teams of one task on the half that counts (or the public one, after the close).
+
+    `replicates` gives the replicates of submissions on that half; None leaves out the intervals
+    of ranks and the ties. Only the first `N_COMPARED` teams are compared; of the others those
+    with the leader's very score are tied first. Teams without a score stand below all, without a
+    rank. Raises WrongUse for a task that is not built, or a half that is hidden.
+    """
+    half = half or snapshot.half
+    entries = entries_of(snapshot, task_id, half)
+    best = entries.best()
+    counts = entries.counts()
+    order = page_order(entries.value[best], entries.at[best], entries.submission[best])
+    best, counts = best[order], counts[order]
+    values = entries.value[best]
+    ranks = shared_ranks(values)
+    n_ranked = int(np.count_nonzero(ranks))
+    n_compared = min(N_COMPARED, n_ranked) if replicates else 0
+    ties = None
+    remarks: tuple[str, ...] = ()
+    if replicates and n_compared:
+        noise = noise_of(entries, best[:n_compared], replicates)
+        found = compare_with_first(values[:n_compared], noise, n_ranked)
+        ties = rounded_ties(found, snapshot.steps.get(task_id, 0.0) if half == "public" else 0.0)
+        remarks = tie_remarks(noise, found, n_ranked)
+    ids = entries.submission[best].tolist()
+    methods = snapshot.methods(ids)
+    lows, highs = numbers(entries.low[best]), numbers(entries.high[best])
+    # Twelve decimals, as ranks have: .605 - .578 is .027 and no .027000000000000024.
+    scores, behind = numbers(values), numbers((values[:1] - values).round(12))
+    teams, times = entries.team[best].tolist(), entries.at[best].tolist()
+    places, made = ranks.tolist(), counts.tolist()
+    rows = []
+    for i in range(len(best)):
+        team = snapshot.teams[teams[i]]
+        ranked = i < n_ranked
+        row = TaskRow(
+            rank=places[i] if ranked else None,
+            team=team.id,
+            team_name=team.name,
+            slug=team.slug,
+            baseline=team.baseline,
+            submission=ids[i],
+            value=scores[i],
+            low=lows[i],
+            high=highs[i],
+            rank_low=None,
+            rank_high=None,
+            tied_first=places[i] == 1,
+            behind=behind[i],
+            behind_low=None,
+            behind_high=None,
+            n_submissions=made[i],
+            at=from_micros(times[i]),
+            method=methods.get(ids[i], ""),
+            reason=None if ranked else _reason(snapshot, ids[i], task_id, half),
+        )
+        if ties is not None and i < n_compared:
+            row = replace(
+                row,
+                rank_low=int(ties.rank_low[i]),
+                rank_high=int(ties.rank_high[i]),
+                tied_first=bool(ties.tied_first[i]),
+                behind_low=number(ties.behind_low[i]),
+                behind_high=number(ties.behind_high[i]),
+            )
+        rows.append(row)
+    if half == "private" and snapshot.public is not None:
+        before = {
+            row.team: row.rank for row in task_board(snapshot, task_id, None, half="public").rows
+        }
+        rows = [replace(row, public_rank=before.get(row.team)) for row in rows]
+    if half == "public" and task_id in snapshot.unscored:
+        remarks = ("The public half is too small to show a score; scores come with the close.",)
+    score = snapshot.score(ids[0], half) if n_ranked else None
+    document = snapshot.cards[task_id].task
+    return TaskBoard(
+        task=task_id,
+        title=str(document["title"]),
+        kind=str(document["kind"]),
+        metric=str(document["metric"]),
+        half=half,
+        n=score.n if score else None,
+        n_clusters=score.n_clusters if score else None,
+        resolution=score.resolution if score else None,
+        floor=known_floor(snapshot, task_id, half),
+        n_compared=n_compared,
+        rows=tuple(rows),
+        remarks=remarks,
+    )
+
+
+def numbers(values: NDArray[np.float64]) -> list[float | None]:
+    """Return the values as plain floats, None where one is not finite."""
+    finite = np.isfinite(values).tolist()
+    return [value if fine else None for value, fine in zip(values.tolist(), finite, strict=True)]
+
+
+def number(value: float) -> float | None:
+    """Return the value as a plain float, None when it is not finite."""
+    return float(value) if math.isfinite(value) else None
+
+
+def rounded_ties(ties: Ties, step: float) -> Ties:
+    """Round the ends of the intervals of `behind` to the step of the Ladder."""
+    low, high = rounded(ties.behind_low, step), rounded(ties.behind_high, step)
+    return replace(ties, behind_low=low, behind_high=high)
+
+
+def rounded(ends: NDArray[np.float64], step: float) -> NDArray[np.float64]:
+    """Round what is derived from hidden rows to the step of the Ladder; 0 leaves it exact."""
+    if not step:
+        return ends
+    return np.array([round_to_step(float(end), step) for end in ends], dtype=np.float64)
+
+
+def tie_remarks(noise: NDArray[np.float64], ties: Ties, n_ranked: int) -> tuple[str, ...]:
+    """Say in sentences what the ties of a board do not tell."""
+    remarks = []
+    n_unknown = int(np.count_nonzero(~np.isfinite(noise).all(axis=1)))
+    if n_unknown == len(noise):
+        remarks.append(
+            "There are too few independent rows for an interval, so all teams count as tied."
+        )
+    elif n_unknown:
+        remarks.append(
+            f"{n_unknown} of the teams compared have no interval and count as tied with all."
+        )
+    if n_ranked > len(noise):
+        remarks.append(
+            f"Intervals of ranks and ties are computed for the first {len(noise)} of "
+            f"{n_ranked:,} teams."
+        )
+        if ties.tied_first[-1]:
+            remarks.append("The group tied with the first may go on below them.")
+    return tuple(remarks)
+
+
+def _reason(snapshot: Snapshot, submission: int, task_id: str, half: Half) -> str:
+    if half == "public" and task_id in snapshot.unscored:
+        return "the public half is too small to show a score"
+    score = snapshot.score(submission, half)
+    return (score.reason if score else None) or "no score"

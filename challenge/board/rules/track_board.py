@@ -1,0 +1,366 @@
+"""The standings of a track: the mean of the primary metric over all its tasks.
+
+A task without a score of the team counts as the task's floor, is marked, and costs the
+eligibility for the prize: a mean over the entered tasks alone could be raised by leaving the
+hardest one out. A score below the floor stays what it is.
+
+A task is left out for every team alike when nobody can have a score on it: it is not built, or
+its public half is too small to be shown while the contest runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.board.rules.board_rows import Cell, TrackBoard, TrackRow
+from challenge.board.rules.entries import (
+    N_COMPARED,
+    Entries,
+    ReplicateSource,
+    entries_of,
+    floor_of,
+    noise_of,
+)
+from challenge.board.rules.prizes import award
+from challenge.board.rules.ranking import page_order, shared_ranks
+from challenge.board.rules.task_board import number, numbers, rounded, rounded_ties, tie_remarks
+from challenge.board.rules.ties import Ties, compare_with_first
+from challenge.errors import Fault, WrongUse, nearest
+from challenge.ledger.store.clock import from_micros
+from challenge.ledger.store.snapshot import Snapshot
+from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC
+from challenge.task import Half
+from challenge.task.settings import Track
+
+__all__ = ["counted_tasks", "normalised_scores", "track_board"]
+
+
+def track_board(
+    snapshot: Snapshot,
+    track_id: str,
+    replicates: ReplicateSource | None,
+    *,
+    half: Half | None = None,
+) -> TrackBoard:
+    """Rank the teams of a track on the half that counts (or the public one, after the close).
+
+    Worked out by hand, floors .2, .3, .1 (a dash is a task not entered, * marks its floor):
+
+        team    t1    t2    t3     mean over all    coverage   rank   (mean of the entered)
+        A      .8    .7    .6     2.1/3 = .700       3/3        1          .70
+        B      .9    .9     -     (1.8 + .1*)/3 = .633  2/3     2          .90
+        C      .5    .6    .7     1.8/3 = .600       3/3        3          .60
+
+    The interval of a mean is put together from those of the tasks, whose rows are independent; a
+    floor has no noise. A team of which one counted score has no interval has none, and counts as
+    tied. Ties come from the replicates; `replicates` None leaves both out.
+    Raises WrongUse for a track that `challenge.toml` does not have.
+    """
+    half = half or snapshot.half
+    track = _track(snapshot, track_id)
+    left_out = _left_out(snapshot, track, half)
+    tasks = counted_tasks(snapshot, track_id, half)
+    table = _table(snapshot, tasks, half)
+    n_ranked = int(np.count_nonzero(table.ranks))
+    n_compared = min(N_COMPARED, n_ranked) if replicates else 0
+    rows = _rows(snapshot, table, tasks)
+    remarks: tuple[str, ...] = ()
+    if replicates and n_compared:
+        values = table.means[:n_compared]
+        noise = _mean_noise(table, n_compared, replicates)
+        found = compare_with_first(values, noise, n_ranked)
+        remarks = tie_remarks(noise, found, n_ranked)
+        step = max((snapshot.steps.get(task, 0.0) for task in tasks), default=0.0)
+        step = step if half == "public" else 0.0
+        ties = rounded_ties(found, step)
+        low, high = (rounded(ends, step) for ends in _mean_intervals(table, n_compared))
+        compared = [_compared(row, ties, i, low, high) for i, row in enumerate(rows[:n_compared])]
+        if half == "private" and track.prize and track.prize_tie:
+            competes = np.array([row.eligible for row in compared], dtype=bool)
+            shares = award(values, noise, competes, track.prize_tie)
+            compared = [
+                replace(row, prize=_prize(track.prize, share))
+                for row, share in zip(compared, shares.tolist(), strict=True)
+            ]
+        rows[:n_compared] = compared
+    if half == "private" and snapshot.public is not None:
+        public = track_board(snapshot, track_id, None, half="public")
+        before = {row.team: row.rank for row in public.rows}
+        rows = [replace(row, public_rank=before.get(row.team)) for row in rows]
+    return TrackBoard(
+        track=track.id,
+        title=track.title,
+        kind=track.kind,
+        metric=track.metric,
+        half=half,
+        tasks=tasks,
+        floors=tuple(table.floors.tolist()),
+        n_compared=n_compared,
+        rows=tuple(rows),
+        left_out=left_out,
+        prize=track.prize,
+        remarks=remarks,
+    )
+
+
+def counted_tasks(snapshot: Snapshot, track_id: str, half: Half) -> tuple[str, ...]:
+    """Return the tasks of a track that count for its mean on a half, in their declared order."""
+    track = _track(snapshot, track_id)
+    left_out = _left_out(snapshot, track, half)
+    return tuple(task for task in track.tasks if task not in left_out)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Teams (in page order) by tasks; -1 and NaN where a team has no score on a task."""
+
+    entries: tuple[Entries, ...]
+    teams: NDArray[np.int64]
+    position: NDArray[np.int64]
+    """Of the best entry among the entries of the task."""
+    n_entries: NDArray[np.int64]
+    value: NDArray[np.float64]
+    task_ranks: NDArray[np.int64]
+    floors: NDArray[np.float64]
+    means: NDArray[np.float64]
+    ranks: NDArray[np.int64]
+    mean_ranks: NDArray[np.float64]
+    wins: NDArray[np.int64]
+    normalised: NDArray[np.float64]
+    at: NDArray[np.int64]
+
+
+def _table(snapshot: Snapshot, tasks: tuple[str, ...], half: Half) -> _Table:
+    entries = tuple(entries_of(snapshot, task, half) for task in tasks)
+    floors = np.array([floor_of(snapshot, task, half) for task in tasks], dtype=np.float64)
+    teams = np.unique(np.concatenate([e.team for e in entries] or [np.zeros(0, np.int64)]))
+    shape = (len(teams), len(tasks))
+    position = np.full(shape, -1, dtype=np.int64)
+    n_entries = np.zeros(shape, dtype=np.int64)
+    value = np.full(shape, np.nan)
+    at = np.zeros(shape, dtype=np.int64)
+    for t, own in enumerate(entries):
+        best = own.best()
+        where = np.searchsorted(teams, own.team[best])
+        position[where, t] = best
+        n_entries[where, t] = own.counts()
+        value[where, t] = own.value[best]
+        at[where, t] = own.at[best]
+    scored = np.isfinite(value)
+    entered = scored.any(axis=1)
+    means = np.full(len(teams), np.nan)
+    if entered.any():
+        means[entered] = np.where(scored, value, floors)[entered].mean(axis=1)
+    task_ranks = np.stack(
+        [shared_ranks(value[:, t]) for t in range(len(tasks))] or [np.zeros(0, np.int64)], axis=1
+    )
+    last_at = at.max(axis=1, initial=0)
+    order = page_order(means, last_at, teams)
+    below_all = scored.sum(axis=0) + 1
+    mean_ranks = np.full(len(teams), np.nan)
+    if tasks:
+        mean_ranks = np.where(scored, task_ranks, below_all).mean(axis=1)
+    return _Table(
+        entries,
+        teams[order],
+        position[order],
+        n_entries[order],
+        value[order],
+        task_ranks[order],
+        floors,
+        means[order],
+        shared_ranks(means[order]),
+        mean_ranks[order],
+        (task_ranks == 1).sum(axis=1)[order],
+        normalised_scores(value, floors)[order],
+        last_at[order],
+    )
+
+
+def normalised_scores(
+    value: NDArray[np.float64], floors: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mean over the tasks of (value - floor) / (best - floor); a missing score counts 0.
+
+    Below the floor it is negative. A task on which nobody is above the floor has no such scale and
+    is left out for all; NaN when that leaves none.
+    """
+    best = np.where(np.isfinite(value), value, -np.inf).max(axis=0, initial=-np.inf)
+    usable = best > floors
+    if not usable.any():
+        return np.full(len(value), np.nan)
+    scale = (value[:, usable] - floors[usable]) / (best[usable] - floors[usable])
+    mean: NDArray[np.float64] = np.nan_to_num(scale, nan=0.0).mean(axis=1)
+    return mean
+
+
+def _mean_noise(table: _Table, n: int, replicates: ReplicateSource) -> NDArray[np.float64]:
+    total = np.zeros((n, 1))
+    for t, own in enumerate(table.entries):
+        has = np.flatnonzero(np.isfinite(table.value[:n, t]))
+        if len(has):
+            noise = noise_of(own, table.position[has, t], replicates)
+            part = np.zeros((n, noise.shape[1]))
+            part[has] = noise
+            total = total + part
+    return total / max(1, len(table.entries))
+
+
+def _mean_intervals(table: _Table, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """95 % intervals of the first `n` means, NaN where one task has none.
+
+    Each arm is the root of the summed squares of the tasks' arms over the number of tasks (MOVER:
+    Zou and Donner 2008), so edges and skew of the tasks' own intervals stay.
+    """
+    down, up = np.zeros(n), np.zeros(n)
+    for t, own in enumerate(table.entries):
+        has = np.flatnonzero(np.isfinite(table.value[:n, t]))
+        at = table.position[has, t]
+        down[has] += (own.value[at] - own.low[at]) ** 2
+        up[has] += (own.high[at] - own.value[at]) ** 2
+    means, n_tasks = table.means[:n], max(1, len(table.entries))
+    low, high = means - np.sqrt(down) / n_tasks, means + np.sqrt(up) / n_tasks
+    return np.maximum(low, 0.0), np.minimum(high, 1.0)
+
+
+def _rows(snapshot: Snapshot, table: _Table, tasks: tuple[str, ...]) -> list[TrackRow]:
+    """Return the rows in page order; their intervals and ties are not known yet."""
+    cells = [_cells(table, task, t) for t, task in enumerate(tasks)]
+    n_entered = np.isfinite(table.value).sum(axis=1).tolist()
+    columns = zip(
+        table.teams.tolist(),
+        table.ranks.tolist(),
+        numbers(table.means),
+        n_entered,
+        zip(*cells, strict=True) if cells else [()] * len(table.teams),
+        numbers(table.mean_ranks),
+        table.wins.tolist(),
+        numbers(table.normalised),
+        table.n_entries.sum(axis=1).tolist(),
+        table.at.tolist(),
+        strict=True,
+    )
+    first = next(iter(table.means.tolist()), 0.0)
+    rows = []
+    for team_id, rank, mean, entered, own, mean_rank, wins, normalised, n, at in columns:
+        team = snapshot.teams[team_id]
+        rows.append(
+            TrackRow(
+                rank=rank or None,
+                team=team.id,
+                team_name=team.name,
+                slug=team.slug,
+                baseline=team.baseline,
+                value=mean,
+                low=None,
+                high=None,
+                rank_low=None,
+                rank_high=None,
+                tied_first=rank == 1,
+                behind=round(first - mean, 12) if rank else None,
+                behind_low=None,
+                behind_high=None,
+                n_entered=entered,
+                n_tasks=len(tasks),
+                eligible=entered == len(tasks) and not team.baseline,
+                cells=own,
+                mean_rank=mean_rank if rank else None,
+                wins=wins,
+                normalised=normalised if rank else None,
+                n_submissions=n,
+                at=from_micros(at),
+            )
+        )
+    return rows
+
+
+def _cells(table: _Table, task: str, t: int) -> list[Cell]:
+    """Return the cells of one task, a team each, in page order."""
+    entries, floor, position = table.entries[t], float(table.floors[t]), table.position[:, t]
+    entered = position >= 0
+    low, high = np.full(len(position), np.nan), np.full(len(position), np.nan)
+    submission = np.zeros(len(position), dtype=np.int64)
+    for column, source in (
+        (low, entries.low),
+        (high, entries.high),
+        (submission, entries.submission),
+    ):
+        column[entered] = source[position[entered]]
+    columns = zip(
+        numbers(table.value[:, t]),
+        numbers(low),
+        numbers(high),
+        table.task_ranks[:, t].tolist(),
+        submission.tolist(),
+        strict=True,
+    )
+    return [
+        Cell(
+            task=task,
+            value=value,
+            low=own_low,
+            high=own_high,
+            counted=floor if value is None else value,
+            rank=rank or None,
+            submission=key or None,
+            missing=value is None,
+            reason=None if value is not None else "no score" if key else "not entered",
+        )
+        for value, own_low, own_high, rank, key in columns
+    ]
+
+
+def _compared(
+    row: TrackRow, ties: Ties, i: int, low: NDArray[np.float64], high: NDArray[np.float64]
+) -> TrackRow:
+    return replace(
+        row,
+        low=number(low[i]),
+        high=number(high[i]),
+        rank_low=int(ties.rank_low[i]),
+        rank_high=int(ties.rank_high[i]),
+        tied_first=bool(ties.tied_first[i]),
+        behind_low=number(ties.behind_low[i]),
+        behind_high=number(ties.behind_high[i]),
+    )
+
+
+def _prize(prize: str, share: float) -> str | None:
+    if not share:
+        return None
+    n_winners = round(1 / share)
+    return prize if n_winners == 1 else f"{prize} (shared by {n_winners} teams)"
+
+
+def _track(snapshot: Snapshot, track_id: str) -> Track:
+    tracks = {track.id: track for track in snapshot.settings.track}
+    if track_id not in tracks:
+        near = nearest(track_id, tracks)
+        raise WrongUse(
+            Fault(
+                "challenge.toml",
+                f"no track {track_id!r}",
+                f"one of: {', '.join(tracks) or 'there is none yet'}",
+                f"did you mean {near!r}?" if near else "declare it as a [[track]]",
+                code="unknown-track",
+            )
+        )
+    return tracks[track_id]
+
+
+def _left_out(snapshot: Snapshot, track: Track, half: Half) -> dict[str, str]:
+    reasons = {}
+    for task in track.tasks:
+        if task not in snapshot.cards:
+            reasons[task] = "not built yet, so nobody can have a score on it"
+        elif (metric := snapshot.cards[task].task.get("metric")) != track.metric:
+            reasons[task] = f"scored by {metric}, which has no mean with {track.metric}"
+        elif half == "public" and task in snapshot.unscored:
+            reasons[task] = (
+                f"fewer than {SMALLEST_PUBLIC} public rows, so it shows no public score and stays "
+                "out of every team's public mean; it counts after the close"
+            )
+    return reasons

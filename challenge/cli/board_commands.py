@@ -1,0 +1,96 @@
+"""Commands about standings: the leaderboard site."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from challenge.cli.app import app, challenge_of
+from challenge.cli.matrix_text import print_matrix
+from challenge.cli.output import Progress, print_json, print_table, remark, say
+
+if TYPE_CHECKING:
+    from challenge.board.rules.standings import TrackBoard
+
+__all__ = ["print_track"]
+
+
+@app.command(epilog="Example: challenge leaderboard --as-of 2026-03-01 --open")
+def leaderboard(
+    ctx: typer.Context,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DATE", help="As it stood then (UTC).")
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the home page in a browser.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
+) -> None:
+    """Write the site and show the standings."""
+    from challenge.board.rules.standings import track_board
+    from challenge.board.site import build_site
+    from challenge.ledger import open_ledger
+    from challenge.ledger.store.clock import read_time
+
+    challenge = challenge_of(ctx)
+    ledger = open_ledger(challenge)
+    at = read_time(as_of, "--as-of") if as_of is not None else None
+    if at is None:
+        for line in ledger.refresh():
+            remark(f"note: {line}")
+    with Progress("leaderboard") as progress:
+        report = build_site(ledger, challenge.leaderboard, as_of=at, progress=progress)
+    snapshot = ledger.snapshot(at)
+    boards = [
+        track_board(snapshot, track.id, snapshot.replicates) for track in snapshot.settings.track
+    ]
+    if json:
+        print_json({"index": str(report.index), "tracks": [board.as_json() for board in boards]})
+    for board in [] if json else boards:
+        print_track(board)
+    if not json:
+        say(f"\n{report.written} of {report.pages} files written: {report.index}")
+    if show:
+        typer.launch(report.index.as_uri())
+
+
+def print_track(board: TrackBoard) -> None:
+    """Write the standings of a track, and the sentences that belong to them."""
+    from challenge.scoring.figures import figure
+
+    say(f"\n{board.title}: mean {board.metric} over {len(board.tasks)} tasks")
+    print_table(
+        ["rank", "team", "mean [95 % interval]", "tied with first", "tasks"],
+        [
+            [
+                "" if row.rank is None else row.rank,
+                row.team_name + (" (baseline)" if row.baseline else ""),
+                figure(row.value, row.low, row.high),
+                "yes" if row.tied_first else "",
+                row.coverage(),
+            ]
+            for row in board.rows
+        ],
+        right=(0,),
+    )
+    for line in board.remarks:
+        remark(f"note: {line}")
+
+
+@app.command(epilog="Example: challenge matrix --json")
+def matrix(
+    ctx: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
+) -> None:
+    """Show every method on every task.
+
+    What each method scored and cost where it ran, which is best or tied with the best, and what
+    another team's method would change. `normalised` is 0 at the floor of a task, 1 at its best.
+    """
+    from challenge.board.rules.standings import method_matrix
+    from challenge.ledger import open_ledger
+
+    found = method_matrix(open_ledger(challenge_of(ctx)).snapshot())
+    if json:
+        print_json(found.as_json())
+        return
+    print_matrix(found)

@@ -1,0 +1,258 @@
+"""Commands of a contest: inbox, selection, close, rescore, and care for the ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from challenge.cli.app import app, challenge_of, start_of
+from challenge.cli.output import Progress, print_json, print_table, remark, say
+from challenge.errors import LedgerError, WrongUse
+from challenge.task import Challenge
+
+if TYPE_CHECKING:
+    from challenge.ledger import Ledger
+    from challenge.ledger.contest.rehearsal import Rehearsal
+    from challenge.ledger.inbox.collector import CollectReport
+    from challenge.ledger.submissions.rescore import RescoreReport
+
+__all__: list[str] = []
+
+Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
+SubmissionId = Annotated[int, typer.Argument(metavar="SUBMISSION", help="See `submissions`.")]
+
+
+def _ledger(ctx: typer.Context) -> Ledger:
+    from challenge.ledger import open_ledger
+
+    return open_ledger(challenge_of(ctx))
+
+
+@app.command(epilog="Example: challenge collect --watch")
+def collect(
+    ctx: typer.Context,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until interrupted.")] = False,
+    json: Json = False,
+) -> None:
+    """Check and score what lies in the inbox.
+
+    Files lie in inbox/TEAM/TASK/; a receipt is written beside each: the score, or every fault.
+    """
+    from challenge.ledger.inbox import collector as inbox
+
+    ledger = _ledger(ctx)
+    if watch:
+        inbox.watch(ledger, report=lambda done: _print_collected(done, json=json))
+        return
+    with Progress("collect") as progress:
+        done = inbox.collect(ledger, progress=progress)
+    if not json and not done.collected:
+        say("nothing new in the inbox")
+    _print_collected(done, json=json)
+
+
+def _print_collected(done: CollectReport, *, json: bool) -> None:
+    if json:
+        rows = [
+            {"file": str(path), "status": one.status, "message": one.message, "known": one.known}
+            for path, one in done.collected
+        ]
+        print_json({"collected": rows, "remarks": list(done.remarks)})
+        return
+    for path, one in done.collected:
+        say(f"{path}: {one.status}, {one.message}")
+    for line in done.remarks:
+        remark(f"note: {line}")
+
+
+@app.command(epilog="Example: challenge select 17")
+def select(
+    ctx: typer.Context,
+    submission: SubmissionId,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the selection back.")] = False,
+) -> None:
+    """Select a submission as a final.
+
+    Without a selection the best public submission decides, else the latest.
+    """
+    chosen = _ledger(ctx).select(submission, chosen=not undo)
+    words = ", ".join(str(one) for one in chosen)
+    say(f"selected now: {words or 'none (the best public submission decides)'}")
+
+
+@app.command(epilog="Example: challenge withdraw 17")
+def withdraw(ctx: typer.Context, submission: SubmissionId) -> None:
+    """Take a submission off the board.
+
+    The one before it comes back; quota does not.
+    """
+    taken = _ledger(ctx).withdraw(submission)
+    say(f"submission {taken.id} on {taken.task} is withdrawn")
+
+
+@app.command(epilog="Example: challenge close --dry-run --seed 1")
+def close(
+    ctx: typer.Context,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Rehearse on simulated labels; change nothing.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the simulated labels.")] = 0,
+    json: Json = False,
+) -> None:
+    """End the contest: private scores, once and for all."""
+    ledger = _ledger(ctx)
+    if dry_run:
+        from challenge.ledger.contest.rehearsal import rehearse
+
+        with Progress("rehearsal") as progress:
+            rehearsal = rehearse(ledger, seed=seed, progress=progress)
+        _print_rehearsal(rehearsal, json=json)
+        return
+    with Progress("close") as progress:
+        report = ledger.close(progress)
+    if json:
+        print_json(report.as_json())
+    else:
+        say(
+            f"closed: {report.n_finals} finals of {report.n_teams} teams scored on"
+            f" {', '.join(report.tasks) or 'no task'}; now `challenge leaderboard`"
+        )
+
+
+def _print_rehearsal(rehearsal: Rehearsal, *, json: bool) -> None:
+    from challenge.board.rules.standings import shake_up, track_board
+    from challenge.cli.board_commands import print_track
+
+    snapshot = rehearsal.snapshot
+    boards = [
+        track_board(snapshot, track.id, snapshot.replicates) for track in snapshot.settings.track
+    ]
+    if json:
+        print_json({**rehearsal.as_json(), "tracks": [board.as_json() for board in boards]})
+        return
+    say(
+        f"a rehearsal on labels made up from seed {rehearsal.seed}: nothing was stored, the private"
+        f" half was not opened; {rehearsal.n_finals} finals of {rehearsal.n_teams} teams"
+    )
+    for board in boards:
+        print_track(board)
+        moves = shake_up(snapshot, board.track)
+        if moves is not None and moves.moves:
+            say("\nshake-up, public rank against final rank:")
+            print_table(
+                ["public", "final", "team"],
+                [[move.public_rank, move.final_rank, move.team_name] for move in moves.moves],
+                right=(0, 1),
+            )
+
+
+@app.command(epilog="Example: challenge rescore icon-tag --dry-run")
+def rescore(
+    ctx: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[TASK]...")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show, store nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Score anew after a task or the scorer changed.
+
+    Old and new ranks side by side; nothing is overwritten, the old scores stay in the ledger.
+    """
+    challenge = challenge_of(ctx)
+    for name in names or []:
+        challenge.folder(name)
+    with Progress("rescore") as progress:
+        reports = _ledger(ctx).rescore(tuple(names or ()), dry_run=dry_run, progress=progress)
+    if json:
+        print_json({"tasks": [report.as_json() for report in reports]})
+        return
+    for report in reports:
+        _print_rescore(report)
+
+
+def _print_rescore(report: RescoreReport) -> None:
+    from challenge.scoring.figures import figure
+
+    if report.unchanged:
+        say(f"{report.task}: unchanged, {report.n_submissions} submissions")
+        return
+    state = "stored" if report.stored else "not stored (dry run)"
+    say(f"\n{report.task}: {report.n_submissions} submissions scored anew, {state}")
+    print_table(
+        ["old rank", "new rank", "team", "old score", "new score"],
+        [
+            [
+                "–" if row.old_rank is None else row.old_rank,
+                "–" if row.new_rank is None else row.new_rank,
+                row.team,
+                figure(row.old_value),
+                figure(row.new_value),
+            ]
+            for row in report.rows
+        ],
+        right=(0, 1),
+    )
+    for number, reason in report.unscorable.items():
+        remark(f"note: submission {number} has no place any more: {reason}")
+
+
+@app.command(epilog='Example: challenge rename "Owls" "Night Owls"')
+def rename(ctx: typer.Context, old: str, new: str) -> None:
+    """Give a team another name; its history stays."""
+    team = _ledger(ctx).rename_team(old, new)
+    say(f"{old} is now {team.name}; the old name stays taken")
+
+
+@app.command(epilog="Example: challenge verify --json")
+def verify(ctx: typer.Context, json: Json = False) -> None:
+    """Hash everything anew and report damage."""
+    from challenge.ledger.store.integrity import verify as verify_ledger
+
+    with Progress("verify") as progress:
+        report = verify_ledger(_ledger(ctx), progress)
+    if json:
+        print_json(report.as_json())
+    else:
+        say(f"{report.n_submissions:,} submissions, {report.n_files:,} predictions files")
+        say("no damage" if not report.faults else "")
+    if report.faults:
+        if json:
+            raise typer.Exit(LedgerError.exit_code)
+        raise LedgerError(report.faults)
+
+
+@app.command(epilog="Example: challenge backup contest.tar")
+def backup(
+    ctx: typer.Context, file: Annotated[Path, typer.Argument(metavar="FILE", help="Written.")]
+) -> None:
+    """Write ledger, files and secrets into one archive.
+
+    Submissions may go on meanwhile, and the archive is checked. Keep it private: solutions are
+    inside.
+    """
+    from challenge.ledger.store.backup import backup as write_backup
+
+    with Progress("backup") as progress:
+        n_files, n_bytes = write_backup(_ledger(ctx), file, progress)
+    say(f"{file}: {n_files:,} files, {n_bytes / 1e6:.1f} MB; it holds solutions, keep it private")
+
+
+@app.command(epilog="Example: challenge restore contest.tar")
+def restore(
+    ctx: typer.Context, file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")]
+) -> None:
+    """Put a backup into an empty folder, or into this challenge directory.
+
+    Nothing is overwritten.
+    """
+    from challenge.ledger.store.backup import restore as read_backup
+
+    try:
+        challenge = challenge_of(ctx)
+    except WrongUse:
+        # The archive brings the challenge.toml that makes the folder a challenge directory.
+        challenge = Challenge(start_of(ctx).resolve())
+    with Progress("restore") as progress:
+        n_files = read_backup(file, challenge, progress)
+    say(f"{n_files:,} files restored")

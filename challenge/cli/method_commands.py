@@ -1,0 +1,334 @@
+"""Commands about methods: run any on any task, and the reference entry."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+
+import typer
+
+from challenge.cli.app import app, challenge_of, start_of
+from challenge.cli.cell_progress import CellReport, GridProgress, print_reports
+from challenge.cli.output import remark, say
+from challenge.cli.task_commands import chosen_tasks
+from challenge.errors import ChallengeError, EnvironmentLack, Fault, WrongUse, nearest
+from challenge.task import Challenge, Task, find_task
+
+if TYPE_CHECKING:
+    from challenge.ledger import Ledger
+    from challenge.methods.run.grid import Engine, GridCell, Outcome
+    from challenge.methods.run.runner import Options
+
+__all__: list[str] = []
+
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the method.")]
+TimeLimit = Annotated[
+    float | None,
+    typer.Option("--time-limit", metavar="S", help="Seconds a fit; digits then depend on load."),
+]
+All = Annotated[bool, typer.Option("--all", help="All built tasks.")]
+Preset = Annotated[str, typer.Option("--preset", help="fast, default or best.")]
+Threads = Annotated[
+    int, typer.Option("--threads", min=1, help="Threads of a cell; digits may depend on them.")
+]
+
+
+@app.command(
+    epilog="Example: challenge run linear my_method.py:MyMethod --all --submit --team Owls"
+)
+def run(
+    ctx: typer.Context,
+    methods: Annotated[
+        list[str],
+        typer.Argument(metavar="METHOD", help="A built-in, an entry point, file.py:Class."),
+    ],
+    task: Annotated[list[str] | None, typer.Option("--task", help="A task; may repeat.")] = None,
+    track: Annotated[str | None, typer.Option("--track", help="All tasks of a track.")] = None,
+    every: All = False,
+    time_limit: TimeLimit = None,
+    seed: Seed = 0,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="Keep the predictions files here.")
+    ] = None,
+    preset: Preset = "default",
+    isolation: Annotated[
+        str,
+        typer.Option("--isolation", help="bwrap: no network, sees public/ only; none: own code."),
+    ] = "none",
+    submit: Annotated[bool, typer.Option("--submit", help="Submit the predictions.")] = False,
+    team: Annotated[
+        str | None, typer.Option("--team", help="Who submits; built-in methods: the baselines.")
+    ] = None,
+    threads: Threads = 2,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, help="Cells at once here [default: cores / threads]."),
+    ] = None,
+    engine: Annotated[str, typer.Option("--engine", help="local, or dask: a cluster.")] = "local",
+    address: Annotated[
+        str | None, typer.Option("--address", metavar="tcp://…", help="The scheduler of Dask.")
+    ] = None,
+    cap_seconds: Annotated[
+        float | None, typer.Option("--cap-seconds", min=1, help="A cell's end [default: 6 h].")
+    ] = None,
+    cap_memory: Annotated[
+        int | None,
+        typer.Option("--cap-memory", metavar="MB", help="Memory [default: 80 % of the machine]."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
+) -> None:
+    """Run methods on tasks.
+
+    Each method on each task is a cell: train, predict, check, and with --submit score and store.
+    """
+    if task and track is None and not every and not submit:
+        # A participant has no challenge directory: the public folder of a task is enough.
+        chosen = [find_task(name, start_of(ctx)) for name in task]
+    else:
+        chosen = _chosen(challenge_of(ctx), task, track, every)
+    if submit and team is None:
+        _refuse_without_team(methods)
+    ledger = _ledger_of(ctx) if submit else None
+    options = _options(seed, threads, preset, time_limit, isolation)
+    caps = {"seconds": cap_seconds, "memory_mb": cap_memory}
+    _run_cells(
+        methods,
+        chosen,
+        options,
+        _engine(engine, address, jobs, threads),
+        ledger,
+        to=to,
+        team=team,
+        caps={name: value for name, value in caps.items() if value is not None},
+        json=json,
+    )
+
+
+@app.command(epilog="Example: challenge baseline icon-tag --seed 0")
+def baseline(
+    ctx: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[TASK]...")] = None,
+    every: All = False,
+    time_limit: TimeLimit = None,
+    seed: Seed = 0,
+    preset: Preset = "default",
+    threads: Threads = 2,
+) -> None:
+    """Run and submit AutoGluon, the reference."""
+    chosen = _chosen(challenge_of(ctx), names, None, every)
+    options = _options(seed, threads, preset, time_limit, "none")
+    engine = _engine("local", None, None, threads)
+    _run_cells(["autogluon"], chosen, options, engine, _ledger_of(ctx))
+
+
+@app.command(epilog="Example: challenge init-method my_method.py")
+def init_method(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A Python file; written.")],
+) -> None:
+    """Write a method to begin with."""
+    from challenge.methods.template import init_method as write_method
+
+    write_method(file)
+    say(f"{file} works as it is: `challenge run {file}:MyMethod --task TASK`")
+
+
+def _options(
+    seed: int, threads: int, preset: str, time_limit: float | None, isolation: str
+) -> Options:
+    """Return how cells are run; raise WrongUse for an unknown word."""
+    from challenge.methods.run.runner import Options
+    from challenge.methods.run.sandbox import Isolation
+
+    _refuse_other("--isolation", isolation, get_args(Isolation))
+    return Options(seed, threads, preset, time_limit, cast("Isolation", isolation))
+
+
+def _engine(engine: str, address: str | None, jobs: int | None, threads: int) -> Engine:
+    """Return where cells run; raise WrongUse for words that do not go together."""
+    from challenge.methods.run.local import default_jobs, local_engine
+
+    _refuse_other("--engine", engine, ("local", "dask"))
+    if engine == "local" and address is None:
+        return local_engine(jobs or default_jobs(threads))
+    if engine == "local" or address is None or jobs is not None:
+        found = "--jobs" if jobs is not None and address else f"--engine {engine}"
+        raise WrongUse(
+            Fault(
+                found,
+                "words that do not go together",
+                "--engine dask with --address and without --jobs, or neither",
+                "name the scheduler with --address; its workers decide how many cells run at once",
+                code="engine",
+            )
+        )
+    from challenge.methods.run.cluster import dask_engine
+
+    return dask_engine(address)
+
+
+def _refuse_other(where: str, word: str, allowed: Sequence[str]) -> None:
+    if word not in allowed:
+        guess = nearest(word, allowed)
+        cure = f"did you mean {guess!r}?" if guess else "name one"
+        raise WrongUse(Fault(where, repr(word), " or ".join(allowed), cure, code=where.lstrip("-")))
+
+
+def _refuse_without_team(methods: Sequence[str]) -> None:
+    from challenge.methods import is_builtin
+
+    if not all(map(is_builtin, methods)):
+        raise WrongUse(
+            Fault("--team", "nothing", "who submits", "add --team NAME", code="team-missing")
+        )
+
+
+def _ledger_of(ctx: typer.Context) -> Ledger:
+    from challenge.ledger import open_ledger
+
+    return open_ledger(challenge_of(ctx))
+
+
+def _chosen(
+    challenge: Challenge, names: list[str] | None, track: str | None, every: bool
+) -> list[Task]:
+    """Return the built tasks that the words of the command line mean; say which are not built."""
+    words = list(names or [])
+    if track is not None:
+        words += _tasks_of_track(challenge, track)
+    built = challenge.built_ids()
+    if every and (missing := sorted(set(challenge.task_ids()) - set(built))):
+        remark(f"note: not built, so left alone: {', '.join(missing)}")
+    return [challenge.task(task_id) for task_id in chosen_tasks(challenge, words, every, built)]
+
+
+def _tasks_of_track(challenge: Challenge, track_id: str) -> list[str]:
+    from challenge.task.settings import read_settings
+
+    tracks = {track.id: track for track in read_settings(challenge.root).track}
+    if track_id not in tracks:
+        guess = nearest(track_id, tracks)
+        raise WrongUse(
+            Fault(
+                "--track",
+                repr(track_id),
+                f"one of {', '.join(tracks) or '(no tracks)'}",
+                f"did you mean {guess!r}?" if guess else "see challenge.toml",
+                code="unknown-track",
+            )
+        )
+    return list(tracks[track_id].tasks)
+
+
+def _run_cells(
+    methods: Sequence[str],
+    tasks: Sequence[Task],
+    options: Options,
+    engine: Engine,
+    ledger: Ledger | None,
+    *,
+    to: Path | None = None,
+    team: str | None = None,
+    caps: dict[str, Any] | None = None,
+    json: bool = False,
+) -> None:
+    """Train, predict and check in each cell, and submit where there is a ledger."""
+    from challenge.methods.run.grid import run_grid
+    from challenge.scoring import read_predictions
+
+    reports: list[CellReport] = []
+    with tempfile.TemporaryDirectory(prefix="challenge-run-") as scratch:
+        cells = _cells(methods, tasks, options, to or Path(scratch), caps or {})
+        titles = [f"{cell.source.name} on {cell.task.id}" for cell in cells]
+        with GridProgress(titles) as progress:
+            outcomes = run_grid(cells, engine, read_predictions, progress.tell)
+            try:
+                with closing(outcomes):
+                    for outcome in outcomes:
+                        if ledger is not None and outcome.run is not None:
+                            progress.tell(outcome.place, "scoring")
+                        report = _report(outcome, ledger, team, kept=to is not None)
+                        reports.append(report)
+                        words = report.line()
+                        progress.done(outcome.place, words, failed=report.error is not None)
+                        if report.error is not None:
+                            progress.remark(f"{titles[outcome.place]} failed:\n{report.error}")
+            except KeyboardInterrupt:
+                progress.remark(
+                    f"{len(reports)} of {len(cells)} cells ended and are kept: the same command "
+                    "goes on from there"
+                )
+                raise
+    print_reports(reports, json=json)
+    failures = [report.error for report in reports if report.error is not None]
+    if failures:
+        raise typer.Exit(max(error.exit_code for error in failures))
+
+
+def _cells(
+    methods: Sequence[str],
+    tasks: Sequence[Task],
+    options: Options,
+    out: Path,
+    caps: dict[str, Any],
+) -> list[GridCell]:
+    """Return the cells of the grid, each once, method by method."""
+    from challenge.methods import Caps, resolve_method
+    from challenge.methods.run.grid import GridCell
+
+    sources = list({(source := resolve_method(word)).spec: source for word in methods}.values())
+    several = len(sources) > 1
+    return [
+        GridCell(
+            source,
+            task,
+            options,
+            out / source.name.replace(":", "-") / task.id if several else out / task.id,
+            Caps(**caps),
+        )
+        for source in sources
+        for task in {task.public.resolve(): task for task in tasks}.values()
+    ]
+
+
+def _report(outcome: Outcome, ledger: Ledger | None, team: str | None, *, kept: bool) -> CellReport:
+    """Submit what a cell predicted, if that is wished, and return what became of it."""
+    if outcome.run is None:
+        _remember_failure(outcome, ledger, team)
+        return CellReport(outcome, error=outcome.error)
+    kept_at = str(outcome.run.predictions) if kept else ""
+    if ledger is None:
+        return CellReport(outcome, kept_at)
+    try:
+        receipt = ledger.submit(
+            outcome.cell.task,
+            outcome.run.predictions,
+            team=team or outcome.run.title,
+            method=outcome.run.method,
+            note=outcome.run.note,
+            details=outcome.run.details,
+            baseline=team is None,
+        )
+    except ChallengeError as error:
+        return CellReport(outcome, kept_at, error=error)
+    return CellReport(outcome, kept_at, receipt=receipt)
+
+
+def _remember_failure(outcome: Outcome, ledger: Ledger | None, team: str | None) -> None:
+    """Store that a method failed, so that the matrix does not show its cell as never run.
+
+    What a machine lacked says nothing about the method.
+    """
+    from challenge.methods.run.runner import method_name
+
+    cell, error = outcome.cell, outcome.error
+    if ledger is None or error is None or isinstance(error, EnvironmentLack):
+        return
+    ledger.record_failed_run(
+        cell.task,
+        team=team or cell.source.title,
+        method=method_name(cell.source, cell.options),
+        code=error.faults[0].code,
+    )

@@ -1,0 +1,217 @@
+"""Commands about predictions: check, submit, list, score offline, compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from challenge.cli.app import app, challenge_of, start_of
+from challenge.cli.output import Progress, plain, print_json, print_table, remark, say
+from challenge.errors import Fault, WrongUse
+from challenge.task import find_task
+
+if TYPE_CHECKING:
+    from challenge.ledger import Ledger, Receipt
+    from challenge.scoring import Score
+
+__all__: list[str] = []
+
+Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
+TaskName = Annotated[str, typer.Argument(metavar="TASK", help="An id, or a task's folder.")]
+# Whether it can be read is found out by reading it, and told as any other fault.
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", help="CSV (.gz, .zst) or Parquet.", readable=False)
+]
+
+
+@app.command(epilog="Example: challenge check icon-tag predictions.csv")
+def check(ctx: typer.Context, task: TaskName, file: File, json: Json = False) -> None:
+    """Report every fault of a predictions file.
+
+    All at once; exit 1 when there is one. Needs the public folder alone, and is the very check
+    that `submit` runs.
+    """
+    from challenge.scoring import read_predictions
+
+    found = find_task(task, start_of(ctx))
+    predictions = read_predictions(found, file)
+    if json:
+        print_json(
+            {
+                "ok": True,
+                "task": found.id,
+                "rows": found.n_test,
+                "form": predictions.form,
+                "sha256": predictions.sha256,
+                "remarks": list(predictions.remarks),
+                "faults": [],
+            }
+        )
+        return
+    say(f"{plain(str(file))}: no faults; {found.n_test:,} rows, {predictions.form}")
+    for line in predictions.remarks:
+        remark(f"note: {line}")
+
+
+@app.command(
+    epilog='Example: challenge submit icon-tag predictions.csv --team Owls --method "TF-IDF + LR"'
+)
+def submit(
+    ctx: typer.Context,
+    task: TaskName,
+    file: File,
+    team: Annotated[str, typer.Option("--team", help="Who submits.")],
+    method: Annotated[str, typer.Option("--method", help="Name of how it was made.")],
+    note: Annotated[str, typer.Option("--note", help="Anything a reader should know.")] = "",
+    json: Json = False,
+) -> None:
+    """Check, score and store a predictions file.
+
+    Answers with score, interval, rank and quota left.
+    """
+    from challenge.ledger import open_ledger
+
+    challenge = challenge_of(ctx)
+    ledger = open_ledger(challenge)
+    with Progress(f"submit {task}") as progress:
+        progress("checking and scoring")
+        receipt = ledger.submit(challenge.task(task), file, team=team, method=method, note=note)
+    rank = _rank_of(ledger, receipt)
+    if json:
+        print_json({"ok": True, "rank": rank, **receipt.as_json()})
+        return
+    for line in receipt.lines():
+        say(line)
+    if rank is not None:
+        say(f"   rank: {rank}")
+
+
+def _rank_of(ledger: Ledger, receipt: Receipt) -> str | None:
+    """Return the place of the receipt's team on the task's board, such as '3 of 12'."""
+    from challenge.board.rules.standings import task_board
+
+    board = task_board(ledger.snapshot(), receipt.submission.task, None)
+    ranked = [row for row in board.rows if row.rank is not None]
+    own = next((row for row in ranked if row.team == receipt.team.id), None)
+    return f"{own.rank} of {len(ranked)}" if own else None
+
+
+@app.command(epilog="Example: challenge submissions --task icon-tag --team Owls")
+def submissions(
+    ctx: typer.Context,
+    task: Annotated[str | None, typer.Option("--task", help="Only this task.")] = None,
+    team: Annotated[str | None, typer.Option("--team", help="Only this team.")] = None,
+    json: Json = False,
+) -> None:
+    """List submissions and their scores."""
+    from challenge.ledger import open_ledger
+
+    challenge = challenge_of(ctx)
+    if task is not None:
+        challenge.folder(task)
+    rows = open_ledger(challenge).history(task=task, team=team)
+    if json:
+        print_json({"submissions": [row.as_json() for row in rows]})
+        return
+    if not rows:
+        say("no submissions yet")
+        return
+    print_table(
+        ["id", "at (UTC)", "team", "task", "method", "score", "state"],
+        [
+            [
+                row.submission.id,
+                row.submission.at.strftime("%Y-%m-%d %H:%M:%S"),
+                row.team,
+                row.submission.task,
+                row.submission.method,
+                row.figure(),
+                row.state,
+            ]
+            for row in rows
+        ],
+        right=(0,),
+    )
+
+
+@app.command(epilog="Example: challenge score --on train icon-tag out-of-fold.csv")
+def score(
+    ctx: typer.Context,
+    task: TaskName,
+    file: File,
+    on: Annotated[str, typer.Option("--on", help="What to score on: train.")] = "train",
+    json: Json = False,
+) -> None:
+    """Score out-of-fold predictions, offline.
+
+    Public data only: every train row, predicted by a model that did not see its fold (`folds.csv`).
+    """
+    from challenge.scoring import score_on_train
+
+    if on != "train":
+        raise WrongUse(
+            Fault(
+                "--on", repr(on), "train", "test rows are scored by `challenge submit`", "score-on"
+            )
+        )
+    result = score_on_train(find_task(task, start_of(ctx)), file)
+    if json:
+        print_json(result.as_json())
+    else:
+        _print_score(result)
+
+
+def _print_score(result: Score) -> None:
+    from challenge.scoring.figures import figure
+
+    print_table(
+        ["metric", "value [95 % interval]", ""],
+        [
+            [
+                name + (" *" if name == result.metric else ""),
+                figure(value.value, value.low, value.high),
+                value.reason or "",
+            ]
+            for name, value in result.metrics.items()
+        ],
+    )
+    say(f"* primary; one row is worth {result.resolution:.2g}; {result.n:,} rows")
+    for sentence in result.remarks:
+        say(sentence)
+
+
+@app.command(epilog="Example: challenge compare 17 23")
+def compare(
+    ctx: typer.Context,
+    a: Annotated[int, typer.Argument(metavar="A", help="A submission's id.")],
+    b: Annotated[int, typer.Argument(metavar="B", help="Another one of the same task.")],
+    json: Json = False,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page that stands alone, too."),
+    ] = None,
+) -> None:
+    """Compare two submissions of one task.
+
+    The paired difference with its interval; where rows may be compared also McNemar's exact test,
+    wins and losses, by class and by slice.
+    """
+    from challenge.ledger import open_ledger
+    from challenge.ledger.submissions.compare import compare as compare_submissions
+
+    result = compare_submissions(open_ledger(challenge_of(ctx)), a, b)
+    if html is not None:
+        from challenge.board.pages.comparison_page import comparison_page
+        from challenge.task import write_atomically
+
+        write_atomically(html, comparison_page(result, a, b))
+    if json:
+        print_json(result.as_json())
+        return
+    say(f"a: submission {a}; b: submission {b}")
+    for line in result.lines():
+        say(line)
+    if html is not None:
+        remark(f"page: {html}")

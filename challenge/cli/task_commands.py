@@ -1,0 +1,337 @@
+"""Commands about tasks: start a challenge, list, show, build, check for leaks, hand out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from challenge.cli.app import app, challenge_of, start_of
+from challenge.cli.output import Progress, print_json, print_table, remark, say
+from challenge.errors import ChallengeError, Fault, WrongUse
+from challenge.task import Challenge, Task, find_task, write_atomically
+
+if TYPE_CHECKING:
+    from challenge.task.definition import TaskDefinition
+    from challenge.task.settings import Track
+
+__all__ = ["chosen_tasks"]
+
+Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="[TASK]...", help="Ids of tasks.")]
+All = Annotated[bool, typer.Option("--all", help="All tasks of the challenge.")]
+
+
+@app.command(epilog="Example: challenge init my-challenge")
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder; made when missing.")],
+) -> None:
+    """Start a challenge directory.
+
+    Writes settings to correct, four folders and one made-up task to try at once.
+    """
+    from challenge.ledger.store.clock import now
+    from challenge.prepare.init import start_challenge
+
+    start_challenge(folder, now())
+    say(f"{folder}/challenge.toml, with every key explained: correct title, dates and teams")
+    say(f"next: cd {folder} && challenge convert parcels")
+
+
+@app.command(epilog="Example: challenge tasks --json")
+def tasks(ctx: typer.Context, json: Json = False) -> None:
+    """List the tasks.
+
+    Kind, size, modalities, metric, and whether each is built.
+    """
+    challenge = challenge_of(ctx)
+    rows = [_task_row(challenge, task_id) for task_id in challenge.task_ids()]
+    if json:
+        print_json({"tasks": rows})
+        return
+    if not rows:
+        say("no tasks yet: `challenge add ID --from FILE` makes one")
+        return
+    print_table(
+        ["task", "kind", "classes", "train", "test", "modalities", "metric", "state"],
+        [
+            [
+                row["id"],
+                row["kind"],
+                row.get("n_classes", ""),
+                f"{row['n_train']:,}" if "n_train" in row else "",
+                f"{row['n_test']:,}" if "n_test" in row else "",
+                " ".join(row["modalities"]),
+                row["metric"],
+                "built" if row["built"] else "not built",
+            ]
+            for row in rows
+        ],
+        right=(2, 3, 4),
+    )
+
+
+def _task_row(challenge: Challenge, task_id: str) -> dict[str, Any]:
+    if task_id in challenge.built_ids():
+        task = challenge.task(task_id)
+        return {
+            "id": task.id,
+            "kind": task.kind,
+            "title": task.title,
+            "metric": task.metric,
+            "n_classes": len(task.classes),
+            "n_train": task.n_train,
+            "n_test": task.n_test,
+            "modalities": _modalities(task),
+            "built": True,
+        }
+    definition = _definition(challenge, task_id)
+    return {
+        "id": task_id,
+        "kind": definition.kind,
+        "title": definition.title,
+        "metric": definition.metric,
+        "modalities": sorted({column.modality for column in definition.columns.values()}),
+        "built": False,
+    }
+
+
+def _modalities(task: Task) -> list[str]:
+    return sorted({column.modality for column in task.columns})
+
+
+def _definition(challenge: Challenge, task_id: str) -> TaskDefinition:
+    from challenge.task.definition import read_definition
+
+    return read_definition(challenge.folder(task_id))
+
+
+@app.command(epilog="Example: challenge show icon-tag")
+def show(
+    ctx: typer.Context,
+    task: Annotated[str, typer.Argument(metavar="TASK", help="An id, or a task's folder.")],
+    json: Json = False,
+) -> None:
+    """Show one task.
+
+    What a row is, schema, sizes, classes, metric, licence, audit.
+    """
+    found = find_task(task, start_of(ctx))
+    if json:
+        print_json(dict(found.document))
+        return
+    document = found.document
+    say(f"{found.title}  [{found.id}, {found.kind}]")
+    if found.description:
+        say(f"\n{found.description}")
+    say(f"\nrows      {found.n_train:,} train, {found.n_test:,} test")
+    say(f"metric    {found.metric}")
+    say(f"classes   {len(found.classes)}: {_shortened(found.classes)}")
+    say(f"split     {_facts(document.get('split', {}))}")
+    for source in document.get("sources", []):
+        name, licence = source["name"] or "own files", source.get("licence") or "not stated"
+        say(f"source    {name}, licence: {licence}")
+    say(f"data      {found.data_digest[:16]}")
+    say(f"files     {found.public}\n")
+    print_table(
+        ["column", "modality", "description"],
+        [[column.name, column.modality, column.description] for column in found.columns],
+    )
+    if document.get("left_out"):
+        say("\nleft out, since they would give the label away:")
+        print_table(["column", "reason"], list(document["left_out"].items()))
+    _show_audit(document.get("audit") or {})
+    for line in document.get("remarks", []):
+        remark(f"note: {line}")
+
+
+def _show_audit(audit: dict[str, Any]) -> None:
+    findings = audit.get("findings", [])
+    if findings:
+        say("\naudit:")
+        print_table(
+            ["finding", "severity", "count", "accepted because"],
+            [
+                [f["name"], f["severity"], f.get("count", ""), f.get("accepted") or ""]
+                for f in findings
+            ],
+            right=(2,),
+        )
+
+
+def _shortened(words: tuple[str, ...], shown: int = 12) -> str:
+    rest = len(words) - shown
+    return ", ".join(words[:shown]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _facts(facts: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in facts.items() if value not in (None, ""))
+
+
+def chosen_tasks(
+    challenge: Challenge, names: list[str] | None, every: bool, among: tuple[str, ...]
+) -> list[str]:
+    """Return the task ids that the words of the command line mean.
+
+    Raises WrongUse for an unknown name, and when neither names nor --all are given.
+    """
+    if bool(names) == every:
+        raise WrongUse(
+            Fault(
+                "tasks",
+                "both names and --all" if names else "nothing named",
+                "task ids, or --all",
+                f"name some of: {', '.join(among) or '(none)'}",
+                code="which-tasks",
+            )
+        )
+    for name in names or []:
+        challenge.folder(name)
+    return list(dict.fromkeys(names or among))
+
+
+@app.command(
+    epilog="Example: challenge add products --from products.csv --images photos/ --label category"
+)
+def add(
+    ctx: typer.Context,
+    task: Annotated[str, typer.Argument(metavar="ID", help="Lower case, digits, hyphens.")],
+    source: Annotated[
+        Path,
+        typer.Option("--from", metavar="FILE", help="A table, or a folder in a known form."),
+    ],
+    images: Annotated[
+        Path | None, typer.Option("--images", help="A folder or zip with the pictures.")
+    ] = None,
+    label: Annotated[str | None, typer.Option("--label", help="The column to predict.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="classification or matching.")] = None,
+    pairs: Annotated[
+        Path | None, typer.Option("--pairs", help="A list of labelled pairs of the records.")
+    ] = None,
+) -> None:
+    """Write a task.toml from raw data.
+
+    Infers modalities, kind, group column, metric and split, and says what it was unsure of.
+    """
+    from challenge.prepare.proposal.infer import propose_task
+    from challenge.task.definition import TASK_ID
+    from challenge.task.settings import read_settings
+
+    challenge = challenge_of(ctx)
+    if not re.fullmatch(TASK_ID, task) or len(task) > 64:
+        expected = "lower-case letters, digits and single hyphens, at most 64"
+        raise WrongUse(Fault("ID", repr(task), expected, "such as my-task", "task-id"))
+    if kind not in (None, "classification", "matching"):
+        raise WrongUse(
+            Fault("--kind", repr(kind), "classification or matching", "name one", "unknown-kind")
+        )
+    path = challenge.datasets / task / "task.toml"
+    if path.exists():
+        raise WrongUse(
+            Fault(
+                str(path), "already there", "a new task", "edit it, or choose an id", "task-exists"
+            )
+        )
+    tracks = read_settings(challenge.root).track
+    with Progress(f"add {task}") as progress:
+        progress("looking at the data")
+        proposal = propose_task(
+            task, source, images=images, label=label, kind=kind, pairs=pairs, folder=path.parent
+        )
+    write_atomically(path, proposal.text)
+    say(f"{path}")
+    for line in proposal.unsure:
+        say(f"unsure: {line}")
+    say(f"next: correct it, then `challenge convert {task}` and `challenge leaderboard`")
+    say(f"to rank it with others: {_track_hint(tracks, task, proposal.kind)}")
+
+
+def _track_hint(tracks: list[Track], task: str, kind: str) -> str:
+    of_kind = [track.id for track in tracks if track.kind == kind]
+    if of_kind:
+        return f'add "{task}" to the tasks of a track in challenge.toml, such as {of_kind[0]}'
+    return f"challenge.toml has no track of {kind} tasks yet; give it one"
+
+
+@app.command(epilog="Example: challenge convert icon-tag fodors-zagats")
+def convert(ctx: typer.Context, names: Names = None, every: All = False) -> None:
+    """Turn raw data into tasks.
+
+    What is unchanged is left alone. A task that cannot be built is reported, and the others go on.
+    """
+    from challenge.prepare import build_task
+
+    challenge = challenge_of(ctx)
+    failures: list[ChallengeError] = []
+    for task_id in chosen_tasks(challenge, names, every, challenge.task_ids()):
+        with Progress(f"convert {task_id}") as progress:
+            try:
+                built = build_task(
+                    challenge.folder(task_id), cache=challenge.downloads, progress=progress
+                )
+            except ChallengeError as error:
+                failures.append(error)
+                remark(f"{task_id} was skipped:\n{error}")
+                continue
+        state = "unchanged" if built.unchanged else "built"
+        say(
+            f"{task_id}: {state}, {built.task.n_train:,} train and {built.task.n_test:,} test rows,"
+            f" {built.seconds:.1f} s"
+        )
+    if failures:
+        raise typer.Exit(max(error.exit_code for error in failures))
+
+
+@app.command(epilog="Example: challenge audit icon-tag")
+def audit(
+    ctx: typer.Context,
+    task: Annotated[str, typer.Argument(metavar="TASK", help="The id of a built task.")],
+    json: Json = False,
+) -> None:
+    """Look for leaks in a built task.
+
+    Exit 1 on a high finding that task.toml does not accept.
+    """
+    from challenge.prepare.audit import audit_task
+
+    challenge = challenge_of(ctx)
+    found = challenge.task(task)
+    with Progress(f"audit {task}") as progress:
+        report = audit_task(found.public, found.private, progress=progress)
+    accepted = _definition(challenge, task).accept
+    if json:
+        print_json(report.as_json())
+    elif not report.findings:
+        say("no findings")
+    else:
+        print_table(
+            ["finding", "severity", "count", "what", "accepted because"],
+            [
+                [f.name, f.severity, f.count, f.words, accepted.get(f.name, "")]
+                for f in report.findings
+            ],
+            right=(2,),
+        )
+    if any(f.severity == "high" and f.name not in accepted for f in report.findings):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: challenge export icon-tag --to icon-tag.zip")
+def export(
+    ctx: typer.Context,
+    task: Annotated[str, typer.Argument(metavar="TASK", help="The id of a built task.")],
+    to: Annotated[Path | None, typer.Option("--to", help="Where the zip goes.")] = None,
+) -> None:
+    """Pack what participants get.
+
+    A zip of the public folder, with reproducible bytes.
+    """
+    from challenge.task.export import export_task
+
+    found = challenge_of(ctx).task(task)
+    path = to or Path(f"{found.id}.zip")
+    with Progress(f"export {task}") as progress:
+        digest = export_task(found, path, progress=progress)
+    say(f"{path}  sha256 {digest}")

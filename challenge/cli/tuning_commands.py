@@ -1,0 +1,172 @@
+"""The command that searches the options of a method."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast, get_args
+
+import typer
+
+from challenge.cli.app import app, start_of
+from challenge.cli.output import Progress, print_json, print_table, remark, say
+from challenge.errors import Fault, WrongUse, nearest
+from challenge.task import Task, dump_json, find_task, write_atomically
+
+if TYPE_CHECKING:
+    from challenge.methods.method_sources import MethodSource
+    from challenge.methods.search import Measured, Stop, Tuning
+    from challenge.methods.search.space import Value
+
+__all__: list[str] = []
+
+_FILES = ("tuned.py", "tuning.html", "tuning.json")
+
+
+@app.command(epilog="Example: challenge tune linear --task icon-tag --to found")
+def tune(
+    ctx: typer.Context,
+    method: Annotated[
+        str,
+        typer.Argument(metavar="METHOD", help="A built-in name, an entry point, file.py:Class."),
+    ],
+    task: Annotated[list[str], typer.Option("--task", help="A task; may repeat.")],
+    trials: Annotated[int, typer.Option("--trials", metavar="N", min=1, help="At most.")] = 60,
+    stop: Annotated[
+        str,
+        typer.Option(
+            "--stop",
+            help="regret: no more to gain than the folds can tell; stagnation: 10 trials without "
+            "a better one; none. Never before 20 trials.",
+        ),
+    ] = "regret",
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of search and method.")] = 0,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of a trial.")] = 2,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="DIR", help=f"Write DIR/TASK/ {', '.join(_FILES)}."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The answer as JSON.")] = False,
+) -> None:
+    """Search the options of a method.
+
+    Scores are means over the published folds of train. Trials are kept: an interrupted search goes
+    on where it was.
+    """
+    from challenge.methods import resolve_method
+    from challenge.methods.search import require_optuna, tuning_as_json
+
+    rule = _rule(stop)
+    require_optuna()
+    source = resolve_method(method)
+    found = [
+        _tune(source, find_task(name, start_of(ctx)), trials, rule, seed, threads) for name in task
+    ]
+    for tuning in found:
+        if to is not None:
+            _write(tuning, to / tuning.task.id)
+        if not as_json:
+            _tell(tuning, to)
+    if as_json:
+        print_json({"searches": [tuning_as_json(tuning) for tuning in found]})
+
+
+def _rule(stop: str) -> Stop:
+    from challenge.methods.search import Stop
+
+    if stop not in (allowed := get_args(Stop)):
+        guess = nearest(stop, allowed)
+        cure = f"did you mean {guess!r}?" if guess else "name one"
+        raise WrongUse(Fault("--stop", repr(stop), " or ".join(allowed), cure, "stop-rule"))
+    return cast("Stop", stop)
+
+
+def _tune(
+    source: MethodSource, task: Task, n_trials: int, stop: Stop, seed: int, threads: int
+) -> Tuning:
+    from challenge.methods.search import KeptTrials, Tuning, read_space, run_trial
+    from challenge.methods.search import search
+
+    with Progress(f"{source.name} on {task.id}") as progress:
+        progress("asking for its options")
+        declared = read_space(source, task)
+        store = KeptTrials.of(task, source, declared, seed, threads)
+        if kept := store.read():
+            remark(f"{task.id}: {len(kept)} trials kept from an earlier call")
+
+        def measure(options: Mapping[str, Value]) -> Measured:
+            with tempfile.TemporaryDirectory(prefix="challenge-trial-") as scratch:
+                file = run_trial(source, task, options, Path(scratch), seed=seed, threads=threads)
+                return _measured(task, file)
+
+        done = search(
+            declared.space,
+            measure,
+            first=declared.defaults or None,
+            n_trials=n_trials,
+            stop=stop,
+            seed=seed,
+            kept=kept,
+            keep=store.keep,
+            progress=progress,
+        )
+    return Tuning(task, source, declared, stop, n_trials, seed, threads, done)
+
+
+def _measured(task: Task, file: Path) -> Measured:
+    """Return what out-of-fold predictions scored: in each fold, and all metrics of all rows."""
+    from challenge.methods.search import Measured
+    from challenge.scoring import read_predictions, score_on_train
+    from challenge.scoring.fold_scores import score_folds
+
+    folds = score_folds(task, read_predictions(task, file, rows="train"))
+    whole = score_on_train(task, file)
+    return Measured(folds, {name: metric.value for name, metric in whole.metrics.items()})
+
+
+def _write(tuning: Tuning, folder: Path) -> None:
+    from challenge.methods.search import tuned_file, tuning_as_json, tuning_page
+
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = (tuned_file(tuning), tuning_page(tuning), dump_json(tuning_as_json(tuning)))
+    for name, text in zip(_FILES, texts, strict=True):
+        write_atomically(folder / name, text)
+
+
+def _tell(tuning: Tuning, to: Path | None) -> None:
+    from challenge.methods.search import fold_error
+
+    found, task, best = tuning.search, tuning.task, tuning.search.best
+    gain = "" if tuning.gain is None else f", {tuning.gain:+.4f} against its own options"
+    say(
+        f"{tuning.source.name} on {task.id}: {task.metric} {best.value:.4f} out of fold "
+        f"(error {fold_error(best.fold_scores):.4f}){gain}"
+    )
+    n_failed = sum(trial.failed for trial in found.trials)
+    failed = f", {n_failed} failed" if n_failed else ""
+    ended = f"stopped by {tuning.stop}" if found.stopped else "no rule stopped it"
+    say(
+        f"{len(found.trials)} of {tuning.n_allowed} trials{failed}, {tuning.seconds:,.0f} s; "
+        f"{ended}; {_would(tuning)}"
+    )
+    own = tuning.declared.defaults
+    rows = [[name, value, own.get(name, "")] for name, value in sorted(best.options.items())]
+    print_table(["option", "found", "own"], [[_shown(cell) for cell in row] for row in rows])
+    if to is not None:
+        file = to / task.id / _FILES[0]
+        say(f"run it: challenge run {file}:tuned --task {task.id}")
+        say(f"curves: {to / task.id / _FILES[1]}")
+
+
+def _would(tuning: Tuning) -> str:
+    from challenge.methods.search import RULES
+
+    stops = [(rule, tuning.search.stop_of(rule)) for rule in RULES]
+    return ", ".join(
+        f"{rule} stops after {number}" if number else f"{rule} not yet" for rule, number in stops
+    )
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,1 @@
+"""A contest: its rules, its finals, its close and the rehearsal of it."""

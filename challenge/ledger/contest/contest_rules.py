@@ -1,0 +1,174 @@
+"""Who may do what, and when: dates, roster, and what may not change once a contest is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from challenge.errors import Fault, SubmissionError, TaskError
+from challenge.ledger.store.clock import iso
+from challenge.ledger.submissions.names import NAME_LENGTH, clean_text, fold, name_faults, skeleton
+from challenge.task.settings import Settings
+
+__all__ = ["check_dates", "check_roster", "check_settings"]
+
+
+def check_dates(
+    settings: Settings, at: datetime, closed: bool, *, what: str, early: bool = False
+) -> None:
+    """Raise SubmissionError outside of `opens` ≤ at < `closes`; `early` allows before `opens`."""
+    closes = settings.closes_utc()
+    if closed or (closes is not None and at >= closes):
+        ended = "the challenge is closed" if closes is None else f"it ended at {iso(closes)}"
+        raise SubmissionError(
+            Fault(
+                what,
+                f"{ended}; now it is {iso(at)}",
+                "a time before the end",
+                "nothing can be handed in, selected or withdrawn any more",
+                code="closed",
+            )
+        )
+    if settings.opens is not None and at < settings.opens and not early:
+        raise SubmissionError(
+            Fault(
+                what,
+                f"it is {iso(at)}",
+                f"a time from {iso(settings.opens)} on",
+                "wait until the challenge opens",
+                code="not-open",
+            )
+        )
+
+
+def check_roster(settings: Settings, names: Iterable[str], where: str) -> None:
+    """Raise SubmissionError when a roster is declared and none of the team's names is in it."""
+    if not settings.team:
+        return
+    roster = {fold(entry.name): entry.name for entry in settings.team}
+    names = list(names)
+    if any(fold(name) in roster for name in names):
+        return
+    from challenge.errors import nearest
+
+    guess = nearest(names[-1], roster.values())
+    raise SubmissionError(
+        Fault(
+            where,
+            repr(names[-1]),
+            "a team of the roster in challenge.toml",
+            (f"did you mean {guess!r}? Else " if guess else "")
+            + "ask the organiser to add the team",
+            code="unknown-team",
+        )
+    )
+
+
+def check_settings(
+    old: Settings | None, new: Settings, at: datetime, *, closed: bool, started: bool
+) -> None:
+    """Raise TaskError with every rule that the new challenge.toml breaks.
+
+    Always: names of the roster are readable and cannot be mistaken, one person is in one team, a
+    track names each task once. Once somebody has submitted (`started`): benchmark or contest. From
+    the opening on: the rules that decide who wins stand still; tracks stay, and may only lose
+    tasks; with submissions the opening cannot be put off.
+    """
+    faults = [*_roster_faults(new), *_track_faults(new)]
+    opened = new.is_contest() and (new.opens is None or at >= new.opens)
+    if opened and not closed:
+        faults.extend(_tie_rule_faults(new))
+    if old is not None and old.is_contest() and (old.opens is None or at >= old.opens):
+        faults.extend(_frozen_faults(old, new, at, closed=closed))
+        if started and new.opens is not None and at < new.opens:
+            # Before its opening nothing stands still: a later one would undo all of the above.
+            faults.append(_frozen("opens", old.opens, new.opens))
+    elif old is not None and started and old.reveal != new.reveal:
+        faults.append(_frozen("reveal", old.reveal, new.reveal))
+    if faults:
+        raise TaskError(faults)
+
+
+def _roster_faults(settings: Settings) -> Iterable[Fault]:
+    where = "challenge.toml, key team"
+    by_looks: dict[str, str] = {}
+    by_member: dict[str, str] = {}
+    for entry in settings.team:
+        name = clean_text(entry.name)
+        yield from name_faults(name, where, longest=NAME_LENGTH)
+        other = by_looks.setdefault(skeleton(name), name)
+        if other is not name:
+            yield Fault(
+                where,
+                f"{name!r} beside {other!r}",
+                "names that nobody takes for one another",
+                "rename one of the two",
+                code="team-look-alike",
+            )
+        for member in entry.members:
+            team = by_member.setdefault(fold(member), name)
+            if team is not name:
+                yield Fault(
+                    where,
+                    f"{member!r} in {team!r} and in {name!r}",
+                    "one person in one team",
+                    "remove the person from one of them",
+                    code="member-twice",
+                )
+
+
+def _track_faults(settings: Settings) -> Iterable[Fault]:
+    for track in settings.track:
+        twice = sorted({task for task in track.tasks if track.tasks.count(task) > 1})
+        if twice:
+            yield Fault(
+                f"challenge.toml, track {track.id}, tasks",
+                f"{', '.join(twice)} more than once",
+                "each task once: the mean would count it again",
+                "remove the repetition",
+                code="track-task-twice",
+            )
+
+
+def _tie_rule_faults(settings: Settings) -> Iterable[Fault]:
+    for track in settings.track:
+        if track.prize and track.prize_tie is None:
+            yield Fault(
+                f"challenge.toml, track {track.id}",
+                "a prize without a rule for ties",
+                'prize_tie = "split" or prize_tie = "earlier", before the contest opens',
+                "add it",
+                code="prize-tie-missing",
+            )
+
+
+def _frozen_faults(old: Settings, new: Settings, at: datetime, *, closed: bool) -> Iterable[Fault]:
+    for key in ("reveal", "ladder_step", "finals"):
+        if getattr(old, key) != getattr(new, key):
+            yield _frozen(key, getattr(old, key), getattr(new, key))
+    if old.closes != new.closes and (closed or (old.closes is not None and at >= old.closes)):
+        yield _frozen("closes", old.closes, new.closes)
+    before = {track.id: track for track in old.track}
+    for lost in sorted(before.keys() - {track.id for track in new.track}):
+        yield _frozen("track", lost, "no such track")
+    for track in new.track:
+        known = before.get(track.id)
+        if known is None:
+            yield _frozen("track", "no such track", track.id)
+            continue
+        for key in ("kind", "metric", "prize_tie"):
+            if getattr(known, key) != getattr(track, key):
+                yield _frozen(f"track {track.id}, {key}", getattr(known, key), getattr(track, key))
+        added = sorted(set(track.tasks) - set(known.tasks))
+        if added:
+            yield _frozen(f"track {track.id}, tasks", "the list so far", f"also {added}")
+
+
+def _frozen(key: str, old: object, new: object) -> Fault:
+    return Fault(
+        f"challenge.toml, {key}",
+        f"{new} (it was {old})",
+        "no change of this once the contest is open",
+        "put the old value back",
+        code="settings-frozen",
+    )

@@ -1,0 +1,319 @@
+"""Withdrawing, selecting and the close.
+
+Only the close computes private scores, of the finals alone, and it cannot be undone: a team's
+finals on a task are at most `finals` submissions that it selected, else its best public one, else
+its latest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from challenge.errors import Fault, LedgerError, SubmissionError
+from challenge.ledger.contest.contest_rules import check_dates
+from challenge.ledger.store import clock, schema
+from challenge.ledger.store.clock import iso, micros
+from challenge.ledger.store.prediction_files import missing_file_fault
+from challenge.ledger.store.records import Submission
+from challenge.ledger.store.rows import submission_row
+from challenge.ledger.store.versions import Edition, current_editions, record_floor
+from challenge.ledger.submissions.score_rows import Scored, insert_score, score_file
+from challenge.ledger.submissions.submit import current_edition
+from challenge.task.settings import Settings
+
+if TYPE_CHECKING:
+    from challenge.ledger.ledger import Ledger
+
+__all__ = [
+    "CloseReport",
+    "Finals",
+    "choose_finals",
+    "close",
+    "final_paths",
+    "require_contest",
+    "select",
+    "selected_of",
+    "withdraw",
+]
+
+Finals = dict[tuple[int, str], tuple[int, ...]]
+"""Team and task to the submissions that decide, ascending."""
+
+
+@dataclass(frozen=True)
+class CloseReport:
+    """What a close did: when, and how many teams and finals each task had."""
+
+    at: datetime
+    n_teams: int
+    n_finals: int
+    tasks: tuple[str, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report as plain values."""
+        return {
+            "closed_at": iso(self.at),
+            "n_teams": self.n_teams,
+            "n_finals": self.n_finals,
+            "tasks": list(self.tasks),
+        }
+
+
+def withdraw(ledger: Ledger, submission_id: int) -> Submission:
+    """Take a submission off the board; the one before it comes back, quota does not.
+
+    Raises SubmissionError after the end or when it is withdrawn already.
+    """
+    with ledger.store.writing() as connection:
+        at = clock.now()
+        # Two withdrawals of one submission at once: the second waits, and is told in words.
+        ledger.store.lock_team(connection, submission_row(connection, submission_id)[0].team)
+        submission = _standing(connection, ledger, submission_id, at, "withdrawal")
+        connection.execute(
+            schema.withdrawals.insert().values(at=micros(at), submission=submission.id)
+        )
+        return submission_row(connection, submission_id)[0]
+
+
+def select(ledger: Ledger, submission_id: int, *, chosen: bool = True) -> tuple[int, ...]:
+    """Select a submission as a final, or take the selection back; return those selected now.
+
+    Raises SubmissionError after the end, in a benchmark, or when there are enough already.
+    """
+    require_contest(ledger.settings, "selection")
+    with ledger.store.writing() as connection:
+        at = clock.now()
+        ledger.store.lock_team(connection, submission_row(connection, submission_id)[0].team)
+        submission = _standing(connection, ledger, submission_id, at, "selection")
+        before = selected_of(connection).get((submission.team, submission.task), ())
+        finals = ledger.settings.finals
+        if chosen and submission_id not in before and len(before) >= finals:
+            raise SubmissionError(
+                Fault(
+                    f"selection for {submission.task}",
+                    f"{len(before)} are selected: {', '.join(map(str, before))}",
+                    f"at most {finals} a team and task",
+                    f"take one back first: `challenge select {before[0]} --undo`",
+                    code="selected-enough",
+                )
+            )
+        if chosen != (submission_id in before):
+            connection.execute(
+                schema.selections.insert().values(
+                    at=micros(at), submission=submission_id, chosen=chosen
+                )
+            )
+        return selected_of(connection).get((submission.team, submission.task), ())
+
+
+def close(ledger: Ledger, progress: Callable[[str], None] | None = None) -> CloseReport:
+    """End the contest: score the private half of every final and store it, all or nothing.
+
+    Raises SubmissionError before the end and after a close, LedgerError when predictions are
+    missing or a task waits for a rescore.
+    """
+    require_contest(ledger.settings, "close")
+    while True:
+        with ledger.store.reading() as connection:
+            _check_closable(connection, ledger.settings, clock.now())
+            finals = choose_finals(connection, ledger.settings)
+            editions = current_editions(connection)
+        scores, floors = _private_scores(ledger, finals, editions, progress)
+        with ledger.store.writing() as connection:
+            ledger.store.lock_still(connection)
+            at = clock.now()
+            _check_closable(connection, ledger.settings, at)
+            # A submission that was being stored when the scoring began must not be lost.
+            if choose_finals(connection, ledger.settings) != finals:
+                continue
+            ledger.record_settings_in(connection, at)
+            connection.execute(schema.closes.insert().values(id=1, at=micros(at)))
+            for task_id, floor in floors.items():
+                record_floor(connection, editions[task_id], "private", floor, at)
+            for (team, task_id), chosen in sorted(finals.items()):
+                for submission_id in chosen:
+                    connection.execute(
+                        schema.finals.insert().values(
+                            close=1, team=team, task=task_id, submission=submission_id
+                        )
+                    )
+                    insert_score(
+                        connection,
+                        submission_id,
+                        editions[task_id],
+                        scores[submission_id],
+                        at,
+                        step=0.0,
+                        reference=None,
+                    )
+            return CloseReport(
+                at,
+                len({team for team, _ in finals}),
+                len(scores),
+                tuple(sorted({task_id for _, task_id in finals})),
+            )
+
+
+def choose_finals(connection: sa.Connection, settings: Settings) -> Finals:
+    """Return the finals of every team and task as the rules stand now."""
+    rows, scores, gone = schema.submissions, schema.scores, schema.withdrawals
+    selected = selected_of(connection)
+    editions = [edition.id for edition in current_editions(connection).values()]
+    released = sa.and_(
+        scores.c.submission == rows.c.id,
+        scores.c.half == "public",
+        scores.c.edition.in_(editions),
+        scores.c.released,
+    )
+    query = (
+        sa.select(rows.c.team, rows.c.task, rows.c.id, scores.c.public_value)
+        .select_from(
+            rows.outerjoin(gone, gone.c.submission == rows.c.id).outerjoin(scores, released)
+        )
+        .where(gone.c.id.is_(None))
+        .order_by(rows.c.id)
+    )
+    best: dict[tuple[int, str], tuple[float, int]] = {}
+    for team, task_id, submission_id, value in connection.execute(query):
+        before = best.get((team, task_id))
+        worth = -1.0 if value is None else float(value)
+        # Without a public score the latest counts; among equal public scores the earliest.
+        if before is None or worth > before[0] or (value is None and before[0] == -1.0):
+            best[team, task_id] = (worth, submission_id)
+    return {
+        key: selected[key][: settings.finals] if key in selected else (submission_id,)
+        for key, (_, submission_id) in best.items()
+    }
+
+
+def selected_of(connection: sa.Connection) -> Finals:
+    """Return what each team has selected on each task and not withdrawn."""
+    rows, events, gone = schema.submissions, schema.selections, schema.withdrawals
+    query = (
+        sa.select(rows.c.team, rows.c.task, rows.c.id, events.c.chosen)
+        .select_from(
+            events.join(rows, rows.c.id == events.c.submission).outerjoin(
+                gone, gone.c.submission == rows.c.id
+            )
+        )
+        .where(gone.c.id.is_(None))
+        .order_by(events.c.id)
+    )
+    chosen: dict[tuple[int, str], set[int]] = {}
+    for team, task_id, submission_id, is_chosen in connection.execute(query):
+        kept = chosen.setdefault((team, task_id), set())
+        (kept.add if is_chosen else kept.discard)(submission_id)
+    return {key: tuple(sorted(ids)) for key, ids in chosen.items() if ids}
+
+
+def _private_scores(
+    ledger: Ledger,
+    finals: Finals,
+    editions: dict[str, Edition],
+    progress: Callable[[str], None] | None,
+) -> tuple[dict[int, Scored], dict[str, float | None]]:
+    from challenge.scoring import read_predictions
+    from challenge.scoring.score import floor_score
+
+    by_task: dict[str, list[int]] = {}
+    for (_, task_id), chosen in sorted(finals.items()):
+        by_task.setdefault(task_id, []).extend(chosen)
+    paths = final_paths(ledger, by_task)
+    scores: dict[int, Scored] = {}
+    floors: dict[str, float | None] = {}
+    built = set(ledger.challenge.built_ids())
+    # A task that nobody entered has a floor too: every team is given it.
+    for task_id in sorted(by_task.keys() | (editions.keys() & built)):
+        task = ledger.challenge.task(task_id)
+        with ledger.store.reading() as connection:
+            current_edition(connection, task)
+        floors[task_id] = floor_score(task, "private").value
+        ids = by_task.get(task_id, [])
+        for done, submission_id in enumerate(ids, 1):
+            predictions = read_predictions(task, paths[submission_id])
+            scores[submission_id] = score_file(task, predictions, "private")
+            if progress:
+                progress(f"{task_id}: scored {done} of {len(ids)} finals")
+    return scores, floors
+
+
+def final_paths(ledger: Ledger, by_task: dict[str, list[int]]) -> dict[int, Path]:
+    """Return the file of each final; raise LedgerError with all that are missing."""
+    rows = schema.submissions
+    paths = {}
+    with ledger.store.reading() as connection:
+        for ids in by_task.values():
+            for submission_id in ids:
+                query = sa.select(rows.c.sha256).where(rows.c.id == submission_id)
+                sha256 = connection.execute(query).scalar_one()
+                paths[submission_id] = ledger.files.path(sha256)
+    missing = sorted({path for path in paths.values() if not path.is_file()})
+    if missing:
+        raise LedgerError(missing_file_fault(path) for path in missing)
+    return paths
+
+
+def _standing(
+    connection: sa.Connection, ledger: Ledger, submission_id: int, at: datetime, what: str
+) -> Submission:
+    submission, _ = submission_row(connection, submission_id)
+    # An end that was moved after it had passed opens nothing again.
+    ledger.check_settings_in(connection, at)
+    closed = connection.execute(sa.select(schema.closes.c.id)).first() is not None
+    check_dates(ledger.settings, at, closed, what=what, early=True)
+    if submission.withdrawn:
+        raise SubmissionError(
+            Fault(
+                f"submission {submission_id}",
+                "withdrawn already",
+                "a submission that stands",
+                "see `challenge submissions`",
+                code="withdrawn",
+            )
+        )
+    return submission
+
+
+def require_contest(settings: Settings, what: str) -> None:
+    """Raise SubmissionError in a benchmark, where nothing is hidden."""
+    if not settings.is_contest():
+        raise SubmissionError(
+            Fault(
+                what,
+                'reveal = "all": everything shows at once',
+                'a contest (reveal = "contest" in challenge.toml)',
+                "nothing needs to be done: the board stands as it is",
+                code="no-contest",
+            )
+        )
+
+
+def _check_closable(connection: sa.Connection, settings: Settings, at: datetime) -> None:
+    closed = connection.execute(sa.select(schema.closes.c.at)).scalar()
+    if closed is not None:
+        raise SubmissionError(
+            Fault(
+                "close",
+                f"closed already, at {iso(clock.from_micros(closed))}",
+                "a contest that is not closed",
+                "see `challenge leaderboard`; a close cannot be undone or repeated",
+                code="closed",
+            )
+        )
+    closes = settings.closes_utc()
+    if closes is None or at < closes:
+        raise SubmissionError(
+            Fault(
+                "close",
+                f"it is {iso(at)}",
+                f"a time from {iso(closes)} on" if closes else "`closes` in challenge.toml",
+                "wait; `challenge close --dry-run` rehearses it on simulated labels",
+                code="not-over",
+            )
+        )

@@ -1,0 +1,57 @@
+"""Bringing the ledger's copy of challenge.toml and of the tasks up to date."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from challenge.errors import LedgerError
+from challenge.ledger.store import clock
+from challenge.ledger.store.versions import add_edition, floors_of, record_card, record_floor
+from challenge.ledger.submissions.submit import current_edition, scored_half
+from challenge.task import Task
+
+if TYPE_CHECKING:
+    from challenge.ledger.ledger import Ledger
+
+__all__ = ["refresh"]
+
+
+def refresh(ledger: Ledger) -> list[str]:
+    """Store what changed in challenge.toml and in the public folders of the built tasks.
+
+    A task that was built anew after somebody had submitted keeps its old card until `rescore`;
+    the returned remarks say so.
+    """
+    remarks: list[str] = []
+    with ledger.store.writing() as connection:
+        ledger.record_settings_in(connection, clock.now())
+    for task_id in ledger.challenge.built_ids():
+        remarks.extend(_refresh_task(ledger, ledger.challenge.task(task_id)))
+    return remarks
+
+
+def _refresh_task(ledger: Ledger, task: Task) -> list[str]:
+    from challenge.scoring.score import SCORER_VERSION, floor_score
+
+    half = scored_half(ledger.settings, task)
+    try:
+        with ledger.store.reading() as connection:
+            edition = current_edition(connection, task)
+            known = edition is not None and half in floors_of(connection, edition)
+        floor = None
+        if half is not None and not known and (task.private / "solution.parquet").is_file():
+            floor = floor_score(task, half)
+        with ledger.store.writing() as connection:
+            ledger.store.lock_all(connection)
+            at = clock.now()
+            edition = current_edition(connection, task)
+            if edition is None:
+                edition = add_edition(connection, task, SCORER_VERSION, at)
+            record_card(connection, task, at)
+            if floor is not None and half is not None:
+                record_floor(connection, edition, half, floor.value, at)
+    except LedgerError as error:
+        if error.faults[0].code != "rescore-first":
+            raise
+        return [f"{fault.where}: {fault.found}; {fault.cure}" for fault in error.faults]
+    return []

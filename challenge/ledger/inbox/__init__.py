@@ -1,0 +1,1 @@
+"""Files that teams put into a shared folder."""

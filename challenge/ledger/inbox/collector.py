@@ -1,0 +1,239 @@
+"""The inbox: files that teams put into `inbox/<team>/<task>/`, each scored once.
+
+A file is taken when it has stood still, and it is a private copy that is checked and scored. Its
+name is the method, a text file beside it the note. What was collected before is known from the
+ledger by the SHA-256 of the bytes, so a kill, a second collector or a renamed file leads to the
+same receipt and never to a second score.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from challenge.errors import ChallengeError, LedgerError, SubmissionError
+from challenge.ledger.inbox.inbox_files import (
+    NOTE,
+    RECEIPTS,
+    Candidate,
+    candidates_in,
+    open_file,
+    open_folder,
+    private_copy,
+    read_beside,
+    sha256_of,
+    write_beside,
+)
+from challenge.ledger.inbox.inbox_receipts import Collected, accepted, earlier_outcome, refused
+from challenge.ledger.store import clock
+from challenge.ledger.submissions.submit import NOTE_LENGTH
+
+if TYPE_CHECKING:
+    from challenge.ledger.ledger import Ledger
+
+__all__ = ["SETTLE_S", "CollectReport", "Seen", "collect", "watch"]
+
+SETTLE_S = 2.0
+"""How long size and time of a file must stand still before it is taken for whole."""
+
+_WAITING = frozenset({"quota-day", "not-open", "quota-failed", "unknown-team"})
+"""Faults that another day, or the organiser, takes away without another file."""
+
+_PATIENCE = timedelta(minutes=10)
+_LEFT_OVER_S = 86_400
+
+
+@dataclass(frozen=True)
+class CollectReport:
+    """What one round did: outcomes with the path of each file, and remarks for the organiser."""
+
+    collected: tuple[tuple[Path, Collected], ...]
+    remarks: tuple[str, ...]
+
+
+class Seen:
+    """What a watching collector need not look at again, and until when."""
+
+    def __init__(self) -> None:
+        self._done: dict[tuple[str, str, str], tuple[tuple[int, int, int], datetime | None]] = {}
+
+    def has(self, candidate: Candidate) -> bool:
+        """Whether this state of the file is settled, or waits for a later round."""
+        mark, until = self._done.get(candidate.key, (None, None))
+        return mark == candidate.mark and (until is None or clock.now() < until)
+
+    def add(self, candidate: Candidate, outcome: Collected) -> None:
+        """Remember the outcome."""
+        until = clock.now() + _PATIENCE if outcome.status == "waiting" else None
+        self._done[candidate.key] = (candidate.mark, until)
+
+
+def collect(
+    ledger: Ledger,
+    *,
+    settle_s: float = SETTLE_S,
+    progress: Callable[[str], None] | None = None,
+    seen: Seen | None = None,
+) -> CollectReport:
+    """Check and score what lies in the inbox, write a receipt beside each file.
+
+    Files that still change are left for the next round, faults of a file go into its receipt.
+    Raises LedgerError when the ledger itself cannot go on.
+    """
+    seen = seen or Seen()
+    inbox = ledger.challenge.inbox
+    tasks = set(ledger.challenge.task_ids())
+    remarks: list[str] = []
+    _remove_left_overs(_staging(ledger))
+    found = [one for one in candidates_in(inbox, tasks, remarks) if not seen.has(one)]
+    if found and settle_s > 0:
+        time.sleep(settle_s)
+    outcomes: list[tuple[Path, Collected]] = []
+    for candidate in found:
+        path = candidate.path(inbox)
+        try:
+            outcome = _collect_file(ledger, candidate)
+        except ChallengeError as error:
+            # What is not this file's doing is for the organiser; the file stays for later.
+            if isinstance(error, LedgerError) and error.faults[0].code != "rescore-first":
+                raise
+            remarks.append(f"{path}: left for later. {error}")
+            continue
+        except OSError as error:
+            remarks.append(f"{path}: left for later. The disk answers: {error.strerror}")
+            continue
+        if isinstance(outcome, str):
+            remarks.append(f"{path}: {outcome}")
+            continue
+        seen.add(candidate, outcome)
+        if outcome.known:
+            continue
+        outcomes.append((path, outcome))
+        if progress:
+            progress(f"{candidate.team}/{candidate.task}/{candidate.name}: {outcome.message}")
+    return CollectReport(tuple(outcomes), tuple(remarks))
+
+
+def watch(
+    ledger: Ledger,
+    *,
+    every_s: float = 10.0,
+    settle_s: float = SETTLE_S,
+    progress: Callable[[str], None] | None = None,
+    report: Callable[[CollectReport], None] | None = None,
+) -> None:
+    """Collect again and again until it is interrupted; challenge.toml is read anew each time.
+
+    While it cannot be read, what it said before stays in force.
+    """
+    from challenge.task.settings import read_settings
+
+    seen = Seen()
+    while True:
+        try:
+            ledger.settings = read_settings(ledger.challenge.root)
+        except ChallengeError as error:
+            # Somebody is editing it: what stood there before goes on, and the organiser is told.
+            remarks: tuple[str, ...] = (f"challenge.toml is as it was: {error}",)
+        else:
+            remarks = ()
+        round_report = collect(ledger, settle_s=settle_s, progress=progress, seen=seen)
+        round_report = replace(round_report, remarks=(*remarks, *round_report.remarks))
+        if report:
+            report(round_report)
+        time.sleep(every_s)
+
+
+def _collect_file(ledger: Ledger, candidate: Candidate) -> Collected | str:
+    """Return the outcome, after its receipt is written, or in words why there is none yet."""
+    with open_folder(ledger.challenge.inbox, candidate) as folder:
+        if folder is None:
+            return "moved while it was looked at"
+        largest = ledger.settings.limits.file_mb << 20
+        told = _told(folder, candidate, largest)
+        if told is not None:
+            return told
+        with private_copy(_staging(ledger), folder, candidate, largest) as copy:
+            if copy is None:
+                return "still being written, left for the next round"
+            path, sha256 = copy
+            outcome = earlier_outcome(ledger, candidate.team, candidate.task, sha256)
+            if outcome is None:
+                note = _note_of(read_beside(folder, candidate.name + NOTE))
+                outcome = _submit(ledger, candidate, path, sha256, note)
+            outcome = outcome.named(candidate.name)
+            for ending, text in zip(RECEIPTS, (outcome.json_text(), outcome.text()), strict=True):
+                write_beside(folder, candidate.name + ending, text)
+            return outcome
+
+
+def _submit(ledger: Ledger, candidate: Candidate, path: Path, sha256: str, note: str) -> Collected:
+    task = ledger.challenge.task(candidate.task)
+    try:
+        method = _method_of(candidate.name)
+        receipt = ledger.submit(task, path, team=candidate.team, method=method, note=note)
+    except SubmissionError as error:
+        waits = all(fault.code in _WAITING for fault in error.faults)
+        return refused(sha256, error, waits=waits)
+    told = accepted(receipt, sha256)
+    if receipt.identical_to is not None:
+        # Another collector was faster with this very file: its receipt says nothing of a copy.
+        told = earlier_outcome(ledger, candidate.team, candidate.task, sha256) or told
+    return told
+
+
+def _told(folder: int, candidate: Candidate, largest: int) -> Collected | None:
+    """Return the outcome that stands beside the file already, None when there is none."""
+    texts = [read_beside(folder, candidate.name + ending) for ending in RECEIPTS]
+    if None in texts:
+        return None
+    try:
+        document = json.loads(texts[0] or b"")
+    except (ValueError, RecursionError):
+        # Nobody but its team vouches for what lies there: it may be nested without end.
+        return None
+    if not isinstance(document, dict) or document.get("status") not in ("accepted", "refused"):
+        return None
+    with open_file(folder, candidate) as reader:
+        if reader is None or sha256_of(reader, largest) != document.get("sha256"):
+            return None
+    return Collected(
+        document["status"],
+        document["sha256"],
+        "collected before",
+        file=candidate.name,
+        known=True,
+    )
+
+
+def _method_of(name: str) -> str:
+    """Return the file's name without its endings: `xgb-v2.csv.gz` is the method `xgb-v2`."""
+    for ending in (".gz", ".zst", ".csv", ".parquet"):
+        name = name.removesuffix(ending)
+    return name or "unnamed"
+
+
+def _note_of(text: bytes | None) -> str:
+    """Return the note, without what no note may hold; a bad note must not refuse a good file."""
+    words = (text or b"").decode("utf-8", "replace")
+    shown = "".join(char if char.isprintable() else " " for char in words)
+    return " ".join(shown.split())[:NOTE_LENGTH].rstrip()
+
+
+def _staging(ledger: Ledger) -> Path:
+    return ledger.challenge.submissions / "staging"
+
+
+def _remove_left_overs(staging: Path) -> None:
+    """Remove copies that a killed collector left behind."""
+    for home in staging.glob("*") if staging.is_dir() else ():
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - home.stat().st_mtime > _LEFT_OVER_S:
+                shutil.rmtree(home, ignore_errors=True)

@@ -1,0 +1,237 @@
+"""Looking into the inbox: which files lie there, opened without following a link.
+
+Whoever can write there may write anything, at any moment: links, pipes, half a file, names that no
+file system or receipt can hold. Such are left alone, and the organiser is told.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from challenge.ledger.store.database import ledger_faults
+
+__all__ = [
+    "NOTE",
+    "RECEIPTS",
+    "Candidate",
+    "candidates_in",
+    "open_file",
+    "open_folder",
+    "private_copy",
+    "read_beside",
+    "sha256_of",
+    "write_beside",
+]
+
+RECEIPTS = (".receipt.json", ".receipt.txt")
+NOTE = ".note.txt"
+"""Beside a file of predictions: what its team says about it."""
+_UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
+_LONGEST_NAME = 200
+"""Bytes; a receipt's name is longer, and file systems end at 255."""
+_Mark = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A regular file of the inbox as it was seen."""
+
+    team: str
+    task: str
+    name: str
+    mark: _Mark
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Team, task and name."""
+        return self.team, self.task, self.name
+
+    def path(self, inbox: Path) -> Path:
+        """Where the file lies."""
+        return inbox / self.team / self.task / self.name
+
+
+def candidates_in(inbox: Path, known: Collection[str], remarks: list[str]) -> Iterator[Candidate]:
+    """Yield the files for the `known` tasks; what is none adds a remark."""
+    if not inbox.is_dir():
+        return
+    for team in _folders(inbox, remarks):
+        for task in _folders(inbox / team, remarks):
+            if task not in known:
+                remarks.append(f"{inbox / team / task}: no task of this name")
+                continue
+            folder = inbox / team / task
+            for name in _names(folder, remarks):
+                if name.startswith(".") or name.endswith((*RECEIPTS, NOTE, *_UNFINISHED)):
+                    continue
+                try:
+                    mark = _mark((folder / name).lstat())
+                except FileNotFoundError:
+                    continue
+                if mark is None:
+                    remarks.append(f"{folder / name}: no regular file, left alone")
+                    continue
+                yield Candidate(team, task, name, mark)
+
+
+def _names(folder: Path, remarks: list[str]) -> list[str]:
+    """Return the names in the folder that fit both the ledger and a receipt beside them."""
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        remarks.append(f"{folder}: cannot be listed: {error.strerror}")
+        return []
+    faults = {name: _fault_of_name(name) for name in names}
+    remarks.extend(
+        f"{folder / ascii(name)}: {why}, left alone" for name, why in faults.items() if why
+    )
+    return [name for name, why in faults.items() if not why]
+
+
+def _fault_of_name(name: str) -> str:
+    if not _utf8(name):
+        return "its name is not UTF-8"
+    if len(name.encode()) > _LONGEST_NAME and not name.endswith(RECEIPTS):
+        return f"its name is longer than {_LONGEST_NAME} bytes"
+    return "" if name.isprintable() else "its name has characters that cannot be shown"
+
+
+def _utf8(name: str) -> bool:
+    return name == name.encode(errors="replace").decode()
+
+
+def _folders(parent: Path, remarks: list[str]) -> list[str]:
+    names = []
+    for name in _names(parent, remarks):
+        if name.startswith("."):
+            continue
+        try:
+            mode = (parent / name).lstat().st_mode
+        except FileNotFoundError:
+            continue
+        if stat.S_ISDIR(mode):
+            names.append(name)
+        elif stat.S_ISLNK(mode):
+            remarks.append(f"{parent / name}: a link, not followed")
+    return names
+
+
+def _mark(status: os.stat_result) -> _Mark | None:
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+@contextmanager
+def open_folder(inbox: Path, candidate: Candidate) -> Iterator[int | None]:
+    """Open the folder of a candidate step by step, so that no link is followed on the way."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    opened: list[int] = []
+    try:
+        opened.append(os.open(inbox, os.O_RDONLY | os.O_DIRECTORY))
+        for name in (candidate.team, candidate.task):
+            opened.append(os.open(name, flags, dir_fd=opened[-1]))
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
+            raise
+        yield None
+        return
+    else:
+        yield opened[-1]
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+@contextmanager
+def open_file(folder: int, candidate: Candidate) -> Iterator[BinaryIO | None]:
+    """Open a candidate without following a link; None when it is not as it was seen."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        source = os.open(candidate.name, flags, dir_fd=folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
+            raise
+        yield None
+        return
+    with os.fdopen(source, "rb") as reader:
+        yield reader if _mark(os.fstat(source)) == candidate.mark else None
+
+
+@contextmanager
+def private_copy(
+    staging: Path, folder: int, candidate: Candidate, largest: int
+) -> Iterator[tuple[Path, str] | None]:
+    """Copy the file to where its team cannot reach it; None when it is not as it was seen."""
+    with open_file(folder, candidate) as reader:
+        if reader is None:
+            yield None
+            return
+        with ledger_faults(str(staging)):
+            staging.mkdir(mode=0o700, parents=True, exist_ok=True)
+            home = Path(tempfile.mkdtemp(dir=staging))
+        try:
+            path = home / candidate.name
+            with ledger_faults(str(path)), path.open("xb") as writer:
+                sha256 = sha256_of(reader, largest, writer)
+            same = _mark(os.fstat(reader.fileno())) == candidate.mark
+            yield (path, sha256) if same else None
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def sha256_of(reader: BinaryIO, largest: int, writer: BinaryIO | None = None) -> str:
+    """Return the SHA-256 of what was read, and copy it.
+
+    It goes a block further than allowed, so that the check can say that the file is too large.
+    """
+    digest, size = hashlib.sha256(), 0
+    while size <= largest and (block := reader.read(1 << 20)):
+        digest.update(block)
+        size += len(block)
+        if writer is not None:
+            writer.write(block)
+    return digest.hexdigest()
+
+
+def write_beside(folder: int, target: str, text: str) -> None:
+    """Write a small file in one step, unless it says the same already."""
+    if read_beside(folder, target) == text.encode():
+        return
+    aside = f".{target}.{os.getpid()}-{time.monotonic_ns()}.tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    handle = os.open(aside, flags, 0o644, dir_fd=folder)
+    with os.fdopen(handle, "wb") as file:
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.replace(aside, target, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        os.unlink(aside, dir_fd=folder)
+        raise
+
+
+def read_beside(folder: int, name: str) -> bytes | None:
+    """Return the first MB of a regular file, None when there is none."""
+    try:
+        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        return file.read(1 << 20)

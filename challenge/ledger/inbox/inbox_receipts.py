@@ -1,0 +1,117 @@
+"""What became of a file of the inbox, and its receipts as JSON and as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import sqlalchemy as sa
+
+from challenge.errors import Fault, SubmissionError
+from challenge.ledger.store import clock, schema
+from challenge.ledger.submissions.receipt_rows import receipt_of
+from challenge.ledger.submissions.receipts import Receipt
+from challenge.ledger.submissions.roster import find_team, folded_names
+from challenge.task import dump_json
+
+if TYPE_CHECKING:
+    from challenge.ledger.ledger import Ledger
+
+__all__ = ["Collected", "accepted", "earlier_outcome", "refused"]
+
+
+@dataclass(frozen=True)
+class Collected:
+    """The outcome for one file.
+
+    `accepted` and `refused` are final for these bytes; a `waiting` file is tried again, since
+    only the day or the date was against it. `known`: its receipt lay beside it already.
+    """
+
+    status: Literal["accepted", "refused", "waiting"]
+    sha256: str
+    message: str
+    receipt: Mapping[str, Any] | None = None
+    lines: tuple[str, ...] = ()
+    faults: tuple[Mapping[str, Any], ...] = ()
+    file: str = ""
+    known: bool = False
+
+    def named(self, file: str) -> Collected:
+        """Return the outcome for a file of this name."""
+        return replace(self, file=file)
+
+    def json_text(self) -> str:
+        """Return the receipt as JSON."""
+        return dump_json(
+            {
+                "format": 1,
+                "file": self.file,
+                "sha256": self.sha256,
+                "status": self.status,
+                "message": self.message,
+                "submission": self.receipt,
+                "faults": list(self.faults),
+            }
+        )
+
+    def text(self) -> str:
+        """Return the receipt as text."""
+        return "\n".join([f"{self.file}: {self.status}", "", *self.lines, ""])
+
+
+def accepted(receipt: Receipt, sha256: str) -> Collected:
+    """Return the outcome of a stored submission, or of one that is identical to another."""
+    return Collected("accepted", sha256, receipt.message, receipt.as_json(), tuple(receipt.lines()))
+
+
+def refused(sha256: str, error: SubmissionError, *, waits: bool) -> Collected:
+    """Return the outcome of a file that the check or the rules refused, with every fault."""
+    faults = tuple(fault.as_json() for fault in error.faults)
+    count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''} found"
+    message = "not taken yet; it will be tried again" if waits else f"refused: {count}"
+    return Collected(
+        "waiting" if waits else "refused",
+        sha256,
+        message,
+        None,
+        (message, "", *str(error).splitlines()),
+        faults,
+    )
+
+
+def earlier_outcome(ledger: Ledger, team: str, task: str, sha256: str) -> Collected | None:
+    """Return what became of these bytes when they were collected before, None when never."""
+    rows, failures = schema.submissions, schema.failures
+    with ledger.store.reading() as connection:
+        try:
+            known = find_team(connection, team)
+        except SubmissionError:
+            known = None
+        if known is not None:
+            found = connection.execute(
+                sa.select(rows.c.id)
+                .where(rows.c.file_sha256 == sha256, rows.c.team == known.id, rows.c.task == task)
+                .order_by(rows.c.id)
+                .limit(1)
+            ).scalar()
+            if found is not None:
+                return accepted(receipt_of(connection, ledger, found, clock.now()), sha256)
+        faults = connection.execute(
+            sa.select(failures.c.faults)
+            .where(
+                failures.c.file_sha256 == sha256,
+                failures.c.folded.in_(folded_names(connection, team)),
+                failures.c.task == task,
+            )
+            .limit(1)
+        ).scalar()
+    if faults is None:
+        return None
+    return refused(sha256, SubmissionError(_fault(one) for one in json.loads(faults)), waits=False)
+
+
+def _fault(values: Mapping[str, Any]) -> Fault:
+    return Fault(**{**values, "first": tuple(values["first"])})

@@ -1,0 +1,271 @@
+"""One archive that holds all that cannot be made again, and the way back from it.
+
+It is a zip of a SQLite copy of the ledger (also when the ledger is a server), the predictions
+that its rows name, challenge.toml, and of each task the secret, the solution and the weights,
+with a manifest of hashes. The ledger is copied first: every file that its rows name was there
+before the rows. Keep the archive as secret as `private/`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from challenge.errors import Fault, LedgerError
+from challenge.ledger.store import clock, schema
+from challenge.ledger.store.clock import iso
+from challenge.ledger.store.database import Store, ledger_faults, open_store
+from challenge.ledger.store.prediction_files import missing_file_fault
+from challenge.task import Challenge, dump_json, sha256_of_file
+
+if TYPE_CHECKING:
+    from challenge.ledger.ledger import Ledger
+
+__all__ = ["backup", "restore"]
+
+BACKUP_FORMAT = 1
+_LEDGER = "submissions/ledger.db"
+_MANIFEST = "manifest.json"
+_PRIVATE = ("secret", "solution.parquet", "weights-*.bin", "audit.json")
+_ROWS = 1000
+
+
+def backup(
+    ledger: Ledger, target: Path, progress: Callable[[str], None] | None = None
+) -> tuple[int, int]:
+    """Write the archive, checked, while submissions go on; return its files and bytes.
+
+    An older backup of that name is replaced. Raises LedgerError when anything else is there, or a
+    predictions file is missing or damaged; then no archive is left.
+    """
+    if os.path.lexists(target) and not _is_backup(target):
+        raise _occupied(str(target), "name a new file, or one that `challenge backup` wrote")
+    root = ledger.challenge.root
+    with _workplace(target.parent, target) as folder, ledger_faults(str(target)):
+        copy = folder / "ledger.db"
+        _copy_ledger(ledger.store, copy)
+        hashes = _hashes(open_store(None, copy))
+        members: list[tuple[str, Path]] = [(_LEDGER, copy), ("challenge.toml", _toml(root))]
+        for sha256 in hashes:
+            path = ledger.files.path(sha256)
+            members.append((str(path.relative_to(root)), path))
+        for task_id in ledger.challenge.built_ids():
+            private = ledger.challenge.datasets / task_id / "private"
+            for pattern in _PRIVATE:
+                members.extend(
+                    (str(path.relative_to(root)), path) for path in private.glob(pattern)
+                )
+        missing = [path for _, path in members if not path.is_file()]
+        if missing:
+            raise LedgerError(missing_file_fault(path) for path in missing)
+        archive = folder / "archive.zip"
+        _write_archive(archive, members, progress)
+        check_archive(archive)
+        archive.chmod(0o600)
+        archive.replace(target)
+        return len(members), target.stat().st_size
+
+
+def restore(
+    source: Path, challenge: Challenge, progress: Callable[[str], None] | None = None
+) -> int:
+    """Put everything of an archive back into a challenge directory; return the number of files.
+
+    Nothing is overwritten: LedgerError when a ledger is there already, or the archive is damaged.
+    Files that are there with the same content stay.
+    """
+    url = os.environ.get("CHALLENGE_LEDGER") or None
+    ledger_path = challenge.submissions / "ledger.db"
+    # A journal that a ledger left behind would be played into the restored one.
+    for path in (ledger_path, ledger_path.with_name("ledger.db-wal")):
+        if url is None and path.exists():
+            raise _occupied(str(path))
+    names = check_archive(source)
+    with _workplace(challenge.root, source) as folder, ledger_faults(str(challenge.root)):
+        with zipfile.ZipFile(source) as archive:
+            for done, name in enumerate(names, 1):
+                archive.extract(name, folder)
+                if progress and done % 100 == 0:
+                    progress(f"unpacked {done:,} of {len(names):,} files")
+        for name in names:
+            target = challenge.root / name
+            if name == _LEDGER or (target.is_file() and _same(target, folder / name)):
+                continue
+            if target.exists():
+                raise _occupied(str(target))
+        for name in names:
+            target = challenge.root / name
+            if name == _LEDGER or target.is_file():
+                continue
+            private = target.parent.name == "private"
+            target.parent.mkdir(mode=0o700 if private else 0o755, parents=True, exist_ok=True)
+            (folder / name).chmod(0o600 if private else 0o644)
+            (folder / name).replace(target)
+        # The ledger comes last: its rows name files that are in their places now.
+        if url is None:
+            ledger_path.parent.mkdir(exist_ok=True)
+            (folder / _LEDGER).replace(ledger_path)
+        else:
+            _copy_rows(open_store(None, folder / _LEDGER), open_store(url, ledger_path))
+    return len(names)
+
+
+def check_archive(source: Path) -> list[str]:
+    """Return the members of an archive; raise LedgerError when it is damaged or none of ours."""
+    import hashlib
+    import json
+
+    try:
+        with zipfile.ZipFile(source) as archive:
+            manifest = json.loads(archive.read(_MANIFEST))
+            if manifest["format"] != BACKUP_FORMAT:
+                raise _damaged(source, f"format {manifest['format']}")
+            for name, sha256 in manifest["files"].items():
+                parts = Path(name).parts
+                if Path(name).is_absolute() or ".." in parts:
+                    raise _damaged(source, f"{name} leads out of the directory")
+                digest = hashlib.sha256()
+                with archive.open(name) as member:
+                    while block := member.read(1 << 20):
+                        digest.update(block)
+                if digest.hexdigest() != sha256:
+                    raise _damaged(source, f"{name} has another content")
+            return sorted(manifest["files"])
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError) as error:
+        raise _damaged(source, str(error) or type(error).__name__) from None
+
+
+def _write_archive(
+    archive: Path, members: list[tuple[str, Path]], progress: Callable[[str], None] | None
+) -> None:
+    hashes = {}
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as file:
+        for done, (name, path) in enumerate(members, 1):
+            # Parquet files and drawn weights hardly shrink.
+            stored = path.suffix in (".parquet", ".bin")
+            kind = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+            hashes[name] = sha256_of_file(path)
+            file.write(path, name, kind)
+            if progress and done % 100 == 0:
+                progress(f"packed {done:,} of {len(members):,} files")
+        manifest = {"format": BACKUP_FORMAT, "at": iso(clock.now()), "files": hashes}
+        file.writestr(_MANIFEST, dump_json(manifest))
+    for name, sha256 in hashes.items():
+        if name.startswith("submissions/predictions/") and Path(name).stem != sha256:
+            raise LedgerError(
+                Fault(
+                    name,
+                    f"content of SHA-256 {sha256}",
+                    "the content that its name tells",
+                    "run `challenge verify`; copy the file from an older backup",
+                    code="predictions-damaged",
+                )
+            )
+
+
+def _copy_ledger(store: Store, target: Path) -> None:
+    if not store.is_sqlite:
+        _copy_rows(store, open_store(None, target))
+        return
+    with store.reading() as connection:
+        source = connection.connection.driver_connection
+        assert isinstance(source, sqlite3.Connection)
+        copy = sqlite3.connect(target)
+        try:
+            source.backup(copy)
+        finally:
+            copy.close()
+
+
+def _copy_rows(source: Store, target: Store) -> None:
+    """Copy all rows in one transaction; LedgerError when the target has rows."""
+    with source.reading() as reader, target.writing() as writer:
+        target.lock_all(writer)
+        if writer.execute(sa.select(schema.settings.c.id).limit(1)).first() is not None:
+            raise _occupied(target.where)
+        for table in schema.metadata.sorted_tables:
+            if table is schema.facts:
+                continue
+            result = reader.execution_options(yield_per=_ROWS).execute(sa.select(table))
+            for rows in result.mappings().partitions():
+                writer.execute(table.insert(), [dict(row) for row in rows])
+            if not target.is_sqlite and "id" in table.c and table.c.id.autoincrement:
+                _move_sequence(writer, table)
+
+
+def _move_sequence(connection: sa.Connection, table: sa.Table) -> None:
+    # Rows were inserted with their ids; the server's counter must go on after them.
+    sequence = sa.func.pg_get_serial_sequence(table.name, "id")
+    newest = sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0) + 1).scalar_subquery()
+    connection.execute(sa.select(sa.func.setval(sequence, newest, False)))
+
+
+def _hashes(store: Store) -> list[str]:
+    with store.reading() as connection:
+        query = sa.select(schema.submissions.c.sha256).distinct()
+        return sorted(connection.execute(query).scalars())
+
+
+def _toml(root: Path) -> Path:
+    return root / "challenge.toml"
+
+
+def _same(one: Path, other: Path) -> bool:
+    return sha256_of_file(one) == sha256_of_file(other)
+
+
+@contextmanager
+def _workplace(parent: Path, where: Path) -> Iterator[Path]:
+    """Give a folder on the same disk as the target, so that files can be moved in one step."""
+    with ledger_faults(str(where)):
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=".backup-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_backup(path: Path) -> bool:
+    try:
+        if path.is_symlink() or not path.is_file():
+            return False
+        with zipfile.ZipFile(path) as archive:
+            return _MANIFEST in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _occupied(
+    where: str, cure: str = "restore into a new directory, or move the old one aside"
+) -> LedgerError:
+    return LedgerError(
+        Fault(
+            where,
+            "something else is there already",
+            "a place that is free: nothing is overwritten",
+            cure,
+            code="restore-occupied",
+        )
+    )
+
+
+def _damaged(source: Path, found: str) -> LedgerError:
+    return LedgerError(
+        Fault(
+            str(source),
+            f"damaged or no backup: {found}",
+            "a whole archive that `challenge backup` wrote",
+            "take an older backup",
+            code="backup-damaged",
+        )
+    )

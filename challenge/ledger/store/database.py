@@ -1,0 +1,309 @@
+"""The connection: SQLite in WAL mode beside the predictions, or any SQLAlchemy URL.
+
+Writers take the write lock when they begin (BEGIN IMMEDIATE), so that a check and the insert that
+rests on it cannot be separated. What the database or the disk refuses becomes a LedgerError that
+says what to do; nothing is half done, since every write is one transaction.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
+
+from challenge.errors import Fault, LedgerError
+from challenge.ledger.store import schema
+
+__all__ = ["BUSY_S", "Store", "ledger_faults", "open_store"]
+
+BUSY_S = 120.0
+"""How long a writer waits for another one before it gives up."""
+
+_LOCK_ALL, _LOCK_STILL = 4_961_002, 4_961_003
+_LOOK_S = 0.01
+
+
+class Store:
+    """An open ledger; each transaction has a connection of its own, so that forks are safe."""
+
+    def __init__(self, engine: sa.Engine, where: str, busy_s: float = BUSY_S) -> None:
+        self.engine = engine
+        self.where = where
+        self._busy_s = busy_s
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the ledger is one file."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Give a transaction that sees one state of the ledger."""
+        with ledger_faults(self.where), self.engine.connect() as plain:
+            level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+            connection = plain.execution_options(**level)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """Give a transaction that is committed at the end, or rolled back on any error."""
+        turn = _one_at_a_time(Path(self.where).parent, self._busy_s) if self.is_sqlite else None
+        with ledger_faults(self.where), turn or nullcontext(), self.engine.connect() as plain:
+            connection = plain.execution_options(writes=True)
+            with connection.begin():
+                yield connection
+
+    def lock_team(self, connection: sa.Connection, team: int) -> None:
+        """Keep other submissions of the team waiting until this transaction ends."""
+        if not self.is_sqlite:
+            rows = schema.teams
+            connection.execute(sa.select(rows.c.id).where(rows.c.id == team).with_for_update())
+
+    def lock_all(self, connection: sa.Connection) -> None:
+        """Keep every other writer that asks for this lock waiting until this transaction ends."""
+        if self.engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_ALL)))
+
+    def lock_still(self, connection: sa.Connection, *, shared: bool = False) -> None:
+        """Wait until no submission is being stored, and let none begin until the end.
+
+        Submissions themselves take the lock `shared`, so that they wait for a close only.
+        """
+        if self.engine.dialect.name == "postgresql":
+            lock = sa.func.pg_advisory_xact_lock
+            if shared:
+                lock = sa.func.pg_advisory_xact_lock_shared
+            connection.execute(sa.select(lock(_LOCK_STILL)))
+
+
+@contextmanager
+def _one_at_a_time(folder: Path, wait_s: float) -> Iterator[None]:
+    """Hold the folder's lock, for which all writers wait alike.
+
+    In SQLite's own queue who came last looks most often, and among fifty somebody waits for ever.
+    After `wait_s`, or where the file system has no locks, that queue decides after all.
+    """
+    until = time.monotonic() + wait_s
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        while time.monotonic() < until:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(_LOOK_S)
+            except OSError:
+                break
+        yield
+    finally:
+        os.close(handle)
+
+
+def open_store(url: str | None, path: Path, *, busy_s: float = BUSY_S) -> Store:
+    """Open the ledger at `url`, or at `path` when there is no URL; create it when missing.
+
+    Raises LedgerError when it cannot be opened, is damaged, or is of a newer format.
+    """
+    if url is None or url.startswith("sqlite:"):
+        if url is not None:
+            database = sa.engine.make_url(url).database
+            if not database or database == ":memory:":
+                raise LedgerError(
+                    Fault(
+                        "CHALLENGE_LEDGER",
+                        repr(url),
+                        "a URL that names a file or a server",
+                        "write sqlite:////full/path/ledger.db, or unset CHALLENGE_LEDGER",
+                        code="ledger-url",
+                    )
+                )
+            path = Path(database)
+        store = _open_sqlite(path, busy_s)
+    else:
+        store = _open_server(url)
+    from challenge.ledger.store.migration import bring_up_to_date
+
+    bring_up_to_date(store)
+    return store
+
+
+def _open_sqlite(path: Path, busy_s: float) -> Store:
+    where = str(path)
+    if not path.exists():
+        with ledger_faults(where):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _create_sqlite(path)
+    return Store(_sqlite_engine(path, busy_s), where, busy_s)
+
+
+def _sqlite_engine(path: Path, busy_s: float) -> sa.Engine:
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(path)),
+        poolclass=NullPool,
+        connect_args={"timeout": busy_s},
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, record: Any) -> None:
+        # Python's own transaction handling would begin late and deferred.
+        connection.isolation_level = None
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _create_sqlite(path: Path) -> None:
+    # Made aside and linked into place whole: two first submissions may come at once, and a
+    # process may be killed between two tables.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".ledger-", suffix=".tmp")
+    os.close(handle)
+    try:
+        connection = sqlite3.connect(name)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.close()
+        engine = _sqlite_engine(Path(name), BUSY_S)
+        with engine.connect().execution_options(writes=True) as writer, writer.begin():
+            _create_tables(writer)
+        engine.dispose()
+        try:
+            os.link(name, path)
+        except FileExistsError:
+            return
+        except OSError:
+            # A file system without links; here the last of two creators wins, before any row.
+            Path(name).rename(path)
+            return
+    finally:
+        for suffix in ("", "-wal", "-shm"):
+            Path(name + suffix).unlink(missing_ok=True)
+
+
+def _open_server(url: str) -> Store:
+    try:
+        engine = sa.create_engine(url, poolclass=NullPool)
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+        raise LedgerError(
+            Fault(
+                "CHALLENGE_LEDGER",
+                f"no driver for this URL: {error}",
+                "a SQLAlchemy URL such as postgresql+psycopg://user@host/database",
+                "correct it; for PostgreSQL: pip install 'multimodal-challenge[postgresql]'",
+                code="ledger-url",
+            )
+        ) from None
+    store = Store(engine, engine.url.render_as_string(hide_password=True))
+    with store.reading() as connection:
+        ready = sa.inspect(connection).has_table("facts")
+    if not ready:
+        with store.writing() as connection:
+            store.lock_all(connection)
+            _create_tables(connection)
+    return store
+
+
+def _create_tables(connection: sa.Connection) -> None:
+    schema.metadata.create_all(connection)
+    facts = schema.facts
+    if connection.execute(sa.select(facts.c.value).where(facts.c.name == "format")).first() is None:
+        connection.execute(facts.insert().values(name="format", value=str(schema.LEDGER_FORMAT)))
+
+
+@contextmanager
+def ledger_faults(where: str) -> Iterator[None]:
+    """Turn what the disk or the database refuses into a LedgerError with a cure."""
+    try:
+        yield
+    except OSError as error:
+        raise LedgerError(_disk_fault(where, error)) from error
+    except sa.exc.DBAPIError as error:
+        if isinstance(error, sa.exc.IntegrityError) and not isinstance(error.orig, sqlite3.Error):
+            raise
+        raise LedgerError(_database_fault(where, str(error.orig), error)) from error
+    except sqlite3.Error as error:
+        raise LedgerError(_database_fault(where, str(error), error)) from error
+
+
+def _disk_fault(where: str, error: OSError) -> Fault:
+    place = str(error.filename) if error.filename else where
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _full(place)
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return _read_only(place)
+    return Fault(
+        place,
+        f"the disk answers: {error.strerror or error}",
+        "a folder that can be read and written",
+        "mend the disk or name another folder with -C; nothing was stored",
+        code="ledger-disk",
+    )
+
+
+def _full(place: str) -> Fault:
+    return Fault(
+        place,
+        "the disk is full",
+        "room for the predictions and the ledger",
+        "free some space and run the command again; nothing was stored",
+        code="ledger-disk-full",
+    )
+
+
+def _read_only(place: str) -> Fault:
+    return Fault(
+        place,
+        "may not be written",
+        "a folder that this user may write",
+        "change its permissions or run as the organiser; nothing was stored",
+        code="ledger-read-only",
+    )
+
+
+def _database_fault(where: str, words: str, error: Exception) -> Fault:
+    lower = words.lower()
+    if "disk is full" in lower or "no space" in lower:
+        return _full(where)
+    if "readonly" in lower or "read-only" in lower or "unable to open" in lower:
+        return _read_only(where)
+    if "locked" in lower or "busy" in lower or "lock timeout" in lower:
+        return Fault(
+            where,
+            "locked by another process",
+            "a ledger that is free within two minutes",
+            "wait for the other command to end, or end it, and run this one again; "
+            "nothing was stored",
+            code="ledger-locked",
+        )
+    if any(
+        word in lower for word in ("malformed", "not a database", "disk i/o", "corrupt", "no such")
+    ):
+        return Fault(
+            where,
+            f"damaged: {words}",
+            "a whole ledger",
+            "run `challenge verify` to see the damage, then `challenge restore` the last backup",
+            code="ledger-damaged",
+        )
+    return Fault(
+        where,
+        words.strip() or type(error).__name__,
+        "a ledger that answers",
+        "check that the database is running and that CHALLENGE_LEDGER is right",
+        code="ledger-database",
+    )

@@ -1,0 +1,143 @@
+"""Looking for damage: every page of the ledger, every predictions file, every vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from challenge.errors import Fault
+from challenge.ledger.store import schema
+from challenge.ledger.store.prediction_files import missing_file_fault
+from challenge.ledger.store.rows import REPLICATES
+from challenge.task import sha256_of_file
+
+if TYPE_CHECKING:
+    from challenge.ledger.ledger import Ledger
+
+__all__ = ["VerifyReport", "verify"]
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What was looked at and every damage found; `n_spare` files belong to no submission."""
+
+    n_submissions: int
+    n_files: int
+    n_spare: int
+    faults: tuple[Fault, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report as plain values."""
+        return {
+            "n_submissions": self.n_submissions,
+            "n_files": self.n_files,
+            "n_spare": self.n_spare,
+            "faults": [fault.as_json() for fault in self.faults],
+        }
+
+
+def verify(ledger: Ledger, progress: Callable[[str], None] | None = None) -> VerifyReport:
+    """Hash every predictions file and check the database; return all damage.
+
+    Raises LedgerError when the database is too damaged to be read at all.
+    """
+    rows = schema.submissions
+    with ledger.store.reading() as connection:
+        faults = _database_faults(connection, ledger)
+        listed = connection.execute(sa.select(rows.c.id, rows.c.sha256).order_by(rows.c.id)).all()
+        faults.extend(_vector_faults(connection, ledger.store.where))
+        faults.extend(_unscored_faults(connection, ledger))
+    by_content: dict[str, list[int]] = {}
+    for submission_id, sha256 in listed:
+        by_content.setdefault(sha256, []).append(submission_id)
+    for done, (sha256, ids) in enumerate(by_content.items(), 1):
+        faults.extend(_file_faults(ledger, sha256, ids))
+        if progress and done % 100 == 0:
+            progress(f"hashed {done:,} of {len(by_content):,} files")
+    spare = ledger.files.hashes() - by_content.keys()
+    return VerifyReport(len(listed), len(by_content), len(spare), tuple(faults))
+
+
+def _file_faults(ledger: Ledger, sha256: str, ids: list[int]) -> list[Fault]:
+    path = ledger.files.path(sha256)
+    words = tuple(f"submission {key}" for key in ids[:5])
+    if not path.is_file():
+        fault = missing_file_fault(path)
+        return [
+            Fault(
+                fault.where,
+                fault.found,
+                fault.expected,
+                "copy the file from a backup",
+                fault.code,
+                len(ids),
+                words,
+            )
+        ]
+    try:
+        found = sha256_of_file(path)
+    except OSError as error:
+        found = f"unreadable: {error.strerror}"
+    if found == sha256:
+        return []
+    return [
+        Fault(
+            str(path),
+            f"content of SHA-256 {found}",
+            "the content that its name tells",
+            "copy the file from a backup",
+            "predictions-damaged",
+            len(ids),
+            words,
+        )
+    ]
+
+
+def _database_faults(connection: sa.Connection, ledger: Ledger) -> list[Fault]:
+    if not ledger.store.is_sqlite:
+        return []
+    words = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+    orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    faults = []
+    if words != ["ok"]:
+        faults.append(_damage(ledger.store.where, "damaged pages", words))
+    if orphans:
+        lines = [f"{table} row {row} without its {parent}" for table, row, parent, _ in orphans]
+        faults.append(_damage(ledger.store.where, "rows that belong to nothing", lines))
+    return faults
+
+
+def _vector_faults(connection: sa.Connection, where: str) -> list[Fault]:
+    vectors = schema.replicates
+    query = sa.select(vectors.c.score).where(sa.func.length(vectors.c.vector) != 4 * REPLICATES)
+    wrong = [f"score {key}" for key in connection.execute(query).scalars()]
+    return [_damage(where, "replicates of a wrong length", wrong)] if wrong else []
+
+
+def _unscored_faults(connection: sa.Connection, ledger: Ledger) -> list[Fault]:
+    """Find submissions without any score, where the rules give every submission one."""
+    if ledger.settings.is_contest():
+        return []
+    rows, scores = schema.submissions, schema.scores
+    query = (
+        sa.select(rows.c.id)
+        .select_from(rows.outerjoin(scores, scores.c.submission == rows.c.id))
+        .where(scores.c.id.is_(None))
+    )
+    missing = [f"submission {key}" for key in connection.execute(query).scalars()]
+    return [_damage(ledger.store.where, "submissions without a score", missing)] if missing else []
+
+
+def _damage(where: str, found: str, words: list[str]) -> Fault:
+    return Fault(
+        where,
+        found,
+        "a whole ledger",
+        "`challenge restore` the last backup",
+        "ledger-damaged",
+        len(words),
+        tuple(words[:5]),
+    )

@@ -1,0 +1,397 @@
+"""Reading the ledger as it stood at one moment: rows become records that may be shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from challenge.errors import Fault, WrongUse
+from challenge.ledger.store import schema
+from challenge.ledger.store.clock import from_micros
+from challenge.ledger.store.database import Store
+from challenge.ledger.store.records import StoredScore, Submission, Team
+from challenge.ledger.store.snapshot import Entry
+from challenge.ledger.store.versions import Edition
+from challenge.ledger.submissions.failed_runs import FailedRuns, failed_runs_until
+from challenge.ledger.submissions.ladder import public_metrics, round_to_step
+from challenge.ledger.submissions.names import fold
+from challenge.ledger.submissions.score_rows import confusions_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from challenge.task import Half
+    from challenge.task.settings import Settings
+
+__all__ = [
+    "REPLICATES",
+    "RowSource",
+    "plain_rows",
+    "read_teams",
+    "score_of",
+    "score_rows",
+    "submission_of",
+    "submission_row",
+    "unknown_submission",
+]
+
+REPLICATES = 1000
+_CHUNK = 500
+_MANY = 4 * _CHUNK
+
+_SUBMISSION = (
+    schema.submissions.c.id,
+    schema.submissions.c.team,
+    schema.submissions.c.task,
+    schema.submissions.c.method,
+    schema.submissions.c.note,
+    schema.submissions.c.at,
+    schema.submissions.c.sha256,
+    schema.submissions.c.file_sha256,
+    schema.submissions.c.form,
+    schema.submissions.c.details,
+    schema.submissions.c.baseline,
+    schema.submissions.c.isolation,
+)
+_SCORE = (
+    schema.scores.c.submission,
+    schema.scores.c.edition,
+    schema.scores.c.half,
+    schema.scores.c.metric,
+    schema.scores.c.value,
+    schema.scores.c.low,
+    schema.scores.c.high,
+    schema.scores.c.public_value,
+    schema.scores.c.released,
+    schema.scores.c.step,
+    schema.scores.c.n,
+    schema.scores.c.n_clusters,
+    schema.scores.c.weights_hash,
+    schema.scores.c.resolution,
+    schema.scores.c.metrics,
+    schema.scores.c.diagnostics,
+)
+
+
+class RowSource:
+    """The rows of a ledger up to the moment `until`, of the current editions of that moment."""
+
+    def __init__(self, store: Store, until: int, editions: Mapping[str, Edition]) -> None:
+        self._store = store
+        self._until = until
+        self._editions = {edition.id: edition for edition in editions.values()}
+        self._withdrawn: frozenset[int] | None = None
+
+    def submission(self, submission_id: int) -> Submission:
+        """Return one submission; raise WrongUse when there is none of this id."""
+        require_storable(submission_id)
+        rows = schema.submissions
+        with self._store.reading() as connection:
+            row = connection.execute(
+                sa.select(*_SUBMISSION).where(rows.c.id == submission_id, rows.c.at <= self._until)
+            ).first()
+            withdrawn = self._withdrawn_ids(connection)
+        if row is None:
+            raise unknown_submission(submission_id)
+        return submission_of(row, withdrawn)
+
+    def submissions(self, *, team: int | None, task: str | None) -> Iterator[Submission]:
+        """Return submissions ascending by id, streamed."""
+        rows = schema.submissions
+        query = sa.select(*_SUBMISSION).where(rows.c.at <= self._until).order_by(rows.c.id)
+        if team is not None:
+            query = query.where(rows.c.team == team)
+        if task is not None:
+            query = query.where(rows.c.task == task)
+        with self._store.reading() as connection:
+            withdrawn = self._withdrawn_ids(connection)
+            for row in connection.execution_options(yield_per=_CHUNK).execute(query):
+                yield submission_of(row, withdrawn)
+
+    def score(self, submission_id: int, half: Half) -> StoredScore | None:
+        """Return what may be shown of a score, None when nothing may."""
+        query = score_rows(submission_id, half, self._editions)
+        with self._store.reading() as connection:
+            row = connection.execute(query.where(schema.scores.c.at <= self._until)).first()
+        return None if row is None else self._score_of(row)
+
+    def entries(self, half: Half, *, team: int | None) -> Iterator[Entry]:
+        """Return submissions with their scores, ascending by team, then id, streamed."""
+        rows, scores, counts = schema.submissions, schema.scores, schema.confusions
+        together = sa.and_(
+            scores.c.submission == rows.c.id,
+            scores.c.half == half,
+            scores.c.edition.in_(self._editions),
+            scores.c.at <= self._until,
+        )
+        query = (
+            sa.select(*_SUBMISSION, *_SCORE, counts.c.counts)
+            .select_from(
+                rows.outerjoin(scores, together).outerjoin(counts, counts.c.score == scores.c.id)
+            )
+            .where(rows.c.at <= self._until)
+            .order_by(rows.c.team, rows.c.id)
+        )
+        if team is not None:
+            query = query.where(rows.c.team == team)
+        n = len(_SUBMISSION)
+        with self._store.reading() as connection:
+            withdrawn = self._withdrawn_ids(connection)
+            for row in connection.execution_options(yield_per=_CHUNK).execute(query):
+                score = None if row[n] is None else self._score_of(row[n:-1], row[-1])
+                yield submission_of(row[:n], withdrawn), score
+
+    def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
+        """Return the method of each submission."""
+        rows = schema.submissions
+        if len(submission_ids) > _MANY:
+            known = self._all_methods
+            return {key: known[key] for key in submission_ids if key in known}
+        found: dict[int, str] = {}
+        with self._store.reading() as connection:
+            for chunk in _chunks(submission_ids):
+                query = sa.select(rows.c.id, rows.c.method).where(rows.c.id.in_(chunk))
+                found.update((row.id, row.method) for row in connection.execute(query))
+        return found
+
+    def details(self, submission_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+        """Return the details of each submission."""
+        rows = schema.submissions
+        found: dict[int, Mapping[str, Any]] = {}
+        with self._store.reading() as connection:
+            for chunk in _chunks(submission_ids):
+                query = sa.select(rows.c.id, rows.c.details).where(rows.c.id.in_(chunk))
+                found.update((key, json.loads(text)) for key, text in connection.execute(query))
+        return found
+
+    def failed_runs(self) -> FailedRuns:
+        """Return the runs that ended without a file to score."""
+        with self._store.reading() as connection:
+            return failed_runs_until(connection, self._until)
+
+    def team_marks(self) -> Mapping[int, str]:
+        """Return a text per team that changes with anything its pages show."""
+        rows, scores, names = schema.submissions, schema.scores, schema.team_names
+        until = self._until
+        by_submission = (
+            sa.select(rows.c.team, sa.func.max(rows.c.id))
+            .where(rows.c.at <= until)
+            .group_by(rows.c.team)
+        )
+        by_score = (
+            sa.select(rows.c.team, sa.func.max(scores.c.id))
+            .select_from(scores.join(rows, rows.c.id == scores.c.submission))
+            .where(scores.c.at <= until)
+            .group_by(rows.c.team)
+        )
+        by_name = (
+            sa.select(names.c.team, sa.func.max(names.c.id))
+            .where(names.c.at <= until)
+            .group_by(names.c.team)
+        )
+        events = [by_submission, by_score, by_name]
+        for table in (schema.withdrawals, schema.selections, schema.finals):
+            query = sa.select(rows.c.team, sa.func.max(table.c.id)).select_from(
+                table.join(rows, rows.c.id == table.c.submission)
+            )
+            if "at" in table.c:
+                query = query.where(table.c.at <= until)
+            else:
+                query = query.join(
+                    schema.closes, schema.closes.c.id == schema.finals.c.close
+                ).where(schema.closes.c.at <= until)
+            events.append(query.group_by(rows.c.team))
+        marks: dict[int, list[str]] = {}
+        with self._store.reading() as connection:
+            for position, query in enumerate(events):
+                for team, newest in plain_rows(connection, query):
+                    marks.setdefault(team, ["0"] * len(events))[position] = str(newest)
+        # A rescore can also take a score away, which leaves no row of its own.
+        newest = str(max(self._editions, default=0))
+        return {team: "-".join([*parts, newest]) for team, parts in sorted(marks.items())}
+
+    def replicates(self, submission_ids: Sequence[int], half: Half) -> NDArray[np.float32]:
+        """Return (n, 1000) replicates, NaN where there are none or none may be used."""
+        import numpy as np
+
+        vectors, scores = schema.replicates, schema.scores
+        result = np.full((len(submission_ids), REPLICATES), np.nan, dtype=np.float32)
+        places: dict[int, list[int]] = {}
+        for place, submission_id in enumerate(submission_ids):
+            places.setdefault(int(submission_id), []).append(place)
+        with self._store.reading() as connection:
+            for chunk in _chunks(list(places)):
+                query = (
+                    sa.select(scores.c.submission, vectors.c.vector)
+                    .select_from(scores.join(vectors, vectors.c.score == scores.c.id))
+                    .where(
+                        scores.c.submission.in_(chunk),
+                        scores.c.half == half,
+                        scores.c.edition.in_(self._editions),
+                        scores.c.at <= self._until,
+                        sa.or_(scores.c.released, scores.c.half != "public"),
+                    )
+                )
+                for submission_id, vector in connection.execute(query):
+                    result[places[submission_id]] = np.frombuffer(vector, dtype="<f4")
+        return result
+
+    @cached_property
+    def _all_methods(self) -> Mapping[int, str]:
+        # One pass over the table: hundreds of long lists of ids take ten times as long.
+        rows = schema.submissions
+        query = sa.select(rows.c.id, rows.c.method).where(rows.c.at <= self._until)
+        with self._store.reading() as connection:
+            return dict(plain_rows(connection, query))
+
+    def _withdrawn_ids(self, connection: sa.Connection) -> frozenset[int]:
+        if self._withdrawn is None:
+            rows = schema.withdrawals
+            query = sa.select(rows.c.submission).where(rows.c.at <= self._until)
+            self._withdrawn = frozenset(connection.execute(query).scalars())
+        return self._withdrawn
+
+    def _score_of(self, row: Any, packed: bytes | None = None) -> StoredScore | None:
+        return score_of(row, self._editions[row[1]], confusions_of(packed))
+
+
+def plain_rows(connection: sa.Connection, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
+    """Return rows as the driver's own tuples: a Row object a row costs as much as the reading."""
+    cursor = connection.execute(query).cursor
+    return [] if cursor is None else list(cursor.fetchall())
+
+
+def submission_of(row: Any, withdrawn: frozenset[int] | set[int]) -> Submission:
+    """Return the record of a row of `_SUBMISSION` columns."""
+    key, team, task, method, note, at, sha256, file_sha256, form, details, baseline, cage = row
+    return Submission(
+        id=key,
+        team=team,
+        task=task,
+        method=method,
+        note=note,
+        at=from_micros(at),
+        sha256=sha256,
+        file_sha256=file_sha256,
+        form=form,
+        details=json.loads(details),
+        baseline=bool(baseline),
+        withdrawn=key in withdrawn,
+        isolation=cage,
+    )
+
+
+def require_storable(submission_id: int) -> None:
+    """Raise WrongUse for a number that the database cannot even look for."""
+    if not 0 < submission_id < 1 << 63:
+        raise unknown_submission(submission_id)
+
+
+def submission_row(
+    connection: sa.Connection, submission_id: int
+) -> tuple[Submission, tuple[str, ...]]:
+    """Return a submission and the remarks made when it was read; raise WrongUse when unknown."""
+    require_storable(submission_id)
+    rows, gone = schema.submissions, schema.withdrawals
+    row = connection.execute(
+        sa.select(*_SUBMISSION, rows.c.remarks).where(rows.c.id == submission_id)
+    ).first()
+    if row is None:
+        raise unknown_submission(submission_id)
+    withdrawn = connection.execute(
+        sa.select(gone.c.submission).where(gone.c.submission == submission_id)
+    ).scalars()
+    return submission_of(row[:-1], frozenset(withdrawn)), tuple(json.loads(row[-1]))
+
+
+def score_rows(submission_id: int, half: Half, editions: Iterable[int]) -> sa.Select[Any]:
+    """Return the query for a submission's score on a half, of one of the editions."""
+    rows = schema.scores
+    return sa.select(*_SCORE).where(
+        rows.c.submission == submission_id,
+        rows.c.half == half,
+        rows.c.edition.in_(list(editions)),
+    )
+
+
+def score_of(
+    row: Any, edition: Edition, confusions: NDArray[np.int32] | None = None
+) -> StoredScore | None:
+    """Return what may be shown of a row of `_SCORE` columns; None for an unreleased score."""
+    (submission, _, half, metric, value, low, high, public_value, released, step) = row[:10]
+    (n, n_clusters, weights_hash, resolution, metrics, diagnostics) = row[10:]
+    if half == "public":
+        if not released:
+            return None
+        value = public_value
+        low = None if low is None else round_to_step(low, step)
+        high = None if high is None else round_to_step(high, step)
+    return StoredScore(
+        submission=submission,
+        half=half,
+        metric=metric,
+        value=value,
+        low=low,
+        high=high,
+        metrics=public_metrics(metric, metrics, step),
+        n=n,
+        n_clusters=n_clusters,
+        data_digest=edition.data_digest,
+        solution_digest=edition.solution_digest,
+        scorer_version=edition.scorer_version,
+        weights_hash=weights_hash,
+        resolution=resolution,
+        released=bool(released),
+        step=step,
+        diagnostics=json.loads(diagnostics) if step == 0 else {},
+        confusions=confusions,
+    )
+
+
+def read_teams(
+    connection: sa.Connection,
+    settings: Settings,
+    until: int | None = None,
+    *,
+    team: int | None = None,
+) -> dict[int, Team]:
+    """Return all teams (or one) by id, with the name that each had and its members."""
+    teams, names = schema.teams, schema.team_names
+    members = {fold(entry.name): tuple(entry.members) for entry in settings.team}
+    query = (
+        sa.select(teams.c.id, teams.c.slug, teams.c.baseline, names.c.name, names.c.folded)
+        .select_from(teams.join(names, names.c.team == teams.c.id))
+        .order_by(teams.c.id, names.c.id)
+    )
+    if until is not None:
+        query = query.where(names.c.at <= until)
+    if team is not None:
+        query = query.where(teams.c.id == team)
+    found: dict[int, Team] = {}
+    for key, slug, baseline, name, folded in plain_rows(connection, query):
+        known = members.get(folded) or (found[key].members if key in found else ())
+        found[key] = Team(key, name, slug, bool(baseline), known)
+    return found
+
+
+def unknown_submission(submission_id: int) -> WrongUse:
+    """Return the error for an id that no submission has."""
+    return WrongUse(
+        Fault(
+            "submission",
+            str(submission_id),
+            "the number of a stored submission",
+            "see `challenge submissions`",
+            code="unknown-submission",
+        )
+    )
+
+
+def _chunks(ids: Sequence[int]) -> Iterator[list[int]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield [int(value) for value in ids[start : start + _CHUNK]]

@@ -1,0 +1,167 @@
+"""The ledger at one moment: all that standings and pages are made of, and nothing else.
+
+A snapshot is a function of rows up to its moment, so any past board can be built again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from challenge.ledger.store.records import Card, PrimaryScores, StoredScore, Submission, Team
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from challenge.ledger.submissions.failed_runs import FailedRuns
+    from challenge.task import Half
+    from challenge.task.settings import Settings
+
+__all__ = ["Entry", "Snapshot", "SnapshotSource"]
+
+Entry = tuple[Submission, StoredScore | None]
+"""A submission with what may be shown of its score."""
+
+
+class SnapshotSource(Protocol):
+    """Where a snapshot reads rows that it does not hold; all of the snapshot's own moment."""
+
+    def submission(self, submission_id: int) -> Submission:
+        """Return one submission."""
+        ...
+
+    def submissions(self, *, team: int | None, task: str | None) -> Iterator[Submission]:
+        """Return submissions ascending by id."""
+        ...
+
+    def score(self, submission_id: int, half: Half) -> StoredScore | None:
+        """Return what may be shown of a score, None when nothing may."""
+        ...
+
+    def entries(self, half: Half, *, team: int | None) -> Iterator[Entry]:
+        """Return submissions with their scores, ascending by team, then id."""
+        ...
+
+    def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
+        """Return the method of each submission."""
+        ...
+
+    def details(self, submission_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+        """Return the details of each submission."""
+        ...
+
+    def failed_runs(self) -> FailedRuns:
+        """Return the runs that ended without a file to score."""
+        ...
+
+    def team_marks(self) -> Mapping[int, str]:
+        """Return a text per team that changes with anything its pages show."""
+        ...
+
+    def replicates(self, submission_ids: Sequence[int], half: Half) -> NDArray[np.float32]:
+        """Return (n, 1000) replicates, NaN where there are none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What stood in the ledger at one moment.
+
+    `at` is the newest event up to that moment, None in an empty ledger. `half` decides the board:
+    `all` in a benchmark, `public` while a contest runs, `private` after the close. `primary` holds
+    the scores of that half (after the close: of the finals only, at most two a team and task),
+    `public` those of the public half in a contest, running or closed. `floors` is the score of
+    the trivial baseline per task on `half`. `unscored` names tasks whose public half is too small
+    to be shown; they stay out of every team's public mean. `steps` is the step of the Ladder per
+    task, 0 where figures are exact.
+    """
+
+    at: datetime | None
+    settings: Settings
+    cards: Mapping[str, Card]
+    teams: Mapping[int, Team]
+    half: Half
+    primary: PrimaryScores
+    floors: Mapping[str, float]
+    source: SnapshotSource = field(repr=False, compare=False)
+    closed_at: datetime | None = None
+    public: PrimaryScores | None = None
+    public_floors: Mapping[str, float] = field(default_factory=dict)
+    finals: Mapping[tuple[int, str], tuple[int, ...]] = field(default_factory=dict)
+    steps: Mapping[str, float] = field(default_factory=dict)
+    unscored: frozenset[str] = frozenset()
+
+    def primary_of(self, half: Half) -> PrimaryScores:
+        """Return the scores of a half that may be shown at this moment; KeyError otherwise."""
+        if half == self.half:
+            return self.primary
+        if half == "public" and self.public is not None:
+            return self.public
+        raise KeyError(half)
+
+    def submission(self, submission_id: int) -> Submission:
+        """Return one submission; raise WrongUse when there is none of this id."""
+        return self.source.submission(submission_id)
+
+    def submissions(
+        self, *, team: int | None = None, task: str | None = None
+    ) -> Iterator[Submission]:
+        """Return submissions, withdrawn and unreleased ones too, ascending by id, streamed."""
+        return self.source.submissions(team=team, task=task)
+
+    def submissions_of(self, team: int) -> tuple[Submission, ...]:
+        """Return the submissions of a team, ascending by id."""
+        return tuple(self.source.submissions(team=team, task=None))
+
+    def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
+        """Return the method of each submission."""
+        return self.source.methods(submission_ids)
+
+    def details(self, submission_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+        """Return what the method of each submission told: cost, versions, features, seed."""
+        return self.source.details(submission_ids)
+
+    def failed_runs(self) -> FailedRuns:
+        """Return the runs that ended without a file to score."""
+        return self.source.failed_runs()
+
+    def score(self, submission_id: int, half: Half | None = None) -> StoredScore | None:
+        """Return what may be shown of a score on `half` (default: the deciding half)."""
+        return self.source.score(submission_id, half or self.half)
+
+    def entries(self) -> Iterator[tuple[int, list[Entry]]]:
+        """Return each team that has submissions, ascending by id, with all of them in id order.
+
+        Withdrawn submissions are included. One query, streamed: memory holds one team at a time.
+        """
+        current: int | None = None
+        entries: list[Entry] = []
+        for entry in self.source.entries(self.half, team=None):
+            team = entry[0].team
+            if team != current:
+                if current is not None:
+                    yield current, entries
+                current, entries = team, []
+            entries.append(entry)
+        if current is not None:
+            yield current, entries
+
+    def entries_of(self, team: int) -> list[Entry]:
+        """Return the submissions of one team with their scores, in id order."""
+        return list(self.source.entries(self.half, team=team))
+
+    def team_marks(self) -> Mapping[int, str]:
+        """Return a text per team that changes whenever anything that its pages show changes."""
+        return self.source.team_marks()
+
+    def replicates(
+        self, submission_ids: Sequence[int], half: Half | None = None
+    ) -> NDArray[np.float32]:
+        """Return (n, 1000) replicates of the primary metric; rows of NaN where there are none.
+
+        They are for arithmetic on the organiser's machine and must never be written to a page.
+        """
+        return self.source.replicates(submission_ids, half or self.half)

@@ -1,0 +1,252 @@
+"""Making a snapshot: few queries, columns instead of a record a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import sqlalchemy as sa
+
+from challenge.ledger.store import schema
+from challenge.ledger.store.clock import from_micros, micros
+from challenge.ledger.store.records import PrimaryScores
+from challenge.ledger.store.rows import RowSource, plain_rows, read_teams
+from challenge.ledger.store.snapshot import Snapshot
+from challenge.ledger.store.versions import (
+    Edition,
+    current_editions,
+    floors_of,
+    newest_settings,
+    read_cards,
+)
+from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC, default_step, round_to_step
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from challenge.ledger.ledger import Ledger
+    from challenge.task import Half
+    from challenge.task.settings import Settings
+
+__all__ = ["build_snapshot", "newest_event"]
+
+_EVENTS = (
+    schema.settings,
+    schema.cards,
+    schema.editions,
+    schema.floors,
+    schema.team_names,
+    schema.submissions,
+    schema.scores,
+    schema.withdrawals,
+    schema.selections,
+    schema.closes,
+)
+
+
+def build_snapshot(ledger: Ledger, as_of: datetime | None) -> Snapshot:
+    """Return the ledger as it stood at `as_of`, or as it stands."""
+    with ledger.store.reading() as connection:
+        newest = newest_event(connection, None if as_of is None else micros(as_of))
+        until = newest if newest is not None else 0
+        settings = newest_settings(connection, until) or ledger.settings
+        closed = connection.execute(
+            sa.select(schema.closes.c.at).where(schema.closes.c.at <= until)
+        ).scalar()
+        editions = current_editions(connection, until)
+        tasks = tuple(sorted(editions))
+        half: Half = "all"
+        if settings.is_contest():
+            half = "public" if closed is None else "private"
+        finals = _finals(connection) if closed is not None else {}
+        listed = _listed(connection, until)
+        primary = _primary(connection, listed, editions, tasks, half, until)
+        public = None
+        if settings.is_contest():
+            public = primary
+            if half == "private":
+                public = _primary(connection, listed, editions, tasks, "public", until)
+        steps = _steps(connection, editions, until) if public is not None else {}
+        return Snapshot(
+            at=None if newest is None else from_micros(newest),
+            settings=settings,
+            cards=read_cards(connection, until),
+            teams=read_teams(connection, settings, until),
+            half=half,
+            primary=primary,
+            floors=_floors(connection, settings, editions, half, steps, until),
+            source=RowSource(ledger.store, until, editions),
+            closed_at=None if closed is None else from_micros(closed),
+            public=public,
+            public_floors=(
+                {}
+                if public is None
+                else _floors(connection, settings, editions, "public", steps, until)
+            ),
+            finals=finals,
+            steps=steps,
+            unscored=_unscored(editions) if public is not None else frozenset(),
+        )
+
+
+def newest_event(connection: sa.Connection, until: int | None = None) -> int | None:
+    """Return the time of the newest row up to `until`, None in an empty ledger."""
+    found: list[int] = []
+    for table in _EVENTS:
+        query = sa.select(sa.func.max(table.c.at))
+        if until is not None:
+            query = query.where(table.c.at <= until)
+        newest = connection.execute(query).scalar()
+        if newest is not None:
+            found.append(int(newest))
+    return max(found, default=None)
+
+
+class _Listed:
+    """Columns of all submissions up to a moment, ascending by id, and which are withdrawn."""
+
+    def __init__(self, rows: NDArray[np.int64], gone: NDArray[np.int64]) -> None:
+        self.id, self.team, self.at = rows
+        self.standing = ~np.isin(self.id, gone)
+
+    def positions(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.searchsorted(self.id, ids)
+
+
+def _listed(connection: sa.Connection, until: int) -> _Listed:
+    rows, gone = schema.submissions, schema.withdrawals
+    found = plain_rows(
+        connection, sa.select(rows.c.id, rows.c.team, rows.c.at).where(rows.c.at <= until)
+    )
+    withdrawn = connection.execute(sa.select(gone.c.submission).where(gone.c.at <= until)).scalars()
+    columns = np.array(list(zip(*found, strict=True)), dtype=np.int64).reshape(3, -1)
+    order = np.argsort(columns[0], kind="stable")
+    return _Listed(columns[:, order], np.array(list(withdrawn), dtype=np.int64))
+
+
+def _primary(
+    connection: sa.Connection,
+    listed: _Listed,
+    editions: Mapping[str, Edition],
+    tasks: tuple[str, ...],
+    half: Half,
+    until: int,
+) -> PrimaryScores:
+    scores = schema.scores
+    value = scores.c.public_value if half == "public" else scores.c.value
+    parts: list[NDArray[np.float64]] = []
+    for code, name in enumerate(tasks):
+        query = sa.select(scores.c.submission, value, scores.c.low, scores.c.high, scores.c.step)
+        query = query.where(
+            scores.c.edition == editions[name].id,
+            scores.c.half == half,
+            scores.c.at <= until,
+        )
+        if half == "public":
+            query = query.where(scores.c.released)
+        rows = plain_rows(connection, query)
+        part = np.empty((len(rows), 6))
+        for place, column in enumerate(zip(*rows, strict=True)):
+            part[:, place] = np.array(column, dtype=np.float64)
+        part[:, 5] = code
+        parts.append(part)
+    if half == "public":
+        parts.append(_unscored_rows(connection, editions, tasks, until))
+    table = np.concatenate(parts) if parts else np.empty((0, 6))
+    table = table[np.argsort(table[:, 0], kind="stable")]
+    ids = table[:, 0].astype(np.int64)
+    places = listed.positions(ids)
+    keep = listed.standing[places]
+    table, ids, places = table[keep], ids[keep], places[keep]
+    low, high = table[:, 2], table[:, 3]
+    for step in np.unique(table[table[:, 4] > 0, 4]):
+        rounded = table[:, 4] == step
+        low[rounded] = [round_to_step(float(end), float(step)) for end in low[rounded]]
+        high[rounded] = [round_to_step(float(end), float(step)) for end in high[rounded]]
+    return PrimaryScores(
+        half=half,
+        tasks=tasks,
+        submission=ids,
+        team=listed.team[places],
+        task=table[:, 5].astype(np.int32),
+        value=table[:, 1].copy(),
+        low=low.copy(),
+        high=high.copy(),
+        at=listed.at[places],
+    )
+
+
+def _unscored_rows(
+    connection: sa.Connection,
+    editions: Mapping[str, Edition],
+    tasks: tuple[str, ...],
+    until: int,
+) -> NDArray[np.float64]:
+    codes = {name: tasks.index(name) for name in _unscored(editions)}
+    listed = schema.submissions
+    query = sa.select(listed.c.id, listed.c.task).where(
+        listed.c.at <= until, listed.c.task.in_(codes)
+    )
+    rows = [
+        (key, np.nan, np.nan, np.nan, 0.0, codes[task])
+        for key, task in plain_rows(connection, query)
+    ]
+    return np.array(rows, dtype=np.float64).reshape(-1, 6)
+
+
+def _unscored(editions: Mapping[str, Edition]) -> frozenset[str]:
+    return frozenset(
+        name for name, edition in editions.items() if edition.n_public < SMALLEST_PUBLIC
+    )
+
+
+def _steps(
+    connection: sa.Connection, editions: Mapping[str, Edition], until: int
+) -> dict[str, float]:
+    scores = schema.scores
+    steps: dict[str, float] = {}
+    for name, edition in editions.items():
+        step = connection.execute(
+            sa.select(scores.c.step)
+            .where(
+                scores.c.edition == edition.id,
+                scores.c.half == "public",
+                scores.c.at <= until,
+            )
+            .limit(1)
+        ).scalar()
+        if step is not None:
+            steps[name] = float(step)
+    return steps
+
+
+def _floors(
+    connection: sa.Connection,
+    settings: Settings,
+    editions: Mapping[str, Edition],
+    half: Half,
+    steps: Mapping[str, float],
+    until: int,
+) -> dict[str, float]:
+    floors: dict[str, float] = {}
+    for name, edition in editions.items():
+        value = floors_of(connection, edition, until).get(half)
+        if value is not None:
+            step = 0.0
+            if half == "public":
+                # Before the first submission no score has told the step yet.
+                first = settings.ladder_step or default_step(edition.n_public)
+                step = steps.get(name, first)
+            floors[name] = round_to_step(float(value), step)
+    return floors
+
+
+def _finals(connection: sa.Connection) -> dict[tuple[int, str], tuple[int, ...]]:
+    rows = schema.finals
+    found: dict[tuple[int, str], tuple[int, ...]] = {}
+    query = sa.select(rows.c.team, rows.c.task, rows.c.submission).order_by(rows.c.submission)
+    for team, task, submission in connection.execute(query):
+        found[team, task] = (*found.get((team, task), ()), submission)
+    return found

@@ -1,0 +1,208 @@
+"""What the ledger keeps of `challenge.toml` and of the tasks: each version, when first seen.
+
+An *edition* is what scores must share to stand in one column: data digest, solution digest and
+scorer version. The newest edition of a task is the current one; it changes by itself only while
+nobody has submitted, afterwards by `rescore` alone, so that no board ever mixes two.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from challenge.errors import Fault, LedgerError
+from challenge.ledger.store import schema
+from challenge.ledger.store.clock import from_micros, micros
+from challenge.ledger.store.records import Card
+from challenge.task import Half, Task
+from challenge.task.settings import Settings
+
+__all__ = [
+    "Edition",
+    "add_edition",
+    "current_editions",
+    "newest_settings",
+    "read_cards",
+    "record_card",
+    "record_floor",
+    "record_settings",
+    "rescore_first",
+]
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One edition of a task; `n_public` counts the rows of its public half."""
+
+    id: int
+    task: str
+    data_digest: str
+    solution_digest: str
+    scorer_version: int
+    n_public: int
+
+    def is_of(self, task: Task, scorer_version: int) -> bool:
+        """Whether scores made now belong to this edition."""
+        return (self.data_digest, self.solution_digest, self.scorer_version) == (
+            task.data_digest,
+            task.solution_digest,
+            scorer_version,
+        )
+
+
+def current_editions(connection: sa.Connection, until: int | None = None) -> dict[str, Edition]:
+    """Return the current edition of each task, at the moment `until` (microseconds)."""
+    rows = schema.editions
+    newest = sa.select(sa.func.max(rows.c.id)).group_by(rows.c.task)
+    if until is not None:
+        newest = newest.where(rows.c.at <= until)
+    query = sa.select(
+        rows.c.id,
+        rows.c.task,
+        rows.c.data_digest,
+        rows.c.solution_digest,
+        rows.c.scorer_version,
+        rows.c.n_public,
+    ).where(rows.c.id.in_(newest))
+    return {row.task: Edition(*row) for row in connection.execute(query.order_by(rows.c.task))}
+
+
+def add_edition(
+    connection: sa.Connection, task: Task, scorer_version: int, at: datetime
+) -> Edition:
+    """Make the task as it is now the current edition."""
+    n_public = int(task.document["n_public"])
+    key = connection.execute(
+        schema.editions.insert().values(
+            at=micros(at),
+            task=task.id,
+            data_digest=task.data_digest,
+            solution_digest=task.solution_digest,
+            scorer_version=scorer_version,
+            n_public=n_public,
+        )
+    ).inserted_primary_key
+    assert key is not None
+    return Edition(
+        int(key[0]),
+        task.id,
+        task.data_digest,
+        task.solution_digest,
+        scorer_version,
+        n_public,
+    )
+
+
+def has_submissions(connection: sa.Connection, task_id: str) -> bool:
+    """Whether anybody has submitted for the task."""
+    rows = schema.submissions
+    query = sa.select(rows.c.id).where(rows.c.task == task_id).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def rescore_first(task_id: str, found: str) -> LedgerError:
+    """Return the error that keeps scores of two editions apart."""
+    return LedgerError(
+        Fault(
+            f"task {task_id}",
+            found,
+            "all submissions scored by the same solution and scorer",
+            f"run `challenge rescore {task_id}`; nothing was stored",
+            code="rescore-first",
+        )
+    )
+
+
+def card_texts(task: Task) -> tuple[str, str]:
+    """Return task.json and card.json of a built task as text."""
+    task_json = (task.public / "task.json").read_text(encoding="utf-8")
+    card = task.public / "card.json"
+    return task_json, card.read_text(encoding="utf-8") if card.is_file() else "{}"
+
+
+def record_card(connection: sa.Connection, task: Task, at: datetime) -> bool:
+    """Store task.json and card.json when they changed; return whether they did."""
+    rows = schema.cards
+    texts = card_texts(task)
+    newest = connection.execute(
+        sa.select(rows.c.task_json, rows.c.card_json)
+        .where(rows.c.task == task.id)
+        .order_by(rows.c.id.desc())
+        .limit(1)
+    ).first()
+    if newest is not None and tuple(newest) == texts:
+        return False
+    connection.execute(
+        rows.insert().values(
+            at=micros(at),
+            task=task.id,
+            data_digest=task.data_digest,
+            solution_digest=task.solution_digest,
+            card_digest=task.card_digest,
+            task_json=texts[0],
+            card_json=texts[1],
+        )
+    )
+    return True
+
+
+def read_cards(connection: sa.Connection, until: int | None = None) -> dict[str, Card]:
+    """Return the newest card of each task, ascending by task id."""
+    rows = schema.cards
+    newest = sa.select(sa.func.max(rows.c.id)).group_by(rows.c.task)
+    if until is not None:
+        newest = newest.where(rows.c.at <= until)
+    found = connection.execute(sa.select(rows).where(rows.c.id.in_(newest)).order_by(rows.c.task))
+    return {
+        row.task: Card(
+            row.task,
+            from_micros(row.at),
+            row.data_digest,
+            row.solution_digest,
+            row.card_digest,
+            json.loads(row.task_json),
+            json.loads(row.card_json),
+        )
+        for row in found
+    }
+
+
+def record_floor(
+    connection: sa.Connection, edition: Edition, half: Half, value: float | None, at: datetime
+) -> None:
+    """Store the score of the trivial baseline once an edition and half."""
+    if half not in floors_of(connection, edition):
+        connection.execute(
+            schema.floors.insert().values(at=micros(at), edition=edition.id, half=half, value=value)
+        )
+
+
+def floors_of(
+    connection: sa.Connection, edition: Edition, until: int | None = None
+) -> Mapping[str, float | None]:
+    """Return the floors of an edition by half."""
+    rows = schema.floors
+    query = sa.select(rows.c.half, rows.c.value).where(rows.c.edition == edition.id)
+    if until is not None:
+        query = query.where(rows.c.at <= until)
+    return {row.half: row.value for row in connection.execute(query)}
+
+
+def newest_settings(connection: sa.Connection, until: int | None = None) -> Settings | None:
+    """Return challenge.toml as it stood, None before its first version."""
+    rows = schema.settings
+    query = sa.select(rows.c.document).order_by(rows.c.id.desc()).limit(1)
+    if until is not None:
+        query = query.where(rows.c.at <= until)
+    document = connection.execute(query).scalar()
+    return None if document is None else Settings.model_validate_json(document)
+
+
+def record_settings(connection: sa.Connection, settings: Settings, at: datetime) -> None:
+    """Store a version of challenge.toml."""
+    document = settings.model_dump_json()
+    connection.execute(schema.settings.insert().values(at=micros(at), document=document))

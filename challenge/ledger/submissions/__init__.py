@@ -1,0 +1,1 @@
+"""One submission: rules, score, receipt, history."""

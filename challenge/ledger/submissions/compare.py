@@ -1,0 +1,119 @@
+"""Two submissions of one task, compared as far as the moment allows.
+
+In a benchmark and after the close the rows themselves are compared. While a contest runs only what
+the Ladder has let out is: both submissions must be released, and every figure is rounded to the
+step, since counts of rows won and lost would tell labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from challenge.errors import Fault, SubmissionError, WrongUse
+from challenge.ledger.store.snapshot import Snapshot
+from challenge.ledger.submissions.ladder import round_to_step
+
+if TYPE_CHECKING:
+    from challenge.ledger.ledger import Ledger
+    from challenge.scoring import Comparison
+
+__all__ = ["ReleasedDifference", "compare"]
+
+
+@dataclass(frozen=True)
+class ReleasedDifference:
+    """The primary metric of two released submissions, rounded to the Ladder's step.
+
+    `low` and `high` are the ends of the paired 95 % interval of a minus b, None without one.
+    """
+
+    task_id: str
+    metric: str
+    step: float
+    a: float
+    b: float
+    value: float
+    low: float | None
+    high: float | None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the difference as plain values."""
+        return dict(vars(self))
+
+    def lines(self) -> list[str]:
+        """Return the difference as text, one fact a line."""
+        from challenge.scoring.figures import figure, number
+
+        return [
+            f"{self.metric}: a {number(self.a)}, b {number(self.b)}, "
+            f"a minus b {figure(self.value, self.low, self.high)}",
+            f"rounded to {self.step:g}: the contest runs, so rows are not compared",
+        ]
+
+
+def compare(ledger: Ledger, a: int, b: int) -> Comparison | ReleasedDifference:
+    """Compare submission a with submission b.
+
+    Raises WrongUse when they are of two tasks or there is none of an id, SubmissionError when
+    nothing of one of them may be told.
+    """
+    snapshot = ledger.snapshot()
+    first, second = snapshot.submission(a), snapshot.submission(b)
+    if first.task != second.task:
+        raise WrongUse(
+            Fault(
+                f"submissions {a} and {b}",
+                f"tasks {first.task} and {second.task}",
+                "two submissions of one task",
+                f"see `challenge submissions --task {first.task}`",
+                code="two-tasks",
+            )
+        )
+    if snapshot.half == "public":
+        return _released(snapshot, first.task, a, b)
+    if snapshot.half == "private":
+        for submission in (first, second):
+            if submission.id not in snapshot.finals.get((submission.team, submission.task), ()):
+                raise _untold(submission.id, "no final", "only finals have a private score")
+    from challenge.scoring import compare_predictions, read_predictions
+
+    task = ledger.challenge.task(first.task)
+    files = [ledger.files.open_path(submission.sha256) for submission in (first, second)]
+    return compare_predictions(
+        task, read_predictions(task, files[0]), read_predictions(task, files[1]), snapshot.half
+    )
+
+
+def _released(snapshot: Snapshot, task_id: str, a: int, b: int) -> ReleasedDifference:
+    scores = [snapshot.score(key) for key in (a, b)]
+    values: list[float] = []
+    for key, score in zip((a, b), scores, strict=True):
+        if score is None or score.value is None:
+            raise _untold(key, "not released", "it did not move the public score")
+        values.append(score.value)
+    step = snapshot.steps[task_id]
+    value = values[0] - values[1]
+    low = high = None
+    draws = snapshot.replicates([a, b])
+    if not np.isnan(draws).any():
+        ends = np.quantile(draws[0] - draws[1], (0.025, 0.975))
+        low, high = (float(round_to_step(end, step)) for end in ends)
+    metric = next(score.metric for score in scores if score is not None)
+    return ReleasedDifference(
+        task_id, metric, step, values[0], values[1], round_to_step(value, step), low, high
+    )
+
+
+def _untold(submission_id: int, found: str, expected: str) -> SubmissionError:
+    return SubmissionError(
+        Fault(
+            f"submission {submission_id}",
+            found,
+            expected,
+            "compare submissions that `challenge submissions` shows with a score",
+            code="not-released",
+        )
+    )

@@ -1,0 +1,85 @@
+"""The history of submissions, and what only the organiser may look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from challenge.ledger.contest.finals import selected_of
+from challenge.ledger.store import schema
+from challenge.ledger.store.snapshot import Snapshot
+from challenge.ledger.submissions.receipts import HistoryRow
+from challenge.ledger.submissions.roster import require_team
+
+if TYPE_CHECKING:
+    from challenge.ledger.ledger import Ledger
+
+__all__ = ["history", "suspects"]
+
+
+def history(ledger: Ledger, *, task: str | None, team: str | None) -> list[HistoryRow]:
+    """Return submissions ascending by id, each with what may be shown of it."""
+    snapshot = ledger.snapshot()
+    with ledger.store.reading() as connection:
+        wanted = None if team is None else require_team(connection, team).id
+        selected = {key for ids in selected_of(connection).values() for key in ids}
+    shown = _shown(snapshot)
+    rows = []
+    for entry, score in snapshot.source.entries(snapshot.half, team=wanted):
+        if task is not None and entry.task != task:
+            continue
+        if entry.withdrawn:
+            state = "withdrawn"
+        elif entry.id in shown:
+            state = "on the board"
+        elif score is not None:
+            state = "counted"
+        elif snapshot.half == "private":
+            state = "not a final"
+        elif entry.task in snapshot.unscored:
+            state = "no public score"
+        else:
+            state = "not released"
+        name = snapshot.teams[entry.team].name
+        rows.append(HistoryRow(entry, name, score, state, entry.id in selected))
+    return sorted(rows, key=lambda row: row.submission.id)
+
+
+def _shown(snapshot: Snapshot) -> set[int]:
+    """Return the submissions that stand for their teams: the best, among equals the earliest."""
+    best: dict[tuple[int, int], tuple[float, int]] = {}
+    primary = snapshot.primary
+    columns = zip(
+        primary.team.tolist(),
+        primary.task.tolist(),
+        primary.value.tolist(),
+        primary.submission.tolist(),
+        strict=True,
+    )
+    for team, task, value, submission_id in columns:
+        before = best.get((team, task))
+        if value == value and (before is None or value > before[0]):
+            best[team, task] = (value, submission_id)
+    return {submission_id for _, submission_id in best.values()}
+
+
+def suspects(ledger: Ledger) -> list[tuple[str, tuple[int, ...]]]:
+    """Return identical predictions of different teams: task and submissions. Organisers only."""
+    rows = schema.submissions
+    content = sa.func.coalesce(rows.c.content, rows.c.sha256)
+    shared = (
+        sa.select(rows.c.task, content.label("content"))
+        .group_by(rows.c.task, content)
+        .having(sa.func.count(sa.distinct(rows.c.team)) > 1)
+    ).subquery()
+    query = (
+        sa.select(rows.c.task, content, rows.c.id)
+        .join(shared, sa.and_(shared.c.task == rows.c.task, shared.c.content == content))
+        .order_by(rows.c.id)
+    )
+    groups: dict[tuple[str, str], tuple[int, ...]] = {}
+    with ledger.store.reading() as connection:
+        for task, digest, submission_id in connection.execute(query):
+            groups[task, digest] = (*groups.get((task, digest), ()), submission_id)
+    return [(task, ids) for (task, _), ids in groups.items()]

@@ -1,0 +1,94 @@
+"""How much a team may hand in: scored submissions a day and in all, and failed files a day.
+
+Withdrawn submissions count; identical ones and failed ones do not. Days are UTC days.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from challenge.errors import Fault, SubmissionError
+from challenge.ledger.store import schema
+from challenge.ledger.store.clock import day_start, iso, micros
+from challenge.ledger.submissions.roster import folded_names
+from challenge.task.settings import Limits
+
+__all__ = ["check_failures", "check_quota", "quota_left"]
+
+
+def quota_left(
+    connection: sa.Connection, limits: Limits, team: int, task: str, at: datetime
+) -> int:
+    """Return how many submissions the team may still hand in for the task today."""
+    today, total = _counts(connection, team, task, at)
+    left = limits.per_day - today
+    if limits.total is not None:
+        left = min(left, limits.total - total)
+    return max(left, 0)
+
+
+def check_quota(
+    connection: sa.Connection, limits: Limits, team: int, task: str, at: datetime
+) -> None:
+    """Raise SubmissionError when the team has nothing left for the task."""
+    today, total = _counts(connection, team, task, at)
+    if limits.total is not None and total >= limits.total:
+        raise SubmissionError(
+            Fault(
+                f"quota of {task}",
+                f"{total} submissions",
+                f"at most {limits.total} a team and task",
+                "there is none left; `challenge select` chooses among those stored",
+                code="quota-total",
+            )
+        )
+    if today >= limits.per_day:
+        raise SubmissionError(
+            Fault(
+                f"quota of {task}",
+                f"{today} submissions today",
+                f"at most {limits.per_day} a team, task and day",
+                f"hand it in after {iso(day_start(at) + timedelta(days=1))}",
+                code="quota-day",
+            )
+        )
+
+
+def check_failures(
+    connection: sa.Connection, limits: Limits, team: str, task: str, at: datetime
+) -> None:
+    """Raise SubmissionError when the team, by all its names, had too many faulty files today."""
+    failures = schema.failures
+    count = connection.execute(
+        sa.select(sa.func.count())
+        .select_from(failures)
+        .where(
+            failures.c.folded.in_(folded_names(connection, team)),
+            failures.c.task == task,
+            failures.c.at >= micros(day_start(at)),
+        )
+    ).scalar_one()
+    if count >= limits.failed_per_day:
+        raise SubmissionError(
+            Fault(
+                f"failed files of {task}",
+                f"{count} today",
+                f"at most {limits.failed_per_day} a team, task and day",
+                "find the faults with `challenge check`, and hand in after "
+                f"{iso(day_start(at) + timedelta(days=1))}",
+                code="quota-failed",
+            )
+        )
+
+
+def _counts(connection: sa.Connection, team: int, task: str, at: datetime) -> tuple[int, int]:
+    submissions = schema.submissions
+    today = sa.func.sum(sa.case((submissions.c.at >= micros(day_start(at)), 1), else_=0))
+    row = connection.execute(
+        sa.select(sa.func.coalesce(today, 0), sa.func.count()).where(
+            submissions.c.team == team, submissions.c.task == task
+        )
+    ).one()
+    return int(row[0]), int(row[1])

@@ -1,0 +1,99 @@
+"""What a team is told about its submission, made of the rows that are stored."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from challenge.ledger.store import schema
+from challenge.ledger.store.records import StoredScore, Submission, Team
+from challenge.ledger.store.rows import score_of, score_rows, submission_row
+from challenge.ledger.store.versions import Edition, current_editions
+from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC
+from challenge.ledger.submissions.quota import quota_left
+from challenge.ledger.submissions.receipts import Receipt, figure
+from challenge.ledger.submissions.score_rows import public_reference
+from challenge.task import Half
+from challenge.task.settings import Settings
+
+if TYPE_CHECKING:
+    from challenge.ledger.ledger import Ledger
+
+__all__ = ["receipt_of"]
+
+
+def receipt_of(
+    connection: sa.Connection,
+    ledger: Ledger,
+    submission_id: int,
+    at: datetime,
+    *,
+    identical: bool = False,
+) -> Receipt:
+    """Return the receipt of a stored submission, made of its rows alone."""
+    submission, remarks = submission_row(connection, submission_id)
+    edition = current_editions(connection)[submission.task]
+    team = ledger.team_in(connection, submission.team)
+    score = _shown_score(connection, submission_id, edition, ledger.settings)
+    reference = step = None
+    if ledger.settings.is_contest():
+        reference = public_reference(connection, team.id, edition)
+        step = _step_in(connection, edition)
+    left = None
+    if not submission.baseline:
+        left = quota_left(connection, ledger.settings.limits, team.id, submission.task, at)
+    return Receipt(
+        submission=submission,
+        team=team,
+        score=score,
+        released=score is not None,
+        reference=reference,
+        step=step or 0.0,
+        identical_to=submission_id if identical else None,
+        quota_left=left,
+        message=_message(ledger.settings, submission, team, score, reference, edition, identical),
+        remarks=remarks,
+    )
+
+
+def _shown_score(
+    connection: sa.Connection, submission_id: int, edition: Edition, settings: Settings
+) -> StoredScore | None:
+    half: Half = "public" if settings.is_contest() else "all"
+    row = connection.execute(score_rows(submission_id, half, (edition.id,))).first()
+    return None if row is None else score_of(row, edition)
+
+
+def _step_in(connection: sa.Connection, edition: Edition) -> float | None:
+    scores = schema.scores
+    return connection.execute(
+        sa.select(scores.c.step)
+        .where(scores.c.edition == edition.id, scores.c.half == "public")
+        .limit(1)
+    ).scalar()
+
+
+def _message(
+    settings: Settings,
+    submission: Submission,
+    team: Team,
+    score: StoredScore | None,
+    reference: float | None,
+    edition: Edition,
+    identical: bool,
+) -> str:
+    head = f"submission {submission.id} of {team.name} for {submission.task}"
+    if identical:
+        return f"identical to {head}: nothing new was stored, no quota was used"
+    if score is not None:
+        if score.value is None:
+            return f"{head}: accepted, {score.metric} is undefined ({score.reason})"
+        return f"{head}: accepted, {score.metric} {figure(score)}"
+    if settings.is_contest() and edition.n_public < SMALLEST_PUBLIC:
+        return f"{head}: accepted; this task shows no public score, it counts at the close"
+    if reference is None:
+        return f"{head}: accepted, its public score is undefined"
+    shown = f"{reference:.3f}".removeprefix("0")
+    return f"{head}: accepted, no improvement on {shown}"

@@ -1,0 +1,349 @@
+"""Replaying every submission after a task or the scorer changed; nothing is overwritten.
+
+The new scores are a new edition beside the old one, stored together with the new card in one
+transaction, so a board shows the old edition or the new one, never a mixture. The Ladder is
+replayed from the first submission on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from challenge.errors import Fault, LedgerError, SubmissionError
+from challenge.ledger.store import clock, schema
+from challenge.ledger.store.prediction_files import missing_file_fault
+from challenge.ledger.store.versions import (
+    Edition,
+    add_edition,
+    current_editions,
+    record_card,
+    record_floor,
+)
+from challenge.ledger.submissions.ladder import climb
+from challenge.ledger.submissions.score_rows import Scored, insert_score, score_file, step_of
+from challenge.ledger.submissions.submit import scored_half
+from challenge.task import Half, Task
+
+if TYPE_CHECKING:
+    from challenge.ledger.ledger import Ledger
+
+__all__ = ["RescoreReport", "RescoreRow", "rescore"]
+
+
+@dataclass(frozen=True)
+class RescoreRow:
+    """A team's place on a task before and after; None where it has no score.
+
+    While a contest runs the values are what the Ladder lets out.
+    """
+
+    team: str
+    old_submission: int | None
+    new_submission: int | None
+    old_value: float | None
+    new_value: float | None
+    old_rank: int | None
+    new_rank: int | None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the row as plain values."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class RescoreReport:
+    """What a rescore of one task changed, or would change.
+
+    `unchanged` tells that task and scorer are those of the stored scores. `unscorable` maps a
+    submission to the reason why it has no place any more: its rows are not those of the task.
+    """
+
+    task: str
+    unchanged: bool
+    stored: bool
+    n_submissions: int
+    rows: tuple[RescoreRow, ...] = ()
+    unscorable: dict[int, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report as plain values."""
+        return {
+            "task": self.task,
+            "unchanged": self.unchanged,
+            "stored": self.stored,
+            "n_submissions": self.n_submissions,
+            "rows": [row.as_json() for row in self.rows],
+            "unscorable": {str(key): reason for key, reason in self.unscorable.items()},
+        }
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What is needed of a submission to score it anew."""
+
+    id: int
+    team: int
+    sha256: str
+    withdrawn: bool
+    final: bool
+
+
+def rescore(
+    ledger: Ledger,
+    task_ids: Sequence[str] = (),
+    *,
+    dry_run: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> list[RescoreReport]:
+    """Score all submissions of the tasks (default: all with submissions) anew where needed.
+
+    Raises LedgerError with every predictions file that is missing, TaskError when challenge.toml
+    breaks a rule of the contest; then nothing is stored.
+    """
+    with ledger.store.reading() as connection:
+        # What is scored, and by which step, rests on rules that stand still while a contest runs.
+        ledger.check_settings_in(connection, clock.now())
+        known = current_editions(connection)
+    wanted = task_ids or [name for name in ledger.challenge.built_ids() if name in known]
+    return [
+        _rescore_task(ledger, ledger.challenge.task(name), dry_run, progress) for name in wanted
+    ]
+
+
+def _rescore_task(
+    ledger: Ledger, task: Task, dry_run: bool, progress: Callable[[str], None] | None
+) -> RescoreReport:
+    from challenge.scoring.score import SCORER_VERSION, floor_score
+
+    with ledger.store.reading() as connection:
+        old = current_editions(connection).get(task.id)
+        entries = _entries(connection, task.id)
+        closed = connection.execute(sa.select(schema.closes.c.id)).first() is not None
+        before = {} if old is None else _places(connection, old, entries, ledger, closed)
+        weights = set() if old is None else _weights(connection, old)
+    missing = [path for entry in entries if not (path := ledger.files.path(entry.sha256)).is_file()]
+    if missing:
+        raise LedgerError(missing_file_fault(path) for path in sorted(set(missing)))
+    halves = _halves(ledger, task, closed)
+    same = old is not None and old.is_of(task, SCORER_VERSION)
+    if same and not _weights_changed(task, entries, ledger, halves, weights):
+        return RescoreReport(task.id, True, False, len(entries))
+    scores, unscorable = _score_all(ledger, task, entries, halves, progress)
+    after = _replayed(ledger, entries, scores, closed)
+    if not dry_run:
+        with ledger.store.writing() as connection:
+            ledger.store.lock_still(connection)
+            if _entries(connection, task.id) != entries or old != current_editions(connection).get(
+                task.id
+            ):
+                raise LedgerError(
+                    Fault(
+                        f"task {task.id}",
+                        "somebody submitted while the old submissions were scored",
+                        "a ledger that stands still for the rescore",
+                        "run the command again; nothing was stored",
+                        code="rescore-again",
+                    )
+                )
+            at = clock.now()
+            edition = add_edition(connection, task, SCORER_VERSION, at)
+            record_card(connection, task, at)
+            for half in halves:
+                record_floor(connection, edition, half, floor_score(task, half).value, at)
+            references: dict[int, float | None] = {}
+            for entry in entries:
+                for half in halves:
+                    scored = scores.get((entry.id, half))
+                    if scored is None:
+                        continue
+                    reference = references.get(entry.team) if half == "public" else None
+                    reached = insert_score(
+                        connection,
+                        entry.id,
+                        edition,
+                        scored,
+                        at,
+                        step=step_of(ledger.settings, scored.score),
+                        reference=reference,
+                    )
+                    if half == "public":
+                        references[entry.team] = reached
+    names = _names(ledger)
+    rows = _side_by_side(before, after, names)
+    return RescoreReport(task.id, False, not dry_run, len(entries), rows, unscorable)
+
+
+def _entries(connection: sa.Connection, task_id: str) -> list[_Entry]:
+    rows, gone, finals = schema.submissions, schema.withdrawals, schema.finals
+    query = (
+        sa.select(rows.c.id, rows.c.team, rows.c.sha256, gone.c.id, finals.c.id)
+        .select_from(
+            rows.outerjoin(gone, gone.c.submission == rows.c.id).outerjoin(
+                finals, finals.c.submission == rows.c.id
+            )
+        )
+        .where(rows.c.task == task_id)
+        .order_by(rows.c.id)
+    )
+    return [
+        _Entry(key, team, sha256, withdrawn is not None, final is not None)
+        for key, team, sha256, withdrawn, final in connection.execute(query)
+    ]
+
+
+def _halves(ledger: Ledger, task: Task, closed: bool) -> tuple[Half, ...]:
+    half = scored_half(ledger.settings, task)
+    first: tuple[Half, ...] = () if half is None else (half,)
+    return (*first, "private") if closed and ledger.settings.is_contest() else first
+
+
+def _weights(connection: sa.Connection, edition: Edition) -> set[tuple[str, str]]:
+    scores = schema.scores
+    query = (
+        sa.select(scores.c.half, scores.c.weights_hash)
+        .where(scores.c.edition == edition.id)
+        .distinct()
+    )
+    return {(row.half, row.weights_hash) for row in connection.execute(query)}
+
+
+def _weights_changed(
+    task: Task,
+    entries: list[_Entry],
+    ledger: Ledger,
+    halves: tuple[Half, ...],
+    weights: set[tuple[str, str]],
+) -> bool:
+    """Whether the stored weights of the task are no longer those of the stored scores."""
+    from challenge.scoring import read_predictions
+    from challenge.scoring.score import score_predictions
+
+    if not entries or not weights:
+        return False
+    try:
+        predictions = read_predictions(task, ledger.files.path(entries[0].sha256))
+    except SubmissionError:
+        return False
+    fresh = {(half, score_predictions(task, predictions, half).weights_hash) for half in halves}
+    return any(pair not in weights for pair in fresh if pair[0] in {half for half, _ in weights})
+
+
+def _score_all(
+    ledger: Ledger,
+    task: Task,
+    entries: list[_Entry],
+    halves: tuple[Half, ...],
+    progress: Callable[[str], None] | None,
+) -> tuple[dict[tuple[int, Half], Scored], dict[int, str]]:
+    from challenge.scoring import read_predictions
+
+    scores: dict[tuple[int, Half], Scored] = {}
+    unscorable: dict[int, str] = {}
+    for done, entry in enumerate(entries, 1):
+        try:
+            predictions = read_predictions(task, ledger.files.path(entry.sha256))
+        except SubmissionError as error:
+            unscorable[entry.id] = "; ".join(fault.found for fault in error.faults)
+            continue
+        for half in halves:
+            if half != "private" or entry.final:
+                scores[entry.id, half] = score_file(task, predictions, half)
+        if progress:
+            progress(f"{task.id}: scored {done} of {len(entries)} submissions")
+    return scores, unscorable
+
+
+_Places = dict[int, tuple[int, float]]
+"""Team to its best submission and its value."""
+
+
+def _replayed(
+    ledger: Ledger,
+    entries: list[_Entry],
+    scores: dict[tuple[int, Half], Scored],
+    closed: bool,
+) -> _Places:
+    places: _Places = {}
+    references: dict[int, float | None] = {}
+    half = _deciding(ledger, closed)
+    for entry in entries:
+        scored = scores.get((entry.id, half))
+        if scored is None:
+            continue
+        score = scored.score
+        value = score.primary.value
+        if half == "public":
+            release = climb(references.get(entry.team), value, step_of(ledger.settings, score))
+            references[entry.team] = release.value
+            value = release.value if release.released else None
+        _take(places, entry, value)
+    return places
+
+
+def _places(
+    connection: sa.Connection,
+    edition: Edition,
+    entries: list[_Entry],
+    ledger: Ledger,
+    closed: bool,
+) -> _Places:
+    scores = schema.scores
+    half = _deciding(ledger, closed)
+    column = scores.c.public_value if half == "public" else scores.c.value
+    query = sa.select(scores.c.submission, column).where(
+        scores.c.edition == edition.id, scores.c.half == half
+    )
+    values: dict[int, Any] = {row[0]: row[1] for row in connection.execute(query)}
+    places: _Places = {}
+    for entry in entries:
+        _take(places, entry, values.get(entry.id))
+    return places
+
+
+def _take(places: _Places, entry: _Entry, value: float | None) -> None:
+    if value is None or entry.withdrawn:
+        return
+    before = places.get(entry.team)
+    if before is None or value > before[1]:
+        places[entry.team] = (entry.id, float(value))
+
+
+def _deciding(ledger: Ledger, closed: bool) -> Half:
+    if not ledger.settings.is_contest():
+        return "all"
+    return "private" if closed else "public"
+
+
+def _side_by_side(before: _Places, after: _Places, names: dict[int, str]) -> tuple[RescoreRow, ...]:
+    old, new = _ranks(before), _ranks(after)
+    rows = [
+        RescoreRow(
+            team=names[team],
+            old_submission=before[team][0] if team in before else None,
+            new_submission=after[team][0] if team in after else None,
+            old_value=before[team][1] if team in before else None,
+            new_value=after[team][1] if team in after else None,
+            old_rank=old.get(team),
+            new_rank=new.get(team),
+        )
+        for team in sorted(before.keys() | after.keys())
+    ]
+    return tuple(
+        sorted(rows, key=lambda row: (row.new_rank or len(rows) + 1, row.old_rank or 0, row.team))
+    )
+
+
+def _ranks(places: _Places) -> dict[int, int]:
+    values = sorted((value for _, value in places.values()), reverse=True)
+    return {team: values.index(value) + 1 for team, (_, value) in places.items()}
+
+
+def _names(ledger: Ledger) -> dict[int, str]:
+    from challenge.ledger.store.rows import read_teams
+
+    with ledger.store.reading() as connection:
+        return {key: team.name for key, team in read_teams(connection, ledger.settings).items()}

@@ -1,0 +1,176 @@
+"""Finding, adding and renaming teams in a transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from challenge.errors import Fault, SubmissionError, WrongUse, nearest
+from challenge.ledger.store import schema
+from challenge.ledger.store.clock import micros
+from challenge.ledger.store.database import Store
+from challenge.ledger.submissions.names import (
+    NAME_LENGTH,
+    clean_text,
+    fold,
+    name_faults,
+    skeleton,
+    slug_of,
+)
+
+__all__ = [
+    "TeamRow",
+    "add_team",
+    "check_team_name",
+    "find_team",
+    "folded_names",
+    "rename_team",
+    "require_team",
+]
+
+
+@dataclass(frozen=True)
+class TeamRow:
+    """A team as the rules see it: all names that it ever had, the newest last."""
+
+    id: int
+    slug: str
+    baseline: bool
+    names: tuple[str, ...]
+
+
+def check_team_name(name: str) -> str:
+    """Return the cleaned name; raise SubmissionError with everything that is wrong with it."""
+    cleaned = clean_text(name)
+    faults = name_faults(cleaned, "team", longest=NAME_LENGTH)
+    if faults:
+        raise SubmissionError(faults)
+    return cleaned
+
+
+def find_team(connection: sa.Connection, name: str) -> TeamRow | None:
+    """Return the team that has or had the name, case ignored.
+
+    Raises SubmissionError when the name only looks like that of another team.
+    """
+    names = schema.team_names
+    team = connection.execute(
+        sa.select(names.c.team).where(names.c.folded == fold(name)).limit(1)
+    ).scalar()
+    if team is None:
+        _check_looks(connection, name, owner=None)
+        return None
+    return _row(connection, team)
+
+
+def folded_names(connection: sa.Connection, name: str) -> set[str]:
+    """Return the folded forms of all names that the team of this name ever had, and of the name."""
+    names = schema.team_names
+    team = sa.select(names.c.team).where(names.c.folded == fold(name))
+    query = sa.select(names.c.folded).where(names.c.team.in_(team))
+    return {fold(name), *connection.execute(query).scalars()}
+
+
+def require_team(connection: sa.Connection, name: str) -> TeamRow:
+    """Return the team; raise WrongUse with the nearest name when there is none."""
+    names = schema.team_names
+    team = connection.execute(
+        sa.select(names.c.team).where(names.c.folded == fold(name)).limit(1)
+    ).scalar()
+    if team is None:
+        guess = nearest(name, connection.execute(sa.select(names.c.name)).scalars())
+        raise WrongUse(
+            Fault(
+                "team",
+                repr(name),
+                "a team that has submitted",
+                f"did you mean {guess!r}?" if guess else "see `challenge submissions`",
+                code="unknown-team",
+            )
+        )
+    return _row(connection, team)
+
+
+def add_team(
+    connection: sa.Connection, store: Store, name: str, *, baseline: bool, at: datetime
+) -> TeamRow:
+    """Add a team with a slug of its own; return the row, also when another process was first."""
+    store.lock_all(connection)
+    known = find_team(connection, name)
+    if known is not None:
+        return known
+    key = connection.execute(
+        schema.teams.insert().values(
+            at=micros(at), slug=_free_slug(connection, name), baseline=baseline
+        )
+    ).inserted_primary_key
+    assert key is not None
+    _add_name(connection, int(key[0]), name, at)
+    return _row(connection, int(key[0]))
+
+
+def rename_team(
+    connection: sa.Connection, store: Store, old: str, new: str, at: datetime
+) -> TeamRow:
+    """Give the team another name; its history, its slug and its old names stay its own."""
+    new = check_team_name(new)
+    store.lock_all(connection)
+    team = require_team(connection, old)
+    _check_looks(connection, new, owner=team.id)
+    _add_name(connection, team.id, new, at)
+    return _row(connection, team.id)
+
+
+def _row(connection: sa.Connection, team: int) -> TeamRow:
+    teams, names = schema.teams, schema.team_names
+    row = connection.execute(
+        sa.select(teams.c.slug, teams.c.baseline).where(teams.c.id == team)
+    ).one()
+    found = connection.execute(
+        sa.select(names.c.name).where(names.c.team == team).order_by(names.c.id)
+    ).scalars()
+    return TeamRow(team, row.slug, bool(row.baseline), tuple(found))
+
+
+def _add_name(connection: sa.Connection, team: int, name: str, at: datetime) -> None:
+    connection.execute(
+        schema.team_names.insert().values(
+            at=micros(at), team=team, name=name, folded=fold(name), skeleton=skeleton(name)
+        )
+    )
+
+
+def _check_looks(connection: sa.Connection, name: str, *, owner: int | None) -> None:
+    names = schema.team_names
+    query = sa.select(names.c.name)
+    if owner is None:
+        # The name itself may have come meanwhile: then it is this very team, and no look-alike.
+        query = query.where(names.c.skeleton == skeleton(name), names.c.folded != fold(name))
+    else:
+        alike = sa.or_(names.c.skeleton == skeleton(name), names.c.folded == fold(name))
+        query = query.where(alike, names.c.team != owner)
+    other = connection.execute(query.limit(1)).scalar()
+    if other is not None:
+        raise SubmissionError(
+            Fault(
+                "team",
+                repr(name),
+                f"a name that nobody takes for {other!r}",
+                "choose another one, or write the team's name as it was first written",
+                code="team-look-alike",
+            )
+        )
+
+
+def _free_slug(connection: sa.Connection, name: str) -> str:
+    slugs = schema.teams.c.slug
+    wanted = slug_of(name) or "team"
+    taken = set(connection.execute(sa.select(slugs).where(slugs.startswith(wanted))).scalars())
+    if wanted not in taken and wanted != "team":
+        return wanted
+    number = 1 if wanted == "team" else 2
+    while f"{wanted}-{number}" in taken:
+        number += 1
+    return f"{wanted}-{number}"

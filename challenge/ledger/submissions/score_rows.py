@@ -1,0 +1,162 @@
+"""Rows of scores: what the scorer said, what the Ladder let out of it, and the replicates."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from challenge.ledger.store import schema
+from challenge.ledger.store.clock import micros
+from challenge.ledger.store.versions import Edition
+from challenge.ledger.submissions.ladder import climb, default_step
+from challenge.task import Half, Task
+from challenge.task.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from challenge.scoring import Predictions
+    from challenge.scoring.score import Score
+
+__all__ = [
+    "Scored",
+    "confusions_of",
+    "insert_score",
+    "public_reference",
+    "score_file",
+    "step_of",
+]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What is computed of a submission for one half, and stored together.
+
+    `confusions` (m, 3) counts rows by true and predicted class; None for a public half, of which
+    nothing but released figures may ever lie in the ledger.
+    """
+
+    score: Score
+    confusions: NDArray[np.int32] | None
+
+
+def score_file(task: Task, predictions: Predictions, half: Half) -> Scored:
+    """Score predictions of the test rows on a half."""
+    from challenge.scoring import count_confusions, score_predictions
+
+    counts = None if half == "public" else count_confusions(task, predictions, half)
+    return Scored(score_predictions(task, predictions, half), counts)
+
+
+def confusions_of(packed: bytes | None) -> NDArray[np.int32] | None:
+    """Return the counts that `insert_score` packed."""
+    import numpy as np
+
+    if packed is None:
+        return None
+    return np.frombuffer(zlib.decompress(packed), "<i4").reshape(-1, 3)
+
+
+def step_of(settings: Settings, score: Score) -> float:
+    """Return the step of the Ladder for this half: 0 where there is none.
+
+    F1 rests on the positive clusters, every other metric on all clusters.
+    """
+    if score.half != "public":
+        return 0.0
+    if settings.ladder_step is not None:
+        return settings.ladder_step
+    n = float(score.n_clusters)
+    if score.metric == "f1":
+        n = score.diagnostics.get("n_positive_clusters") or n
+    return default_step(int(n))
+
+
+def public_reference(connection: sa.Connection, team: int, edition: Edition) -> float | None:
+    """Return the highest public score let out to the team, withdrawn submissions included."""
+    rows, scores = schema.submissions, schema.scores
+    found = connection.execute(
+        sa.select(sa.func.max(scores.c.public_value))
+        .select_from(scores.join(rows, rows.c.id == scores.c.submission))
+        .where(
+            rows.c.team == team,
+            scores.c.edition == edition.id,
+            scores.c.half == "public",
+            scores.c.released,
+        )
+    ).scalar()
+    return None if found is None else float(found)
+
+
+def _score_values(score: Score) -> dict[str, Any]:
+    """Return the columns of a score that do not depend on the Ladder."""
+    primary = score.metrics[score.metric]
+    return {
+        "half": score.half,
+        "metric": score.metric,
+        "value": primary.value,
+        "low": primary.low,
+        "high": primary.high,
+        "n": score.n,
+        "n_clusters": score.n_clusters,
+        "weights_hash": score.weights_hash,
+        "resolution": None if math.isnan(score.resolution) else score.resolution,
+        "metrics": json.dumps(
+            {
+                name: {
+                    "value": metric.value,
+                    "low": metric.low,
+                    "high": metric.high,
+                    "reason": metric.reason,
+                }
+                for name, metric in score.metrics.items()
+            },
+            allow_nan=False,
+        ),
+        "diagnostics": json.dumps(dict(score.diagnostics), sort_keys=True),
+    }
+
+
+def insert_score(
+    connection: sa.Connection,
+    submission: int,
+    edition: Edition,
+    scored: Scored,
+    at: datetime,
+    *,
+    step: float,
+    reference: float | None,
+) -> float | None:
+    """Insert a score with its replicates and counts; return the team's public score after it."""
+    import numpy as np
+
+    score = scored.score
+    values = _score_values(score)
+    release = climb(reference, values["value"], step)
+    released = release.released if score.half == "public" else True
+    key = connection.execute(
+        schema.scores.insert().values(
+            at=micros(at),
+            submission=submission,
+            edition=edition.id,
+            public_value=release.value if score.half == "public" and released else None,
+            released=released,
+            step=step,
+            **values,
+        )
+    ).inserted_primary_key
+    assert key is not None
+    if score.replicates is not None:
+        vector = np.asarray(score.replicates, dtype="<f4").tobytes()
+        connection.execute(schema.replicates.insert().values(score=int(key[0]), vector=vector))
+    if scored.confusions is not None:
+        packed = zlib.compress(scored.confusions.astype("<i4").tobytes())
+        connection.execute(schema.confusions.insert().values(score=int(key[0]), counts=packed))
+    return release.value

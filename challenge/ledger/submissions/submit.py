@@ -1,0 +1,306 @@
+"""One submission, from the file to its receipt.
+
+The file is checked and scored first, and its canonical form is safe on the disk, before one short
+transaction asks the rules again and inserts submission, score and replicates together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from challenge.errors import Fault, SubmissionError
+from challenge.ledger.contest.contest_rules import check_dates, check_roster
+from challenge.ledger.store import clock, schema
+from challenge.ledger.store.clock import micros
+from challenge.ledger.store.prediction_files import StagedFile
+from challenge.ledger.store.versions import (
+    Edition,
+    add_edition,
+    current_editions,
+    has_submissions,
+    record_card,
+    record_floor,
+    rescore_first,
+)
+from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC
+from challenge.ledger.submissions.names import clean_text, name_faults
+from challenge.ledger.submissions.quota import check_failures, check_quota
+from challenge.ledger.submissions.receipt_rows import receipt_of
+from challenge.ledger.submissions.receipts import Receipt
+from challenge.ledger.submissions.roster import TeamRow, add_team, check_team_name, find_team
+from challenge.ledger.submissions.score_rows import (
+    Scored,
+    insert_score,
+    public_reference,
+    score_file,
+    step_of,
+)
+from challenge.task import Half, Task
+from challenge.task.settings import Settings
+
+if TYPE_CHECKING:
+    from challenge.ledger.ledger import Ledger
+    from challenge.scoring import Predictions
+    from challenge.scoring.score import Score
+
+__all__ = [
+    "current_edition",
+    "scored_half",
+    "submit",
+]
+
+METHOD_LENGTH = 200
+NOTE_LENGTH = 1000
+_DETAILS_BYTES = 65_536
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a team says about its file, cleaned and checked."""
+
+    team: str
+    method: str
+    note: str
+    details: str
+    isolation: str
+    baseline: bool
+
+
+def submit(
+    ledger: Ledger,
+    task: Task,
+    path: Path,
+    *,
+    team: str,
+    method: str,
+    note: str = "",
+    details: Mapping[str, object] | None = None,
+    baseline: bool = False,
+) -> Receipt:
+    """Check, score and store a predictions file; return what its team may know.
+
+    Raises SubmissionError when the file or the rules refuse it, LedgerError when it cannot be
+    stored; then nothing of it is.
+    """
+    entry = _entry(team, method, note, details, baseline)
+    half = scored_half(ledger.settings, task)
+    with ledger.store.reading() as connection:
+        at = clock.now()
+        ledger.check_settings_in(connection, at)
+        _admit(connection, ledger.settings, entry, at)
+        current_edition(connection, task)
+        check_failures(connection, ledger.settings.limits, entry.team, task.id, at)
+    predictions = _checked(ledger, task, path, entry)
+    with ledger.files.staged(predictions, task) as staged:
+        with ledger.store.reading() as connection:
+            known = find_team(connection, entry.team)
+            earlier = _identical(connection, known, task, staged)
+            if earlier is not None and known is not None:
+                return receipt_of(connection, ledger, earlier, clock.now(), identical=True)
+            if known is not None and not entry.baseline:
+                check_quota(connection, ledger.settings.limits, known.id, task.id, clock.now())
+        from challenge.scoring.score import floor_score
+
+        scored = None if half is None else score_file(task, predictions, half)
+        floor = None if half is None else floor_score(task, half).value
+        ledger.files.keep(staged)
+        with ledger.store.writing() as connection:
+            return _store(connection, ledger, task, entry, predictions, staged, scored, floor)
+
+
+def _entry(
+    team: str, method: str, note: str, details: Mapping[str, object] | None, baseline: bool
+) -> Entry:
+    faults: list[Fault] = []
+    try:
+        team = check_team_name(team)
+    except SubmissionError as error:
+        faults.extend(error.faults)
+    method, note = clean_text(method), clean_text(note)
+    faults.extend(name_faults(method, "method", longest=METHOD_LENGTH))
+    faults.extend(name_faults(note, "note", longest=NOTE_LENGTH, required=False))
+    text = json.dumps(details or {}, sort_keys=True, ensure_ascii=False, default=str)
+    if len(text.encode()) > _DETAILS_BYTES:
+        faults.append(
+            Fault(
+                "details",
+                f"{len(text.encode()):,} bytes of JSON",
+                f"at most {_DETAILS_BYTES:,}",
+                "keep versions, seed and seconds, leave logs out",
+                code="details-too-long",
+            )
+        )
+    if faults:
+        raise SubmissionError(faults)
+    isolation = str((details or {}).get("isolation", ""))
+    return Entry(team, method, note, text, isolation, baseline)
+
+
+def scored_half(settings: Settings, task: Task) -> Half | None:
+    """Return the half that is scored at once, None when it is too small to tell anything."""
+    if not settings.is_contest():
+        return "all"
+    return "public" if int(task.document["n_public"]) >= SMALLEST_PUBLIC else None
+
+
+def _admit(
+    connection: sa.Connection, settings: Settings, entry: Entry, at: datetime
+) -> TeamRow | None:
+    """Raise SubmissionError when date, roster or name refuse the team; return it when known."""
+    closed = connection.execute(sa.select(schema.closes.c.id)).first() is not None
+    check_dates(settings, at, closed, what="submission", early=entry.baseline)
+    known = find_team(connection, entry.team)
+    if not entry.baseline:
+        check_roster(settings, (*(known.names if known else ()), entry.team), "team")
+    if known is not None and known.baseline != entry.baseline:
+        found = "a baseline" if known.baseline else "a team that takes part"
+        raise SubmissionError(
+            Fault(
+                "team",
+                f"{known.names[-1]!r} is {found}",
+                "baselines and teams under different names",
+                "choose another name",
+                code="team-baseline",
+            )
+        )
+    return known
+
+
+def current_edition(connection: sa.Connection, task: Task) -> Edition | None:
+    """Return the edition that scores of the task belong to now, None when it must be added."""
+    from challenge.scoring.score import SCORER_VERSION
+
+    edition = current_editions(connection).get(task.id)
+    if edition is None or edition.is_of(task, SCORER_VERSION):
+        return edition
+    if has_submissions(connection, task.id):
+        found = (
+            f"scores of version {edition.scorer_version}, now it is {SCORER_VERSION}"
+            if edition.data_digest == task.data_digest
+            and edition.solution_digest == task.solution_digest
+            else "the task was built anew since the last submission"
+        )
+        raise rescore_first(task.id, found)
+    return None
+
+
+def _checked(ledger: Ledger, task: Task, path: Path, entry: Entry) -> Predictions:
+    from challenge.scoring import read_predictions
+
+    try:
+        return read_predictions(task, path, max_bytes=ledger.settings.limits.file_mb << 20)
+    except SubmissionError as error:
+        ledger.record_failure(entry.team, task.id, path, error)
+        raise
+
+
+def _identical(
+    connection: sa.Connection, team: TeamRow | None, task: Task, staged: StagedFile
+) -> int | None:
+    """Return the team's standing submission with the same predictions.
+
+    By their values; submissions of an older ledger are known by the bytes of their file alone.
+    """
+    if team is None:
+        return None
+    rows, gone = schema.submissions, schema.withdrawals
+    found = connection.execute(
+        sa.select(rows.c.id)
+        .select_from(rows.outerjoin(gone, gone.c.submission == rows.c.id))
+        .where(
+            rows.c.team == team.id,
+            rows.c.task == task.id,
+            sa.or_(
+                rows.c.content == staged.content,
+                sa.and_(rows.c.content.is_(None), rows.c.sha256 == staged.sha256),
+            ),
+            gone.c.id.is_(None),
+        )
+        .order_by(rows.c.id)
+        .limit(1)
+    ).scalar()
+    return None if found is None else int(found)
+
+
+def _store(
+    connection: sa.Connection,
+    ledger: Ledger,
+    task: Task,
+    entry: Entry,
+    predictions: Predictions,
+    staged: StagedFile,
+    scored: Scored | None,
+    floor: float | None,
+) -> Receipt:
+    settings = ledger.settings
+    ledger.store.lock_still(connection, shared=True)
+    team = _admit(connection, settings, entry, at := clock.now())
+    edition = current_edition(connection, task)
+    if team is None or edition is None:
+        # The lock for all comes before the lock for a team, in every process.
+        ledger.store.lock_all(connection)
+        edition = current_edition(connection, task)
+        if team is None:
+            team = add_team(connection, ledger.store, entry.team, baseline=entry.baseline, at=at)
+    ledger.store.lock_team(connection, team.id)
+    # The moment that counts is the one at which nobody can come in between any more.
+    check_dates(settings, at := clock.now(), False, what="submission", early=entry.baseline)
+    earlier = _identical(connection, team, task, staged)
+    if earlier is not None:
+        return receipt_of(connection, ledger, earlier, at, identical=True)
+    if not entry.baseline:
+        check_quota(connection, settings.limits, team.id, task.id, at)
+    ledger.record_settings_in(connection, at)
+    record_card(connection, task, at)
+    if edition is None:
+        edition = add_edition(connection, task, _scorer_version(), at)
+    values = {
+        "at": micros(at),
+        "team": team.id,
+        "task": task.id,
+        "method": entry.method,
+        "note": entry.note,
+        "sha256": staged.sha256,
+        "content": staged.content,
+        "file_sha256": predictions.sha256,
+        "form": predictions.form,
+        "details": entry.details,
+        "remarks": json.dumps(list(predictions.remarks), ensure_ascii=False),
+        "baseline": entry.baseline,
+        "isolation": entry.isolation,
+    }
+    key = connection.execute(schema.submissions.insert().values(values)).inserted_primary_key
+    assert key is not None
+    if scored is not None:
+        score = scored.score
+        _check_weights(connection, edition, score)
+        assert score.half != "train"
+        record_floor(connection, edition, score.half, floor, at)
+        step = step_of(settings, score)
+        reference = public_reference(connection, team.id, edition)
+        insert_score(connection, int(key[0]), edition, scored, at, step=step, reference=reference)
+    return receipt_of(connection, ledger, int(key[0]), at)
+
+
+def _scorer_version() -> int:
+    from challenge.scoring.score import SCORER_VERSION
+
+    return int(SCORER_VERSION)
+
+
+def _check_weights(connection: sa.Connection, edition: Edition, score: Score) -> None:
+    scores = schema.scores
+    other = connection.execute(
+        sa.select(scores.c.weights_hash)
+        .where(scores.c.edition == edition.id, scores.c.half == score.half)
+        .limit(1)
+    ).scalar()
+    if other is not None and other != score.weights_hash:
+        raise rescore_first(edition.task, "the bootstrap weights were drawn anew")

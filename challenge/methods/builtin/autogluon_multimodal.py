@@ -1,0 +1,320 @@
+"""The reference entry for machines with a GPU or a model hub: AutoGluon's MultiModalPredictor.
+
+One network is fine-tuned on all columns at once: a transformer reads the texts, a vision network
+the pictures, a small transformer numbers and categories, and a fusion layer joins them. In
+matching the columns of both sides are columns of one row, and categories are texts, so that the
+text transformer reads the two records of a pair together and can compare them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from challenge.errors import EnvironmentLack, Fault
+from challenge.features.model_files import has_packages
+from challenge.features.text import number_values, text_values
+from challenge.methods.builtin.checkpoints import CheckpointKind, find_checkpoint
+from challenge.methods.builtin.folds import (
+    best_f1_threshold,
+    fold_codes,
+    label_codes,
+    macro_f1_of,
+    spread_lone_classes,
+)
+from challenge.methods.protocol import (
+    Progress,
+    chosen_preset,
+    decisions_frame,
+    probabilities_frame,
+    silent,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from challenge.task import Task
+
+__all__ = ["AutoGluonMultimodal", "import_torchvision"]
+
+_PRESETS = {
+    "fast": ("medium_quality", 8),
+    "default": ("high_quality", 20),
+    "best": ("best_quality", 20),
+}
+"""Name here: AutoGluon's, by which it chooses checkpoints, rate and batch; and most epochs."""
+_STEPS = 10
+"""Least number of steps an epoch: AutoGluon's 128 rows a step leave small tables with one."""
+_TYPES = {
+    "text": "text",
+    "numeric": "numerical",
+    "categorical": "categorical",
+    "image": "image_path",
+}
+_NETWORKS: Mapping[CheckpointKind, str] = {"text": "hf_text", "image": "timm_image"}
+"""What AutoGluon calls the network of each kind of checkpoint."""
+_KEPT: list[Any] = []
+"""Definitions of operators: they go when nothing refers to them."""
+_FLOOR = 1e-9
+"""Probability of a class that train does not have."""
+
+
+class AutoGluonMultimodal:
+    """MultiModalPredictor on the columns as they are."""
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        threads: int = 2,
+        time_limit: float | None = None,
+        preset: str = "default",
+        progress: Progress = silent,
+    ) -> None:
+        chosen = chosen_preset(preset, _PRESETS)
+        if not has_packages("autogluon") or not has_packages("autogluon.multimodal"):
+            raise EnvironmentLack(
+                Fault(
+                    "method autogluon-multimodal",
+                    "the package autogluon.multimodal is not installed",
+                    "the extra `multimodal`",
+                    "pip install 'multimodal-challenge[multimodal]'",
+                    code="multimodal-missing",
+                )
+            )
+        self._seed, self._threads, self._time_limit = seed, threads, time_limit
+        (self._preset, self._n_epochs), self._progress = chosen, progress
+        self.details: dict[str, object] = {}
+        self.summary = ""
+
+    def fit(self, train: pd.DataFrame, task: Task) -> None:
+        """Fine-tune on four of the published folds; the fifth stops the training."""
+        self._task = task
+        self._folder = tempfile.TemporaryDirectory(prefix="challenge-multimodal-")
+        with _quiet():
+            import_torchvision()
+            import torch
+            from transformers.utils.logging import disable_progress_bar
+
+            disable_progress_bar()
+            torch.set_num_threads(self._threads)
+            n_gpus = min(1, torch.cuda.device_count())
+            device = torch.cuda.get_device_name(0) if n_gpus else "cpu"
+            self.details["device"] = device
+            truth = label_codes(train, task)
+            held = _held_out(spread_lone_classes(fold_codes(train, task), truth), truth)
+            table = self._table(train).assign(label=truth)
+            n_rows = int((~held).sum())
+            settings = self._settings(n_rows, n_gpus)
+            self._progress(f"fine-tuning {self.summary} on {n_rows:,} rows, {device}")
+            self._fit(table[~held], table[held], settings)
+            found = self._probabilities(table[held])
+        self._choose(found, truth[held])
+
+    def predict(self, test: pd.DataFrame) -> pd.DataFrame:
+        """Return probabilities of the classes, or scores of matches and decisions."""
+        with _quiet():
+            found = self._probabilities(self._table(test))
+        if self._task.kind == "matching":
+            return decisions_frame(test, found[:, 1], self._threshold)
+        return probabilities_frame(test, self._task, found)
+
+    def _settings(self, n_rows: int, n_gpus: int) -> dict[str, object]:
+        """Choose the networks by the modalities of the task, and find their checkpoints."""
+        settings: dict[str, object] = {
+            "env.num_gpus": n_gpus,
+            "env.batch_size": max(8, min(128, n_rows // _STEPS)),
+            "optim.max_epochs": self._n_epochs,
+            # AutoGluon's own minimum of 100 rows leaves a small table without categories.
+            "data.categorical.minimum_cat_count": 2,
+            "data.categorical.maximum_num_cat": 100,
+        }
+        if not n_gpus:
+            settings |= {"env.num_workers": 0, "env.num_workers_inference": 0}
+        modalities = self._modalities()
+        models = ["ft_transformer"] if {"numeric", "categorical"} & set(modalities) else []
+        found: dict[str, object] = {}
+        faults: list[Fault] = []
+        for kind, model in _NETWORKS.items():
+            if kind not in modalities:
+                continue
+            try:
+                checkpoint = find_checkpoint(kind, _hub_name(kind, self._preset))
+            except EnvironmentLack as error:
+                faults += error.faults
+                continue
+            found[kind] = checkpoint.as_json()
+            folder = checkpoint.folder
+            if kind == "image":
+                folder = _without_classifier(folder, Path(self._folder.name) / "image")
+            models.append(model)
+            settings[f"model.{model}.checkpoint_name"] = str(folder)
+        if faults:
+            raise EnvironmentLack(faults)
+        if "text" in modalities:
+            # Words that are changed at random make two records differ, and need a download.
+            settings["model.hf_text.text_trivial_aug_maxscale"] = 0.0
+        settings["model.names"] = [*models, "fusion_mlp"]
+        self.summary = " + ".join(models)
+        self.details |= {"models": models, "checkpoints": found}
+        return settings
+
+    def _table(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the columns as AutoGluon reads them, named by their place.
+
+        It joins texts in the order of the names, so this keeps the sides of a pair together.
+        """
+        import pandas as pd
+
+        columns: dict[str, Any] = {}
+        for column, name, modality in zip(
+            self._task.columns, self._names(), self._modalities(), strict=True
+        ):
+            if modality == "numeric":
+                columns[name] = number_values(frame[column.name])
+                continue
+            values = text_values(frame[column.name])
+            if modality == "categorical":
+                columns[name] = pd.Categorical([value or None for value in values])
+            elif modality == "image":
+                columns[name] = [value and str(self._task.image_path(value)) for value in values]
+            else:
+                columns[name] = values
+        return pd.DataFrame(columns)
+
+    def _modalities(self) -> list[str]:
+        """Return as what each column is read."""
+        compared = self._task.kind == "matching" and bool(self._task.columns_of("text"))
+        return [
+            "text" if compared and column.modality == "categorical" else column.modality
+            for column in self._task.columns
+        ]
+
+    def _names(self) -> list[str]:
+        return [f"x{place:04}" for place in range(len(self._task.columns))]
+
+    def _fit(self, train: pd.DataFrame, held: pd.DataFrame, settings: dict[str, object]) -> None:
+        from autogluon.multimodal import MultiModalPredictor
+
+        matching = self._task.kind == "matching"
+        types = [_TYPES[modality] for modality in self._modalities()]
+        self._predictor = MultiModalPredictor(
+            "label",
+            path=str(Path(self._folder.name) / "model"),
+            problem_type="binary" if train["label"].nunique() == 2 else "multiclass",
+            # The decisions follow from the scores: order counts in matching, honesty elsewhere.
+            eval_metric="average_precision" if matching else "log_loss",
+            verbosity=0,
+            enable_progress_bar=False,
+        ).fit(
+            train,
+            presets=self._preset,
+            tuning_data=held,
+            time_limit=None if self._time_limit is None else max(1, int(self._time_limit)),
+            hyperparameters=settings,
+            column_types=dict(zip(self._names(), types, strict=True)),
+            seed=self._seed,
+        )
+
+    def _probabilities(self, table: pd.DataFrame) -> NDArray[Any]:
+        """Return class probabilities of the rows, (n, classes)."""
+        import numpy as np
+
+        found = self._predictor.predict_proba(
+            table.drop(columns="label", errors="ignore"), as_pandas=False
+        )
+        rows = np.full((len(table), len(self._task.classes)), _FLOOR)
+        rows[:, np.asarray(self._predictor.class_labels, np.int64)] += found
+        return np.asarray(rows)
+
+    def _choose(self, found: NDArray[Any], truth: NDArray[Any]) -> None:
+        import numpy as np
+
+        told: dict[str, object] = {"held_out_rows": len(truth)}
+        if self._task.kind == "matching":
+            self._threshold, f1 = best_f1_threshold(truth, found[:, 1])
+            told |= {"threshold": round(self._threshold, 6), "held_out_f1": round(f1, 6)}
+        else:
+            decided = found.argmax(axis=1)
+            f1 = macro_f1_of(truth, decided, len(self._task.classes))
+            told |= {
+                "held_out_macro_f1": round(f1, 6),
+                "held_out_accuracy": round(float(np.mean(decided == truth)), 6),
+            }
+        self.details |= told
+
+
+def _held_out(folds: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:
+    """Mark the rows of one fold; a class that has no other rows stays in train."""
+    import numpy as np
+
+    held = folds == folds.min()
+    return np.asarray(held & np.isin(truth, truth[~held]))
+
+
+def _hub_name(kind: CheckpointKind, preset: str) -> str:
+    """Return the repository of the checkpoint that AutoGluon proposes for the preset."""
+    from autogluon.multimodal.utils.presets import get_presets
+
+    name: str = get_presets("multiclass", preset)[0][f"model.{_NETWORKS[kind]}.checkpoint_name"]
+    if kind == "text":
+        return name
+    from timm.models import get_pretrained_cfg
+
+    return str(get_pretrained_cfg(name).hf_hub_id)
+
+
+def _without_classifier(folder: Path, target: Path) -> Path:
+    """Write the vision network anew, as AutoGluon reads it: no classifier, one torch file."""
+    import timm
+    import torch
+
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    weights = [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")][0]
+    network = timm.create_model(
+        config["architecture"],
+        pretrained=True,
+        pretrained_cfg={**config["pretrained_cfg"], "file": str(weights)},
+        num_classes=0,
+    )
+    target.mkdir()
+    torch.save(network.state_dict(), target / "pytorch_model.bin")
+    config |= {"num_features": network.num_features, "num_classes": 0}
+    (target / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return target
+
+
+def import_torchvision() -> None:
+    """Import torchvision also where its compiled half was built for another torch.
+
+    Of that half only operators on boxes are looked for at import; nobody calls them here.
+    """
+    try:
+        import torchvision
+    except RuntimeError:
+        import torch
+
+        library = torch.library.Library("torchvision", "DEF")
+        _KEPT.append(library)
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        import torchvision  # noqa: F401
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what the libraries below tell of themselves."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.ERROR)
+        try:
+            yield
+        finally:
+            logging.disable(logging.NOTSET)

@@ -1,0 +1,251 @@
+"""What the models of the reference entry read: a table for trees, blocks for a regression.
+
+Classification: numbers, categories, and principal axes of texts and pictures. Matching: what the
+two sides have in common, and for the regression also which words they share or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from challenge.errors import Fault, WrongUse, nearest
+from challenge.features.blocks import TableBlocks
+from challenge.features.context import candidate_context
+from challenge.features.matched import MatchedWords
+from challenge.features.pair_features import PairFeatures
+from challenge.features.text import number_values, text_values
+from challenge.methods.builtin.regression import ChosenRegression
+from challenge.methods.protocol import Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from challenge.task import Task
+
+__all__ = ["PARTS", "Inputs", "PairInputs", "TableInputs", "make_inputs", "nothing_to_read"]
+
+PARTS = ("text embedding", "images", "pair features")
+"""What can be left out, to see what it is worth."""
+
+_REGRESSION_AXES = 128
+_KINDS = 64
+"""So many most frequent values of a category are columns of their own for trees; all that are
+rare or missing count as one."""
+_LETTERS = 256
+"""Frugal inputs read the start of a text."""
+_FAR = 5.0
+"""Standard deviations: what is farther off counts as so far."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The same rows twice: columns for trees, and blocks (dense or sparse) for a regression."""
+
+    trees: pd.DataFrame
+    blocks: Mapping[str, Any]
+
+
+def make_inputs(
+    task: Task,
+    *,
+    seed: int,
+    threads: int,
+    axes: int,
+    frugal: bool,
+    without: Collection[str],
+    context: bool,
+    progress: Progress,
+) -> TableInputs | PairInputs:
+    """Return the unfitted inputs of a task; `without` names parts (PARTS) that are not read.
+
+    Of a table trees read so many principal `axes` of a text or a picture, 128 at most.
+    Matching without pair features reads both records as one row. `frugal` uses no packaged
+    weights, no matched words and no joined texts, reads the first 256 letters of a text, and
+    tries one setting of the regression.
+    Raises WrongUse for an unknown part, and for a context of candidates where there are no pairs.
+    """
+    for name in without:
+        if name not in PARTS:
+            guess = nearest(name, PARTS)
+            raise WrongUse(
+                Fault(
+                    "part",
+                    repr(name),
+                    f"one of {', '.join(PARTS)}",
+                    f"did you mean {guess!r}?" if guess else "leave it out",
+                    code="unknown-part",
+                )
+            )
+    options: Any = {
+        "weights": not frugal,
+        "minilm": "text embedding" not in without,
+        "images": "images" not in without,
+        "threads": threads,
+        "progress": progress,
+    }
+    if task.kind == "matching" and "pair features" not in without:
+        return PairInputs(task, context=context, frugal=frugal, **options)
+    if context:
+        raise WrongUse(
+            Fault(
+                f"task {task.id}",
+                f"{task.kind} has no candidates",
+                "a matching task",
+                "take autogluon",
+                code="no-candidates",
+            )
+        )
+    return TableInputs(task, seed=seed, axes=axes, frugal=frugal, **options)
+
+
+def nothing_to_read(task: Task) -> WrongUse:
+    """Return the fault of a task in which no column tells two rows apart."""
+    return WrongUse(
+        Fault(
+            f"task {task.id}",
+            "no column from which trees could tell two rows of train apart",
+            "at least one",
+            "run majority or linear, or add a column that differs",
+            code="nothing-to-read",
+        )
+    )
+
+
+def _starts_of_texts(task: Task, table: pd.DataFrame) -> pd.DataFrame:
+    table = table.copy(deep=False)
+    for column in task.columns_of("text"):
+        table[column.name] = table[column.name].str[:_LETTERS]
+    return table
+
+
+def _tell_starts(task: Task, frugal: bool) -> tuple[str, ...]:
+    return (f"first {_LETTERS} letters of texts",) if frugal and task.columns_of("text") else ()
+
+
+class TableInputs:
+    """Rows of a table, column by column."""
+
+    def __init__(self, task: Task, *, seed: int, axes: int, frugal: bool, **options: Any) -> None:
+        self._task, self._axes, self._frugal = task, axes, frugal
+        self._blocks = TableBlocks(
+            task,
+            seed=seed,
+            axes=_REGRESSION_AXES,
+            whole_texts=not frugal,
+            **options,
+        )
+        self.regression = (
+            ChosenRegression((0.3,), (1.0,))
+            if frugal
+            else ChosenRegression((1.0, 0.3), (0.5, 1.0, 2.0, 4.0), whole=True)
+        )
+        self._frequent: dict[str, NDArray[Any]] = {}
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The families of features, as shown on the row of a submission."""
+        return (*self._blocks.used, *_tell_starts(self._task, self._frugal))
+
+    def fit(self, train: pd.DataFrame) -> Inputs:
+        """Learn scales and axes, and return the training rows."""
+        import numpy as np
+
+        train = self._read(train)
+        blocks = self._blocks.fit_transform(train)
+        for column in self._task.columns_of("categorical"):
+            sizes = blocks[f"category {column.name}"].sum(axis=0)
+            self._frequent[column.name] = np.sort(np.argsort(-sizes, kind="stable")[:_KINDS])
+        return self._inputs(train, blocks)
+
+    def transform(self, table: pd.DataFrame) -> Inputs:
+        """Return other rows."""
+        table = self._read(table)
+        return self._inputs(table, self._blocks.transform(table))
+
+    def _read(self, table: pd.DataFrame) -> pd.DataFrame:
+        return _starts_of_texts(self._task, table) if self._frugal else table
+
+    def _inputs(self, frame: pd.DataFrame, blocks: dict[str, NDArray[Any]]) -> Inputs:
+        import pandas as pd
+
+        columns: list[Any] = []
+        for column in self._task.columns_of("numeric"):
+            columns.append(number_values(frame[column.name]))
+        for column in self._task.columns_of("categorical"):
+            values = [value or None for value in text_values(frame[column.name])]
+            columns.append(pd.Categorical(values))
+            rows = blocks[f"category {column.name}"]
+            columns += [rows[:, place] for place in self._frequent[column.name]]
+        for name, rows in blocks.items():
+            if not name.startswith(("number ", "category ")):
+                columns += [rows[:, axis] for axis in range(min(self._axes, rows.shape[1]))]
+        return Inputs(pd.DataFrame(dict(enumerate(columns))), blocks)
+
+
+class PairInputs:
+    """Pairs of records, by comparisons; with `context` also by their rivals."""
+
+    def __init__(self, task: Task, *, context: bool, frugal: bool, **options: Any) -> None:
+        self._task, self._context, self._frugal = task, context, frugal
+        self._pairs = PairFeatures(task, joined=not frugal, **options)
+        self._words = None if frugal else MatchedWords(task)
+        self.regression = (
+            ChosenRegression((1.0,), (1.0,), solver="newton-cholesky")
+            if frugal
+            else ChosenRegression((1.0,), (0.1, 0.3, 1.0), start=0.3)
+        )
+        self._scale: Any = None
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The families of features, as shown on the row of a submission."""
+        rivals = ("context of candidates",) if self._context else ()
+        words = ("matched words",) if self._words else ()
+        return (*self._pairs.used, *words, *rivals, *_tell_starts(self._task, self._frugal))
+
+    def fit(self, train: pd.DataFrame) -> Inputs:
+        """Learn rarities, scales and words, and return the training pairs."""
+        from sklearn.impute import SimpleImputer
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        self._pairs.fit(self._read(train))
+        table = self._table(train)
+        if table.empty:
+            raise nothing_to_read(self._task)
+        imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+        self._scale = make_pipeline(imputer, StandardScaler()).fit(table.to_numpy())
+        return self._inputs(table, self._words and self._words.fit_transform(train))
+
+    def transform(self, table: pd.DataFrame) -> Inputs:
+        """Return other pairs."""
+        words = self._words and self._words.transform(table)
+        return self._inputs(self._table(table), words)
+
+    def _read(self, pairs: pd.DataFrame) -> pd.DataFrame:
+        return _starts_of_texts(self._task, pairs) if self._frugal else pairs
+
+    def _table(self, pairs: pd.DataFrame) -> pd.DataFrame:
+        import pandas as pd
+
+        if not self._context:
+            return self._pairs.transform(self._read(pairs))
+        from challenge.task.frames import read_test, read_train
+
+        # Candidates are the pairs of train and test alike: a rival may stand on either side.
+        parts = [pairs, read_train(self._task), read_test(self._task)]
+        everything = pd.concat(parts, ignore_index=True).drop_duplicates("id", ignore_index=True)
+        compared = self._pairs.transform(self._read(everything))
+        context = candidate_context(self._task, everything, compared)
+        return pd.concat([compared, context], axis=1).iloc[: len(pairs)]
+
+    def _inputs(self, table: pd.DataFrame, words: Any) -> Inputs:
+        from scipy.sparse import csr_matrix
+
+        scaled = self._scale.transform(table.to_numpy()).clip(-_FAR, _FAR)
+        if words is None:
+            return Inputs(table, {"pairs": scaled.astype("float64")})
+        return Inputs(table, {"pairs": csr_matrix(scaled), "words": words})

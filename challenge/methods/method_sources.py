@@ -1,0 +1,246 @@
+"""From a name to a method: built-in, an installed entry point, or `file.py:Name`.
+
+A method's digest covers the code that it certainly runs: its file, and for all methods the code
+of features and methods of this package with the versions of the libraries below them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, cast
+
+from challenge.errors import Fault, WrongUse, nearest
+from challenge.methods.builtin.checkpoints import Needs, checkpoint_needs
+from challenge.methods.installed import ENTRY_POINTS, entry_needs, entry_points
+from challenge.methods.protocol import Method
+
+__all__ = [
+    "BUILTINS",
+    "ENTRY_POINTS",
+    "MethodSource",
+    "is_builtin",
+    "method_names",
+    "resolve_method",
+    "versions",
+]
+
+BUILTINS: Mapping[str, tuple[str, str]] = {
+    "majority": ("challenge.methods.builtin.majority", "Majority"),
+    "linear": ("challenge.methods.builtin.linear", "Linear"),
+    "autogluon": ("challenge.methods.builtin.autogluon", "AutoGluon"),
+    "autogluon-context": ("challenge.methods.builtin.autogluon_context", "AutoGluonContext"),
+    "autogluon-multimodal": (
+        "challenge.methods.builtin.autogluon_multimodal",
+        "AutoGluonMultimodal",
+    ),
+}
+"""Name of each built-in: the module and the class, whose name is that of its team."""
+
+_WITH_CHECKPOINTS = ("autogluon-multimodal",)
+_DRIVERS = {
+    f"methods/{name}.py" for name in ("cluster", "grid", "kept", "local", "remote", "template")
+}
+"""Code that decides where cells run and what is kept of them, and no digit of theirs."""
+_LIBRARIES = (
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+    "scipy",
+    "rapidfuzz",
+    "Pillow",
+    "autogluon.tabular",
+    "lightgbm",
+    "onnxruntime",
+    "tokenizers",
+    "autogluon.multimodal",
+    "torch",
+    "transformers",
+    "timm",
+)
+
+
+@dataclass(frozen=True)
+class MethodSource:
+    """A method that was found but not yet imported.
+
+    `spec` finds it again in another process; `title` is the team of a built-in, else the name.
+    """
+
+    spec: str
+    name: str
+    title: str
+    digest: str
+    builtin: bool
+    file: Path | None = None
+    needs: Needs = field(default_factory=Needs)
+
+    def make(self, **options: Any) -> Method:
+        """Import the method and build it, handing over the options that it asks for by name.
+
+        Raises WrongUse when the name leads to something that is no method.
+        """
+        found = self.declared()
+        if isinstance(found, type) or _is_factory(found):
+            found = found(**_wanted(found, options))
+        if _is_estimator(found):
+            from challenge.methods.estimator import EstimatorMethod
+
+            found = EstimatorMethod(found, seed=int(options.get("seed", 0)))
+        if not (
+            callable(getattr(found, "fit", None)) and callable(getattr(found, "predict", None))
+        ):
+            raise WrongUse(
+                Fault(
+                    f"method {self.spec}",
+                    f"a {type(found).__name__} without fit and predict",
+                    "a class with fit(train, task) and predict(test), or a scikit-learn estimator",
+                    "see `challenge init-method`",
+                    code="no-method",
+                )
+            )
+        return cast(Method, found)
+
+    def declared(self) -> Any:
+        """Import the method's module and return what the name leads to, as it stands there."""
+        if self.builtin:
+            module, attribute = BUILTINS[self.spec]
+            return getattr(importlib.import_module(module), attribute)
+        if self.file is None:
+            return entry_points()[self.spec].load()
+        return _attribute(_module_of(self.file), self.file, self.spec.rpartition(":")[2])
+
+
+def is_builtin(name: str) -> bool:
+    """Tell whether the name is of a method of this package."""
+    return name in BUILTINS
+
+
+def method_names() -> tuple[str, ...]:
+    """Return the built-in names and those that installed packages offer."""
+    return (*BUILTINS, *sorted(entry_points()))
+
+
+def resolve_method(spec: str) -> MethodSource:
+    """Find a method by name; nothing of it is run.
+
+    Raises WrongUse when there is none: no such name, no such file, or no name after the colon.
+    """
+    if spec in BUILTINS:
+        needs = checkpoint_needs() if spec in _WITH_CHECKPOINTS else Needs()
+        digest, title = _digest(spec, needs.identity), BUILTINS[spec][1]
+        return MethodSource(spec, spec, title, digest, builtin=True, needs=needs)
+    if spec in (offered := entry_points()):
+        needs = entry_needs(offered[spec])
+        return MethodSource(spec, spec, spec, _digest(spec, needs.identity), False, needs=needs)
+    path, colon, attribute = spec.rpartition(":")
+    if not colon and spec.endswith(".py"):
+        path, attribute = spec, ""
+    if path.endswith(".py"):
+        file = Path(path).resolve()
+        if not file.is_file() or not attribute:
+            raise WrongUse(
+                Fault(
+                    f"method {spec}",
+                    "no such file" if attribute else "no name after the file",
+                    "file.py:Class or file.py:pipeline",
+                    "name the file and what in it is the method",
+                    code="method-file",
+                )
+            )
+        full, name = f"{file}:{attribute}", f"{file.stem}:{attribute}"
+        return MethodSource(full, name, name, _digest(name, file.read_bytes()), False, file)
+    known = method_names()
+    guess = nearest(spec, known)
+    raise WrongUse(
+        Fault(
+            "method",
+            repr(spec),
+            f"one of {', '.join(known)}, or file.py:Class",
+            f"did you mean {guess!r}?" if guess else "check the name",
+            code="unknown-method",
+        )
+    )
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the installed versions of this package and the libraries that methods build on."""
+    found = {"challenge": _version("multimodal-challenge"), "python": sys.version.split()[0]}
+    found |= {name: _version(name) for name in _LIBRARIES}
+    return {name: version for name, version in found.items() if version}
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _digest(name: str, code: bytes = b"") -> str:
+    rooms = Path(__file__).parents[1]
+    files = [
+        path
+        for room in ("features", "methods")
+        for path in (rooms / room).glob("*.py")
+        if path.relative_to(rooms).as_posix() not in _DRIVERS
+    ]
+    parts = [name.encode(), code, repr(sorted(versions().items())).encode()]
+    parts += [path.read_bytes() for path in sorted(files)]
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def _module_of(file: Path) -> Any:
+    # A file may import its neighbours, as it would when run.
+    sys.path.insert(0, str(file.parent))
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise WrongUse(Fault(str(file), "no Python file", "file.py", "rename it", "method-file"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _attribute(module: Any, file: Path, name: str) -> Any:
+    if hasattr(module, name):
+        return getattr(module, name)
+    public = [key for key in vars(module) if not key.startswith("_")]
+    guess = nearest(name, public)
+    raise WrongUse(
+        Fault(
+            f"method {file.name}",
+            f"no {name!r} in it",
+            "the name of a class or a pipeline of that file",
+            f"did you mean {guess!r}?" if guess else "check the name",
+            code="method-name",
+        )
+    )
+
+
+def _is_factory(found: Any) -> bool:
+    return inspect.isfunction(found) or isinstance(found, partial)
+
+
+def _is_estimator(found: Any) -> bool:
+    return hasattr(found, "get_params") and hasattr(found, "fit")
+
+
+def _wanted(found: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        parameters = inspect.signature(found).parameters
+    except (TypeError, ValueError):
+        return {}
+    return {name: value for name, value in options.items() if name in parameters}

@@ -1,0 +1,88 @@
+"""Cells on this machine, several at once through joblib.
+
+Each cell is a process of its own already, with its caps; what joblib runs are threads that watch
+over them, so that there is no pool of workers between driver and cell that could break.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+
+from challenge.methods.run.grid import Answer, Engine, GridCell, Tell, answer_here
+from challenge.methods.run.sandbox import machine_memory_mb
+
+__all__ = ["default_jobs", "local_engine"]
+
+_CELL_MB = 4096
+
+
+def default_jobs(threads: int) -> int:
+    """Return how many cells of this many threads the machine takes at once, at least 1.
+
+    Each gets its cores and 4 GB: with less, what is shared of the memory would stop good methods.
+    """
+    from joblib import cpu_count
+
+    return max(1, min(int(cpu_count()) // threads, machine_memory_mb() // _CELL_MB))
+
+
+def local_engine(jobs: int) -> Engine:
+    """Return the engine that runs `jobs` cells at once here.
+
+    The memory of the machine is shared among them, where the caps do not say a number. A driver
+    that is interrupted stops the cells that run.
+    """
+
+    def engine(cells: Sequence[GridCell], tell: Tell) -> Generator[tuple[int, Answer], None, None]:
+        from joblib import Parallel, delayed
+
+        watch = _Watch(cells, min(jobs, len(cells)), tell)
+        pool = Parallel(jobs, backend="threading", return_as="generator_unordered", batch_size=1)
+        answers = pool(delayed(watch.run)(place) for place in range(len(cells)))
+        try:
+            # Not `yield from`, which would close them where joblib warns of what we leave undone.
+            for answer in answers:  # noqa: UP028
+                yield answer
+        finally:
+            watch.end()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                answers.close()
+
+    return engine
+
+
+class _Watch:
+    """Runs cells in threads and can end those that run."""
+
+    def __init__(self, cells: Sequence[GridCell], at_once: int, tell: Tell) -> None:
+        self._cells, self._at_once, self._tell = cells, at_once, tell
+        self._unwanted = threading.Event()
+        self._running = 0
+        self._changed = threading.Condition()
+
+    def run(self, place: int) -> tuple[int, Answer]:
+        """Run the cell at this place and return its answer; an empty one after the end."""
+        with self._changed:
+            if self._unwanted.is_set():
+                return place, Answer()
+            self._running += 1
+        try:
+            cell = self._cells[place]
+            cell = replace(cell, caps=cell.caps.on_this_machine(self._at_once))
+            return place, answer_here(
+                cell, lambda words: self._tell(place, words), self._unwanted.is_set
+            )
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+    def end(self) -> None:
+        """Stop the cells that run and wait until they are gone."""
+        with self._changed:
+            self._unwanted.set()
+            self._changed.wait_for(lambda: self._running == 0)

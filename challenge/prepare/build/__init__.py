@@ -1,0 +1,1 @@
+"""A raw table to the standard form, as a whole or not at all."""

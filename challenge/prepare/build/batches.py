@@ -1,0 +1,79 @@
+"""What a converter hands over, held against what it promised, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from challenge.errors import Fault, TaskError
+from challenge.prepare.raw import RawRecords, RawTable
+from challenge.prepare.readers.values import is_text_type
+from challenge.task.definition import TaskDefinition
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["checked"]
+
+_TEXTS = (
+    "key", "label", "group", "split", "half", "left_key", "right_key", "left_entity",
+    "right_entity", "entity", "table",
+)  # fmt: skip
+
+
+def checked(raw: RawTable | RawRecords, definition: TaskDefinition) -> RawTable | RawRecords:
+    """Return `raw` with batches that raise TaskError where one is not what a raw table promises.
+
+    Only schemas are looked at, so that this costs nothing a row.
+    """
+    form = type(raw).__name__
+    where = f"{definition.id}, raw {'records' if isinstance(raw, RawRecords) else 'table'}"
+    if not callable(raw.batches) or not isinstance(raw.folder, Path):
+        wrong = "folder" if callable(raw.batches) else "batches"
+        raise _broken(
+            where,
+            f"`{wrong}` is a {type(getattr(raw, wrong)).__name__}",
+            f"{form}(batches, folder): a function that opens the batches, and a Path",
+        )
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        names: list[str] | None = None
+        for batch in raw.batches():
+            if not isinstance(batch, pa.RecordBatch):
+                raise _broken(where, f"a batch is a {type(batch).__name__}", "a pa.RecordBatch")
+            if names is None:
+                names = batch.schema.names
+                _check_types(batch.schema, where)
+            elif batch.schema.names != names:
+                raise _broken(
+                    where,
+                    f"a later batch has the columns {', '.join(batch.schema.names)}",
+                    f"those of the first batch: {', '.join(names)}",
+                )
+            yield batch
+
+    return replace(raw, batches=batches)
+
+
+def _check_types(schema: pa.Schema, where: str) -> None:
+    faults = [
+        Fault(
+            f"{where}, column {field.name}",
+            f"values of type {field.type}",
+            "texts, whole numbers or booleans",
+            "make texts of them in the converter",
+            code="text-type",
+        )
+        for field in schema
+        if field.name in _TEXTS and not is_text_type(field.type)
+    ]
+    if faults:
+        raise TaskError(faults)
+
+
+def _broken(where: str, found: str, expected: str) -> TaskError:
+    return TaskError(Fault(where, found, expected, "correct the converter", "converter-result"))

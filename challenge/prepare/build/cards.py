@@ -1,0 +1,143 @@
+"""task.json and card.json: what everybody may know about a task, and nothing secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from challenge.prepare.build.output import Written
+from challenge.prepare.build.plan import TEST, TRAIN, Plan
+from challenge.prepare.splits.split_rules import N_FOLDS
+from challenge.task.definition import TaskDefinition
+from challenge.task.digests import digest_document
+from challenge.task.tables import csv_options, table_schema
+from challenge.task.task import TASK_FORMAT
+
+__all__ = ["CARD_FORMAT", "card_document", "remarks_on", "task_document", "with_card_digest"]
+
+CARD_FORMAT = 1
+FEWEST_CLUSTERS = 30
+"""With fewer independent clusters in a half no interval is stated."""
+
+
+def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> dict[str, Any]:
+    """Return task.json without its card digest and the summary of the audit."""
+    columns = definition.feature_columns()
+    schema = table_schema(columns, definition.kind, record_ids=plan.record_ids, label=True)
+    split = definition.split
+    return {
+        "format": TASK_FORMAT,
+        "id": definition.id,
+        "kind": definition.kind,
+        "title": definition.title,
+        "description": definition.description,
+        "metric": definition.metric,
+        "columns": [column.as_json() for column in columns],
+        "record_ids": plan.record_ids,
+        "classes": list(plan.classes),
+        "n_train": written.n_train,
+        "n_test": written.n_test,
+        "n_public": written.n_public,
+        "n_folds": N_FOLDS,
+        "digests": {"data": written.data_digest, "solution": written.solution_digest},
+        "csv": csv_options(schema),
+        "sources": [
+            {
+                # A path tells about the organiser's disk.
+                "name": None if source.kind == "path" else source.name,
+                "kind": source.kind,
+                "licence": source.licence,
+                "attribution": source.attribution,
+            }
+            for source in definition.source
+        ],
+        "split": {
+            "by": split.by,
+            "test": split.test,
+            "public": split.public,
+            "truth": split.truth,
+            "group": split.group,
+            "time": split.time,
+            "n_clusters": written.n_clusters,
+            **plan.facts,
+        },
+        "left_out": definition.left_out,
+        "datasheet": definition.datasheet.model_dump(),
+        "samples": definition.shows_samples,
+        "remarks": remarks_on(plan, written),
+    }
+
+
+def remarks_on(plan: Plan, written: Written) -> list[str]:
+    """Return sentences on what is odd about the built task, and what follows from it."""
+    remarks = []
+    for half, n_clusters in written.n_clusters.items():
+        if n_clusters < FEWEST_CLUSTERS:
+            remarks.append(
+                f"The {half} half has {n_clusters} independent clusters, fewer than "
+                f"{FEWEST_CLUSTERS}: its scores have no interval, and teams count as tied there."
+            )
+    counts = {
+        side: np.bincount(plan.label[plan.side == side], minlength=len(plan.classes))
+        for side in (TRAIN, TEST)
+    }
+    untrained = _names(plan.classes, counts[TRAIN] == 0)
+    if untrained:
+        remarks.append(f"Absent from train, so nobody can learn it: {untrained}.")
+    n_untested = int((counts[TEST] == 0).sum())
+    if n_untested:
+        # Which ones is a fact of the hidden labels; the organiser's report names them.
+        remarks.append(
+            f"Absent from test, so averages over classes leave them out: {n_untested} of "
+            f"{len(plan.classes)} classes."
+        )
+    unlabelled = plan.facts.get("n_unlabelled")
+    if unlabelled:
+        remarks.append(f"{unlabelled:,} rows without a label were dropped.")
+    crossing = plan.facts.get("n_crossing")
+    if crossing:
+        remarks.append(f"{crossing:,} pairs between the two sides of the split were dropped.")
+    return remarks
+
+
+def _names(classes: Sequence[str], chosen: np.ndarray) -> str:
+    names = [repr(name) for name, yes in zip(classes, chosen, strict=True) if yes]
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
+
+
+def card_document(plan: Plan, written: Written, public: Path) -> dict[str, Any]:
+    """Return card.json: class counts and columns of train, sample rows, sizes."""
+    counts = np.bincount(plan.label[plan.side == TRAIN], minlength=len(plan.classes))
+    pictures = sorted((public / "images").glob("*")) if (public / "images").is_dir() else []
+    return {
+        "format": CARD_FORMAT,
+        "class_counts": {
+            name: int(count) for name, count in zip(plan.classes, counts, strict=True)
+        },
+        "columns": written.statistics.columns(),
+        "samples": written.statistics.samples(public),
+        "sizes": {
+            "images": len(pictures),
+            "images_bytes": sum(path.stat().st_size for path in pictures),
+            **{
+                f"{name}_bytes": (public / name).stat().st_size
+                for name in ("train.csv", "test.csv", "train.parquet", "test.parquet")
+            },
+        },
+    }
+
+
+def with_card_digest(document: dict[str, Any], card: Mapping[str, object]) -> dict[str, Any]:
+    """Return task.json with the digest of its words and of the card.
+
+    File sizes and encoded thumbnails differ between library versions and stay out of it.
+    """
+    words = {name: value for name, value in document.items() if name != "digests"}
+    lasting = {name: value for name, value in card.items() if name not in ("sizes", "samples")}
+    lasting["samples"] = [row["values"] for row in card["samples"]]  # type: ignore[attr-defined]
+    digests = {**document["digests"], "card": digest_document([words, lasting])}
+    return {**document, "digests": digests}

@@ -1,0 +1,218 @@
+"""A plan to files: tables, folds, solution and sample submission, and the digests on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from challenge.errors import Fault, TaskError
+from challenge.prepare.build.card_statistics import TrainStatistics
+from challenge.prepare.build.id_order import ROW
+from challenge.prepare.build.integer_ranks import count_distinct, dense_codes
+from challenge.prepare.build.plan import HALVES, TEST, TRAIN, Plan
+from challenge.prepare.readers.values import PIXELS
+from challenge.task.definition import TaskDefinition
+from challenge.task.digests import TableDigest, join_digests, salted
+from challenge.task.tables import TableWriter, folds_schema, modalities_of, table_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+__all__ = ["Written", "write_files"]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: digests, sizes, and statistics of train."""
+
+    data_digest: str
+    solution_digest: str
+    n_train: int
+    n_test: int
+    n_public: int
+    n_clusters: dict[str, int]
+    statistics: TrainStatistics
+
+
+def write_files(
+    plan: Plan,
+    definition: TaskDefinition,
+    secret: bytes,
+    public: Path,
+    private: Path,
+    progress: Callable[[str], None],
+) -> Written:
+    """Write everything but task.json, card.json and croissant.json."""
+    import pyarrow as pa
+
+    columns = definition.feature_columns()
+    kind = definition.kind
+    schemas = {
+        name: table_schema(columns, kind, record_ids=plan.record_ids, label=name == "train")
+        for name in ("train", "test")
+    }
+    digests = {name: TableDigest(name, modalities_of(schema)) for name, schema in schemas.items()}
+    statistics = TrainStatistics(columns, definition.shows_samples)
+    order: dict[str, list[NDArray[np.int64]]] = {"train": [], "test": []}
+    ids: dict[str, list[pa.Array]] = {"train": [], "test": []}
+    done = 0
+    with (
+        TableWriter(public, "train", schemas["train"], plan.categories) as train,
+        TableWriter(public, "test", schemas["test"], plan.categories) as test,
+    ):
+        for table in plan.tables():
+            places = table[ROW].to_numpy()
+            table = table.append_column("label", _labels(plan, kind, places))
+            side = plan.side[places]
+            for name, writer, code in (("train", train, TRAIN), ("test", test, TEST)):
+                rows = table.filter(pa.array(side == code)).combine_chunks()
+                if rows.num_rows == 0:
+                    continue
+                writer.write(rows)
+                digests[name].update(_counting_values(rows, schemas[name]))
+                order[name].append(rows[ROW].to_numpy())
+                ids[name].append(rows["id"].combine_chunks())
+                if name == "train":
+                    statistics.update(rows)
+            done += table.num_rows
+            progress(f"tables, {done:,} rows written")
+    _refuse_empty(order, definition)
+    train_rows, test_rows = (np.concatenate(order[name]) for name in ("train", "test"))
+    train_ids, test_ids = (pa.chunked_array(ids[name]) for name in ("train", "test"))
+    _write_folds(public, train_ids, plan.fold[train_rows])
+    half = _with_void(plan.half[test_rows], test_ids, definition)
+    solution = _solution(plan, kind, test_ids, test_rows, half)
+    _write_solution(private / "solution.parquet", solution)
+    _write_sample(public, plan, kind, test_ids, plan.label[train_rows])
+    return Written(
+        data_digest=_data_digest(kind, plan, digests),
+        solution_digest=_solution_digest(secret, solution),
+        n_train=len(train_rows),
+        n_test=len(test_rows),
+        n_public=int((half == HALVES.index("public")).sum()),
+        n_clusters={
+            name: count_distinct(plan.cluster[test_rows[half == code]])
+            for code, name in enumerate(HALVES[:2])
+        },
+        statistics=statistics,
+    )
+
+
+def _counting_values(rows: pa.Table, schema: pa.Schema) -> dict[str, pa.Array]:
+    return {
+        name: rows[PIXELS + name if PIXELS + name in rows.column_names else name].combine_chunks()
+        for name in schema.names
+    }
+
+
+def _refuse_empty(order: dict[str, list[NDArray[np.int64]]], definition: TaskDefinition) -> None:
+    for name, parts in order.items():
+        if not parts:
+            raise TaskError(
+                Fault(
+                    f"{definition.id}, split",
+                    f"no row in {name}",
+                    "rows on both sides",
+                    "bring more rows or groups, or change split.test",
+                    code="side-empty",
+                )
+            )
+
+
+def _write_folds(public: Path, ids: pa.ChunkedArray, fold: NDArray[np.int8]) -> None:
+    import pyarrow as pa
+
+    with TableWriter(public, "folds", folds_schema(), {}) as writer:
+        writer.write(pa.table({"id": ids, "fold": pa.array(fold)}))
+
+
+def _with_void(
+    half: NDArray[np.int8], ids: pa.ChunkedArray, definition: TaskDefinition
+) -> NDArray[np.int8]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    void = definition.split.void
+    if not void:
+        return half
+    known = pc.is_in(ids, value_set=pa.array(list(void), pa.string())).to_numpy()
+    if int(known.sum()) < len(set(void)):
+        unknown = sorted(set(void) - set(ids.filter(pa.array(known)).to_pylist()))
+        raise TaskError(
+            Fault("task.toml, key split.void", "ids that are no test rows", "ids of test rows",
+                  "correct them", "void-unknown", n=len(unknown), first=tuple(unknown[:5]))
+        )  # fmt: skip
+    return np.where(known, HALVES.index("void"), half).astype(np.int8)
+
+
+def _labels(plan: Plan, kind: str, rows: NDArray[np.int64]) -> pa.Array:
+    """Return the labels of these raw rows: decisions as int8, classes as strings."""
+    import pyarrow as pa
+
+    codes = plan.label[rows]
+    if kind == "matching":
+        return pa.array(codes.astype(np.int8))
+    return pa.array(plan.classes, pa.string()).take(pa.array(codes))
+
+
+def _solution(
+    plan: Plan,
+    kind: str,
+    ids: pa.ChunkedArray,
+    rows: NDArray[np.int64],
+    half: NDArray[np.int8],
+) -> pa.Table:
+    import pyarrow as pa
+
+    both = dense_codes(np.concatenate([plan.cluster[rows], plan.other[rows]]))
+    cluster, other = both.astype(np.int32).reshape(2, -1)
+    return pa.table(
+        {
+            "id": ids,
+            "label": _labels(plan, kind, rows),
+            "half": pa.array(HALVES, pa.string()).take(pa.array(half)),
+            "cluster": pa.array(cluster),
+            "other": pa.array(other),
+        }
+    ).combine_chunks()
+
+
+def _write_solution(path: Path, solution: pa.Table) -> None:
+    import pyarrow.parquet as pq
+
+    # Ids never recur: a dictionary of them would cost time and save nothing.
+    pq.write_table(solution, path, compression="zstd", use_dictionary=["label", "half"])
+    path.chmod(0o600)
+
+
+def _write_sample(
+    public: Path, plan: Plan, kind: str, ids: pa.ChunkedArray, train: NDArray[np.int32]
+) -> None:
+    """Write a submission that is valid and says nothing: the commonest label everywhere."""
+    import pyarrow as pa
+    import pyarrow.csv
+
+    commonest = plan.classes[int(np.bincount(train).argmax())] if kind != "matching" else "0"
+    label = pa.array([commonest], pa.string()).take(pa.array(np.zeros(len(ids), dtype=np.int32)))
+    from challenge.task.tables import csv_bytes
+
+    (public / "sample_submission.csv").write_bytes(
+        csv_bytes(pa.table({"id": ids, "label": label}).combine_chunks())
+    )
+
+
+def _data_digest(kind: str, plan: Plan, digests: dict[str, TableDigest]) -> str:
+    classes = join_digests([name.encode() for name in plan.classes])
+    parts = [b"1", kind.encode(), classes]
+    return join_digests([*parts, *(digests[name].digest() for name in ("train", "test"))]).hex()
+
+
+def _solution_digest(secret: bytes, solution: pa.Table) -> str:
+    digest = TableDigest("solution", dict.fromkeys(solution.column_names, ""))
+    digest.update({name: solution[name].combine_chunks() for name in solution.column_names})
+    return salted(secret, digest.digest())

@@ -1,0 +1,245 @@
+"""A raw table to a plan: read once, checked, spilled by id, then split."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from challenge.errors import Fault, TaskError
+from challenge.prepare.build.id_order import HELD_BYTES, SortedRows
+from challenge.prepare.build.ids import Fates, draw_fates, id_strings
+from challenge.prepare.build.plan import Plan
+from challenge.prepare.build.row_facts import Categories, RowFacts
+from challenge.prepare.build.table_checks import check_classes, check_schema
+from challenge.prepare.raw import RawTable
+from challenge.prepare.readers.values import (
+    PIXELS,
+    Faults,
+    PictureStore,
+    standard_values,
+    text_values,
+)
+from challenge.prepare.splits.sides import decide_sides
+from challenge.task.definition import TaskDefinition
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+__all__ = ["MATCH_WORDS", "plan_rows"]
+
+MATCH_WORDS = {"1": 1, "0": 0, "true": 1, "false": 0, "True": 1, "False": 0}
+
+
+def plan_rows(
+    raw: RawTable,
+    definition: TaskDefinition,
+    secret: bytes,
+    public: Path,
+    spill: Path,
+    progress: Callable[[str], None],
+) -> Plan:
+    """Read, check and split a raw table; pictures are stored on the way."""
+    where = f"{definition.id}, raw table"
+    matching = definition.kind == "matching"
+    columns = definition.feature_columns()
+    faults = Faults(where)
+    pictures = PictureStore(public, raw.folder, progress)
+    categories = Categories([c.name for c in columns if c.modality == "categorical"])
+    rows = SortedRows(spill, "p" if matching else "r", HELD_BYTES)
+    facts = RowFacts(
+        ["key", "label", "group", "split", "half", "left_key", "right_key", "left_entity",
+         "right_entity", "time", "left content", "right content"]
+    )  # fmt: skip
+    fates: list[Fates] = []
+    n_unlabelled = n_read = 0
+    record_ids: bool | None = None
+    for batch in raw.batches():
+        if record_ids is None:
+            needed = ["key", "label", *(column.name for column in columns)]
+            by = definition.split.by
+            needed += {"group": ["group"], "time": ["time"], "official": ["split"]}.get(by, [])
+            check_schema(batch.schema, needed, where)
+            record_ids = matching and {"left_key", "right_key"} <= set(batch.schema.names)
+        n_read += batch.num_rows
+        batch, dropped = _labelled(batch)
+        n_unlabelled += dropped
+        if batch.num_rows == 0:
+            continue
+        keys = text_values(batch.column("key"))
+        if keys.null_count:
+            faults.add("key-missing", "key", "no key", "a unique key in every row",
+                       "number the rows in the converter", n=keys.null_count)  # fmt: skip
+            keys = keys.fill_null("")
+        fate = draw_fates(secret, "row", keys)
+        fates.append(fate)
+        values = standard_values(batch, keys, columns, pictures, faults)
+        categories.update(values)
+        labels = text_values(batch.column("label")).fill_null("")
+        _gather(facts, batch, labels, values, record_ids)
+        arrays: dict[str, Any] = {}
+        if record_ids:
+            for name in ("left_id", "right_id"):
+                records = _keys(batch, name.replace("id", "key"), faults)
+                arrays[name] = id_strings(draw_fates(secret, "record", records).number, "r")
+        if matching:
+            _check_decisions(labels, keys, faults)
+        import pyarrow as pa
+
+        rows.add(pa.table({**arrays, **values}), fate.number)
+        progress(f"rows, {n_read:,} read")
+    faults.stop()
+    if not fates:
+        found = f"{n_read:,} rows, none with a label" if n_read else "0 rows"
+        raise TaskError(Fault(where, found, "rows with a label", "check the raw data", "no-rows"))
+    numbers = np.concatenate([fate.number for fate in fates])
+    numbers.sort()
+    _refuse_equal_ids(numbers, raw, where)
+    del numbers
+    fate = Fates(
+        number=np.zeros(0, dtype=np.uint64),
+        split=np.concatenate([fate.split for fate in fates]),
+        place=np.concatenate([fate.place for fate in fates]),
+    )
+    fates.clear()
+    label, classes = _classes(facts, matching, where)
+    sides = decide_sides(definition, facts, fate, label, secret, bool(record_ids), where)
+    return Plan(
+        tables=rows.tables,
+        side=sides.side,
+        half=sides.half,
+        fold=sides.fold,
+        label=label,
+        cluster=sides.cluster,
+        other=sides.other,
+        classes=classes,
+        categories=categories.sorted(),
+        record_ids=bool(record_ids),
+        facts={"n_raw": n_read, "n_unlabelled": n_unlabelled, **sides.facts},
+    )
+
+
+def _labelled(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
+    import pyarrow.compute as pc
+
+    label = batch.column("label")
+    if label.null_count == 0:
+        return batch, 0
+    return batch.filter(pc.is_valid(label)), label.null_count
+
+
+def _keys(batch: pa.RecordBatch, name: str, faults: Faults) -> pa.Array:
+    keys = text_values(batch.column(name))
+    if keys.null_count:
+        faults.add(
+            "key-missing",
+            name,
+            "no key",
+            "a key in every row",
+            "number the rows or records in the converter",
+            n=keys.null_count,
+        )
+    return keys.fill_null("")
+
+
+def _gather(
+    facts: RowFacts,
+    batch: pa.RecordBatch,
+    labels: pa.Array,
+    values: dict[str, pa.Array],
+    record_ids: bool,
+) -> None:
+    facts.add("label", labels.dictionary_encode())
+    for name in ("group", "split", "half", "left_key", "right_key", "left_entity", "right_entity"):
+        if name in batch.schema.names:
+            facts.add(name, text_values(batch.column(name)).dictionary_encode())
+    if "time" in batch.schema.names:
+        facts.add("time", batch.column("time"))
+    if any(name.startswith("left_") for name in values):
+        for name in ("left", "right"):
+            facts.add(f"{name} content", _contents(values, f"{name}_").dictionary_encode())
+
+
+def _contents(values: dict[str, pa.Array], prefix: str) -> pa.Array:
+    """Return a digest of the side's features per row, null where all of them are missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    parts = []
+    for name, array in sorted(values.items()):
+        plain = name.removeprefix(PIXELS)
+        if not plain.startswith(prefix) or (name == plain and PIXELS + name in values):
+            continue
+        text = array if pa.types.is_string(array.type) else pc.cast(
+            pc.cast(array, pa.binary()) if pa.types.is_binary(array.type) else array,
+            pa.binary() if pa.types.is_binary(array.type) else pa.string(),
+        )  # fmt: skip
+        parts.append(pc.cast(text, pa.binary()).fill_null(b""))
+    joined = pc.binary_join_element_wise(*parts, b"\x1f")
+    empty = b"\x1f" * (len(parts) - 1)
+    return pa.array(
+        [
+            None if text == empty else hashlib.blake2b(text, digest_size=12).hexdigest()
+            for text in joined.to_pylist()
+        ],
+        pa.string(),
+    )
+
+
+def _check_decisions(labels: pa.Array, keys: pa.Array, faults: Faults) -> None:
+    words = labels.to_pylist()
+    wrong = [place for place, word in enumerate(words) if word not in MATCH_WORDS]
+    if wrong:
+        faults.add(
+            "match-label",
+            "label",
+            f"{words[wrong[0]]!r} is no decision",
+            "1 (match) or 0 (no match)",
+            "translate the labels in the converter",
+            [keys[place].as_py() for place in wrong],
+        )
+
+
+def _classes(
+    facts: RowFacts, matching: bool, where: str
+) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Return the code of each row's label and the classes, ascending by code point."""
+    (codes,), names = facts.codes("label")
+    if matching:
+        translate = np.array([MATCH_WORDS[name] for name in names], dtype=np.int32)
+        label = translate[codes]
+        if len(set(label.tolist())) < 2:
+            check_classes([str(int(label[0]))], where)
+        return label, ("0", "1")
+    check_classes(sorted(names), where)
+    classes = tuple(sorted(names))
+    place = {name: code for code, name in enumerate(classes)}
+    return np.array([place[name] for name in names], dtype=np.int32)[codes], classes
+
+
+def _refuse_equal_ids(ascending: NDArray[np.uint64], raw: RawTable, where: str) -> None:
+    if (ascending[1:] > ascending[:-1]).all():
+        return
+    seen: dict[str, int] = {}
+    # Only now are the keys read again: equal keys are the organiser's, equal ids of two keys ours.
+    for batch in raw.batches():
+        for key in text_values(_labelled(batch)[0].column("key")).to_pylist():
+            seen[key] = seen.get(key, 0) + 1
+    doubled = [key for key, count in seen.items() if count > 1]
+    raise TaskError(
+        Fault(
+            f"{where}, column key",
+            f"{len(doubled):,} keys stand in several rows" if doubled else "two keys have one id",
+            "a unique key in every row",
+            "drop repeated rows, or number the rows in the converter"
+            if doubled
+            else "delete private/secret and build again",
+            code="key-twice",
+            n=max(1, len(doubled)),
+            first=tuple(f"row {key}" for key in doubled[:5]),
+        )
+    )

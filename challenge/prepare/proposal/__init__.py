@@ -1,0 +1,1 @@
+"""A task.toml proposed from raw data."""

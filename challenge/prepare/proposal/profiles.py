@@ -1,0 +1,283 @@
+"""What a raw column looks like: its modality, why, and what may be wrong with that guess."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from challenge.prepare.readers.cells import MISSING, as_modality, date_format, read_number
+from challenge.prepare.readers.image_files import IMAGE_SUFFIXES, ImageFolder
+from challenge.prepare.readers.table_files import RawFile
+from challenge.task.columns import Modality
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "ROWS",
+    "Profile",
+    "column_texts",
+    "open_image_folder",
+    "profile_columns",
+    "profile_values",
+    "records_by_key",
+]
+
+ROWS = 20_000
+"""Rows that are looked at; the file's first ones."""
+
+_ID_NAME = re.compile(r"(^|[_\W])(id|uuid|guid|key|index|nr|no|number)$", re.IGNORECASE)
+_CODE_NAME = re.compile(r"(zip|postal|postcode|code|phone|isbn|ean|sku|barcode)", re.IGNORECASE)
+_TRUTH = {"true", "false", "yes", "no", "y", "n", "t", "f"}
+_BARE_NUMBER = re.compile(r"[+-]?[\d.]+([eE][+-]?\d+)?")
+_INSIDE = "-inside.png"
+"""Ends the name that a picture gets which stands in the table itself."""
+_FEW = 0.05
+"""Share of different values up to which they recur like categories."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A column with its likely modality; `doubts` are sentences for the organiser.
+
+    `date` is the format of dates that become numbers; `is_key` tells a value of its own in every
+    row that looks like an identifier; `empty` a column without two different values; `counts_up`
+    numbers that run from one; `missing_words` what is written where a number is missing.
+    """
+
+    name: str
+    modality: Modality
+    n: int
+    n_missing: int
+    n_distinct: int
+    why: str
+    integer: bool = False
+    date: str | None = None
+    is_key: bool = False
+    empty: bool = False
+    is_id: bool = False
+    counts_up: bool = False
+    missing_words: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    examples: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def evidence(self) -> str:
+        """What was seen, in a line."""
+        missing = f", {self.n_missing / self.n:.0%} missing" if self.n_missing else ""
+        return f"{self.why}; {self.n_distinct:,} different in {self.n:,} rows{missing}"
+
+
+def profile_columns(
+    table: RawFile, images: ImageFolder | None = None
+) -> tuple[dict[str, Profile], dict[str, list[str | None]]]:
+    """Return a profile of each column, and the values looked at as texts."""
+    values: dict[str, list[str | None]] = {name: [] for name in table.names}
+    kinds: dict[str, pa.DataType] = {}
+    n = 0
+    for batch in table.batches():
+        for name in table.names:
+            column = batch.column(name).slice(0, ROWS - n)
+            kinds[name] = column.type
+            values[name] += _as_texts(column)
+        n += batch.num_rows
+        if n >= ROWS:
+            break
+    profiles = {
+        name: profile_values(name, texts, images, kind=kinds.get(name))
+        for name, texts in values.items()
+    }
+    return profiles, values
+
+
+def column_texts(table: RawFile, name: str, *, rows: int | None = None) -> list[str | None]:
+    """Return the values of a column as texts: all of them, or those of the first rows."""
+    texts: list[str | None] = []
+    for batch in table.batches():
+        texts += _as_texts(batch.column(name))
+        if rows is not None and len(texts) >= rows:
+            return texts[:rows]
+    return texts
+
+
+def records_by_key(
+    table: RawFile, key: str, names: list[str], wanted: set[str | None]
+) -> dict[str | None, list[str | None]]:
+    """Return the values of `names` as texts of the records with the wanted keys, by key."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found: dict[str | None, list[str | None]] = {}
+    sought = pa.array([one for one in wanted if one is not None], pa.string())
+    for batch in table.batches():
+        keys = as_modality(batch.column(key), "text")
+        rows = batch.filter(pc.is_in(keys, value_set=sought))
+        columns = [_as_texts(rows.column(name)) for name in (key, *names)]
+        found |= {own: list(rest) for own, *rest in zip(*columns, strict=True)}
+    return found
+
+
+def _as_texts(column: pa.Array) -> list[str | None]:
+    import pyarrow as pa
+
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        return [
+            None if value is None else f"{hashlib.sha256(value).hexdigest()[:16]}{_INSIDE}"
+            for value in column.to_pylist()
+        ]
+    return [text or None for text in as_modality(column, "text").to_pylist()]
+
+
+def profile_values(
+    name: str,
+    values: list[str | None],
+    images: ImageFolder | None = None,
+    *,
+    kind: pa.DataType | None = None,
+) -> Profile:
+    """Return the profile of one column from its values as texts; `kind` is its type in the file."""
+    present = [value for value in values if value is not None]
+    counts = Counter(present)
+    n, distinct = len(values), len(counts)
+    examples = tuple(text[:60] for text, _ in counts.most_common(3))
+
+    base = Profile(
+        name, "categorical", n, n - len(present), distinct, "", empty=distinct < 2,
+        examples=examples,
+    )  # fmt: skip
+    if distinct < 2:
+        return replace(
+            base, modality="categorical", why="one value only" if distinct else "no value at all"
+        )
+    unique = distinct == len(present) == n and n > 20
+    if all(text.endswith(_INSIDE) for text in counts):
+        return replace(base, modality="image", why="pictures in the table itself")
+    if _names_images(counts, None if unique and _ID_NAME.search(name) else images):
+        lost = sum(1 for text in counts if images is not None and images.find(text) is None)
+        said = f"{name}: {lost:,} of {distinct:,} images are not in the folder"
+        return replace(
+            base,
+            modality="image",
+            why="names of image files",
+            doubts=(said,) if images and lost else (),
+        )
+    if _is_temporal(kind):
+        return replace(base, modality="numeric", why="dates, as days since 1970")
+    if {text.casefold() for text in counts} <= _TRUTH:
+        return replace(base, modality="categorical", why="true or false")
+    if (pattern := _dates(counts)) is not None:
+        said = f"{name}: read as dates written {pattern}; say otherwise if they are mere labels"
+        other = pattern.translate(str.maketrans("md", "dm"))
+        if "/" in pattern and date_format(list(counts), (other,)):
+            said += f", or are written {other}"
+        return replace(
+            base, modality="numeric", why="dates, as days since 1970", date=pattern, doubts=(said,)
+        )
+    numbers = _numbers(counts)
+    if numbers is not None:
+        return _number_profile(base, counts, numbers, unique)
+    return _text_profile(base, counts, len(present), unique)
+
+
+def _names_images(counts: Counter[str], images: ImageFolder | None) -> bool:
+    named = sum(text.lower().split("?")[0].endswith(IMAGE_SUFFIXES) for text in counts)
+    if named >= 0.9 * len(counts):
+        return True
+    if images is None or not len(images):
+        return False
+    return sum(images.find(text) is not None for text in counts) >= 0.9 * len(counts)
+
+
+def _is_temporal(kind: pa.DataType | None) -> bool:
+    import pyarrow as pa
+
+    return kind is not None and bool(pa.types.is_temporal(kind))
+
+
+def _dates(counts: Counter[str]) -> str | None:
+    texts = [text for text in counts if text.strip().casefold() not in MISSING]
+    if all(re.fullmatch(r"\d{8}", text) for text in texts):
+        plausible = all(1900 <= int(text[:4]) <= 2100 for text in texts)
+        return "%Y%m%d" if plausible and date_format(texts) == "%Y%m%d" else None
+    return date_format(texts)
+
+
+def _numbers(counts: Counter[str]) -> list[float | int] | None:
+    numbers: list[float | int] = []
+    for text in counts:
+        try:
+            number = read_number(text)
+        except ValueError:
+            return None
+        if number is not None:
+            numbers.append(number)
+    return numbers or None
+
+
+def _number_profile(
+    base: Profile, counts: Counter[str], numbers: list[float | int], unique: bool
+) -> Profile:
+    name = base.name
+    integer = all(isinstance(number, int) for number in numbers)
+    written = [text for text in counts if text.strip().casefold() not in MISSING]
+    named_id = bool(_ID_NAME.search(name))
+    if any(re.match(r"0\d", text) for text in written):
+        said = f"{name}: digits with leading zeros were taken as codes, not as numbers"
+        return replace(base, why="codes of digits", doubts=(said,), is_key=unique, is_id=named_id)
+    whole = integer or all(float(number).is_integer() for number in numbers)
+    running = integer and max(numbers) - min(numbers) < 2 * len(numbers)
+    if unique and integer and (named_id or (running and len(numbers) > 50)):
+        return replace(base, why="a number of its own in every row", is_key=True, is_id=True)
+    if named_id and whole:
+        said = f"{name}: whole numbers that name things; taken as categories, not as amounts"
+        counts_up = min(numbers) in (0, 1) and max(numbers) <= len(numbers)
+        return replace(
+            base, why="ids stored as numbers", doubts=(said,), is_id=True, counts_up=counts_up
+        )
+    doubts = []
+    odd = [text for text in written if not _BARE_NUMBER.fullmatch(text.strip())]
+    if odd:
+        doubts.append(f"{name}: numbers stored as text, such as {odd[0]!r}")
+    words = tuple(sorted(set(counts) - set(written)))
+    base = replace(base, missing_words=words)
+    if words:
+        doubts.append(f"{name}: {', '.join(map(repr, words))} is read as missing")
+    if integer and len(counts) <= 2:
+        return replace(base, why="two whole numbers", doubts=tuple(doubts))
+    if integer and (len(counts) <= 12 or _CODE_NAME.search(name)):
+        doubts.append(
+            f"{name}: few whole numbers, or a code; make it categorical if they only name"
+        )
+    why = "whole numbers" if integer else "numbers"
+    return replace(base, modality="numeric", why=why, integer=integer, doubts=tuple(doubts))
+
+
+def _text_profile(base: Profile, counts: Counter[str], n: int, unique: bool) -> Profile:
+    words = sum(len(text.split()) * times for text, times in counts.items()) / n
+    share = len(counts) / n
+    named_id = bool(_ID_NAME.search(base.name))
+    spaceless = not any(" " in text for text in counts)
+    if unique and spaceless and (named_id or max(map(len, counts)) <= 40):
+        why = "a word of its own in every row"
+        return replace(base, modality="text", why=why, is_key=True, is_id=named_id)
+    if words >= 4 and share > _FEW:
+        return replace(base, modality="text", why=f"free text of {words:.0f} words on average")
+    if len(counts) <= 50 or share <= _FEW:
+        return replace(base, why="few values that recur", is_id=named_id)
+    if named_id:
+        return replace(base, why="names of things", is_id=True)
+    modality: Modality = "text" if words >= 1.8 or share > 0.5 else "categorical"
+    said = (
+        f"{base.name}: between text and categories ({len(counts):,} values of {words:.1f} words); "
+        f"taken as {modality}"
+    )
+    return replace(base, modality=modality, why="short texts", doubts=(said,))
+
+
+def open_image_folder(place: Path | None) -> ImageFolder | None:
+    """Return the images of a folder or zip, None when there is none."""
+    return None if place is None else ImageFolder(place.parent, place)

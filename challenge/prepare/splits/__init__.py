@@ -1,0 +1,1 @@
+"""Which rows are hidden, and which go together."""

@@ -1,0 +1,193 @@
+"""Which rows are hidden, which of those score in public, and the folds of the rest.
+
+Whole clusters go to one place: a cluster is a group, an entity (or several that records tie
+together), or a row by itself. Everything is decided by the rows' keyed words, so that the order
+of the raw table plays no part. Within a label, shares are kept to half a cluster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from challenge.errors import Fault, TaskError
+from challenge.prepare.build.integer_ranks import order_by_word
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "LARGEST_SHARE",
+    "N_FOLDS",
+    "Clusters",
+    "assign_folds",
+    "choose_latest",
+    "choose_share",
+    "components",
+    "refuse_giant",
+    "single_rows",
+    "summarise_clusters",
+]
+
+N_FOLDS = 5
+LARGEST_SHARE = 0.2
+"""A component above this share of the records stops the build: it cannot be put to one side."""
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Per cluster: `size` in rows, `stratum` (its commonest label), `word` (its keyed chance)."""
+
+    size: NDArray[np.int64]
+    stratum: NDArray[np.integer]
+    word: NDArray[np.uint64]
+
+
+def summarise_clusters(
+    cluster: NDArray[np.int64], label: NDArray[np.int64], word: NDArray[np.uint64]
+) -> Clusters:
+    """Return size, commonest label (the smaller code in a tie) and word of clusters 0 … n-1."""
+    n_clusters = int(cluster.max()) + 1 if len(cluster) else 0
+    if n_clusters == len(cluster):
+        # Every row by itself, in whatever order: millions of rows need no sorting here.
+        stratum, words = np.empty_like(label), np.empty_like(word)
+        stratum[cluster], words[cluster] = label, word
+        return single_rows(stratum, words)
+    size = np.bincount(cluster, minlength=n_clusters).astype(np.int64)
+    n_labels = int(label.max()) + 1 if len(label) else 1
+    cell, count = np.unique(cluster * n_labels + label, return_counts=True)
+    order = np.lexsort((cell, -count, cell // n_labels))
+    first = np.unique((cell // n_labels)[order], return_index=True)[1]
+    stratum = (cell % n_labels)[order][first]
+    # XOR keeps the words evenly spread; a minimum would favour large clusters.
+    order = np.argsort(cluster, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(size)[:-1]]).astype(np.int64)
+    mixed = np.bitwise_xor.reduceat(word[order], starts) if len(word) else word
+    return Clusters(size, stratum.astype(np.int64), mixed)
+
+
+def single_rows(label: NDArray[np.integer], word: NDArray[np.uint64]) -> Clusters:
+    """Return the clusters of rows that stand each by itself, in the order of the rows."""
+    return Clusters(np.broadcast_to(np.int64(1), len(label)), label, word)
+
+
+def _by_stratum_and_size(clusters: Clusters) -> NDArray[np.int64]:
+    """Return the order by stratum, then the largest first, then by word."""
+    code = clusters.stratum
+    largest = int(clusters.size.max(initial=1))
+    if largest > 1:
+        code = np.unique(code * largest + (largest - clusters.size), return_inverse=True)[1]
+    return order_by_word(clusters.word, code)
+
+
+def choose_share(clusters: Clusters, share: float) -> NDArray[np.bool_]:
+    """Choose clusters that hold `share` of the rows of each stratum, to half a cluster.
+
+    Larger clusters are placed first, each where the rows so far fall short; single rows fill up.
+    The last cluster of a stratum is never chosen: a label that is hidden must also be shown.
+    """
+    chosen = np.zeros(len(clusters.size), dtype=bool)
+    order = _by_stratum_and_size(clusters)
+    bounds = np.cumsum([0, *np.bincount(clusters.stratum)]).tolist()
+    owed = 0.0
+    for start, end in pairwise(bounds):
+        if start == end:
+            continue
+        members = order[start:end]
+        sizes = clusters.size[members]
+        n_large = int(np.searchsorted(-sizes, -1))
+        taken = seen = n_chosen = 0
+        for place in range(n_large):
+            size = int(sizes[place])
+            seen += size
+            if taken + size / 2 <= share * seen + owed and n_chosen < len(members) - 1:
+                chosen[members[place]] = True
+                taken += size
+                n_chosen += 1
+        left_over = min(len(members) - n_large, len(members) - 1 - n_chosen)
+        wanted = min(left_over, max(0, round(share * float(sizes.sum())) - taken))
+        chosen[members[n_large : n_large + wanted]] = True
+        owed += share * float(sizes.sum()) - taken - wanted
+    return chosen
+
+
+def assign_folds(clusters: Clusters, n_folds: int = N_FOLDS) -> NDArray[np.int8]:
+    """Assign each cluster to a fold; folds are level within each stratum and over all."""
+    fold = np.zeros(len(clusters.size), dtype=np.int8)
+    total = np.zeros(n_folds, dtype=np.int64)
+    order = _by_stratum_and_size(clusters)
+    bounds = np.cumsum([0, *np.bincount(clusters.stratum)]).tolist()
+    for start, end in pairwise(bounds):
+        if start == end:
+            continue
+        members = order[start:end]
+        sizes = clusters.size[members]
+        n_large = int(np.searchsorted(-sizes, -1))
+        filled = np.zeros(n_folds, dtype=np.int64)
+        for place in range(n_large):
+            target = int(np.lexsort((total, filled))[0])
+            fold[members[place]] = target
+            filled[target] += sizes[place]
+            total[target] += sizes[place]
+        singles = members[n_large:]
+        quota = _level(filled, total, len(singles))
+        fold[singles] = np.repeat(np.arange(n_folds), quota)
+        total += quota
+    return fold
+
+
+def _level(filled: NDArray[np.int64], total: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Return how many of `n` rows each fold takes so that the folds become as level as can be."""
+    order = np.lexsort((total, filled))
+    heights = filled[order]
+    quota = np.zeros(len(filled), dtype=np.int64)
+    for used in range(len(filled), 0, -1):
+        water = n + int(heights[:used].sum())
+        level, rest = divmod(water, used)
+        if heights[used - 1] <= level:
+            quota[order[:used]] = level - heights[:used]
+            # The remainder goes to the folds that are smallest over all strata.
+            spare = order[:used][
+                np.argsort(total[order[:used]] + quota[order[:used]], kind="stable")
+            ]
+            quota[spare[:rest]] += 1
+            return quota
+    return quota
+
+
+def choose_latest(time: NDArray[np.generic], share: float) -> NDArray[np.bool_]:
+    """Choose the latest rows, as near to `share` of all as can be without parting equal times."""
+    moments, counts = np.unique(time, return_counts=True)
+    from_here = np.cumsum(counts[::-1])[::-1]
+    cut = int(np.argmin(np.abs(from_here - share * len(time))))
+    return np.asarray(time >= moments[max(1, cut) if len(moments) > 1 else 0])
+
+
+def components(n: int, links: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the component, 0 … k-1, of each of `n` nodes under (m, 2) undirected links."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ones = np.ones(len(links), dtype=np.int8)
+    graph = coo_array((ones, (links[:, 0], links[:, 1])), shape=(n, n))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
+def refuse_giant(component: NDArray[np.int64], where: str, what: str) -> None:
+    """Raise TaskError when one component holds more than a fifth of the records."""
+    if len(component) == 0:
+        return
+    largest = int(np.bincount(component).max())
+    if largest > LARGEST_SHARE * len(component) and largest > 1:
+        raise TaskError(
+            Fault(
+                where,
+                f"{what} of {largest:,} of {len(component):,} records hangs together",
+                f"at most {LARGEST_SHARE:.0%} of the records in one piece",
+                "look for wrong matches or for records that many share, or split by row",
+                code="giant-component",
+            )
+        )

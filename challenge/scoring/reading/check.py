@@ -1,0 +1,145 @@
+"""One validator: the predictions of a file, aligned to the task, or every fault of the file.
+
+The quick readers may only answer that a file is clean. At any doubt the strict way reads it again
+and finds every fault; so it alone decides what a fault is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from challenge.errors import SubmissionError
+from challenge.scoring.predictions import Predictions, Probabilities, Rows
+from challenge.scoring.reading.alignment import Aligned, HandOver, scatter
+from challenge.scoring.reading.content import Content, read_csv_content
+from challenge.scoring.reading.fast_csv import read_fast_csv
+from challenge.scoring.reading.faults import fault
+from challenge.scoring.reading.id_faults import find_id_faults
+from challenge.scoring.reading.intake import MAX_BYTES, Intake, take_in
+from challenge.scoring.reading.layout import expected_columns
+from challenge.scoring.reading.parquet_reader import read_fast_parquet, read_parquet_content
+from challenge.scoring.reading.prepared_ids import prepare_ids
+from challenge.scoring.reading.spill import MemoryColumns
+from challenge.scoring.reading.strict_csv import open_text
+from challenge.scoring.reading.value_faults import (
+    SUM_TOLERANCE,
+    find_label_faults,
+    find_number_faults,
+)
+from challenge.task import Task
+
+__all__ = ["most_bytes", "read_predictions"]
+
+_SPARE_BYTES = 16 << 20
+
+
+def read_predictions(
+    task: Task, path: Path, *, rows: Rows = "test", max_bytes: int = MAX_BYTES
+) -> Predictions:
+    """Read and check a predictions file; `rows="train"` reads out-of-fold predictions.
+
+    Needs the public folder only. Raises SubmissionError with every fault of the file, TaskError
+    when the task itself is damaged.
+    """
+    intake = take_in(path, min(max_bytes, most_bytes(task, rows)))
+    try:
+        return _accept(task, _read_fast(task, intake, rows), intake.sha256, rows)
+    except HandOver:
+        return _accept(task, _read_strictly(task, intake, rows), intake.sha256, rows)
+
+
+def most_bytes(task: Task, rows: Rows) -> int:
+    """Return how large a file for the task may be, unpacked: generous, yet no bomb."""
+    n_rows = task.n_test if rows == "test" else task.n_train
+    names = sum(len(name.encode()) for name in task.classes)
+    longest = max((len(name.encode()) for name in task.classes), default=0)
+    return _SPARE_BYTES + 4 * names + n_rows * (256 + max(4 * longest, 64 * len(task.classes)))
+
+
+def _read_fast(task: Task, intake: Intake, rows: Rows) -> Aligned:
+    index = prepare_ids(task, rows)
+    if index is None:
+        raise HandOver
+    if intake.form == "parquet":
+        return read_fast_parquet(task, intake, index, most_bytes(task, rows))
+    return read_fast_csv(task, intake.data, index)
+
+
+def _read_strictly(task: Task, intake: Intake, rows: Rows) -> Aligned:
+    """Read the slow way; raise SubmissionError with every fault when there is one."""
+    n_rows = task.n_test if rows == "test" else task.n_train
+    content = _read_content(task, intake, n_rows, most_bytes(task, rows))
+    faults = list(content.faults)
+    if not content.ids:
+        faults.append(
+            fault(
+                "file-rows",
+                content.name,
+                "no rows",
+                f"{n_rows:,} rows, and {expected_columns(task)}",
+                "write the predictions below the header",
+            )
+        )
+        raise SubmissionError(faults)
+    codes, label_faults = find_label_faults(task, content)
+    found, id_faults = find_id_faults(task, content, rows)
+    faults += [*id_faults, *label_faults, *find_number_faults(task, content)]
+    if faults:
+        raise SubmissionError(faults)
+    order = found.astype(np.int32)
+    columns = None
+    if content.numbers is not None:
+        columns = MemoryColumns(np.empty_like(content.numbers, order="C"))
+        for column, values in enumerate(content.numbers):
+            columns.put(column, 0, scatter(values, order))
+    aligned = None if content.labels is None else scatter(codes, order)
+    return Aligned(content.layout, aligned, columns)
+
+
+def _read_content(task: Task, intake: Intake, n_rows: int, most: int) -> Content:
+    if intake.form == "parquet":
+        return read_parquet_content(task, intake, n_rows, most)
+    text = open_text(intake.name, intake.data)
+    if isinstance(text, list):
+        raise SubmissionError(text)
+    return read_csv_content(task, text)
+
+
+def _accept(task: Task, aligned: Aligned, sha256: str, rows: Rows) -> Predictions:
+    """Return the predictions; raise HandOver when a number is out of range or a sum is wrong."""
+    codes = aligned.codes
+    remarks: tuple[str, ...] = ()
+    probabilities = scores = None
+    if aligned.numbers is not None and task.kind == "classification":
+        probabilities = Probabilities(aligned.numbers)
+        survey = probabilities.survey()
+        codes = survey.codes
+        in_range = survey.lowest >= 0 and survey.highest <= 1
+        if not in_range or bool((np.abs(survey.sums - 1) > SUM_TOLERANCE).any()):
+            raise HandOver
+    elif aligned.numbers is not None:
+        every = slice(0, aligned.numbers.shape[1])
+        scores = aligned.numbers.column(0, every).astype(np.float64)
+        if not (scores.min() >= 0 and scores.max() <= 1):
+            raise HandOver
+        if codes is None:
+            codes = (scores >= 0.5).astype(np.int32)
+            remarks = (
+                f"no column `label`: score >= 0.5 decides, which makes "
+                f"{int(codes.sum()):,} of {len(codes):,} pairs matches",
+            )
+    assert codes is not None and aligned.layout.form is not None
+    return Predictions(
+        task_id=task.id,
+        kind=task.kind,
+        data_digest=task.data_digest,
+        codes=codes,
+        probabilities=probabilities,
+        scores=scores,
+        sha256=sha256,
+        form=aligned.layout.form,
+        remarks=remarks,
+        rows=rows,
+    )

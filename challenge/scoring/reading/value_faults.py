@@ -1,0 +1,136 @@
+"""Every fault of the labels and numbers of a file, and the codes of its labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.errors import Fault, nearest
+from challenge.scoring.predictions import Probabilities
+from challenge.scoring.reading.content import Content
+from challenge.scoring.reading.faults import Tally, fault, shown
+from challenge.scoring.reading.label_codes import label_words
+from challenge.scoring.reading.spill import MemoryColumns
+from challenge.task import Task
+
+__all__ = ["SUM_TOLERANCE", "find_label_faults", "find_number_faults"]
+
+SUM_TOLERANCE = 1e-3
+"""How far the sum of a row of probabilities may be from 1."""
+
+
+def find_label_faults(task: Task, content: Content) -> tuple[NDArray[np.int32], list[Fault]]:
+    """Return the class of each row (-1 when it is none), and the faults of the labels."""
+    codes = np.full(len(content.ids), -1, np.int32)
+    if content.labels is None:
+        return codes, []
+    code_of = {word.encode(): code for word, code in label_words(task).items()}
+    empty, unknown = Tally(), Tally()
+    for row, label in enumerate(content.labels):
+        if label is None:
+            continue
+        code = code_of.get(label, -1)
+        codes[row] = code
+        if code >= 0:
+            continue
+        if not label:
+            empty.add(content.place(row))
+        elif unknown.n < 5:
+            unknown.add(f"{content.place(row)}: {_label_with_guess(task, label)}")
+        else:
+            unknown.n += 1
+    return codes, list(_label_faults(task, content, empty, unknown))
+
+
+def _label_with_guess(task: Task, label: bytes) -> str:
+    guess = None
+    if task.kind == "classification" and len(label) <= 200:
+        guess = nearest(label.decode("utf-8", "replace"), task.classes)
+    return shown(label) + (f" (nearest class: {shown(guess)})" if guess else "")
+
+
+def _label_faults(task: Task, content: Content, empty: Tally, unknown: Tally) -> Iterator[Fault]:
+    where = f"{content.name}, column label"
+    if task.kind == "matching":
+        expected = "1 (match) or 0 (no match); True and False are accepted"
+        cure = "write 1 or 0; a probability goes into a column `score`"
+    else:
+        some = ", ".join(shown(name, 30) for name in task.classes[:5])
+        expected = f"one of the {len(task.classes)} classes of the task: {some}"
+        expected += ", …" if len(task.classes) > 5 else ""
+        cure = "write the class exactly as train.csv has it, as text"
+    if empty.n:
+        yield fault(
+            "label-empty",
+            where,
+            f"{empty.n:,} row(s) without a label",
+            expected,
+            "predict every row",
+            empty.n,
+            empty.first,
+        )
+    if unknown.n:
+        yield fault(
+            "label-unknown",
+            where,
+            f"{unknown.n:,} label(s) that are none of the task's",
+            expected,
+            cure,
+            unknown.n,
+            unknown.first,
+        )
+
+
+_NUMBER_WORDS = {
+    "number-empty": ("empty", "predict every row; 0 is a probability, too"),
+    "number-nan": ("not a number (NaN)", "find out why the model gave NaN; fill in a probability"),
+    "number-infinite": ("infinite", "clip to [0, 1]"),
+    "number-overflow": ("too large for a double", "clip to [0, 1]"),
+    "number-comma": ("with a decimal comma", 'write a decimal point (decimal=".")'),
+    "number-percent": ("with a percent sign", "divide by 100 and leave the sign out"),
+    "number-text": ("text", "write a number such as 0.25"),
+}
+
+
+def find_number_faults(task: Task, content: Content) -> Iterator[Fault]:
+    """Yield the faults of scores or probabilities."""
+    if content.numbers is None:
+        return
+    matching = task.kind == "matching"
+    where = f"{content.name}, " + ("column score" if matching else "class columns")
+    expected = "a number in [0, 1]"
+    for code, (words, cure) in _NUMBER_WORDS.items():
+        tally = content.bad_numbers.get(code)
+        if tally:
+            found = f"{tally.n:,} value(s) {words}"
+            yield fault(code, where, found, expected, cure, tally.n, tally.first)
+    values = content.numbers
+    outside = (values < 0) | (values > 1)
+    n_outside = int(np.count_nonzero(outside))
+    if n_outside:
+        # The first rows, then columns: as a reader meets them.
+        row_at, column_at = np.nonzero(outside.T)
+        first = []
+        for row, column in zip(row_at[:5].tolist(), column_at[:5].tolist(), strict=True):
+            name = content.layout.number_names[column]
+            place = content.place(row) + ("" if matching else f", column {shown(name, 30)}")
+            first.append(f"{place}: {values[column, row]!s}")
+        cure = "give probabilities: apply a softmax, or divide by the maximum if all are positive"
+        found = f"{n_outside:,} value(s) outside [0, 1]"
+        yield fault("number-range", where, found, expected, cure, n_outside, first)
+    if matching or -1 in content.layout.numbers:
+        return
+    sums = Probabilities(MemoryColumns(values)).survey().sums
+    wrong = np.flatnonzero(np.abs(sums - 1) > SUM_TOLERANCE)
+    if len(wrong):
+        yield fault(
+            "number-sum",
+            where,
+            f"{len(wrong):,} row(s) whose probabilities do not sum to 1",
+            f"a sum of 1, within {SUM_TOLERANCE}",
+            "divide each row by its sum",
+            len(wrong),
+            [f"{content.place(row)}: {sums[row]:.6g}" for row in wrong[:5].tolist()],
+        )

@@ -1,0 +1,208 @@
+"""Two submissions of one task, side by side: whether one is really better, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.kinds import kind_module
+from challenge.kinds.scored_rows import Measured, Part
+from challenge.scoring.predictions import Predictions
+from challenge.scoring.score import part_of, refuse_strangers
+from challenge.scoring.solution import read_solution
+from challenge.scoring.statistics.block_weights import read_weights
+from challenge.scoring.statistics.distributions import binomial_p
+from challenge.scoring.statistics.intervals import interval, spread, too_few_clusters
+from challenge.scoring.statistics.slices import SliceKind, read_slices
+from challenge.task import Half, Task
+
+__all__ = ["Comparison", "Difference", "Duel", "compare_predictions", "paired_difference"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A metric of both submissions, and a minus b with its paired 95 % interval.
+
+    None where a figure is undefined; `reason` says what is missing. For a loss, less is better.
+    """
+
+    a: float | None
+    b: float | None
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+
+    @property
+    def tells(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+    def as_json(self) -> dict[str, float | str | None]:
+        """Return the difference as plain values."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Duel:
+    """How the decisions of a and b fell on the same rows: `wins` only a has right, `losses` only b.
+
+    `p` is the exact two-sided McNemar test: how often a fair coin would fall as unevenly over the
+    rows that only one has right. It takes rows as independent.
+    """
+
+    wins: int
+    losses: int
+    both_right: int
+    both_wrong: int
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return self.wins + self.losses + self.both_right + self.both_wrong
+
+    @property
+    def p(self) -> float:
+        """The p-value, 0 to 1."""
+        return binomial_p(self.wins, self.losses)
+
+    def as_json(self) -> dict[str, float]:
+        """Return counts and p-value as plain values."""
+        return {**vars(self), "n": self.n, "p": self.p}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Submission a against submission b on one half.
+
+    `slices` are (kind, name, duel): by true class, missing modality, records seen in train, length.
+    """
+
+    task_id: str
+    metric: str
+    half: Half
+    n: int
+    n_clusters: int
+    a: str
+    b: str
+    differences: Mapping[str, Difference]
+    duel: Duel
+    slices: tuple[tuple[SliceKind, str, Duel], ...]
+
+    @property
+    def primary(self) -> Difference:
+        """The difference of the primary metric."""
+        return self.differences[self.metric]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {
+            "task": self.task_id,
+            "metric": self.metric,
+            "half": self.half,
+            "n": self.n,
+            "n_clusters": self.n_clusters,
+            "a": self.a,
+            "b": self.b,
+            "differences": {name: d.as_json() for name, d in self.differences.items()},
+            "duel": self.duel.as_json(),
+            "slices": [
+                {"kind": kind, "name": name, **duel.as_json()} for kind, name, duel in self.slices
+            ],
+        }
+
+    def lines(self) -> list[str]:
+        """Return the comparison as text, one fact a line."""
+        duel = self.duel
+        lines = [_words(name, difference) for name, difference in self.differences.items()]
+        lines.append(
+            f"of {duel.n:,} rows: a alone right {duel.wins:,}, b alone right {duel.losses:,}, "
+            f"both {duel.both_right:,}, neither {duel.both_wrong:,}; McNemar p = {duel.p:.3g}"
+        )
+        lines += [
+            f"{name}: {part.n:,} rows, a alone {part.wins:,}, b alone {part.losses:,}, "
+            f"both {part.both_right:,}, neither {part.both_wrong:,}"
+            for _, name, part in self.slices
+        ]
+        return lines
+
+
+def compare_predictions(task: Task, a: Predictions, b: Predictions, half: Half) -> Comparison:
+    """Compare two submissions on the same rows of the hidden truth; organisers only.
+
+    Each difference has the standard error of the rows' paired influences, clusters together.
+    Raises ValueError when either is of another table, TaskError when the solution is damaged.
+    """
+    for predictions in (a, b):
+        refuse_strangers(task, predictions, "test")
+    solution = read_solution(task)
+    part = part_of(task, solution, half, read_weights(task, solution, half).grouping)
+    module = kind_module(task.kind)
+    of_a, of_b = (module.measure(part, predictions) for predictions in (a, b))
+    right_a, right_b = (part.of(p.codes) == part.labels for p in (a, b))
+    same = _say_the_same(part, a, b)
+    slices = (
+        (piece.kind, piece.name, part.of(piece.rows)) for piece in read_slices(task, solution)
+    )
+    return Comparison(
+        task_id=task.id,
+        metric=task.metric,
+        half=half,
+        n=part.n,
+        n_clusters=part.grouping.n_clusters,
+        a=a.sha256,
+        b=b.sha256,
+        differences={
+            name: paired_difference(part, of_a[name], of_b[name], same) for name in module.METRICS
+        },
+        duel=_duel(right_a, right_b),
+        slices=tuple(
+            (kind, name, _duel(right_a[rows], right_b[rows]))
+            for kind, name, rows in slices
+            if rows.any()
+        ),
+    )
+
+
+def _say_the_same(part: Part, a: Predictions, b: Predictions) -> bool:
+    if a.sha256 == b.sha256:
+        return True
+    plain = (a.probabilities, b.probabilities, a.scores, b.scores)
+    return all(p is None for p in plain) and bool((part.of(a.codes) == part.of(b.codes)).all())
+
+
+def paired_difference(part: Part, a: Measured, b: Measured, same: bool = False) -> Difference:
+    """Return a minus b of one metric with its paired interval; `same` when both say the same."""
+    if a.value is None or b.value is None:
+        return Difference(a.value, b.value, None, reason=a.reason or b.reason)
+    value = a.value - b.value
+    if a.influence is None or b.influence is None:
+        return Difference(a.value, b.value, value, reason=a.reason or b.reason)
+    if why := too_few_clusters(part.grouping):
+        return Difference(a.value, b.value, value, reason=why)
+    if same:
+        return Difference(a.value, b.value, value, reason="no interval: both say the same here")
+    paired = spread(part.grouping, a.influence() - b.influence())
+    if paired.error == 0.0:
+        why = "no interval: no row moves this difference"
+        return Difference(a.value, b.value, value, reason=why)
+    low, high = interval(value, paired, "difference")
+    return Difference(a.value, b.value, value, low, high)
+
+
+def _duel(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> Duel:
+    both, either = int((a & b).sum()), int((a | b).sum())
+    return Duel(int(a.sum()) - both, int(b.sum()) - both, both, len(a) - either)
+
+
+def _words(name: str, difference: Difference) -> str:
+    if difference.value is None:
+        return f"{name}: undefined ({difference.reason})"
+    known = f"{name}: {difference.a:.4f} - {difference.b:.4f} = {difference.value:+.4f}"
+    if difference.low is None or difference.high is None:
+        return f"{known} ({difference.reason})"
+    return f"{known} ({difference.low:+.4f} to {difference.high:+.4f})"
