@@ -6,7 +6,7 @@
 Every run is a process of its own, so that its peak memory is its own. What a process pays once,
 imports above all, is no cost of rows: a table of a thousand rows goes through before the clock
 starts, and what that first table took stands on a line of its own. The yardstick is warmed up alike
-and runs before and after. The picture work is left out: it costs what decoding costs. Writing the
+and runs before and after. The image work is left out: it costs what decoding costs. Writing the
 CSV form is measured apart, since the yardstick writes none, and the audit too: beside a whole
 conversion of 100,000 rows, imports included on both sides.
 """

@@ -2,7 +2,7 @@
 
 >>> import challenge
 >>> loaded = challenge.load_task("icon-tag")  # doctest: +SKIP
->>> loaded.train, loaded.picture(loaded.train["image"][0])  # doctest: +SKIP
+>>> loaded.train, loaded.image(loaded.train["image"][0])  # doctest: +SKIP
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Make the picture of the board for the README: `python docs/screenshot.py [PAGE] [PICTURE]`.
+"""Make the image of the board for the README: `python docs/screenshot.py [PAGE] [PICTURE]`.
 
 PAGE is a page of a built site (default: leaderboard/index.html), PICTURE the PNG to write (default:
 docs/board.png). Needs Chromium.
@@ -29,7 +29,7 @@ FLAGS = (
 )
 
 
-def take_picture(page: Path, picture: Path) -> None:
+def take_image(page: Path, image: Path) -> None:
     """Write the upper part of a page as PNG; raise SystemExit with a cure when that cannot be."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
@@ -43,7 +43,7 @@ def take_picture(page: Path, picture: Path) -> None:
                 *FLAGS,
                 f"--user-data-dir={profile}",
                 f"--window-size={WIDTH},{HEIGHT}",
-                f"--screenshot={picture}",
+                f"--screenshot={image}",
                 page.resolve().as_uri(),
             ],
             check=True,
@@ -54,7 +54,7 @@ def take_picture(page: Path, picture: Path) -> None:
 
 if __name__ == "__main__":
     given = [Path(argument) for argument in sys.argv[1:]]
-    take_picture(
+    take_image(
         given[0] if given else ROOT / "leaderboard" / "index.html",
         given[1] if len(given) > 1 else ROOT / "docs" / "board.png",
     )

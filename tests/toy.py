@@ -22,7 +22,7 @@ _TOML = """format = 1
 id = "{id}"
 kind = "{kind}"
 title = "A toy"
-description = "Synthetic rows: colour, size, words and a picture tell the class."
+description = "Synthetic rows: colour, size, words and an image tell the class."
 metric = "{metric}"
 samples = true
 
@@ -53,7 +53,7 @@ modality = "categorical"
 {images}"""
 
 _IMAGES = """
-[columns.picture]
+[columns.image]
 modality = "image"
 """
 
@@ -115,11 +115,11 @@ def _features(random: np.random.Generator, label: np.ndarray, images: bool) -> d
         "colour": pa.array(colour, pa.string()),
     }
     if images:
-        features["picture"] = pa.array([_picture(random, int(code)) for code in label], pa.binary())
+        features["image"] = pa.array([_image(random, int(code)) for code in label], pa.binary())
     return features
 
 
-def _picture(random: np.random.Generator, code: int) -> bytes:
+def _image(random: np.random.Generator, code: int) -> bytes:
     pixels = random.integers(0, 60, (8, 8, 3), dtype=np.uint8)
     pixels[..., code % 3] += np.uint8(100 + code % 50)
     target = io.BytesIO()
@@ -148,7 +148,7 @@ def declare_toy(
             metric=metric or ("f1" if kind == "matching" else "macro_f1"),
             split=split
             or ('by = "entity"\ntruth = "complete"\nseed = 1' if records else "seed = 1"),
-            images=_IMAGES if any("picture" in name for name in raw.column_names) else "",
+            images=_IMAGES if any("image" in name for name in raw.column_names) else "",
         )
     )
     (folder / "convert.py").write_text(

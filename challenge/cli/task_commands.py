@@ -203,7 +203,7 @@ def add(
         typer.Option("--from", metavar="FILE", help="A table, or a folder in a known form."),
     ],
     images: Annotated[
-        Path | None, typer.Option("--images", help="A folder or zip with the pictures.")
+        Path | None, typer.Option("--images", help="A folder or zip with the images.")
     ] = None,
     label: Annotated[str | None, typer.Option("--label", help="The column to predict.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", help="classification or matching.")] = None,

@@ -85,8 +85,7 @@ def _rule(stop: str) -> Stop:
 def _tune(
     source: MethodSource, task: Task, n_trials: int, stop: Stop, seed: int, threads: int
 ) -> Tuning:
-    from challenge.methods.search import KeptTrials, Tuning, read_space, run_trial
-    from challenge.methods.search import search
+    from challenge.methods.search import KeptTrials, Tuning, read_space, run_trial, search
 
     with Progress(f"{source.name} on {task.id}") as progress:
         progress("asking for its options")

@@ -1,4 +1,4 @@
-"""Numbers out of texts, pictures and pairs; what costs something is cached per task."""
+"""Numbers out of texts, images and pairs; what costs something is cached per task."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A classification table as dense blocks of numbers, one per column and way of reading it.
 
 Everything that is learned (scales, n-grams, principal axes) is learned from the rows given to
-`fit`. Texts and pictures are centred, and the variance of a column is at most about 1.
+`fit`. Texts and images are centred, and the variance of a column is at most about 1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is in a picture: EfficientNet-Lite0 (ImageNet) from an installed package, 1,280 numbers.
+"""What is in an image: EfficientNet-Lite0 (ImageNet) from an installed package, 1,280 numbers.
 
 The package holds a PyTorch file. It is read by an unpickler that knows five names and refuses
 all others, the network is written down as an ONNX graph, and onnxruntime runs it: no torch.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from challenge.errors import EnvironmentLack, Fault
 from challenge.features.model_files import find_in_package, has_packages, onnx_session
-from challenge.features.simple_images import image_key, open_picture
+from challenge.features.simple_images import image_key, open_image
 from challenge.features.store import cached_rows
 from challenge.task import Task
 
@@ -49,9 +49,9 @@ def embed_images(
     threads: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> NDArray[np.float32]:
-    """Return 1,280 numbers per picture that an image column names, zeros for a missing one.
+    """Return 1,280 numbers per image that an image column names, zeros for a missing one.
 
-    Pictures are scaled to 96 pixels. Raises EnvironmentLack without the packages.
+    Images are scaled to 96 pixels. Raises EnvironmentLack without the packages.
     """
     import numpy as np
 
@@ -78,10 +78,10 @@ def _embed(
     rows = np.empty((len(paths), _WIDTH), np.float32)
     for start in range(0, len(paths), _BATCH):
         if progress is not None and start % (_BATCH * 64) == 0 and len(paths) > _BATCH * 64:
-            progress(f"pictures {start:,} of {len(paths):,}")
+            progress(f"images {start:,} of {len(paths):,}")
         batch = np.stack(
             [
-                np.asarray(open_picture(path).resize((_SIDE, _SIDE), Resampling.BICUBIC))
+                np.asarray(open_image(path).resize((_SIDE, _SIDE), Resampling.BICUBIC))
                 for path in paths[start : start + _BATCH]
             ]
         )

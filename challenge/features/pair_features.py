@@ -38,7 +38,7 @@ class PairFeatures:
 
     `weights` adds the cosines of packaged text and image embeddings where they are installed
     (`used` says which, once fitted); `minilm=False` or `images=False` leave those of texts or of
-    pictures out, `joined=False` what compares all texts of a record together where attributes do.
+    images out, `joined=False` what compares all texts of a record together where attributes do.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class PairFeatures:
         """The families of features, as shown on the row of a submission."""
         names = ["string similarity", "token overlap", "TF-IDF cosine", "number gaps"]
         if self._images and self._task.columns_of("image"):
-            names += ["HOG, colour and shape of pictures"]
+            names += ["HOG, colour and shape of images"]
         names += tell_window("MiniLM cosine", max(self._windows.values(), default=0))
         names += ["EfficientNet-Lite0 cosine"] if self._lite0 else []
         return tuple(names)

@@ -16,11 +16,11 @@ _ROWS = 2048
 
 
 def compare_ink(left: NDArray[np.float32], right: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-    """Compare pictures of ink in [0, 1], one flattened square a row.
+    """Compare images of ink in [0, 1], one flattened square a row.
 
-    Overlaps are intersection over union, containment is intersection over the lighter picture,
+    Overlaps are intersection over union, containment is intersection over the lighter image,
     `best` is over all shifts (by the correlation theorem), `edge` is of gradients, so that a
-    filled shape and its outline agree. Empty pictures give zeros.
+    filled shape and its outline agree. Empty images give zeros.
     """
     import numpy as np
 
@@ -121,7 +121,7 @@ def _box(ink: NDArray[Any]) -> NDArray[Any]:
 
 
 def _best_shift(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-    """Return the largest cosine over all cyclic shifts of one picture against the other."""
+    """Return the largest cosine over all cyclic shifts of one image against the other."""
     import numpy as np
 
     product = np.fft.rfft2(a) * np.conj(np.fft.rfft2(b))

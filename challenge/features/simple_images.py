@@ -1,6 +1,6 @@
-"""Pictures as numbers without any model: pixels, colours, edges (HOG) and the drawn shape.
+"""Images as numbers without any model: pixels, colours, edges (HOG) and the drawn shape.
 
-All blocks of one picture come from one decoding and are stored as one row of bytes-sized numbers;
+All blocks of one image come from one decoding and are stored as one row of bytes-sized numbers;
 `SimpleImages` gives the blocks back by name.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-__all__ = ["INK_SIDE", "SimpleImages", "hog", "image_key", "open_picture", "simple_images"]
+__all__ = ["INK_SIDE", "SimpleImages", "hog", "image_key", "open_image", "simple_images"]
 
 INK_SIDE = 32
 _HOG_SIDE, _CELL, _ANGLES = 64, 8, 8
@@ -35,7 +35,7 @@ _WIDTHS = {
 
 @dataclass(frozen=True)
 class SimpleImages:
-    """Blocks of numbers, one row per picture, all in [0, 1]; zeros where there is no picture.
+    """Blocks of numbers, one row per image, all in [0, 1]; zeros where there is no image.
 
     `ink` (32 x 32): how far a pixel is from the border's colour; `thumb`: 8 x 8 colours;
     `colour`: a 4 x 4 x 4 histogram; `hog`: histograms of oriented gradients of 64 x 64 pixels.
@@ -55,18 +55,18 @@ class SimpleImages:
 
 
 def image_key(value: str) -> str:
-    """Return the name of a picture in a cache: its file name, which is its content's digest."""
+    """Return the name of an image in a cache: its file name, which is its content's digest."""
     return Path(value).stem
 
 
-def open_picture(path: Path) -> Image:
-    """Decode a picture to RGB, transparent parts white."""
+def open_image(path: Path) -> Image:
+    """Decode an image to RGB, transparent parts white."""
     from PIL import Image as Images
 
-    with Images.open(path) as picture:
-        if picture.mode == "RGB":
-            return picture.copy()
-        rgba = picture.convert("RGBA")
+    with Images.open(path) as image:
+        if image.mode == "RGB":
+            return image.copy()
+        rgba = image.convert("RGBA")
     white = Images.new("RGBA", rgba.size, (255, 255, 255, 255))
     return Images.alpha_composite(white, rgba).convert("RGB")
 
@@ -74,16 +74,16 @@ def open_picture(path: Path) -> Image:
 def simple_images(
     task: Task, values: Sequence[str], progress: Callable[[str], None] | None = None
 ) -> SimpleImages:
-    """Return the blocks of the pictures that an image column names; "" is a missing picture."""
+    """Return the blocks of the images that an image column names; "" is a missing image."""
     import numpy as np
 
     def compute(positions: list[int]) -> NDArray[np.uint8]:
         rows = np.zeros((len(positions), sum(_WIDTHS.values())), np.uint8)
         for row, position in enumerate(positions):
             if progress is not None and row % 1000 == 0 and len(positions) > 1000:
-                progress(f"pictures {row:,} of {len(positions):,}")
+                progress(f"images {row:,} of {len(positions):,}")
             if values[position]:
-                rows[row] = _describe(open_picture(task.public / values[position]))
+                rows[row] = _describe(open_image(task.public / values[position]))
         return rows
 
     keys = [image_key(value) for value in values]
@@ -97,10 +97,10 @@ def simple_images(
 
 
 def hog(grey: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Histograms of oriented gradients of a square grey picture in [0, 1] (Dalal & Triggs 2005).
+    """Histograms of oriented gradients of a square grey image in [0, 1] (Dalal & Triggs 2005).
 
     Cells of 8 pixels, 8 unsigned angles shared linearly between neighbours, blocks of 2 x 2 cells
-    with clipped L2 norm. Values lie in [0, 1]; a flat picture gives zeros.
+    with clipped L2 norm. Values lie in [0, 1]; a flat image gives zeros.
     """
     import numpy as np
 
@@ -122,11 +122,11 @@ def hog(grey: NDArray[np.float32]) -> NDArray[np.float32]:
     return (blocks * 5).astype(np.float32).ravel()
 
 
-def _describe(picture: Image) -> NDArray[np.uint8]:
+def _describe(image: Image) -> NDArray[np.uint8]:
     import numpy as np
     from PIL.Image import Resampling
 
-    square = picture.resize((_HOG_SIDE, _HOG_SIDE), Resampling.BILINEAR)
+    square = image.resize((_HOG_SIDE, _HOG_SIDE), Resampling.BILINEAR)
     colours = np.asarray(square, np.float32) / 255
     grey = (colours @ np.array([0.299, 0.587, 0.114])).astype(np.float32)
     border = np.concatenate([colours[0], colours[-1], colours[:, 0], colours[:, -1]])

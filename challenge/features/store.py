@@ -1,6 +1,6 @@
 """Rows of numbers that cost something to make, kept per task and looked up by content.
 
-A row belongs to a text or a picture, never to a place in a table, so that folds, subsets and new
+A row belongs to a text or an image, never to a place in a table, so that folds, subsets and new
 tables share what was made once. The file is named after the task's data digest; one that is
 damaged or from other data is made again.
 """

@@ -40,7 +40,7 @@ class Method(Protocol):
     """Anything with `fit` and `predict`; it is given the public folder of a task only."""
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
-        """Learn from the labelled rows; `task` tells columns, classes and where pictures lie."""
+        """Learn from the labelled rows; `task` tells columns, classes and where images lie."""
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
         """Return `id` and `label`, or one column per class, or (matching) `label` and `score`."""

@@ -27,7 +27,7 @@ class RawTable:
     in matching), `label` (null: the row is dropped and counted). As the task asks for them:
     `group`, `time`, `split` ("train" or "test"), `half` ("public" or "private"), and in matching
     `left_key` and `right_key` (one namespace: equal keys are one record), `left_entity` and
-    `right_entity`. An image is a path relative to `folder`, or the bytes of an encoded picture.
+    `right_entity`. An image is a path relative to `folder`, or the bytes of an encoded image.
     """
 
     batches: Callable[[], Iterator[pa.RecordBatch]]

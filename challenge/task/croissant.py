@@ -67,7 +67,7 @@ def croissant_document(public: Path, document: Mapping[str, Any]) -> dict[str, A
     ]
     files.append(_file(public, "sample_submission.csv", "text/csv"))
     if any(column["modality"] == "image" for column in document["columns"]):
-        files += [_pictures("png"), _pictures("jpg")]
+        files += [_images("png"), _images("jpg")]
     licences = sorted({source["licence"] for source in document["sources"] if source["licence"]})
     names = [source["attribution"] for source in document["sources"] if source["attribution"]]
     return {
@@ -100,7 +100,7 @@ def _file(public: Path, name: str, kind: str) -> dict[str, Any]:
     }
 
 
-def _pictures(suffix: str) -> dict[str, Any]:
+def _images(suffix: str) -> dict[str, Any]:
     return {
         "@type": "cr:FileSet",
         "@id": f"images-{suffix}",

@@ -1,7 +1,7 @@
 """Digests of values: the same for the same data on every version of our libraries.
 
 Never over file bytes: a column is hashed as the lengths of its values and then their bytes (a
-null has length -1), a picture as its decoded pixels. Blocks may be cut anywhere.
+null has length -1), an image as its decoded pixels. Blocks may be cut anywhere.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class TableDigest:
         self._rows = 0
 
     def update(self, arrays: Mapping[str, pa.Array]) -> None:
-        """Take in a block: for each column the array whose values count (pixels for pictures)."""
+        """Take in a block: for each column the array whose values count (pixels for images)."""
         for column, digest in self._columns.items():
             digest.update(arrays[column])
         self._rows += len(next(iter(arrays.values())))

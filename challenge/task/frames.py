@@ -22,15 +22,15 @@ __all__ = ["LoadedTask", "load_task", "read_folds", "read_test", "read_train"]
 
 @dataclass(frozen=True)
 class LoadedTask:
-    """A task's public tables in memory; image columns hold paths, opened by `picture`."""
+    """A task's public tables in memory; image columns hold paths, opened by `image`."""
 
     task: Task
     train: pd.DataFrame
     test: pd.DataFrame
     folds: pd.DataFrame
 
-    def picture(self, path: str) -> Image.Image:
-        """Return the decoded picture that a value of an image column names."""
+    def image(self, path: str) -> Image.Image:
+        """Return the decoded image that a value of an image column names."""
         from PIL import Image
 
         with Image.open(self.task.image_path(path)) as image:

@@ -1,7 +1,7 @@
-"""Pictures of the standard form: any raster or SVG becomes a plain PNG or JPEG without metadata.
+"""Images of the standard form: any raster or SVG becomes a plain PNG or JPEG without metadata.
 
 A file is named by the SHA-256 of its bytes. A JPEG stays a JPEG, its metadata segments cut out and
-its picture untouched; everything else becomes PNG. What the bytes say counts, not the file name.
+its image untouched; everything else becomes PNG. What the bytes say counts, not the file name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["MAX_BYTES", "MAX_PIXELS", "SVG_SIDE", "Picture", "PictureFault", "normalise_picture"]
+__all__ = ["MAX_BYTES", "MAX_PIXELS", "SVG_SIDE", "ImageFault", "StandardImage", "normalise_image"]
 
 MAX_BYTES = 64 << 20
 MAX_PIXELS = 64_000_000
@@ -29,13 +29,13 @@ _KEPT_MODES = ("L", "LA", "RGB", "RGBA")
 _JPEG_QUALITY = 95
 
 
-class PictureFault(ValueError):
-    """The bytes are no picture that a task may hold; the text says why, without a place."""
+class ImageFault(ValueError):
+    """The bytes are no image that a task may hold; the text says why, without a place."""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture as it is stored: encoded bytes, suffix, size, and the digest of its pixels."""
+class StandardImage:
+    """An image as it is stored: encoded bytes, suffix, size, and the digest of its pixels."""
 
     data: bytes
     suffix: str
@@ -49,12 +49,12 @@ class Picture:
         return f"images/{hashlib.sha256(self.data).hexdigest()}{self.suffix}"
 
 
-def normalise_picture(data: bytes) -> Picture:
-    """Return the picture as a task stores it; raise PictureFault when it cannot be one."""
+def normalise_image(data: bytes) -> StandardImage:
+    """Return the image as a task stores it; raise PictureFault when it cannot be one."""
     if not data:
-        raise PictureFault("an empty file")
+        raise ImageFault("an empty file")
     if len(data) > MAX_BYTES:
-        raise PictureFault(f"a file of {len(data):,} bytes (at most {MAX_BYTES:,})")
+        raise ImageFault(f"a file of {len(data):,} bytes (at most {MAX_BYTES:,})")
     if _looks_like_svg(data):
         return _as_png(_open(_render(data)))
     image = _open(data)
@@ -67,7 +67,7 @@ def normalise_picture(data: bytes) -> Picture:
         kept = strip_jpeg(data)
     except ValueError:
         return _as_jpeg(image)
-    return Picture(kept, ".jpg", image.width, image.height, _pixel_digest(_open(kept)))
+    return StandardImage(kept, ".jpg", image.width, image.height, _pixel_digest(_open(kept)))
 
 
 def _open(data: bytes) -> Image.Image:
@@ -80,48 +80,46 @@ def _open(data: bytes) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(data), formats=_READ)
             if image.width * image.height > MAX_PIXELS:
-                raise PictureFault(_too_large(image.width * image.height))
+                raise ImageFault(_too_large(image.width * image.height))
             image.load()
-    except PictureFault:
+    except ImageFault:
         raise
     except Image.DecompressionBombError as problem:
         # Pillow's own cap strikes before the size can be asked for.
         n_pixels = re.search(r"\((\d+) pixels\)", str(problem))
-        raise PictureFault(_too_large(int(n_pixels.group(1)) if n_pixels else 0)) from None
+        raise ImageFault(_too_large(int(n_pixels.group(1)) if n_pixels else 0)) from None
     except UnidentifiedImageError:
-        raise PictureFault(
-            f"no picture in a format that is read ({', '.join(_READ)}, SVG)"
-        ) from None
+        raise ImageFault(f"no image in a format that is read ({', '.join(_READ)}, SVG)") from None
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as problem:
-        raise PictureFault(f"a damaged picture ({problem})") from None
+        raise ImageFault(f"a damaged image ({problem})") from None
     return image
 
 
 def _too_large(n_pixels: int) -> str:
     megapixels = f"{n_pixels / 1e6:.0f}" if n_pixels else "very many"
-    return f"a picture of {megapixels} megapixels (at most {MAX_PIXELS // 1_000_000})"
+    return f"an image of {megapixels} megapixels (at most {MAX_PIXELS // 1_000_000})"
 
 
-def _as_png(image: Image.Image) -> Picture:
+def _as_png(image: Image.Image) -> StandardImage:
     plain = _plain(image)
     target = io.BytesIO()
     # compress_level and the absence of `pnginfo` fix the bytes; nothing of `info` is written.
     plain.save(target, "PNG", compress_level=6)
-    return Picture(target.getvalue(), ".png", plain.width, plain.height, _pixel_digest(plain))
+    return StandardImage(target.getvalue(), ".png", plain.width, plain.height, _pixel_digest(plain))
 
 
-def _as_jpeg(image: Image.Image) -> Picture:
+def _as_jpeg(image: Image.Image) -> StandardImage:
     from PIL import ImageOps
 
     plain = ImageOps.exif_transpose(image).convert("L" if image.mode == "L" else "RGB")
     target = io.BytesIO()
     plain.save(target, "JPEG", quality=_JPEG_QUALITY, exif=b"", icc_profile=None)
     data = target.getvalue()
-    return Picture(data, ".jpg", plain.width, plain.height, _pixel_digest(_open(data)))
+    return StandardImage(data, ".jpg", plain.width, plain.height, _pixel_digest(_open(data)))
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Return the picture as L, LA, RGB or RGBA, upright and with nothing attached.
+    """Return the image as L, LA, RGB or RGBA, upright and with nothing attached.
 
     Where it is wholly transparent its colour becomes white: whoever drops the transparency sees
     a white ground, and no colour is hidden there.
@@ -135,7 +133,7 @@ def _plain(image: Image.Image) -> Image.Image:
             (np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype("u1")
         )
     elif image.mode == "F":
-        raise PictureFault("a picture of floating-point values (expected 8 or 16 bits a channel)")
+        raise ImageFault("an image of floating-point values (expected 8 or 16 bits a channel)")
     elif image.mode == "1":
         image = image.convert("L")
     elif image.mode not in _KEPT_MODES or "transparency" in image.info:
@@ -173,16 +171,16 @@ def _render(data: bytes) -> bytes:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise PictureFault("an SVG that is not UTF-8") from None
+        raise ImageFault("an SVG that is not UTF-8") from None
     if re.search(r"<!ENTITY|<!DOCTYPE[^>]*\[", text, re.IGNORECASE):
-        raise PictureFault("an SVG that declares entities (they can name outside files)")
+        raise ImageFault("an SVG that declares entities (they can name outside files)")
     outside = re.search(
         r"""(?:href|src)\s*=\s*["']\s*(?!\#|data:)[^"'\s]|url\(\s*["']?\s*(?!\#|data:)[^)"'\s]|@import""",
         re.sub(r"<(?:\w+:)?a\b[^>]*>", "", text),
         re.IGNORECASE,
     )
     if outside:
-        raise PictureFault("an SVG that refers to something outside itself")
+        raise ImageFault("an SVG that refers to something outside itself")
     try:
         width, height = _svg_size(text)
         rendered = resvg_py.svg_to_bytes(
@@ -193,7 +191,7 @@ def _render(data: bytes) -> bytes:
             height=None if width >= height else SVG_SIDE,
         )
     except ValueError as problem:
-        raise PictureFault(f"an SVG that cannot be drawn ({problem})") from None
+        raise ImageFault(f"an SVG that cannot be drawn ({problem})") from None
     return bytes(rendered)
 
 
@@ -249,7 +247,7 @@ def _end_of_scan(data: bytes, place: int) -> int:
     while True:
         place = data.find(b"\xff", place)
         if place < 0 or place + 1 >= len(data):
-            raise ValueError("the picture is cut off")
+            raise ValueError("the image is cut off")
         following = data[place + 1]
         if following == 0x00 or 0xD0 <= following <= 0xD7:
             place += 2
@@ -259,9 +257,9 @@ def _end_of_scan(data: bytes, place: int) -> int:
             return place
 
 
-def write_picture(public: Path, picture: Picture) -> None:
-    """Store a picture under its name, once."""
-    path = public / picture.name
+def write_image(public: Path, standard: StandardImage) -> None:
+    """Store an image under its name, once."""
+    path = public / standard.name
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(picture.data)
+        path.write_bytes(standard.data)

@@ -63,7 +63,7 @@ class Task:
         return self.folder / "cache"
 
     def image_path(self, value: str) -> Path:
-        """Return where the picture lies that an image column names."""
+        """Return where the image lies that an image column names."""
         return self.public / value
 
     def columns_of(self, *modalities: str) -> tuple[Column, ...]:

@@ -26,19 +26,19 @@ CATEGORIES = (
 
 def convert(raw: Path) -> RawTable:
     game = raw / "usr" / "share" / "games" / "crossfire"
-    pictures = _pictures(game / "crossfire.0")
+    images = _images(game / "crossfire.0")
     objects = []
     for found in _objects(game / "archetypes"):
         folder = found.get("editor_folder", "").split("/")[0]
-        if folder and found.get("face") in pictures:
+        if folder and found.get("face") in images:
             objects.append((found, "wall" if folder == "planes" else folder))
     sizes = Counter(label for _, label in objects)
     objects = [(found, label) for found, label in objects if sizes[label] >= MIN_OBJECTS]
     columns: dict[str, Any] = {
         "key": [found["arch"] for found, _ in objects],
-        "image": pa.array([pictures[found["face"]] for found, _ in objects], pa.binary()),
+        "image": pa.array([images[found["face"]] for found, _ in objects], pa.binary()),
         "label": [label for _, label in objects],
-        "group": _groups(objects, pictures),
+        "group": _groups(objects, images),
     }
     for name in (*TEXTS, *CATEGORIES):
         columns[name] = pa.array([found.get(name) or None for found, _ in objects], pa.string())
@@ -71,20 +71,20 @@ def _objects(file: Path) -> Iterator[dict[str, str]]:
             found.setdefault("arch" if key == "Object" else key, value.strip())
 
 
-def _pictures(file: Path) -> dict[str, bytes]:
+def _images(file: Path) -> dict[str, bytes]:
     """Return the PNG of each face: after a line `IMAGE <bytes> <path>` stands the file itself."""
     content = file.read_bytes()
-    pictures = {}
+    images = {}
     place = 0
     while place < len(content):
         end = content.index(b"\n", place)
         _, size, path = content[place:end].decode().split(" ")
         place = end + 1 + int(size)
-        pictures[path.rsplit("/", 1)[-1]] = content[end + 1 : place]
-    return pictures
+        images[path.rsplit("/", 1)[-1]] = content[end + 1 : place]
+    return images
 
 
-def _groups(objects: list[tuple[dict[str, str], str]], pictures: dict[str, bytes]) -> list[str]:
+def _groups(objects: list[tuple[dict[str, str], str]], images: dict[str, bytes]) -> list[str]:
     """Tie objects of one shelf and name, of one picture, and of one series of pictures."""
     parent: dict[object, object] = {}
 
@@ -96,7 +96,7 @@ def _groups(objects: list[tuple[dict[str, str], str]], pictures: dict[str, bytes
     for found, label in objects:
         series = re.sub(r"[\d_.]+$", "", found["face"])
         node = top((label, "name", found.get("name", found["arch"])))
-        for other in ((label, "series", series), pictures[found["face"]]):
+        for other in ((label, "series", series), images[found["face"]]):
             parent[top(other)] = node
     numbers: dict[object, str] = {}
     return [

@@ -95,14 +95,14 @@ def _family(code: str) -> str:
 
 
 def _drawing(file: Path) -> bytes:
-    picture = resvg_py.svg_to_bytes(
+    image = resvg_py.svg_to_bytes(
         svg_path=str(file),
         width=PIXELS,
         height=PIXELS,
         background="#ffffff",
         skip_system_fonts=True,
     )
-    return bytes(picture)
+    return bytes(image)
 
 
 def _year(text: str) -> float | None:

@@ -18,14 +18,14 @@ MIN_EMOJI = 8
 def convert(raw: Path) -> RawTable:
     with (raw / "0/package/data/openmoji.csv").open(encoding="utf-8", newline="") as content:
         rows = list(csv.DictReader(content))
-    pictures = _pictures(raw / "1/package")
-    rows = [row for row in rows if row["hexcode"] in pictures]
+    images = _images(raw / "1/package")
+    rows = [row for row in rows if row["hexcode"] in images]
     sizes = Counter(row["subgroups"] for row in rows)
     rows = [row for row in rows if sizes[row["subgroups"]] >= MIN_EMOJI]
     table = pa.table(
         {
             "key": [row["hexcode"] for row in rows],
-            "image": [pictures[row["hexcode"]] for row in rows],
+            "image": [images[row["hexcode"]] for row in rows],
             "openmoji_tags": [row["openmoji_tags"] or None for row in rows],
             "unicode_version": [float(row["unicode"]) if row["unicode"] else None for row in rows],
             "drawn_year": [_year(row["openmoji_date"]) for row in rows],
@@ -37,7 +37,7 @@ def convert(raw: Path) -> RawTable:
     return RawTable(batches=in_batches(table), folder=raw)
 
 
-def _pictures(package: Path) -> dict[str, str]:
+def _images(package: Path) -> dict[str, str]:
     """Return the path of Google's picture of each emoji, skin tones included."""
     found = {}
     for emoji in json.loads((package / "emoji.json").read_text(encoding="utf-8")):

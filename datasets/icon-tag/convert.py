@@ -40,14 +40,14 @@ def convert(raw: Path) -> RawTable:
 
 
 def _drawing(file: Path) -> bytes:
-    picture = resvg_py.svg_to_bytes(
+    image = resvg_py.svg_to_bytes(
         svg_path=str(file),
         width=PIXELS,
         height=PIXELS,
         background="#ffffff",
         skip_system_fonts=True,
     )
-    return bytes(picture)
+    return bytes(image)
 
 
 def _release(version: str) -> float:

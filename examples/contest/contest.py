@@ -23,7 +23,7 @@ NOON = timedelta(hours=18)
 """When a day's special act begins, after its attempts."""
 
 PLAYERS = (
-    Player("Owls", 1.02, 0.016, 0.30, "pictures and text, stacked"),
+    Player("Owls", 1.02, 0.016, 0.30, "images and text, stacked"),
     Player("Herons", 0.98, 0.018, 0.30, "boosted trees on embeddings"),
     Player("Füchse", 0.97, 0.014, 0.25, "TF-IDF + LR"),
     Player("狸", 0.90, 0.020, 0.20, "a small network"),

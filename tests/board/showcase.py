@@ -322,7 +322,7 @@ def _settings(state: State, cards: Mapping[str, Card]) -> Settings:
             "format": 1,
             "title": "Grand Challenge on Multimodal Tables",
             "description": "Which method is best on tables that mix text, numbers, categories "
-            "and pictures? Five tasks, two tracks, one scorer for all.",
+            "and images? Five tasks, two tracks, one scorer for all.",
             "reveal": "all" if state == "benchmark" else "contest",
             "opens": None if state == "benchmark" else START,
             "closes": None if state == "benchmark" else START + timedelta(days=28),

@@ -1,4 +1,4 @@
-"""Cards of made-up tasks: schema, samples with pictures, classes and audit."""
+"""Cards of made-up tasks: schema, samples with images, classes and audit."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["made_up_cards"]
 START = datetime(2026, 3, 2, 8, tzinfo=timezone.utc)
 
 
-def _picture(rng: np.random.Generator) -> str:
+def _image(rng: np.random.Generator) -> str:
     from PIL import Image, ImageDraw
 
-    picture = Image.new("RGB", (64, 64), "white")
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (64, 64), "white")
+    draw = ImageDraw.Draw(image)
     for _ in range(3):
         x, y = (int(v) for v in rng.integers(4, 36, 2))
         w, h = (int(v) for v in rng.integers(12, 26, 2))
@@ -30,7 +30,7 @@ def _picture(rng: np.random.Generator) -> str:
         else:
             draw.rounded_rectangle((x, y, x + w, y + h), 4, fill=colour)
     out = io.BytesIO()
-    picture.save(out, "PNG")
+    image.save(out, "PNG")
     return base64.b64encode(out.getvalue()).decode()
 
 
@@ -91,7 +91,7 @@ def _card(
     rng: np.random.Generator, task: str, title: str, kind: str, k: int, modalities: tuple[str, ...]
 ) -> Card:
     words = {
-        "image": [("picture", "The picture, 64 × 64 pixels")],
+        "image": [("image", "The image, 64 × 64 pixels")],
         "text": [
             ("aliases", "Other names that people search by"),
             ("summary", "One or two sentences, as published"),
@@ -131,7 +131,7 @@ def _card(
         {
             "values": {name: value(modality) for name, modality, _ in own if modality != "image"}
             | {"label": str(rng.choice(classes))},
-            "thumbnails": {name: _picture(rng) for name, modality, _ in own if modality == "image"},
+            "thumbnails": {name: _image(rng) for name, modality, _ in own if modality == "image"},
         }
         for _ in range(6)
     ]
@@ -142,7 +142,7 @@ def _card(
         "title": title,
         "metric": "macro_f1" if kind == "classification" else "f1",
         "description": "Each row is one object of a public catalogue that volunteers have kept for "
-        "years. The label is the folder in which its editors filed it.\n\nThe picture alone leaves "
+        "years. The label is the folder in which its editors filed it.\n\nThe image alone leaves "
         "half of the classes open, the words alone a third; together they nearly settle it.",
         "columns": [
             {"name": name, "modality": modality, "description": text, "integer": False}

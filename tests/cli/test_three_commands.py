@@ -17,7 +17,7 @@ QUESTIONS = 5
 
 
 class Words(HTMLParser):
-    """The text of a page, and the pictures and files that it names."""
+    """The text of a page, and the images and files that it names."""
 
     def __init__(self, page: Path) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ def contest(tmp_path: Path) -> Path:
     assert shell(tmp_path, "init", str(root)).code == 0
     chance = random.Random(8)
     (root / "photos").mkdir()
-    lines = ["picture,title,grams,kind"]
+    lines = ["image,title,grams,kind"]
     for n in range(90):
         kind = ("cup", "jug", "pan")[n % 3]
         photo = Image.new("RGB", (24, 24), (chance.randrange(256), 90, 40))
@@ -74,7 +74,7 @@ def test_a_table_with_a_folder_of_images_takes_three_commands(contest: Path) -> 
     raw = ("--from", str(root / "dishes.csv"), "--images", str(root / "photos"))
     page = published(root, "dishes", *raw, "--label", "kind")
     assert "3 classes" in page.text
-    for name in ("picture", "title", "grams"):
+    for name in ("image", "title", "grams"):
         assert name in page.text
     assert page.text.count("not stated") == QUESTIONS + 2, "the questions, words and licence"
     added_again = shell(root, "add", "dishes", *raw)

@@ -120,7 +120,7 @@ def test_a_game_catalogue_is_read_object_by_object(tmp_path: Path) -> None:
     assert [found["arch"] for found in objects] == ["sword", "big", "last"]
     assert objects[0] == {"arch": "sword", "name": "sword", "msg": "Sharp. Very.", "weight": "5"}
     (tmp_path / "crossfire.0").write_bytes(b"IMAGE 3 ./a/b.111\nabcIMAGE 2 ./c.112\nde")
-    assert module._pictures(tmp_path / "crossfire.0") == {"b.111": b"abc", "c.112": b"de"}
+    assert module._images(tmp_path / "crossfire.0") == {"b.111": b"abc", "c.112": b"de"}
 
 
 def test_a_family_of_emoji_shares_a_code_without_tone_and_sign() -> None:

@@ -25,7 +25,7 @@ def test_every_column_has_its_blocks(task: Task) -> None:
         "number count",
         "category colour",
         "n-grams words",
-        "pixels picture",
+        "pixels image",
     ]
     assert all(np.isfinite(rows).all() and len(rows) == task.n_train for rows in found.values())
     assert "MiniLM" not in blocks.used
@@ -79,7 +79,7 @@ def test_what_was_never_seen_in_train_is_read_all_the_same(task: Task) -> None:
 
 def test_a_column_without_any_value_is_no_obstacle(task: Task) -> None:
     train = read_train(task)
-    train["words"], train["picture"], train["size"] = None, None, np.nan
+    train["words"], train["image"], train["size"] = None, None, np.nan
     train["colour"] = None
     found = TableBlocks(task, weights=False).fit_transform(train)
     assert all(np.isfinite(rows).all() for rows in found.values())

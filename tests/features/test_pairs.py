@@ -91,7 +91,7 @@ def test_a_shifted_shape_is_found_again() -> None:
     assert found["ink overlap"][0] < 0.5
 
 
-def test_empty_pictures_compare_as_zero_and_no_pairs_as_nothing() -> None:
+def test_empty_images_compare_as_zero_and_no_pairs_as_nothing() -> None:
     empty = np.zeros((2, 1024), np.float32)
     assert all(np.isfinite(values).all() for values in compare_ink(empty, empty).values())
     assert all(len(values) == 0 for values in compare_ink(empty[:0], empty[:0]).values())
@@ -124,7 +124,7 @@ def test_swapping_the_sides_keeps_symmetric_comparisons(task: Task) -> None:
         "words: token overlap",
         "words: letters cosine",
         "size: gap",
-        "picture: HOG cosine",
+        "image: HOG cosine",
     ):
         np.testing.assert_allclose(one[name], other[name], rtol=1e-5)
 
@@ -138,11 +138,11 @@ def test_a_missing_side_is_undefined_not_unlike(task: Task) -> None:
     assert (found["colour: missing"].to_numpy() > 0).tolist() == absent.tolist()
 
 
-def test_pictures_can_be_left_out(task: Task) -> None:
+def test_images_can_be_left_out(task: Task) -> None:
     pairs = PairFeatures(task, weights=False, images=False)
     found = pairs.fit(read_train(task)).transform(read_test(task))
-    assert not any(name.startswith("picture") for name in found.columns)
-    assert not any("picture" in name for name in pairs.used)
+    assert not any(name.startswith("image") for name in found.columns)
+    assert not any("image" in name for name in pairs.used)
 
 
 def test_the_cache_is_below_the_task(task: Task) -> None:

@@ -1,4 +1,4 @@
-"""Packaged weights: texts and pictures as numbers, read without their framework."""
+"""Packaged weights: texts and images as numbers, read without their framework."""
 
 from __future__ import annotations
 
@@ -93,18 +93,18 @@ def test_the_window_shrinks_as_texts_become_many() -> None:
 
 
 def crossword() -> Image.Image:
-    picture = Image.new("RGB", (224, 224), "white")
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (224, 224), "white")
+    draw = ImageDraw.Draw(image)
     for i in range(8):
         for j in range(8):
             fill = "black" if (i * 3 + j * 5 + i * j) % 4 == 0 else "white"
             draw.rectangle((i * 28, j * 28, i * 28 + 27, j * 28 + 27), fill=fill, outline="black")
-    return picture
+    return image
 
 
 def clock() -> Image.Image:
-    picture = Image.new("RGB", (224, 224), (250, 250, 250))
-    draw = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (224, 224), (250, 250, 250))
+    draw = ImageDraw.Draw(image)
     draw.ellipse((30, 30, 194, 194), fill="white", outline="black", width=6)
     for hour in range(12):
         x, y = math.sin(math.radians(30 * hour)), -math.cos(math.radians(30 * hour))
@@ -112,7 +112,7 @@ def clock() -> Image.Image:
         draw.line(ends, fill="black", width=5)
     draw.line((112, 112, 112, 55), fill="black", width=5)
     draw.line((112, 112, 150, 130), fill="black", width=7)
-    return picture
+    return image
 
 
 @baseline
@@ -128,15 +128,15 @@ def test_the_network_names_what_is_drawn(draw: Callable[[], Image.Image], name: 
 
 
 @baseline
-def test_pictures_alike_are_near_and_a_missing_one_is_zeros(task: Task) -> None:
+def test_images_alike_are_near_and_a_missing_one_is_zeros(task: Task) -> None:
     for name, colour, box in (
         ("one", "red", (20, 20, 70, 70)),
         ("two", "red", (22, 20, 70, 72)),
         ("three", "blue", (5, 60, 90, 65)),
     ):
-        picture = Image.new("RGB", (96, 96), "white")
-        ImageDraw.Draw(picture).ellipse(box, fill=colour)
-        picture.save(task.public / "images" / f"{name}.png")
+        image = Image.new("RGB", (96, 96), "white")
+        ImageDraw.Draw(image).ellipse(box, fill=colour)
+        image.save(task.public / "images" / f"{name}.png")
     rows = embed_images(task, [f"images/{name}.png" for name in ("one", "two", "three")] + [""])
     assert rows.shape == (4, 1280)
     assert row_cosine(rows[:1], rows[1:2])[0] > row_cosine(rows[:1], rows[2:3])[0]

@@ -111,7 +111,7 @@ def test_rivals_are_told_by_whole_texts(pairs: Task) -> None:
 
 
 def test_nothing_to_compare_is_said(pairs: Task) -> None:
-    task = replace(pairs, columns=(Column("left_picture", "image"),))
+    task = replace(pairs, columns=(Column("left_image", "image"),))
     with pytest.raises(WrongUse, match="run majority or linear"):
         read(task, read_train(pairs)[["id", "label"]])
 

@@ -252,85 +252,85 @@ def test_void_rows_are_not_looked_at(tmp_path: Path) -> None:
 
 
 def drawing(random: np.random.Generator, size: int = 64) -> Image.Image:
-    picture = Image.new("RGB", (size, size), "white")
-    pencil = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (size, size), "white")
+    pencil = ImageDraw.Draw(image)
     for _ in range(7):
         x, y, width, height = random.integers(2, size - 20, 4).tolist()
         colour = tuple(random.integers(0, 220, 3).tolist())
         pencil.rectangle((x, y, x + width // 2 + 3, y + height // 2 + 3), fill=colour)
-    return picture
+    return image
 
 
-def with_pictures(
+def with_images(
     folder: Path,
     rows: Rows,
-    pictures: list[Image.Image],
+    drawings: list[Image.Image],
     name: Callable[[int, str], str] | None = None,
 ) -> None:
     images = folder / "public" / "images"
     images.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(len(rows["id"]))
     rows["photo"] = []
-    for row, picture in enumerate(pictures):
+    for row, image in enumerate(drawings):
         token = f"{int(random.integers(0, 2**62)):016x}"
         file = images / f"{name(row, token) if name else token}.png"
-        picture.save(file)
+        image.save(file)
         os.utime(file, (1_700_000_000, 1_700_000_000))
         rows["photo"].append(f"images/{file.name}")
 
 
-def pictured(n: int = 300) -> tuple[Rows, Rows, list[Image.Image], list[Image.Image]]:
+def imaged(n: int = 300) -> tuple[Rows, Rows, list[Image.Image], list[Image.Image]]:
     train, test = cut(clean_rows(11, n=n, k=2))
     random = np.random.default_rng(12)
     first, second = ([drawing(random) for _ in rows["id"]] for rows in (train, test))
     return train, test, first, second
 
 
-def test_clean_pictures_raise_nothing(tmp_path: Path) -> None:
-    train, test, first, second = pictured()
-    with_pictures(tmp_path, train, first)
-    with_pictures(tmp_path, test, second)
+def test_clean_images_raise_nothing(tmp_path: Path) -> None:
+    train, test, first, second = imaged()
+    with_images(tmp_path, train, first)
+    with_images(tmp_path, test, second)
     report = write_task(tmp_path, train, test, {**MODALITIES, "photo": "image"})
     assert {finding.name for finding in report.findings} <= {"contradictory-labels"}
 
 
-def test_a_picture_encoded_anew_and_scaled_is_found(tmp_path: Path) -> None:
-    train, test, first, second = pictured()
+def test_a_image_encoded_anew_and_scaled_is_found(tmp_path: Path) -> None:
+    train, test, first, second = imaged()
     for row in range(20):
         first[row].save(tmp_path / "lossy.jpg", quality=60)
         with Image.open(tmp_path / "lossy.jpg") as lossy:
             second[row] = lossy.resize((50, 50))
         test["label"][row] = train["label"][row]
-    with_pictures(tmp_path, train, first)
-    with_pictures(tmp_path, test, second)
+    with_images(tmp_path, train, first)
+    with_images(tmp_path, test, second)
     report = write_task(tmp_path, train, test, {**MODALITIES, "photo": "image"})
     assert found(report, "near-identical-images").count >= 18
 
 
 def test_the_size_of_a_file_that_tells_the_label_is_found(tmp_path: Path) -> None:
-    train, test, first, second = pictured()
+    train, test, first, second = imaged()
     first = [
-        picture.resize((64, 64) if label == "class0" else (96, 96))
-        for picture, label in zip(first, train["label"], strict=True)
+        image.resize((64, 64) if label == "class0" else (96, 96))
+        for image, label in zip(first, train["label"], strict=True)
     ]
-    with_pictures(tmp_path, train, first)
-    with_pictures(tmp_path, test, second)
+    with_images(tmp_path, train, first)
+    with_images(tmp_path, test, second)
     report = write_task(tmp_path, train, test, {**MODALITIES, "photo": "image"})
     assert found(report, "telling-file-shape-photo").severity == "high"
 
 
 def test_the_name_of_a_file_that_tells_the_label_is_found(tmp_path: Path) -> None:
-    train, test, first, second = pictured()
-    with_pictures(tmp_path, train, first, lambda row, token: train["label"][row][-1] + token)
-    with_pictures(tmp_path, test, second)
+    train, test, first, second = imaged()
+    with_images(tmp_path, train, first, lambda row, token: train["label"][row][-1] + token)
+    with_images(tmp_path, test, second)
     report = write_task(tmp_path, train, test, {**MODALITIES, "photo": "image"})
     assert found(report, "telling-file-name-photo").severity == "high"
 
 
 def test_the_date_of_a_file_that_tells_the_label_is_found(tmp_path: Path) -> None:
-    train, test, first, second = pictured()
-    with_pictures(tmp_path, train, first)
-    with_pictures(tmp_path, test, second)
+    train, test, first, second = imaged()
+    with_images(tmp_path, train, first)
+    with_images(tmp_path, test, second)
     for path, label in zip(train["photo"], train["label"], strict=True):
         second_of_day = 1_700_000_000 + 60 * int(label[-1])
         os.utime(tmp_path / "public" / path, (second_of_day, second_of_day))

@@ -129,7 +129,7 @@ def test_no_file_tells_when_it_was_written(task: Task) -> None:
     assert times == {315_532_800.0}
 
 
-def test_pictures_are_named_by_their_content_and_all_are_used(task: Task) -> None:
+def test_images_are_named_by_their_content_and_all_are_used(task: Task) -> None:
     stored = {f"images/{path.name}" for path in (task.public / "images").iterdir()}
     named = {
         value
@@ -187,7 +187,7 @@ def test_card_json_says_what_a_page_needs(task: Task) -> None:
     assert len(card["samples"]) == 8
     first = train.drop_columns(["left_id", "right_id"] if prefix else []).slice(0, 1)
     assert card["samples"][0]["values"] == first.to_pylist()[0]
-    assert card["samples"][0]["thumbnails"][f"{prefix}picture"].startswith("iVBOR")
+    assert card["samples"][0]["thumbnails"][f"{prefix}image"].startswith("iVBOR")
 
 
 def test_samples_stay_away_where_task_toml_says_so(tmp_path: Path) -> None:
@@ -216,8 +216,8 @@ def test_building_twice_gives_the_same_bytes(kind: str, tmp_path: Path) -> None:
 def test_digests_are_the_same_on_every_version_of_our_libraries(tmp_path: Path) -> None:
     # Written by hand, so that no random stream of a library plays a part.
     n = 60
-    picture = io.BytesIO()
-    Image.new("RGB", (3, 2), (200, 100, 50)).save(picture, "PNG")
+    image = io.BytesIO()
+    Image.new("RGB", (3, 2), (200, 100, 50)).save(image, "PNG")
     table = pa.table(
         {
             "key": [f"key {place}" for place in range(n)],
@@ -226,7 +226,7 @@ def test_digests_are_the_same_on_every_version_of_our_libraries(tmp_path: Path) 
             "size": [None if place % 9 == 0 else place * 37 % 11 / 3 for place in range(n)],
             "count": [2**53 + place * 31 % 17 for place in range(n)],
             "colour": [("red", "007", "NA", None)[place * 5 % 7 % 4] for place in range(n)],
-            "picture": [picture.getvalue() if place % 2 else None for place in range(n)],
+            "image": [image.getvalue() if place % 2 else None for place in range(n)],
         }
     )
     folder = declare_toy(tmp_path / "fixed", raw=table, split="seed = 42")
@@ -336,11 +336,11 @@ def test_dropped_rows_are_said(tmp_path: Path) -> None:
     assert "10 rows without a label were dropped." in build_task(folder, cache=tmp_path).notes
 
 
-def test_bad_pictures_are_reported_with_row_and_column(tmp_path: Path) -> None:
+def test_bad_images_are_reported_with_row_and_column(tmp_path: Path) -> None:
     good = io.BytesIO()
     Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3) * 89).save(good, "PNG")
     names = ["good.png", "missing.png", "cut.png", "../task.toml", "liar.jpg", "evil.svg"] * 10
-    folder = declare_toy(tmp_path / "toy", raw=table_of(picture=list(names)))
+    folder = declare_toy(tmp_path / "toy", raw=table_of(image=list(names)))
     raw = folder / "raw"
     (raw / "good.png").write_bytes(good.getvalue())
     (raw / "cut.png").write_bytes(good.getvalue()[:60])
@@ -350,11 +350,11 @@ def test_bad_pictures_are_reported_with_row_and_column(tmp_path: Path) -> None:
         build_task(folder, cache=tmp_path)
     text = str(caught.value)
     assert (
-        "toy, raw table, column picture: names of files that are not in the raw folder "
+        "toy, raw table, column image: names of files that are not in the raw folder "
         "(first: row 1: 'missing.png'; row 7: 'missing.png'; " in text
     )
     assert "row 25: 'missing.png' and 5 more)" in text
-    assert "column picture: a damaged picture" in text
+    assert "column image: a damaged image" in text
     assert "'../task.toml' leaves the raw folder" in text
     assert "an SVG that declares entities" in text
     assert "liar" not in text

@@ -34,7 +34,7 @@ def products(folder: Path, n: int = 120) -> Path:
     lines = ["id;title;price;zip;shop_id;sold;photo;remark;category"]
     (folder / "photos").mkdir()
     for row in range(n):
-        # Noise: pictures of one colour would all be near-identical, and a leak by chance.
+        # Noise: images of one colour would all be near-identical, and a leak by chance.
         noise = random.Random(row).randbytes(8 * 8 * 3)
         Image.frombytes("RGB", (8, 8), noise).save(folder / "photos" / f"p{row}.png")
         title = " ".join(chance.choice(WORDS) for _ in range(6))
@@ -243,7 +243,7 @@ def test_a_word_for_nothing_is_found_and_used(tmp_path: Path) -> None:
         ("price", ["$ 1,200.50", "7"] * 9, "numeric", {"integer": False}),
         ("born", ["1999-12-31", "2000-01-01"] * 9, "numeric", {"date": "%Y-%m-%d"}),
         ("day", ["20200131", "20200201"] * 9, "numeric", {"date": "%Y%m%d"}),
-        ("picture", ["a.png", "b.JPG"] * 9, "image", {}),
+        ("image", ["a.png", "b.JPG"] * 9, "image", {}),
         ("colour", ["red", "blue", None] * 30, "categorical", {"n_missing": 30}),
         ("empty", [None] * 5, "categorical", {"empty": True}),
         ("words", [f"one two three four {n}" for n in range(60)], "text", {}),
@@ -293,7 +293,7 @@ def test_moments_with_a_zone_are_days() -> None:
     assert (found.modality, found.date) == ("numeric", "%Y-%m-%dT%H:%M:%S%z")
 
 
-def test_a_folder_of_pictures_alone_is_refused_with_a_way_on(tmp_path: Path) -> None:
+def test_a_folder_of_images_alone_is_refused_with_a_way_on(tmp_path: Path) -> None:
     (tmp_path / "cats").mkdir()
     with pytest.raises(TaskError, match=r"no table.*\n.*\n.*list the rows in a CSV"):
         propose_task("x", tmp_path)

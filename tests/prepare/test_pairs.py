@@ -149,16 +149,16 @@ def test_equal_content_is_tied_together(plan: Callable[..., Plan]) -> None:
     assert len(set(made.cluster) | set(made.other)) < made.facts["n_entities"]  # type: ignore[operator]
 
 
-def test_a_shared_picture_ties_and_a_placeholder_does_not(plan: Callable[..., Plan]) -> None:
+def test_a_shared_image_ties_and_a_placeholder_does_not(plan: Callable[..., Plan]) -> None:
     records = toy_records(200)
-    pictures = records["picture"].to_pylist()
+    drawings = records["image"].to_pylist()
     entity = np.array(records["entity"].to_pylist())
     apart = [int(np.flatnonzero(entity == name)[0]) for name in np.unique(entity)]
     for count, is_tied in ((2, True), (30, False)):
-        changed = list(pictures)
+        changed = list(drawings)
         for row in apart[:count]:
-            changed[row] = pictures[apart[0]]
-        made = plan(with_column(records, "picture", changed))
+            changed[row] = drawings[apart[0]]
+        made = plan(with_column(records, "image", changed))
         tied = len(np.unique(entity)) - len(set(made.cluster) | set(made.other))
         untied = len(np.unique(entity)) - len(
             {*plan(records).cluster.tolist(), *plan(records).other.tolist()}

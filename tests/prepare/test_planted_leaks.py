@@ -30,9 +30,9 @@ from tests.prepare.test_audit import (
     cut,
     drawing,
     found,
+    imaged,
     matching_rows,
-    pictured,
-    with_pictures,
+    with_images,
     write_task,
 )
 from tests.toy import declare_toy, toy_rows
@@ -44,16 +44,16 @@ ACCEPTED = "\n[accept]\n" + "".join(
 
 
 def test_the_bytes_of_a_file_that_tell_the_label_are_found(tmp_path: Path) -> None:
-    train, test, first, second = pictured(160)
+    train, test, first, second = imaged(160)
     noise = np.random.default_rng(5)
     first = [
         Image.fromarray(noise.integers(0, 255, (64, 64, 3), dtype=np.uint8))
         if label == "class1"
-        else picture
-        for picture, label in zip(first, train["label"], strict=True)
+        else image
+        for image, label in zip(first, train["label"], strict=True)
     ]
-    with_pictures(tmp_path, train, first)
-    with_pictures(tmp_path, test, second)
+    with_images(tmp_path, train, first)
+    with_images(tmp_path, test, second)
     report = write_task(tmp_path, train, test, {**MODALITIES, "photo": "image"})
     assert found(report, "telling-file-size-photo").severity == "high"
     assert report.named("telling-file-shape-photo") is None
@@ -64,23 +64,23 @@ def test_what_raw_order_names_and_dates_tell_does_not_pass_the_build(tmp_path: P
     keys = [f"{place:05}" for place in range(150)]
     table = table.set_column(0, "key", pa.array(keys))
     random = np.random.default_rng(1)
-    pictures = []
+    drawings = []
     for place in range(150):
         target = io.BytesIO()
         pixels = random.integers(0, 255, (8, 8, 3), dtype=np.uint8)
-        # What a camera writes beside the picture tells the place of the row.
+        # What a camera writes beside the image tells the place of the row.
         exif = Image.Exif()
         exif[0x010E] = f"row {place}"
         Image.fromarray(pixels).save(target, "JPEG", exif=exif)
-        pictures.append(target.getvalue())
-    table = table.append_column("picture", pa.array(pictures, pa.binary()))
+        drawings.append(target.getvalue())
+    table = table.append_column("image", pa.array(drawings, pa.binary()))
     folder = declare_toy(tmp_path / "toy", raw=table)
     task = build_task(folder, cache=tmp_path / "cache").task
     names = {finding.name for finding in audit_task(task.public, task.private).findings}
     assert not {name for name in names if name.startswith("telling")}
     for path in (task.public / "images").iterdir():
-        with Image.open(path) as picture:
-            assert not picture.getexif()
+        with Image.open(path) as image:
+            assert not image.getexif()
     train = read_parquet(task.public / "train.parquet")["label"].to_pylist()
     assert train != sorted(train)
 
@@ -254,10 +254,10 @@ def test_clean_pairs_raise_no_high_finding(seed: int, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(40))
-def test_clean_pictures_raise_no_high_finding(seed: int, tmp_path: Path) -> None:
+def test_clean_images_raise_no_high_finding(seed: int, tmp_path: Path) -> None:
     train, test = cut(clean_rows(seed, n=120, k=2))
     random = np.random.default_rng(seed)
     for rows in (train, test):
-        with_pictures(tmp_path, rows, [drawing(random) for _ in rows["id"]])
+        with_images(tmp_path, rows, [drawing(random) for _ in rows["id"]])
     report = write_task(tmp_path, train, test, {**MODALITIES, "photo": "image"})
     assert report.high() == ()

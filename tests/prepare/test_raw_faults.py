@@ -200,8 +200,8 @@ def codes_of(room: str) -> Iterator[str]:
                 node = given.get("code", call.args[4] if len(call.args) > 4 else None)
             else:
                 node = call.args[0] if name == "faults.add" else None
-            # Faults of a picture are told apart by their words.
-            if isinstance(node, ast.Constant) and not str(node.value).startswith("picture"):
+            # Faults of an image are told apart by their words.
+            if isinstance(node, ast.Constant) and not str(node.value).startswith("image"):
                 yield str(node.value)
 
 

@@ -22,7 +22,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
 def test_a_task_is_loaded_in_one_line(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(task.folder)
     loaded = challenge.load_task("toy-classification")
-    assert list(loaded.train) == ["id", "words", "size", "count", "colour", "picture", "label"]
+    assert list(loaded.train) == ["id", "words", "size", "count", "colour", "image", "label"]
     assert list(loaded.test) == list(loaded.train)[:-1]
     assert len(loaded.train) == task.n_train == len(loaded.folds)
     assert set(loaded.folds["fold"]) == {0, 1, 2, 3, 4}
@@ -38,10 +38,10 @@ def test_frames_have_the_types_of_the_columns(task: Task) -> None:
     assert pd.api.types.is_string_dtype(train["words"].dropna())
 
 
-def test_a_picture_is_decoded(task: Task) -> None:
+def test_a_image_is_decoded(task: Task) -> None:
     loaded = load_task(str(task.public))
-    path = loaded.train["picture"].dropna().iloc[0]
-    assert loaded.picture(path).size == (8, 8)
+    path = loaded.train["image"].dropna().iloc[0]
+    assert loaded.image(path).size == (8, 8)
     assert task.image_path(path).is_file()
 
 

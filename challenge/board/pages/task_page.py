@@ -55,8 +55,8 @@ def task_files(material: Material, task_id: str) -> Iterator[File | BoardPage]:
     """Yield thumbnails, twins and pages of a task, the first page last."""
     folder = f"task/{folder_name(task_id)}"
     card = material.card(task_id)
-    samples, pictures = _samples(card.card if card.task.get("samples") else {})
-    for name, data in pictures.items():
+    samples, images = _samples(card.card if card.task.get("samples") else {})
+    for name, data in images.items():
         yield f"{folder}/{name}", data
     schema = _schema(card.task, card.card)
     yield (
@@ -178,11 +178,11 @@ def _schema(task: Mapping[str, Any], card: Mapping[str, Any]) -> list[dict[str, 
 
 
 def _samples(card: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
-    """Return sample rows whose pictures are file names, and those files by name."""
+    """Return sample rows whose images are file names, and those files by name."""
     files: dict[str, bytes] = {}
     rows = []
     for sample in card.get("samples", ())[:8]:
-        pictures = {}
+        images = {}
         for column, encoded in sample.get("thumbnails", {}).items():
             try:
                 data = base64.b64decode(encoded, validate=True)
@@ -192,12 +192,12 @@ def _samples(card: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, b
                 continue
             name = f"sample-{hashlib.sha256(data).hexdigest()[:16]}.png"
             files[name] = data
-            pictures[column] = name
+            images[column] = name
         rows.append(
             {
                 "label": sample.get("values", {}).get("label"),
                 "values": sample.get("values", {}),
-                "pictures": pictures,
+                "images": images,
             }
         )
     return rows, files

@@ -56,7 +56,7 @@ _TREE_FLOORS, _FLOOR = (1e-2, 1e-3, 1e-4), 1e-6
 class AutoGluon:
     """TabularPredictor on dense blocks or pair features, and a logistic regression beside it.
 
-    A search may choose how many principal `axes` of a text or picture the trees read, how wide the
+    A search may choose how many principal `axes` of a text or image the trees read, how wide the
     `hidden` layer of the network is, how many `leaves` a boosted tree has, and by how much faster
     than the preset boosting learns (`pace`).
     """

@@ -1,7 +1,7 @@
 """The reference entry for machines with a GPU or a model hub: AutoGluon's MultiModalPredictor.
 
 One network is fine-tuned on all columns at once: a transformer reads the texts, a vision network
-the pictures, a small transformer numbers and categories, and a fusion layer joins them. In
+the images, a small transformer numbers and categories, and a fusion layer joins them. In
 matching the columns of both sides are columns of one row, and categories are texts, so that the
 text transformer reads the two records of a pair together and can compare them.
 """

@@ -1,6 +1,6 @@
 """What the models of the reference entry read: a table for trees, blocks for a regression.
 
-Classification: numbers, categories, and principal axes of texts and pictures. Matching: what the
+Classification: numbers, categories, and principal axes of texts and images. Matching: what the
 two sides have in common, and for the regression also which words they share or not.
 """
 
@@ -61,7 +61,7 @@ def make_inputs(
 ) -> TableInputs | PairInputs:
     """Return the unfitted inputs of a task; `without` names parts (PARTS) that are not read.
 
-    Of a table trees read so many principal `axes` of a text or a picture, 128 at most.
+    Of a table trees read so many principal `axes` of a text or an image, 128 at most.
     Matching without pair features reads both records as one row. `frugal` uses no packaged
     weights, no matched words and no joined texts, reads the first 256 letters of a text, and
     tries one setting of the regression.

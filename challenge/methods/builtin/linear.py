@@ -38,7 +38,7 @@ class Linear:
     """Logistic regression on blocks of the table (classification) or on pair features.
 
     `strength` is the inverse of the penalty, `balance` the power of how rare a class is that its
-    rows weigh more (0: all alike, 1: all classes alike). Blocks of text and of pictures are
+    rows weigh more (0: all alike, 1: all classes alike). Blocks of text and of images are
     multiplied by their weights; `ngrams` of the text are of words, letters or both.
     """
 
@@ -64,7 +64,7 @@ class Linear:
 
     @staticmethod
     def space(task: Task) -> dict[str, Dimension]:
-        """Return what a search may choose: of text and pictures where the task has them."""
+        """Return what a search may choose: of text and images where the task has them."""
         space: dict[str, Dimension] = {
             "strength": Float(0.01, 100, log=True),
             "balance": Float(0, 1),

@@ -1,6 +1,6 @@
 """A logistic regression that finds out on each task how much weight each modality deserves.
 
-On one task texts tell the label and pictures hardly anything, on the next it is the other way
+On one task texts tell the label and images hardly anything, on the next it is the other way
 round. So the weights, whether few or all axes of the n-grams are read, and the penalty are chosen
 by log loss on the task's own folds.
 """

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from challenge.prepare.audit.neighbours import (
     MIN_COSINE,
+    image_hashes,
     near_images,
     near_texts,
-    picture_hashes,
     text_cosines,
 )
 from challenge.prepare.audit.report import Finding, Severity, Shown
@@ -159,7 +159,7 @@ def near_identical_images(
         if len(paths) > MAX_IMAGES:
             remarks.append(f"near-identical images: {MAX_IMAGES:,} of {len(paths):,} of {side}")
             paths = paths[:MAX_IMAGES]
-        hashes = picture_hashes([subject.public / path for path in paths], progress)
+        hashes = image_hashes([subject.public / path for path in paths], progress)
         sides.append((paths, owners, hashes))
     (test_paths, test_owners, test_hashes), (train_paths, train_owners, train_hashes) = sides
     pairs = [

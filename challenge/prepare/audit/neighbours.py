@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["near_images", "near_texts", "picture_hashes", "text_cosines"]
+__all__ = ["image_hashes", "near_images", "near_texts", "text_cosines"]
 
 MIN_COSINE = 0.9
 MAX_BITS = 4
@@ -162,7 +162,7 @@ def _cosines(tests: list[str], trains: list[str], pairs: _Pairs) -> NDArray[np.f
     return result
 
 
-def picture_hashes(
+def image_hashes(
     files: Sequence[Path], progress: Callable[[str], None]
 ) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
     """Return the difference hash of each image and its 16 × 16 grey copy as 256 numbers."""
@@ -173,9 +173,9 @@ def picture_hashes(
     powers = np.uint64(1) << np.arange(64, dtype=np.uint64)
     for position, file in enumerate(files):
         if position % 5000 == 4999:
-            progress(f"audit: looking at pictures, {position + 1:,} of {len(files):,}")
-        with Image.open(file) as picture:
-            grey = picture.convert("L")
+            progress(f"audit: looking at images, {position + 1:,} of {len(files):,}")
+        with Image.open(file) as image:
+            grey = image.convert("L")
             small = np.asarray(grey.resize((9, 8), Image.Resampling.LANCZOS), dtype=np.float32)
             greys[position] = np.asarray(
                 grey.resize((16, 16), Image.Resampling.LANCZOS), dtype=np.float32

@@ -138,8 +138,8 @@ def telling_files(subject: Subject) -> Iterator[Finding]:
             if path is not None:
                 file = subject.public / path
                 fact = file.stat()
-                with Image.open(file) as picture:
-                    facts[row] = (fact.st_size, fact.st_mtime_ns // 1_000_000, *picture.size)
+                with Image.open(file) as image:
+                    facts[row] = (fact.st_size, fact.st_mtime_ns // 1_000_000, *image.size)
         names = np.unique([path or "" for path in paths], return_inverse=True)[1]
         checks = (
             ("size", facts[:, :1], ALONE, "the size in bytes"),

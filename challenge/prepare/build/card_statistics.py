@@ -135,13 +135,13 @@ class TrainStatistics:
         return entries
 
     def samples(self, public: Path) -> list[dict[str, object]]:
-        """Return the sample rows, each picture with a thumbnail as base64 of a PNG."""
-        pictures = [column.name for column in self._columns if column.modality == "image"]
+        """Return the sample rows, each image with a thumbnail as base64 of a PNG."""
+        images = [column.name for column in self._columns if column.modality == "image"]
         rows: list[dict[str, object]] = []
         for values in self._rows:
             shown = {
                 name: thumbnail(public / values[name])
-                for name in pictures
+                for name in images
                 if values.get(name) is not None
             }
             values = {
@@ -155,7 +155,7 @@ class TrainStatistics:
 
 
 def thumbnail(path: Path) -> str:
-    """Return a picture at most 64 pixels wide and high, as base64 of a PNG."""
+    """Return an image at most 64 pixels wide and high, as base64 of a PNG."""
     from PIL import Image
 
     with Image.open(path) as image:

@@ -112,7 +112,7 @@ def _names(classes: Sequence[str], chosen: np.ndarray) -> str:
 def card_document(plan: Plan, written: Written, public: Path) -> dict[str, Any]:
     """Return card.json: class counts and columns of train, sample rows, sizes."""
     counts = np.bincount(plan.label[plan.side == TRAIN], minlength=len(plan.classes))
-    pictures = sorted((public / "images").glob("*")) if (public / "images").is_dir() else []
+    images = sorted((public / "images").glob("*")) if (public / "images").is_dir() else []
     return {
         "format": CARD_FORMAT,
         "class_counts": {
@@ -121,8 +121,8 @@ def card_document(plan: Plan, written: Written, public: Path) -> dict[str, Any]:
         "columns": written.statistics.columns(),
         "samples": written.statistics.samples(public),
         "sizes": {
-            "images": len(pictures),
-            "images_bytes": sum(path.stat().st_size for path in pictures),
+            "images": len(images),
+            "images_bytes": sum(path.stat().st_size for path in images),
             **{
                 f"{name}_bytes": (public / name).stat().st_size
                 for name in ("train.csv", "test.csv", "train.parquet", "test.parquet")

@@ -22,7 +22,7 @@ class Plan:
     """Rows in the order of their ids, and where each goes.
 
     `tables` gives the rows once: `id`, features (categories as strings, pixel digests beside
-    pictures), and the row number that the arrays are indexed by. `label` has codes of `classes`;
+    images), and the row number that the arrays are indexed by. `label` has codes of `classes`;
     `side` is TRAIN, TEST or UNUSED; `half` and `fold` count for test and train rows; `cluster`
     and `other` differ only in pairs of two entities. `facts` are counts and shares that everybody
     may read.

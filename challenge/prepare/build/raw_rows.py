@@ -19,7 +19,7 @@ from challenge.prepare.raw import RawTable
 from challenge.prepare.readers.values import (
     PIXELS,
     Faults,
-    PictureStore,
+    ImageStore,
     standard_values,
     text_values,
 )
@@ -43,12 +43,12 @@ def plan_rows(
     spill: Path,
     progress: Callable[[str], None],
 ) -> Plan:
-    """Read, check and split a raw table; pictures are stored on the way."""
+    """Read, check and split a raw table; images are stored on the way."""
     where = f"{definition.id}, raw table"
     matching = definition.kind == "matching"
     columns = definition.feature_columns()
     faults = Faults(where)
-    pictures = PictureStore(public, raw.folder, progress)
+    images = ImageStore(public, raw.folder, progress)
     categories = Categories([c.name for c in columns if c.modality == "categorical"])
     rows = SortedRows(spill, "p" if matching else "r", HELD_BYTES)
     facts = RowFacts(
@@ -77,7 +77,7 @@ def plan_rows(
             keys = keys.fill_null("")
         fate = draw_fates(secret, "row", keys)
         fates.append(fate)
-        values = standard_values(batch, keys, columns, pictures, faults)
+        values = standard_values(batch, keys, columns, images, faults)
         categories.update(values)
         labels = text_values(batch.column("label")).fill_null("")
         _gather(facts, batch, labels, values, record_ids)

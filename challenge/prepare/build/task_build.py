@@ -172,7 +172,7 @@ def _build(
 
 
 def _flatten_times(public: Path) -> None:
-    """Give every file one date: the order in which pictures were written follows the raw order."""
+    """Give every file one date: the order in which images were written follows the raw order."""
     for path in [*public.rglob("*"), public]:
         os.utime(path, (_DATE, _DATE))
 

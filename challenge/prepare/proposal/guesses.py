@@ -204,7 +204,7 @@ def guess_variants(
     key: str | None,
     unsure: list[str],
 ) -> str | None:
-    """Return a text or picture that some rows share, nearly always with one label.
+    """Return a text or image that some rows share, nearly always with one label.
 
     Such rows are variants of one thing: on both sides of the split they would tell the label.
     """
@@ -215,7 +215,7 @@ def guess_variants(
     for name, one in profiles.items():
         if name in (label, key) or one.n_missing or one.n_distinct < n / _VARIANTS:
             continue
-        if one.modality not in ("text", "image") or one.why.startswith("pictures in"):
+        if one.modality not in ("text", "image") or one.why.startswith("images in"):
             continue
         labels_of: dict[str | None, Counter[str | None]] = defaultdict(Counter)
         for value, own in zip(values[name], values[label], strict=True):

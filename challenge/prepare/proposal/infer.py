@@ -146,8 +146,8 @@ def _one_table(folder: Path) -> Path:
             "name the file itself"
             if names
             else (
-                "list the rows in a CSV, with their pictures' names and their labels; name it with "
-                "--from, and the pictures' folder with --images"
+                "list the rows in a CSV, with their images' names and their labels; name it with "
+                "--from, and the images' folder with --images"
             )
         )
         raise TaskError(
@@ -191,7 +191,7 @@ def _of_competition(
     answers = [name for name in shared[1:] if name.casefold() != "usage"]
     if images is not None and not images.is_relative_to(source):
         raise TaskError(
-            Fault(str(images), f"not in {source}", "a competition's pictures in its folder",
+            Fault(str(images), f"not in {source}", "a competition's images in its folder",
                   "put them there", "images-missing")
         )  # fmt: skip
     profiles, values = profile_columns(table, open_image_folder(images))

@@ -63,12 +63,12 @@ def plan_of_pairs(
     if images is not None:
         raw["images"] = images.relative_to(root).as_posix()
     tables = [open_table(path) for path in _record_tables(source, pairs)]
-    pictures = open_image_folder(images)
+    image_folder = open_image_folder(images)
     profiles: dict[str, Profile] = {}
     values: dict[str, list[str | None]] = {}
     for table in tables:
         unsure += table.remarks
-        found, texts = profile_columns(table, pictures)
+        found, texts = profile_columns(table, image_folder)
         for name, one in found.items():
             profiles.setdefault(name, one)
             values.setdefault(name, texts[name])
@@ -106,8 +106,8 @@ def plan_of_pairs(
         for name, one in profiles.items()
     }
     columns, more, left_out = sort_columns(profiles, {"id", key, *told}, key, None)
-    if pictures is not None and not any(one.modality == "image" for one in columns.values()):
-        images_by_key(columns, pictures, None, values, unsure)
+    if image_folder is not None and not any(one.modality == "image" for one in columns.values()):
+        images_by_key(columns, image_folder, None, values, unsure)
     official = pairs is None and find_table(folder, "test") is not None
     split = pair_split(official, unsure)
     return Plan(

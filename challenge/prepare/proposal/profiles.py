@@ -35,7 +35,7 @@ _CODE_NAME = re.compile(r"(zip|postal|postcode|code|phone|isbn|ean|sku|barcode)"
 _TRUTH = {"true", "false", "yes", "no", "y", "n", "t", "f"}
 _BARE_NUMBER = re.compile(r"[+-]?[\d.]+([eE][+-]?\d+)?")
 _INSIDE = "-inside.png"
-"""Ends the name that a picture gets which stands in the table itself."""
+"""Ends the name that an image gets which stands in the table itself."""
 _FEW = 0.05
 """Share of different values up to which they recur like categories."""
 
@@ -155,7 +155,7 @@ def profile_values(
         )
     unique = distinct == len(present) == n and n > 20
     if all(text.endswith(_INSIDE) for text in counts):
-        return replace(base, modality="image", why="pictures in the table itself")
+        return replace(base, modality="image", why="images in the table itself")
     if _names_images(counts, None if unique and _ID_NAME.search(name) else images):
         lost = sum(1 for text in counts if images is not None and images.find(text) is None)
         said = f"{name}: {lost:,} of {distinct:,} images are not in the folder"

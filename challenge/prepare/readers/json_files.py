@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_PICTURE = {"bytes", "path"}
+_IMAGE = {"bytes", "path"}
 
 __all__ = ["laid_out", "read_json_lines", "read_json_records"]
 
@@ -73,8 +73,8 @@ def laid_out(table: pa.Table) -> pa.Table:
     import pyarrow as pa
 
     for place, field in enumerate(table.schema):
-        if pa.types.is_struct(field.type) and {one.name for one in field.type} == _PICTURE:
-            # So libraries keep a picture: the bytes are all of it, the path is one of elsewhere.
+        if pa.types.is_struct(field.type) and {one.name for one in field.type} == _IMAGE:
+            # So libraries keep an image: the bytes are all of it, the path is one of elsewhere.
             content = pa.chunked_array(
                 [chunk.field("bytes") for chunk in table.column(place).chunks],
                 field.type.field("bytes").type,

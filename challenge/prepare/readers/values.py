@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from challenge.errors import Fault, TaskError
 from challenge.task.columns import Column
-from challenge.task.images import Picture, PictureFault, normalise_picture, write_picture
+from challenge.task.images import ImageFault, StandardImage, normalise_image, write_image
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 __all__ = [
     "PIXELS",
     "Faults",
-    "PictureStore",
+    "ImageStore",
     "is_text_type",
     "standard_values",
     "text_values",
 ]
 
 PIXELS = "pixels of "
-"""Prefix of the column that carries the pixel digests of a picture column to the data digest."""
+"""Prefix of the column that carries the pixel digests of an image column to the data digest."""
 
 _SHOWN = 5
 
@@ -74,12 +74,12 @@ class Faults:
             raise TaskError(faults)
 
 
-class MissingPicture(PictureFault):
+class MissingImage(ImageFault):
     """A row names a file that is not there; the message is the name."""
 
 
-class PictureStore:
-    """Turns picture values of raw rows into stored files; each distinct picture once."""
+class ImageStore:
+    """Turns image values of raw rows into stored files; each distinct image once."""
 
     def __init__(self, public: Path, folder: Path, progress: Callable[[str], None]) -> None:
         self._public = public
@@ -95,21 +95,21 @@ class PictureStore:
             return self._known[value]
         key = hashlib.sha256(value).digest()
         if key not in self._known:
-            picture: Picture = normalise_picture(value)
-            write_picture(self._public, picture)
-            self._known[key] = (picture.name, picture.pixels)
+            image: StandardImage = normalise_image(value)
+            write_image(self._public, image)
+            self._known[key] = (image.name, image.pixels)
             if len(self._known) % 500 == 0:
-                self._progress(f"pictures, {len(self._known):,} done")
+                self._progress(f"images, {len(self._known):,} done")
         return self._known[key]
 
     def _read(self, name: str) -> bytes:
         path = (self._folder / name).resolve()
         if not path.is_relative_to(self._folder):
-            raise PictureFault(f"{name!r} leaves the raw folder")
+            raise ImageFault(f"{name!r} leaves the raw folder")
         try:
             return path.read_bytes()
         except (OSError, ValueError):
-            raise MissingPicture(name) from None
+            raise MissingImage(name) from None
 
 
 def _is_castable(kind: pa.DataType) -> bool:
@@ -159,12 +159,12 @@ def standard_values(
     batch: pa.RecordBatch,
     keys: pa.Array,
     columns: Sequence[Column],
-    pictures: PictureStore,
+    store: ImageStore,
     faults: Faults,
 ) -> dict[str, pa.Array]:
     """Return the features of a raw batch as they will stand in the files.
 
-    Categories stay plain strings here; a picture column has its pixel digests beside it.
+    Categories stay plain strings here; an image column has its pixel digests beside it.
     """
     values: dict[str, pa.Array] = {}
     for column in columns:
@@ -172,7 +172,7 @@ def standard_values(
         if column.modality == "numeric":
             values[column.name] = _numbers(array, keys, column, faults)
         elif column.modality == "image":
-            paths, pixels = _pictures(array, keys, column, pictures, faults)
+            paths, pixels = _images(array, keys, column, store, faults)
             values[column.name], values[PIXELS + column.name] = paths, pixels
         else:
             values[column.name] = _texts(array, keys, column, faults)
@@ -271,8 +271,8 @@ def _not_numbers(
     )
 
 
-def _pictures(
-    array: pa.Array, keys: pa.Array, column: Column, pictures: PictureStore, faults: Faults
+def _images(
+    array: pa.Array, keys: pa.Array, column: Column, store: ImageStore, faults: Faults
 ) -> tuple[pa.Array, pa.Array]:
     import pyarrow as pa
 
@@ -286,24 +286,24 @@ def _pictures(
         if value is not None and value != "":
             try:
                 if not isinstance(value, str | bytes):
-                    raise PictureFault(f"a value of type {array.type}")
-                path, digest = pictures.store(value)
-            except MissingPicture as problem:
+                    raise ImageFault(f"a value of type {array.type}")
+                path, digest = store.store(value)
+            except MissingImage as problem:
                 faults.add(
-                    "picture: no file",
+                    "image: no file",
                     column.name,
                     "names of files that are not in the raw folder",
                     "a file for each name",
                     "add the files, or leave the field empty where there is none",
                     [f"{keys[place].as_py()}: {str(problem)!r}"],
                 )
-            except PictureFault as problem:
+            except ImageFault as problem:
                 faults.add(
-                    f"picture: {str(problem)[:80]}",
+                    f"image: {str(problem)[:80]}",
                     column.name,
                     str(problem),
                     "a readable PNG, JPEG, GIF, WebP, TIFF, BMP or SVG within the caps",
-                    "replace the picture, or leave the field empty where there is none",
+                    "replace the image, or leave the field empty where there is none",
                     [keys[place].as_py()],
                 )
         paths.append(path)

@@ -74,7 +74,7 @@ def raw_folder(
 
 
 def _lay_out(source: Source, archive: Path, into: Path, progress: Progress) -> None:
-    # Links to folders elsewhere would not do: a picture's path must not leave the raw folder.
+    # Links to folders elsewhere would not do: an image's path must not leave the raw folder.
     if archive.is_dir():
         shutil.copytree(archive, into, copy_function=_link_or_copy)
     elif is_archive(archive):

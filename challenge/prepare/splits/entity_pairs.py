@@ -1,7 +1,7 @@
 """Records with known entities to a plan: split first, then pairs inside each cell.
 
 A cell is one fold of train or one half of test. Records are tied by equal entities, equal content
-and shared pictures, and what is tied stays in one cell; no pair leaves its cell. So nothing that
+and shared images, and what is tied stays in one cell; no pair leaves its cell. So nothing that
 training pairs tell about a record helps with a test pair.
 """
 
@@ -23,7 +23,7 @@ from challenge.prepare.raw import RawRecords
 from challenge.prepare.readers.values import (
     PIXELS,
     Faults,
-    PictureStore,
+    ImageStore,
     standard_values,
     text_values,
 )
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["nearest_by_text", "plan_pairs"]
 
 _NEAREST = 2
-_SHARED_PICTURES = 20
-"""A picture that more records share is a placeholder, and ties nothing together."""
+_SHARED_IMAGES = 20
+"""An image that more records share is a placeholder, and ties nothing together."""
 _BLOCK = 65_536
 
 
@@ -152,7 +152,7 @@ def _read(
     import pyarrow as pa
 
     faults = Faults(where)
-    pictures = PictureStore(public, raw.folder, progress)
+    images = ImageStore(public, raw.folder, progress)
     categories = Categories([c.name for c in columns if c.modality == "categorical"])
     batches: list[pa.RecordBatch] = []
     chunks: list[pa.Table] = []
@@ -165,7 +165,7 @@ def _read(
                 faults.add(f"{name}-missing", name, f"no {name}", f"a {name} in every record",
                            "give each record its own if need be", n=missing)  # fmt: skip
         keys = text_values(batch.column("key")).fill_null("")
-        values = standard_values(batch, keys, columns, pictures, faults)
+        values = standard_values(batch, keys, columns, images, faults)
         categories.update(values)
         batches.append(batch)
         chunks.append(pa.table(values))
@@ -208,7 +208,7 @@ def _groups(given: pa.Table) -> list[NDArray[np.int64]]:
 
 
 def _ties(records: pa.Table) -> list[NDArray[np.int64]]:
-    """Return codes of what ties records: the whole content, and each picture few share."""
+    """Return codes of what ties records: the whole content, and each image few share."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -220,7 +220,7 @@ def _ties(records: pa.Table) -> list[NDArray[np.int64]]:
             found = array.dictionary_encode().indices.fill_null(-1).to_numpy().astype(np.int64)
             counts = np.bincount(found[found >= 0], minlength=1)
             shared = np.where(found >= 0, counts[found], 0)
-            codes.append(np.where(shared <= _SHARED_PICTURES, found, -1))
+            codes.append(np.where(shared <= _SHARED_IMAGES, found, -1))
             parts.append(array.fill_null(b""))
         elif PIXELS + name not in records.column_names:
             text = pc.cast(array, pa.string()).fill_null("")

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from challenge.errors import ChallengeError, EnvironmentLack, Fault
-from challenge.methods.search import MIN_TRIALS, Measured, Search, Trial
-from challenge.methods.search import search
+from challenge.methods.search import MIN_TRIALS, Measured, Search, Trial, search
 from challenge.methods.search.space import Choice, Float, Space, Value
 
 SPACE: Space = {"x": Float(-2, 2), "y": Float(-2, 2)}

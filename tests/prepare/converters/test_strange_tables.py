@@ -93,14 +93,14 @@ def test_blanks_after_the_separators_belong_to_nothing(quote: str, tmp_path: Pat
     assert any("blanks after the separators" in remark for remark in table.remarks)
 
 
-def test_pictures_in_the_table_itself_make_a_column(tmp_path: Path) -> None:
+def test_images_in_the_table_itself_make_a_column(tmp_path: Path) -> None:
     rows = []
     for row in range(40):
         content = io.BytesIO()
         noise = random.Random(row).randbytes(3 * 12 * 12)
         Image.frombytes("RGB", (12, 12), noise).save(content, "PNG")
-        picture = {"bytes": content.getvalue(), "path": f"{row}.png"}
-        rows.append({"photo": picture, "grams": row * 37 % 90 / 4, "kind": "ab"[row % 2]})
+        image = {"bytes": content.getvalue(), "path": f"{row}.png"}
+        rows.append({"photo": image, "grams": row * 37 % 90 / 4, "kind": "ab"[row % 2]})
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x.parquet")
     folder = tmp_path / "datasets" / "x"
     folder.mkdir(parents=True)

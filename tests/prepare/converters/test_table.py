@@ -158,14 +158,14 @@ def test_several_tables_ask_which_one(tmp_path: Path) -> None:
     assert rows(tmp_path, definition({"a": "text"}, {"file": "b.csv"}))["a"] == ["1"]
 
 
-def picture(path: Path, colour: str = "red") -> None:
+def image(path: Path, colour: str = "red") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (4, 4), colour).save(path)
 
 
 def test_images_are_found_by_path_name_address_and_key(tmp_path: Path) -> None:
     for name in ("one.png", "sub/two.JPG", "three.jpeg"):
-        picture(tmp_path / "photos" / name)
+        image(tmp_path / "photos" / name)
     (tmp_path / "x.csv").write_text(
         "id,front,back,label\n"
         "three,photos/one.png,https://example.org/a/two.jpg?size=3,x\n"
@@ -182,7 +182,7 @@ def test_images_are_found_by_path_name_address_and_key(tmp_path: Path) -> None:
 
 
 def test_images_in_a_zip_are_read_from_it(tmp_path: Path) -> None:
-    picture(tmp_path / "one.png")
+    image(tmp_path / "one.png")
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         archive.write(tmp_path / "one.png", "deep/one.png")
     (tmp_path / "x.csv").write_text("photo,label\none.png,x\n,y\n")
