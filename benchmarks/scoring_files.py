@@ -37,7 +37,7 @@ def make_task(folder: Path, n: int, classes: list[str] = CLASSES) -> Task:
     solution = {
         "id": ids,
         "label": pa.array(classes).take(pa.array(truth)),
-        "half": ["public"] * n,
+        "subset": ["public"] * n,
         "cluster": np.arange(n, dtype=np.int32),
         "other": np.arange(n, dtype=np.int32),
     }

@@ -69,7 +69,7 @@ def _compare(a: NDArray[Any], b: NDArray[Any], side: int) -> dict[str, NDArray[A
         "profile cosine": (_cosine(rows_a, rows_b) + _cosine(columns_a, columns_b)) / 2,
         "same quarter": _quarters(a, b).max(axis=1),
         "worst quarter": _quarters(a, b).min(axis=1),
-        "halves alike": _halves(a, b).max(axis=1),
+        "halves alike": _subsets(a, b).max(axis=1),
     }
 
 
@@ -133,21 +133,21 @@ def _quarters(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     """Return the cosine of each of the four quarters: variants add a badge in a corner."""
     import numpy as np
 
-    half = a.shape[1] // 2
-    parts = [(slice(None), rows, columns) for rows in _both(half) for columns in _both(half)]
+    subset = a.shape[1] // 2
+    parts = [(slice(None), rows, columns) for rows in _both(subset) for columns in _both(subset)]
     return np.stack([_cosine(a[part], b[part]) for part in parts], axis=1)
 
 
-def _halves(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+def _subsets(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     import numpy as np
 
-    half = a.shape[1] // 2
+    subset = a.shape[1] // 2
     return np.stack(
-        [_cosine(a[:, part], b[:, part]) for part in _both(half)]
-        + [_cosine(a[:, :, part], b[:, :, part]) for part in _both(half)],
+        [_cosine(a[:, part], b[:, part]) for part in _both(subset)]
+        + [_cosine(a[:, :, part], b[:, :, part]) for part in _both(subset)],
         axis=1,
     )
 
 
-def _both(half: int) -> tuple[slice, slice]:
-    return slice(None, half), slice(half, None)
+def _both(subset: int) -> tuple[slice, slice]:
+    return slice(None, subset), slice(subset, None)

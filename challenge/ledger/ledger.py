@@ -24,7 +24,7 @@ from challenge.ledger.submissions.failed_runs import record_failed_run
 from challenge.ledger.submissions.names import fold
 from challenge.ledger.submissions.quota import check_failures
 from challenge.ledger.submissions.receipts import HistoryRow, Receipt
-from challenge.task import Challenge, Half, Task, sha256_of_file
+from challenge.task import Challenge, Subset, Task, sha256_of_file
 from challenge.task.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -83,9 +83,9 @@ class Ledger:
 
         return build_snapshot(self, as_of)
 
-    def replicates(self, submission_ids: Sequence[int], half: Half) -> NDArray[np.float32]:
+    def replicates(self, submission_ids: Sequence[int], subset: Subset) -> NDArray[np.float32]:
         """Return (n, 1000) replicates of the current editions; rows of NaN where there are none."""
-        return self.snapshot().replicates(submission_ids, half)
+        return self.snapshot().replicates(submission_ids, subset)
 
     def refresh(self) -> list[str]:
         """Store challenge.toml and the cards of all built tasks where they changed.
@@ -132,7 +132,7 @@ class Ledger:
         return select(self, submission_id, chosen=chosen)
 
     def close(self, progress: Callable[[str], None] | None = None) -> CloseReport:
-        """End the contest: score the private half of every final and store it, all or nothing."""
+        """End the contest: score the private subset of every final and store it, all or nothing."""
         from challenge.ledger.contest.finals import close
 
         return close(self, progress)

@@ -25,7 +25,7 @@ class RawTable:
 
     Columns: `key` (unique text), every feature under its name in the files (`left_x`, `right_x`
     in matching), `label` (null: the row is dropped and counted). As the task asks for them:
-    `group`, `time`, `split` ("train" or "test"), `half` ("public" or "private"), and in matching
+    `group`, `time`, `split` ("train" or "test"), `subset` ("public" or "private"), and in matching
     `left_key` and `right_key` (one namespace: equal keys are one record), `left_entity` and
     `right_entity`. An image is a path relative to `folder`, or the bytes of an encoded image.
     """

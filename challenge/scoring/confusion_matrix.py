@@ -7,19 +7,19 @@ from numpy.typing import NDArray
 
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.solution import read_solution
-from challenge.task import Half, Task
+from challenge.task import Subset, Task
 
 __all__ = ["count_confusions"]
 
 
-def count_confusions(task: Task, predictions: Predictions, half: Half) -> NDArray[np.int32]:
+def count_confusions(task: Task, predictions: Predictions, subset: Subset) -> NDArray[np.int32]:
     """Return (m, 3) counts: position of the true class, of the predicted one, and rows above 0.
 
     Ascending by both classes; void rows count nowhere. The counts tell labels, so they belong to
     the moment at which labels may be known: a benchmark, or a contest that is closed.
     """
     solution = read_solution(task)
-    rows = solution.rows(half)
+    rows = solution.rows(subset)
     n_classes = len(task.classes)
     cells = solution.labels[rows].astype(np.int64) * n_classes + predictions.codes[rows]
     counts = np.bincount(cells, minlength=n_classes**2)

@@ -9,7 +9,7 @@ from challenge.errors import Fault, TaskError
 from challenge.kinds import kind_module
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.score import part_of, refuse_strangers
-from challenge.scoring.solution import HALVES, VOID, Solution, int_array, read_train_truth
+from challenge.scoring.solution import SUBSETS, VOID, Solution, int_array, read_train_truth
 from challenge.scoring.statistics.block_weights import group_rows
 from challenge.task import Task
 
@@ -28,8 +28,8 @@ def score_folds(task: Task, predictions: Predictions) -> tuple[float, ...]:
     faults: list[Fault] = []
     for fold in np.unique(folds):
         inside = folds == fold
-        half = np.where(inside, HALVES.index("public"), VOID).astype(np.int8)
-        solution = Solution(truth.labels, half, truth.cluster, truth.other)
+        subset = np.where(inside, SUBSETS.index("public"), VOID).astype(np.int8)
+        solution = Solution(truth.labels, subset, truth.cluster, truth.other)
         grouping = group_rows(truth.cluster[inside], truth.other[inside], task.data_digest.encode())
         part = part_of(task, solution, "public", grouping)
         measured = kind_module(task.kind).measure(part, predictions)[task.metric]

@@ -17,7 +17,7 @@ from challenge.scoring.predictions import Predictions
 from challenge.scoring.solution import Solution, read_solution, read_train_truth
 from challenge.scoring.statistics.block_weights import Grouping, Weights, group_rows, read_weights
 from challenge.scoring.statistics.intervals import interval, spread, too_few_clusters
-from challenge.task import Half, Kind, Task
+from challenge.task import Kind, Subset, Task
 
 __all__ = [
     "SCORER_VERSION",
@@ -67,7 +67,7 @@ class Score:
     task_id: str
     kind: Kind
     metric: str
-    half: Half | Literal["train"]
+    subset: Subset | Literal["train"]
     n: int
     n_clusters: int
     data_digest: str
@@ -92,7 +92,7 @@ class Score:
             "task": self.task_id,
             "kind": self.kind,
             "metric": self.metric,
-            "half": self.half,
+            "subset": self.subset,
             "n": self.n,
             "n_clusters": self.n_clusters,
             "data_digest": self.data_digest,
@@ -107,7 +107,7 @@ class Score:
         }
 
 
-def score_predictions(task: Task, predictions: Predictions, half: Half) -> Score:
+def score_predictions(task: Task, predictions: Predictions, subset: Subset) -> Score:
     """Score predictions of the test rows against the solution; organisers only.
 
     Void rows count in no half. Raises TaskError when the solution is missing or damaged, ValueError
@@ -115,9 +115,9 @@ def score_predictions(task: Task, predictions: Predictions, half: Half) -> Score
     """
     refuse_strangers(task, predictions, "test")
     solution = read_solution(task)
-    weights = read_weights(task, solution, half)
-    part = part_of(task, solution, half, weights.grouping)
-    return score_part(task, predictions, half, part, weights)
+    weights = read_weights(task, solution, subset)
+    part = part_of(task, solution, subset, weights.grouping)
+    return score_part(task, predictions, subset, part, weights)
 
 
 def score_on_train(task: Task, path: Path) -> Score:
@@ -148,13 +148,13 @@ def _of_train(task: Task) -> tuple[str, ...]:
     )
 
 
-def floor_score(task: Task, half: Half) -> MetricValue:
+def floor_score(task: Task, subset: Subset) -> MetricValue:
     """Return the primary metric of the trivial baseline, which a missing task counts as.
 
     Classification: every row gets the most frequent class of train (the first of equals); MCC: 0.
     Matching: 0 for F1, one score for all pairs for the ranked metrics. No interval.
     """
-    part = solution_part(task, half)
+    part = solution_part(task, subset)
     value = kind_module(task.kind).floor(part, task.metric, _majority(task))
     return MetricValue(value, reason="no row counts here" if value is None else None)
 
@@ -169,9 +169,9 @@ def refuse_strangers(task: Task, predictions: Predictions, rows: str) -> None:
         raise ValueError(f"predictions of {predictions.n} {predictions.rows} rows")
 
 
-def part_of(task: Task, solution: Solution, half: Half, grouping: Grouping) -> Part:
+def part_of(task: Task, solution: Solution, subset: Subset, grouping: Grouping) -> Part:
     """Return the rows that count in a half, with their truth."""
-    rows = solution.rows(half)
+    rows = solution.rows(subset)
     n_table = len(solution.labels)
 
     def counting(column: NDArray[Any]) -> NDArray[Any]:
@@ -183,16 +183,16 @@ def part_of(task: Task, solution: Solution, half: Half, grouping: Grouping) -> P
     return Part(rows, n_table, labels, task.classes, grouping, left, right, seen)
 
 
-def solution_part(task: Task, half: Half) -> Part:
+def solution_part(task: Task, subset: Subset) -> Part:
     """Return the part of the hidden truth that counts in a half; organisers only."""
     solution = read_solution(task)
-    return part_of(task, solution, half, read_weights(task, solution, half).grouping)
+    return part_of(task, solution, subset, read_weights(task, solution, subset).grouping)
 
 
 def score_part(
     task: Task,
     predictions: Predictions,
-    half: Half | Literal["train"],
+    subset: Subset | Literal["train"],
     part: Part,
     weights: Weights | None,
 ) -> Score:
@@ -209,11 +209,11 @@ def score_part(
         task_id=task.id,
         kind=task.kind,
         metric=task.metric,
-        half=half,
+        subset=subset,
         n=part.n,
         n_clusters=part.grouping.n_clusters,
         data_digest=task.data_digest,
-        solution_digest="" if half == "train" else task.solution_digest,
+        solution_digest="" if subset == "train" else task.solution_digest,
         predictions_sha256=predictions.sha256,
         scorer_version=SCORER_VERSION,
         weights_hash=weights.sha256 if weights else "",

@@ -6,7 +6,7 @@ import numpy as np
 
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.score import Score, part_of, refuse_strangers, score_part
-from challenge.scoring.solution import HALVES, Solution, read_train_truth
+from challenge.scoring.solution import SUBSETS, Solution, read_train_truth
 from challenge.scoring.statistics.block_weights import draw_weights
 from challenge.task import Task
 
@@ -30,15 +30,15 @@ def simulate_solution(task: Task, votes: list[Predictions], seed: int) -> Soluti
         chosen = said[generator.integers(0, len(votes), task.n_test), np.arange(task.n_test)]
         agrees = generator.random(task.n_test) < _AGREEMENT
         labels[agrees] = chosen[agrees]
-    half = np.full(task.n_test, HALVES.index("private"), np.int8)
+    subset = np.full(task.n_test, SUBSETS.index("private"), np.int8)
     public = generator.permutation(task.n_test)[: int(task.document["n_public"])]
-    half[public] = HALVES.index("public")
+    subset[public] = SUBSETS.index("public")
     rows = np.arange(task.n_test, dtype=np.int32)
-    return Solution(labels, half, rows, rows)
+    return Solution(labels, subset, rows, rows)
 
 
 def score_simulated(task: Task, predictions: Predictions, solution: Solution, seed: int) -> Score:
-    """Score predictions on the private half of a made-up solution, replicates included."""
+    """Score predictions on the private subset of a made-up solution, replicates included."""
     refuse_strangers(task, predictions, "test")
     weights = draw_weights(solution, "private", f"rehearsal {task.id} {seed}".encode())
     part = part_of(task, solution, "private", weights.grouping)

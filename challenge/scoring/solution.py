@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from challenge.errors import EnvironmentLack, Fault, TaskError
 from challenge.scoring.sealed import Made, load_arrays, store_arrays
-from challenge.task import Half, Task
+from challenge.task import Subset, Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,31 +31,31 @@ __all__ = [
 ]
 
 PREPARED_FORMAT = 4
-HALVES = ("public", "private", "void")
-VOID = HALVES.index("void")
+SUBSETS = ("public", "private", "void")
+VOID = SUBSETS.index("void")
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
     """The truth of every row of a table, in the order of the task; all arrays have length n.
 
-    `labels` are positions in the task's classes, `half` is 0 public, 1 private, 2 void. `cluster`
+    `labels` are positions in the task's classes, `subset` is 0 public, 1 private, 2 void. `cluster`
     and `other` are the clusters that the row depends on: equal, unless a pair joins two entities.
     `left` and `right` number the records of each pair, `seen` counts how many of both stand in
     train; these three are empty where rows have no record ids.
     """
 
     labels: NDArray[np.int32]
-    half: NDArray[np.int8]
+    subset: NDArray[np.int8]
     cluster: NDArray[np.int32]
     other: NDArray[np.int32]
     left: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     right: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     seen: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
 
-    def rows(self, half: Half) -> NDArray[np.intp]:
+    def rows(self, subset: Subset) -> NDArray[np.intp]:
         """Return the positions of the rows that count in a half; void rows count in none."""
-        wanted = self.half != VOID if half == "all" else self.half == HALVES.index(half)
+        wanted = self.subset != VOID if subset == "all" else self.subset == SUBSETS.index(subset)
         return np.flatnonzero(wanted)
 
 
@@ -200,23 +200,23 @@ def _read_parquet(task: Task, path: Path) -> Solution:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(path).read(["id", "label", "half", "cluster", "other"])
+        table = pq.ParquetFile(path).read(["id", "label", "subset", "cluster", "other"])
         ids = pq.ParquetFile(task.public / "test.parquet").read(["id"]).column("id")
     except (OSError, pa.ArrowException) as error:
         raise _damaged(path, f"unreadable: {error}") from None
     if not table.column("id").cast(pa.string()).equals(ids.cast(pa.string())):
         raise _damaged(path, "ids that are not those of test.parquet in its order")
     labels = label_codes(table.column("label"), task.classes, str(path))
-    half = label_codes(table.column("half"), HALVES, str(path)).astype(np.int8)
+    subset = label_codes(table.column("subset"), SUBSETS, str(path)).astype(np.int8)
     cluster, other = (int_array(_whole(table.column(name))) for name in ("cluster", "other"))
     if (
-        (half < 0).any()
-        or (labels[half != VOID] < 0).any()
+        (subset < 0).any()
+        or (labels[subset != VOID] < 0).any()
         or min(cluster.min(initial=0), other.min(initial=0)) < 0
     ):
         raise _damaged(path, "rows without a label, a half or a cluster")
     records = _records(task) if task.record_ids else ()
-    return Solution(np.maximum(labels, 0), half, cluster, other, *records)
+    return Solution(np.maximum(labels, 0), subset, cluster, other, *records)
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:

@@ -11,7 +11,7 @@ Modality = Literal["text", "numeric", "categorical", "image"]
 Side = Literal["left", "right"]
 
 MODALITIES: tuple[Modality, ...] = get_args(Modality)
-RESERVED = ("id", "label", "score", "fold", "half")
+RESERVED = ("id", "label", "score", "fold", "subset")
 """Names that neither a feature nor a class may have."""
 
 

@@ -14,10 +14,10 @@ from typing import Any, Literal, cast
 from challenge.errors import Fault, TaskError
 from challenge.task.columns import Column
 
-__all__ = ["TASK_FORMAT", "Half", "Kind", "Task", "read_task"]
+__all__ = ["TASK_FORMAT", "Kind", "Subset", "Task", "read_task"]
 
 Kind = Literal["classification", "matching"]
-Half = Literal["public", "private", "all"]
+Subset = Literal["public", "private", "all"]
 
 TASK_FORMAT = 1
 

@@ -270,7 +270,7 @@ def select_finals(contest: Contest) -> None:
 
 
 def search_everything(contest: Contest) -> None:
-    """Ask every command, then search its words and all public files for the private half."""
+    """Ask every command, then search its words and all public files for the private subset."""
     stage = contest.stage
     contest.build_site("searched")
     released = _ask_everything(contest)
@@ -294,7 +294,7 @@ def search_everything(contest: Contest) -> None:
     for answer in stage.answers:
         if answer.words[0] in _TELLING and "--json" in answer.words:
             leaks += loose_figures(" ".join(answer.words), answer.json())
-    assert not leaks, "\n".join(["the private half can be read:", *leaks[:40]])
+    assert not leaks, "\n".join(["the private subset can be read:", *leaks[:40]])
     stage.hold(
         f"{n_words:,} hidden figures stand nowhere in {len(texts)} answers and the public files;"
         f" only {released} released submissions show a figure",

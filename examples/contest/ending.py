@@ -51,7 +51,9 @@ def come_late(contest: Contest) -> None:
         [row["status"] for row in done if row["file"].endswith("late.csv")] == ["refused"],
     )
     board = stage.run("leaderboard", "--json").json()["tracks"][0]
-    stage.hold("between end and close the board is still the public one", board["half"] == "public")
+    stage.hold(
+        "between end and close the board is still the public one", board["subset"] == "public"
+    )
 
 
 def close(contest: Contest) -> None:
@@ -72,7 +74,7 @@ def close(contest: Contest) -> None:
     _check_finals(contest)
     for track in contest.build_site("closed again").json()["tracks"]:
         stage.hold(
-            f"{track['track']}: the board is of the private half", track["half"] == "private"
+            f"{track['track']}: the board is of the private subset", track["subset"] == "private"
         )
         values = [row["value"] for row in track["rows"] if row["rank"] is not None]
         stage.hold(f"{track['track']}: ranks follow the scores", values == sorted(values)[::-1])
@@ -119,7 +121,7 @@ def _check_finals(contest: Contest) -> None:
         (row["team"], row["task"]): row["value"] for row in rows if row["state"] == "on the board"
     }
     stage.hold(
-        f"{len(best)} final scores are those of the private half, the better of a team's finals",
+        f"{len(best)} final scores are those of the private subset, the better of a team's finals",
         all(abs(shown[key] - value) < 1e-12 for key, value in best.items()),
     )
     mute = [row for row in rows if row["state"] == "not a final"]

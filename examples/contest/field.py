@@ -2,7 +2,7 @@
 
 A row is predicted right when skill beats the row's difficulty, which all teams share in part: real
 teams fail on the same rows. The truth is read from `private/` only because this script plays all
-sides; a team never uses which half a row is in.
+sides; a team never uses which subset a row is in.
 """
 
 from __future__ import annotations

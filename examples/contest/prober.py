@@ -38,7 +38,7 @@ class Prober:
         contest, task = self._contest, self._contest.tasks[0]
         truth = contest.truths[task]
         if self._best is None:
-            self._hand_in_half(task)
+            self._hand_in_subset(task)
             self._best = contest.codes(task, 0.7)
             self._last = self._first = write_labels(truth, self._best, contest.new_path(".csv"))
             self._reference = self._answer(task, self._first)
@@ -67,7 +67,7 @@ class Prober:
             )
         return float(receipt["reference"])
 
-    def _hand_in_half(self, task: str) -> None:
+    def _hand_in_subset(self, task: str) -> None:
         contest = self._contest
         whole = contest.decisions(task, 1.0).read_text().splitlines(keepends=True)
         path = contest.new_path(".csv")

@@ -1,7 +1,8 @@
-"""The search for anything of the private half in all that the public can see.
+"""The search for anything of the private subset in all that the public can see.
 
-What must not show: scores and replicates of any submission on the private half or on all rows, the
-public ones before they are rounded to the Ladder's step, labels of test rows, the task's secret.
+What must not show: scores and replicates of any submission on the private subset or on all rows,
+the public ones before they are rounded to the Ladder's step, labels of test rows, the task's
+secret.
 """
 
 from __future__ import annotations
@@ -48,9 +49,9 @@ def hidden_words(task: Task, files: Mapping[int, Path]) -> dict[bytes, str]:
     }
     for submission, path in files.items():
         predictions = read_predictions(task, path)
-        for half in ("private", "public", "all"):
-            score = score_predictions(task, predictions, half)
-            what = f"submission {submission} on {task.id}, {half} half"
+        for subset in ("private", "public", "all"):
+            score = score_predictions(task, predictions, subset)
+            what = f"submission {submission} on {task.id}, {subset} half"
             for name, value in score.metrics.items():
                 for part, figure in (("", value.value), ("low ", value.low), ("high ", value.high)):
                     if figure is not None and len(repr(figure)) > _DIGITS:
@@ -94,7 +95,7 @@ def label_leaks(task: Task, site: Path) -> list[str]:
     """Return where a label of a test row could be read: in the task's public folder or the site."""
     leaks: list[str] = []
     test = pq.ParquetFile(task.public / "test.parquet").read()
-    told = {"label", "half", "cluster", "other"} & set(test.column_names)
+    told = {"label", "subset", "cluster", "other"} & set(test.column_names)
     leaks.extend(f"test.parquet: column {name}" for name in sorted(told))
     sample = (task.public / "sample_submission.csv").read_text(encoding="utf-8").splitlines()[1:]
     if len({line.split(",", 1)[1] for line in sample}) > 1:
@@ -115,7 +116,7 @@ def loose_figures(where: str, document: object) -> list[str]:
     found = []
     for path, value in _leaves(document, ()):
         key = path[-1] if path else ""
-        if key == "half" and value not in ("public", None):
+        if key == "subset" and value not in ("public", None):
             found.append(f"{where}, {'.'.join(path)}: {value}")
         if isinstance(value, float) and not _EXACT & set(path) and _is_loose(value):
             found.append(f"{where}, {'.'.join(path)}: {value}")

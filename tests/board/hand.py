@@ -15,7 +15,7 @@ from challenge.ledger.store.clock import micros
 from challenge.ledger.store.records import Card, PrimaryScores, StoredScore, Submission, Team
 from challenge.ledger.store.snapshot import Entry, Snapshot
 from challenge.ledger.submissions.failed_runs import FailedRuns
-from challenge.task import Half
+from challenge.task import Subset
 from challenge.task.settings import Settings
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -60,13 +60,13 @@ class HandSource:
             if team in (None, found.team) and task in (None, found.task):
                 yield found
 
-    def score(self, submission_id: int, half: Half) -> StoredScore | None:
+    def score(self, submission_id: int, subset: Subset) -> StoredScore | None:
         value = self.made[submission_id - 1].value
         known = bool(np.isfinite(value))
         metrics: dict[str, Any] = {} if known else {"accuracy": {"reason": "no rows of a class"}}
         return StoredScore(
             submission_id,
-            half,
+            subset,
             "accuracy",
             value if known else None,
             None,
@@ -81,9 +81,9 @@ class HandSource:
             0.001,
         )
 
-    def entries(self, half: Half, *, team: int | None) -> Iterator[Entry]:
+    def entries(self, subset: Subset, *, team: int | None) -> Iterator[Entry]:
         for found in self.submissions(team=team, task=None):
-            yield found, self.score(found.id, half)
+            yield found, self.score(found.id, subset)
 
     def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
         return {i: self.made[i - 1].method for i in submission_ids}
@@ -100,7 +100,7 @@ class HandSource:
     def team_marks(self) -> Mapping[int, str]:
         return {}
 
-    def replicates(self, submission_ids: Sequence[int], half: Half) -> NDArray[np.float32]:
+    def replicates(self, submission_ids: Sequence[int], subset: Subset) -> NDArray[np.float32]:
         self.read.extend(submission_ids)
         rows = [self.made[i - 1].replicates for i in submission_ids]
         known = [one.replicates for one in self.made if one.replicates is not None]
@@ -115,7 +115,7 @@ def snapshot_of(
     tasks: Sequence[str] = ("t1", "t2", "t3"),
     floors: Mapping[str, float] | None = None,
     baselines: Sequence[str] = (),
-    half: Half = "all",
+    subset: Subset = "all",
     public: Sequence[Made] = (),
     unscored: Sequence[str] = (),
     steps: Mapping[str, float] | None = None,
@@ -127,7 +127,7 @@ def snapshot_of(
 ) -> Snapshot:
     """Return a snapshot of one track over `tasks`; submission ids count the order of `made`.
 
-    Team ids go by first appearance. `public` adds scores of the public half, with the ids after
+    Team ids go by first appearance. `public` adds scores of the public subset, with the ids after
     those of `made`.
     """
     everything = (*made, *public)
@@ -137,7 +137,7 @@ def snapshot_of(
         i: Team(i, name, name.casefold().replace(" ", "-"), baseline=name in baselines)
         for name, i in ids.items()
     }
-    closes = None if half == "all" else START + timedelta(days=30)
+    closes = None if subset == "all" else START + timedelta(days=30)
     track: dict[str, Any] = {
         "id": "main",
         "title": "Main",
@@ -151,7 +151,7 @@ def snapshot_of(
         {
             "format": 1,
             "title": "By hand",
-            "reveal": "all" if half == "all" else "contest",
+            "reveal": "all" if subset == "all" else "contest",
             "closes": closes,
             "track": [track],
         }
@@ -165,11 +165,11 @@ def snapshot_of(
             for task in (tasks if cards is None else cards)
         },
         teams=teams,
-        half=half,
-        primary=_columns(half, made, ids, 1),
+        subset=subset,
+        primary=_columns(subset, made, ids, 1),
         floors=dict.fromkeys(tasks, 0.0) if floors is None else floors,
         source=HandSource(tuple(everything), ids, n_clusters, failed or {}),
-        closed_at=closes if half == "private" else None,
+        closed_at=closes if subset == "private" else None,
         public=_columns("public", public, ids, 1 + len(made)) if public else None,
         steps=steps or {},
         unscored=frozenset(unscored),
@@ -181,11 +181,13 @@ def moved_to(snapshot: Snapshot, settings: Settings) -> Snapshot:
     return replace(snapshot, settings=settings)
 
 
-def _columns(half: Half, made: Sequence[Made], ids: Mapping[str, int], first: int) -> PrimaryScores:
+def _columns(
+    subset: Subset, made: Sequence[Made], ids: Mapping[str, int], first: int
+) -> PrimaryScores:
     tasks = tuple(dict.fromkeys(one.task for one in made))
     low, high = np.array([one.interval for one in made], dtype=np.float64).reshape(-1, 2).T
     return PrimaryScores(
-        half,
+        subset,
         tasks,
         np.arange(first, first + len(made), dtype=np.int64),
         np.array([ids[one.team] for one in made], dtype=np.int64),

@@ -17,14 +17,14 @@ from challenge.ledger.store.clock import micros
 from challenge.ledger.store.records import Card, PrimaryScores, StoredScore, Submission, Team
 from challenge.ledger.store.snapshot import Entry, Snapshot
 from challenge.ledger.submissions.failed_runs import FailedRuns
-from challenge.task import Half
+from challenge.task import Subset
 from challenge.task.settings import Settings
 from tests.board.showcase_cards import made_up_cards
 
 START = datetime(2026, 3, 2, 8, tzinfo=timezone.utc)
 State = Literal["benchmark", "running", "closed"]
-_HALVES: Mapping[State, Half] = {"benchmark": "all", "running": "public", "closed": "private"}
-_BOTH: tuple[Half, ...] = ("all", "public", "private")
+_SUBSETS: Mapping[State, Subset] = {"benchmark": "all", "running": "public", "closed": "private"}
+_BOTH: tuple[Subset, ...] = ("all", "public", "private")
 
 NAMES = (
     "Northern Lights",
@@ -55,7 +55,7 @@ class ShowcaseSource:
     """Rows that a snapshot reads lazily, all in memory."""
 
     entered: tuple[Submission, ...]
-    scores: Mapping[tuple[int, Half], StoredScore]
+    scores: Mapping[tuple[int, Subset], StoredScore]
     draws: Mapping[int, NDArray[np.float32]]
     changed: Mapping[int, str] = field(default_factory=dict)
 
@@ -67,13 +67,13 @@ class ShowcaseSource:
             if team in (None, one.team) and task in (None, one.task):
                 yield one
 
-    def score(self, submission_id: int, half: Half) -> StoredScore | None:
-        return self.scores.get((submission_id, half))
+    def score(self, submission_id: int, subset: Subset) -> StoredScore | None:
+        return self.scores.get((submission_id, subset))
 
-    def entries(self, half: Half, *, team: int | None) -> Iterator[Entry]:
+    def entries(self, subset: Subset, *, team: int | None) -> Iterator[Entry]:
         for one in sorted(self.entered, key=lambda one: (one.team, one.id)):
             if team in (None, one.team):
-                yield one, self.score(one.id, half)
+                yield one, self.score(one.id, subset)
 
     def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
         return {i: self.entered[i - 1].method for i in submission_ids}
@@ -90,7 +90,7 @@ class ShowcaseSource:
             marks[one.team] = f"{one.id}-{one.withdrawn}-{self.changed.get(one.team, '')}"
         return marks
 
-    def replicates(self, submission_ids: Sequence[int], half: Half) -> NDArray[np.float32]:
+    def replicates(self, submission_ids: Sequence[int], subset: Subset) -> NDArray[np.float32]:
         nothing = np.full(1000, np.nan, dtype=np.float32)
         rows = [self.draws.get(i, nothing) for i in submission_ids]
         return np.array(rows, dtype=np.float32).reshape(len(submission_ids), 1000)
@@ -113,7 +113,7 @@ def showcase(
     """
     rng = np.random.default_rng(seed)
     cards = {card.id: card for card in made_up_cards(rng)}
-    half = _HALVES[state]
+    subset = _SUBSETS[state]
     settings = _settings(state, cards)
     labels = [*names, *NAMES[len(names) :]]
     labels += [f"Team {n + 1}" for n in range(len(labels), n_teams)]
@@ -128,7 +128,7 @@ def showcase(
     floors = {task: 0.0 if cards[task].task["kind"] == "matching" else 0.06 for task in cards}
     shared = {task: rng.normal(0, 0.017, 1000).astype(np.float32) for task in cards}
     entered: list[Submission] = []
-    scores: dict[tuple[int, Half], StoredScore] = {}
+    scores: dict[tuple[int, Subset], StoredScore] = {}
     draws: dict[int, NDArray[np.float32]] = {}
     planned = []
     for team in teams.values():
@@ -192,9 +192,9 @@ def showcase(
         settings=settings,
         cards=cards,
         teams=teams,
-        half=half,
-        primary=_columns(entered, scores, half, tuple(cards)),
-        public=None if half == "all" else _columns(entered, scores, "public", tuple(cards)),
+        subset=subset,
+        primary=_columns(entered, scores, subset, tuple(cards)),
+        public=None if subset == "all" else _columns(entered, scores, "public", tuple(cards)),
         floors=floors,
         public_floors=floors,
         source=ShowcaseSource(tuple(entered), scores, draws),
@@ -219,22 +219,22 @@ def with_one_more(snapshot: Snapshot, team: int, task: str, value: float) -> Sna
         at=last.at + timedelta(hours=1),
     )
     entered = (*source.entered, new)
-    half = snapshot.half
+    subset = snapshot.subset
     scores = {
         **source.scores,
-        (new.id, half): _score(snapshot.cards[task], new.id, half, value, 0.035),
+        (new.id, subset): _score(snapshot.cards[task], new.id, subset, value, 0.035),
     }
     some = next(iter(source.draws.values()))
     draws = {**source.draws, new.id: (some - some.mean() + value).astype(np.float32)}
     return replace(
         snapshot,
         at=new.at,
-        primary=_columns(entered, scores, half, tuple(snapshot.cards)),
+        primary=_columns(entered, scores, subset, tuple(snapshot.cards)),
         source=ShowcaseSource(entered, scores, draws),
     )
 
 
-def _score(card: Card, submission: int, half: Half, value: float, width: float) -> StoredScore:
+def _score(card: Card, submission: int, subset: Subset, value: float, width: float) -> StoredScore:
     metric = str(card.task["metric"])
     metrics: dict[str, Mapping[str, Any]] = {
         metric: {
@@ -258,7 +258,7 @@ def _score(card: Card, submission: int, half: Half, value: float, width: float) 
     metrics["roc_auc"] = {"value": None, "low": None, "high": None, "reason": "one class only"}
     return StoredScore(
         submission,
-        half,
+        subset,
         metric,
         value,
         value - width,
@@ -276,14 +276,14 @@ def _score(card: Card, submission: int, half: Half, value: float, width: float) 
 
 def _columns(
     entered: Sequence[Submission],
-    scores: Mapping[tuple[int, Half], StoredScore],
-    half: Half,
+    scores: Mapping[tuple[int, Subset], StoredScore],
+    subset: Subset,
     tasks: tuple[str, ...],
 ) -> PrimaryScores:
     shown = [
-        (one, scores[one.id, half])
+        (one, scores[one.id, subset])
         for one in entered
-        if not one.withdrawn and (one.id, half) in scores
+        if not one.withdrawn and (one.id, subset) in scores
     ]
     nan = float("nan")
 
@@ -291,7 +291,7 @@ def _columns(
         return np.array([nan if value is None else value for value in values], dtype=np.float64)
 
     return PrimaryScores(
-        half,
+        subset,
         tasks,
         np.array([one.id for one, _ in shown], dtype=np.int64),
         np.array([one.team for one, _ in shown], dtype=np.int64),

@@ -19,7 +19,7 @@ def made() -> Comparison:
     return Comparison(
         task_id="toy",
         metric="macro_f1",
-        half="all",
+        subset="all",
         n=1200,
         n_clusters=300,
         a="a" * 64,

@@ -30,7 +30,7 @@ def test_the_site_of_a_past_day_is_built_again_byte_for_byte(
         monkeypatch.setenv("CHALLENGE_NOW", f"2026-01-0{day}T12:00:00Z")
         ledger = open_ledger(challenge)
         for team in ("Ada", "Bob"):
-            path = write_hits(task, tmp_path / "x.csv", 90 * day + len(sites), half="public")
+            path = write_hits(task, tmp_path / "x.csv", 90 * day + len(sites), subset="public")
             ledger.submit(task, path, team=team, method=f"day {day}")
         if day == 3:
             ledger.withdraw(1)

@@ -11,7 +11,7 @@ import pytest
 from challenge.board.rules.standings import shake_up, task_board, track_board, track_progress
 from challenge.ledger import Ledger, open_ledger
 from challenge.ledger.store import rows as reading
-from tests.ledger.toy import CONTEST, halves_of, make_challenge, truth_of, write_hits, write_labels
+from tests.ledger.toy import CONTEST, make_challenge, subsets_of, truth_of, write_hits, write_labels
 
 
 def test_withdrawing_the_best_brings_the_one_before_back(tmp_path: Path) -> None:
@@ -80,13 +80,13 @@ def contest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
     ledger = open_ledger(make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=1600))
     task = ledger.challenge.task("toy")
-    truth, halves = truth_of(task), np.array(halves_of(task))
+    truth, subsets = truth_of(task), np.array(subsets_of(task))
     wrong = {"bird": "cat", "cat": "dog", "dog": "bird"}
     shares = [("A", 0.8, 0.6), ("A", 0.9, 0.5), ("B", 0.5, 0.7), ("B", 0.6, 0.8)]
     for team, public, private in shares:
         right = np.zeros(len(truth), dtype=bool)
-        for half, share in (("public", public), ("private", private)):
-            rows = np.flatnonzero(halves == half)
+        for subset, share in (("public", public), ("private", private)):
+            rows = np.flatnonzero(subsets == subset)
             right[rows[: round(share * len(rows))]] = True
         labels = [label if fine else wrong[label] for label, fine in zip(truth, right, strict=True)]
         path = write_labels(task, tmp_path / "x.csv", labels)
@@ -99,7 +99,7 @@ def test_the_close_turns_public_ranks_into_final_ones(
 ) -> None:
     running = contest.snapshot()
     public = track_board(running, "classes", running.replicates)
-    assert public.half == "public"
+    assert public.subset == "public"
     assert [(row.rank, row.team_name) for row in public.rows] == [(1, "A"), (2, "B")]
     assert [row.public_rank for row in public.rows] == [None, None]
     step = running.steps["toy"]
@@ -119,7 +119,7 @@ def test_the_close_turns_public_ranks_into_final_ones(
     contest.close()
     closed = contest.snapshot()
     final = track_board(closed, "classes", closed.replicates)
-    assert final.half == "private"
+    assert final.subset == "private"
     assert [(row.rank, row.team_name, row.public_rank) for row in final.rows] == [
         (1, "B", 2),
         (2, "A", 1),
@@ -130,4 +130,4 @@ def test_the_close_turns_public_ranks_into_final_ones(
     moves = shake_up(closed, "classes")
     assert moves is not None
     assert [(m.team_name, m.change) for m in moves.moves] == [("B", 1), ("A", -1)]
-    assert track_progress(closed, "classes").half == "public"
+    assert track_progress(closed, "classes").subset == "public"

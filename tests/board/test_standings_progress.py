@@ -64,12 +64,12 @@ def test_a_track_begins_with_the_floors_and_ends_with_the_board() -> None:
     )
 
 
-def test_after_the_close_the_story_is_of_the_public_half() -> None:
+def test_after_the_close_the_story_is_of_the_public_subset() -> None:
     snapshot = snapshot_of(
-        [Made("A", "t1", 0.7)], public=[Made("A", "t1", 0.9, hour=2)], half="private"
+        [Made("A", "t1", 0.7)], public=[Made("A", "t1", 0.9, hour=2)], subset="private"
     )
     found = progress_series(snapshot, "t1")
-    assert found.half == "public"
+    assert found.subset == "public"
     assert hours(found.overall.points) == [(2, 0.9)]
 
 

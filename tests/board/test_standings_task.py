@@ -127,7 +127,7 @@ def test_a_final_is_the_better_of_two_and_its_replicates_are_their_maximum() -> 
         Made("a", "t1", 0.75, replicates=np.array([0.8, 0.7], dtype=np.float32)),
         Made("b", "t1", 0.7, replicates=np.array([0.65, 0.75], dtype=np.float32)),
     ]
-    snapshot = snapshot_of(made, tasks=["t1"], half="private")
+    snapshot = snapshot_of(made, tasks=["t1"], subset="private")
     board = task_board(snapshot, "t1", snapshot.replicates)
     assert [(row.team_name, row.value) for row in board.rows] == [("a", 0.8), ("b", 0.7)]
     b = board.rows[1]
@@ -139,7 +139,7 @@ def test_a_final_board_carries_the_public_rank() -> None:
     snapshot = snapshot_of(
         [Made("a", "t1", 0.8), Made("b", "t1", 0.9)],
         public=[Made("a", "t1", 0.95), Made("b", "t1", 0.9)],
-        half="private",
+        subset="private",
     )
     board = task_board(snapshot, "t1", snapshot.replicates)
     assert [(row.rank, row.team_name, row.public_rank) for row in board.rows] == [
@@ -154,19 +154,19 @@ def test_derived_ends_are_rounded_to_the_step_while_the_contest_runs() -> None:
         Made(team, "t1", value, replicates=generator.normal(value, 0.03, 500).astype(np.float32))
         for team, value in (("a", 0.6), ("b", 0.58))
     ]
-    snapshot = snapshot_of(made, half="public", steps={"t1": 0.02})
+    snapshot = snapshot_of(made, subset="public", steps={"t1": 0.02})
     board = task_board(snapshot, "t1", snapshot.replicates)
     ends = [board.rows[1].behind_low, board.rows[1].behind_high]
     assert all(end is not None and round(end / 0.02) * 0.02 == pytest.approx(end) for end in ends)
 
 
-def test_a_public_half_that_is_too_small_is_named() -> None:
+def test_a_public_subset_that_is_too_small_is_named() -> None:
     made = [Made("a", "t1", NAN)]
-    snapshot = snapshot_of(made, half="public", unscored=["t1"], floors={})
+    snapshot = snapshot_of(made, subset="public", unscored=["t1"], floors={})
     board = task_board(snapshot, "t1", snapshot.replicates)
     assert "too small" in board.remarks[0]
     assert board.floor is None
-    assert board.rows[0].reason == "the public half is too small to show a score"
+    assert board.rows[0].reason == "the public subset is too small to show a score"
 
 
 def test_only_the_top_is_compared_and_it_is_said() -> None:
@@ -210,9 +210,9 @@ def test_an_unknown_task_is_told_with_the_nearest() -> None:
         task_board(snapshot_of([]), "t1x", None)
 
 
-def test_the_private_half_is_refused_before_the_close() -> None:
-    with pytest.raises(WrongUse, match="a board of the half 'private'"):
-        task_board(snapshot_of([], half="public"), "t1", None, half="private")
+def test_the_private_subset_is_refused_before_the_close() -> None:
+    with pytest.raises(WrongUse, match="a board of the subset 'private'"):
+        task_board(snapshot_of([], subset="public"), "t1", None, subset="private")
 
 
 def test_json_has_no_nan_and_no_replicates_and_csv_has_a_cell_a_column() -> None:

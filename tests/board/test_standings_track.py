@@ -159,9 +159,9 @@ def test_a_task_of_another_metric_is_left_out_of_the_mean() -> None:
     assert [row.value for row in board.rows] == [0.9, 0.8]
 
 
-def test_a_public_half_that_is_too_small_stays_out_of_every_mean() -> None:
+def test_a_public_subset_that_is_too_small_stays_out_of_every_mean() -> None:
     made = [*made_of({"A": (0.8, 0.7, None), "B": (0.9, 0.4, None)}), Made("A", "t3", NAN)]
-    board = board_of(made, half="public", unscored=["t3"])
+    board = board_of(made, subset="public", unscored=["t3"])
     assert board.tasks == ("t1", "t2")
     assert [row.value for row in board.rows] == pytest.approx([0.75, 0.65])
     assert "fewer than 300 public rows" in board.left_out["t3"]
@@ -191,8 +191,8 @@ def test_a_mean_of_one_task_has_its_interval_and_a_floor_adds_nothing() -> None:
     row = board_of([with_interval("A", "t1", 0.6, 0.5, 0.65)], tasks=["t1"]).rows[0]
     assert (row.low, row.high) == pytest.approx((0.5, 0.65))
     # The floor of t2 is .3.
-    half = board_of([with_interval("A", "t1", 0.6, 0.5, 0.65)], tasks=["t1", "t2"]).rows[0]
-    assert (half.low, half.high) == pytest.approx((0.45 - 0.05, 0.45 + 0.025))
+    subset = board_of([with_interval("A", "t1", 0.6, 0.5, 0.65)], tasks=["t1", "t2"]).rows[0]
+    assert (subset.low, subset.high) == pytest.approx((0.45 - 0.05, 0.45 + 0.025))
 
 
 def test_a_missing_task_brings_no_noise() -> None:
@@ -230,7 +230,7 @@ def prizes(tie: str, *made: Made, baselines: tuple[str, ...] = ()) -> dict[str, 
     snapshot = snapshot_of(
         made,
         tasks=["t1"],
-        half="private",
+        subset="private",
         prize="$ 100",
         prize_tie=tie,
         baselines=baselines,
@@ -264,14 +264,16 @@ def test_a_baseline_in_front_takes_no_prize_and_shuts_nobody_out() -> None:
 
 def test_a_team_that_missed_a_task_takes_no_prize() -> None:
     made = [final("A", 0.9, 1, 0.01), final("B", 0.3, 1, 0.01), Made("B", "t2", 0.1)]
-    snapshot = snapshot_of(made, tasks=["t1", "t2"], half="private", prize="p", prize_tie="earlier")
+    snapshot = snapshot_of(
+        made, tasks=["t1", "t2"], subset="private", prize="p", prize_tie="earlier"
+    )
     board = track_board(snapshot, "main", snapshot.replicates)
     assert [(row.team_name, row.prize) for row in board.rows] == [("A", None), ("B", "p")]
 
 
 def test_no_prize_is_named_before_the_close() -> None:
     made = [final("A", 0.9, 1, 0.01)]
-    snapshot = snapshot_of(made, tasks=["t1"], half="public", prize="p", prize_tie="split")
+    snapshot = snapshot_of(made, tasks=["t1"], subset="public", prize="p", prize_tie="split")
     assert track_board(snapshot, "main", snapshot.replicates).rows[0].prize is None
 
 
@@ -280,7 +282,7 @@ def test_the_shake_up_counts_the_places_between_public_and_final_board() -> None
         [Made("A", "t1", 0.7), Made("B", "t1", 0.8), Made("C", "t1", 0.6)],
         tasks=["t1"],
         public=[Made("A", "t1", 0.9), Made("B", "t1", 0.8), Made("C", "t1", 0.5)],
-        half="private",
+        subset="private",
     )
     found = shake_up(snapshot, "main")
     assert found is not None
@@ -297,7 +299,7 @@ def test_the_shake_up_counts_the_places_between_public_and_final_board() -> None
 
 
 def test_there_is_no_shake_up_before_the_close() -> None:
-    assert shake_up(snapshot_of([Made("A", "t1", 0.7)], half="public"), "main") is None
+    assert shake_up(snapshot_of([Made("A", "t1", 0.7)], subset="public"), "main") is None
 
 
 def test_an_unknown_track_is_told_with_the_nearest() -> None:

@@ -74,9 +74,9 @@ def test_the_top_of_a_long_board_gets_wider_intervals() -> None:
     long = compare_with_first(values, noise, n_all=2000)
     assert (long.behind_low[1:] < short.behind_low[1:]).all()
     # z(.975^(1/1999)) / z(.975^(1/19)) = 4.212 / 3.004
-    half = (values[0] - values[5]) - short.behind_low[5]
+    subset = (values[0] - values[5]) - short.behind_low[5]
     wide = (values[0] - values[5]) - long.behind_low[5]
-    assert wide / half == pytest.approx(4.212 / 3.004, rel=1e-3)
+    assert wide / subset == pytest.approx(4.212 / 3.004, rel=1e-3)
     assert long.rank_high[-1] == 2000
 
 

@@ -20,7 +20,7 @@ def contest(tmp_path: Path) -> Challenge:
 
 def hand_in(challenge: Challenge, hits: int, team: str = "Ada") -> Answer:
     path = challenge.root.parent / f"{hits}.csv"
-    write_hits(challenge.task("toy"), path, hits, half="public", salt=hits)
+    write_hits(challenge.task("toy"), path, hits, subset="public", salt=hits)
     words = ("submit", "toy", str(path), "--team", team, "--method", "m", "--json")
     return shell(challenge.root, *words)
 
@@ -33,7 +33,7 @@ def test_an_empty_inbox_says_so(contest: Challenge) -> None:
 def test_collect_tells_the_outcome_of_each_file(contest: Challenge) -> None:
     folder = contest.inbox / "Ada" / "toy"
     folder.mkdir(parents=True)
-    write_hits(contest.task("toy"), folder / "good.csv", 300, half="public")
+    write_hits(contest.task("toy"), folder / "good.csv", 300, subset="public")
     (folder / "bad.csv").write_text("id,label\n")
     (contest.inbox / "Ada" / "toys").mkdir()
     answer = shell(contest.root, "collect", "--json").json()
@@ -61,7 +61,7 @@ def test_a_contest_from_the_first_file_to_the_close(contest: Challenge) -> None:
     refused(shell(contest.root, "close", now=AFTER), 1, "closed already")
     refused(shell(contest.root, "select", "1", now=AFTER), 1, "nothing can be handed in")
     board = shell(contest.root, "leaderboard", "--json", now=AFTER).json()["tracks"][0]
-    assert (board["half"], len(board["rows"])) == ("private", 2)
+    assert (board["subset"], len(board["rows"])) == ("private", 2)
 
 
 @pytest.mark.parametrize(

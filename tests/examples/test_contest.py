@@ -37,13 +37,13 @@ def test_the_search_finds_a_private_score_that_is_planted(tmp_path: Path) -> Non
     (site / "clean.html").write_text("<p>.825 [.800, .850]</p>")
     assert find_leaks(words, [site], {}) == []
     (site / "leak.html").write_text(f"<p>{score.metrics['macro_f1'].value}</p>")
-    assert "private half" in find_leaks(words, [site], {})[0]
+    assert "private subset" in find_leaks(words, [site], {})[0]
     secret = (task.private / "secret").read_bytes().hex()
     assert find_leaks(words, [], {"answer": secret}) == ["answer: the secret of toy"]
 
 
 def test_the_search_finds_figures_that_are_not_rounded() -> None:
-    board = {"half": "public", "rows": [{"value": 0.825, "step": 0.024056}, {"value": 0.9135}]}
+    board = {"subset": "public", "rows": [{"value": 0.825, "step": 0.024056}, {"value": 0.9135}]}
     assert loose_figures("board", board) == []
     assert loose_figures("board", {"rows": [{"value": 0.82543}]}) == ["board, rows.value: 0.82543"]
-    assert loose_figures("board", {"half": "private"}) == ["board, half: private"]
+    assert loose_figures("board", {"subset": "private"}) == ["board, half: private"]

@@ -8,9 +8,9 @@ import sys
 
 def main(seconds: float) -> int:
     """Return 0 when neither found anything."""
-    half = max(1, int(seconds / 2))
-    csv = [sys.executable, "-m", "tests.fuzz.fuzz_csv", f"-max_total_time={half}"]
-    parquet = [sys.executable, "-m", "tests.fuzz.fuzz_parquet", str(half)]
+    subset = max(1, int(seconds / 2))
+    csv = [sys.executable, "-m", "tests.fuzz.fuzz_csv", f"-max_total_time={subset}"]
+    parquet = [sys.executable, "-m", "tests.fuzz.fuzz_parquet", str(subset)]
     return max(abs(subprocess.run(command).returncode) for command in (csv, parquet))
 
 

@@ -87,7 +87,7 @@ def test_out_of_fold_predictions_score_on_public_data_alone(tmp_path: Path) -> N
     # a is always right; of 30 b rows those at multiples of 3 (odd ones: 10) are right
     assert score.primary.value == pytest.approx(40 / 60)
     assert score.primary.low is not None
-    assert (score.half, score.replicates, score.weights_hash) == ("train", None, "")
+    assert (score.subset, score.replicates, score.weights_hash) == ("train", None, "")
 
 
 def test_groups_that_the_public_cannot_know_are_named_beside_the_interval(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def shown(snapshot: Snapshot) -> dict[str, object]:
         "settings": snapshot.settings,
         "cards": snapshot.cards,
         "teams": snapshot.teams,
-        "half": snapshot.half,
+        "subset": snapshot.subset,
         "closed": snapshot.closed_at,
         "floors": snapshot.floors,
         "finals": snapshot.finals,
@@ -62,7 +62,7 @@ def test_every_moment_of_a_contest_can_be_read_again(
     for at, before in seen:
         assert shown(ledger.snapshot(at)) == before
         assert shown(ledger.snapshot(at + timedelta(minutes=59))) == before
-    assert last["half"] == "private"
+    assert last["subset"] == "private"
     assert shown(ledger.snapshot(datetime(2027, 1, 1, tzinfo=timezone.utc))) == last
     empty = ledger.snapshot(START - timedelta(days=1))
     assert empty.at is None and len(empty.primary) == 0 and empty.teams == {}
@@ -81,7 +81,7 @@ def act(
     if number < 4 or kind == "submit":
         task = challenge.task(str(dice.choice(["toy", "toy", "small"])))
         hits = int(dice.integers(20, 60) * task.document["n_public"] / 100)
-        path = write_hits(task, tmp_path / "x.csv", hits, half="public", salt=number + 1)
+        path = write_hits(task, tmp_path / "x.csv", hits, subset="public", salt=number + 1)
         ledger.submit(task, path, team=f"Team {number % 3}{'abc'[number % 3]}", method=f"m{number}")
     elif kind == "withdraw" and standing:
         ledger.withdraw(int(dice.choice(standing)))

@@ -1,8 +1,8 @@
 """Teams that learn nothing but try to climb the board: what the Ladder lets them gain.
 
 The attacker knows the rows and that labels are a fair coin, so an honest score is .5. It hands in
-100 files and may withdraw any. The gain is the accuracy of its last vector on the public half
-minus .5; on the private half it must not differ from chance. Without a Ladder the same attacks
+100 files and may withdraw any. The gain is the accuracy of its last vector on the public subset
+minus .5; on the private subset it must not differ from chance. Without a Ladder the same attacks
 gain up to .10 on 1,200 public rows.
 """
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from challenge.ledger import open_ledger
 from challenge.ledger.submissions.ladder import climb, default_step
-from tests.ledger.toy import CONTEST, halves_of, make_challenge, make_task, write_labels
+from tests.ledger.toy import CONTEST, make_challenge, make_task, subsets_of, write_labels
 
 Signs = NDArray[np.int8]
 Tell = Callable[[Signs], float | None]
@@ -224,4 +224,4 @@ def test_withdrawing_and_submitting_again_opens_no_way_around(
             best = vector
     assert told == sorted(told) and max(told) < 0.56
     assert len(ledger.snapshot().primary) == 0
-    assert halves_of(task).count("public") == N_PUBLIC
+    assert subsets_of(task).count("public") == N_PUBLIC

@@ -12,8 +12,8 @@ from challenge.ledger.contest.rehearsal import rehearse
 from tests.ledger.toy import (
     CLASSES,
     CONTEST,
-    halves_of,
     make_challenge,
+    subsets_of,
     truth_of,
     write_hits,
     write_labels,
@@ -57,15 +57,15 @@ def test_a_contest_counts_the_finals_at_the_close_and_nothing_before(
     challenge = make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=800)
     ledger, task = open_ledger(challenge), challenge.task("toy")
     for hits in (300, 200):
-        path = write_hits(task, tmp_path / f"{hits}.csv", hits, half="public")
+        path = write_hits(task, tmp_path / f"{hits}.csv", hits, subset="public")
         ledger.submit(task, path, team="Ada", method="m")
     rehearse(ledger, seed=1)
     assert n_rows(ledger) == 0 and stored(ledger) == [None, None]
     monkeypatch.setenv("CHALLENGE_NOW", "2026-02-02T00:00:00Z")
     ledger.close()
     assert n_rows(ledger) == 1
-    truth, halves = truth_of(task), halves_of(task)
+    truth, subsets = truth_of(task), subsets_of(task)
     said = [line.split(",")[1] for line in (tmp_path / "300.csv").read_text().split()[1:]]
-    inside = [row for row, half in enumerate(halves) if half == "private"]
+    inside = [row for row, subset in enumerate(subsets) if subset == "private"]
     final = counted([truth[row] for row in inside], [said[row] for row in inside])
     assert stored(ledger) == [final, None]

@@ -35,7 +35,7 @@ def toy(ledger: Ledger) -> Task:
 
 
 def hand_in(ledger: Ledger, tmp_path: Path, hits: int, team: str = "Ada", salt: int = 0) -> int:
-    path = write_hits(toy(ledger), tmp_path / "x.csv", hits, half="public", salt=salt)
+    path = write_hits(toy(ledger), tmp_path / "x.csv", hits, subset="public", salt=salt)
     return ledger.submit(toy(ledger), path, team=team, method="m").submission.id
 
 
@@ -44,7 +44,7 @@ def test_the_ladder_tells_only_steps(ledger: Ledger, tmp_path: Path) -> None:
     task = toy(ledger)
 
     def submit(hits: int, salt: int = 0) -> tuple[float | None, float | None, str]:
-        path = write_hits(task, tmp_path / "x.csv", hits, half="public", salt=salt)
+        path = write_hits(task, tmp_path / "x.csv", hits, subset="public", salt=salt)
         receipt = ledger.submit(task, path, team="Ada", method="m")
         assert receipt.step == 0.025
         value = receipt.score.value if receipt.score else None
@@ -58,7 +58,7 @@ def test_the_ladder_tells_only_steps(ledger: Ledger, tmp_path: Path) -> None:
     assert submit(211)[:2] == (0.525, 0.525)  # .5275
     assert submit(150)[:2] == (None, 0.525)
     snapshot = ledger.snapshot()
-    assert snapshot.half == "public"
+    assert snapshot.subset == "public"
     assert snapshot.primary.value.tolist() == [0.5, 0.525]
     for end in (*snapshot.primary.low, *snapshot.primary.high):
         assert round(end / 0.025, 6) == round(end / 0.025)
@@ -82,7 +82,7 @@ def test_a_withdrawal_lowers_no_reference_and_gives_no_quota_back(
     best = hand_in(ledger, tmp_path, 280)
     ledger.withdraw(best)
     assert ledger.snapshot().primary.value.tolist() == [0.5]
-    path = write_hits(toy(ledger), tmp_path / "x.csv", 280, half="public")
+    path = write_hits(toy(ledger), tmp_path / "x.csv", 280, subset="public")
     again = ledger.submit(toy(ledger), path, team="Ada", method="m")
     assert again.score is None and again.reference == 0.7
     assert again.quota_left == 2
@@ -141,9 +141,9 @@ def test_private_scores_come_with_the_close_and_of_finals_only(
     with pytest.raises(SubmissionError, match=f"2 are selected: {first}, {third}"):
         ledger.select(second)
     with ledger.store.reading() as connection:
-        halves = connection.execute(sa.select(schema.scores.c.half).distinct()).scalars().all()
-        assert halves == ["public"]
-        floors = connection.execute(sa.select(schema.floors.c.half)).scalars().all()
+        subsets = connection.execute(sa.select(schema.scores.c.subset).distinct()).scalars().all()
+        assert subsets == ["public"]
+        floors = connection.execute(sa.select(schema.floors.c.subset)).scalars().all()
         assert floors == ["public"]
     before = ledger.snapshot()
     with pytest.raises(KeyError):
@@ -153,7 +153,7 @@ def test_private_scores_come_with_the_close_and_of_finals_only(
     report = ledger.close()
     assert (report.n_teams, report.n_finals) == (2, 3)
     after = ledger.snapshot()
-    assert after.half == "private" and after.closed_at == CLOSES
+    assert after.subset == "private" and after.closed_at == CLOSES
     assert after.primary.submission.tolist() == [first, third, lonely]
     assert after.finals[1, "toy"] == (first, third)
     assert after.score(second) is None
@@ -162,7 +162,7 @@ def test_private_scores_come_with_the_close_and_of_finals_only(
     assert after.public.submission.tolist() == [first, second, lonely]
     assert before.at is not None
     past = ledger.snapshot(before.at)
-    assert past.half == "public" and past.closed_at is None and past.finals == {}
+    assert past.subset == "public" and past.closed_at is None and past.finals == {}
     assert past.score(first, "private") is None
 
 
@@ -192,7 +192,7 @@ def test_a_missing_file_stops_the_close_before_anything_is_stored(
     assert ledger.snapshot().closed_at is None
 
 
-def test_a_small_public_half_shows_no_score(
+def test_a_small_public_subset_shows_no_score(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
@@ -201,7 +201,7 @@ def test_a_small_public_half_shows_no_score(
     task = challenge.task("toy")
     assert task.document["n_public"] == 299
     for salt in (1, 2):
-        path = write_hits(task, tmp_path / "x.csv", 200, half="public", salt=salt)
+        path = write_hits(task, tmp_path / "x.csv", 200, subset="public", salt=salt)
         receipt = ledger.submit(task, path, team="Ada", method="m")
         assert receipt.score is None and receipt.reference is None
         assert "shows no public score" in receipt.message
@@ -316,7 +316,7 @@ def test_a_rehearsal_shows_the_ceremony_and_opens_nothing_private(
     again = rehearse(ledger, seed=3)
     assert rehearsal.as_json()["n_finals"] == 3
     snapshot = rehearsal.snapshot
-    assert snapshot.half == "private" and snapshot.closed_at == CLOSES
+    assert snapshot.subset == "private" and snapshot.closed_at == CLOSES
     assert snapshot.primary.submission.tolist() == [first, second, other]
     assert snapshot.primary.value.tolist() == again.snapshot.primary.value.tolist()
     assert (
@@ -326,7 +326,7 @@ def test_a_rehearsal_shows_the_ceremony_and_opens_nothing_private(
     assert snapshot.public is not None and len(snapshot.public) == 3
     shown = snapshot.score(first)
     assert shown is not None and shown.n == 400
-    assert ledger.snapshot().half == "public"
+    assert ledger.snapshot().subset == "public"
     assert not private.exists()
 
 

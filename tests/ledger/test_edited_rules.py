@@ -22,7 +22,7 @@ def challenge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Challenge:
     challenge = make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=800)
     task = challenge.task("toy")
     for hits in (200, 240):
-        path = write_hits(task, tmp_path / "x.csv", hits, half="public")
+        path = write_hits(task, tmp_path / "x.csv", hits, subset="public")
         open_ledger(challenge).submit(task, path, team="Ada", method="m")
     return challenge
 

@@ -1,4 +1,4 @@
-"""Before the close nothing about the private half is in what the ledger says or stores."""
+"""Before the close nothing about the private subset is in what the ledger says or stores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from challenge.ledger import open_ledger
 from challenge.ledger.contest.rehearsal import rehearse
 from challenge.ledger.inbox.collector import collect
-from tests.ledger.toy import CONTEST, halves_of, make_challenge, truth_of, write_labels
+from tests.ledger.toy import CONTEST, make_challenge, subsets_of, truth_of, write_labels
 
 
 def test_files_that_differ_in_private_rows_only_get_the_same_answers(
@@ -23,7 +23,7 @@ def test_files_that_differ_in_private_rows_only_get_the_same_answers(
     for world in (0, 1):
         challenge = make_challenge(tmp_path / f"c{world}", CONTEST.format(per_day=50), n=800)
         task = challenge.task("toy")
-        truth, halves = truth_of(task), halves_of(task)
+        truth, subsets = truth_of(task), subsets_of(task)
         if world == 1:
             truth = _other_private_labels(task.private / "solution.parquet")
         ledger = open_ledger(challenge)
@@ -34,8 +34,8 @@ def test_files_that_differ_in_private_rows_only_get_the_same_answers(
         for number in range(12):
             base = truth_of(task) if world == 0 else truth
             labels = [
-                label if half == "public" and dice.random() < 0.3 + number / 20 else "cat"
-                for label, half in zip(base, halves, strict=True)
+                label if subset == "public" and dice.random() < 0.3 + number / 20 else "cat"
+                for label, subset in zip(base, subsets, strict=True)
             ]
             write_labels(task, place / f"{number}.csv", labels)
         collect(ledger, settle_s=0)
@@ -51,8 +51,8 @@ def test_files_that_differ_in_private_rows_only_get_the_same_answers(
         answers.append(_without_paths(text, challenge.root))
         with ledger.store.reading() as connection:
             for table in ("scores", "floors"):
-                halves_stored = connection.exec_driver_sql(f"SELECT DISTINCT half FROM {table}")
-                assert halves_stored.scalars().all() == ["public"]
+                subsets_stored = connection.exec_driver_sql(f"SELECT DISTINCT half FROM {table}")
+                assert subsets_stored.scalars().all() == ["public"]
         assert not list((challenge.datasets / "toy" / "private").glob("weights-private*"))
     assert answers[0] == answers[1]
 
@@ -63,9 +63,9 @@ def _other_private_labels(path: Path) -> list[str]:
 
     table = pq.read_table(path)
     labels = [
-        {"bird": "cat", "cat": "dog", "dog": "bird"}[label] if half == "private" else label
-        for label, half in zip(
-            table.column("label").to_pylist(), table.column("half").to_pylist(), strict=True
+        {"bird": "cat", "cat": "dog", "dog": "bird"}[label] if subset == "private" else label
+        for label, subset in zip(
+            table.column("label").to_pylist(), table.column("subset").to_pylist(), strict=True
         )
     ]
     place = table.schema.get_field_index("label")

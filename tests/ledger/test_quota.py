@@ -42,7 +42,7 @@ def test_a_total_holds_over_all_days_and_each_task_has_its_own(
 
     def hand_in(number: int, task: str = "toy") -> int | None:
         built = challenge.task(task)
-        path = write_hits(built, tmp_path / "x.csv", 200, half="public", salt=number)
+        path = write_hits(built, tmp_path / "x.csv", 200, subset="public", salt=number)
         return ledger.submit(built, path, team="Ada", method="m").quota_left
 
     for number in range(1, 4):
@@ -64,7 +64,7 @@ def test_a_quota_that_is_lowered_or_raised_holds_from_the_next_file_on(
 
     def hand_in(number: int, per_day: int) -> int | None:
         (challenge.root / "challenge.toml").write_text(CONTEST.format(per_day=per_day))
-        path = write_hits(task, tmp_path / "x.csv", 200, half="public", salt=number)
+        path = write_hits(task, tmp_path / "x.csv", 200, subset="public", salt=number)
         return open_ledger(challenge).submit(task, path, team="Ada", method="m").quota_left
 
     assert [hand_in(number, 5) for number in (1, 2, 3)] == [4, 3, 2]

@@ -24,7 +24,7 @@ def test_a_submission_is_scored_stored_and_on_the_board(tmp_path: Path) -> None:
     assert receipt.submission.details == {"seed": 3}
     assert ledger.files.open_path(receipt.submission.sha256).is_file()
     snapshot = ledger.snapshot()
-    assert snapshot.half == "all"
+    assert snapshot.subset == "all"
     assert snapshot.primary.value.tolist() == [receipt.score.value]
     assert snapshot.primary.low[0] == receipt.score.low
     assert snapshot.teams[receipt.team.id].slug == "ada"

@@ -76,8 +76,8 @@ def make_task(
     generator = np.random.default_rng(seed)
     ids = sorted(f"r{generator.integers(0, 2**63):016x}" for _ in range(n))
     codes = generator.integers(0, len(classes), n) if truth is None else truth
-    halves = np.where(generator.permutation(n) < round(public * n), "public", "private")
-    n_public = int((halves == "public").sum())
+    subsets = np.where(generator.permutation(n) < round(public * n), "public", "private")
+    n_public = int((subsets == "public").sum())
     labels = [classes[code] for code in codes]
     pq.write_table(pa.table({"id": ids}), folder / "public" / "test.parquet")
     train = pa.table({"id": [f"t{i:016x}" for i in range(6)], "label": (list(classes) * 6)[:6]})
@@ -88,7 +88,7 @@ def make_task(
             {
                 "id": ids,
                 "label": labels,
-                "half": pa.array(halves.tolist()),
+                "subset": pa.array(subsets.tolist()),
                 "cluster": clusters,
                 "other": clusters,
             }
@@ -123,10 +123,12 @@ def truth_of(task: Task) -> list[str]:
     return labels
 
 
-def halves_of(task: Task) -> list[str]:
-    """Return the half of each row in the order of the task."""
-    halves: list[str] = pq.read_table(task.private / "solution.parquet").column("half").to_pylist()
-    return halves
+def subsets_of(task: Task) -> list[str]:
+    """Return the subset of each row in the order of the task."""
+    subsets: list[str] = (
+        pq.read_table(task.private / "solution.parquet").column("subset").to_pylist()
+    )
+    return subsets
 
 
 def write_labels(task: Task, path: Path, labels: Sequence[str]) -> Path:
@@ -137,21 +139,21 @@ def write_labels(task: Task, path: Path, labels: Sequence[str]) -> Path:
     return path
 
 
-def write_hits(task: Task, path: Path, hits: int, *, half: str = "all", salt: int = 0) -> Path:
+def write_hits(task: Task, path: Path, hits: int, *, subset: str = "all", salt: int = 0) -> Path:
     """Write a file with exactly `hits` right labels in a half; other rows of it are wrong.
 
     Rows of the other half are right by a coin that `salt` throws, so that files differ.
     """
-    truth, halves = truth_of(task), halves_of(task)
+    truth, subsets = truth_of(task), subsets_of(task)
     coin = np.random.default_rng(1000 + salt)
     labels, right = [], 0
     order = list(range(len(truth)))
     if salt:
         order = coin.permutation(len(truth)).tolist()
-    inside_half = [row for row in order if half in ("all", halves[row])]
-    chosen = set(inside_half[:hits])
+    inside_subset = [row for row in order if subset in ("all", subsets[row])]
+    chosen = set(inside_subset[:hits])
     for row, label in enumerate(truth):
-        inside = half in ("all", halves[row])
+        inside = subset in ("all", subsets[row])
         hit = row in chosen if inside else bool(coin.random() < 0.5)
         wrong = task.classes[(task.classes.index(label) + 1) % len(task.classes)]
         labels.append(label if hit else wrong)

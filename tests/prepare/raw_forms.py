@@ -87,11 +87,11 @@ def table(folder: Path) -> None:
         zip(*(toy[name].to_pylist() for name in ("words", "size", "label")), strict=True)
     ):
         part = "test" if row % 3 == 0 else "train"
-        half = "public" if row % 2 else "private"
+        subset = "public" if row % 2 else "private"
         number = "" if size is None else f"{size:.3f}"
         day = f"2024-{1 + row // 28:02}-{1 + row % 28:02}"
         photo = f"p{row}.png" if row < N_PHOTOS else ""
-        lines.append(f"{row},{words},{number},{photo},s{row % 20},{day},{part},{half},{kind}")
+        lines.append(f"{row},{words},{number},{photo},s{row % 20},{day},{part},{subset},{kind}")
     apply(folder, {"raw/rows.csv": "\n".join(lines) + "\n"})
     random = np.random.default_rng(0)
     photos = {}

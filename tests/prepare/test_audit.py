@@ -57,8 +57,8 @@ def write_task(
     pq.write_table(pa.table(train), public / "train.parquet")
     hidden = {name: values for name, values in test.items() if name != "label"}
     pq.write_table(pa.table(hidden), public / "test.parquet")
-    half = ["public" if row % 3 == 0 else "private" for row in range(len(test["id"]))]
-    solution = {"id": test["id"], "label": test["label"], "half": half}
+    subset = ["public" if row % 3 == 0 else "private" for row in range(len(test["id"]))]
+    solution = {"id": test["id"], "label": test["label"], "subset": subset}
     pq.write_table(pa.table(solution), private / "solution.parquet")
     document = {
         "id": "planted",
@@ -239,7 +239,7 @@ def test_void_rows_are_not_looked_at(tmp_path: Path) -> None:
     write_task(tmp_path, train, test, MODALITIES)
     path = tmp_path / "private" / "solution.parquet"
     solution = pq.read_table(path).to_pydict()
-    solution["half"][1] = "void"
+    solution["subset"][1] = "void"
     pq.write_table(pa.table(solution), path)
     document = {
         "id": "planted",
@@ -382,9 +382,9 @@ def audited_pairs(
         pa.table({name: v for name, v in test.items() if name != "label"}),
         public / "test.parquet",
     )
-    half = ["public"] * len(test["id"])
+    subset = ["public"] * len(test["id"])
     pq.write_table(
-        pa.table({"id": test["id"], "label": pa.array(test["label"], pa.int8()), "half": half}),
+        pa.table({"id": test["id"], "label": pa.array(test["label"], pa.int8()), "subset": subset}),
         private / "solution.parquet",
     )
     document = {

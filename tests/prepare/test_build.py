@@ -94,9 +94,9 @@ def test_the_solution_answers_the_test_rows(task: Task) -> None:
     test = read_parquet(task.public / "test.parquet")
     assert solution["id"].equals(test["id"])
     assert {str(label) for label in solution["label"].to_pylist()} <= set(task.classes)
-    halves = solution["half"].to_pylist()
-    assert set(halves) == {"public", "private"}
-    assert halves.count("public") == task.document["n_public"]
+    subsets = solution["subset"].to_pylist()
+    assert set(subsets) == {"public", "private"}
+    assert subsets.count("public") == task.document["n_public"]
     assert [str(solution.schema.field(name).type) for name in ("cluster", "other")] == ["int32"] * 2
     own = solution["cluster"].to_numpy() == solution["other"].to_numpy()
     if task.kind == "matching":
@@ -300,8 +300,8 @@ def test_a_void_row_keeps_its_id_and_counts_for_nothing(tmp_path: Path) -> None:
     toml.write_text(toml.read_text().replace("seed = 1", f'seed = 1\nvoid = ["{bad}"]'))
     again = build_task(task.folder, cache=tmp_path / "cache").task
     solution = pq.read_table(again.private / "solution.parquet")
-    assert solution["half"].to_pylist().count("void") == 1
-    assert solution["half"][3].as_py() == "void"
+    assert solution["subset"].to_pylist().count("void") == 1
+    assert solution["subset"][3].as_py() == "void"
     assert again.data_digest == task.data_digest
     assert again.solution_digest != task.solution_digest
 
@@ -315,7 +315,7 @@ def test_what_follows_from_few_clusters_and_missing_classes_is_said(tmp_path: Pa
     table = table_of(label=["rare", *["a", "b"] * 30][:60])
     folder = declare_toy(tmp_path / "toy", raw=table, split="seed = 1")
     notes = build_task(folder, cache=tmp_path).notes
-    assert "The public half has 6 independent clusters, fewer than 30" in " ".join(notes)
+    assert "The public subset has 6 independent clusters, fewer than 30" in " ".join(notes)
     said = "Absent from test, so averages over classes leave them out: 1 of 3 classes."
     assert said in notes
 

@@ -299,7 +299,7 @@ def test_a_folder_of_images_alone_is_refused_with_a_way_on(tmp_path: Path) -> No
         propose_task("x", tmp_path)
 
 
-def test_a_public_half_too_small_for_scores_is_foretold() -> None:
+def test_a_public_subset_too_small_for_scores_is_foretold() -> None:
     assert PUBLIC_ROWS == SMALLEST_PUBLIC
     unsure: list[str] = []
     look_at_size(round(PUBLIC_ROWS / 0.09) + 12, unsure)

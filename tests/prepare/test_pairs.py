@@ -48,7 +48,7 @@ def with_column(records: pa.Table, name: str, values: Sequence[object]) -> pa.Ta
 
 
 def cells(plan: Plan) -> NDArray[np.int64]:
-    return np.where(plan.side == TRAIN, plan.fold, 10 + plan.half)
+    return np.where(plan.side == TRAIN, plan.fold, 10 + plan.subset)
 
 
 @settings(deadline=None, max_examples=15)

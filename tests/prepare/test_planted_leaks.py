@@ -160,7 +160,7 @@ def test_no_component_of_links_and_contents_straddles_the_split(
         component[int(left[row])] == component[int(right[row])] for row in np.flatnonzero(label)
     )
     assert not (plan.side[label] == UNUSED).any()
-    for code, place in ((TRAIN, plan.fold), (TEST, plan.half)):
+    for code, place in ((TRAIN, plan.fold), (TEST, plan.subset)):
         for cluster in np.unique(plan.cluster[plan.side == code]):
             rows = (plan.side == code) & (plan.cluster == cluster)
             assert len(set(place[rows].tolist())) == 1

@@ -91,7 +91,7 @@ def test_the_order_and_batches_of_the_raw_table_play_no_part(plan: Callable[...,
     for first, second in ((one, two),):
         a, b = (pa.concat_tables(which.tables()) for which in (first, second))
         assert a.drop_columns(["row number"]).equals(b.drop_columns(["row number"]))
-        for name in ("side", "half", "fold", "label"):
+        for name in ("side", "subset", "fold", "label"):
             assert (
                 getattr(first, name)[a["row number"].to_numpy()]
                 == getattr(second, name)[b["row number"].to_numpy()]
@@ -121,7 +121,7 @@ def test_one_class_is_refused(plan: Callable[..., Plan]) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["id", "label", "score", "fold", "half"])
+@pytest.mark.parametrize("name", ["id", "label", "score", "fold", "subset"])
 def test_reserved_class_names_are_refused(plan: Callable[..., Plan], name: str) -> None:
     found = refusal(plan, rows(label=[name, "other"] * (N // 2)))
     assert f"toy, raw table, column label: a class named {name!r}" in found
@@ -248,7 +248,7 @@ def test_values_take_their_standard_form(plan: Callable[..., Plan]) -> None:
 def test_a_group_never_straddles_anything(plan: Callable[..., Plan]) -> None:
     groups = [None if place % 10 == 0 else f"g{place % 17}" for place in range(N)]
     made = plan(rows(group=groups), split='by = "group"\ngroup = "baseIcon"')
-    for name in ("side", "fold", "half"):
+    for name in ("side", "fold", "subset"):
         for group in set(groups) - {None}:
             members = [place for place in range(N) if groups[place] == group]
             assert len(set(getattr(made, name)[members])) == 1
@@ -278,19 +278,21 @@ def test_a_missing_time_is_refused(plan: Callable[..., Plan]) -> None:
     assert "column time: 1 rows without a time" in found
 
 
-def test_an_official_split_and_its_halves_are_kept(plan: Callable[..., Plan]) -> None:
+def test_an_official_split_and_its_subsets_are_kept(plan: Callable[..., Plan]) -> None:
     sides = ["train", "test", "test"] * (N // 3)
-    halves = [None, "Public", "Private"] * (N // 3)
-    made = plan(rows(split=sides, half=halves), split='by = "official"')
+    subsets = [None, "Public", "Private"] * (N // 3)
+    made = plan(rows(split=sides, subset=subsets), split='by = "official"')
     assert made.side.tolist() == [TRAIN, TEST, TEST] * (N // 3)
-    assert made.half[made.side == TEST].tolist() == [0, 1] * (N // 3)
+    assert made.subset[made.side == TEST].tolist() == [0, 1] * (N // 3)
 
 
 def test_wrong_words_of_an_official_split_are_refused(plan: Callable[..., Plan]) -> None:
     official = 'by = "official"'
     assert "split 'valid'" in refusal(plan, rows(split=["train", "valid"] * 30), split=official)
     assert "only 'test'" in refusal(plan, rows(split=["test"] * N), split=official)
-    found = refusal(plan, rows(split=["train", "test"] * 30, half=["x", None] * 30), split=official)
+    found = refusal(
+        plan, rows(split=["train", "test"] * 30, subset=["x", None] * 30), split=official
+    )
     assert "column half: 'x'" in found
 
 
@@ -350,7 +352,7 @@ def test_pairs_split_by_row_tell_how_much_was_seen(plan: Callable[..., Plan]) ->
     assert shares[0] > 0.8  # type: ignore[operator]
     clusters: dict[int, int] = {}
     for row in np.flatnonzero(made.side == TEST):
-        assert clusters.setdefault(made.cluster[row], made.half[row]) == made.half[row]
+        assert clusters.setdefault(made.cluster[row], made.subset[row]) == made.subset[row]
 
 
 def test_a_record_has_one_id_on_both_sides(plan: Callable[..., Plan]) -> None:

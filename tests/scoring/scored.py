@@ -17,7 +17,7 @@ from challenge.scoring.solution import Solution
 from challenge.scoring.statistics.block_weights import draw_weights
 from challenge.task import Kind, Task, read_task
 
-HALVES = ("public", "private", "void")
+SUBSETS = ("public", "private", "void")
 
 
 def make_scored_task(
@@ -27,7 +27,7 @@ def make_scored_task(
     kind: Kind = "classification",
     metric: str | None = None,
     classes: Sequence[str] | None = None,
-    halves: Sequence[str] | None = None,
+    subsets: Sequence[str] | None = None,
     cluster: Sequence[int] | None = None,
     other: Sequence[int] | None = None,
     train: Mapping[str, Sequence[Any]] | None = None,
@@ -57,7 +57,7 @@ def make_scored_task(
     solution = {
         "id": ids,
         "label": stored,
-        "half": list(halves or ["private"] * n),
+        "subset": list(subsets or ["private"] * n),
         "cluster": pa.array(cluster, pa.int32()),
         "other": pa.array(list(other if other is not None else cluster), pa.int32()),
     }
@@ -121,8 +121,8 @@ def solution_of(
     codes = np.asarray(labels, np.int32)
     left = np.arange(len(codes)) if cluster is None else np.asarray(cluster)
     right = left if other is None else np.asarray(other)
-    half = np.ones(len(codes), np.int8)
-    return Solution(codes, half, left.astype(np.int32), right.astype(np.int32))
+    subset = np.ones(len(codes), np.int8)
+    return Solution(codes, subset, left.astype(np.int32), right.astype(np.int32))
 
 
 __all__ = ["draw_weights", "make_scored_task", "predict", "solution_of"]

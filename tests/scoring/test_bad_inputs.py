@@ -381,7 +381,7 @@ def test_case_21_ids_of_any_characters_work(tmp_path: Path) -> None:
 def test_case_22_the_rows_of_one_half_are_refused_without_naming_it(animals: Task) -> None:
     [fault] = faults_of(animals, BROKEN / "22-one-half.csv")
     assert fault.code == "id-missing"
-    assert not {"public", "private", "half"} & set(str(fault).replace("`", " ").split())
+    assert not {"public", "private", "subset"} & set(str(fault).replace("`", " ").split())
 
 
 def test_case_23_pairs_that_are_not_asked_for_are_refused(tmp_path: Path) -> None:

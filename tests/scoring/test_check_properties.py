@@ -29,7 +29,7 @@ SETTINGS = settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.differing_executors]
 )
 WORDS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=12)
-NAMES = WORDS.filter(lambda name: name not in ("id", "label", "score", "fold", "half", ""))
+NAMES = WORDS.filter(lambda name: name not in ("id", "label", "score", "fold", "subset", ""))
 
 
 @contextmanager

@@ -35,12 +35,14 @@ def test_a_class_absent_from_the_solution_part_adds_no_term(tmp_path: Path) -> N
 
 
 def test_void_rows_count_for_nothing(tmp_path: Path) -> None:
-    halves = ["public", "private", "void", "void", "private"]
+    subsets = ["public", "private", "void", "void", "private"]
     task = make_scored_task(
-        tmp_path / "t", ["a", "b", "a", "b", "b"], halves=halves, metric="accuracy"
+        tmp_path / "t", ["a", "b", "a", "b", "b"], subsets=subsets, metric="accuracy"
     )
     predictions = predict(task, ["a", "a", "b", "b", "b"])
-    values = {half: score_predictions(task, predictions, half) for half in ("public", "private")}
+    values = {
+        subset: score_predictions(task, predictions, subset) for subset in ("public", "private")
+    }
     assert [s.primary.value for s in values.values()] == [1.0, 0.5]
     everything = score_predictions(task, predictions, "all")
     assert everything.n == 3

@@ -17,7 +17,7 @@ from challenge.task import sha256_of_file
 from tests.scoring.scored import make_scored_task
 
 LABELS = ["b", "a", "b", "b"]
-HALVES = ["public", "void", "private", "private"]
+SUBSETS = ["public", "void", "private", "private"]
 
 
 def same(a: Solution, b: Solution) -> bool:
@@ -29,12 +29,12 @@ def prepared(folder: Path) -> Path:
     return path
 
 
-def test_labels_halves_and_clusters_are_those_of_the_file(tmp_path: Path) -> None:
-    task = make_scored_task(tmp_path / "t", LABELS, halves=HALVES, cluster=[7, 7, 3, 1])
+def test_labels_subsets_and_clusters_are_those_of_the_file(tmp_path: Path) -> None:
+    task = make_scored_task(tmp_path / "t", LABELS, subsets=SUBSETS, cluster=[7, 7, 3, 1])
     solution = read_solution(task)
     assert solution.labels.tolist() == [1, 0, 1, 1]
     assert solution.cluster.tolist() == [7, 7, 3, 1]
-    assert [solution.rows(half).tolist() for half in ("public", "private", "all")] == [
+    assert [solution.rows(subset).tolist() for subset in ("public", "private", "all")] == [
         [0],
         [2, 3],
         [0, 2, 3],
@@ -43,7 +43,7 @@ def test_labels_halves_and_clusters_are_those_of_the_file(tmp_path: Path) -> Non
 
 
 def test_a_damaged_cache_is_rebuilt(tmp_path: Path) -> None:
-    task = make_scored_task(tmp_path / "t", LABELS, halves=HALVES)
+    task = make_scored_task(tmp_path / "t", LABELS, subsets=SUBSETS)
     first = read_solution(task)
     path = prepared(task.folder)
     assert path.stat().st_mode & 0o777 == 0o600
@@ -61,7 +61,7 @@ def flipped(whole: bytes, labels: np.ndarray) -> bytes:
 
 
 def test_a_cache_of_other_labels_is_stale(tmp_path: Path) -> None:
-    task = make_scored_task(tmp_path / "t", LABELS, halves=HALVES)
+    task = make_scored_task(tmp_path / "t", LABELS, subsets=SUBSETS)
     read_solution(task)
     table = pq.read_table(task.private / "solution.parquet")
     changed = table.set_column(1, "label", pa.array(["a"] * 4))
@@ -139,7 +139,7 @@ def test_a_label_that_is_no_class_is_refused_without_being_told(tmp_path: Path) 
 
 
 def test_a_row_without_a_label_must_be_void(tmp_path: Path) -> None:
-    task = make_scored_task(tmp_path / "t", LABELS, halves=HALVES)
+    task = make_scored_task(tmp_path / "t", LABELS, subsets=SUBSETS)
     table = pq.read_table(task.private / "solution.parquet")
     for row, refused in ((1, False), (2, True)):
         labels: list[str | None] = list(LABELS)

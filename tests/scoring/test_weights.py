@@ -44,12 +44,12 @@ def test_weights_of_other_rows_are_drawn_anew(tmp_path: Path) -> None:
 
 
 def test_another_secret_or_half_gives_other_weights(tmp_path: Path) -> None:
-    labels, halves = ["a", "b"] * 40, ["public", "private"] * 40
+    labels, subsets = ["a", "b"] * 40, ["public", "private"] * 40
     hashes = set()
     for name in ("s", "t"):
-        task = make_scored_task(tmp_path / name, labels, halves=halves, secret=name.encode() * 32)
-        for half in ("public", "private", "all"):
-            hashes.add(read_weights(task, read_solution(task), half).sha256)
+        task = make_scored_task(tmp_path / name, labels, subsets=subsets, secret=name.encode() * 32)
+        for subset in ("public", "private", "all"):
+            hashes.add(read_weights(task, read_solution(task), subset).sha256)
     assert len(hashes) == 6
 
 

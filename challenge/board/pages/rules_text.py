@@ -39,7 +39,7 @@ def about_files(material: Material) -> Iterator[File]:
             for task, step in snapshot.steps.items()
             if step
         ]
-        if snapshot.half == "public"
+        if snapshot.subset == "public"
         else [],
         unscored=[material.title(task) for task in sorted(snapshot.unscored)],
         roster=sorted(team.name for team in settings.team),

@@ -110,16 +110,16 @@ class Material:
         ]
 
     def progress_words(self) -> str:
-        """Return what the plot of scores over time shows: after the close still the public half."""
+        """Return what the plot of scores over time shows: after the close still the public subset."""
         if not self.settings.is_contest():
             return "Mean score over time"
         if self.snapshot.closed_at is None:
             return "Mean public score over time"
-        return "Mean public score until the close; the standings are of the private half"
+        return "Mean public score until the close; the standings are of the private subset"
 
     def step_words(self, tasks: Sequence[str]) -> str:
         """Return the steps of public scores while a contest runs; empty otherwise."""
-        steps = self.snapshot.steps if self.snapshot.half == "public" else {}
+        steps = self.snapshot.steps if self.snapshot.subset == "public" else {}
         known = [task for task in tasks if steps.get(task)]
         if not known:
             return ""
@@ -138,7 +138,7 @@ class Material:
             return "Open benchmark: every score counts at once."
         if self.snapshot.closed_at:
             return "Closed: these are the final standings."
-        return "Running: scores are of the public half of the hidden rows."
+        return "Running: scores are of the public subset of the hidden rows."
 
 
 def board_decimals(board: Board[Any]) -> int:

@@ -26,10 +26,10 @@ from challenge.ledger.store.records import StoredScore, Submission, Team
 
 __all__ = ["submission_files"]
 
-_HALF_WORDS = {
+_SUBSET_TITLES = {
     "all": "the whole test set",
-    "public": "the public half of the test set",
-    "private": "the private half of the test set",
+    "public": "the public subset of the test set",
+    "private": "the private subset of the test set",
 }
 _SCALE = Scale(0.0, 1.0, 160, 10)
 _LONG = 60
@@ -83,7 +83,7 @@ def _submission_html(material: Material, team: Team, line: Line) -> str:
         )
     else:
         parts.append(
-            f'<h2 id="scores">Scores</h2><p>On {_HALF_WORDS.get(score.half, escape(score.half))}: '
+            f'<h2 id="scores">Scores</h2><p>On {_SUBSET_TITLES.get(score.subset, escape(score.subset))}: '
             f"{count_text(score.n)} rows in {count_text(score.n_clusters)} independent clusters. "
             f"One row is worth {number_text(score.resolution, max(decimals, 4))}.</p></div>"
             f'<div class="split"><div>{_metrics_html(score, decimals)}'
@@ -110,8 +110,8 @@ def _no_score(state: str) -> str:
     return {
         "withdrawn": "This submission was withdrawn by its team.",
         "no public score": "No public score: it did not improve on the team’s best by a step, or "
-        "the public half of the task is too small to be shown.",
-        "not a final": "Not one of the team’s finals, so it was not scored on the private half.",
+        "the public subset of the task is too small to be shown.",
+        "not a final": "Not one of the team’s finals, so it was not scored on the private subset.",
     }.get(state, "This submission has no score.")
 
 

@@ -221,7 +221,9 @@ def _split_facts(task: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
     clusters = split.get("n_clusters")
     if isinstance(clusters, Mapping):
-        parts = [f"{count_text(n)} {half}" for half, n in sorted(clusters.items(), reverse=True)]
+        parts = [
+            f"{count_text(n)} {subset}" for subset, n in sorted(clusters.items(), reverse=True)
+        ]
         facts.append(("Independent clusters of the test", ", ".join(parts)))
     facts.append(("Folds of train", f"{task.get('n_folds', 5)}"))
     return facts

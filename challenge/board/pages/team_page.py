@@ -33,7 +33,7 @@ _CSV = (
     "method",
     "at",
     "withdrawn",
-    "half",
+    "subset",
     "metric",
     "value",
     "low",
@@ -102,7 +102,7 @@ def _csv_rows(lines: Sequence[Line]) -> Iterator[tuple[object, ...]]:
         for name, values in score.metrics.items():
             yield (
                 *start,
-                score.half,
+                score.subset,
                 name,
                 *(values.get(key) for key in ("value", "low", "high", "reason")),
             )
@@ -174,14 +174,18 @@ def _over_time(material: Material, team: Team, lines: Sequence[Line]) -> str:
         if steps.get(task)
     ]
     last = lines[-1].submission.at
-    half = "public score" if material.settings.is_contest() else "score"
+    subset = "public score" if material.settings.is_contest() else "score"
     until = "until the close" if material.snapshot.closed_at else "so far"
     plot = progress_svg(
-        "over-time", f"Best {half} over time, {clip(team.name, 64)}", drawn, until=last, whole=True
+        "over-time",
+        f"Best {subset} over time, {clip(team.name, 64)}",
+        drawn,
+        until=last,
+        whole=True,
     )
     return (
         '<section class="wide" aria-labelledby="time"><div class="section-head"><h2 id="time">'
-        f"Over time</h2><p>Best {half} of each task {until}.</p></div>"
+        f"Over time</h2><p>Best {subset} of each task {until}.</p></div>"
         f"<figure>{plot}</figure></section>"
     )
 

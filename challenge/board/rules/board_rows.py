@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 from challenge.board.exports import json_text, object_text
 from challenge.board.tables import pages_of
 from challenge.ledger.store.clock import iso
-from challenge.task import Half
+from challenge.task import Subset
 
 __all__ = ["Board", "Cell", "Standing", "TaskBoard", "TaskRow", "TrackBoard", "TrackRow"]
 
@@ -176,7 +176,7 @@ class Board(Generic[Row]):
     title: str
     kind: str
     metric: str
-    half: Half
+    subset: Subset
     n_compared: int
     """Teams, from the top, whose ranks have an interval."""
     rows: tuple[Row, ...]
@@ -218,7 +218,7 @@ class Board(Generic[Row]):
             "title": self.title,
             "kind": self.kind,
             "metric": self.metric,
-            "half": self.half,
+            "subset": self.subset,
             "n_compared": self.n_compared,
             "remarks": list(self.remarks),
         }
@@ -235,7 +235,7 @@ class TaskBoard(Board[TaskRow]):
     resolution: float | None
     """What one row is worth on the metric's scale."""
     floor: float | None
-    """Score of the trivial baseline; None where the half is too small to show a score."""
+    """Score of the trivial baseline; None where the subset is too small to show a score."""
 
     def csv_header(self) -> tuple[str, ...]:
         """Return the column names of the CSV twin."""

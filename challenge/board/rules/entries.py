@@ -16,7 +16,7 @@ from challenge.board.rules.ties import centre
 from challenge.errors import Fault, WrongUse, nearest
 from challenge.ledger.store.records import PrimaryScores
 from challenge.ledger.store.snapshot import Snapshot
-from challenge.task import Half
+from challenge.task import Subset
 
 __all__ = [
     "N_COMPARED",
@@ -40,7 +40,7 @@ ReplicateSource = Callable[[Sequence[int]], NDArray[np.float32]]
 class Entries:
     """The counted submissions of one task on one half, as columns of one length."""
 
-    half: Half
+    subset: Subset
     submission: NDArray[np.int64]
     team: NDArray[np.int64]
     value: NDArray[np.float64]
@@ -57,34 +57,34 @@ class Entries:
         return np.unique(self.team, return_counts=True)[1].astype(np.int64)
 
 
-def scores_of(snapshot: Snapshot, half: Half) -> PrimaryScores:
+def scores_of(snapshot: Snapshot, subset: Subset) -> PrimaryScores:
     """Return the scores of a half that the snapshot may show; raise WrongUse for another."""
     try:
-        return snapshot.primary_of(half)
+        return snapshot.primary_of(subset)
     except KeyError:
         pass
     raise WrongUse(
         Fault(
             "standings",
-            f"a board of the half {half!r}",
-            f"the half that counts now: {snapshot.half!r}",
-            "leave the half out",
+            f"a board of the subset {subset!r}",
+            f"the subset that counts now: {snapshot.subset!r}",
+            "leave the subset out",
             code="hidden-half",
         )
     )
 
 
-def floor_of(snapshot: Snapshot, task_id: str, half: Half) -> float:
+def floor_of(snapshot: Snapshot, task_id: str, subset: Subset) -> float:
     """Return the score of the trivial baseline on a half; 0, the least, where it has none."""
-    return known_floor(snapshot, task_id, half) or 0.0
+    return known_floor(snapshot, task_id, subset) or 0.0
 
 
-def known_floor(snapshot: Snapshot, task_id: str, half: Half) -> float | None:
-    """Return the score of the trivial baseline, None where the half is too small to be scored."""
-    return (snapshot.floors if half == snapshot.half else snapshot.public_floors).get(task_id)
+def known_floor(snapshot: Snapshot, task_id: str, subset: Subset) -> float | None:
+    """Return the score of the trivial baseline, None where the subset is too small to be scored."""
+    return (snapshot.floors if subset == snapshot.subset else snapshot.public_floors).get(task_id)
 
 
-def entries_of(snapshot: Snapshot, task_id: str, half: Half | None = None) -> Entries:
+def entries_of(snapshot: Snapshot, task_id: str, subset: Subset | None = None) -> Entries:
     """Return what counts for a task; raise WrongUse when there is no such task."""
     if task_id not in snapshot.cards:
         near = nearest(task_id, snapshot.cards)
@@ -97,13 +97,13 @@ def entries_of(snapshot: Snapshot, task_id: str, half: Half | None = None) -> En
                 code="unknown-task",
             )
         )
-    scores = scores_of(snapshot, half or snapshot.half)
+    scores = scores_of(snapshot, subset or snapshot.subset)
     if task_id in scores.tasks:
         of_task = np.flatnonzero(scores.task == scores.tasks.index(task_id))
     else:
         of_task = np.zeros(0, dtype=np.int64)
     return Entries(
-        scores.half,
+        scores.subset,
         scores.submission[of_task],
         scores.team[of_task],
         scores.value[of_task],
@@ -118,14 +118,14 @@ def noise_of(
 ) -> NDArray[np.float64]:
     """Noise, (len(best), draws), of the teams whose best entries stand at the positions `best`.
 
-    On the private half a team's score is the better of its finals, so its replicates are the
+    On the private subset a team's score is the better of its finals, so its replicates are the
     maximum over them, draw by draw, before they are centred. NaN where there are none.
     """
     if not len(best):
         return np.zeros((0, 1))
     owner = np.arange(len(best))
     positions = best
-    if entries.half == "private":
+    if entries.subset == "private":
         place = {int(team): i for i, team in enumerate(entries.team[best])}
         scored = np.flatnonzero(np.isfinite(entries.value))
         mine = [(place[int(entries.team[p])], p) for p in scored if int(entries.team[p]) in place]

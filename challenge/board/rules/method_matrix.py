@@ -187,10 +187,12 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
     Order: normalised mean, then more tasks run, then team id and method. A task of two tracks
     stands once.
     """
-    half = snapshot.half
+    subset = snapshot.subset
     tracks = snapshot.settings.track
     tasks = tuple(
-        dict.fromkeys(task for track in tracks for task in counted_tasks(snapshot, track.id, half))
+        dict.fromkeys(
+            task for track in tracks for task in counted_tasks(snapshot, track.id, subset)
+        )
     )
     failed = {
         (team, method, task): code
@@ -198,7 +200,7 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
         if task in tasks and snapshot.cards[task].data_digest == digest
     }
     table = _with_rows(_table(snapshot, tasks), {key[:2] for key in failed})
-    floors = np.array([floor_of(snapshot, task, half) for task in tasks], dtype=np.float64)
+    floors = np.array([floor_of(snapshot, task, subset) for task in tasks], dtype=np.float64)
     normalised = normalised_scores(table.values, floors)
     n_run = np.isfinite(table.values).sum(axis=1)
     rounded = -np.round(np.nan_to_num(normalised), 12)

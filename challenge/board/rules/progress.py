@@ -1,6 +1,6 @@
 """Score over time: what each team's best was at any moment, and the best of all, as steps.
 
-While a contest runs, and after its close too, this is the story of the public half (the final
+While a contest runs, and after its close too, this is the story of the public subset (the final
 scores have one moment only, the close); in a benchmark it is that of all rows.
 """
 
@@ -17,7 +17,7 @@ from challenge.board.rules.entries import Entries, entries_of, floor_of
 from challenge.board.rules.track_board import counted_tasks
 from challenge.ledger.store.clock import from_micros, iso
 from challenge.ledger.store.snapshot import Snapshot
-from challenge.task import Half
+from challenge.task import Subset
 
 __all__ = ["Progress", "Series", "progress_series", "track_progress"]
 
@@ -48,7 +48,7 @@ class Progress:
     """
 
     about: str
-    half: Half
+    subset: Subset
     overall: Series
     teams: tuple[Series, ...]
 
@@ -57,7 +57,7 @@ class Progress:
         return {
             "format": 1,
             "about": self.about,
-            "half": self.half,
+            "subset": self.subset,
             "overall": self.overall.as_json(),
             "teams": [series.as_json() for series in self.teams],
         }
@@ -74,15 +74,15 @@ def track_progress(snapshot: Snapshot, track_id: str, n_teams: int = 8) -> Progr
     return _progress(snapshot, track_id, tasks, n_teams)
 
 
-def _told(snapshot: Snapshot) -> Half:
-    return "all" if snapshot.half == "all" else "public"
+def _told(snapshot: Snapshot) -> Subset:
+    return "all" if snapshot.subset == "all" else "public"
 
 
 def _progress(snapshot: Snapshot, about: str, tasks: Sequence[str], n_teams: int) -> Progress:
-    half = _told(snapshot)
+    subset = _told(snapshot)
     points: dict[int, list[tuple[int, float]]] = {}
     overall: list[tuple[int, float]] = []
-    for at, team, mean in _improvements(snapshot, tasks, half):
+    for at, team, mean in _improvements(snapshot, tasks, subset):
         _step_up(points.setdefault(team, []), at, mean)
         if not overall or mean > overall[-1][1]:
             _step_up(overall, at, mean)
@@ -91,16 +91,16 @@ def _progress(snapshot: Snapshot, about: str, tasks: Sequence[str], n_teams: int
     for team in highest[:n_teams]:
         known = snapshot.teams[team]
         series.append(Series(team, known.name, known.baseline, _dated(points[team])))
-    return Progress(about, half, Series(None, "", False, _dated(overall)), tuple(series))
+    return Progress(about, subset, Series(None, "", False, _dated(overall)), tuple(series))
 
 
 def _improvements(
-    snapshot: Snapshot, tasks: Sequence[str], half: Half
+    snapshot: Snapshot, tasks: Sequence[str], subset: Subset
 ) -> Iterator[tuple[int, int, float]]:
     """Yield (time, team, mean over the tasks) whenever a team's mean gets a new value."""
     records: list[tuple[int, int, int, int, float]] = []
     for t, task in enumerate(tasks):
-        own = entries_of(snapshot, task, half)
+        own = entries_of(snapshot, task, subset)
         scored = _records(own)
         records += zip(
             own.at[scored].tolist(),
@@ -110,7 +110,7 @@ def _improvements(
             own.value[scored].tolist(),
             strict=True,
         )
-    floors = [floor_of(snapshot, task, half) for task in tasks]
+    floors = [floor_of(snapshot, task, subset) for task in tasks]
     best: dict[int, list[float]] = {}
     for at, _, team, t, value in sorted(records):
         mine = best.setdefault(team, floors.copy())

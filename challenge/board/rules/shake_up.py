@@ -1,4 +1,4 @@
-"""Public rank against final rank: what the hidden half changed, once a contest is closed."""
+"""Public rank against final rank: what the hidden subset changed, once a contest is closed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Move:
     public_value: float
     final_value: float
     gap: float
-    """Public minus final: what the public half flattered."""
+    """Public minus final: what the public subset flattered."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,14 @@ def shake_up(snapshot: Snapshot, about: str) -> ShakeUp | None:
 
     `about` is a track's id, else a task's. Teams that have a rank on both boards only.
     """
-    if snapshot.half != "private" or snapshot.public is None:
+    if snapshot.subset != "private" or snapshot.public is None:
         return None
     boarded = (
         track_board if about in {track.id for track in snapshot.settings.track} else task_board
     )
     before = {
         row.team: (row.rank, row.value)
-        for row in boarded(snapshot, about, None, half="public").rows
+        for row in boarded(snapshot, about, None, subset="public").rows
     }
     moves = []
     for row in boarded(snapshot, about, None).rows:

@@ -26,7 +26,7 @@ from challenge.board.rules.ties import Ties, compare_with_first
 from challenge.ledger.store.clock import from_micros
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.ledger.submissions.ladder import round_to_step
-from challenge.task import Half
+from challenge.task import Subset
 
 __all__ = ["number", "numbers", "rounded", "rounded_ties", "task_board", "tie_remarks"]
 
@@ -36,17 +36,17 @@ def task_board(
     task_id: str,
     replicates: ReplicateSource | None,
     *,
-    half: Half | None = None,
+    subset: Subset | None = None,
 ) -> TaskBoard:
-    """Rank the teams of one task on the half that counts (or the public one, after the close).
+    """Rank the teams of one task on the subset that counts (or the public one, after the close).
 
-    `replicates` gives the replicates of submissions on that half; None leaves out the intervals
+    `replicates` gives the replicates of submissions on that subset; None leaves out the intervals
     of ranks and the ties. Only the first `N_COMPARED` teams are compared; of the others those
     with the leader's very score are tied first. Teams without a score stand below all, without a
     rank. Raises WrongUse for a task that is not built, or a half that is hidden.
     """
-    half = half or snapshot.half
-    entries = entries_of(snapshot, task_id, half)
+    subset = subset or snapshot.subset
+    entries = entries_of(snapshot, task_id, subset)
     best = entries.best()
     counts = entries.counts()
     order = page_order(entries.value[best], entries.at[best], entries.submission[best])
@@ -60,7 +60,7 @@ def task_board(
     if replicates and n_compared:
         noise = noise_of(entries, best[:n_compared], replicates)
         found = compare_with_first(values[:n_compared], noise, n_ranked)
-        ties = rounded_ties(found, snapshot.steps.get(task_id, 0.0) if half == "public" else 0.0)
+        ties = rounded_ties(found, snapshot.steps.get(task_id, 0.0) if subset == "public" else 0.0)
         remarks = tie_remarks(noise, found, n_ranked)
     ids = entries.submission[best].tolist()
     methods = snapshot.methods(ids)
@@ -92,7 +92,7 @@ def task_board(
             n_submissions=made[i],
             at=from_micros(times[i]),
             method=methods.get(ids[i], ""),
-            reason=None if ranked else _reason(snapshot, ids[i], task_id, half),
+            reason=None if ranked else _reason(snapshot, ids[i], task_id, subset),
         )
         if ties is not None and i < n_compared:
             row = replace(
@@ -104,25 +104,25 @@ def task_board(
                 behind_high=number(ties.behind_high[i]),
             )
         rows.append(row)
-    if half == "private" and snapshot.public is not None:
+    if subset == "private" and snapshot.public is not None:
         before = {
-            row.team: row.rank for row in task_board(snapshot, task_id, None, half="public").rows
+            row.team: row.rank for row in task_board(snapshot, task_id, None, subset="public").rows
         }
         rows = [replace(row, public_rank=before.get(row.team)) for row in rows]
-    if half == "public" and task_id in snapshot.unscored:
-        remarks = ("The public half is too small to show a score; scores come with the close.",)
-    score = snapshot.score(ids[0], half) if n_ranked else None
+    if subset == "public" and task_id in snapshot.unscored:
+        remarks = ("The public subset is too small to show a score; scores come with the close.",)
+    score = snapshot.score(ids[0], subset) if n_ranked else None
     document = snapshot.cards[task_id].task
     return TaskBoard(
         task=task_id,
         title=str(document["title"]),
         kind=str(document["kind"]),
         metric=str(document["metric"]),
-        half=half,
+        subset=subset,
         n=score.n if score else None,
         n_clusters=score.n_clusters if score else None,
         resolution=score.resolution if score else None,
-        floor=known_floor(snapshot, task_id, half),
+        floor=known_floor(snapshot, task_id, subset),
         n_compared=n_compared,
         rows=tuple(rows),
         remarks=remarks,
@@ -175,8 +175,8 @@ def tie_remarks(noise: NDArray[np.float64], ties: Ties, n_ranked: int) -> tuple[
     return tuple(remarks)
 
 
-def _reason(snapshot: Snapshot, submission: int, task_id: str, half: Half) -> str:
-    if half == "public" and task_id in snapshot.unscored:
-        return "the public half is too small to show a score"
-    score = snapshot.score(submission, half)
+def _reason(snapshot: Snapshot, submission: int, task_id: str, subset: Subset) -> str:
+    if subset == "public" and task_id in snapshot.unscored:
+        return "the public subset is too small to show a score"
+    score = snapshot.score(submission, subset)
     return (score.reason if score else None) or "no score"

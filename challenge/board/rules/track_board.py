@@ -5,7 +5,7 @@ eligibility for the prize: a mean over the entered tasks alone could be raised b
 hardest one out. A score below the floor stays what it is.
 
 A task is left out for every team alike when nobody can have a score on it: it is not built, or
-its public half is too small to be shown while the contest runs.
+its public subset is too small to be shown while the contest runs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from challenge.errors import Fault, WrongUse, nearest
 from challenge.ledger.store.clock import from_micros
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC
-from challenge.task import Half
+from challenge.task import Subset
 from challenge.task.settings import Track
 
 __all__ = ["counted_tasks", "normalised_scores", "track_board"]
@@ -43,9 +43,9 @@ def track_board(
     track_id: str,
     replicates: ReplicateSource | None,
     *,
-    half: Half | None = None,
+    subset: Subset | None = None,
 ) -> TrackBoard:
-    """Rank the teams of a track on the half that counts (or the public one, after the close).
+    """Rank the teams of a track on the subset that counts (or the public one, after the close).
 
     Worked out by hand, floors .2, .3, .1 (a dash is a task not entered, * marks its floor):
 
@@ -59,11 +59,11 @@ def track_board(
     tied. Ties come from the replicates; `replicates` None leaves both out.
     Raises WrongUse for a track that `challenge.toml` does not have.
     """
-    half = half or snapshot.half
+    subset = subset or snapshot.subset
     track = _track(snapshot, track_id)
-    left_out = _left_out(snapshot, track, half)
-    tasks = counted_tasks(snapshot, track_id, half)
-    table = _table(snapshot, tasks, half)
+    left_out = _left_out(snapshot, track, subset)
+    tasks = counted_tasks(snapshot, track_id, subset)
+    table = _table(snapshot, tasks, subset)
     n_ranked = int(np.count_nonzero(table.ranks))
     n_compared = min(N_COMPARED, n_ranked) if replicates else 0
     rows = _rows(snapshot, table, tasks)
@@ -74,11 +74,11 @@ def track_board(
         found = compare_with_first(values, noise, n_ranked)
         remarks = tie_remarks(noise, found, n_ranked)
         step = max((snapshot.steps.get(task, 0.0) for task in tasks), default=0.0)
-        step = step if half == "public" else 0.0
+        step = step if subset == "public" else 0.0
         ties = rounded_ties(found, step)
         low, high = (rounded(ends, step) for ends in _mean_intervals(table, n_compared))
         compared = [_compared(row, ties, i, low, high) for i, row in enumerate(rows[:n_compared])]
-        if half == "private" and track.prize and track.prize_tie:
+        if subset == "private" and track.prize and track.prize_tie:
             competes = np.array([row.eligible for row in compared], dtype=bool)
             shares = award(values, noise, competes, track.prize_tie)
             compared = [
@@ -86,8 +86,8 @@ def track_board(
                 for row, share in zip(compared, shares.tolist(), strict=True)
             ]
         rows[:n_compared] = compared
-    if half == "private" and snapshot.public is not None:
-        public = track_board(snapshot, track_id, None, half="public")
+    if subset == "private" and snapshot.public is not None:
+        public = track_board(snapshot, track_id, None, subset="public")
         before = {row.team: row.rank for row in public.rows}
         rows = [replace(row, public_rank=before.get(row.team)) for row in rows]
     return TrackBoard(
@@ -95,7 +95,7 @@ def track_board(
         title=track.title,
         kind=track.kind,
         metric=track.metric,
-        half=half,
+        subset=subset,
         tasks=tasks,
         floors=tuple(table.floors.tolist()),
         n_compared=n_compared,
@@ -106,10 +106,10 @@ def track_board(
     )
 
 
-def counted_tasks(snapshot: Snapshot, track_id: str, half: Half) -> tuple[str, ...]:
+def counted_tasks(snapshot: Snapshot, track_id: str, subset: Subset) -> tuple[str, ...]:
     """Return the tasks of a track that count for its mean on a half, in their declared order."""
     track = _track(snapshot, track_id)
-    left_out = _left_out(snapshot, track, half)
+    left_out = _left_out(snapshot, track, subset)
     return tuple(task for task in track.tasks if task not in left_out)
 
 
@@ -133,9 +133,9 @@ class _Table:
     at: NDArray[np.int64]
 
 
-def _table(snapshot: Snapshot, tasks: tuple[str, ...], half: Half) -> _Table:
-    entries = tuple(entries_of(snapshot, task, half) for task in tasks)
-    floors = np.array([floor_of(snapshot, task, half) for task in tasks], dtype=np.float64)
+def _table(snapshot: Snapshot, tasks: tuple[str, ...], subset: Subset) -> _Table:
+    entries = tuple(entries_of(snapshot, task, subset) for task in tasks)
+    floors = np.array([floor_of(snapshot, task, subset) for task in tasks], dtype=np.float64)
     teams = np.unique(np.concatenate([e.team for e in entries] or [np.zeros(0, np.int64)]))
     shape = (len(teams), len(tasks))
     position = np.full(shape, -1, dtype=np.int64)
@@ -351,14 +351,14 @@ def _track(snapshot: Snapshot, track_id: str) -> Track:
     return tracks[track_id]
 
 
-def _left_out(snapshot: Snapshot, track: Track, half: Half) -> dict[str, str]:
+def _left_out(snapshot: Snapshot, track: Track, subset: Subset) -> dict[str, str]:
     reasons = {}
     for task in track.tasks:
         if task not in snapshot.cards:
             reasons[task] = "not built yet, so nobody can have a score on it"
         elif (metric := snapshot.cards[task].task.get("metric")) != track.metric:
             reasons[task] = f"scored by {metric}, which has no mean with {track.metric}"
-        elif half == "public" and task in snapshot.unscored:
+        elif subset == "public" and task in snapshot.unscored:
             reasons[task] = (
                 f"fewer than {SMALLEST_PUBLIC} public rows, so it shows no public score and stays "
                 "out of every team's public mean; it counts after the close"

@@ -285,12 +285,12 @@ def _mcc_gradient(t: Tallies) -> Gradient:
     of_true = rows**2 - (t.true**2).sum()
     of_predicted = rows**2 - (t.predicted**2).sum()
     root = np.sqrt(of_true) * np.sqrt(of_predicted)
-    half = 0.5 * both / root
+    subset = 0.5 * both / root
     return Gradient(
         np.full_like(t.true, rows / root),
-        -t.true / root + half * 2.0 * t.predicted / of_predicted,
+        -t.true / root + subset * 2.0 * t.predicted / of_predicted,
         (hits - t.predicted) / root
-        - half * (2.0 * rows / of_predicted + (2.0 * rows - 2.0 * t.true) / of_true),
+        - subset * (2.0 * rows / of_predicted + (2.0 * rows - 2.0 * t.true) / of_true),
     )
 
 

@@ -113,7 +113,7 @@ def select(ledger: Ledger, submission_id: int, *, chosen: bool = True) -> tuple[
 
 
 def close(ledger: Ledger, progress: Callable[[str], None] | None = None) -> CloseReport:
-    """End the contest: score the private half of every final and store it, all or nothing.
+    """End the contest: score the private subset of every final and store it, all or nothing.
 
     Raises SubmissionError before the end and after a close, LedgerError when predictions are
     missing or a task waits for a rescore.
@@ -167,7 +167,7 @@ def choose_finals(connection: sa.Connection, settings: Settings) -> Finals:
     editions = [edition.id for edition in current_editions(connection).values()]
     released = sa.and_(
         scores.c.submission == rows.c.id,
-        scores.c.half == "public",
+        scores.c.subset == "public",
         scores.c.edition.in_(editions),
         scores.c.released,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from challenge.errors import LedgerError
 from challenge.ledger.store import clock
 from challenge.ledger.store.versions import add_edition, floors_of, record_card, record_floor
-from challenge.ledger.submissions.submit import current_edition, scored_half
+from challenge.ledger.submissions.submit import current_edition, scored_subset
 from challenge.task import Task
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ def refresh(ledger: Ledger) -> list[str]:
 def _refresh_task(ledger: Ledger, task: Task) -> list[str]:
     from challenge.scoring.score import SCORER_VERSION, floor_score
 
-    half = scored_half(ledger.settings, task)
+    subset = scored_subset(ledger.settings, task)
     try:
         with ledger.store.reading() as connection:
             edition = current_edition(connection, task)
-            known = edition is not None and half in floors_of(connection, edition)
+            known = edition is not None and subset in floors_of(connection, edition)
         floor = None
-        if half is not None and not known and (task.private / "solution.parquet").is_file():
-            floor = floor_score(task, half)
+        if subset is not None and not known and (task.private / "solution.parquet").is_file():
+            floor = floor_score(task, subset)
         with ledger.store.writing() as connection:
             ledger.store.lock_all(connection)
             at = clock.now()
@@ -48,8 +48,8 @@ def _refresh_task(ledger: Ledger, task: Task) -> list[str]:
             if edition is None:
                 edition = add_edition(connection, task, SCORER_VERSION, at)
             record_card(connection, task, at)
-            if floor is not None and half is not None:
-                record_floor(connection, edition, half, floor.value, at)
+            if floor is not None and subset is not None:
+                record_floor(connection, edition, subset, floor.value, at)
     except LedgerError as error:
         if error.faults[0].code != "rescore-first":
             raise

@@ -1,6 +1,6 @@
 """The close as a rehearsal: the whole ceremony on made-up labels, nothing stored.
 
-The private half is not opened. What comes out is a snapshot like that after a close, from which
+The private subset is not opened. What comes out is a snapshot like that after a close, from which
 boards, pages and the shake-up are made in the same way.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from challenge.ledger.ledger import Ledger
     from challenge.ledger.submissions.failed_runs import FailedRuns
     from challenge.scoring.score import Score
-    from challenge.task import Half
+    from challenge.task import Subset
 
 __all__ = ["Rehearsal", "rehearse"]
 
@@ -95,7 +95,7 @@ def _closed(
 ) -> Snapshot:
     return replace(
         snapshot,
-        half="private",
+        subset="private",
         primary=_primary(snapshot, finals, scores),
         public=snapshot.primary_of("public"),
         floors=snapshot.public_floors,
@@ -116,7 +116,7 @@ def _primary(
         return np.array([getattr(scores[key], name) for key in ids], dtype=np.float64)
 
     return PrimaryScores(
-        half="private",
+        subset="private",
         tasks=tasks,
         submission=np.array(ids, dtype=np.int64),
         team=np.array([places[key][0] for key in ids], dtype=np.int64),
@@ -131,7 +131,7 @@ def _primary(
 def _stored(submission_id: int, score: Score) -> StoredScore:
     return StoredScore(
         submission=submission_id,
-        half="private",
+        subset="private",
         metric=score.metric,
         value=score.primary.value,
         low=score.primary.low,
@@ -148,7 +148,7 @@ def _stored(submission_id: int, score: Score) -> StoredScore:
 
 
 class _Simulated:
-    """The source of a snapshot, its private half replaced by made-up scores."""
+    """The source of a snapshot, its private subset replaced by made-up scores."""
 
     def __init__(
         self,
@@ -178,18 +178,18 @@ class _Simulated:
     def team_marks(self) -> Mapping[int, str]:
         return self._real.team_marks()
 
-    def score(self, submission_id: int, half: Half) -> StoredScore | None:
-        if half != "private":
-            return self._real.score(submission_id, half)
+    def score(self, submission_id: int, subset: Subset) -> StoredScore | None:
+        if subset != "private":
+            return self._real.score(submission_id, subset)
         return self._scores.get(submission_id)
 
-    def entries(self, half: Half, *, team: int | None) -> Iterator[Entry]:
-        for submission, score in self._real.entries(half, team=team):
-            yield submission, self._scores.get(submission.id) if half == "private" else score
+    def entries(self, subset: Subset, *, team: int | None) -> Iterator[Entry]:
+        for submission, score in self._real.entries(subset, team=team):
+            yield submission, self._scores.get(submission.id) if subset == "private" else score
 
-    def replicates(self, submission_ids: Sequence[int], half: Half) -> NDArray[np.float32]:
-        if half != "private":
-            return self._real.replicates(submission_ids, half)
+    def replicates(self, submission_ids: Sequence[int], subset: Subset) -> NDArray[np.float32]:
+        if subset != "private":
+            return self._real.replicates(submission_ids, subset)
         empty = np.full(REPLICATES, np.nan, dtype=np.float32)
         rows = [self._vectors.get(int(key), empty) for key in submission_ids]
         return np.array(rows, dtype=np.float32).reshape(-1, REPLICATES)

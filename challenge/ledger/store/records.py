@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from challenge.task import Half
+    from challenge.task import Subset
 
 __all__ = [
     "Card",
@@ -88,7 +88,7 @@ class StoredScore:
     """
 
     submission: int
-    half: Half
+    subset: Subset
     metric: str
     value: float | None
     low: float | None
@@ -117,7 +117,7 @@ class StoredScore:
         """Return the score as plain values."""
         return {
             "submission": self.submission,
-            "half": self.half,
+            "subset": self.subset,
             "metric": self.metric,
             "value": self.value,
             "low": self.low,
@@ -153,11 +153,11 @@ class PrimaryScores:
     """Primary metric of every submission that may be shown, as columns of one length.
 
     `task` holds positions in `tasks`; `value` is NaN where there is no score, `low` and `high`
-    where there is no interval (public half: rounded as in the stored score); `at` counts
+    where there is no interval (public subset: rounded as in the stored score); `at` counts
     microseconds since 1970 in UTC. Rows ascend by submission id; withdrawn ones are left out.
     """
 
-    half: Half
+    subset: Subset
     tasks: tuple[str, ...]
     submission: NDArray[np.int64]
     team: NDArray[np.int64]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from challenge.task import Half
+    from challenge.task import Subset
     from challenge.task.settings import Settings
 
 __all__ = [
@@ -61,7 +61,7 @@ _SUBMISSION = (
 _SCORE = (
     schema.scores.c.submission,
     schema.scores.c.edition,
-    schema.scores.c.half,
+    schema.scores.c.subset,
     schema.scores.c.metric,
     schema.scores.c.value,
     schema.scores.c.low,
@@ -113,19 +113,19 @@ class RowSource:
             for row in connection.execution_options(yield_per=_CHUNK).execute(query):
                 yield submission_of(row, withdrawn)
 
-    def score(self, submission_id: int, half: Half) -> StoredScore | None:
+    def score(self, submission_id: int, subset: Subset) -> StoredScore | None:
         """Return what may be shown of a score, None when nothing may."""
-        query = score_rows(submission_id, half, self._editions)
+        query = score_rows(submission_id, subset, self._editions)
         with self._store.reading() as connection:
             row = connection.execute(query.where(schema.scores.c.at <= self._until)).first()
         return None if row is None else self._score_of(row)
 
-    def entries(self, half: Half, *, team: int | None) -> Iterator[Entry]:
+    def entries(self, subset: Subset, *, team: int | None) -> Iterator[Entry]:
         """Return submissions with their scores, ascending by team, then id, streamed."""
         rows, scores, counts = schema.submissions, schema.scores, schema.confusions
         together = sa.and_(
             scores.c.submission == rows.c.id,
-            scores.c.half == half,
+            scores.c.subset == subset,
             scores.c.edition.in_(self._editions),
             scores.c.at <= self._until,
         )
@@ -215,7 +215,7 @@ class RowSource:
         newest = str(max(self._editions, default=0))
         return {team: "-".join([*parts, newest]) for team, parts in sorted(marks.items())}
 
-    def replicates(self, submission_ids: Sequence[int], half: Half) -> NDArray[np.float32]:
+    def replicates(self, submission_ids: Sequence[int], subset: Subset) -> NDArray[np.float32]:
         """Return (n, 1000) replicates, NaN where there are none or none may be used."""
         import numpy as np
 
@@ -231,10 +231,10 @@ class RowSource:
                     .select_from(scores.join(vectors, vectors.c.score == scores.c.id))
                     .where(
                         scores.c.submission.in_(chunk),
-                        scores.c.half == half,
+                        scores.c.subset == subset,
                         scores.c.edition.in_(self._editions),
                         scores.c.at <= self._until,
-                        sa.or_(scores.c.released, scores.c.half != "public"),
+                        sa.or_(scores.c.released, scores.c.subset != "public"),
                     )
                 )
                 for submission_id, vector in connection.execute(query):
@@ -309,12 +309,12 @@ def submission_row(
     return submission_of(row[:-1], frozenset(withdrawn)), tuple(json.loads(row[-1]))
 
 
-def score_rows(submission_id: int, half: Half, editions: Iterable[int]) -> sa.Select[Any]:
+def score_rows(submission_id: int, subset: Subset, editions: Iterable[int]) -> sa.Select[Any]:
     """Return the query for a submission's score on a half, of one of the editions."""
     rows = schema.scores
     return sa.select(*_SCORE).where(
         rows.c.submission == submission_id,
-        rows.c.half == half,
+        rows.c.subset == subset,
         rows.c.edition.in_(list(editions)),
     )
 
@@ -323,9 +323,9 @@ def score_of(
     row: Any, edition: Edition, confusions: NDArray[np.int32] | None = None
 ) -> StoredScore | None:
     """Return what may be shown of a row of `_SCORE` columns; None for an unreleased score."""
-    (submission, _, half, metric, value, low, high, public_value, released, step) = row[:10]
+    (submission, _, subset, metric, value, low, high, public_value, released, step) = row[:10]
     (n, n_clusters, weights_hash, resolution, metrics, diagnostics) = row[10:]
-    if half == "public":
+    if subset == "public":
         if not released:
             return None
         value = public_value
@@ -333,7 +333,7 @@ def score_of(
         high = None if high is None else round_to_step(high, step)
     return StoredScore(
         submission=submission,
-        half=half,
+        subset=subset,
         metric=metric,
         value=value,
         low=low,

@@ -103,9 +103,9 @@ floors = Table(
     _id(),
     _at(),
     Column("edition", Integer, ForeignKey("editions.id"), nullable=False),
-    Column("half", Text, nullable=False),
+    Column("subset", Text, nullable=False),
     Column("value", Float),
-    Index("floors_by_edition", "edition", "half"),
+    Index("floors_by_edition", "edition", "subset"),
 )
 """Score of the trivial baseline."""
 
@@ -157,7 +157,7 @@ scores = Table(
     _at(),
     Column("submission", Integer, ForeignKey("submissions.id"), nullable=False),
     Column("edition", Integer, ForeignKey("editions.id"), nullable=False),
-    *_texts("half", "metric"),
+    *_texts("subset", "metric"),
     Column("value", Float),
     Column("low", Float),
     Column("high", Float),
@@ -169,11 +169,11 @@ scores = Table(
     Column("weights_hash", Text, nullable=False),
     Column("resolution", Float),
     *_texts("metrics", "diagnostics"),
-    UniqueConstraint("submission", "edition", "half", name="scored_once"),
+    UniqueConstraint("submission", "edition", "subset", name="scored_once"),
     # Covers the query of a whole board, so that it need not read the wide rows.
     Index(
         "scores_of_board",
-        *("edition", "half", "submission", "at", "value", "low", "high"),
+        *("edition", "subset", "submission", "at", "value", "low", "high"),
         *("public_value", "released", "step"),
     ),
     Index("scores_by_submission", "submission", "id"),
@@ -194,7 +194,7 @@ confusions = Table(
     Column("score", Integer, ForeignKey("scores.id"), primary_key=True, autoincrement=False),
     Column("counts", LargeBinary, nullable=False),
 )
-"""Rows by true and predicted class, of scores that hide nothing: never of a public half."""
+"""Rows by true and predicted class, of scores that hide nothing: never of a public subset."""
 
 failures = Table(
     "failures",

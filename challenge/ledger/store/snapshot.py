@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from challenge.ledger.submissions.failed_runs import FailedRuns
-    from challenge.task import Half
+    from challenge.task import Subset
     from challenge.task.settings import Settings
 
 __all__ = ["Entry", "Snapshot", "SnapshotSource"]
@@ -37,11 +37,11 @@ class SnapshotSource(Protocol):
         """Return submissions ascending by id."""
         ...
 
-    def score(self, submission_id: int, half: Half) -> StoredScore | None:
+    def score(self, submission_id: int, subset: Subset) -> StoredScore | None:
         """Return what may be shown of a score, None when nothing may."""
         ...
 
-    def entries(self, half: Half, *, team: int | None) -> Iterator[Entry]:
+    def entries(self, subset: Subset, *, team: int | None) -> Iterator[Entry]:
         """Return submissions with their scores, ascending by team, then id."""
         ...
 
@@ -61,7 +61,7 @@ class SnapshotSource(Protocol):
         """Return a text per team that changes with anything its pages show."""
         ...
 
-    def replicates(self, submission_ids: Sequence[int], half: Half) -> NDArray[np.float32]:
+    def replicates(self, submission_ids: Sequence[int], subset: Subset) -> NDArray[np.float32]:
         """Return (n, 1000) replicates, NaN where there are none."""
         ...
 
@@ -70,20 +70,20 @@ class SnapshotSource(Protocol):
 class Snapshot:
     """What stood in the ledger at one moment.
 
-    `at` is the newest event up to that moment, None in an empty ledger. `half` decides the board:
+    `at` is the newest event up to that moment, None in an empty ledger. `subset` decides the board:
     `all` in a benchmark, `public` while a contest runs, `private` after the close. `primary` holds
-    the scores of that half (after the close: of the finals only, at most two a team and task),
-    `public` those of the public half in a contest, running or closed. `floors` is the score of
-    the trivial baseline per task on `half`. `unscored` names tasks whose public half is too small
-    to be shown; they stay out of every team's public mean. `steps` is the step of the Ladder per
-    task, 0 where figures are exact.
+    the scores of that subset (after the close: of the finals only, at most two a team and task),
+    `public` those of the public subset in a contest, running or closed. `floors` is the score of
+    the trivial baseline per task on `subset`. `unscored` names tasks whose public subset is too
+    small to be shown; they stay out of every team's public mean. `steps` is the step of the Ladder
+    per task, 0 where figures are exact.
     """
 
     at: datetime | None
     settings: Settings
     cards: Mapping[str, Card]
     teams: Mapping[int, Team]
-    half: Half
+    subset: Subset
     primary: PrimaryScores
     floors: Mapping[str, float]
     source: SnapshotSource = field(repr=False, compare=False)
@@ -94,13 +94,13 @@ class Snapshot:
     steps: Mapping[str, float] = field(default_factory=dict)
     unscored: frozenset[str] = frozenset()
 
-    def primary_of(self, half: Half) -> PrimaryScores:
+    def primary_of(self, subset: Subset) -> PrimaryScores:
         """Return the scores of a half that may be shown at this moment; KeyError otherwise."""
-        if half == self.half:
+        if subset == self.subset:
             return self.primary
-        if half == "public" and self.public is not None:
+        if subset == "public" and self.public is not None:
             return self.public
-        raise KeyError(half)
+        raise KeyError(subset)
 
     def submission(self, submission_id: int) -> Submission:
         """Return one submission; raise WrongUse when there is none of this id."""
@@ -128,9 +128,9 @@ class Snapshot:
         """Return the runs that ended without a file to score."""
         return self.source.failed_runs()
 
-    def score(self, submission_id: int, half: Half | None = None) -> StoredScore | None:
-        """Return what may be shown of a score on `half` (default: the deciding half)."""
-        return self.source.score(submission_id, half or self.half)
+    def score(self, submission_id: int, subset: Subset | None = None) -> StoredScore | None:
+        """Return what may be shown of a score on `subset` (default: the deciding subset)."""
+        return self.source.score(submission_id, subset or self.subset)
 
     def entries(self) -> Iterator[tuple[int, list[Entry]]]:
         """Return each team that has submissions, ascending by id, with all of them in id order.
@@ -139,7 +139,7 @@ class Snapshot:
         """
         current: int | None = None
         entries: list[Entry] = []
-        for entry in self.source.entries(self.half, team=None):
+        for entry in self.source.entries(self.subset, team=None):
             team = entry[0].team
             if team != current:
                 if current is not None:
@@ -151,17 +151,17 @@ class Snapshot:
 
     def entries_of(self, team: int) -> list[Entry]:
         """Return the submissions of one team with their scores, in id order."""
-        return list(self.source.entries(self.half, team=team))
+        return list(self.source.entries(self.subset, team=team))
 
     def team_marks(self) -> Mapping[int, str]:
         """Return a text per team that changes whenever anything that its pages show changes."""
         return self.source.team_marks()
 
     def replicates(
-        self, submission_ids: Sequence[int], half: Half | None = None
+        self, submission_ids: Sequence[int], subset: Subset | None = None
     ) -> NDArray[np.float32]:
         """Return (n, 1000) replicates of the primary metric; rows of NaN where there are none.
 
         They are for arithmetic on the organiser's machine and must never be written to a page.
         """
-        return self.source.replicates(submission_ids, half or self.half)
+        return self.source.replicates(submission_ids, subset or self.subset)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from challenge.ledger.ledger import Ledger
-    from challenge.task import Half
+    from challenge.task import Subset
     from challenge.task.settings import Settings
 
 __all__ = ["build_snapshot", "newest_event"]
@@ -57,16 +57,16 @@ def build_snapshot(ledger: Ledger, as_of: datetime | None) -> Snapshot:
         ).scalar()
         editions = current_editions(connection, until)
         tasks = tuple(sorted(editions))
-        half: Half = "all"
+        subset: Subset = "all"
         if settings.is_contest():
-            half = "public" if closed is None else "private"
+            subset = "public" if closed is None else "private"
         finals = _finals(connection) if closed is not None else {}
         listed = _listed(connection, until)
-        primary = _primary(connection, listed, editions, tasks, half, until)
+        primary = _primary(connection, listed, editions, tasks, subset, until)
         public = None
         if settings.is_contest():
             public = primary
-            if half == "private":
+            if subset == "private":
                 public = _primary(connection, listed, editions, tasks, "public", until)
         steps = _steps(connection, editions, until) if public is not None else {}
         return Snapshot(
@@ -74,9 +74,9 @@ def build_snapshot(ledger: Ledger, as_of: datetime | None) -> Snapshot:
             settings=settings,
             cards=read_cards(connection, until),
             teams=read_teams(connection, settings, until),
-            half=half,
+            subset=subset,
             primary=primary,
-            floors=_floors(connection, settings, editions, half, steps, until),
+            floors=_floors(connection, settings, editions, subset, steps, until),
             source=RowSource(ledger.store, until, editions),
             closed_at=None if closed is None else from_micros(closed),
             public=public,
@@ -131,20 +131,20 @@ def _primary(
     listed: _Listed,
     editions: Mapping[str, Edition],
     tasks: tuple[str, ...],
-    half: Half,
+    subset: Subset,
     until: int,
 ) -> PrimaryScores:
     scores = schema.scores
-    value = scores.c.public_value if half == "public" else scores.c.value
+    value = scores.c.public_value if subset == "public" else scores.c.value
     parts: list[NDArray[np.float64]] = []
     for code, name in enumerate(tasks):
         query = sa.select(scores.c.submission, value, scores.c.low, scores.c.high, scores.c.step)
         query = query.where(
             scores.c.edition == editions[name].id,
-            scores.c.half == half,
+            scores.c.subset == subset,
             scores.c.at <= until,
         )
-        if half == "public":
+        if subset == "public":
             query = query.where(scores.c.released)
         rows = plain_rows(connection, query)
         part = np.empty((len(rows), 6))
@@ -152,7 +152,7 @@ def _primary(
             part[:, place] = np.array(column, dtype=np.float64)
         part[:, 5] = code
         parts.append(part)
-    if half == "public":
+    if subset == "public":
         parts.append(_unscored_rows(connection, editions, tasks, until))
     table = np.concatenate(parts) if parts else np.empty((0, 6))
     table = table[np.argsort(table[:, 0], kind="stable")]
@@ -166,7 +166,7 @@ def _primary(
         low[rounded] = [round_to_step(float(end), float(step)) for end in low[rounded]]
         high[rounded] = [round_to_step(float(end), float(step)) for end in high[rounded]]
     return PrimaryScores(
-        half=half,
+        subset=subset,
         tasks=tasks,
         submission=ids,
         team=listed.team[places],
@@ -212,7 +212,7 @@ def _steps(
             sa.select(scores.c.step)
             .where(
                 scores.c.edition == edition.id,
-                scores.c.half == "public",
+                scores.c.subset == "public",
                 scores.c.at <= until,
             )
             .limit(1)
@@ -226,16 +226,16 @@ def _floors(
     connection: sa.Connection,
     settings: Settings,
     editions: Mapping[str, Edition],
-    half: Half,
+    subset: Subset,
     steps: Mapping[str, float],
     until: int,
 ) -> dict[str, float]:
     floors: dict[str, float] = {}
     for name, edition in editions.items():
-        value = floors_of(connection, edition, until).get(half)
+        value = floors_of(connection, edition, until).get(subset)
         if value is not None:
             step = 0.0
-            if half == "public":
+            if subset == "public":
                 # Before the first submission no score has told the step yet.
                 first = settings.ladder_step or default_step(edition.n_public)
                 step = steps.get(name, first)

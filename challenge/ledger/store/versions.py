@@ -18,7 +18,7 @@ from challenge.errors import Fault, LedgerError
 from challenge.ledger.store import schema
 from challenge.ledger.store.clock import from_micros, micros
 from challenge.ledger.store.records import Card
-from challenge.task import Half, Task
+from challenge.task import Subset, Task
 from challenge.task.settings import Settings
 
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Edition:
-    """One edition of a task; `n_public` counts the rows of its public half."""
+    """One edition of a task; `n_public` counts the rows of its public subset."""
 
     id: int
     task: str
@@ -172,12 +172,14 @@ def read_cards(connection: sa.Connection, until: int | None = None) -> dict[str,
 
 
 def record_floor(
-    connection: sa.Connection, edition: Edition, half: Half, value: float | None, at: datetime
+    connection: sa.Connection, edition: Edition, subset: Subset, value: float | None, at: datetime
 ) -> None:
     """Store the score of the trivial baseline once an edition and half."""
-    if half not in floors_of(connection, edition):
+    if subset not in floors_of(connection, edition):
         connection.execute(
-            schema.floors.insert().values(at=micros(at), edition=edition.id, half=half, value=value)
+            schema.floors.insert().values(
+                at=micros(at), edition=edition.id, subset=subset, value=value
+            )
         )
 
 
@@ -186,10 +188,10 @@ def floors_of(
 ) -> Mapping[str, float | None]:
     """Return the floors of an edition by half."""
     rows = schema.floors
-    query = sa.select(rows.c.half, rows.c.value).where(rows.c.edition == edition.id)
+    query = sa.select(rows.c.subset, rows.c.value).where(rows.c.edition == edition.id)
     if until is not None:
         query = query.where(rows.c.at <= until)
-    return {row.half: row.value for row in connection.execute(query)}
+    return {row.subset: row.value for row in connection.execute(query)}
 
 
 def newest_settings(connection: sa.Connection, until: int | None = None) -> Settings | None:

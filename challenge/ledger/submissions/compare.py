@@ -72,9 +72,9 @@ def compare(ledger: Ledger, a: int, b: int) -> Comparison | ReleasedDifference:
                 code="two-tasks",
             )
         )
-    if snapshot.half == "public":
+    if snapshot.subset == "public":
         return _released(snapshot, first.task, a, b)
-    if snapshot.half == "private":
+    if snapshot.subset == "private":
         for submission in (first, second):
             if submission.id not in snapshot.finals.get((submission.team, submission.task), ()):
                 raise _untold(submission.id, "no final", "only finals have a private score")
@@ -83,7 +83,7 @@ def compare(ledger: Ledger, a: int, b: int) -> Comparison | ReleasedDifference:
     task = ledger.challenge.task(first.task)
     files = [ledger.files.open_path(submission.sha256) for submission in (first, second)]
     return compare_predictions(
-        task, read_predictions(task, files[0]), read_predictions(task, files[1]), snapshot.half
+        task, read_predictions(task, files[0]), read_predictions(task, files[1]), snapshot.subset
     )
 
 

@@ -26,7 +26,7 @@ def history(ledger: Ledger, *, task: str | None, team: str | None) -> list[Histo
         selected = {key for ids in selected_of(connection).values() for key in ids}
     shown = _shown(snapshot)
     rows = []
-    for entry, score in snapshot.source.entries(snapshot.half, team=wanted):
+    for entry, score in snapshot.source.entries(snapshot.subset, team=wanted):
         if task is not None and entry.task != task:
             continue
         if entry.withdrawn:
@@ -35,7 +35,7 @@ def history(ledger: Ledger, *, task: str | None, team: str | None) -> list[Histo
             state = "on the board"
         elif score is not None:
             state = "counted"
-        elif snapshot.half == "private":
+        elif snapshot.subset == "private":
             state = "not a final"
         elif entry.task in snapshot.unscored:
             state = "no public score"

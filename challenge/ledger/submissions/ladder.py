@@ -1,4 +1,4 @@
-"""The fixed-step Ladder: what of the public half a team is told while a contest runs.
+"""The fixed-step Ladder: what of the public subset a team is told while a contest runs.
 
 A team's public score on a task moves only when a submission beats it by more than a step, and is
 shown rounded to the step (Blum and Hardt 2015, with a fixed step: the parameter-free form is

@@ -15,7 +15,7 @@ from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC
 from challenge.ledger.submissions.quota import quota_left
 from challenge.ledger.submissions.receipts import Receipt, figure
 from challenge.ledger.submissions.score_rows import public_reference
-from challenge.task import Half
+from challenge.task import Subset
 from challenge.task.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def receipt_of(
 def _shown_score(
     connection: sa.Connection, submission_id: int, edition: Edition, settings: Settings
 ) -> StoredScore | None:
-    half: Half = "public" if settings.is_contest() else "all"
-    row = connection.execute(score_rows(submission_id, half, (edition.id,))).first()
+    subset: Subset = "public" if settings.is_contest() else "all"
+    row = connection.execute(score_rows(submission_id, subset, (edition.id,))).first()
     return None if row is None else score_of(row, edition)
 
 
@@ -70,7 +70,7 @@ def _step_in(connection: sa.Connection, edition: Edition) -> float | None:
     scores = schema.scores
     return connection.execute(
         sa.select(scores.c.step)
-        .where(scores.c.edition == edition.id, scores.c.half == "public")
+        .where(scores.c.edition == edition.id, scores.c.subset == "public")
         .limit(1)
     ).scalar()
 

@@ -30,10 +30,10 @@ def _digits(step: float) -> int:
 class Receipt:
     """The answer to a submission: what a team may know about it, and no more.
 
-    `score` is None when nothing is told: the Ladder did not move, or the public half is too small.
-    `reference` is the team's public score on the task after this submission, None when it has
-    none. `identical_to` is the earlier submission with the same predictions; then `submission` is
-    that one, and no quota was used. `quota_left` is None where there is no quota (baselines).
+    `score` is None when nothing is told: the Ladder did not move, or the public subset is too
+    small. `reference` is the team's public score on the task after this submission, None when it
+    has none. `identical_to` is the earlier submission with the same predictions; then `submission`
+    is that one, and no quota was used. `quota_left` is None where there is no quota (baselines).
     """
 
     submission: Submission

@@ -25,8 +25,8 @@ from challenge.ledger.store.versions import (
 )
 from challenge.ledger.submissions.ladder import climb
 from challenge.ledger.submissions.score_rows import Scored, insert_score, score_file, step_of
-from challenge.ledger.submissions.submit import scored_half
-from challenge.task import Half, Task
+from challenge.ledger.submissions.submit import scored_subset
+from challenge.task import Subset, Task
 
 if TYPE_CHECKING:
     from challenge.ledger.ledger import Ledger
@@ -128,11 +128,11 @@ def _rescore_task(
     missing = [path for entry in entries if not (path := ledger.files.path(entry.sha256)).is_file()]
     if missing:
         raise LedgerError(missing_file_fault(path) for path in sorted(set(missing)))
-    halves = _halves(ledger, task, closed)
+    subsets = _subsets(ledger, task, closed)
     same = old is not None and old.is_of(task, SCORER_VERSION)
-    if same and not _weights_changed(task, entries, ledger, halves, weights):
+    if same and not _weights_changed(task, entries, ledger, subsets, weights):
         return RescoreReport(task.id, True, False, len(entries))
-    scores, unscorable = _score_all(ledger, task, entries, halves, progress)
+    scores, unscorable = _score_all(ledger, task, entries, subsets, progress)
     after = _replayed(ledger, entries, scores, closed)
     if not dry_run:
         with ledger.store.writing() as connection:
@@ -152,15 +152,15 @@ def _rescore_task(
             at = clock.now()
             edition = add_edition(connection, task, SCORER_VERSION, at)
             record_card(connection, task, at)
-            for half in halves:
-                record_floor(connection, edition, half, floor_score(task, half).value, at)
+            for subset in subsets:
+                record_floor(connection, edition, subset, floor_score(task, subset).value, at)
             references: dict[int, float | None] = {}
             for entry in entries:
-                for half in halves:
-                    scored = scores.get((entry.id, half))
+                for subset in subsets:
+                    scored = scores.get((entry.id, subset))
                     if scored is None:
                         continue
-                    reference = references.get(entry.team) if half == "public" else None
+                    reference = references.get(entry.team) if subset == "public" else None
                     reached = insert_score(
                         connection,
                         entry.id,
@@ -170,7 +170,7 @@ def _rescore_task(
                         step=step_of(ledger.settings, scored.score),
                         reference=reference,
                     )
-                    if half == "public":
+                    if subset == "public":
                         references[entry.team] = reached
     names = _names(ledger)
     rows = _side_by_side(before, after, names)
@@ -195,27 +195,27 @@ def _entries(connection: sa.Connection, task_id: str) -> list[_Entry]:
     ]
 
 
-def _halves(ledger: Ledger, task: Task, closed: bool) -> tuple[Half, ...]:
-    half = scored_half(ledger.settings, task)
-    first: tuple[Half, ...] = () if half is None else (half,)
+def _subsets(ledger: Ledger, task: Task, closed: bool) -> tuple[Subset, ...]:
+    subset = scored_subset(ledger.settings, task)
+    first: tuple[Subset, ...] = () if subset is None else (subset,)
     return (*first, "private") if closed and ledger.settings.is_contest() else first
 
 
 def _weights(connection: sa.Connection, edition: Edition) -> set[tuple[str, str]]:
     scores = schema.scores
     query = (
-        sa.select(scores.c.half, scores.c.weights_hash)
+        sa.select(scores.c.subset, scores.c.weights_hash)
         .where(scores.c.edition == edition.id)
         .distinct()
     )
-    return {(row.half, row.weights_hash) for row in connection.execute(query)}
+    return {(row.subset, row.weights_hash) for row in connection.execute(query)}
 
 
 def _weights_changed(
     task: Task,
     entries: list[_Entry],
     ledger: Ledger,
-    halves: tuple[Half, ...],
+    subsets: tuple[Subset, ...],
     weights: set[tuple[str, str]],
 ) -> bool:
     """Whether the stored weights of the task are no longer those of the stored scores."""
@@ -228,20 +228,24 @@ def _weights_changed(
         predictions = read_predictions(task, ledger.files.path(entries[0].sha256))
     except SubmissionError:
         return False
-    fresh = {(half, score_predictions(task, predictions, half).weights_hash) for half in halves}
-    return any(pair not in weights for pair in fresh if pair[0] in {half for half, _ in weights})
+    fresh = {
+        (subset, score_predictions(task, predictions, subset).weights_hash) for subset in subsets
+    }
+    return any(
+        pair not in weights for pair in fresh if pair[0] in {subset for subset, _ in weights}
+    )
 
 
 def _score_all(
     ledger: Ledger,
     task: Task,
     entries: list[_Entry],
-    halves: tuple[Half, ...],
+    subsets: tuple[Subset, ...],
     progress: Callable[[str], None] | None,
-) -> tuple[dict[tuple[int, Half], Scored], dict[int, str]]:
+) -> tuple[dict[tuple[int, Subset], Scored], dict[int, str]]:
     from challenge.scoring import read_predictions
 
-    scores: dict[tuple[int, Half], Scored] = {}
+    scores: dict[tuple[int, Subset], Scored] = {}
     unscorable: dict[int, str] = {}
     for done, entry in enumerate(entries, 1):
         try:
@@ -249,9 +253,9 @@ def _score_all(
         except SubmissionError as error:
             unscorable[entry.id] = "; ".join(fault.found for fault in error.faults)
             continue
-        for half in halves:
-            if half != "private" or entry.final:
-                scores[entry.id, half] = score_file(task, predictions, half)
+        for subset in subsets:
+            if subset != "private" or entry.final:
+                scores[entry.id, subset] = score_file(task, predictions, subset)
         if progress:
             progress(f"{task.id}: scored {done} of {len(entries)} submissions")
     return scores, unscorable
@@ -264,19 +268,19 @@ _Places = dict[int, tuple[int, float]]
 def _replayed(
     ledger: Ledger,
     entries: list[_Entry],
-    scores: dict[tuple[int, Half], Scored],
+    scores: dict[tuple[int, Subset], Scored],
     closed: bool,
 ) -> _Places:
     places: _Places = {}
     references: dict[int, float | None] = {}
-    half = _deciding(ledger, closed)
+    subset = _deciding(ledger, closed)
     for entry in entries:
-        scored = scores.get((entry.id, half))
+        scored = scores.get((entry.id, subset))
         if scored is None:
             continue
         score = scored.score
         value = score.primary.value
-        if half == "public":
+        if subset == "public":
             release = climb(references.get(entry.team), value, step_of(ledger.settings, score))
             references[entry.team] = release.value
             value = release.value if release.released else None
@@ -292,10 +296,10 @@ def _places(
     closed: bool,
 ) -> _Places:
     scores = schema.scores
-    half = _deciding(ledger, closed)
-    column = scores.c.public_value if half == "public" else scores.c.value
+    subset = _deciding(ledger, closed)
+    column = scores.c.public_value if subset == "public" else scores.c.value
     query = sa.select(scores.c.submission, column).where(
-        scores.c.edition == edition.id, scores.c.half == half
+        scores.c.edition == edition.id, scores.c.subset == subset
     )
     values: dict[int, Any] = {row[0]: row[1] for row in connection.execute(query)}
     places: _Places = {}
@@ -312,7 +316,7 @@ def _take(places: _Places, entry: _Entry, value: float | None) -> None:
         places[entry.team] = (entry.id, float(value))
 
 
-def _deciding(ledger: Ledger, closed: bool) -> Half:
+def _deciding(ledger: Ledger, closed: bool) -> Subset:
     if not ledger.settings.is_contest():
         return "all"
     return "private" if closed else "public"

@@ -15,7 +15,7 @@ from challenge.ledger.store import schema
 from challenge.ledger.store.clock import micros
 from challenge.ledger.store.versions import Edition
 from challenge.ledger.submissions.ladder import climb, default_step
-from challenge.task import Half, Task
+from challenge.task import Subset, Task
 from challenge.task.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ __all__ = [
 class Scored:
     """What is computed of a submission for one half, and stored together.
 
-    `confusions` (m, 3) counts rows by true and predicted class; None for a public half, of which
+    `confusions` (m, 3) counts rows by true and predicted class; None for a public subset, of which
     nothing but released figures may ever lie in the ledger.
     """
 
@@ -47,12 +47,12 @@ class Scored:
     confusions: NDArray[np.int32] | None
 
 
-def score_file(task: Task, predictions: Predictions, half: Half) -> Scored:
+def score_file(task: Task, predictions: Predictions, subset: Subset) -> Scored:
     """Score predictions of the test rows on a half."""
     from challenge.scoring import count_confusions, score_predictions
 
-    counts = None if half == "public" else count_confusions(task, predictions, half)
-    return Scored(score_predictions(task, predictions, half), counts)
+    counts = None if subset == "public" else count_confusions(task, predictions, subset)
+    return Scored(score_predictions(task, predictions, subset), counts)
 
 
 def confusions_of(packed: bytes | None) -> NDArray[np.int32] | None:
@@ -65,11 +65,11 @@ def confusions_of(packed: bytes | None) -> NDArray[np.int32] | None:
 
 
 def step_of(settings: Settings, score: Score) -> float:
-    """Return the step of the Ladder for this half: 0 where there is none.
+    """Return the step of the Ladder for this subset: 0 where there is none.
 
     F1 rests on the positive clusters, every other metric on all clusters.
     """
-    if score.half != "public":
+    if score.subset != "public":
         return 0.0
     if settings.ladder_step is not None:
         return settings.ladder_step
@@ -88,7 +88,7 @@ def public_reference(connection: sa.Connection, team: int, edition: Edition) -> 
         .where(
             rows.c.team == team,
             scores.c.edition == edition.id,
-            scores.c.half == "public",
+            scores.c.subset == "public",
             scores.c.released,
         )
     ).scalar()
@@ -99,7 +99,7 @@ def _score_values(score: Score) -> dict[str, Any]:
     """Return the columns of a score that do not depend on the Ladder."""
     primary = score.metrics[score.metric]
     return {
-        "half": score.half,
+        "subset": score.subset,
         "metric": score.metric,
         "value": primary.value,
         "low": primary.low,
@@ -140,13 +140,13 @@ def insert_score(
     score = scored.score
     values = _score_values(score)
     release = climb(reference, values["value"], step)
-    released = release.released if score.half == "public" else True
+    released = release.released if score.subset == "public" else True
     key = connection.execute(
         schema.scores.insert().values(
             at=micros(at),
             submission=submission,
             edition=edition.id,
-            public_value=release.value if score.half == "public" and released else None,
+            public_value=release.value if score.subset == "public" and released else None,
             released=released,
             step=step,
             **values,

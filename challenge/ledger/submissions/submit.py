@@ -42,7 +42,7 @@ from challenge.ledger.submissions.score_rows import (
     score_file,
     step_of,
 )
-from challenge.task import Half, Task
+from challenge.task import Subset, Task
 from challenge.task.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "current_edition",
-    "scored_half",
+    "scored_subset",
     "submit",
 ]
 
@@ -90,7 +90,7 @@ def submit(
     stored; then nothing of it is.
     """
     entry = _entry(team, method, note, details, baseline)
-    half = scored_half(ledger.settings, task)
+    subset = scored_subset(ledger.settings, task)
     with ledger.store.reading() as connection:
         at = clock.now()
         ledger.check_settings_in(connection, at)
@@ -108,8 +108,8 @@ def submit(
                 check_quota(connection, ledger.settings.limits, known.id, task.id, clock.now())
         from challenge.scoring.score import floor_score
 
-        scored = None if half is None else score_file(task, predictions, half)
-        floor = None if half is None else floor_score(task, half).value
+        scored = None if subset is None else score_file(task, predictions, subset)
+        floor = None if subset is None else floor_score(task, subset).value
         ledger.files.keep(staged)
         with ledger.store.writing() as connection:
             return _store(connection, ledger, task, entry, predictions, staged, scored, floor)
@@ -143,8 +143,8 @@ def _entry(
     return Entry(team, method, note, text, isolation, baseline)
 
 
-def scored_half(settings: Settings, task: Task) -> Half | None:
-    """Return the half that is scored at once, None when it is too small to tell anything."""
+def scored_subset(settings: Settings, task: Task) -> Subset | None:
+    """Return the subset that is scored at once, None when it is too small to tell anything."""
     if not settings.is_contest():
         return "all"
     return "public" if int(task.document["n_public"]) >= SMALLEST_PUBLIC else None
@@ -281,8 +281,8 @@ def _store(
     if scored is not None:
         score = scored.score
         _check_weights(connection, edition, score)
-        assert score.half != "train"
-        record_floor(connection, edition, score.half, floor, at)
+        assert score.subset != "train"
+        record_floor(connection, edition, score.subset, floor, at)
         step = step_of(settings, score)
         reference = public_reference(connection, team.id, edition)
         insert_score(connection, int(key[0]), edition, scored, at, step=step, reference=reference)
@@ -299,7 +299,7 @@ def _check_weights(connection: sa.Connection, edition: Edition, score: Score) ->
     scores = schema.scores
     other = connection.execute(
         sa.select(scores.c.weights_hash)
-        .where(scores.c.edition == edition.id, scores.c.half == score.half)
+        .where(scores.c.edition == edition.id, scores.c.subset == score.subset)
         .limit(1)
     ).scalar()
     if other is not None and other != score.weights_hash:

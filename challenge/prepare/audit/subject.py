@@ -83,7 +83,7 @@ def read_subject(
     columns = tuple(Column(**column) for column in document["columns"])
     classes = tuple(document["classes"])
     matching = document["kind"] == "matching"
-    solution = pq.read_table(private / "solution.parquet", columns=["id", "label", "half"])
+    solution = pq.read_table(private / "solution.parquet", columns=["id", "label", "subset"])
     parts = {}
     for side in ("train", "test"):
         progress(f"audit: reading {side}")
@@ -144,8 +144,8 @@ def _with_solution(part: Part, solution: pa.Table, classes: tuple[str, ...]) -> 
     if not solution["id"].cast(pa.string()).equals(part.ids.cast(pa.string())):
         raise ValueError("the solution is not aligned to the test rows")
     labels = _codes(solution["label"].combine_chunks(), classes)
-    halves = solution["half"].cast(pa.string())
-    keep = pc.not_equal(halves, "void").to_numpy(zero_copy_only=False).astype(bool)
+    subsets = solution["subset"].cast(pa.string())
+    keep = pc.not_equal(subsets, "void").to_numpy(zero_copy_only=False).astype(bool)
     sampled = part.sample.num_rows
     return Part(
         ids=part.ids.filter(pa.array(keep)),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["checked"]
 
 _TEXTS = (
-    "key", "label", "group", "split", "half", "left_key", "right_key", "left_entity",
+    "key", "label", "group", "split", "subset", "left_key", "right_key", "left_entity",
     "right_entity", "entity", "table",
 )  # fmt: skip
 

@@ -74,10 +74,10 @@ def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> d
 def remarks_on(plan: Plan, written: Written) -> list[str]:
     """Return sentences on what is odd about the built task, and what follows from it."""
     remarks = []
-    for half, n_clusters in written.n_clusters.items():
+    for subset, n_clusters in written.n_clusters.items():
         if n_clusters < FEWEST_CLUSTERS:
             remarks.append(
-                f"The {half} half has {n_clusters} independent clusters, fewer than "
+                f"The {subset} half has {n_clusters} independent clusters, fewer than "
                 f"{FEWEST_CLUSTERS}: its scores have no interval, and teams count as tied there."
             )
     counts = {

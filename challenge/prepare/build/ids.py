@@ -35,7 +35,7 @@ _ID_LENGTH = 17
 class Fates:
     """Per row: `number` (the id as an unsigned integer) and two independent random words.
 
-    `split` decides the side, `place` the half of a test row or the fold of a train row.
+    `split` decides the side, `place` the subset of a test row or the fold of a train row.
     """
 
     number: NDArray[np.uint64]

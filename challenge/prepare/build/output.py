@@ -13,7 +13,7 @@ from challenge.errors import Fault, TaskError
 from challenge.prepare.build.card_statistics import TrainStatistics
 from challenge.prepare.build.id_order import ROW
 from challenge.prepare.build.integer_ranks import count_distinct, dense_codes
-from challenge.prepare.build.plan import HALVES, TEST, TRAIN, Plan
+from challenge.prepare.build.plan import SUBSETS, TEST, TRAIN, Plan
 from challenge.prepare.readers.values import PIXELS
 from challenge.task.definition import TaskDefinition
 from challenge.task.digests import TableDigest, join_digests, salted
@@ -85,8 +85,8 @@ def write_files(
     train_rows, test_rows = (np.concatenate(order[name]) for name in ("train", "test"))
     train_ids, test_ids = (pa.chunked_array(ids[name]) for name in ("train", "test"))
     _write_folds(public, train_ids, plan.fold[train_rows])
-    half = _with_void(plan.half[test_rows], test_ids, definition)
-    solution = _solution(plan, kind, test_ids, test_rows, half)
+    subset = _with_void(plan.subset[test_rows], test_ids, definition)
+    solution = _solution(plan, kind, test_ids, test_rows, subset)
     _write_solution(private / "solution.parquet", solution)
     _write_sample(public, plan, kind, test_ids, plan.label[train_rows])
     return Written(
@@ -94,10 +94,10 @@ def write_files(
         solution_digest=_solution_digest(secret, solution),
         n_train=len(train_rows),
         n_test=len(test_rows),
-        n_public=int((half == HALVES.index("public")).sum()),
+        n_public=int((subset == SUBSETS.index("public")).sum()),
         n_clusters={
-            name: count_distinct(plan.cluster[test_rows[half == code]])
-            for code, name in enumerate(HALVES[:2])
+            name: count_distinct(plan.cluster[test_rows[subset == code]])
+            for code, name in enumerate(SUBSETS[:2])
         },
         statistics=statistics,
     )
@@ -132,14 +132,14 @@ def _write_folds(public: Path, ids: pa.ChunkedArray, fold: NDArray[np.int8]) -> 
 
 
 def _with_void(
-    half: NDArray[np.int8], ids: pa.ChunkedArray, definition: TaskDefinition
+    subset: NDArray[np.int8], ids: pa.ChunkedArray, definition: TaskDefinition
 ) -> NDArray[np.int8]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     void = definition.split.void
     if not void:
-        return half
+        return subset
     known = pc.is_in(ids, value_set=pa.array(list(void), pa.string())).to_numpy()
     if int(known.sum()) < len(set(void)):
         unknown = sorted(set(void) - set(ids.filter(pa.array(known)).to_pylist()))
@@ -147,7 +147,7 @@ def _with_void(
             Fault("task.toml, key split.void", "ids that are no test rows", "ids of test rows",
                   "correct them", "void-unknown", n=len(unknown), first=tuple(unknown[:5]))
         )  # fmt: skip
-    return np.where(known, HALVES.index("void"), half).astype(np.int8)
+    return np.where(known, SUBSETS.index("void"), subset).astype(np.int8)
 
 
 def _labels(plan: Plan, kind: str, rows: NDArray[np.int64]) -> pa.Array:
@@ -165,7 +165,7 @@ def _solution(
     kind: str,
     ids: pa.ChunkedArray,
     rows: NDArray[np.int64],
-    half: NDArray[np.int8],
+    subset: NDArray[np.int8],
 ) -> pa.Table:
     import pyarrow as pa
 
@@ -175,7 +175,7 @@ def _solution(
         {
             "id": ids,
             "label": _labels(plan, kind, rows),
-            "half": pa.array(HALVES, pa.string()).take(pa.array(half)),
+            "subset": pa.array(SUBSETS, pa.string()).take(pa.array(subset)),
             "cluster": pa.array(cluster),
             "other": pa.array(other),
         }
@@ -186,7 +186,7 @@ def _write_solution(path: Path, solution: pa.Table) -> None:
     import pyarrow.parquet as pq
 
     # Ids never recur: a dictionary of them would cost time and save nothing.
-    pq.write_table(solution, path, compression="zstd", use_dictionary=["label", "half"])
+    pq.write_table(solution, path, compression="zstd", use_dictionary=["label", "subset"])
     path.chmod(0o600)
 
 

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["HALVES", "TEST", "TRAIN", "UNUSED", "Plan"]
+__all__ = ["SUBSETS", "TEST", "TRAIN", "UNUSED", "Plan"]
 
 TRAIN, TEST, UNUSED = 0, 1, -1
-HALVES = ("public", "private", "void")
+SUBSETS = ("public", "private", "void")
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class Plan:
 
     `tables` gives the rows once: `id`, features (categories as strings, pixel digests beside
     images), and the row number that the arrays are indexed by. `label` has codes of `classes`;
-    `side` is TRAIN, TEST or UNUSED; `half` and `fold` count for test and train rows; `cluster`
+    `side` is TRAIN, TEST or UNUSED; `subset` and `fold` count for test and train rows; `cluster`
     and `other` differ only in pairs of two entities. `facts` are counts and shares that everybody
     may read.
     """
 
     tables: Callable[[], Iterator[pa.Table]]
     side: NDArray[np.int8]
-    half: NDArray[np.int8]
+    subset: NDArray[np.int8]
     fold: NDArray[np.int8]
     label: NDArray[np.int32]
     cluster: NDArray[np.int64]

@@ -52,7 +52,7 @@ def plan_rows(
     categories = Categories([c.name for c in columns if c.modality == "categorical"])
     rows = SortedRows(spill, "p" if matching else "r", HELD_BYTES)
     facts = RowFacts(
-        ["key", "label", "group", "split", "half", "left_key", "right_key", "left_entity",
+        ["key", "label", "group", "split", "subset", "left_key", "right_key", "left_entity",
          "right_entity", "time", "left content", "right content"]
     )  # fmt: skip
     fates: list[Fates] = []
@@ -111,7 +111,7 @@ def plan_rows(
     return Plan(
         tables=rows.tables,
         side=sides.side,
-        half=sides.half,
+        subset=sides.subset,
         fold=sides.fold,
         label=label,
         cluster=sides.cluster,
@@ -154,7 +154,15 @@ def _gather(
     record_ids: bool,
 ) -> None:
     facts.add("label", labels.dictionary_encode())
-    for name in ("group", "split", "half", "left_key", "right_key", "left_entity", "right_entity"):
+    for name in (
+        "group",
+        "split",
+        "subset",
+        "left_key",
+        "right_key",
+        "left_entity",
+        "right_entity",
+    ):
         if name in batch.schema.names:
             facts.add(name, text_values(batch.column(name)).dictionary_encode())
     if "time" in batch.schema.names:

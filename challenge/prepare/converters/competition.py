@@ -1,7 +1,7 @@
 """Folders as competition sites hand them out: train, test, sample_submission, and the solution.
 
 The solution (`solution`, or `raw.options.solution`) has the id, the label, and often `Usage` with
-Public and Private, which becomes the half of a test row; `Ignored` rows are dropped. One column
+Public and Private, which becomes the subset of a test row; `Ignored` rows are dropped. One column
 for each class, as for probabilities, is read as the class of the one.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["convert"]
 
-_HALVES = {"public": "public", "private": "private"}
+_SUBSETS = {"public": "public", "private": "private"}
 
 
 def convert(raw: Path, definition: TaskDefinition) -> RawTable:
@@ -63,17 +63,17 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
                 n = batch.num_rows
                 if side == "train":
                     labels = as_modality(batch.column(label), "text")
-                    halves = pa.nulls(n, pa.string())
+                    subsets = pa.nulls(n, pa.string())
                 else:
                     labels = pa.array(answers.labels_of(keys.to_pylist()), pa.string())
-                    halves = pa.array(answers.halves_of(keys.to_pylist()), pa.string())
+                    subsets = pa.array(answers.subsets_of(keys.to_pylist()), pa.string())
                 arrays: dict[str, Any] = {
                     "key": pa.array([f"{side} {one}" for one in keys.to_pylist()]),
                     "label": labels,
                     "split": pa.array([side] * n),
                 }
-                if answers.has_halves:
-                    arrays["half"] = halves
+                if answers.has_subsets:
+                    arrays["subset"] = subsets
                 if definition.split.group:
                     arrays["group"] = as_modality(batch.column(definition.split.group), "text")
                 taken = {name: batch.column(source) for name, source in sources.items()}
@@ -138,14 +138,14 @@ class _Answers:
         name: str,
         label: str | None,
         labels: dict[str, str | None],
-        halves: dict[str, str] | None,
+        subsets: dict[str, str] | None,
     ) -> None:
         self._name, self.label = name, label
-        self._labels, self._halves = labels, halves
+        self._labels, self._subsets = labels, subsets
 
     @property
-    def has_halves(self) -> bool:
-        return self._halves is not None
+    def has_subsets(self) -> bool:
+        return self._subsets is not None
 
     def labels_of(self, keys: list[str | None]) -> list[str | None]:
         lost = [str(key) for key in keys if key not in self._labels]
@@ -163,8 +163,8 @@ class _Answers:
             )
         return [self._labels[str(key)] for key in keys]
 
-    def halves_of(self, keys: list[str | None]) -> list[str | None]:
-        return [(self._halves or {}).get(str(key)) for key in keys]
+    def subsets_of(self, keys: list[str | None]) -> list[str | None]:
+        return [(self._subsets or {}).get(str(key)) for key in keys]
 
 
 def _answers(solution: RawFile, key: str, definition: TaskDefinition) -> _Answers:
@@ -184,22 +184,22 @@ def _answers(solution: RawFile, key: str, definition: TaskDefinition) -> _Answer
         labels: list[str | None] = texts[label]
     else:
         labels = [_one_of(rest, [texts[name][row] for name in rest]) for row in range(len(table))]
-    halves = None
+    subsets = None
     if usage is not None:
         words = [str(word).strip().casefold() for word in texts[usage]]
-        if wrong := [word for word in words if word not in (*_HALVES, "ignored")]:
+        if wrong := [word for word in words if word not in (*_SUBSETS, "ignored")]:
             raise TaskError(
                 Fault(f"{solution.path.name}, column {usage}", repr(wrong[0]),
                       "Public, Private or Ignored in every row", "correct these rows",
                       "half-word", n=len(wrong), first=tuple(wrong[:5]))
             )  # fmt: skip
         labels = [
-            text if word in _HALVES else None for text, word in zip(labels, words, strict=True)
+            text if word in _SUBSETS else None for text, word in zip(labels, words, strict=True)
         ]
-        halves = {
-            str(one): _HALVES[word]
+        subsets = {
+            str(one): _SUBSETS[word]
             for one, word in zip(texts[key], words, strict=True)
-            if word in _HALVES
+            if word in _SUBSETS
         }
     keys = [str(one) for one in texts[key]]
     if twice := sorted(one for one, count in Counter(keys).items() if count > 1):
@@ -208,7 +208,7 @@ def _answers(solution: RawFile, key: str, definition: TaskDefinition) -> _Answer
                   "one answer for each id", "keep the right one", "key-twice",
                   n=len(twice), first=tuple(twice[:5]))
         )  # fmt: skip
-    return _Answers(solution.path.name, label, dict(zip(keys, labels, strict=True)), halves)
+    return _Answers(solution.path.name, label, dict(zip(keys, labels, strict=True)), subsets)
 
 
 def _one_of(names: list[str], values: list[str | None]) -> str | None:

@@ -1,7 +1,7 @@
 """One table, one row a record or a flat pair: CSV, TSV, Parquet, JSON lines or Excel, and images.
 
 Options under `[raw.options]`: `from_<column>` names the raw column of a feature (for raw columns
-called `id` or `label`, say), `date_<column>` the format of its dates, `split` and `half` the raw
+called `id` or `label`, say), `date_<column>` the format of its dates, `split` and `subset` the raw
 columns of an official split, `left_key` and `right_key` those that identify the records of a pair.
 """
 
@@ -68,7 +68,7 @@ def table_rows(raw: Path, table: RawFile, definition: TaskDefinition) -> RawTabl
             keys = _keys(taken.get("key"), start, batch.num_rows)
             start += batch.num_rows
             arrays: dict[str, Any] = {"key": keys}
-            for name in ("label", "group", "split", "half", "left_key", "right_key"):
+            for name in ("label", "group", "split", "subset", "left_key", "right_key"):
                 if name in taken:
                     arrays[name] = as_modality(taken[name], "text")
             if "time" in taken:
@@ -92,7 +92,7 @@ def _wanted(table: RawFile, definition: TaskDefinition) -> dict[str, str]:
             asked[by] = (named, f"{by} = {named!r} under [split]")
     if split.by == "official" or "split" in options:
         asked["split"] = (str(options.get("split", "split")), "the official split")
-    for name in ("half", "left_key", "right_key"):
+    for name in ("subset", "left_key", "right_key"):
         if name in options:
             asked[name] = (str(options[name]), f"{name} under [raw.options]")
     for column in definition.feature_columns():

@@ -118,7 +118,7 @@ def look_at_labels(label: str, values: list[str | None], kind: str, unsure: list
 
 
 def look_at_size(n: int, unsure: list[str]) -> None:
-    """Remark on tables whose public half will be too small to show a score while a contest runs."""
+    """Remark on tables whose public subset will be too small to show a score while a contest runs."""
     n_public = round(0.3 * 0.3 * n)
     if n_public < PUBLIC_ROWS:
         unsure.append(

@@ -16,7 +16,7 @@ import numpy as np
 from challenge.errors import Fault, TaskError
 from challenge.prepare.build.id_order import ROW
 from challenge.prepare.build.ids import Fates, draw_fates, id_strings
-from challenge.prepare.build.plan import HALVES, TEST, TRAIN, Plan
+from challenge.prepare.build.plan import SUBSETS, TEST, TRAIN, Plan
 from challenge.prepare.build.row_facts import Categories
 from challenge.prepare.build.table_checks import check_classes, check_schema
 from challenge.prepare.raw import RawRecords
@@ -114,7 +114,9 @@ def plan_pairs(
     return Plan(
         tables=tables,
         side=side,
-        half=np.where(place == -1, HALVES.index("public"), HALVES.index("private")).astype(np.int8),
+        subset=np.where(place == -1, SUBSETS.index("public"), SUBSETS.index("private")).astype(
+            np.int8
+        ),
         fold=np.maximum(place, 0).astype(np.int8),
         label=label,
         cluster=component[left],

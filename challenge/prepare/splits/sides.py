@@ -10,7 +10,7 @@ import numpy as np
 from challenge.errors import Fault, TaskError
 from challenge.prepare.build.ids import Fates, draw_fates
 from challenge.prepare.build.integer_ranks import dense_codes
-from challenge.prepare.build.plan import HALVES, TEST, TRAIN, UNUSED
+from challenge.prepare.build.plan import SUBSETS, TEST, TRAIN, UNUSED
 from challenge.prepare.build.row_facts import RowFacts
 from challenge.prepare.splits.split_rules import (
     assign_folds,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["Sides", "decide_sides", "halves_and_folds", "seen_shares", "tie"]
+__all__ = ["Sides", "decide_sides", "seen_shares", "subsets_and_folds", "tie"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Sides:
     """Per row what `Plan` says under the same names; `facts` are counts and shares."""
 
     side: NDArray[np.int8]
-    half: NDArray[np.int8]
+    subset: NDArray[np.int8]
     fold: NDArray[np.int8]
     cluster: NDArray[np.int64]
     other: NDArray[np.int64]
@@ -53,7 +53,7 @@ def tie(n: int, *groupings: NDArray[np.int64]) -> NDArray[np.int64]:
     return components(n, np.concatenate(links))
 
 
-def halves_and_folds(
+def subsets_and_folds(
     side: NDArray[np.int8],
     cluster: NDArray[np.int64],
     label: NDArray[np.int32],
@@ -61,9 +61,9 @@ def halves_and_folds(
     public_share: float,
 ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
     """Return half (of test rows) and fold (of train rows); whole clusters go to one of them."""
-    half = np.zeros(len(side), dtype=np.int8)
+    subset = np.zeros(len(side), dtype=np.int8)
     fold = np.zeros(len(side), dtype=np.int8)
-    for which, target in ((TEST, half), (TRAIN, fold)):
+    for which, target in ((TEST, subset), (TRAIN, fold)):
         rows = np.flatnonzero(side == which)
         if len(rows) == 0:
             continue
@@ -77,11 +77,11 @@ def halves_and_folds(
             clusters = summarise_clusters(place, label[rows].astype(np.int64), fate.place[rows])
         if which == TEST:
             chosen = choose_share(clusters, public_share)
-            found = np.where(chosen, HALVES.index("public"), HALVES.index("private"))
+            found = np.where(chosen, SUBSETS.index("public"), SUBSETS.index("private"))
         else:
             found = assign_folds(clusters)
         target[rows] = found if place is None else found[place]
-    return half, fold
+    return subset, fold
 
 
 def decide_sides(
@@ -144,12 +144,12 @@ def decide_sides(
             refuse_giant(place, where, "a group")
             clusters = summarise_clusters(place, label.astype(np.int64), fate.split)
             side[choose_share(clusters, split.test)[place]] = TEST
-    half, fold = halves_and_folds(side, cluster, label, fate, split.public)
-    if "half" in facts:
-        half = _official_half(facts, half, where)
+    subset, fold = subsets_and_folds(side, cluster, label, fate, split.public)
+    if "subset" in facts:
+        subset = _official_subset(facts, subset, where)
     if left is not None and right is not None:
         found |= seen_shares(side, left, right)
-    return Sides(side, half, fold, cluster, other, found)
+    return Sides(side, subset, fold, cluster, other, found)
 
 
 def seen_shares(
@@ -235,14 +235,14 @@ def _official(facts: RowFacts, where: str) -> NDArray[np.int8]:
     return np.asarray(side)
 
 
-def _official_half(facts: RowFacts, drawn: NDArray[np.int8], where: str) -> NDArray[np.int8]:
-    (codes,), words = facts.codes("half")
+def _official_subset(facts: RowFacts, drawn: NDArray[np.int8], where: str) -> NDArray[np.int8]:
+    (codes,), words = facts.codes("subset")
     lowered = [word.strip().casefold() for word in words]
-    wrong = [word for word, low in zip(words, lowered, strict=True) if low not in HALVES]
+    wrong = [word for word, low in zip(words, lowered, strict=True) if low not in SUBSETS]
     if wrong:
         raise TaskError(
             Fault(f"{where}, column half", repr(wrong[0]), "public or private",
                   "translate the words in the converter", "half-word")
         )  # fmt: skip
-    known = np.array([HALVES.index(low) for low in lowered] + [0], dtype=np.int8)
+    known = np.array([SUBSETS.index(low) for low in lowered] + [0], dtype=np.int8)
     return np.where(codes >= 0, known[codes], drawn)

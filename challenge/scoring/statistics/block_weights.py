@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from challenge.errors import Fault, TaskError
 from challenge.scoring.sealed import load_arrays, store_arrays
 from challenge.scoring.solution import Solution
-from challenge.task import Half, Task
+from challenge.task import Subset, Task
 
 __all__ = ["MAX_GROUPS", "N_DRAWS", "Grouping", "Weights", "group_rows", "read_weights"]
 
@@ -153,23 +153,23 @@ class Weights:
     sha256: str
 
 
-def read_weights(task: Task, solution: Solution, half: Half) -> Weights:
+def read_weights(task: Task, solution: Solution, subset: Subset) -> Weights:
     """Return the stored weights of a task and half; draw and store them when there are none.
 
     Stored weights of another solution, or with a byte that changed, are drawn again.
     """
-    path = task.private / f"weights-{half}.bin"
+    path = task.private / f"weights-{subset}.bin"
     identity: dict[str, object] = {
         "format": WEIGHTS_FORMAT,
         "task": task.id,
-        "half": half,
+        "subset": subset,
         "data": task.data_digest,
         "solution": task.solution_digest,
     }
     arrays, _ = load_arrays(path, identity) or (None, None)
-    rows = solution.rows(half)
+    rows = solution.rows(subset)
     if arrays is None or len(arrays["group"]) != len(rows):
-        weights = draw_weights(solution, half, _key(task, half))
+        weights = draw_weights(solution, subset, _key(task, subset))
         grouping = weights.grouping
         stored = {name: _narrow(getattr(grouping, name)) for name in _STORED}
         counts = np.array([grouping.n_groups, grouping.n_clusters], np.int64)
@@ -211,9 +211,9 @@ def _narrow(array: NDArray[Any]) -> NDArray[Any]:
     return array.astype(np.int16) if array.max(initial=0) < 2**15 else array
 
 
-def draw_weights(solution: Solution, half: Half, key: bytes) -> Weights:
+def draw_weights(solution: Solution, subset: Subset, key: bytes) -> Weights:
     """Group the rows of a half and draw the weights from `key`, the same ones for the same key."""
-    rows = solution.rows(half)
+    rows = solution.rows(subset)
     grouping = group_rows(solution.cluster[rows], solution.other[rows], key)
     draws = _draw(key, grouping.n_groups)
     return Weights(grouping, draws, _sha256(grouping, draws))
@@ -267,7 +267,7 @@ def _uniform(key: bytes, purpose: bytes, n: int) -> Floats:
     return (numbers + 0.5) * 2.0**-53
 
 
-def _key(task: Task, half: Half) -> bytes:
+def _key(task: Task, subset: Subset) -> bytes:
     path = task.private / "secret"
     try:
         secret = path.read_bytes()
@@ -281,7 +281,7 @@ def _key(task: Task, half: Half) -> bytes:
                 code="secret-missing",
             )
         ) from None
-    return hmac.new(secret, f"weights {task.id} {half}".encode(), hashlib.sha256).digest()
+    return hmac.new(secret, f"weights {task.id} {subset}".encode(), hashlib.sha256).digest()
 
 
 def _sha256(grouping: Grouping, draws: NDArray[Any]) -> str:

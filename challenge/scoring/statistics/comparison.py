@@ -18,7 +18,7 @@ from challenge.scoring.statistics.block_weights import read_weights
 from challenge.scoring.statistics.distributions import binomial_p
 from challenge.scoring.statistics.intervals import interval, spread, too_few_clusters
 from challenge.scoring.statistics.slices import SliceKind, read_slices
-from challenge.task import Half, Task
+from challenge.task import Subset, Task
 
 __all__ = ["Comparison", "Difference", "Duel", "compare_predictions", "paired_difference"]
 
@@ -84,7 +84,7 @@ class Comparison:
 
     task_id: str
     metric: str
-    half: Half
+    subset: Subset
     n: int
     n_clusters: int
     a: str
@@ -103,7 +103,7 @@ class Comparison:
         return {
             "task": self.task_id,
             "metric": self.metric,
-            "half": self.half,
+            "subset": self.subset,
             "n": self.n,
             "n_clusters": self.n_clusters,
             "a": self.a,
@@ -131,7 +131,7 @@ class Comparison:
         return lines
 
 
-def compare_predictions(task: Task, a: Predictions, b: Predictions, half: Half) -> Comparison:
+def compare_predictions(task: Task, a: Predictions, b: Predictions, subset: Subset) -> Comparison:
     """Compare two submissions on the same rows of the hidden truth; organisers only.
 
     Each difference has the standard error of the rows' paired influences, clusters together.
@@ -140,7 +140,7 @@ def compare_predictions(task: Task, a: Predictions, b: Predictions, half: Half) 
     for predictions in (a, b):
         refuse_strangers(task, predictions, "test")
     solution = read_solution(task)
-    part = part_of(task, solution, half, read_weights(task, solution, half).grouping)
+    part = part_of(task, solution, subset, read_weights(task, solution, subset).grouping)
     module = kind_module(task.kind)
     of_a, of_b = (module.measure(part, predictions) for predictions in (a, b))
     right_a, right_b = (part.of(p.codes) == part.labels for p in (a, b))
@@ -151,7 +151,7 @@ def compare_predictions(task: Task, a: Predictions, b: Predictions, half: Half) 
     return Comparison(
         task_id=task.id,
         metric=task.metric,
-        half=half,
+        subset=subset,
         n=part.n,
         n_clusters=part.grouping.n_clusters,
         a=a.sha256,

@@ -43,12 +43,12 @@ def write_folder(folder: Path, solution: str) -> None:
     (folder / "solution.csv").write_text(solution)
 
 
-def test_the_solution_gives_labels_and_usage_gives_halves(tmp_path: Path) -> None:
+def test_the_solution_gives_labels_and_usage_gives_subsets(tmp_path: Path) -> None:
     write_folder(tmp_path, "row_id,kind,Usage\n5,x,Ignored\n4,x,Private\n3,y,Public\n")
     found = all_rows(tmp_path)
     assert found["label"] == ["x", "y", "y", "x", None]
     assert found["split"] == ["train", "train", "test", "test", "test"]
-    assert found["half"] == [None, None, "public", "private", None]
+    assert found["subset"] == [None, None, "public", "private", None]
     assert found["words"] == ["ant", "bee", "cat", "dog", "eel"]
     assert found["key"] == ["train 1", "train 2", "test 3", "test 4", "test 5"]
 
@@ -57,7 +57,7 @@ def test_one_column_a_class_is_read_as_the_class(tmp_path: Path) -> None:
     write_folder(tmp_path, "row_id,x,y\n3,0,1\n4,1,0\n5,0.5,0.5\n")
     found = all_rows(tmp_path, label="kind")
     assert found["label"] == ["x", "y", "y", "x", None]
-    assert "half" not in found
+    assert "subset" not in found
 
 
 def test_parquet_does_as_well(tmp_path: Path) -> None:
