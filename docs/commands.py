@@ -13,7 +13,7 @@ _HEAD = """\
 Made by `python docs/commands.py` from the commands' own help; a test holds it complete.
 
 `-C DIR` before the command names the challenge directory (default: the nearest parent with a
-`challenge.toml`). Commands that read have `--json`. Results go to stdout, remarks and progress
+`challenge.toml`). Commands that read have `--json`. Results go to stdout, notes and progress
 to stderr.
 
 | exit code | meaning |

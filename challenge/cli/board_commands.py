@@ -8,7 +8,7 @@ import typer
 
 from challenge.cli.app import app, challenge_of
 from challenge.cli.matrix_text import print_matrix
-from challenge.cli.output import Progress, print_json, print_table, remark, say
+from challenge.cli.output import Progress, print_json, print_note, print_table, say
 
 if TYPE_CHECKING:
     from challenge.board.rules.standings import TrackBoard
@@ -36,7 +36,7 @@ def leaderboard(
     at = read_time(as_of, "--as-of") if as_of is not None else None
     if at is None:
         for line in ledger.refresh():
-            remark(f"note: {line}")
+            print_note(f"note: {line}")
     with Progress("leaderboard") as progress:
         report = build_site(ledger, challenge.leaderboard, as_of=at, progress=progress)
     snapshot = ledger.snapshot(at)
@@ -72,8 +72,8 @@ def print_track(board: TrackBoard) -> None:
         ],
         right=(0,),
     )
-    for line in board.remarks:
-        remark(f"note: {line}")
+    for line in board.notes:
+        print_note(f"note: {line}")
 
 
 @app.command(epilog="Example: challenge matrix --json")

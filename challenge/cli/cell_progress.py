@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from challenge.cli.output import plain, print_json, print_table, remark
+from challenge.cli.output import plain, print_json, print_note, print_table
 from challenge.errors import ChallengeError
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class GridProgress:
                 self._live.drop(place, self._count())
             self._line(f"{self._titles[place]}: {words} ({self._count()})")
 
-    def remark(self, text: str) -> None:
+    def print_note(self, text: str) -> None:
         """Write something beside the result, above what is live."""
         with self._lock:
             self._write(plain(text, keep="\n"))
@@ -160,7 +160,7 @@ class GridProgress:
         if self._live is not None:
             self._live.write(text)
         else:
-            remark(text)
+            print_note(text)
 
     def _beat(self) -> None:
         while not self._over.wait(1.0):

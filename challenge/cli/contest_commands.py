@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from challenge.cli.app import app, challenge_of, start_of
-from challenge.cli.output import Progress, print_json, print_table, remark, say
+from challenge.cli.output import Progress, print_json, print_note, print_table, say
 from challenge.errors import LedgerError, WrongUse
 from challenge.task import Challenge
 
@@ -59,12 +59,12 @@ def _print_collected(done: CollectReport, *, json: bool) -> None:
             {"file": str(path), "status": one.status, "message": one.message, "known": one.known}
             for path, one in done.collected
         ]
-        print_json({"collected": rows, "remarks": list(done.remarks)})
+        print_json({"collected": rows, "notes": list(done.notes)})
         return
     for path, one in done.collected:
         say(f"{path}: {one.status}, {one.message}")
-    for line in done.remarks:
-        remark(f"note: {line}")
+    for line in done.notes:
+        print_note(f"note: {line}")
 
 
 @app.command(epilog="Example: challenge select 17")
@@ -194,7 +194,7 @@ def _print_rescore(report: RescoreReport) -> None:
         right=(0, 1),
     )
     for number, reason in report.unscorable.items():
-        remark(f"note: submission {number} has no place any more: {reason}")
+        print_note(f"note: submission {number} has no place any more: {reason}")
 
 
 @app.command(epilog='Example: challenge rename "Owls" "Night Owls"')

@@ -12,7 +12,7 @@ import typer
 
 from challenge.cli.app import app, challenge_of, start_of
 from challenge.cli.cell_progress import CellReport, GridProgress, print_reports
-from challenge.cli.output import remark, say
+from challenge.cli.output import print_note, say
 from challenge.cli.task_commands import chosen_tasks
 from challenge.errors import ChallengeError, EnvironmentLack, Fault, WrongUse, nearest
 from challenge.task import Challenge, Task, find_task
@@ -200,7 +200,7 @@ def _chosen(
         words += _tasks_of_track(challenge, track)
     built = challenge.built_ids()
     if every and (missing := sorted(set(challenge.task_ids()) - set(built))):
-        remark(f"note: not built, so left alone: {', '.join(missing)}")
+        print_note(f"note: not built, so left alone: {', '.join(missing)}")
     return [challenge.task(task_id) for task_id in chosen_tasks(challenge, words, every, built)]
 
 
@@ -254,9 +254,9 @@ def _run_cells(
                         words = report.line()
                         progress.done(outcome.place, words, failed=report.error is not None)
                         if report.error is not None:
-                            progress.remark(f"{titles[outcome.place]} failed:\n{report.error}")
+                            progress.print_note(f"{titles[outcome.place]} failed:\n{report.error}")
             except KeyboardInterrupt:
-                progress.remark(
+                progress.print_note(
                     f"{len(reports)} of {len(cells)} cells ended and are kept: the same command "
                     "goes on from there"
                 )

@@ -1,4 +1,4 @@
-"""How answers look: aligned tables and JSON on stdout, remarks and progress on stderr."""
+"""How answers look: aligned tables and JSON on stdout, notes and progress on stderr."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 
 from challenge.task import dump_json
 
-__all__ = ["Progress", "plain", "print_json", "print_table", "remark", "say"]
+__all__ = ["Progress", "plain", "print_json", "print_note", "print_table", "say"]
 
 _HEARTBEAT_S = 10.0
 
@@ -26,7 +26,7 @@ def say(text: str = "") -> None:
     typer.echo(shown)
 
 
-def remark(text: str) -> None:
+def print_note(text: str) -> None:
     """Write something beside the result."""
     typer.echo(plain(text, keep="\n"), err=True)
 

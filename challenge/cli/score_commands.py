@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from challenge.cli.app import app, challenge_of, start_of
-from challenge.cli.output import Progress, plain, print_json, print_table, remark, say
+from challenge.cli.output import Progress, plain, print_json, print_note, print_table, say
 from challenge.errors import Fault, WrongUse
 from challenge.task import find_task
 
@@ -45,14 +45,14 @@ def check(ctx: typer.Context, task: TaskName, file: File, json: Json = False) ->
                 "rows": found.n_test,
                 "form": predictions.form,
                 "sha256": predictions.sha256,
-                "remarks": list(predictions.remarks),
+                "notes": list(predictions.notes),
                 "faults": [],
             }
         )
         return
     say(f"{plain(str(file))}: no faults; {found.n_test:,} rows, {predictions.form}")
-    for line in predictions.remarks:
-        remark(f"note: {line}")
+    for line in predictions.notes:
+        print_note(f"note: {line}")
 
 
 @app.command(
@@ -178,7 +178,7 @@ def _print_score(result: Score) -> None:
         ],
     )
     say(f"* primary; one row is worth {result.resolution:.2g}; {result.n:,} rows")
-    for sentence in result.remarks:
+    for sentence in result.notes:
         say(sentence)
 
 
@@ -214,4 +214,4 @@ def compare(
     for line in result.lines():
         say(line)
     if html is not None:
-        remark(f"page: {html}")
+        print_note(f"page: {html}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from challenge.cli.app import app, challenge_of, start_of
-from challenge.cli.output import Progress, print_json, print_table, remark, say
+from challenge.cli.output import Progress, print_json, print_note, print_table, say
 from challenge.errors import ChallengeError, Fault, WrongUse
 from challenge.task import Challenge, Task, find_task, write_atomically
 
@@ -143,8 +143,8 @@ def show(
         say("\nleft out, since they would give the label away:")
         print_table(["column", "reason"], list(document["left_out"].items()))
     _show_audit(document.get("audit") or {})
-    for line in document.get("remarks", []):
-        remark(f"note: {line}")
+    for line in document.get("notes", []):
+        print_note(f"note: {line}")
 
 
 def _show_audit(audit: dict[str, Any]) -> None:
@@ -273,7 +273,7 @@ def convert(ctx: typer.Context, names: Names = None, every: All = False) -> None
                 )
             except ChallengeError as error:
                 failures.append(error)
-                remark(f"{task_id} was skipped:\n{error}")
+                print_note(f"{task_id} was skipped:\n{error}")
                 continue
         state = "unchanged" if built.unchanged else "built"
         say(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 import typer
 
 from challenge.cli.app import app, start_of
-from challenge.cli.output import Progress, print_json, print_table, remark, say
+from challenge.cli.output import Progress, print_json, print_note, print_table, say
 from challenge.errors import Fault, WrongUse, nearest
 from challenge.task import Task, dump_json, find_task, write_atomically
 
@@ -92,7 +92,7 @@ def _tune(
         declared = read_space(source, task)
         store = KeptTrials.of(task, source, declared, seed, threads)
         if kept := store.read():
-            remark(f"{task.id}: {len(kept)} trials kept from an earlier call")
+            print_note(f"{task.id}: {len(kept)} trials kept from an earlier call")
 
         def measure(options: Mapping[str, Value]) -> Measured:
             with tempfile.TemporaryDirectory(prefix="challenge-trial-") as scratch:

@@ -90,7 +90,7 @@ class Ledger:
     def refresh(self) -> list[str]:
         """Store challenge.toml and the cards of all built tasks where they changed.
 
-        Returns remarks in words, such as a task that waits for a rescore.
+        Returns notes in words, such as a task that waits for a rescore.
         """
         from challenge.ledger.contest.refresh import refresh
 

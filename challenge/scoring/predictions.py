@@ -125,7 +125,7 @@ class Predictions:
     scores: NDArray[np.float64] | None
     sha256: str
     form: Form
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     rows: Rows = "test"
 
     @property

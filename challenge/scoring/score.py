@@ -61,7 +61,7 @@ class Score:
 
     `resolution` is what one row is worth. `replicates` (1000,) belong to the primary metric and
     are the task's secret: enough of them tell the labels. None: undefined, or no interval.
-    `remarks` are sentences that belong beside the figures.
+    `notes` are sentences that belong beside the figures.
     """
 
     task_id: str
@@ -79,7 +79,7 @@ class Score:
     resolution: float
     diagnostics: Mapping[str, float | None]
     replicates: NDArray[np.float32] | None = field(default=None, repr=False)
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def primary(self) -> MetricValue:
@@ -103,7 +103,7 @@ class Score:
             "metrics": {name: metric.as_json() for name, metric in self.metrics.items()},
             "resolution": None if math.isnan(self.resolution) else self.resolution,
             "diagnostics": dict(self.diagnostics),
-            "remarks": list(self.remarks),
+            "notes": list(self.notes),
         }
 
 
@@ -124,7 +124,7 @@ def score_on_train(task: Task, path: Path) -> Score:
     """Score a file of out-of-fold predictions of the train rows, on public data alone.
 
     Intervals take rows as independent, in matching together by the entities that the matches of
-    train join; a remark says so where the task has groups, since the folds keep these together
+    train join; a note says so where the task has groups, since the folds keep these together
     but do not name them. Raises SubmissionError with every fault of the file.
     """
     from challenge.scoring.reading.check import read_predictions
@@ -133,7 +133,7 @@ def score_on_train(task: Task, path: Path) -> Score:
     truth = read_train_truth(task)
     grouping = group_rows(truth.cluster, truth.other, task.data_digest.encode())
     part = part_of(task, truth, "all", grouping)
-    return replace(score_part(task, predictions, "train", part, None), remarks=_of_train(task))
+    return replace(score_part(task, predictions, "train", part, None), notes=_of_train(task))
 
 
 def _of_train(task: Task) -> tuple[str, ...]:

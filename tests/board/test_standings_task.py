@@ -95,7 +95,7 @@ def test_teams_without_replicates_count_as_tied_and_it_is_said() -> None:
     assert all(row.tied_first for row in board.rows)
     assert [(row.rank_low, row.rank_high) for row in board.rows] == [(1, 2), (1, 2)]
     assert board.n_clusters == 12
-    assert "too few independent rows" in board.remarks[0]
+    assert "too few independent rows" in board.notes[0]
 
 
 def test_without_a_source_of_replicates_only_equal_scores_are_tied() -> None:
@@ -164,7 +164,7 @@ def test_a_public_subset_that_is_too_small_is_named() -> None:
     made = [Made("a", "t1", NAN)]
     snapshot = snapshot_of(made, subset="public", unscored=["t1"], floors={})
     board = task_board(snapshot, "t1", snapshot.replicates)
-    assert "too small" in board.remarks[0]
+    assert "too small" in board.notes[0]
     assert board.floor is None
     assert board.rows[0].reason == "the public subset is too small to show a score"
 
@@ -187,7 +187,7 @@ def test_only_the_top_is_compared_and_it_is_said() -> None:
     assert len(source.read) == board.n_compared == 200
     assert board.rows[199].rank_high is not None
     assert board.rows[200].rank_low is None and board.rows[200].rank == 201
-    assert "the first 200 of 230 teams" in board.remarks[0]
+    assert "the first 200 of 230 teams" in board.notes[0]
 
 
 def test_more_than_ten_thousand_submissions_all_count() -> None:

@@ -217,7 +217,7 @@ def test_a_team_without_an_interval_on_one_task_counts_as_tied() -> None:
     assert [row.tied_first for row in board.rows] == [True, False, True]
     assert row_of(board, "C").low is None
     assert row_of(board, "C").rank_low == 1 and row_of(board, "C").rank_high == 3
-    assert "1 of the teams compared have no interval" in board.remarks[0]
+    assert "1 of the teams compared have no interval" in board.notes[0]
 
 
 def final(team: str, value: float, hour: float, noise: float, draws: int = 400) -> Made:

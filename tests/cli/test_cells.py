@@ -22,7 +22,7 @@ def tell(progress: GridProgress, look: Callable[[], object] = lambda: None) -> N
         progress.tell(1, "reading\x1b[2J")
         look()
         progress.done(0, "macro_f1 .500", failed=False)
-        progress.remark("elm on icons failed:\nno acorns")
+        progress.print_note("elm on icons failed:\nno acorns")
         progress.done(1, "failed: no acorns", failed=True)
 
 

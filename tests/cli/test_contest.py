@@ -27,7 +27,7 @@ def hand_in(challenge: Challenge, hits: int, team: str = "Ada") -> Answer:
 
 def test_an_empty_inbox_says_so(contest: Challenge) -> None:
     assert shell(contest.root, "collect").out == "nothing new in the inbox\n"
-    assert shell(contest.root, "collect", "--json").json() == {"collected": [], "remarks": []}
+    assert shell(contest.root, "collect", "--json").json() == {"collected": [], "notes": []}
 
 
 def test_collect_tells_the_outcome_of_each_file(contest: Challenge) -> None:
@@ -38,7 +38,7 @@ def test_collect_tells_the_outcome_of_each_file(contest: Challenge) -> None:
     (contest.inbox / "Ada" / "toys").mkdir()
     answer = shell(contest.root, "collect", "--json").json()
     assert [row["status"] for row in answer["collected"]] == ["refused", "accepted"]
-    assert "no task of this name" in answer["remarks"][0]
+    assert "no task of this name" in answer["notes"][0]
     assert "cure:" in (folder / "bad.csv.receipt.txt").read_text()
 
 

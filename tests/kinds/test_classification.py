@@ -95,10 +95,10 @@ def test_groups_that_the_public_cannot_know_are_named_beside_the_interval(tmp_pa
     task = make_scored_task(tmp_path / "t", ["a", "b"], metric="accuracy", train=train)
     file = tmp_path / "oof.csv"
     file.write_text("id,label\n" + "".join(f"t{i:016x},a\n" for i in range(40)))
-    assert score_on_train(task, file).remarks == ()
+    assert score_on_train(task, file).notes == ()
     grouped = {**task.document, "split": {"by": "group", "group": "series"}}
-    remarks = score_on_train(replace(task, document=grouped), file).as_json()["remarks"]
-    assert remarks == [
+    notes = score_on_train(replace(task, document=grouped), file).as_json()["notes"]
+    assert notes == [
         "The groups (series) of the train rows are not public: the intervals take rows as "
         "independent and may be too narrow."
     ]

@@ -116,7 +116,7 @@ def test_a_file_that_changes_while_it_settles_is_left_for_later(
     path = put(ledger, "a.csv", 45)
     monkeypatch.setattr("time.sleep", lambda _: path.write_bytes(path.read_bytes() + b"\n"))
     report = collect(ledger, settle_s=1)
-    assert report.collected == () and "still being written" in report.remarks[0]
+    assert report.collected == () and "still being written" in report.notes[0]
     assert not Path(f"{path}.receipt.json").exists()
 
 
@@ -136,7 +136,7 @@ def test_unfinished_names_links_and_pipes_are_left_alone(ledger: Ledger, tmp_pat
     odd.mkdir()
     report = run(ledger)
     assert report.collected == ()
-    words = "\n".join(report.remarks)
+    words = "\n".join(report.notes)
     for name in ("link.csv", "pipe.csv", "folder.csv", "Eve", "no-such-task"):
         assert name in words
     assert len(ledger.snapshot().primary) == 0
@@ -176,7 +176,7 @@ def test_a_rebuilt_task_keeps_files_waiting_without_a_fault(ledger: Ledger) -> N
     make_task(ledger.challenge, "toy", solution="t")
     path = put(ledger, "b.csv", 40)
     report = run(ledger)
-    assert "challenge rescore toy" in report.remarks[0]
+    assert "challenge rescore toy" in report.notes[0]
     assert not Path(f"{path}.receipt.json").exists()
     ledger.rescore()
     run(ledger)
@@ -247,7 +247,7 @@ def test_names_that_are_not_utf8_stop_nobody(ledger: Ledger) -> None:
     path = put(ledger, "good.csv", 45)
     report = run(ledger)
     assert [file for file, _ in report.collected] == [path]
-    assert sum("not UTF-8" in line for line in report.remarks) == 2
+    assert sum("not UTF-8" in line for line in report.notes) == 2
 
 
 def test_a_forged_receipt_nested_without_end_stops_nobody(ledger: Ledger) -> None:
@@ -261,7 +261,7 @@ def test_a_forged_receipt_nested_without_end_stops_nobody(ledger: Ledger) -> Non
 def test_a_receipt_that_cannot_be_written_leaves_nothing_beside_the_file(ledger: Ledger) -> None:
     path = put(ledger, "a.csv", 45)
     Path(f"{path}.receipt.json").mkdir()
-    assert any("left for later" in line for line in run(ledger).remarks)
+    assert any("left for later" in line for line in run(ledger).notes)
     assert {one.name for one in path.parent.iterdir()} == {"a.csv", "a.csv.receipt.json"}
 
 
@@ -276,18 +276,18 @@ def test_a_name_that_no_receipt_could_bear_is_left_alone(
     (folder(ledger) / name).write_bytes(b"id,label\n")
     report = run(ledger)
     assert report.collected == ()
-    assert [why in remark for remark in report.remarks] == [True]
+    assert [why in note for note in report.notes] == [True]
     assert [path.name for path in folder(ledger).iterdir()] == [name]
 
 
-def test_a_name_forges_no_line_and_a_long_one_has_receipts_without_a_remark(
+def test_a_name_forges_no_line_and_a_long_one_has_receipts_without_a_note(
     ledger: Ledger,
 ) -> None:
     put(ledger, "x" * 196 + ".csv", 45)
     (ledger.challenge.inbox / "Bob\nnote: all is well").mkdir()
     for _ in range(2):
-        remarks = run(ledger).remarks
-        assert len(remarks) == 1 and "\n" not in remarks[0]
+        notes = run(ledger).notes
+        assert len(notes) == 1 and "\n" not in notes[0]
 
 
 def test_a_team_that_the_organiser_adds_later_need_not_hand_in_again(
@@ -318,7 +318,7 @@ def test_a_half_saved_challenge_toml_does_not_end_the_watch(
     monkeypatch.setattr("time.sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         watch(ledger, settle_s=0, report=reports.append)
-    assert "as it was" in reports[0].remarks[0]
+    assert "as it was" in reports[0].notes[0]
     assert receipt(path)["status"] == "accepted"
 
 

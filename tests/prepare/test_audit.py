@@ -521,7 +521,7 @@ def test_the_summary_names_no_row_and_says_what_was_accepted_in_vain() -> None:
                 "accepted": "known",
             }
         ],
-        "remarks": ["accepted in task.toml, but not found: b"],
+        "notes": ["accepted in task.toml, but not found: b"],
     }
     assert "r1" not in str(summary)
     assert "r1" in str(report.as_json())

@@ -31,7 +31,7 @@ def read(proposal: Proposal, folder: Path) -> TaskDefinition:
 def products(folder: Path, n: int = 120) -> Path:
     """Products with a price, a shop, a photo, a date and a description."""
     chance = random.Random(4)
-    lines = ["id;title;price;zip;shop_id;sold;photo;remark;category"]
+    lines = ["id;title;price;zip;shop_id;sold;photo;note;category"]
     (folder / "photos").mkdir()
     for row in range(n):
         # Noise: images of one colour would all be near-identical, and a leak by chance.
@@ -65,7 +65,7 @@ def test_a_strangers_table_becomes_a_task(tmp_path: Path) -> None:
     assert (task.raw.delimiter, task.raw.options["date_sold"]) == (";", "%d.%m.%Y")
     assert (task.split.by, task.split.group) == ("group", "shop_id")
     assert task.metric == "macro_f1"
-    assert set(task.left_out) == {"id", "shop_id", "remark"}
+    assert set(task.left_out) == {"id", "shop_id", "note"}
     said = "\n".join(proposal.unsure)
     for words in (
         "separated by ';'",

@@ -50,7 +50,7 @@ def test_a_score_of_one_half_is_a_match_and_the_answer_counts_matches(tmp_path: 
     assert predictions.codes.tolist() == [1, 0, 1]
     assert predictions.scores is not None
     assert predictions.scores.tolist() == [0.5, 0.49, 1.0]
-    assert predictions.remarks == (
+    assert predictions.notes == (
         "no column `label`: score >= 0.5 decides, which makes 2 of 3 pairs matches",
     )
 

@@ -47,7 +47,7 @@ _SPLIT_COUNTS = {
     "n_unlabelled": "Rows dropped for want of a label",
     "n_crossing": "Pairs dropped for straddling the split",
 }
-_ABSENT: Mapping[str, Any] = {"description": "", "sources": (), "left_out": {}, "remarks": ()}
+_ABSENT: Mapping[str, Any] = {"description": "", "sources": (), "left_out": {}, "notes": ()}
 N_BARS = 60
 
 

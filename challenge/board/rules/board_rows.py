@@ -180,7 +180,7 @@ class Board(Generic[Row]):
     n_compared: int
     """Teams, from the top, whose ranks have an interval."""
     rows: tuple[Row, ...]
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     """Sentences that the page must show, such as why there is no interval."""
 
     @cached_property
@@ -220,7 +220,7 @@ class Board(Generic[Row]):
             "metric": self.metric,
             "subset": self.subset,
             "n_compared": self.n_compared,
-            "remarks": list(self.remarks),
+            "notes": list(self.notes),
         }
 
 

@@ -28,7 +28,7 @@ from challenge.ledger.store.snapshot import Snapshot
 from challenge.ledger.submissions.ladder import round_to_step
 from challenge.task import Subset
 
-__all__ = ["number", "numbers", "rounded", "rounded_ties", "task_board", "tie_remarks"]
+__all__ = ["number", "numbers", "rounded", "rounded_ties", "task_board", "tie_notes"]
 
 
 def task_board(
@@ -56,12 +56,12 @@ def task_board(
     n_ranked = int(np.count_nonzero(ranks))
     n_compared = min(N_COMPARED, n_ranked) if replicates else 0
     ties = None
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     if replicates and n_compared:
         noise = noise_of(entries, best[:n_compared], replicates)
         found = compare_with_first(values[:n_compared], noise, n_ranked)
         ties = rounded_ties(found, snapshot.steps.get(task_id, 0.0) if subset == "public" else 0.0)
-        remarks = tie_remarks(noise, found, n_ranked)
+        notes = tie_notes(noise, found, n_ranked)
     ids = entries.submission[best].tolist()
     methods = snapshot.methods(ids)
     lows, highs = numbers(entries.low[best]), numbers(entries.high[best])
@@ -110,7 +110,7 @@ def task_board(
         }
         rows = [replace(row, public_rank=before.get(row.team)) for row in rows]
     if subset == "public" and task_id in snapshot.unscored:
-        remarks = ("The public subset is too small to show a score; scores come with the close.",)
+        notes = ("The public subset is too small to show a score; scores come with the close.",)
     score = snapshot.score(ids[0], subset) if n_ranked else None
     document = snapshot.cards[task_id].task
     return TaskBoard(
@@ -125,7 +125,7 @@ def task_board(
         floor=known_floor(snapshot, task_id, subset),
         n_compared=n_compared,
         rows=tuple(rows),
-        remarks=remarks,
+        notes=notes,
     )
 
 
@@ -153,26 +153,26 @@ def rounded(ends: NDArray[np.float64], step: float) -> NDArray[np.float64]:
     return np.array([round_to_step(float(end), step) for end in ends], dtype=np.float64)
 
 
-def tie_remarks(noise: NDArray[np.float64], ties: Ties, n_ranked: int) -> tuple[str, ...]:
+def tie_notes(noise: NDArray[np.float64], ties: Ties, n_ranked: int) -> tuple[str, ...]:
     """Say in sentences what the ties of a board do not tell."""
-    remarks = []
+    notes = []
     n_unknown = int(np.count_nonzero(~np.isfinite(noise).all(axis=1)))
     if n_unknown == len(noise):
-        remarks.append(
+        notes.append(
             "There are too few independent rows for an interval, so all teams count as tied."
         )
     elif n_unknown:
-        remarks.append(
+        notes.append(
             f"{n_unknown} of the teams compared have no interval and count as tied with all."
         )
     if n_ranked > len(noise):
-        remarks.append(
+        notes.append(
             f"Intervals of ranks and ties are computed for the first {len(noise)} of "
             f"{n_ranked:,} teams."
         )
         if ties.tied_first[-1]:
-            remarks.append("The group tied with the first may go on below them.")
-    return tuple(remarks)
+            notes.append("The group tied with the first may go on below them.")
+    return tuple(notes)
 
 
 def _reason(snapshot: Snapshot, submission: int, task_id: str, subset: Subset) -> str:

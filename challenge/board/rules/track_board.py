@@ -26,7 +26,7 @@ from challenge.board.rules.entries import (
 )
 from challenge.board.rules.prizes import award
 from challenge.board.rules.ranking import page_order, shared_ranks
-from challenge.board.rules.task_board import number, numbers, rounded, rounded_ties, tie_remarks
+from challenge.board.rules.task_board import number, numbers, rounded, rounded_ties, tie_notes
 from challenge.board.rules.ties import Ties, compare_with_first
 from challenge.errors import Fault, WrongUse, nearest
 from challenge.ledger.store.clock import from_micros
@@ -67,12 +67,12 @@ def track_board(
     n_ranked = int(np.count_nonzero(table.ranks))
     n_compared = min(N_COMPARED, n_ranked) if replicates else 0
     rows = _rows(snapshot, table, tasks)
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     if replicates and n_compared:
         values = table.means[:n_compared]
         noise = _mean_noise(table, n_compared, replicates)
         found = compare_with_first(values, noise, n_ranked)
-        remarks = tie_remarks(noise, found, n_ranked)
+        notes = tie_notes(noise, found, n_ranked)
         step = max((snapshot.steps.get(task, 0.0) for task in tasks), default=0.0)
         step = step if subset == "public" else 0.0
         ties = rounded_ties(found, step)
@@ -102,7 +102,7 @@ def track_board(
         rows=tuple(rows),
         left_out=left_out,
         prize=track.prize,
-        remarks=remarks,
+        notes=notes,
     )
 
 

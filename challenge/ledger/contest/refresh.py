@@ -20,14 +20,14 @@ def refresh(ledger: Ledger) -> list[str]:
     """Store what changed in challenge.toml and in the public folders of the built tasks.
 
     A task that was built anew after somebody had submitted keeps its old card until `rescore`;
-    the returned remarks say so.
+    the returned notes say so.
     """
-    remarks: list[str] = []
+    notes: list[str] = []
     with ledger.store.writing() as connection:
         ledger.record_settings_in(connection, clock.now())
     for task_id in ledger.challenge.built_ids():
-        remarks.extend(_refresh_task(ledger, ledger.challenge.task(task_id)))
-    return remarks
+        notes.extend(_refresh_task(ledger, ledger.challenge.task(task_id)))
+    return notes
 
 
 def _refresh_task(ledger: Ledger, task: Task) -> list[str]:

@@ -52,10 +52,10 @@ _LEFT_OVER_S = 86_400
 
 @dataclass(frozen=True)
 class CollectReport:
-    """What one round did: outcomes with the path of each file, and remarks for the organiser."""
+    """What one round did: outcomes with the path of each file, and notes for the organiser."""
 
     collected: tuple[tuple[Path, Collected], ...]
-    remarks: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 class Seen:
@@ -90,9 +90,9 @@ def collect(
     seen = seen or Seen()
     inbox = ledger.challenge.inbox
     tasks = set(ledger.challenge.task_ids())
-    remarks: list[str] = []
+    notes: list[str] = []
     _remove_left_overs(_staging(ledger))
-    found = [one for one in candidates_in(inbox, tasks, remarks) if not seen.has(one)]
+    found = [one for one in candidates_in(inbox, tasks, notes) if not seen.has(one)]
     if found and settle_s > 0:
         time.sleep(settle_s)
     outcomes: list[tuple[Path, Collected]] = []
@@ -104,13 +104,13 @@ def collect(
             # What is not this file's doing is for the organiser; the file stays for later.
             if isinstance(error, LedgerError) and error.faults[0].code != "rescore-first":
                 raise
-            remarks.append(f"{path}: left for later. {error}")
+            notes.append(f"{path}: left for later. {error}")
             continue
         except OSError as error:
-            remarks.append(f"{path}: left for later. The disk answers: {error.strerror}")
+            notes.append(f"{path}: left for later. The disk answers: {error.strerror}")
             continue
         if isinstance(outcome, str):
-            remarks.append(f"{path}: {outcome}")
+            notes.append(f"{path}: {outcome}")
             continue
         seen.add(candidate, outcome)
         if outcome.known:
@@ -118,7 +118,7 @@ def collect(
         outcomes.append((path, outcome))
         if progress:
             progress(f"{candidate.team}/{candidate.task}/{candidate.name}: {outcome.message}")
-    return CollectReport(tuple(outcomes), tuple(remarks))
+    return CollectReport(tuple(outcomes), tuple(notes))
 
 
 def watch(
@@ -141,11 +141,11 @@ def watch(
             ledger.settings = read_settings(ledger.challenge.root)
         except ChallengeError as error:
             # Somebody is editing it: what stood there before goes on, and the organiser is told.
-            remarks: tuple[str, ...] = (f"challenge.toml is as it was: {error}",)
+            notes: tuple[str, ...] = (f"challenge.toml is as it was: {error}",)
         else:
-            remarks = ()
+            notes = ()
         round_report = collect(ledger, settle_s=settle_s, progress=progress, seen=seen)
-        round_report = replace(round_report, remarks=(*remarks, *round_report.remarks))
+        round_report = replace(round_report, notes=(*notes, *round_report.notes))
         if report:
             report(round_report)
         time.sleep(every_s)

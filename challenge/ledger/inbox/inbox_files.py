@@ -62,17 +62,17 @@ class Candidate:
         return inbox / self.team / self.task / self.name
 
 
-def candidates_in(inbox: Path, known: Collection[str], remarks: list[str]) -> Iterator[Candidate]:
-    """Yield the files for the `known` tasks; what is none adds a remark."""
+def candidates_in(inbox: Path, known: Collection[str], notes: list[str]) -> Iterator[Candidate]:
+    """Yield the files for the `known` tasks; what is none adds a note."""
     if not inbox.is_dir():
         return
-    for team in _folders(inbox, remarks):
-        for task in _folders(inbox / team, remarks):
+    for team in _folders(inbox, notes):
+        for task in _folders(inbox / team, notes):
             if task not in known:
-                remarks.append(f"{inbox / team / task}: no task of this name")
+                notes.append(f"{inbox / team / task}: no task of this name")
                 continue
             folder = inbox / team / task
-            for name in _names(folder, remarks):
+            for name in _names(folder, notes):
                 if name.startswith(".") or name.endswith((*RECEIPTS, NOTE, *_UNFINISHED)):
                     continue
                 try:
@@ -80,22 +80,22 @@ def candidates_in(inbox: Path, known: Collection[str], remarks: list[str]) -> It
                 except FileNotFoundError:
                     continue
                 if mark is None:
-                    remarks.append(f"{folder / name}: no regular file, left alone")
+                    notes.append(f"{folder / name}: no regular file, left alone")
                     continue
                 yield Candidate(team, task, name, mark)
 
 
-def _names(folder: Path, remarks: list[str]) -> list[str]:
+def _names(folder: Path, notes: list[str]) -> list[str]:
     """Return the names in the folder that fit both the ledger and a receipt beside them."""
     try:
         names = sorted(path.name for path in folder.iterdir())
     except FileNotFoundError:
         return []
     except OSError as error:
-        remarks.append(f"{folder}: cannot be listed: {error.strerror}")
+        notes.append(f"{folder}: cannot be listed: {error.strerror}")
         return []
     faults = {name: _fault_of_name(name) for name in names}
-    remarks.extend(
+    notes.extend(
         f"{folder / ascii(name)}: {why}, left alone" for name, why in faults.items() if why
     )
     return [name for name, why in faults.items() if not why]
@@ -113,9 +113,9 @@ def _utf8(name: str) -> bool:
     return name == name.encode(errors="replace").decode()
 
 
-def _folders(parent: Path, remarks: list[str]) -> list[str]:
+def _folders(parent: Path, notes: list[str]) -> list[str]:
     names = []
-    for name in _names(parent, remarks):
+    for name in _names(parent, notes):
         if name.startswith("."):
             continue
         try:
@@ -125,7 +125,7 @@ def _folders(parent: Path, remarks: list[str]) -> list[str]:
         if stat.S_ISDIR(mode):
             names.append(name)
         elif stat.S_ISLNK(mode):
-            remarks.append(f"{parent / name}: a link, not followed")
+            notes.append(f"{parent / name}: a link, not followed")
     return names
 
 

@@ -295,11 +295,11 @@ def require_storable(submission_id: int) -> None:
 def submission_row(
     connection: sa.Connection, submission_id: int
 ) -> tuple[Submission, tuple[str, ...]]:
-    """Return a submission and the remarks made when it was read; raise WrongUse when unknown."""
+    """Return a submission and the notes made when it was read; raise WrongUse when unknown."""
     require_storable(submission_id)
     rows, gone = schema.submissions, schema.withdrawals
     row = connection.execute(
-        sa.select(*_SUBMISSION, rows.c.remarks).where(rows.c.id == submission_id)
+        sa.select(*_SUBMISSION, rows.c.notes).where(rows.c.id == submission_id)
     ).first()
     if row is None:
         raise unknown_submission(submission_id)

@@ -139,7 +139,7 @@ submissions = Table(
     Column("team", Integer, ForeignKey("teams.id"), nullable=False),
     *_texts("task", "method", "note", "sha256"),
     Column("content", Text),
-    *_texts("file_sha256", "form", "details", "remarks"),
+    *_texts("file_sha256", "form", "details", "notes"),
     Column("baseline", Boolean, nullable=False),
     Column("isolation", Text, nullable=False),
     Index("submissions_by_team", "team", "task", "at"),

@@ -33,7 +33,7 @@ def receipt_of(
     identical: bool = False,
 ) -> Receipt:
     """Return the receipt of a stored submission, made of its rows alone."""
-    submission, remarks = submission_row(connection, submission_id)
+    submission, notes = submission_row(connection, submission_id)
     edition = current_editions(connection)[submission.task]
     team = ledger.team_in(connection, submission.team)
     score = _shown_score(connection, submission_id, edition, ledger.settings)
@@ -54,7 +54,7 @@ def receipt_of(
         identical_to=submission_id if identical else None,
         quota_left=left,
         message=_message(ledger.settings, submission, team, score, reference, edition, identical),
-        remarks=remarks,
+        notes=notes,
     )
 
 

@@ -45,7 +45,7 @@ class Receipt:
     identical_to: int | None
     quota_left: int | None
     message: str
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return the receipt as plain values."""
@@ -60,7 +60,7 @@ class Receipt:
             "identical_to": self.identical_to,
             "quota_left": self.quota_left,
             "message": self.message,
-            "remarks": list(self.remarks),
+            "notes": list(self.notes),
         }
 
     def lines(self) -> list[str]:
@@ -85,7 +85,7 @@ class Receipt:
                 lines.append(f"   one row is worth {self.score.resolution:.5f}")
         if self.quota_left is not None:
             lines.append(f"   quota left today: {self.quota_left}")
-        lines.extend(f"   {remark}" for remark in self.remarks)
+        lines.extend(f"   {note}" for note in self.notes)
         return lines
 
 

@@ -272,7 +272,7 @@ def _store(
         "file_sha256": predictions.sha256,
         "form": predictions.form,
         "details": entry.details,
-        "remarks": json.dumps(list(predictions.remarks), ensure_ascii=False),
+        "notes": json.dumps(list(predictions.notes), ensure_ascii=False),
         "baseline": entry.baseline,
         "isolation": entry.isolation,
     }

@@ -124,14 +124,14 @@ def near_identical_texts(subject: Subject) -> tuple[list[Finding], list[str]]:
             if own and len(pairs):
                 texts = [_joined_text(part.sample, own) for part in (subject.test, subject.train)]
                 pairs = pairs[text_cosines(texts[0], texts[1], pairs) > MIN_COSINE]
-    remarks = []
+    notes = []
     if any(len(text) > limit for side in sides for text in side):
-        remarks.append(f"near-identical texts: the first {limit:,} characters of a row")
+        notes.append(f"near-identical texts: the first {limit:,} characters of a row")
     for name, part in (("test", subject.test), ("train", subject.train)):
         if part.sample.num_rows < part.n:
-            remarks.append(f"near-identical texts: {part.sample.num_rows:,} rows of {name}")
+            notes.append(f"near-identical texts: {part.sample.num_rows:,} rows of {name}")
     words = "nearly the text of a train row (cosine of 3-grams above .9)"
-    return list(_near_finding(subject, "near-identical-texts", pairs, words)), remarks
+    return list(_near_finding(subject, "near-identical-texts", pairs, words)), notes
 
 
 def _joined_text(table: pa.Table, names: list[str]) -> list[str]:
@@ -148,7 +148,7 @@ def near_identical_images(
     names = [column.name for column in subject.columns_of("image")]
     if not names:
         return [], []
-    sides, remarks = [], []
+    sides, notes = [], []
     for side, part in (("test", subject.test), ("train", subject.train)):
         owners: dict[str, list[int]] = {}
         for name in names:
@@ -157,7 +157,7 @@ def near_identical_images(
                     owners.setdefault(path, []).append(row)
         paths = sorted(owners)
         if len(paths) > MAX_IMAGES:
-            remarks.append(f"near-identical images: {MAX_IMAGES:,} of {len(paths):,} of {side}")
+            notes.append(f"near-identical images: {MAX_IMAGES:,} of {len(paths):,} of {side}")
             paths = paths[:MAX_IMAGES]
         hashes = image_hashes([subject.public / path for path in paths], progress)
         sides.append((paths, owners, hashes))
@@ -171,8 +171,8 @@ def near_identical_images(
     found = np.array(sorted(set(pairs)), dtype=np.int64).reshape(-1, 2)
     words = "an image that is nearly one of train (difference hash within 4 bits)"
     if subject.kind == "matching":
-        return list(_near_records(subject, found[:, 0], words)), remarks
-    return list(_near_finding(subject, "near-identical-images", found, words)), remarks
+        return list(_near_records(subject, found[:, 0], words)), notes
+    return list(_near_finding(subject, "near-identical-images", found, words)), notes
 
 
 def _near_records(subject: Subject, rows: NDArray[np.int64], words: str) -> Iterator[Finding]:

@@ -62,11 +62,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """All findings of one task, the gravest first; `remarks` say what was looked at in part."""
+    """All findings of one task, the gravest first; `notes` say what was looked at in part."""
 
     task: str
     findings: tuple[Finding, ...]
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def named(self, name: str) -> Finding | None:
         """Return the finding of that name, None when there is none."""
@@ -106,8 +106,8 @@ class AuditReport:
                 }
                 for finding in self.findings
             ],
-            "remarks": [
-                *self.remarks,
+            "notes": [
+                *self.notes,
                 *(
                     f"accepted in task.toml, but not found: {name}"
                     for name in sorted(accept)
@@ -132,7 +132,7 @@ class AuditReport:
                 }
                 for finding in self.findings
             ],
-            "remarks": list(self.remarks),
+            "notes": list(self.notes),
         }
 
 

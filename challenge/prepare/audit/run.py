@@ -27,7 +27,7 @@ def audit_task(
 
     `document` is the content of task.json (id, kind, columns, classes, sources, split); without
     it `public/task.json` is read. Near copies are sought among the first rows of each side
-    (ids are random, so they are a sample) and `remarks` say so where a table is larger.
+    (ids are random, so they are a sample) and `notes` say so where a table is larger.
     """
     from challenge.prepare.audit import copies, tells
     from challenge.prepare.audit import pair_checks as pairs
@@ -40,8 +40,8 @@ def audit_task(
     subject = read_subject(public, private, document, progress)
     progress("audit: seeking copies")
     found: list[Finding] = [*copies.identical_rows(subject), *copies.contradictions(subject)]
-    texts, text_remarks = copies.near_identical_texts(subject)
-    images, image_remarks = copies.near_identical_images(subject, progress)
+    texts, text_notes = copies.near_identical_texts(subject)
+    images, image_notes = copies.near_identical_images(subject, progress)
     found += [*texts, *images]
     progress("audit: seeking what tells the label")
     found += [
@@ -63,4 +63,4 @@ def audit_task(
         *sides.unstated_licences(subject),
     ]
     found.sort(key=lambda finding: (SEVERITIES.index(finding.severity), finding.name))
-    return AuditReport(str(document["id"]), tuple(found), (*text_remarks, *image_remarks))
+    return AuditReport(str(document["id"]), tuple(found), (*text_notes, *image_notes))

@@ -16,7 +16,7 @@ from challenge.task.digests import digest_document
 from challenge.task.tables import csv_options, table_schema
 from challenge.task.task import TASK_FORMAT
 
-__all__ = ["CARD_FORMAT", "card_document", "remarks_on", "task_document", "with_card_digest"]
+__all__ = ["CARD_FORMAT", "card_document", "notes_on", "task_document", "with_card_digest"]
 
 CARD_FORMAT = 1
 FEWEST_CLUSTERS = 30
@@ -67,16 +67,16 @@ def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> d
         "left_out": definition.left_out,
         "datasheet": definition.datasheet.model_dump(),
         "samples": definition.shows_samples,
-        "remarks": remarks_on(plan, written),
+        "notes": notes_on(plan, written),
     }
 
 
-def remarks_on(plan: Plan, written: Written) -> list[str]:
+def notes_on(plan: Plan, written: Written) -> list[str]:
     """Return sentences on what is odd about the built task, and what follows from it."""
-    remarks = []
+    notes = []
     for subset, n_clusters in written.n_clusters.items():
         if n_clusters < FEWEST_CLUSTERS:
-            remarks.append(
+            notes.append(
                 f"The {subset} half has {n_clusters} independent clusters, fewer than "
                 f"{FEWEST_CLUSTERS}: its scores have no interval, and teams count as tied there."
             )
@@ -86,21 +86,21 @@ def remarks_on(plan: Plan, written: Written) -> list[str]:
     }
     untrained = _names(plan.classes, counts[TRAIN] == 0)
     if untrained:
-        remarks.append(f"Absent from train, so nobody can learn it: {untrained}.")
+        notes.append(f"Absent from train, so nobody can learn it: {untrained}.")
     n_untested = int((counts[TEST] == 0).sum())
     if n_untested:
         # Which ones is a fact of the hidden labels; the organiser's report names them.
-        remarks.append(
+        notes.append(
             f"Absent from test, so averages over classes leave them out: {n_untested} of "
             f"{len(plan.classes)} classes."
         )
     unlabelled = plan.facts.get("n_unlabelled")
     if unlabelled:
-        remarks.append(f"{unlabelled:,} rows without a label were dropped.")
+        notes.append(f"{unlabelled:,} rows without a label were dropped.")
     crossing = plan.facts.get("n_crossing")
     if crossing:
-        remarks.append(f"{crossing:,} pairs between the two sides of the split were dropped.")
-    return remarks
+        notes.append(f"{crossing:,} pairs between the two sides of the split were dropped.")
+    return notes
 
 
 def _names(classes: Sequence[str], chosen: np.ndarray) -> str:

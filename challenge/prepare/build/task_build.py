@@ -109,7 +109,7 @@ def _build_alone(
     mark = _mark(folder, definition)
     if _is_current(public, private, mark):
         task = read_task(public)
-        return Built(task, True, time.monotonic() - started, tuple(task.document["remarks"]))
+        return Built(task, True, time.monotonic() - started, tuple(task.document["notes"]))
     secret = read_secret(private, seed, definition.id)
     progress("fetching sources")
     raw_path = raw_folder(definition, cache, folder, progress=progress)
@@ -133,7 +133,7 @@ def _build_alone(
         raise
     _recover(folder)
     task = read_task(public)
-    notes = tuple(task.document["remarks"])
+    notes = tuple(task.document["notes"])
     return Built(task, False, time.monotonic() - started, notes)
 
 

@@ -84,7 +84,7 @@ def guess_label(
 
 
 def look_at_labels(label: str, values: list[str | None], kind: str, unsure: list[str]) -> None:
-    """Raise TaskError for labels that make no task; remark on rare and missing ones."""
+    """Raise TaskError for labels that make no task; note on rare and missing ones."""
     counts = Counter(value for value in values if value is not None)
     n = sum(counts.values())
     if len(counts) < 2:
@@ -118,7 +118,7 @@ def look_at_labels(label: str, values: list[str | None], kind: str, unsure: list
 
 
 def look_at_size(n: int, unsure: list[str]) -> None:
-    """Remark on tables whose public subset will be too small to show a score while a contest runs."""
+    """Note on tables whose public subset will be too small to show a score while a contest runs."""
     n_public = round(0.3 * 0.3 * n)
     if n_public < PUBLIC_ROWS:
         unsure.append(
@@ -324,7 +324,7 @@ def images_by_key(
 def look_for_tells(
     columns: dict[str, Profile], values: dict[str, list[str | None]], label: str, unsure: list[str]
 ) -> None:
-    """Remark on categories that decide the label: perhaps it under another name."""
+    """Note on categories that decide the label: perhaps it under another name."""
     for name, one in columns.items():
         if one.modality != "categorical" or name not in values or one.n_distinct > one.n / 5:
             continue

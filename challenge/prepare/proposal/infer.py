@@ -86,7 +86,7 @@ def _of_table(
 ) -> Plan:
     file = source if source.is_file() else _one_table(source)
     table = open_table(file)
-    unsure += table.remarks
+    unsure += table.notes
     found_images = open_image_folder(images)
     profiles, values = profile_columns(table, found_images)
     if not values or not len(next(iter(values.values()))):
@@ -183,7 +183,7 @@ def _of_competition(
                   "add it", "raw-file-missing")
         )  # fmt: skip
     table = open_table(train)
-    unsure += table.remarks
+    unsure += table.notes
     solution_path = find_table(source, "solution")
     assert solution_path is not None
     solution = open_table(solution_path)

@@ -67,7 +67,7 @@ def plan_of_pairs(
     profiles: dict[str, Profile] = {}
     values: dict[str, list[str | None]] = {}
     for table in tables:
-        unsure += table.remarks
+        unsure += table.notes
         found, texts = profile_columns(table, image_folder)
         for name, one in found.items():
             profiles.setdefault(name, one)
@@ -77,7 +77,7 @@ def plan_of_pairs(
     options: dict[str, str] = {}
     if pairs is not None:
         list_of_pairs = open_table(pairs)
-        unsure += list_of_pairs.remarks
+        unsure += list_of_pairs.notes
         key, ids, tables = _find_ids(list_of_pairs, tables, key, unsure)
         options |= {f"{side}_id": name for side, name in ids.items() if name not in IDS[side]}
         label = _find_label(list_of_pairs, label, list(ids.values()), unsure)

@@ -1,7 +1,7 @@
 """Reading raw tables as people save them: CSV of any delimiter and encoding, Parquet, JSON, Excel.
 
 Values of text files stay the text that stands in the file; the modality decides later what they
-are. What had to be guessed is kept in `remarks`, so that it can be said.
+are. What had to be guessed is kept in `notes`, so that it can be said.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class RawFile:
     batches: Callable[[], Iterator[pa.RecordBatch]]
     delimiter: str | None = None
     encoding: str | None = None
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def find_table(folder: Path, stem: str) -> Path | None:
@@ -175,8 +175,8 @@ def _excel(path: Path) -> RawFile:
     def batches() -> Iterator[pa.RecordBatch]:
         yield from table.to_batches(max_chunksize=_ROWS)
 
-    remarks = ("only the first sheet was read",) if len(book.worksheets) > 1 else ()
-    return RawFile(path, tuple(names), batches, remarks=remarks)
+    notes = ("only the first sheet was read",) if len(book.worksheets) > 1 else ()
+    return RawFile(path, tuple(names), batches, notes=notes)
 
 
 def _cell(value: Any) -> str | None:
@@ -197,11 +197,11 @@ def _delimited(path: Path, delimiter: str | None, encoding: str | None) -> RawFi
         if sample.startswith(mark):
             cure = "unpack it, or save it as CSV, and name that file"
             raise _damaged(path, ValueError(words), cure)
-    remarks = []
+    notes = []
     if encoding is None:
         encoding = _encoding(path, sample)
         if encoding != "utf-8":
-            remarks.append(f"{path.name} was read as {encoding}, guessed from its bytes")
+            notes.append(f"{path.name} was read as {encoding}, guessed from its bytes")
     # A character or a line may be cut at the end of the sample.
     try:
         "".encode(encoding)
@@ -215,17 +215,17 @@ def _delimited(path: Path, delimiter: str | None, encoding: str | None) -> RawFi
         delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(lines)
         if delimiter != ",":
             shown = "tab" if delimiter == "\t" else repr(delimiter)
-            remarks.append(f"fields of {path.name} were taken to be separated by {shown}")
+            notes.append(f"fields of {path.name} were taken to be separated by {shown}")
     names = next(csv.reader(lines, delimiter=delimiter), [])
     names = [name.lstrip("\ufeff") for name in names]
     padded = len(names) > 1 and all(name.startswith(" ") for name in names[1:])
     if padded:
         names = [name.lstrip(" ") for name in names]
-        remarks.append(f"blanks after the separators of {path.name} were taken for no part of it")
+        notes.append(f"blanks after the separators of {path.name} were taken for no part of it")
     if len(names) > 1 and not names[0] and "index" not in names:
         # So pandas writes the index of its rows.
         names[0] = "index"
-        remarks.append(f"the first column of {path.name} has no name and is called index")
+        notes.append(f"the first column of {path.name} has no name and is called index")
     if not names or any(not name.strip() for name in names):
         raise _headless(path, "an empty name in the header" if names else "nothing")
     return RawFile(
@@ -234,7 +234,7 @@ def _delimited(path: Path, delimiter: str | None, encoding: str | None) -> RawFi
         lambda: _text_batches(path, names, delimiter, encoding, padded),
         delimiter,
         encoding,
-        tuple(remarks),
+        tuple(notes),
     )
 
 

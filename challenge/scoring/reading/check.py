@@ -110,7 +110,7 @@ def _read_content(task: Task, intake: Intake, n_rows: int, most: int) -> Content
 def _accept(task: Task, aligned: Aligned, sha256: str, rows: Rows) -> Predictions:
     """Return the predictions; raise HandOver when a number is out of range or a sum is wrong."""
     codes = aligned.codes
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     probabilities = scores = None
     if aligned.numbers is not None and task.kind == "classification":
         probabilities = Probabilities(aligned.numbers)
@@ -126,7 +126,7 @@ def _accept(task: Task, aligned: Aligned, sha256: str, rows: Rows) -> Prediction
             raise HandOver
         if codes is None:
             codes = (scores >= 0.5).astype(np.int32)
-            remarks = (
+            notes = (
                 f"no column `label`: score >= 0.5 decides, which makes "
                 f"{int(codes.sum()):,} of {len(codes):,} pairs matches",
             )
@@ -140,6 +140,6 @@ def _accept(task: Task, aligned: Aligned, sha256: str, rows: Rows) -> Prediction
         scores=scores,
         sha256=sha256,
         form=aligned.layout.form,
-        remarks=remarks,
+        notes=notes,
         rows=rows,
     )

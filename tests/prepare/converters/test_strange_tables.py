@@ -90,7 +90,7 @@ def test_blanks_after_the_separators_belong_to_nothing(quote: str, tmp_path: Pat
     assert batch.slice(1, 1).to_pylist() == [
         {"nr": "r1", "street": "1 st. mary", "town": None, "kind": "b"}
     ]
-    assert any("blanks after the separators" in remark for remark in table.remarks)
+    assert any("blanks after the separators" in note for note in table.notes)
 
 
 def test_images_in_the_table_itself_make_a_column(tmp_path: Path) -> None:

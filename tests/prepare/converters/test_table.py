@@ -64,9 +64,9 @@ def test_delimiter_and_encoding_are_detected(delimiter: str, encoding: str, tmp_
     assert found["name"][:3] == ["Knife blunt", "Br\u00f6tchen", None]
     assert found["size"][:3] == [12.5, 7, None]
     assert found["label"][:3] == ["tool", "food", None]
-    remarks = " ".join(open_table(tmp_path / "x.csv").remarks)
-    assert ("separated" in remarks) == (delimiter != ",")
-    assert ("was read as" in remarks) == (encoding in ("utf-16", "cp1252"))
+    notes = " ".join(open_table(tmp_path / "x.csv").notes)
+    assert ("separated" in notes) == (delimiter != ",")
+    assert ("was read as" in notes) == (encoding in ("utf-16", "cp1252"))
 
 
 def test_words_that_look_like_nothing_survive_as_text(tmp_path: Path) -> None:
