@@ -59,11 +59,11 @@ def fill(folder: Path, n_submissions: int, n_teams: int, seed: int = 0) -> Ledge
         connection.execute(schema.cards.insert(), [
             {"at": start, "task": "task", "card_digest": "c", "task_json": document,
              "card_json": "{}", **digests}])  # fmt: skip
-        connection.execute(schema.editions.insert(), [
+        connection.execute(schema.scoring_versions.insert(), [
             {"id": 1, "at": start, "task": "task", "scorer_version": 1, "n_public": 3000,
              **digests}])  # fmt: skip
         connection.execute(schema.floors.insert(), [
-            {"at": start, "edition": 1, "subset": "all", "value": 0.1}])  # fmt: skip
+            {"at": start, "scoring_version": 1, "subset": "all", "value": 0.1}])  # fmt: skip
         connection.execute(schema.teams.insert(), [
             {"id": i + 1, "at": start, "slug": f"team-{i}", "baseline": False}
             for i in range(n_teams)])  # fmt: skip
@@ -78,7 +78,7 @@ def fill(folder: Path, n_submissions: int, n_teams: int, seed: int = 0) -> Ledge
              "baseline": False, "isolation": "none"}
             for i in range(n_submissions)])  # fmt: skip
         connection.execute(schema.scores.insert(), [
-            {"id": i + 1, "at": int(at[i]), "submission": i + 1, "edition": 1, "subset": "all",
+            {"id": i + 1, "at": int(at[i]), "submission": i + 1, "scoring_version": 1, "subset": "all",
              "metric": "accuracy", "value": float(value[i]), "low": float(value[i]) - 0.01,
              "high": float(value[i]) + 0.01, "public_value": None, "released": True, "step": 0.0,
              "n": 10_000, "n_clusters": 1000, "weights_hash": "w", "resolution": 1e-4,

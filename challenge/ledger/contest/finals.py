@@ -22,9 +22,9 @@ from challenge.ledger.store.clock import iso, micros
 from challenge.ledger.store.prediction_files import missing_file_fault
 from challenge.ledger.store.records import Submission
 from challenge.ledger.store.rows import submission_row
-from challenge.ledger.store.versions import Edition, current_editions, record_floor
+from challenge.ledger.store.versions import ScoringVersion, current_scoring_versions, record_floor
 from challenge.ledger.submissions.score_rows import Scored, insert_score, score_file
-from challenge.ledger.submissions.submit import current_edition
+from challenge.ledger.submissions.submit import current_scoring_version
 from challenge.task.settings import Settings
 
 if TYPE_CHECKING:
@@ -123,8 +123,8 @@ def close(ledger: Ledger, progress: Callable[[str], None] | None = None) -> Clos
         with ledger.store.reading() as connection:
             _check_closable(connection, ledger.settings, clock.now())
             finals = choose_finals(connection, ledger.settings)
-            editions = current_editions(connection)
-        scores, floors = _private_scores(ledger, finals, editions, progress)
+            scoring_versions = current_scoring_versions(connection)
+        scores, floors = _private_scores(ledger, finals, scoring_versions, progress)
         with ledger.store.writing() as connection:
             ledger.store.lock_still(connection)
             at = clock.now()
@@ -135,7 +135,7 @@ def close(ledger: Ledger, progress: Callable[[str], None] | None = None) -> Clos
             ledger.record_settings_in(connection, at)
             connection.execute(schema.closes.insert().values(id=1, at=micros(at)))
             for task_id, floor in floors.items():
-                record_floor(connection, editions[task_id], "private", floor, at)
+                record_floor(connection, scoring_versions[task_id], "private", floor, at)
             for (team, task_id), chosen in sorted(finals.items()):
                 for submission_id in chosen:
                     connection.execute(
@@ -146,7 +146,7 @@ def close(ledger: Ledger, progress: Callable[[str], None] | None = None) -> Clos
                     insert_score(
                         connection,
                         submission_id,
-                        editions[task_id],
+                        scoring_versions[task_id],
                         scores[submission_id],
                         at,
                         step=0.0,
@@ -164,11 +164,13 @@ def choose_finals(connection: sa.Connection, settings: Settings) -> Finals:
     """Return the finals of every team and task as the rules stand now."""
     rows, scores, gone = schema.submissions, schema.scores, schema.withdrawals
     selected = selected_of(connection)
-    editions = [edition.id for edition in current_editions(connection).values()]
+    scoring_versions = [
+        scoring_version.id for scoring_version in current_scoring_versions(connection).values()
+    ]
     released = sa.and_(
         scores.c.submission == rows.c.id,
         scores.c.subset == "public",
-        scores.c.edition.in_(editions),
+        scores.c.scoring_version.in_(scoring_versions),
         scores.c.released,
     )
     query = (
@@ -215,7 +217,7 @@ def selected_of(connection: sa.Connection) -> Finals:
 def _private_scores(
     ledger: Ledger,
     finals: Finals,
-    editions: dict[str, Edition],
+    scoring_versions: dict[str, ScoringVersion],
     progress: Callable[[str], None] | None,
 ) -> tuple[dict[int, Scored], dict[str, float | None]]:
     from challenge.scoring import read_predictions
@@ -229,10 +231,10 @@ def _private_scores(
     floors: dict[str, float | None] = {}
     built = set(ledger.challenge.built_ids())
     # A task that nobody entered has a floor too: every team is given it.
-    for task_id in sorted(by_task.keys() | (editions.keys() & built)):
+    for task_id in sorted(by_task.keys() | (scoring_versions.keys() & built)):
         task = ledger.challenge.task(task_id)
         with ledger.store.reading() as connection:
-            current_edition(connection, task)
+            current_scoring_version(connection, task)
         floors[task_id] = floor_score(task, "private").value
         ids = by_task.get(task_id, [])
         for done, submission_id in enumerate(ids, 1):

@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 from challenge.errors import LedgerError
 from challenge.ledger.store import clock
-from challenge.ledger.store.versions import add_edition, floors_of, record_card, record_floor
-from challenge.ledger.submissions.submit import current_edition, scored_subset
+from challenge.ledger.store.versions import (
+    add_scoring_version,
+    floors_of,
+    record_card,
+    record_floor,
+)
+from challenge.ledger.submissions.submit import current_scoring_version, scored_subset
 from challenge.task import Task
 
 if TYPE_CHECKING:
@@ -36,20 +41,20 @@ def _refresh_task(ledger: Ledger, task: Task) -> list[str]:
     subset = scored_subset(ledger.settings, task)
     try:
         with ledger.store.reading() as connection:
-            edition = current_edition(connection, task)
-            known = edition is not None and subset in floors_of(connection, edition)
+            scoring_version = current_scoring_version(connection, task)
+            known = scoring_version is not None and subset in floors_of(connection, scoring_version)
         floor = None
         if subset is not None and not known and (task.private / "solution.parquet").is_file():
             floor = floor_score(task, subset)
         with ledger.store.writing() as connection:
             ledger.store.lock_all(connection)
             at = clock.now()
-            edition = current_edition(connection, task)
-            if edition is None:
-                edition = add_edition(connection, task, SCORER_VERSION, at)
+            scoring_version = current_scoring_version(connection, task)
+            if scoring_version is None:
+                scoring_version = add_scoring_version(connection, task, SCORER_VERSION, at)
             record_card(connection, task, at)
             if floor is not None and subset is not None:
-                record_floor(connection, edition, subset, floor.value, at)
+                record_floor(connection, scoring_version, subset, floor.value, at)
     except LedgerError as error:
         if error.faults[0].code != "rescore-first":
             raise

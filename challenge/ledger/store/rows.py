@@ -15,7 +15,7 @@ from challenge.ledger.store.clock import from_micros
 from challenge.ledger.store.database import Store
 from challenge.ledger.store.records import StoredScore, Submission, Team
 from challenge.ledger.store.snapshot import Entry
-from challenge.ledger.store.versions import Edition
+from challenge.ledger.store.versions import ScoringVersion
 from challenge.ledger.submissions.failed_runs import FailedRuns, failed_runs_until
 from challenge.ledger.submissions.ladder import public_metrics, round_to_step
 from challenge.ledger.submissions.names import fold
@@ -60,7 +60,7 @@ _SUBMISSION = (
 )
 _SCORE = (
     schema.scores.c.submission,
-    schema.scores.c.edition,
+    schema.scores.c.scoring_version,
     schema.scores.c.subset,
     schema.scores.c.metric,
     schema.scores.c.value,
@@ -79,12 +79,16 @@ _SCORE = (
 
 
 class RowSource:
-    """The rows of a ledger up to the moment `until`, of the current editions of that moment."""
+    """The rows of a ledger up to the moment `until`, of the current scoring versions of that moment."""
 
-    def __init__(self, store: Store, until: int, editions: Mapping[str, Edition]) -> None:
+    def __init__(
+        self, store: Store, until: int, scoring_versions: Mapping[str, ScoringVersion]
+    ) -> None:
         self._store = store
         self._until = until
-        self._editions = {edition.id: edition for edition in editions.values()}
+        self._scoring_versions = {
+            scoring_version.id: scoring_version for scoring_version in scoring_versions.values()
+        }
         self._withdrawn: frozenset[int] | None = None
 
     def submission(self, submission_id: int) -> Submission:
@@ -115,7 +119,7 @@ class RowSource:
 
     def score(self, submission_id: int, subset: Subset) -> StoredScore | None:
         """Return what may be shown of a score, None when nothing may."""
-        query = score_rows(submission_id, subset, self._editions)
+        query = score_rows(submission_id, subset, self._scoring_versions)
         with self._store.reading() as connection:
             row = connection.execute(query.where(schema.scores.c.at <= self._until)).first()
         return None if row is None else self._score_of(row)
@@ -126,7 +130,7 @@ class RowSource:
         together = sa.and_(
             scores.c.submission == rows.c.id,
             scores.c.subset == subset,
-            scores.c.edition.in_(self._editions),
+            scores.c.scoring_version.in_(self._scoring_versions),
             scores.c.at <= self._until,
         )
         query = (
@@ -212,7 +216,7 @@ class RowSource:
                 for team, newest in plain_rows(connection, query):
                     marks.setdefault(team, ["0"] * len(events))[position] = str(newest)
         # A rescore can also take a score away, which leaves no row of its own.
-        newest = str(max(self._editions, default=0))
+        newest = str(max(self._scoring_versions, default=0))
         return {team: "-".join([*parts, newest]) for team, parts in sorted(marks.items())}
 
     def replicates(self, submission_ids: Sequence[int], subset: Subset) -> NDArray[np.float32]:
@@ -232,7 +236,7 @@ class RowSource:
                     .where(
                         scores.c.submission.in_(chunk),
                         scores.c.subset == subset,
-                        scores.c.edition.in_(self._editions),
+                        scores.c.scoring_version.in_(self._scoring_versions),
                         scores.c.at <= self._until,
                         sa.or_(scores.c.released, scores.c.subset != "public"),
                     )
@@ -257,7 +261,7 @@ class RowSource:
         return self._withdrawn
 
     def _score_of(self, row: Any, packed: bytes | None = None) -> StoredScore | None:
-        return score_of(row, self._editions[row[1]], confusions_of(packed))
+        return score_of(row, self._scoring_versions[row[1]], confusions_of(packed))
 
 
 def plain_rows(connection: sa.Connection, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
@@ -309,18 +313,20 @@ def submission_row(
     return submission_of(row[:-1], frozenset(withdrawn)), tuple(json.loads(row[-1]))
 
 
-def score_rows(submission_id: int, subset: Subset, editions: Iterable[int]) -> sa.Select[Any]:
-    """Return the query for a submission's score on a half, of one of the editions."""
+def score_rows(
+    submission_id: int, subset: Subset, scoring_versions: Iterable[int]
+) -> sa.Select[Any]:
+    """Return the query for a submission's score on a half, of one of the scoring versions."""
     rows = schema.scores
     return sa.select(*_SCORE).where(
         rows.c.submission == submission_id,
         rows.c.subset == subset,
-        rows.c.edition.in_(list(editions)),
+        rows.c.scoring_version.in_(list(scoring_versions)),
     )
 
 
 def score_of(
-    row: Any, edition: Edition, confusions: NDArray[np.int32] | None = None
+    row: Any, scoring_version: ScoringVersion, confusions: NDArray[np.int32] | None = None
 ) -> StoredScore | None:
     """Return what may be shown of a row of `_SCORE` columns; None for an unreleased score."""
     (submission, _, subset, metric, value, low, high, public_value, released, step) = row[:10]
@@ -341,9 +347,9 @@ def score_of(
         metrics=public_metrics(metric, metrics, step),
         n=n,
         n_clusters=n_clusters,
-        data_digest=edition.data_digest,
-        solution_digest=edition.solution_digest,
-        scorer_version=edition.scorer_version,
+        data_digest=scoring_version.data_digest,
+        solution_digest=scoring_version.solution_digest,
+        scorer_version=scoring_version.scorer_version,
         weights_hash=weights_hash,
         resolution=resolution,
         released=bool(released),

@@ -26,7 +26,6 @@ __all__ = [
     "cards",
     "closes",
     "confusions",
-    "editions",
     "facts",
     "failed_runs",
     "failures",
@@ -35,6 +34,7 @@ __all__ = [
     "metadata",
     "replicates",
     "scores",
+    "scoring_versions",
     "selections",
     "settings",
     "submissions",
@@ -85,27 +85,27 @@ cards = Table(
     Index("cards_by_task", "task", "id"),
 )
 
-editions = Table(
-    "editions",
+scoring_versions = Table(
+    "scoring_versions",
     metadata,
     _id(),
     _at(),
     *_texts("task", "data_digest", "solution_digest"),
     Column("scorer_version", Integer, nullable=False),
     Column("n_public", Integer, nullable=False),
-    Index("editions_by_task", "task", "id"),
+    Index("scoring_versions_by_task", "task", "id"),
 )
-"""What scores must share to stand in one column; the newest edition of a task is the current."""
+"""What scores must share to stand in one column; the newest scoring version of a task is the current."""
 
 floors = Table(
     "floors",
     metadata,
     _id(),
     _at(),
-    Column("edition", Integer, ForeignKey("editions.id"), nullable=False),
+    Column("scoring_version", Integer, ForeignKey("scoring_versions.id"), nullable=False),
     Column("subset", Text, nullable=False),
     Column("value", Float),
-    Index("floors_by_edition", "edition", "subset"),
+    Index("floors_by_scoring_version", "scoring_version", "subset"),
 )
 """Score of the trivial baseline."""
 
@@ -156,7 +156,7 @@ scores = Table(
     _id(),
     _at(),
     Column("submission", Integer, ForeignKey("submissions.id"), nullable=False),
-    Column("edition", Integer, ForeignKey("editions.id"), nullable=False),
+    Column("scoring_version", Integer, ForeignKey("scoring_versions.id"), nullable=False),
     *_texts("subset", "metric"),
     Column("value", Float),
     Column("low", Float),
@@ -169,11 +169,11 @@ scores = Table(
     Column("weights_hash", Text, nullable=False),
     Column("resolution", Float),
     *_texts("metrics", "diagnostics"),
-    UniqueConstraint("submission", "edition", "subset", name="scored_once"),
+    UniqueConstraint("submission", "scoring_version", "subset", name="scored_once"),
     # Covers the query of a whole board, so that it need not read the wide rows.
     Index(
         "scores_of_board",
-        *("edition", "subset", "submission", "at", "value", "low", "high"),
+        *("scoring_version", "subset", "submission", "at", "value", "low", "high"),
         *("public_value", "released", "step"),
     ),
     Index("scores_by_submission", "submission", "id"),

@@ -15,8 +15,8 @@ from challenge.ledger.store.records import PrimaryScores
 from challenge.ledger.store.rows import RowSource, plain_rows, read_teams
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.ledger.store.versions import (
-    Edition,
-    current_editions,
+    ScoringVersion,
+    current_scoring_versions,
     floors_of,
     newest_settings,
     read_cards,
@@ -35,7 +35,7 @@ __all__ = ["build_snapshot", "newest_event"]
 _EVENTS = (
     schema.settings,
     schema.cards,
-    schema.editions,
+    schema.scoring_versions,
     schema.floors,
     schema.team_names,
     schema.submissions,
@@ -55,20 +55,20 @@ def build_snapshot(ledger: Ledger, as_of: datetime | None) -> Snapshot:
         closed = connection.execute(
             sa.select(schema.closes.c.at).where(schema.closes.c.at <= until)
         ).scalar()
-        editions = current_editions(connection, until)
-        tasks = tuple(sorted(editions))
+        scoring_versions = current_scoring_versions(connection, until)
+        tasks = tuple(sorted(scoring_versions))
         subset: Subset = "all"
         if settings.is_contest():
             subset = "public" if closed is None else "private"
         finals = _finals(connection) if closed is not None else {}
         listed = _listed(connection, until)
-        primary = _primary(connection, listed, editions, tasks, subset, until)
+        primary = _primary(connection, listed, scoring_versions, tasks, subset, until)
         public = None
         if settings.is_contest():
             public = primary
             if subset == "private":
-                public = _primary(connection, listed, editions, tasks, "public", until)
-        steps = _steps(connection, editions, until) if public is not None else {}
+                public = _primary(connection, listed, scoring_versions, tasks, "public", until)
+        steps = _steps(connection, scoring_versions, until) if public is not None else {}
         return Snapshot(
             at=None if newest is None else from_micros(newest),
             settings=settings,
@@ -76,18 +76,18 @@ def build_snapshot(ledger: Ledger, as_of: datetime | None) -> Snapshot:
             teams=read_teams(connection, settings, until),
             subset=subset,
             primary=primary,
-            floors=_floors(connection, settings, editions, subset, steps, until),
-            source=RowSource(ledger.store, until, editions),
+            floors=_floors(connection, settings, scoring_versions, subset, steps, until),
+            source=RowSource(ledger.store, until, scoring_versions),
             closed_at=None if closed is None else from_micros(closed),
             public=public,
             public_floors=(
                 {}
                 if public is None
-                else _floors(connection, settings, editions, "public", steps, until)
+                else _floors(connection, settings, scoring_versions, "public", steps, until)
             ),
             finals=finals,
             steps=steps,
-            unscored=_unscored(editions) if public is not None else frozenset(),
+            unscored=_unscored(scoring_versions) if public is not None else frozenset(),
         )
 
 
@@ -129,7 +129,7 @@ def _listed(connection: sa.Connection, until: int) -> _Listed:
 def _primary(
     connection: sa.Connection,
     listed: _Listed,
-    editions: Mapping[str, Edition],
+    scoring_versions: Mapping[str, ScoringVersion],
     tasks: tuple[str, ...],
     subset: Subset,
     until: int,
@@ -140,7 +140,7 @@ def _primary(
     for code, name in enumerate(tasks):
         query = sa.select(scores.c.submission, value, scores.c.low, scores.c.high, scores.c.step)
         query = query.where(
-            scores.c.edition == editions[name].id,
+            scores.c.scoring_version == scoring_versions[name].id,
             scores.c.subset == subset,
             scores.c.at <= until,
         )
@@ -153,7 +153,7 @@ def _primary(
         part[:, 5] = code
         parts.append(part)
     if subset == "public":
-        parts.append(_unscored_rows(connection, editions, tasks, until))
+        parts.append(_unscored_rows(connection, scoring_versions, tasks, until))
     table = np.concatenate(parts) if parts else np.empty((0, 6))
     table = table[np.argsort(table[:, 0], kind="stable")]
     ids = table[:, 0].astype(np.int64)
@@ -180,11 +180,11 @@ def _primary(
 
 def _unscored_rows(
     connection: sa.Connection,
-    editions: Mapping[str, Edition],
+    scoring_versions: Mapping[str, ScoringVersion],
     tasks: tuple[str, ...],
     until: int,
 ) -> NDArray[np.float64]:
-    codes = {name: tasks.index(name) for name in _unscored(editions)}
+    codes = {name: tasks.index(name) for name in _unscored(scoring_versions)}
     listed = schema.submissions
     query = sa.select(listed.c.id, listed.c.task).where(
         listed.c.at <= until, listed.c.task.in_(codes)
@@ -196,22 +196,24 @@ def _unscored_rows(
     return np.array(rows, dtype=np.float64).reshape(-1, 6)
 
 
-def _unscored(editions: Mapping[str, Edition]) -> frozenset[str]:
+def _unscored(scoring_versions: Mapping[str, ScoringVersion]) -> frozenset[str]:
     return frozenset(
-        name for name, edition in editions.items() if edition.n_public < SMALLEST_PUBLIC
+        name
+        for name, scoring_version in scoring_versions.items()
+        if scoring_version.n_public < SMALLEST_PUBLIC
     )
 
 
 def _steps(
-    connection: sa.Connection, editions: Mapping[str, Edition], until: int
+    connection: sa.Connection, scoring_versions: Mapping[str, ScoringVersion], until: int
 ) -> dict[str, float]:
     scores = schema.scores
     steps: dict[str, float] = {}
-    for name, edition in editions.items():
+    for name, scoring_version in scoring_versions.items():
         step = connection.execute(
             sa.select(scores.c.step)
             .where(
-                scores.c.edition == edition.id,
+                scores.c.scoring_version == scoring_version.id,
                 scores.c.subset == "public",
                 scores.c.at <= until,
             )
@@ -225,19 +227,19 @@ def _steps(
 def _floors(
     connection: sa.Connection,
     settings: Settings,
-    editions: Mapping[str, Edition],
+    scoring_versions: Mapping[str, ScoringVersion],
     subset: Subset,
     steps: Mapping[str, float],
     until: int,
 ) -> dict[str, float]:
     floors: dict[str, float] = {}
-    for name, edition in editions.items():
-        value = floors_of(connection, edition, until).get(subset)
+    for name, scoring_version in scoring_versions.items():
+        value = floors_of(connection, scoring_version, until).get(subset)
         if value is not None:
             step = 0.0
             if subset == "public":
                 # Before the first submission no score has told the step yet.
-                first = settings.ladder_step or default_step(edition.n_public)
+                first = settings.ladder_step or default_step(scoring_version.n_public)
                 step = steps.get(name, first)
             floors[name] = round_to_step(float(value), step)
     return floors

@@ -1,8 +1,8 @@
 """What the ledger keeps of `challenge.toml` and of the tasks: each version, when first seen.
 
-An *edition* is what scores must share to stand in one column: data digest, solution digest and
-scorer version. The newest edition of a task is the current one; it changes by itself only while
-nobody has submitted, afterwards by `rescore` alone, so that no board ever mixes two.
+An *scoring version* is what scores must share to stand in one column: data digest, solution digest
+and scorer version. The newest scoring version of a task is the current one; it changes by itself
+only while nobody has submitted, afterwards by `rescore` alone, so that no board ever mixes two.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from challenge.task import Subset, Task
 from challenge.task.settings import Settings
 
 __all__ = [
-    "Edition",
-    "add_edition",
-    "current_editions",
+    "ScoringVersion",
+    "add_scoring_version",
+    "current_scoring_versions",
     "newest_settings",
     "read_cards",
     "record_card",
@@ -35,8 +35,8 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Edition:
-    """One edition of a task; `n_public` counts the rows of its public subset."""
+class ScoringVersion:
+    """One scoring version of a task; `n_public` counts the rows of its public subset."""
 
     id: int
     task: str
@@ -46,7 +46,7 @@ class Edition:
     n_public: int
 
     def is_of(self, task: Task, scorer_version: int) -> bool:
-        """Whether scores made now belong to this edition."""
+        """Whether scores made now belong to this scoring version."""
         return (self.data_digest, self.solution_digest, self.scorer_version) == (
             task.data_digest,
             task.solution_digest,
@@ -54,9 +54,11 @@ class Edition:
         )
 
 
-def current_editions(connection: sa.Connection, until: int | None = None) -> dict[str, Edition]:
-    """Return the current edition of each task, at the moment `until` (microseconds)."""
-    rows = schema.editions
+def current_scoring_versions(
+    connection: sa.Connection, until: int | None = None
+) -> dict[str, ScoringVersion]:
+    """Return the current scoring version of each task, at the moment `until` (microseconds)."""
+    rows = schema.scoring_versions
     newest = sa.select(sa.func.max(rows.c.id)).group_by(rows.c.task)
     if until is not None:
         newest = newest.where(rows.c.at <= until)
@@ -68,16 +70,18 @@ def current_editions(connection: sa.Connection, until: int | None = None) -> dic
         rows.c.scorer_version,
         rows.c.n_public,
     ).where(rows.c.id.in_(newest))
-    return {row.task: Edition(*row) for row in connection.execute(query.order_by(rows.c.task))}
+    return {
+        row.task: ScoringVersion(*row) for row in connection.execute(query.order_by(rows.c.task))
+    }
 
 
-def add_edition(
+def add_scoring_version(
     connection: sa.Connection, task: Task, scorer_version: int, at: datetime
-) -> Edition:
-    """Make the task as it is now the current edition."""
+) -> ScoringVersion:
+    """Make the task as it is now the current scoring version."""
     n_public = int(task.document["n_public"])
     key = connection.execute(
-        schema.editions.insert().values(
+        schema.scoring_versions.insert().values(
             at=micros(at),
             task=task.id,
             data_digest=task.data_digest,
@@ -87,7 +91,7 @@ def add_edition(
         )
     ).inserted_primary_key
     assert key is not None
-    return Edition(
+    return ScoringVersion(
         int(key[0]),
         task.id,
         task.data_digest,
@@ -105,7 +109,7 @@ def has_submissions(connection: sa.Connection, task_id: str) -> bool:
 
 
 def rescore_first(task_id: str, found: str) -> LedgerError:
-    """Return the error that keeps scores of two editions apart."""
+    """Return the error that keeps scores of two scoring versions apart."""
     return LedgerError(
         Fault(
             f"task {task_id}",
@@ -172,23 +176,29 @@ def read_cards(connection: sa.Connection, until: int | None = None) -> dict[str,
 
 
 def record_floor(
-    connection: sa.Connection, edition: Edition, subset: Subset, value: float | None, at: datetime
+    connection: sa.Connection,
+    scoring_version: ScoringVersion,
+    subset: Subset,
+    value: float | None,
+    at: datetime,
 ) -> None:
-    """Store the score of the trivial baseline once an edition and half."""
-    if subset not in floors_of(connection, edition):
+    """Store the score of the trivial baseline once a scoring version and half."""
+    if subset not in floors_of(connection, scoring_version):
         connection.execute(
             schema.floors.insert().values(
-                at=micros(at), edition=edition.id, subset=subset, value=value
+                at=micros(at), scoring_version=scoring_version.id, subset=subset, value=value
             )
         )
 
 
 def floors_of(
-    connection: sa.Connection, edition: Edition, until: int | None = None
+    connection: sa.Connection, scoring_version: ScoringVersion, until: int | None = None
 ) -> Mapping[str, float | None]:
-    """Return the floors of an edition by half."""
+    """Return the floors of a scoring version by half."""
     rows = schema.floors
-    query = sa.select(rows.c.subset, rows.c.value).where(rows.c.edition == edition.id)
+    query = sa.select(rows.c.subset, rows.c.value).where(
+        rows.c.scoring_version == scoring_version.id
+    )
     if until is not None:
         query = query.where(rows.c.at <= until)
     return {row.subset: row.value for row in connection.execute(query)}

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from challenge.ledger.store import schema
 from challenge.ledger.store.records import StoredScore, Submission, Team
 from challenge.ledger.store.rows import score_of, score_rows, submission_row
-from challenge.ledger.store.versions import Edition, current_editions
+from challenge.ledger.store.versions import ScoringVersion, current_scoring_versions
 from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC
 from challenge.ledger.submissions.quota import quota_left
 from challenge.ledger.submissions.receipts import Receipt, figure
@@ -34,13 +34,13 @@ def receipt_of(
 ) -> Receipt:
     """Return the receipt of a stored submission, made of its rows alone."""
     submission, notes = submission_row(connection, submission_id)
-    edition = current_editions(connection)[submission.task]
+    scoring_version = current_scoring_versions(connection)[submission.task]
     team = ledger.team_in(connection, submission.team)
-    score = _shown_score(connection, submission_id, edition, ledger.settings)
+    score = _shown_score(connection, submission_id, scoring_version, ledger.settings)
     reference = step = None
     if ledger.settings.is_contest():
-        reference = public_reference(connection, team.id, edition)
-        step = _step_in(connection, edition)
+        reference = public_reference(connection, team.id, scoring_version)
+        step = _step_in(connection, scoring_version)
     left = None
     if not submission.baseline:
         left = quota_left(connection, ledger.settings.limits, team.id, submission.task, at)
@@ -53,24 +53,29 @@ def receipt_of(
         step=step or 0.0,
         identical_to=submission_id if identical else None,
         quota_left=left,
-        message=_message(ledger.settings, submission, team, score, reference, edition, identical),
+        message=_message(
+            ledger.settings, submission, team, score, reference, scoring_version, identical
+        ),
         notes=notes,
     )
 
 
 def _shown_score(
-    connection: sa.Connection, submission_id: int, edition: Edition, settings: Settings
+    connection: sa.Connection,
+    submission_id: int,
+    scoring_version: ScoringVersion,
+    settings: Settings,
 ) -> StoredScore | None:
     subset: Subset = "public" if settings.is_contest() else "all"
-    row = connection.execute(score_rows(submission_id, subset, (edition.id,))).first()
-    return None if row is None else score_of(row, edition)
+    row = connection.execute(score_rows(submission_id, subset, (scoring_version.id,))).first()
+    return None if row is None else score_of(row, scoring_version)
 
 
-def _step_in(connection: sa.Connection, edition: Edition) -> float | None:
+def _step_in(connection: sa.Connection, scoring_version: ScoringVersion) -> float | None:
     scores = schema.scores
     return connection.execute(
         sa.select(scores.c.step)
-        .where(scores.c.edition == edition.id, scores.c.subset == "public")
+        .where(scores.c.scoring_version == scoring_version.id, scores.c.subset == "public")
         .limit(1)
     ).scalar()
 
@@ -81,7 +86,7 @@ def _message(
     team: Team,
     score: StoredScore | None,
     reference: float | None,
-    edition: Edition,
+    scoring_version: ScoringVersion,
     identical: bool,
 ) -> str:
     head = f"submission {submission.id} of {team.name} for {submission.task}"
@@ -91,7 +96,7 @@ def _message(
         if score.value is None:
             return f"{head}: accepted, {score.metric} is undefined ({score.reason})"
         return f"{head}: accepted, {score.metric} {figure(score)}"
-    if settings.is_contest() and edition.n_public < SMALLEST_PUBLIC:
+    if settings.is_contest() and scoring_version.n_public < SMALLEST_PUBLIC:
         return f"{head}: accepted; this task shows no public score, it counts at the close"
     if reference is None:
         return f"{head}: accepted, its public score is undefined"

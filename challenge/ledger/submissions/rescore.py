@@ -1,8 +1,8 @@
 """Replaying every submission after a task or the scorer changed; nothing is overwritten.
 
-The new scores are a new edition beside the old one, stored together with the new card in one
-transaction, so a board shows the old edition or the new one, never a mixture. The Ladder is
-replayed from the first submission on.
+The new scores are a new scoring version beside the old one, stored together with the new card in
+one transaction, so a board shows the old scoring version or the new one, never a mixture. The
+Ladder is replayed from the first submission on.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from challenge.errors import Fault, LedgerError, SubmissionError
 from challenge.ledger.store import clock, schema
 from challenge.ledger.store.prediction_files import missing_file_fault
 from challenge.ledger.store.versions import (
-    Edition,
-    add_edition,
-    current_editions,
+    ScoringVersion,
+    add_scoring_version,
+    current_scoring_versions,
     record_card,
     record_floor,
 )
@@ -107,7 +107,7 @@ def rescore(
     with ledger.store.reading() as connection:
         # What is scored, and by which step, rests on rules that stand still while a contest runs.
         ledger.check_settings_in(connection, clock.now())
-        known = current_editions(connection)
+        known = current_scoring_versions(connection)
     wanted = task_ids or [name for name in ledger.challenge.built_ids() if name in known]
     return [
         _rescore_task(ledger, ledger.challenge.task(name), dry_run, progress) for name in wanted
@@ -120,7 +120,7 @@ def _rescore_task(
     from challenge.scoring.score import SCORER_VERSION, floor_score
 
     with ledger.store.reading() as connection:
-        old = current_editions(connection).get(task.id)
+        old = current_scoring_versions(connection).get(task.id)
         entries = _entries(connection, task.id)
         closed = connection.execute(sa.select(schema.closes.c.id)).first() is not None
         before = {} if old is None else _places(connection, old, entries, ledger, closed)
@@ -137,9 +137,9 @@ def _rescore_task(
     if not dry_run:
         with ledger.store.writing() as connection:
             ledger.store.lock_still(connection)
-            if _entries(connection, task.id) != entries or old != current_editions(connection).get(
-                task.id
-            ):
+            if _entries(connection, task.id) != entries or old != current_scoring_versions(
+                connection
+            ).get(task.id):
                 raise LedgerError(
                     Fault(
                         f"task {task.id}",
@@ -150,10 +150,12 @@ def _rescore_task(
                     )
                 )
             at = clock.now()
-            edition = add_edition(connection, task, SCORER_VERSION, at)
+            scoring_version = add_scoring_version(connection, task, SCORER_VERSION, at)
             record_card(connection, task, at)
             for subset in subsets:
-                record_floor(connection, edition, subset, floor_score(task, subset).value, at)
+                record_floor(
+                    connection, scoring_version, subset, floor_score(task, subset).value, at
+                )
             references: dict[int, float | None] = {}
             for entry in entries:
                 for subset in subsets:
@@ -164,7 +166,7 @@ def _rescore_task(
                     reached = insert_score(
                         connection,
                         entry.id,
-                        edition,
+                        scoring_version,
                         scored,
                         at,
                         step=step_of(ledger.settings, scored.score),
@@ -201,11 +203,11 @@ def _subsets(ledger: Ledger, task: Task, closed: bool) -> tuple[Subset, ...]:
     return (*first, "private") if closed and ledger.settings.is_contest() else first
 
 
-def _weights(connection: sa.Connection, edition: Edition) -> set[tuple[str, str]]:
+def _weights(connection: sa.Connection, scoring_version: ScoringVersion) -> set[tuple[str, str]]:
     scores = schema.scores
     query = (
         sa.select(scores.c.subset, scores.c.weights_hash)
-        .where(scores.c.edition == edition.id)
+        .where(scores.c.scoring_version == scoring_version.id)
         .distinct()
     )
     return {(row.subset, row.weights_hash) for row in connection.execute(query)}
@@ -290,7 +292,7 @@ def _replayed(
 
 def _places(
     connection: sa.Connection,
-    edition: Edition,
+    scoring_version: ScoringVersion,
     entries: list[_Entry],
     ledger: Ledger,
     closed: bool,
@@ -299,7 +301,7 @@ def _places(
     subset = _deciding(ledger, closed)
     column = scores.c.public_value if subset == "public" else scores.c.value
     query = sa.select(scores.c.submission, column).where(
-        scores.c.edition == edition.id, scores.c.subset == subset
+        scores.c.scoring_version == scoring_version.id, scores.c.subset == subset
     )
     values: dict[int, Any] = {row[0]: row[1] for row in connection.execute(query)}
     places: _Places = {}

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from challenge.ledger.store import schema
 from challenge.ledger.store.clock import micros
-from challenge.ledger.store.versions import Edition
+from challenge.ledger.store.versions import ScoringVersion
 from challenge.ledger.submissions.ladder import climb, default_step
 from challenge.task import Subset, Task
 from challenge.task.settings import Settings
@@ -79,7 +79,9 @@ def step_of(settings: Settings, score: Score) -> float:
     return default_step(int(n))
 
 
-def public_reference(connection: sa.Connection, team: int, edition: Edition) -> float | None:
+def public_reference(
+    connection: sa.Connection, team: int, scoring_version: ScoringVersion
+) -> float | None:
     """Return the highest public score let out to the team, withdrawn submissions included."""
     rows, scores = schema.submissions, schema.scores
     found = connection.execute(
@@ -87,7 +89,7 @@ def public_reference(connection: sa.Connection, team: int, edition: Edition) -> 
         .select_from(scores.join(rows, rows.c.id == scores.c.submission))
         .where(
             rows.c.team == team,
-            scores.c.edition == edition.id,
+            scores.c.scoring_version == scoring_version.id,
             scores.c.subset == "public",
             scores.c.released,
         )
@@ -127,7 +129,7 @@ def _score_values(score: Score) -> dict[str, Any]:
 def insert_score(
     connection: sa.Connection,
     submission: int,
-    edition: Edition,
+    scoring_version: ScoringVersion,
     scored: Scored,
     at: datetime,
     *,
@@ -145,7 +147,7 @@ def insert_score(
         schema.scores.insert().values(
             at=micros(at),
             submission=submission,
-            edition=edition.id,
+            scoring_version=scoring_version.id,
             public_value=release.value if score.subset == "public" and released else None,
             released=released,
             step=step,

@@ -21,9 +21,9 @@ from challenge.ledger.store import clock, schema
 from challenge.ledger.store.clock import micros
 from challenge.ledger.store.prediction_files import StagedFile
 from challenge.ledger.store.versions import (
-    Edition,
-    add_edition,
-    current_editions,
+    ScoringVersion,
+    add_scoring_version,
+    current_scoring_versions,
     has_submissions,
     record_card,
     record_floor,
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from challenge.scoring.score import Score
 
 __all__ = [
-    "current_edition",
+    "current_scoring_version",
     "scored_subset",
     "submit",
 ]
@@ -95,7 +95,7 @@ def submit(
         at = clock.now()
         ledger.check_settings_in(connection, at)
         _admit(connection, ledger.settings, entry, at)
-        current_edition(connection, task)
+        current_scoring_version(connection, task)
         check_failures(connection, ledger.settings.limits, entry.team, task.id, at)
     predictions = _checked(ledger, task, path, entry)
     with ledger.files.staged(predictions, task) as staged:
@@ -173,18 +173,18 @@ def _admit(
     return known
 
 
-def current_edition(connection: sa.Connection, task: Task) -> Edition | None:
-    """Return the edition that scores of the task belong to now, None when it must be added."""
+def current_scoring_version(connection: sa.Connection, task: Task) -> ScoringVersion | None:
+    """Return the scoring version that scores of the task belong to now, None when it must be added."""
     from challenge.scoring.score import SCORER_VERSION
 
-    edition = current_editions(connection).get(task.id)
-    if edition is None or edition.is_of(task, SCORER_VERSION):
-        return edition
+    scoring_version = current_scoring_versions(connection).get(task.id)
+    if scoring_version is None or scoring_version.is_of(task, SCORER_VERSION):
+        return scoring_version
     if has_submissions(connection, task.id):
         found = (
-            f"scores of version {edition.scorer_version}, now it is {SCORER_VERSION}"
-            if edition.data_digest == task.data_digest
-            and edition.solution_digest == task.solution_digest
+            f"scores of version {scoring_version.scorer_version}, now it is {SCORER_VERSION}"
+            if scoring_version.data_digest == task.data_digest
+            and scoring_version.solution_digest == task.solution_digest
             else "the task was built anew since the last submission"
         )
         raise rescore_first(task.id, found)
@@ -242,11 +242,11 @@ def _store(
     settings = ledger.settings
     ledger.store.lock_still(connection, shared=True)
     team = _admit(connection, settings, entry, at := clock.now())
-    edition = current_edition(connection, task)
-    if team is None or edition is None:
+    scoring_version = current_scoring_version(connection, task)
+    if team is None or scoring_version is None:
         # The lock for all comes before the lock for a team, in every process.
         ledger.store.lock_all(connection)
-        edition = current_edition(connection, task)
+        scoring_version = current_scoring_version(connection, task)
         if team is None:
             team = add_team(connection, ledger.store, entry.team, baseline=entry.baseline, at=at)
     ledger.store.lock_team(connection, team.id)
@@ -259,8 +259,8 @@ def _store(
         check_quota(connection, settings.limits, team.id, task.id, at)
     ledger.record_settings_in(connection, at)
     record_card(connection, task, at)
-    if edition is None:
-        edition = add_edition(connection, task, _scorer_version(), at)
+    if scoring_version is None:
+        scoring_version = add_scoring_version(connection, task, _scorer_version(), at)
     values = {
         "at": micros(at),
         "team": team.id,
@@ -280,12 +280,14 @@ def _store(
     assert key is not None
     if scored is not None:
         score = scored.score
-        _check_weights(connection, edition, score)
+        _check_weights(connection, scoring_version, score)
         assert score.subset != "train"
-        record_floor(connection, edition, score.subset, floor, at)
+        record_floor(connection, scoring_version, score.subset, floor, at)
         step = step_of(settings, score)
-        reference = public_reference(connection, team.id, edition)
-        insert_score(connection, int(key[0]), edition, scored, at, step=step, reference=reference)
+        reference = public_reference(connection, team.id, scoring_version)
+        insert_score(
+            connection, int(key[0]), scoring_version, scored, at, step=step, reference=reference
+        )
     return receipt_of(connection, ledger, int(key[0]), at)
 
 
@@ -295,12 +297,14 @@ def _scorer_version() -> int:
     return int(SCORER_VERSION)
 
 
-def _check_weights(connection: sa.Connection, edition: Edition, score: Score) -> None:
+def _check_weights(
+    connection: sa.Connection, scoring_version: ScoringVersion, score: Score
+) -> None:
     scores = schema.scores
     other = connection.execute(
         sa.select(scores.c.weights_hash)
-        .where(scores.c.edition == edition.id, scores.c.subset == score.subset)
+        .where(scores.c.scoring_version == scoring_version.id, scores.c.subset == score.subset)
         .limit(1)
     ).scalar()
     if other is not None and other != score.weights_hash:
-        raise rescore_first(edition.task, "the bootstrap weights were drawn anew")
+        raise rescore_first(scoring_version.task, "the bootstrap weights were drawn anew")
