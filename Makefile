@@ -50,7 +50,7 @@ clean:
 	rm -rf $(VENV) $(CORE) $(MULTIMODAL) .cache leaderboard submissions datasets/*/public datasets/*/private datasets/*/cache
 
 $(VENV)/.baseline: pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v < (3, 14) else f"python {v[0]}.{v[1]} found; expected 3.10 to 3.13; cure: make demo PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v < (3, 14) else f"python {v[0]}.{v[1]} found; expected 3.10 to 3.13; fix: make demo PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --disable-pip-version-check -e ".[baseline,excel]"
 	@touch $@

@@ -1,6 +1,6 @@
 """Everything that can be the user's or the machine's fault, in one tree.
 
-    ChallengeError            one or more faults, each: where, found, expected, cure
+    ChallengeError            one or more faults, each: where, found, expected, fix
     ├── WrongUse              the command line names something that is not there     exit 2
     ├── TaskError             a task.toml, challenge.toml or raw table is at fault   exit 1
     ├── SubmissionError       a predictions file, or the rules, refuse a submission  exit 1
@@ -32,7 +32,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong: where it is, what was found, what was expected, and its cure.
+    """One thing that is wrong: where it is, what was found, what was expected, and its fix.
 
     `code` is a stable kebab-case name, `n` how many rows or values are affected, `first` up to
     five of them as text (never a label of the solution).
@@ -41,7 +41,7 @@ class Fault:
     where: str
     found: str
     expected: str
-    cure: str
+    fix: str
     code: str = "fault"
     n: int = 1
     first: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Fault:
             shown = f" (first: {'; '.join(self.first[:_SHOWN])}{more})"
         # A file may be named so that a line of it reads like a message of ours.
         where = self.where.replace("\n", "\\n")
-        return f"{where}: {self.found}{shown}\n  expected: {self.expected}\n  cure: {self.cure}"
+        return f"{where}: {self.found}{shown}\n  expected: {self.expected}\n  fix: {self.fix}"
 
     def as_json(self) -> dict[str, object]:
         """Return the fault as plain values, keys as the attribute names."""
@@ -63,7 +63,7 @@ class Fault:
             "where": self.where,
             "found": self.found,
             "expected": self.expected,
-            "cure": self.cure,
+            "fix": self.fix,
             "n": self.n,
             "first": list(self.first[:_SHOWN]),
         }

@@ -30,12 +30,12 @@ FLAGS = (
 
 
 def take_image(page: Path, image: Path) -> None:
-    """Write the upper part of a page as PNG; raise SystemExit with a cure when that cannot be."""
+    """Write the upper part of a page as PNG; raise SystemExit with a fix when that cannot be."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
-        raise SystemExit("no Chromium here; cure: apt-get install chromium")
+        raise SystemExit("no Chromium here; fix: apt-get install chromium")
     if not page.is_file():
-        raise SystemExit(f"{page}: no such page; cure: challenge leaderboard")
+        raise SystemExit(f"{page}: no such page; fix: challenge leaderboard")
     with tempfile.TemporaryDirectory() as profile:
         subprocess.run(  # noqa: S603
             [

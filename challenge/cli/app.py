@@ -118,5 +118,5 @@ def _lack_of(error: OSError) -> EnvironmentLack | None:
     }
     if error.errno not in known:
         return None
-    found, expected, cure = known[error.errno]
-    return EnvironmentLack(Fault(where, found, expected, cure, code="environment"))
+    found, expected, fix = known[error.errno]
+    return EnvironmentLack(Fault(where, found, expected, fix, code="environment"))

@@ -172,8 +172,8 @@ def _engine(engine: str, address: str | None, jobs: int | None, threads: int) ->
 def _refuse_other(where: str, word: str, allowed: Sequence[str]) -> None:
     if word not in allowed:
         guess = nearest(word, allowed)
-        cure = f"did you mean {guess!r}?" if guess else "name one"
-        raise WrongUse(Fault(where, repr(word), " or ".join(allowed), cure, code=where.lstrip("-")))
+        fix = f"did you mean {guess!r}?" if guess else "name one"
+        raise WrongUse(Fault(where, repr(word), " or ".join(allowed), fix, code=where.lstrip("-")))
 
 
 def _refuse_without_team(methods: Sequence[str]) -> None:

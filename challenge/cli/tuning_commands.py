@@ -77,8 +77,8 @@ def _rule(stop: str) -> Stop:
 
     if stop not in (allowed := get_args(Stop)):
         guess = nearest(stop, allowed)
-        cure = f"did you mean {guess!r}?" if guess else "name one"
-        raise WrongUse(Fault("--stop", repr(stop), " or ".join(allowed), cure, "stop-rule"))
+        fix = f"did you mean {guess!r}?" if guess else "name one"
+        raise WrongUse(Fault("--stop", repr(stop), " or ".join(allowed), fix, "stop-rule"))
     return cast("Stop", stop)
 
 

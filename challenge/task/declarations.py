@@ -75,8 +75,8 @@ def _fault(path: Path, detail: ErrorDetails, model: type[BaseModel]) -> Fault:
     if detail["type"] == "literal_error":
         words = _words(detail["ctx"]["expected"])
         guess = nearest(str(detail.get("input")), words)
-        cure = f"did you mean {guess!r}?" if guess else "write one of these"
-        return Fault(where, found, f"one of {', '.join(words)}", cure, "toml-value")
+        fix = f"did you mean {guess!r}?" if guess else "write one of these"
+        return Fault(where, found, f"one of {', '.join(words)}", fix, "toml-value")
     expected = detail["msg"].removeprefix("Value error, ")
     return Fault(where, found[:200], expected, "correct the value", "toml-value")
 

@@ -154,7 +154,7 @@ def use_the_inbox(contest: Contest) -> None:
     number = receipt["submission"]["submission"]["id"]
     contest.remember(number, "Wolves", "parcels", good)
     words = faulty.with_name(faulty.name + ".receipt.txt").read_text()
-    stage.hold("a receipt beside the file tells every fault and its cure", "cure:" in words)
+    stage.hold("a receipt beside the file tells every fault and its fix", "fix:" in words)
     before = stage.run("submissions", "--json").out
     moved = good.rename(good.with_name("renamed.csv"))
     contest.files[number] = moved
@@ -172,7 +172,7 @@ def break_names(contest: Contest) -> None:
     path = contest.decisions("parcels", 0.5)
     _submit_refused(contest, "Crows", "parcels", path, fault="unknown-team")
     _submit_refused(contest, "Оwls", "parcels", path, fault="team-look-alike")
-    stage.run("rename", "Herons", "Оwls", code=1, says="cure:")
+    stage.run("rename", "Herons", "Оwls", code=1, says="fix:")
     stage.hold("a name that looks like another team's is refused", True)
     with _settings_changed(contest, 'name = "Moths"', 'name = "Mоths"\n[[team]]\nname = "Moths"'):
         stage.refused("leaderboard", fault="team-look-alike")
@@ -265,7 +265,7 @@ def select_finals(contest: Contest) -> None:
         if wanted == 3:
             stage.run("select", str(free[-3]), "--undo", says="selected now")
             stage.run("select", str(free[-1]), says="selected now")
-    _refuse(contest, "select", "1000000", code=2, says="cure")
+    _refuse(contest, "select", "1000000", code=2, says="fix")
     stage.hold("a team selects two finals on a task and no third", True)
 
 

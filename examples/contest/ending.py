@@ -154,7 +154,7 @@ def keep(contest: Contest) -> None:
     victim = max((contest.challenge.submissions / "predictions").rglob("*.parquet"))
     data = victim.read_bytes()
     victim.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    stage.run("verify", code=3, says="cure:")
+    stage.run("verify", code=3, says="fix:")
     victim.write_bytes(data)
     stage.run("verify", says="no damage")
     stage.hold("a flipped bit in a predictions file is found", True)

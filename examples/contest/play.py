@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--to", type=Path, help="a folder that is not there yet; kept")
     words = parser.parse_args()
     if words.to is not None and words.to.exists() and any(words.to.iterdir()):
-        sys.exit(f"{words.to}: not empty\n  expected: a new folder\n  cure: name another one")
+        sys.exit(f"{words.to}: not empty\n  expected: a new folder\n  fix: name another one")
     with tempfile.TemporaryDirectory(prefix="contest-") as scratch:
         contest = play(words.to or Path(scratch) / "contest", Path(scratch), small=words.small)
     if words.to:

@@ -74,7 +74,7 @@ class Stage:
         answer = self.run(*words, "--json", code=code)
         assert fault in answer.codes(), f"{fault} was expected: {answer.out}"
         for one in answer.json()["faults"]:
-            assert all(one[part] for part in ("where", "found", "expected", "cure")), one
+            assert all(one[part] for part in ("where", "found", "expected", "fix")), one
         return answer
 
     def hold(self, fact: str, holds: bool) -> None:

@@ -54,7 +54,7 @@ def refused(answer: Answer, code: int, *words: str) -> None:
     """Assert that a command was refused in four parts, with these words, and said no result."""
     assert answer.code == code, answer
     assert answer.out == ""
-    assert "expected: " in answer.err and "cure: " in answer.err, answer.err
+    assert "expected: " in answer.err and "fix: " in answer.err, answer.err
     assert "Traceback" not in answer.err
     for word in words:
         assert word in answer.err

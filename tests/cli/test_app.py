@@ -27,12 +27,12 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_folder_without_challenge_toml_is_wrong_use_with_a_cure(tmp_path: Path) -> None:
+def test_a_folder_without_challenge_toml_is_wrong_use_with_a_fix(tmp_path: Path) -> None:
     done = run("tasks", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
     assert "no challenge.toml here or above" in done.stderr
-    assert "cure: run `challenge init DIR`" in done.stderr
+    assert "fix: run `challenge init DIR`" in done.stderr
 
 
 def test_an_unknown_command_names_the_nearest(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_broken_task_toml_names_file_key_and_nearest_word(tmp_path: Path) -> N
         (errno.EROFS, "mount it writable"),
     ],
 )
-def test_what_the_machine_lacks_is_exit_3_with_a_cure(number: int, words: str) -> None:
+def test_what_the_machine_lacks_is_exit_3_with_a_fix(number: int, words: str) -> None:
     lack = _lack_of(OSError(number, "…", "some/file"))
     assert lack is not None
     assert lack.exit_code == 3
@@ -148,4 +148,4 @@ def test_arguments_that_no_disk_and_no_database_takes_are_told_without_a_traceba
         done = run(*words, cwd=fresh)
         assert done.returncode in (2, 3), (words[0], done.stderr)
         assert "Traceback" not in done.stderr, words[0]
-        assert "cure" in done.stderr, words[0]
+        assert "fix" in done.stderr, words[0]

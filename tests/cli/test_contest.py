@@ -39,7 +39,7 @@ def test_collect_tells_the_outcome_of_each_file(contest: Challenge) -> None:
     answer = shell(contest.root, "collect", "--json").json()
     assert [row["status"] for row in answer["collected"]] == ["refused", "accepted"]
     assert "no task of this name" in answer["notes"][0]
-    assert "cure:" in (folder / "bad.csv.receipt.txt").read_text()
+    assert "fix:" in (folder / "bad.csv.receipt.txt").read_text()
 
 
 def test_a_contest_from_the_first_file_to_the_close(contest: Challenge) -> None:
@@ -77,7 +77,7 @@ def test_a_contest_from_the_first_file_to_the_close(contest: Challenge) -> None:
         (("backup", "/proc/nowhere/x.zip"), 3, "/proc/nowhere"),
     ],
 )
-def test_wrong_words_are_refused_with_a_cure(
+def test_wrong_words_are_refused_with_a_fix(
     contest: Challenge, words: tuple[str, ...], code: int, said: str
 ) -> None:
     for hits, team in ((240, "Ada"), (200, "Bo")):
@@ -112,7 +112,7 @@ def test_verify_finds_a_flipped_bit(contest: Challenge) -> None:
     file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     done = shell(contest.root, "verify")
     assert done.code == 3
-    assert "cure: copy the file from a backup" in done.err
+    assert "fix: copy the file from a backup" in done.err
     assert shell(contest.root, "verify", "--json").code == 3
 
 

@@ -56,7 +56,7 @@ def test_a_name_cannot_forge_a_line_of_the_report(tmp_path: Path) -> None:
     done = check(tmp_path, os.fsencode(tmp_path / name))
     assert done.returncode == 1
     lines = done.stderr.decode().splitlines()
-    assert [line.split(":")[0].strip() for line in lines[1:]] == ["expected", "cure"]
+    assert [line.split(":")[0].strip() for line in lines[1:]] == ["expected", "fix"]
     assert "no faults\\n\\x1b[2Jp.csv: no such file" in lines[0]
 
 

@@ -64,7 +64,7 @@ def test_a_method_whose_predictions_have_faults_is_reported(challenge: Challenge
     method = f"{challenge.root / 'broken.py'}:Constant"
     done = shell(challenge.root, "run", method, "--task", "toy")
     assert done.code == 1
-    assert "toy failed:" in done.err and "nonsense" in done.err and "cure:" in done.err
+    assert "toy failed:" in done.err and "nonsense" in done.err and "fix:" in done.err
 
 
 def test_a_grid_answers_scripts_cell_by_cell(challenge: Challenge, tmp_path: Path) -> None:
@@ -118,12 +118,12 @@ def test_a_grid_answers_scripts_cell_by_cell(challenge: Challenge, tmp_path: Pat
         (("run", "{root}/constant.py:Constant", "--task", "toy", "--submit"), "--team"),
     ],
 )
-def test_wrong_words_are_refused_with_a_cure(
+def test_wrong_words_are_refused_with_a_fix(
     challenge: Challenge, words: tuple[str, ...], said: str
 ) -> None:
     done = shell(challenge.root, *(word.format(root=challenge.root) for word in words))
     assert done.code == 2, done
-    assert said in done.err and "cure: " in done.err, done.err
+    assert said in done.err and "fix: " in done.err, done.err
 
 
 def test_a_cluster_that_is_not_there_is_told(challenge: Challenge) -> None:

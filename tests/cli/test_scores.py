@@ -57,7 +57,7 @@ def test_check_tells_every_fault_at_once(challenge: Challenge, tmp_path: Path) -
         (("leaderboard", "--as-of", "yesterday"), 2, "ISO 8601"),
     ],
 )
-def test_wrong_words_are_refused_with_a_cure(
+def test_wrong_words_are_refused_with_a_fix(
     challenge: Challenge, words: tuple[str, ...], code: int, said: str
 ) -> None:
     refused(shell(challenge.root, *words), code, said)

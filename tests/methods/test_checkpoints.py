@@ -51,7 +51,7 @@ def test_a_folder_that_is_not_whole_is_refused_with_what_it_lacks(
     (fault,) = error.value.faults
     assert (fault.where, fault.code) == ("CHALLENGE_TEXT_CHECKPOINT", "checkpoint-folder")
     assert "no " in fault.found and lack in fault.found
-    assert "docs/multimodal.md" in fault.cure
+    assert "docs/multimodal.md" in fault.fix
 
 
 def test_a_vision_network_that_is_not_of_timm_is_refused(

@@ -49,6 +49,4 @@ def test_values_outside_are_known() -> None:
 def test_an_empty_range_is_refused(make: object, found: str) -> None:
     with pytest.raises(WrongUse) as refused:
         make()  # type: ignore[operator]
-    assert found in str(refused.value) and "cure: correct the method's `space`" in str(
-        refused.value
-    )
+    assert found in str(refused.value) and "fix: correct the method's `space`" in str(refused.value)

@@ -1,7 +1,7 @@
 """What can be wrong with a definition, raw data or a converter, one entry a fault.
 
 Each says what is broken in the sound task of a form, which code the fault has, where it is seen,
-and often what its cure asks for.
+and often what its fix asks for.
 """
 
 from __future__ import annotations
@@ -108,13 +108,13 @@ def negatives(words: str) -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """What is broken in which form, the fault that says so, and what its cure asks for."""
+    """What is broken in which form, the fault that says so, and what its fix asks for."""
 
     code: str
     form: str
     broken: Mapping[str, Change]
     where: str = ""
-    cured: Mapping[str, Change] | None = None
+    fixd: Mapping[str, Change] | None = None
     kind: type[ChallengeError] = field(default=TaskError)
     first: str = ""
 

@@ -482,16 +482,16 @@ def test_record_ids_that_follow_the_label_are_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "cure"),
+    ("name", "fix"),
     [
         ("near-identical-texts", 'by = "group"'),
         ("telling-agreement-code", "[left_out]"),
         ("telling-order-test", "mend the converter"),
     ],
 )
-def test_a_high_finding_tells_its_own_cure(name: str, cure: str) -> None:
+def test_a_high_finding_tells_its_own_fix(name: str, fix: str) -> None:
     (fault,) = AuditReport("toy", (Finding(name, "high", 3, 10, "3 of 10"),)).stopping({}, "toy")
-    assert cure in str(fault)
+    assert fix in str(fault)
 
 
 def test_a_high_finding_stops_unless_it_is_accepted_with_a_reason(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 A sound task of each raw form is built once. A test breaks a copy of it in one place: the build
 refuses with the fault's code, leaves what was built before as it was, and leaves nothing behind
-where nothing was. Then what the cure asks for is done, and the build goes through.
+where nothing was. Then what the fix asks for is done, and the build goes through.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def fault_of(error: ChallengeError, code: str, kind: type[ChallengeError]) -> Fault:
     assert type(error) is kind
     for fault in error.faults:
-        assert all((fault.where, fault.found, fault.expected, fault.cure)), fault
+        assert all((fault.where, fault.found, fault.expected, fault.fix)), fault
         assert fault.n >= len(fault.first)
     codes = [fault.code for fault in error.faults]
     assert code in codes
@@ -91,8 +91,8 @@ def test_a_fault_is_told_in_four_parts_and_leaves_the_old_task(
     assert not (folder / "public").exists()
     assert {path.name for path in folder.glob("private/*")} <= {"secret"}
     assert not (folder / ".building").exists()
-    if case.cured is not None:
-        apply(folder, case.cured)
+    if case.fixd is not None:
+        apply(folder, case.fixd)
         built = build_task(folder, cache=cache)
         assert built.task.n_train and built.task.n_test
 
@@ -126,9 +126,7 @@ def test_excel_without_its_package_is_refused(
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(EnvironmentLack) as caught:
         build_task(folder, cache=tmp_path / "cache")
-    assert (
-        "save the sheet as CSV" in fault_of(caught.value, "package-missing", EnvironmentLack).cure
-    )
+    assert "save the sheet as CSV" in fault_of(caught.value, "package-missing", EnvironmentLack).fix
 
 
 @pytest.mark.parametrize(
@@ -161,7 +159,7 @@ def test_challenges_and_tasks_that_are_not_there_are_refused(tmp_path: Path) -> 
     fault_of(caught.value, "challenge-exists", WrongUse)
     with pytest.raises(WrongUse) as caught:
         find_challenge(tmp_path).folder("parcel")
-    assert "parcels" in fault_of(caught.value, "unknown-task", WrongUse).cure
+    assert "parcels" in fault_of(caught.value, "unknown-task", WrongUse).fix
 
 
 @pytest.mark.parametrize(

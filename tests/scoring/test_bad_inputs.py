@@ -132,15 +132,15 @@ def test_case_05_another_delimiter_is_named(animals: Task) -> None:
 def test_case_06_a_header_with_blanks_or_another_case_is_refused(animals: Task) -> None:
     faults = faults_of(animals, BROKEN / "06-header-spelling.csv")
     assert [fault.code for fault in faults] == ["column-spelling", "column-spelling"]
-    assert all("did you mean" in fault.cure for fault in faults)
+    assert all("did you mean" in fault.fix for fault in faults)
 
 
 @pytest.mark.parametrize("name", ["07-index-column.csv", "07-unnamed-index.csv"])
-def test_case_07_an_index_column_is_refused_with_index_false_as_cure(
+def test_case_07_an_index_column_is_refused_with_index_false_as_fix(
     animals: Task, name: str
 ) -> None:
     [fault] = faults_of(animals, BROKEN / name)
-    assert (fault.code, fault.cure) == ("column-index", "write with index=False")
+    assert (fault.code, fault.fix) == ("column-index", "write with index=False")
 
 
 def test_case_07_an_index_of_pandas_in_parquet_is_refused(animals: Task) -> None:
@@ -341,7 +341,7 @@ def test_case_19_ids_of_train_and_of_another_task_are_told_apart(tmp_path: Path)
     assert codes_of_broken("19-ids-of-another-task.csv", tmp_path / "2")[0] == "id-other-task"
 
 
-def test_case_20_an_id_is_text_and_the_cure_names_the_nearest(tmp_path: Path) -> None:
+def test_case_20_an_id_is_text_and_the_fix_names_the_nearest(tmp_path: Path) -> None:
     ids = ["007", "9007199254740993", "1", "a b"]
     task = make_task(tmp_path / "numbers", ids=ids)
     text = "id,label\n7,cat\n9007199254740992,cat\n1.0,cat\n a b,cat\n"
@@ -436,7 +436,7 @@ def test_case_27_the_wrong_kind_of_prediction_is_explained(tmp_path: Path) -> No
         path = BROKEN / name
         fault = faults_of(task_of(path, tmp_path / name), path)[0]
         assert fault.code == "column-kind"
-        assert words in fault.expected + fault.cure
+        assert words in fault.expected + fault.fix
 
 
 def test_case_28_an_unknown_class_is_refused_with_the_nearest(animals: Task) -> None:

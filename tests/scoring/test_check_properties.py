@@ -161,7 +161,7 @@ def read_both_ways(task: Task, path: Path) -> None:
         )
     except ChallengeError as error:
         strict = None
-        assert all(fault.code and fault.cure and fault.expected for fault in error.faults)
+        assert all(fault.code and fault.fix and fault.expected for fault in error.faults)
     try:
         fast = check._accept(task, check._read_fast(task, take_in(path), "test"), "", "test")
     except (HandOver, ChallengeError):

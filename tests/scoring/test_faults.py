@@ -1,4 +1,4 @@
-"""The codes of faults: documented, all of them reachable, and their cures work."""
+"""The codes of faults: documented, all of them reachable, and their fixes work."""
 
 from __future__ import annotations
 
@@ -56,24 +56,24 @@ def drop(line: int) -> Callable[[str], str]:
 
 
 def swap(*pairs: tuple[str, str]) -> Callable[[str], str]:
-    def cure(text: str) -> str:
+    def fix(text: str) -> str:
         for old, new in pairs:
             assert old in text
             text = text.replace(old, new)
         return text
 
-    return cure
+    return fix
 
 
 def keep_columns(*positions: int) -> Callable[[str], str]:
-    def cure(text: str) -> str:
+    def fix(text: str) -> str:
         rows = [line.split(",") for line in text.splitlines()]
         return "".join(",".join(row[p] for p in positions) + "\n" for row in rows)
 
-    return cure
+    return fix
 
 
-CURES: dict[str, Callable[[str], str]] = {
+FIXES: dict[str, Callable[[str], str]] = {
     "03-blank-line.csv": drop(3),
     "03-ragged-row.csv": swap(("a2,dog,0.5", "a2,dog"), ("a3\n", "a3,bird\n")),
     "03-stray-quote.csv": swap(('d"og', "dog"), ('"bird"s', '"bird"')),
@@ -106,10 +106,10 @@ CURES: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", CURES)
-def test_a_file_passes_once_its_cures_are_followed(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", FIXES)
+def test_a_file_passes_once_its_fixes_are_followed(name: str, tmp_path: Path) -> None:
     with (BROKEN / name).open(encoding="utf-8", newline="") as file:
-        cured = CURES[name](file.read())
-    path = tmp_path / "cured.csv"
-    path.write_bytes(cured.encode())
+        fixd = FIXES[name](file.read())
+    path = tmp_path / "fixd.csv"
+    path.write_bytes(fixd.encode())
     assert read_predictions(task_of(BROKEN / name, tmp_path), path).n == 4

@@ -58,5 +58,5 @@ def _refresh_task(ledger: Ledger, task: Task) -> list[str]:
     except LedgerError as error:
         if error.faults[0].code != "rescore-first":
             raise
-        return [f"{fault.where}: {fault.found}; {fault.cure}" for fault in error.faults]
+        return [f"{fault.where}: {fault.found}; {fault.fix}" for fault in error.faults]
     return []

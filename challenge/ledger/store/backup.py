@@ -246,14 +246,14 @@ def _is_backup(path: Path) -> bool:
 
 
 def _occupied(
-    where: str, cure: str = "restore into a new directory, or move the old one aside"
+    where: str, fix: str = "restore into a new directory, or move the old one aside"
 ) -> LedgerError:
     return LedgerError(
         Fault(
             where,
             "something else is there already",
             "a place that is free: nothing is overwritten",
-            cure,
+            fix,
             code="restore-occupied",
         )
     )

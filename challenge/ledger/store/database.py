@@ -227,7 +227,7 @@ def _create_tables(connection: sa.Connection) -> None:
 
 @contextmanager
 def ledger_faults(where: str) -> Iterator[None]:
-    """Turn what the disk or the database refuses into a LedgerError with a cure."""
+    """Turn what the disk or the database refuses into a LedgerError with a fix."""
     try:
         yield
     except OSError as error:

@@ -155,8 +155,8 @@ def _ended(where: str, ended: Ended, log: Path) -> ChallengeError:
         "": f"ended by signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}",
     }[ended.stopped_by]
     words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
-    cure = "mend the method; its last words: " + " | ".join(line.strip() for line in words)
-    return ChallengeError(Fault(where, found, "predictions", cure, "method-crashed"))
+    fix = "mend the method; its last words: " + " | ".join(line.strip() for line in words)
+    return ChallengeError(Fault(where, found, "predictions", fix, "method-crashed"))
 
 
 def _declared(source: MethodSource, task: Task) -> dict[str, Any]:

@@ -13,7 +13,7 @@ __all__ = ["SEVERITIES", "AuditReport", "Finding", "Severity", "Shown"]
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 
-_CURES = (
+_FIXES = (
     ("identical-rows", "drop the copies"),
     (
         "near-identical",
@@ -83,7 +83,7 @@ class AuditReport:
                 where,
                 f"{finding.name}: {finding.words}",
                 "no high finding of the leak audit",
-                f"{_cure(finding.name)}; or, when it is known and bearable, write "
+                f"{_fix(finding.name)}; or, when it is known and bearable, write "
                 f'`"{finding.name}" = "why"` under [accept]',
                 code="audit-high",
                 n=finding.count,
@@ -136,6 +136,6 @@ class AuditReport:
         }
 
 
-def _cure(name: str) -> str:
-    found = (cure for start, cure in _CURES if name.startswith(start))
+def _fix(name: str) -> str:
+    found = (fix for start, fix in _FIXES if name.startswith(start))
     return next(found, "mend the converter or the split")

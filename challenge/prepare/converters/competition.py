@@ -86,14 +86,14 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
 def _find(raw: Path, name: str, definition: TaskDefinition) -> RawFile:
     path = find_table(raw, str(definition.raw.options.get(name, name)))
     if path is None:
-        cure = (
+        fix = (
             'without hidden labels make the task of train alone: format = "table", '
             'file = "train.csv"'
             if name == "solution"
             else f"name it with `{name} = …` (without suffix) under [raw.options]"
         )
         raise TaskError(
-            Fault(str(raw), f"no table {name}", "train, test and solution", cure,
+            Fault(str(raw), f"no table {name}", "train, test and solution", fix,
                   "raw-file-missing")
         )  # fmt: skip
     return open_table(path, delimiter=definition.raw.delimiter, encoding=definition.raw.encoding)

@@ -152,10 +152,10 @@ def _moments(file: str, array: Any, definition: TaskDefinition) -> pa.Array:
     if pattern is None:
         wrong = [text for text in texts if not _YEAR_FIRST.fullmatch(text)]
         guess = date_format(texts[:1000])
-        cure = f'write `{column} = "{guess or "%d.%m.%Y"}"` under [raw.options]'
+        fix = f'write `{column} = "{guess or "%d.%m.%Y"}"` under [raw.options]'
     else:
         wrong = [text for text in texts if date_format([text], [str(pattern)]) is None]
-        cure = f"correct the dates, or `{column}` under [raw.options]"
+        fix = f"correct the dates, or `{column}` under [raw.options]"
     if not wrong:
         return moments
     expected = "numbers, or dates with the year first (2024-01-31)"
@@ -164,7 +164,7 @@ def _moments(file: str, array: Any, definition: TaskDefinition) -> pa.Array:
             f"{file}, column {definition.split.time}",
             f"{wrong[0]!r} is no time that can be ordered",
             expected if pattern is None else f"dates written {pattern}",
-            cure,
+            fix,
             code="time-value",
             n=len(wrong),
             first=tuple(wrong[:5]),

@@ -142,7 +142,7 @@ def _one_table(folder: Path) -> Path:
     }
     if len(found) != 1:
         names = ", ".join(sorted(path.name for path in found))
-        cure = (
+        fix = (
             "name the file itself"
             if names
             else (
@@ -152,7 +152,7 @@ def _one_table(folder: Path) -> Path:
         )
         raise TaskError(
             Fault(str(folder), names or "no table", "one table, or a folder in a known form",
-                  cure, "raw-file-missing")
+                  fix, "raw-file-missing")
         )  # fmt: skip
     return found.pop()
 

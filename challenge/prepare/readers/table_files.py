@@ -93,9 +93,9 @@ def open_table(path: Path, *, delimiter: str | None = None, encoding: str | None
     return table
 
 
-def _damaged(path: Path, error: Exception, cure: str) -> TaskError:
+def _damaged(path: Path, error: Exception, fix: str) -> TaskError:
     return TaskError(
-        Fault(path.name, f"unreadable: {str(error)[:300]}", "a whole table", cure, "raw-unreadable")
+        Fault(path.name, f"unreadable: {str(error)[:300]}", "a whole table", fix, "raw-unreadable")
     )
 
 
@@ -129,13 +129,13 @@ def _parquet(path: Path) -> RawFile:
     return RawFile(path, names, batches)
 
 
-def _json(path: Path, read: Callable[[Path], pa.Table], cure: str) -> RawFile:
+def _json(path: Path, read: Callable[[Path], pa.Table], fix: str) -> RawFile:
     try:
         table = read(path)
     except UnicodeEncodeError as error:
         raise _damaged(path, error, "remove lone surrogates from the texts") from None
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, error, cure) from None
+        raise _damaged(path, error, fix) from None
 
     def batches() -> Iterator[pa.RecordBatch]:
         yield from table.to_batches(max_chunksize=_ROWS)
@@ -195,8 +195,8 @@ def _delimited(path: Path, delimiter: str | None, encoding: str | None) -> RawFi
         sample = file.read(_SAMPLE)
     for mark, words in _PACKED.items():
         if sample.startswith(mark):
-            cure = "unpack it, or save it as CSV, and name that file"
-            raise _damaged(path, ValueError(words), cure)
+            fix = "unpack it, or save it as CSV, and name that file"
+            raise _damaged(path, ValueError(words), fix)
     notes = []
     if encoding is None:
         encoding = _encoding(path, sample)

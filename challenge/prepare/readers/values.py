@@ -42,7 +42,7 @@ class Faults:
         column: str,
         found: str,
         expected: str,
-        cure: str,
+        fix: str,
         rows: Sequence[str] = (),
         n: int | None = None,
     ) -> None:
@@ -53,7 +53,7 @@ class Faults:
             shown = [*old[4], *rows[: _SHOWN - len(old[4])]] if len(old[4]) < _SHOWN else old[4]
             self._found[code, column] = (*old[:3], old[3] + count, shown)
         else:
-            self._found[code, column] = (found, expected, cure, count, list(rows[:_SHOWN]))
+            self._found[code, column] = (found, expected, fix, count, list(rows[:_SHOWN]))
 
     def stop(self) -> None:
         """Raise TaskError with every fault, when there is one."""
@@ -62,13 +62,13 @@ class Faults:
                 f"{self._where}, column {column}" if column else self._where,
                 found,
                 expected,
-                cure,
+                fix,
                 code=code,
                 n=max(1, n),
                 # Rows without a key of their own are called `row 7` already.
                 first=tuple(row if row.startswith("row ") else f"row {row}" for row in rows),
             )
-            for (code, column), (found, expected, cure, n, rows) in sorted(self._found.items())
+            for (code, column), (found, expected, fix, n, rows) in sorted(self._found.items())
         ]
         if faults:
             raise TaskError(faults)

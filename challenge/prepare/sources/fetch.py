@@ -301,7 +301,7 @@ def _last_words(text: str) -> str:
 
 
 def _not_had(source: Source, why: str) -> TaskError:
-    cures = {
+    fixes = {
         "pypi": "look whether that version is still there, and whether the index can be reached",
         "npm": "look whether that version is still there, and whether the registry can be reached",
         "apt": "run `apt-get update`; Debian drops old versions, then name the new one and its "
@@ -313,7 +313,7 @@ def _not_had(source: Source, why: str) -> TaskError:
             f"source {source.kind} {source.name}",
             why,
             "the file with the sha256 of task.toml",
-            cures[source.kind],
+            fixes[source.kind],
             code="source-unavailable",
         )
     )

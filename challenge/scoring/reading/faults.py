@@ -71,13 +71,13 @@ def fault(
     where: str,
     found: str,
     expected: str,
-    cure: str,
+    fix: str,
     n: int = 1,
     first: Sequence[str] = (),
 ) -> Fault:
     """Return the fault; a code that is not in CODES is a bug (KeyError)."""
     CODES[code]
-    return Fault(where, found, expected, cure, code, n, tuple(first))
+    return Fault(where, found, expected, fix, code, n, tuple(first))
 
 
 @dataclass

@@ -289,5 +289,5 @@ def _unreadable(path: Path, error: OSError) -> SubmissionError:
     )
 
 
-def _refused(code: str, where: str, found: str, expected: str, cure: str) -> SubmissionError:
-    return SubmissionError(fault(code, where, found, expected, cure))
+def _refused(code: str, where: str, found: str, expected: str, fix: str) -> SubmissionError:
+    return SubmissionError(fault(code, where, found, expected, fix))

@@ -161,18 +161,18 @@ def _unknown(task: Task, place: dict[str, int], meant: set[str], where: str) -> 
 def _of_other_kind(task: Task, names: list[str], where: str) -> Fault:
     found = f"column(s) {', '.join(shown(name, 30) for name in names[:5])}"
     if task.kind == "matching":
-        cure = "give the probability of class 1 in a column `score`, and remove the class columns"
+        fix = "give the probability of class 1 in a column `score`, and remove the class columns"
     elif "score" in names:
-        cure = (
+        fix = (
             f"`score` is for matching; this task is classification and {task.metric} needs "
             "`label`, or one probability per class"
         )
     else:
-        cure = (
+        fix = (
             "submit either `label` or the class columns; from the class columns the most probable "
             f"class is taken for {task.metric}"
         )
-    return fault("column-kind", where, found, expected_columns(task), cure, len(names))
+    return fault("column-kind", where, found, expected_columns(task), fix, len(names))
 
 
 def _missing(task: Task, place: dict[str, int], meant: set[str], where: str) -> Iterator[Fault]:
@@ -186,15 +186,15 @@ def _missing(task: Task, place: dict[str, int], meant: set[str], where: str) -> 
         )
     if task.kind == "matching":
         if "label" not in place and "score" not in place:
-            cure = "add `label` with 1 or 0, or `score` with the probability of a match"
+            fix = "add `label` with 1 or 0, or `score` with the probability of a match"
             if task.metric in _NEEDS_SCORE:
-                cure = "add `score`, the probability of a match"
+                fix = "add `score`, the probability of a match"
             yield fault(
                 "column-missing",
                 where,
                 "neither `label` nor `score`",
                 expected_columns(task),
-                cure,
+                fix,
             )
         elif "score" not in place and task.metric in _NEEDS_SCORE:
             yield fault(

@@ -55,12 +55,12 @@ def _label_faults(task: Task, content: Content, empty: Tally, unknown: Tally) ->
     where = f"{content.name}, column label"
     if task.kind == "matching":
         expected = "1 (match) or 0 (no match); True and False are accepted"
-        cure = "write 1 or 0; a probability goes into a column `score`"
+        fix = "write 1 or 0; a probability goes into a column `score`"
     else:
         some = ", ".join(shown(name, 30) for name in task.classes[:5])
         expected = f"one of the {len(task.classes)} classes of the task: {some}"
         expected += ", …" if len(task.classes) > 5 else ""
-        cure = "write the class exactly as train.csv has it, as text"
+        fix = "write the class exactly as train.csv has it, as text"
     if empty.n:
         yield fault(
             "label-empty",
@@ -77,7 +77,7 @@ def _label_faults(task: Task, content: Content, empty: Tally, unknown: Tally) ->
             where,
             f"{unknown.n:,} label(s) that are none of the task's",
             expected,
-            cure,
+            fix,
             unknown.n,
             unknown.first,
         )
@@ -101,11 +101,11 @@ def find_number_faults(task: Task, content: Content) -> Iterator[Fault]:
     matching = task.kind == "matching"
     where = f"{content.name}, " + ("column score" if matching else "class columns")
     expected = "a number in [0, 1]"
-    for code, (words, cure) in _NUMBER_WORDS.items():
+    for code, (words, fix) in _NUMBER_WORDS.items():
         tally = content.bad_numbers.get(code)
         if tally:
             found = f"{tally.n:,} value(s) {words}"
-            yield fault(code, where, found, expected, cure, tally.n, tally.first)
+            yield fault(code, where, found, expected, fix, tally.n, tally.first)
     values = content.numbers
     outside = (values < 0) | (values > 1)
     n_outside = int(np.count_nonzero(outside))
@@ -117,9 +117,9 @@ def find_number_faults(task: Task, content: Content) -> Iterator[Fault]:
             name = content.layout.number_names[column]
             place = content.place(row) + ("" if matching else f", column {shown(name, 30)}")
             first.append(f"{place}: {values[column, row]!s}")
-        cure = "give probabilities: apply a softmax, or divide by the maximum if all are positive"
+        fix = "give probabilities: apply a softmax, or divide by the maximum if all are positive"
         found = f"{n_outside:,} value(s) outside [0, 1]"
-        yield fault("number-range", where, found, expected, cure, n_outside, first)
+        yield fault("number-range", where, found, expected, fix, n_outside, first)
     if matching or -1 in content.layout.numbers:
         return
     sums = Probabilities(MemoryColumns(values)).survey().sums

@@ -92,7 +92,7 @@ def test_a_method_says_what_a_search_may_choose(task: Task, file: Path) -> None:
 def test_a_method_without_a_space_is_refused(task: Task, file: Path, name: str, found: str) -> None:
     with pytest.raises(WrongUse) as refused:
         read_space(resolve_method(f"{file}:{name}"), task)
-    assert found in str(refused.value) and "cure: " in str(refused.value)
+    assert found in str(refused.value) and "fix: " in str(refused.value)
 
 
 def test_every_row_is_predicted_by_a_method_that_has_not_seen_it(task: Task, file: Path) -> None:
