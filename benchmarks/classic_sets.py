@@ -149,9 +149,9 @@ def _run(task: Task, source: Path, name: str, options: argparse.Namespace) -> di
 
 
 def valid_rows(task: Task, table: pd.DataFrame, file: Path) -> Any:
-    """Tell which rows of train and valid together stand in `file`; a twin counts as often as there.
+    """Tell which rows of train and valid together stand in `file`; a export counts as often as there.
 
-    Twins are alike in every value and the label, so it does not matter which of them is taken.
+    Exports are alike in every value and the label, so it does not matter which of them is taken.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""The JSON and the CSV twin of a table: full precision, and nothing a spreadsheet would run."""
+"""The JSON and the CSV export of a table: full precision, and nothing a spreadsheet would run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-__all__ = ["csv_twin", "defuse", "json_text", "json_twin", "object_text"]
+__all__ = ["csv_export", "defuse", "json_export", "json_text", "object_text"]
 
 _RUNS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -23,7 +23,7 @@ def defuse(cell: str) -> str:
     return "'" + cell if cell.startswith(_RUNS) else cell
 
 
-def csv_twin(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def csv_export(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     r"""Return RFC 4180 text with `\n` ends; missing values are empty, numbers stay numbers."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -59,7 +59,7 @@ def _cell(value: object) -> str:
     return defuse(str(value))
 
 
-def json_twin(value: object) -> str:
+def json_export(value: object) -> str:
     """Return JSON with sorted keys and a final newline; what is not finite becomes null."""
     return json_text(value) + "\n"
 

@@ -290,13 +290,13 @@ def test_cells_that_a_spreadsheet_would_run_are_defused(evil: Path) -> None:
     assert {"'=HYPERLINK(1)", "'+1", "'-2", "'@SUM(A1)"} <= seen
 
 
-def test_the_twins_say_what_the_boards_say(tmp_path: Path) -> None:
+def test_the_exports_say_what_the_boards_say(tmp_path: Path) -> None:
     snapshot = showcase(n_teams=5, n_each=2)
     write_site(snapshot, tmp_path)
     material = read_material(snapshot)
     for task, board in material.task_boards.items():
-        twin = json.loads((tmp_path / f"task/{task}/board.json").read_text())
-        assert twin == board.as_json()
+        export = json.loads((tmp_path / f"task/{task}/board.json").read_text())
+        assert export == board.as_json()
         rows = list(csv.DictReader((tmp_path / f"task/{task}/board.csv").open(newline="")))
         assert [row["team"] for row in rows] == [row.team_name for row in board.rows]
         assert [float(row["value"]) for row in rows] == [row.value for row in board.rows]

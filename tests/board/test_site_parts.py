@@ -1,4 +1,4 @@
-"""What each kind of page carries: its plots, and the twins of its tables."""
+"""What each kind of page carries: its plots, and the exports of its tables."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_figure_is_told_in_words_or_repeats_what_stands_beside_it(site: Path) 
     ("folder", "name"),
     [("track/matching", "standings"), ("task/icon-tag", "board")],
 )
-def test_both_twins_of_a_board_are_linked_and_say_the_same(
+def test_both_exports_of_a_board_are_linked_and_say_the_same(
     site: Path, folder: str, name: str
 ) -> None:
     page = (site / folder / "index.html").read_text(encoding="utf-8")
@@ -71,7 +71,7 @@ def test_both_twins_of_a_board_are_linked_and_say_the_same(
         assert row["slug"] == other["slug"] and row["rank"] == str(other["rank"] or "")
 
 
-def test_the_other_tables_have_twins_of_all_their_rows(site: Path) -> None:
+def test_the_other_tables_have_exports_of_all_their_rows(site: Path) -> None:
     def rows(path: str) -> list[dict[str, str]]:
         with (site / path).open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))

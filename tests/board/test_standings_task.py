@@ -199,8 +199,8 @@ def test_more_than_ten_thousand_submissions_all_count() -> None:
 
 def test_two_teams_of_one_name_are_two_rows() -> None:
     snapshot = snapshot_of([Made("a", "t1", 0.9), Made("b", "t1", 0.8)])
-    twin = type(snapshot.teams[2])(2, "a", "a-2")
-    object.__setattr__(snapshot, "teams", {**snapshot.teams, 2: twin})
+    export = type(snapshot.teams[2])(2, "a", "a-2")
+    object.__setattr__(snapshot, "teams", {**snapshot.teams, 2: export})
     board = task_board(snapshot, "t1", None)
     assert [(row.team_name, row.slug) for row in board.rows] == [("a", "a"), ("a", "a-2")]
 

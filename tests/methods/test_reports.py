@@ -22,7 +22,7 @@ def test_valid_pairs_are_found_again_as_often_as_they_stand(tmp_path: Path) -> N
     table = read_train(task)
     assert len(table) == 22
     chosen = classic_sets.valid_rows(task, table, source / "valid.txt")
-    # "oak 1" stands in train and in valid: one of the twins is taken, not both.
+    # "oak 1" stands in train and in valid: one of the exports is taken, not both.
     assert sorted(table.loc[chosen, "left_name"]) == ["fir", "oak 1"]
 
 

@@ -139,11 +139,11 @@ def test_one_table_has_its_records_on_either_side(plan: Callable[..., Plan]) -> 
 
 def test_equal_content_is_tied_together(plan: Callable[..., Plan]) -> None:
     records = toy_records(200, images=False)
-    twins = {name: records[name].to_pylist() for name in ("words", "size", "count", "colour")}
-    for values in twins.values():
+    exports = {name: records[name].to_pylist() for name in ("words", "size", "count", "colour")}
+    for values in exports.values():
         values[3] = values[150]
-    twins["words"][3] = f" {str(twins['words'][150]).upper()} "
-    for name, values in twins.items():
+    exports["words"][3] = f" {str(exports['words'][150]).upper()} "
+    for name, values in exports.items():
         records = with_column(records, name, values)
     made = plan(records)
     assert len(set(made.cluster) | set(made.other)) < made.facts["n_entities"]  # type: ignore[operator]

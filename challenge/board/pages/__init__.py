@@ -1,1 +1,1 @@
-"""One module a kind of page: each yields the files of that page, twins first."""
+"""One module a kind of page: each yields the files of that page, exports first."""

@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.board.exports import csv_twin
+from challenge.board.exports import csv_export
 from challenge.board.markup import count_text, user_html
 from challenge.board.pages.site_context import File, Material
 from challenge.ledger.store.records import StoredScore, Submission
@@ -22,13 +22,13 @@ N_PAIRS = 20
 
 
 def confusion_files(material: Material, submission: Submission, score: StoredScore) -> list[File]:
-    """Return the CSV twin of the counts; empty where there are none."""
+    """Return the CSV export of the counts; empty where there are none."""
     if score.confusions is None:
         return []
     names = material.card(submission.task).task["classes"]
     rows = [(names[i], names[j], n) for i, j, n in score.confusions.tolist()]
     path = f"submission/{submission.id}-confusions.csv"
-    return [(path, csv_twin(("true", "predicted", "rows"), rows))]
+    return [(path, csv_export(("true", "predicted", "rows"), rows))]
 
 
 def confusion_html(material: Material, submission: Submission, score: StoredScore) -> str:
@@ -49,7 +49,7 @@ def confusion_html(material: Material, submission: Submission, score: StoredScor
         f'<h2 id="confusions">Confusions</h2><p>{_words(names, counts, wrong)}</p></div>'
         f'<div class="scroll" role="region" aria-labelledby="confusions-caption" tabindex="0">'
         f"{table}</div>"
-        f'<p class="twins">Counts as <a href="{submission.id}-confusions.csv">CSV</a>.</p>'
+        f'<p class="exports">Counts as <a href="{submission.id}-confusions.csv">CSV</a>.</p>'
         "</section>"
     )
 

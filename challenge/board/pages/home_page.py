@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from challenge.board.exports import csv_twin, json_text, object_text
+from challenge.board.exports import csv_export, json_text, object_text
 from challenge.board.markup import clip, number_text, user_html
 from challenge.board.pages.page_frame import folder_name, render, trusted
 from challenge.board.pages.site_context import File, Material, board_decimals, metric_words
@@ -18,7 +18,7 @@ PODIUM = 5
 
 
 def home_files(material: Material) -> Iterator[File]:
-    """Yield the twins of the overview, then the home page itself, which must come last."""
+    """Yield the exports of the overview, then the home page itself, which must come last."""
     boards = material.track_boards
     overview = {
         "format": 1,
@@ -35,7 +35,7 @@ def home_files(material: Material) -> Iterator[File]:
         for board in boards.values()
         for plain in board.plain_rows
     )
-    yield "leaderboard.csv", csv_twin(("track", *names), rows)
+    yield "leaderboard.csv", csv_export(("track", *names), rows)
     yield "index.html", _home_html(material)
 
 

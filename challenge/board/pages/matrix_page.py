@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from challenge.board.exports import csv_twin, json_twin
+from challenge.board.exports import csv_export, json_export
 from challenge.board.markup import (
     bytes_text,
     count_text,
@@ -32,10 +32,10 @@ _FAULTS = {
 
 
 def matrix_files(material: Material) -> Iterator[File]:
-    """Yield the twins of the matrix, then its page."""
+    """Yield the exports of the matrix, then its page."""
     matrix = method_matrix(material.snapshot)
-    yield "matrix/matrix.json", json_twin(matrix.as_json())
-    yield "matrix/matrix.csv", csv_twin(matrix.csv_header(), matrix.csv_rows())
+    yield "matrix/matrix.json", json_export(matrix.as_json())
+    yield "matrix/matrix.csv", csv_export(matrix.csv_header(), matrix.csv_rows())
     content = render(
         "matrix.html",
         n_shown=len(matrix.rows),

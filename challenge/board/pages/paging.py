@@ -39,7 +39,7 @@ def board_pages(
     scales = f"{look} {board_scale(board, 50)} {leader_band(board)}"
     rows = pages_of(board.rows)
     if len(rows) > 1:
-        # A script and not the JSON twin: a page that was opened as a file may fetch nothing else.
+        # A script and not the JSON export: a page that was opened as a file may fetch nothing else.
         teams = [(row.rank, row.team_name, row.slug) for row in board.rows]
         yield f"{folder}/{ALL_ROWS}", f"window.boardRows = {json_text(teams)};\n"
     for number in range(len(rows), 0, -1):

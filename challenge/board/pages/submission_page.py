@@ -47,7 +47,7 @@ _UNBOUNDED = ("log_loss", "brier", "mcc")
 
 
 def submission_files(material: Material, team: Team, line: Line) -> Iterator[File]:
-    """Yield the twin of the confusions, where there are any, and the page of one submission."""
+    """Yield the export of the confusions, where there are any, and the page of one submission."""
     if line.score is not None:
         yield from confusion_files(material, line.submission, line.score)
     yield f"submission/{line.submission.id}.html", _submission_html(material, team, line)
@@ -87,7 +87,7 @@ def _submission_html(material: Material, team: Team, line: Line) -> str:
             f"{count_text(score.n)} rows in {count_text(score.n_clusters)} independent clusters. "
             f"One row is worth {number_text(score.resolution, max(decimals, 4))}.</p></div>"
             f'<div class="split"><div>{_metrics_html(score, decimals)}'
-            '<p class="twins">With all submissions of the team as '
+            '<p class="exports">With all submissions of the team as '
             f'<a href="../team/{team.slug}/submissions.json">JSON</a> or '
             f'<a href="../team/{team.slug}/submissions.csv">CSV</a>.</p></div>'
         )

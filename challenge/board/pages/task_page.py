@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from challenge.board.exports import csv_twin, json_twin
+from challenge.board.exports import csv_export, json_export
 from challenge.board.markup import bytes_text, clip, count_text, number_text
 from challenge.board.pages.page_frame import folder_name, render, trusted
 from challenge.board.pages.paging import board_pages
@@ -52,7 +52,7 @@ N_BARS = 60
 
 
 def task_files(material: Material, task_id: str) -> Iterator[File | BoardPage]:
-    """Yield thumbnails, twins and pages of a task, the first page last."""
+    """Yield thumbnails, exports and pages of a task, the first page last."""
     folder = f"task/{folder_name(task_id)}"
     card = material.card(task_id)
     samples, images = _samples(card.card if card.task.get("samples") else {})
@@ -61,17 +61,17 @@ def task_files(material: Material, task_id: str) -> Iterator[File | BoardPage]:
     schema = _schema(card.task, card.card)
     yield (
         f"{folder}/task.json",
-        json_twin({"format": 1, "task": card.task, "columns": schema, "classes": _classes(card)}),
+        json_export({"format": 1, "task": card.task, "columns": schema, "classes": _classes(card)}),
     )
     keys = (
         *("name", "modality", "description", "missing_share", "n_distinct"),
         *("min", "max", "mean", "mean_length"),
     )
-    yield f"{folder}/columns.csv", csv_twin(keys, ([row[key] for key in keys] for row in schema))
-    yield f"{folder}/classes.csv", csv_twin(("class", "n_train"), _classes(card))
+    yield f"{folder}/columns.csv", csv_export(keys, ([row[key] for key in keys] for row in schema))
+    yield f"{folder}/classes.csv", csv_export(("class", "n_train"), _classes(card))
     board = material.task_boards[task_id]
     yield f"{folder}/board.json", board.text() + "\n"
-    yield f"{folder}/board.csv", csv_twin(board.csv_header(), board.csv_rows())
+    yield f"{folder}/board.csv", csv_export(board.csv_header(), board.csv_rows())
     yield from board_pages(
         folder,
         task_columns(material, board, "../../"),

@@ -7,7 +7,7 @@ from datetime import datetime
 from html import escape
 from itertools import cycle
 
-from challenge.board.exports import csv_twin, json_twin
+from challenge.board.exports import csv_export, json_export
 from challenge.board.markup import (
     clip,
     interval_text,
@@ -45,14 +45,14 @@ _CSV = (
 def team_files(
     material: Material, team: Team, entries: Sequence[Entry], public: PublicScores
 ) -> Iterator[File]:
-    """Yield the pages of a team's submissions, the team's twins, then its own pages."""
+    """Yield the pages of a team's submissions, the team's exports, then its own pages."""
     lines = team_lines(material, entries, public)
     for line in lines:
         yield from submission_files(material, team, line)
     folder = f"team/{team.slug}"
     yield (
         f"{folder}/submissions.json",
-        json_twin(
+        json_export(
             {
                 "format": 1,
                 "team": team.name,
@@ -71,7 +71,7 @@ def team_files(
             }
         ),
     )
-    yield f"{folder}/submissions.csv", csv_twin(_CSV, _csv_rows(lines))
+    yield f"{folder}/submissions.csv", csv_export(_CSV, _csv_rows(lines))
     pages = pages_of(lines[::-1])
     for number in range(len(pages), 0, -1):
         path = f"{folder}/index.html" if number == 1 else f"{folder}/page-{number}.html"
@@ -79,7 +79,7 @@ def team_files(
 
 
 def _plain(submission: Submission, contest: bool) -> dict[str, object]:
-    """Return a submission for the twin; in a contest nobody may compare predictions by digest."""
+    """Return a submission for the export; in a contest nobody may compare predictions by digest."""
     values = submission.as_json()
     if contest:
         del values["sha256"]
@@ -149,7 +149,7 @@ def _team_html(
         '<section class="wide" aria-labelledby="history"><div class="section-head">'
         f'<h2 id="history">All submissions</h2><p>{len(lines)} so far.</p></div>{table}'
         f"{pager_html(number, len(pages), len(lines))}"
-        '<p class="twins">All metrics of all submissions as <a href="submissions.json">JSON</a> '
+        '<p class="exports">All metrics of all submissions as <a href="submissions.json">JSON</a> '
         'or <a href="submissions.csv">CSV</a>.</p></section>'
     )
     title = clip(team.name, 64) if number == 1 else f"{clip(team.name, 64)}, page {number}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from challenge.board.exports import csv_twin
+from challenge.board.exports import csv_export
 from challenge.board.markup import clip, number_text
 from challenge.board.pages.page_frame import folder_name, render, trusted
 from challenge.board.pages.paging import board_pages
@@ -23,11 +23,11 @@ __all__ = ["track_files"]
 
 
 def track_files(material: Material, track_id: str) -> Iterator[File | BoardPage]:
-    """Yield the twins and the pages of a track, the first page last."""
+    """Yield the exports and the pages of a track, the first page last."""
     board = material.track_boards[track_id]
     folder = f"track/{folder_name(track_id)}"
     yield f"{folder}/standings.json", board.text() + "\n"
-    yield f"{folder}/standings.csv", csv_twin(board.csv_header(), board.csv_rows())
+    yield f"{folder}/standings.csv", csv_export(board.csv_header(), board.csv_rows())
     yield from board_pages(
         folder,
         track_columns(material, board, "../../"),

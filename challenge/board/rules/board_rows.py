@@ -195,12 +195,12 @@ class Board(Generic[Row]):
 
     @cached_property
     def plain_rows(self) -> tuple[Mapping[str, object], ...]:
-        """The rows as plain values, made once for all twins."""
+        """The rows as plain values, made once for all exports."""
         return tuple(row.as_json() for row in self.rows)
 
     @cached_property
     def page_texts(self) -> tuple[str, ...]:
-        """The rows as JSON, a page of them in one text, for all twins and the marks of pages."""
+        """The rows as JSON, a page of them in one text, for all exports and the marks of pages."""
         return tuple(json_text(rows)[1:-1] for rows in pages_of(self.plain_rows))
 
     def as_json(self) -> dict[str, object]:
@@ -238,11 +238,11 @@ class TaskBoard(Board[TaskRow]):
     """Score of the trivial baseline; None where the subset is too small to show a score."""
 
     def csv_header(self) -> tuple[str, ...]:
-        """Return the column names of the CSV twin."""
+        """Return the column names of the CSV export."""
         return (*_WHO, "submission", "method", *_WHERE, "public_rank", "reason")
 
     def csv_rows(self) -> list[tuple[object, ...]]:
-        """Return the cells of the CSV twin, row by row; None is an empty cell."""
+        """Return the cells of the CSV export, row by row; None is an empty cell."""
         cells = itemgetter(*self.csv_header())
         return [cells(row) for row in self.plain_rows]
 
@@ -270,11 +270,11 @@ class TrackBoard(Board[TrackRow]):
     prize: str = ""
 
     def csv_header(self) -> tuple[str, ...]:
-        """Return the column names of the CSV twin; each task has a column of its own."""
+        """Return the column names of the CSV export; each task has a column of its own."""
         return (*_TRACK_COLUMNS, *self.tasks)
 
     def csv_rows(self) -> list[tuple[object, ...]]:
-        """Return the cells of the CSV twin, row by row; None is an empty cell."""
+        """Return the cells of the CSV export, row by row; None is an empty cell."""
         cells = itemgetter(*_TRACK_COLUMNS)
         return [
             (*cells(plain), *(cell.value for cell in row.cells))

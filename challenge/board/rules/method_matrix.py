@@ -135,13 +135,13 @@ class Matrix:
     instead: tuple[Instead, ...] = ()
 
     def csv_header(self) -> tuple[str, ...]:
-        """Return the column names of the CSV twin; each task has columns of its own."""
+        """Return the column names of the CSV export; each task has columns of its own."""
         parts = [(task, *(f"{task} {part}" for part in _PER_TASK)) for task in self.tasks]
         first = ("team", "slug", "baseline", "method", "n_run", "n_best", "n_tied", "normalised")
         return (*first, *(name for part in parts for name in part))
 
     def csv_rows(self) -> list[tuple[object, ...]]:
-        """Return the cells of the CSV twin, row by row; None is an empty cell."""
+        """Return the cells of the CSV export, row by row; None is an empty cell."""
         return [
             (
                 row.team_name,
