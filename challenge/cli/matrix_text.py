@@ -68,7 +68,7 @@ def _sentence(one: Instead) -> str:
     from challenge.scoring.figures import figure
 
     judged = (
-        f"surely better on {len(one.better)}, surely worse on {len(one.worse)}, not told apart on "
+        f"significantly better on {len(one.better)}, significantly worse on {len(one.worse)}, not told apart on "
         f"{len(one.alike)} of {one.n_shared}; mean change {figure(one.change)}"
     )
     return (

@@ -70,8 +70,8 @@ def _sentence(one: Instead) -> str:
     parts = [
         f"{words} on {len(tasks)}"
         for words, tasks in (
-            ("surely better", one.better),
-            ("surely worse", one.worse),
+            ("significantly better", one.better),
+            ("significantly worse", one.worse),
             ("not told apart", one.alike),
         )
         if tasks

@@ -24,8 +24,9 @@ _MOST_TEAMS = 50
 class Instead:
     """What the other team's method does on the tasks of one team, compared with its own.
 
-    `better`, `worse` and `alike` are tasks: surely better, surely worse, not told apart. `change`
-    is the mean of other minus own over all three. None of them: no task was run by both.
+    `better`, `worse` and `alike` are tasks: significantly better, significantly worse, not told
+    apart. `change` is the mean of other minus own over all three. None of them: no task was run by
+    both.
     """
 
     team_name: str
@@ -96,7 +97,7 @@ def instead_of(
 
 
 def _verdict(values: NDArray[np.float64], noise: NDArray[np.float64]) -> int:
-    """Return 1 when the second is surely better than the first, -1 surely worse, 0 not told apart.
+    """Return 1 when the second is significantly better than the first, -1 significantly worse, 0 not told apart.
 
     Without noise nothing is told apart.
     """

@@ -5,7 +5,7 @@ standard error of that difference, where c_i is a quantile of the studentised ma
 of the replicates of the differences (one for each tail). They hold for *all* j at once, so also
 for the leader, which was picked by its score.
 
-- Rank interval of i: 1 + teams surely better, to all minus teams surely worse (marginal sets of
+- Rank interval of i: 1 + teams significantly better, to all minus teams significantly worse (marginal sets of
   Mogstad, Romano, Shaikh and Wilhelm, "Inference for Ranks", Review of Economic Studies 2024).
 - Tied with the first: the interval of leader minus i holds 0. Let i be the true best: then every
   true difference (j minus i) is at most 0, so i is shut out only if one of its intervals misses
@@ -77,14 +77,14 @@ def compare_with_first(
     n = len(values)
     n_all = n if n_all is None else n_all
     lower, upper = _differences(values, noise, _widening(n, n_all))
-    surely_better = np.count_nonzero(lower > 0, axis=1)
-    surely_worse = np.count_nonzero(upper < 0, axis=1)
+    significantly_better = np.count_nonzero(lower > 0, axis=1)
+    significantly_worse = np.count_nonzero(upper < 0, axis=1)
     behind = values[:1].repeat(n) - values
     behind_low, behind_high = (ends[:, :1].flatten() for ends in (lower, upper))
     behind_low[:1] = behind_high[:1] = np.nan
     tied = ~(behind_low > 0)
-    rank_low = np.where(tied, 1, 1 + surely_better)
-    return Ties(rank_low, n_all - surely_worse, tied, behind, behind_low, behind_high)
+    rank_low = np.where(tied, 1, 1 + significantly_better)
+    return Ties(rank_low, n_all - significantly_worse, tied, behind, behind_low, behind_high)
 
 
 def _differences(
