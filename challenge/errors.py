@@ -5,7 +5,7 @@
     ├── TaskError             a task.toml, challenge.toml or raw table is at fault   exit 1
     ├── SubmissionError       a predictions file, or the rules, refuse a submission  exit 1
     ├── LedgerError           the ledger or its files cannot be read or written      exit 3
-    └── EnvironmentLack       a client, package or permission is missing             exit 3
+    └── MissingRequirement       a client, package or permission is missing             exit 3
 
 Anything else that is raised is a bug and keeps its traceback.
 """
@@ -18,9 +18,9 @@ from typing import ClassVar
 
 __all__ = [
     "ChallengeError",
-    "EnvironmentLack",
     "Fault",
     "LedgerError",
+    "MissingRequirement",
     "SubmissionError",
     "TaskError",
     "WrongUse",
@@ -100,7 +100,7 @@ class LedgerError(ChallengeError):
     exit_code = 3
 
 
-class EnvironmentLack(ChallengeError):
+class MissingRequirement(ChallengeError):
     """A client, a package, a permission or disk space is missing."""
 
     exit_code = 3

@@ -63,7 +63,7 @@ def build_site(
     """Write the site of a ledger, as it stood at `as_of` (default: now), into `out`.
 
     Files are replaced one by one, unchanged ones are not touched, and stale ones are removed at
-    the end. Raises EnvironmentLack when the folder cannot be written.
+    the end. Raises MissingRequirement when the folder cannot be written.
     """
     with _no_collecting():
         return write_site(ledger.snapshot(as_of), out, progress=progress)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from challenge.board.manifest import MANIFEST, UNFINISHED, Manifest, Stamp, read_manifest
-from challenge.errors import EnvironmentLack, Fault
+from challenge.errors import Fault, MissingRequirement
 from challenge.task.files import write_atomically
 
 __all__ = ["SiteWriter", "open_site"]
@@ -27,7 +27,7 @@ __all__ = ["SiteWriter", "open_site"]
 def open_site(out: Path) -> Iterator[SiteWriter]:
     """Open a site's folder for one build; a second build waits until the first has ended.
 
-    Raises EnvironmentLack when the folder cannot be written.
+    Raises MissingRequirement when the folder cannot be written.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def open_site(out: Path) -> Iterator[SiteWriter]:
         finally:
             os.close(folder)
     except OSError as error:
-        raise EnvironmentLack(
+        raise MissingRequirement(
             Fault(
                 str(out),
                 f"cannot write the site: {error.strerror or error}",

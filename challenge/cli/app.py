@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from challenge import __version__
-from challenge.errors import ChallengeError, EnvironmentLack, Fault
+from challenge.errors import ChallengeError, Fault, MissingRequirement
 from challenge.task import Challenge, find_challenge
 
 __all__ = ["app", "challenge_of", "load_commands", "main", "start_of"]
@@ -103,7 +103,7 @@ def _report(error: ChallengeError) -> None:
         typer.echo("\n".join(plain(str(fault), keep="\n") for fault in error.faults), err=True)
 
 
-def _lack_of(error: OSError) -> EnvironmentLack | None:
+def _lack_of(error: OSError) -> MissingRequirement | None:
     where = str(error.filename or "this machine")
     known = {
         errno.ENOSPC: ("no space left on the disk", "free space", "free some space, then repeat"),
@@ -119,4 +119,4 @@ def _lack_of(error: OSError) -> EnvironmentLack | None:
     if error.errno not in known:
         return None
     found, expected, fix = known[error.errno]
-    return EnvironmentLack(Fault(where, found, expected, fix, code="environment"))
+    return MissingRequirement(Fault(where, found, expected, fix, code="environment"))

@@ -14,7 +14,7 @@ from challenge.cli.app import app, challenge_of, start_of
 from challenge.cli.cell_progress import CellReport, GridProgress, print_reports
 from challenge.cli.output import print_note, say
 from challenge.cli.task_commands import chosen_tasks
-from challenge.errors import ChallengeError, EnvironmentLack, Fault, WrongUse, nearest
+from challenge.errors import ChallengeError, Fault, MissingRequirement, WrongUse, nearest
 from challenge.task import Challenge, Task, find_task
 
 if TYPE_CHECKING:
@@ -324,7 +324,7 @@ def _remember_failure(outcome: Outcome, ledger: Ledger | None, team: str | None)
     from challenge.methods.run.runner import method_name
 
     cell, error = outcome.cell, outcome.error
-    if ledger is None or error is None or isinstance(error, EnvironmentLack):
+    if ledger is None or error is None or isinstance(error, MissingRequirement):
         return
     ledger.record_failed_run(
         cell.task,

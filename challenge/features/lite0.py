@@ -14,7 +14,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import EnvironmentLack, Fault
+from challenge.errors import Fault, MissingRequirement
 from challenge.features.model_files import find_in_package, has_packages, onnx_session
 from challenge.features.simple_images import image_key, open_image
 from challenge.features.store import cached_rows
@@ -51,7 +51,7 @@ def embed_images(
 ) -> NDArray[np.float32]:
     """Return 1,280 numbers per image that an image column names, zeros for a missing one.
 
-    Images are scaled to 96 pixels. Raises EnvironmentLack without the packages.
+    Images are scaled to 96 pixels. Raises MissingRequirement without the packages.
     """
     import numpy as np
 
@@ -91,7 +91,7 @@ def _embed(
 
 
 def read_state(path: Path) -> dict[str, NDArray[Any]]:
-    """Read the arrays of a PyTorch file in its legacy form; raise EnvironmentLack if it is odd.
+    """Read the arrays of a PyTorch file in its legacy form; raise MissingRequirement if it is odd.
 
     The file is five pickles (magic, version, system, state, keys), then for each key a count
     (int64) and the raw values. Nothing that the pickles name is run but the five known names.
@@ -111,7 +111,7 @@ def read_state(path: Path) -> dict[str, NDArray[Any]]:
                 values[key] = np.fromfile(file, kinds[key], int(count))
             return {name: tensor.read(values) for name, tensor in state.items()}
     except (OSError, EOFError, ValueError, KeyError, AttributeError, pickle.UnpicklingError) as e:
-        raise EnvironmentLack(
+        raise MissingRequirement(
             Fault(
                 str(path),
                 f"unreadable: {e}",

@@ -81,7 +81,7 @@ def embed_texts(
 ) -> NDArray[np.float32]:
     """Return one row of 384 numbers and length 1 per text, zeros for the empty text.
 
-    The first `window` tokens count, at most 128. Raises EnvironmentLack without the packages.
+    The first `window` tokens count, at most 128. Raises MissingRequirement without the packages.
     """
     import numpy as np
 

@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from challenge.errors import EnvironmentLack, Fault
+from challenge.errors import Fault, MissingRequirement
 
 __all__ = ["find_in_package", "has_packages", "onnx_session"]
 
@@ -17,14 +17,14 @@ def has_packages(*names: str) -> bool:
 
 
 def find_in_package(package: str, *parts: str) -> Path:
-    """Return a file inside an installed package; raise EnvironmentLack when it is not there."""
+    """Return a file inside an installed package; raise MissingRequirement when it is not there."""
     spec = importlib.util.find_spec(package)
     folders = list(spec.submodule_search_locations or []) if spec is not None else []
     for folder in folders:
         path = Path(folder).joinpath(*parts)
         if path.is_file():
             return path
-    raise EnvironmentLack(
+    raise MissingRequirement(
         Fault(
             f"package {package}",
             f"{'/'.join(parts)} is not installed",

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.errors import EnvironmentLack, Fault
+from challenge.errors import Fault, MissingRequirement
 from challenge.task import atomic_file, sha256_of_file
 
 __all__ = ["Made", "load_arrays", "store_arrays"]
@@ -117,7 +117,7 @@ def store_arrays(
             file.write(seal.digest())
             file.writelines(parts)
     except OSError as error:
-        raise EnvironmentLack(
+        raise MissingRequirement(
             Fault(
                 str(path),
                 f"cannot be written: {error.strerror}",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.errors import EnvironmentLack, Fault, TaskError
+from challenge.errors import Fault, MissingRequirement, TaskError
 from challenge.scoring.sealed import Made, load_arrays, store_arrays
 from challenge.task import Subset, Task
 
@@ -90,7 +90,7 @@ def read_solution(task: Task) -> Solution:
             arrays = None
         elif again.stamp is not None:
             # From now on the file need not be hashed; where nothing can be written, it is.
-            with suppress(EnvironmentLack):
+            with suppress(MissingRequirement):
                 store_arrays(kept, identity, arrays, again)
     if arrays is None:
         return _prepare(task, path, kept, identity)

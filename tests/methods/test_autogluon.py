@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from challenge.errors import EnvironmentLack, WrongUse
+from challenge.errors import MissingRequirement, WrongUse
 from challenge.methods import run_method
 from challenge.methods.builtin.autogluon import AutoGluon
 from challenge.methods.builtin.autogluon_context import AutoGluonContext
@@ -21,7 +21,7 @@ from tests.toy import build_toy
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("challenge.methods.builtin.autogluon.has_packages", lambda *_: False)
-    with pytest.raises(EnvironmentLack, match="pip install 'multimodal-challenge"):
+    with pytest.raises(MissingRequirement, match="pip install 'multimodal-challenge"):
         AutoGluon()
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from challenge.errors import EnvironmentLack
+from challenge.errors import MissingRequirement
 from challenge.methods import run_method
 from challenge.methods.builtin.autogluon_multimodal import AutoGluonMultimodal, import_torchvision
 from challenge.methods.run.runner import MethodRun
@@ -136,7 +136,7 @@ def test_without_a_checkpoint_and_a_hub_it_says_what_to_set(
     monkeypatch.delenv("CHALLENGE_TEXT_CHECKPOINT")
     monkeypatch.delenv("CHALLENGE_IMAGE_CHECKPOINT")
     task = build_toy(tmp_path, n=60)
-    with pytest.raises(EnvironmentLack) as error:
+    with pytest.raises(MissingRequirement) as error:
         run_fast(task, tmp_path / "out")
     text, image = error.value.faults
     assert (text.code, image.code) == ("checkpoint-missing", "checkpoint-missing")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from challenge.errors import EnvironmentLack, WrongUse
+from challenge.errors import MissingRequirement, WrongUse
 from challenge.methods import Caps, resolve_method
 from challenge.methods.builtin.autogluon_multimodal import AutoGluonMultimodal
 from challenge.methods.builtin.checkpoints import Needs, checkpoint_needs, find_checkpoint
@@ -46,7 +46,7 @@ def test_a_folder_that_is_not_whole_is_refused_with_what_it_lacks(
     folder: Path, file: str, lack: str
 ) -> None:
     (folder / file).unlink()
-    with pytest.raises(EnvironmentLack) as error:
+    with pytest.raises(MissingRequirement) as error:
         find_checkpoint("text", "owner/name")
     (fault,) = error.value.faults
     assert (fault.where, fault.code) == ("CHALLENGE_TEXT_CHECKPOINT", "checkpoint-folder")
@@ -59,7 +59,7 @@ def test_a_vision_network_that_is_not_of_timm_is_refused(
 ) -> None:
     (folder / "config.json").write_text('{"architectures": ["ViTModel"]}')
     monkeypatch.setenv("CHALLENGE_IMAGE_CHECKPOINT", str(folder))
-    with pytest.raises(EnvironmentLack, match=r"no architecture in config\.json") as error:
+    with pytest.raises(MissingRequirement, match=r"no architecture in config\.json") as error:
         find_checkpoint("image", "owner/name")
     assert "weights of timm" in str(error.value)
     (folder / "config.json").write_text('{"architecture": "lcnet_035", "pretrained_cfg": {}}')
@@ -126,7 +126,9 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(
         "challenge.methods.builtin.autogluon_multimodal.has_packages", lambda *_: False
     )
-    with pytest.raises(EnvironmentLack, match=r"pip install 'multimodal-challenge\[multimodal\]'"):
+    with pytest.raises(
+        MissingRequirement, match=r"pip install 'multimodal-challenge\[multimodal\]'"
+    ):
         AutoGluonMultimodal()
 
 

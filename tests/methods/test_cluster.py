@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from challenge.errors import EnvironmentLack
+from challenge.errors import MissingRequirement
 from challenge.methods import resolve_method
 from challenge.methods.run.cluster import dask_engine
 from challenge.methods.run.grid import GridCell, Outcome, run_grid
@@ -213,7 +213,7 @@ def test_a_worker_with_other_code_is_refused_and_without_workers_a_cell_is_lost(
 
     (cell,) = cells_of(tmp_path, ["Good"], tasks[:1])
     other = replace(cell, source=replace(cell.source, digest="0" * 64))
-    with pytest.raises(EnvironmentLack, match="has other code of") as error:
+    with pytest.raises(MissingRequirement, match="has other code of") as error:
         run(other)
     assert {fault.code for fault in error.value.faults} == {"worker-differs"}
     assert len(error.value.faults) == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from challenge.errors import ChallengeError, EnvironmentLack, WrongUse
+from challenge.errors import ChallengeError, MissingRequirement, WrongUse
 from challenge.methods import Caps, run_method
 from challenge.methods.run.sandbox import Isolation, has_bwrap
 from challenge.task import Task
@@ -175,11 +175,11 @@ def test_a_method_that_lacks_something_says_so_with_its_own_words(
     task: Task, tmp_path: Path
 ) -> None:
     code = (
-        "from challenge.errors import EnvironmentLack, Fault\n"
+        "from challenge.errors import MissingRequirement, Fault\n"
         "def Mine():\n"
-        "    raise EnvironmentLack(Fault('here', 'no acorns', 'acorns', 'plant an oak'))\n"
+        "    raise MissingRequirement(Fault('here', 'no acorns', 'acorns', 'plant an oak'))\n"
     )
-    with pytest.raises(EnvironmentLack, match="plant an oak"):
+    with pytest.raises(MissingRequirement, match="plant an oak"):
         run_method(write(tmp_path, code), task, tmp_path / "out", threads=1)
 
 

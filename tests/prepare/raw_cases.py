@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import openpyxl
 
-from challenge.errors import ChallengeError, EnvironmentLack, TaskError
+from challenge.errors import ChallengeError, MissingRequirement, TaskError
 from tests.prepare.raw_forms import Change, N, parquet, zipped
 
 __all__ = ["CASES", "Case", "named", "sheet"]
@@ -206,7 +206,7 @@ SOURCES = [
     Case("source-unpinned", "table", {TOML: source(f'npm = "icons"\nsha256 = "{ZEROS}"')}, "icons"),
     Case("client-missing", "table",
          {TOML: source(f'npm = "icons==1"\nsha256 = "{ZEROS}"')}, "icons",
-         kind=EnvironmentLack),
+         kind=MissingRequirement),
     Case("source-sha256", "table",
          {TOML: source(f'path = "raw/photos.zip"\nsha256 = "{ZEROS}"')}, "raw/photos.zip"),
     Case("archive-path", "table",

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from challenge.errors import EnvironmentLack, TaskError
+from challenge.errors import MissingRequirement, TaskError
 from challenge.prepare import build_task
 from challenge.task import Task, read_task
 from challenge.task.tables import read_csv, read_parquet, schema_of
@@ -478,7 +478,7 @@ def test_two_builds_of_one_task_do_not_mix(tmp_path: Path) -> None:
     other = os.open(folder, os.O_RDONLY)
     fcntl.flock(other, fcntl.LOCK_EX)
     try:
-        with pytest.raises(EnvironmentLack, match="another process is building this task"):
+        with pytest.raises(MissingRequirement, match="another process is building this task"):
             build_task(folder, cache=tmp_path / "cache")
         assert not (folder / "public" / "train.csv").exists()
     finally:

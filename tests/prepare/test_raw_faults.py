@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from challenge.errors import ChallengeError, EnvironmentLack, Fault, TaskError, WrongUse
+from challenge.errors import ChallengeError, Fault, MissingRequirement, TaskError, WrongUse
 from challenge.prepare import build_task
 from challenge.prepare.init import start_challenge
 from challenge.prepare.proposal.infer import propose_task
@@ -109,11 +109,11 @@ def test_a_second_build_of_one_task_is_refused(sound: Callable[[str], Path]) -> 
     other = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(EnvironmentLack) as caught:
+        with pytest.raises(MissingRequirement) as caught:
             build_task(folder, cache=folder.parent / "cache")
     finally:
         os.close(other)
-    fault_of(caught.value, "build-running", EnvironmentLack)
+    fault_of(caught.value, "build-running", MissingRequirement)
     assert content(folder) == before
 
 
@@ -124,9 +124,11 @@ def test_excel_without_its_package_is_refused(
     shutil.copytree(sound("table"), folder)
     apply(folder, {**named("x.xlsx"), "raw/x.xlsx": sheet(["a"])})
     monkeypatch.setitem(sys.modules, "openpyxl", None)
-    with pytest.raises(EnvironmentLack) as caught:
+    with pytest.raises(MissingRequirement) as caught:
         build_task(folder, cache=tmp_path / "cache")
-    assert "save the sheet as CSV" in fault_of(caught.value, "package-missing", EnvironmentLack).fix
+    assert (
+        "save the sheet as CSV" in fault_of(caught.value, "package-missing", MissingRequirement).fix
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from challenge.errors import EnvironmentLack, TaskError
+from challenge.errors import MissingRequirement, TaskError
 from challenge.prepare.sources.fetch import cache_folder, fetch, fingerprint, raw_folder
 from challenge.task.definition import Raw, Source, TaskDefinition
 
@@ -164,7 +164,7 @@ def test_a_missing_client_is_named_with_the_tasks_that_do_not_need_it(
         (tmp_path / name).mkdir()
         (tmp_path / name / "task.toml").write_text(text)
     monkeypatch.setattr(shutil, "which", lambda client: None)
-    with pytest.raises(EnvironmentLack) as caught:
+    with pytest.raises(MissingRequirement) as caught:
         fetch(Source(npm="a==1", sha256=sha(b"")), tmp_path / "cache", tmp_path / "icons")
     assert "no `npm` on this machine" in str(caught.value)
     assert "these tasks do not need it: patents" in str(caught.value)

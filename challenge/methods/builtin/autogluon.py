@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import EnvironmentLack, Fault, WrongUse
+from challenge.errors import Fault, MissingRequirement, WrongUse
 from challenge.features.lite0 import LITE0_PACKAGES, has_lite0
 from challenge.features.minilm import MINILM_PACKAGES, has_minilm
 from challenge.features.model_files import has_packages
@@ -79,7 +79,7 @@ class AutoGluon:
     ) -> None:
         chosen = chosen_preset(preset, PRESETS)
         if not has_packages("autogluon"):
-            raise EnvironmentLack(
+            raise MissingRequirement(
                 Fault(
                     "method autogluon",
                     "the package autogluon.tabular is not installed",

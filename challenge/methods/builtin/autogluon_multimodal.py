@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import EnvironmentLack, Fault
+from challenge.errors import Fault, MissingRequirement
 from challenge.features.model_files import has_packages
 from challenge.features.text import number_values, text_values
 from challenge.methods.builtin.checkpoints import CheckpointKind, find_checkpoint
@@ -80,7 +80,7 @@ class AutoGluonMultimodal:
     ) -> None:
         chosen = chosen_preset(preset, _PRESETS)
         if not has_packages("autogluon") or not has_packages("autogluon.multimodal"):
-            raise EnvironmentLack(
+            raise MissingRequirement(
                 Fault(
                     "method autogluon-multimodal",
                     "the package autogluon.multimodal is not installed",
@@ -147,7 +147,7 @@ class AutoGluonMultimodal:
                 continue
             try:
                 checkpoint = find_checkpoint(kind, _hub_name(kind, self._preset))
-            except EnvironmentLack as error:
+            except MissingRequirement as error:
                 faults += error.faults
                 continue
             found[kind] = checkpoint.as_json()
@@ -157,7 +157,7 @@ class AutoGluonMultimodal:
             models.append(model)
             settings[f"model.{model}.checkpoint_name"] = str(folder)
         if faults:
-            raise EnvironmentLack(faults)
+            raise MissingRequirement(faults)
         if "text" in modalities:
             # Words that are changed at random make two records differ, and need a download.
             settings["model.hf_text.text_trivial_aug_maxscale"] = 0.0

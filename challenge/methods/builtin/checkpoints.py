@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from challenge.errors import EnvironmentLack, Fault
+from challenge.errors import Fault, MissingRequirement
 from challenge.task import sha256_of_file
 
 __all__ = [
@@ -104,7 +104,7 @@ def checkpoint_needs() -> Needs:
 def find_checkpoint(kind: CheckpointKind, name: str) -> Checkpoint:
     """Find the checkpoint in the folder that the variable names, else as `name` on a hub.
 
-    A hub's files come from its cache where they lie there already. Raises EnvironmentLack when
+    A hub's files come from its cache where they lie there already. Raises MissingRequirement when
     the folder is not whole, or when there is none and no hub answers.
     """
     variable = VARIABLES[kind]
@@ -112,7 +112,7 @@ def find_checkpoint(kind: CheckpointKind, name: str) -> Checkpoint:
         return Checkpoint(kind, name, _from_hub(kind, name))
     folder = Path(named).expanduser()
     if lacking := _lacking(kind, folder):
-        raise EnvironmentLack(
+        raise MissingRequirement(
             Fault(
                 variable,
                 f"{folder} has no {' and no '.join(lacking)}",
@@ -130,7 +130,7 @@ def _from_hub(kind: CheckpointKind, name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=list(_FILES[kind])))
     except OSError as error:  # no network, no such model, offline by order, disk full
-        raise EnvironmentLack(
+        raise MissingRequirement(
             Fault(
                 f"checkpoint of {kind} columns",
                 f"{VARIABLES[kind]} is not set, and {name} is neither in the hub's cache nor to"

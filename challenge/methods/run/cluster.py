@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from challenge.errors import EnvironmentLack, Fault
+from challenge.errors import Fault, MissingRequirement
 from challenge.methods.run.grid import Answer, Engine, GridCell, Tell
 from challenge.methods.run.remote import Refusal, RemoteCell, answer_there, look_there, store_there
 from challenge.task import Task
@@ -33,8 +33,8 @@ _ASK_S = 2.0
 def dask_engine(address: str) -> Engine:
     """Return the engine that runs cells on the workers of the cluster at `tcp://HOST:PORT`.
 
-    A cell whose worker died is handed out again, at most three times. Raises EnvironmentLack when
-    `distributed` is missing, the cluster cannot be reached, or a worker has other code.
+    A cell whose worker died is handed out again, at most three times. Raises MissingRequirement
+    when `distributed` is missing, the cluster cannot be reached, or a worker has other code.
     """
 
     def engine(cells: Sequence[GridCell], tell: Tell) -> Generator[tuple[int, Answer], None, None]:
@@ -50,7 +50,7 @@ def _connected(address: str) -> Iterator[Any]:
     try:
         from distributed import Client
     except ImportError as error:
-        raise EnvironmentLack(
+        raise MissingRequirement(
             Fault(
                 "--engine dask",
                 f"not installed: {error.name}",
@@ -62,7 +62,7 @@ def _connected(address: str) -> Iterator[Any]:
     try:
         client = Client(address, timeout="10s", set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
-        raise EnvironmentLack(
+        raise MissingRequirement(
             Fault(
                 f"--address {address}",
                 f"no scheduler answers: {error}",
@@ -114,7 +114,7 @@ class _Dispatch:
                 self._client.unsubscribe_topic(self._topic)
 
     def _refuse_misfits(self) -> None:
-        """Raise EnvironmentLack with every worker that has other code than the driver."""
+        """Raise MissingRequirement with every worker that has other code than the driver."""
         first = {cell.source.digest: cell for cell in self._cells}
         faults = []
         for cell in first.values():
@@ -124,7 +124,7 @@ class _Dispatch:
                 if words:
                     faults.append(_differs(worker, str(words)))
         if faults:
-            raise EnvironmentLack(dict.fromkeys(faults))
+            raise MissingRequirement(dict.fromkeys(faults))
 
     def _send(self, place: int, near: Sequence[str] = (), *, only: bool = False) -> None:
         key = f"challenge-cell-{uuid4().hex}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from challenge.errors import ChallengeError, EnvironmentLack, Fault
+from challenge.errors import ChallengeError, Fault, MissingRequirement
 from challenge.methods.method_sources import MethodSource
 from challenge.methods.protocol import Progress, silent
 from challenge.methods.run.cell import PREDICTIONS
@@ -118,7 +118,7 @@ def answer_here(
             )
             return Answer(done.record(), done.predictions.read_bytes())
     except ChallengeError as error:
-        return Answer(faults=error.faults, lack=isinstance(error, EnvironmentLack))
+        return Answer(faults=error.faults, lack=isinstance(error, MissingRequirement))
     except OSError as error:
         fault = Fault(
             f"method {cell.source.name} on {cell.task.id}",
@@ -139,7 +139,7 @@ def _outcome(
     reused: bool,
 ) -> Outcome:
     if answer.record is None:
-        kind = EnvironmentLack if answer.lack else ChallengeError
+        kind = MissingRequirement if answer.lack else ChallengeError
         return Outcome(place, cell, error=kind(answer.faults))
     target = cell.folder / PREDICTIONS
     write_atomically(target, answer.predictions)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from challenge.errors import ChallengeError, EnvironmentLack, Fault
+from challenge.errors import ChallengeError, Fault, MissingRequirement
 from challenge.methods.method_sources import MethodSource, resolve_method, versions
 from challenge.methods.protocol import Progress, silent
 from challenge.methods.run.cell import FAULT, LOG, PREDICTIONS, REQUEST, RESULT
@@ -95,7 +95,7 @@ def run_method(
     """Fit and predict, and put `predictions.parquet` into `out`.
 
     `time_limit` is a budget that the method is told; `caps` stop it. Raises WrongUse for an
-    unknown method, EnvironmentLack when it needs what is not installed, and ChallengeError when
+    unknown method, MissingRequirement when it needs what is not installed, and ChallengeError when
     it crashed, was stopped at a cap or wrote nothing.
     """
     tell = progress or silent
@@ -233,7 +233,7 @@ def _refuse(where: str, ended: Ended, folder: Path, caps: Caps) -> None:
     if fault.is_file():
         told: Any = read_json(fault)
         if told["faults"]:
-            kind = EnvironmentLack if told["environment"] else ChallengeError
+            kind = MissingRequirement if told["environment"] else ChallengeError
             raise kind(
                 Fault(**{**entry, "first": tuple(entry["first"])}) for entry in told["faults"]
             )

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 import challenge
-from challenge.errors import EnvironmentLack, Fault
+from challenge.errors import Fault, MissingRequirement
 
 __all__ = ["Caps", "Ended", "Isolation", "has_bwrap", "machine_memory_mb", "run_process"]
 
@@ -147,7 +147,7 @@ def has_bwrap() -> bool:
 
 def _walls(folder: Path, readable: tuple[Path, ...], hidden: tuple[Path, ...]) -> list[str]:
     if not has_bwrap():
-        raise EnvironmentLack(
+        raise MissingRequirement(
             Fault(
                 "isolation bwrap",
                 "bubblewrap is missing or may not make user namespaces",

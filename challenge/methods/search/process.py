@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from challenge.errors import ChallengeError, EnvironmentLack, Fault, WrongUse
+from challenge.errors import ChallengeError, Fault, MissingRequirement, WrongUse
 from challenge.methods.method_sources import MethodSource, resolve_method
 from challenge.methods.protocol import Progress, silent
 from challenge.methods.run.cell import (
@@ -70,7 +70,7 @@ def run_trial(
 ) -> Path:
     """Fit and predict in the empty `folder`; return the file of out-of-fold predictions.
 
-    Raises EnvironmentLack when the method needs what is not installed, ChallengeError when it
+    Raises MissingRequirement when the method needs what is not installed, ChallengeError when it
     crashed, was stopped at a cap or wrote nothing.
     """
     request = {"options": dict(options), "seed": seed, "threads": threads}
@@ -139,7 +139,7 @@ def _ask(
 
 
 def _told(where: str, told: Any) -> ChallengeError:
-    kind = {2: WrongUse, 3: EnvironmentLack}.get(told["exit_code"], ChallengeError)
+    kind = {2: WrongUse, 3: MissingRequirement}.get(told["exit_code"], ChallengeError)
     if told["faults"]:
         return kind(Fault(**{**entry, "first": tuple(entry["first"])}) for entry in told["faults"])
     found = f"{told['kind']}: {told['message']}"

@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
-from challenge.errors import EnvironmentLack, Fault
+from challenge.errors import Fault, MissingRequirement
 from challenge.methods.search.space import Choice, Dimension, Integer, Space, Value
 from challenge.methods.search.trial import Trial
 
@@ -15,9 +15,9 @@ __all__ = ["require_optuna", "sample_options"]
 
 
 def require_optuna() -> None:
-    """Raise EnvironmentLack when the sampler is not installed."""
+    """Raise MissingRequirement when the sampler is not installed."""
     if importlib.util.find_spec("optuna") is None:
-        raise EnvironmentLack(
+        raise MissingRequirement(
             Fault(
                 "challenge tune",
                 "the package optuna is not installed",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from challenge.errors import ChallengeError, EnvironmentLack
+from challenge.errors import ChallengeError, MissingRequirement
 from challenge.methods.protocol import Progress, silent
 from challenge.methods.search.regret import MIN_TRIALS, fold_error, regret_bound, stagnates
 from challenge.methods.search.sampler import sample_options
@@ -89,7 +89,7 @@ def search(
     `first` is tried first: the method's own options. `kept` are trials of the same search in
     order, taken instead of measuring; each new one is given to `keep`. `propose` defaults to
     optuna's sampler. A ChallengeError of `measure` is a failed trial; raised when the first five
-    trials fail or all do. EnvironmentLack is raised at once.
+    trials fail or all do. MissingRequirement is raised at once.
     """
     trials: list[Trial] = []
     looks: list[Look] = []
@@ -122,7 +122,7 @@ def _try(
     began = time.monotonic()
     try:
         measured = measure(options)
-    except EnvironmentLack:
+    except MissingRequirement:
         raise
     except ChallengeError as error:
         if last:

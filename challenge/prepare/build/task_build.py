@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from challenge.errors import ChallengeError, EnvironmentLack, Fault, TaskError
+from challenge.errors import ChallengeError, Fault, MissingRequirement, TaskError
 from challenge.prepare.build.batches import checked
 from challenge.prepare.build.cards import card_document, task_document, with_card_digest
 from challenge.prepare.build.ids import read_secret
@@ -62,7 +62,7 @@ def _silent(_: str) -> None:
 def build_task(folder: Path, *, cache: Path, progress: Callable[[str], None] = _silent) -> Built:
     """Build the task that `task.toml` in `folder` declares.
 
-    Raises TaskError with every fault of the definition or the raw data, EnvironmentLack when a
+    Raises TaskError with every fault of the definition or the raw data, MissingRequirement when a
     source cannot be fetched or another process is building the task.
     """
     started = time.monotonic()
@@ -87,7 +87,7 @@ def _alone(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise EnvironmentLack(
+            raise MissingRequirement(
                 Fault(str(folder), "another process is building this task", "one build at a time",
                       "wait until it is done, then convert again", "build-running")
             ) from None  # fmt: skip

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import EnvironmentLack, Fault, TaskError
+from challenge.errors import Fault, MissingRequirement, TaskError
 from challenge.prepare.readers.json_files import laid_out, read_json_lines, read_json_records
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _excel(path: Path) -> RawFile:
     try:
         import openpyxl
     except ImportError:
-        raise EnvironmentLack(
+        raise MissingRequirement(
             Fault(path.name, "openpyxl is not installed", "the package that reads Excel files",
                   'pip install "multimodal-challenge[excel]", or save the sheet as CSV',
                   "package-missing")

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from challenge.errors import EnvironmentLack, Fault, TaskError
+from challenge.errors import Fault, MissingRequirement, TaskError
 from challenge.prepare.sources.archives import is_archive, unpack
 from challenge.task.definition import Source, TaskDefinition
 from challenge.task.files import sha256_of_file
@@ -158,7 +158,7 @@ def _tree(source: Source, cache: Path, folder: Path, progress: Progress) -> Path
 def fetch(source: Source, cache: Path, folder: Path, *, progress: Progress = _silent) -> Path:
     """Return the checked file of a source (for `path` also a folder), fetching it when needed.
 
-    Raises TaskError when its sha256 is another one, or it is not to be had; EnvironmentLack when
+    Raises TaskError when its sha256 is another one, or it is not to be had; MissingRequirement when
     the client that owns it is not on the machine.
     """
     if source.kind == "path":
@@ -319,11 +319,11 @@ def _not_had(source: Source, why: str) -> TaskError:
     )
 
 
-def _no_client(source: Source, folder: Path) -> EnvironmentLack:
+def _no_client(source: Source, folder: Path) -> MissingRequirement:
     client = _CLIENTS[source.kind]
     others = _tasks_without(source.kind, folder.parent)
     rest = f"; these tasks do not need it: {', '.join(others)}" if others else ""
-    return EnvironmentLack(
+    return MissingRequirement(
         Fault(
             f"source {source.kind} {source.name}",
             f"no `{client}` on this machine",

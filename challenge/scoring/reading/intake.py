@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from challenge.errors import EnvironmentLack, Fault, SubmissionError
+from challenge.errors import Fault, MissingRequirement, SubmissionError
 from challenge.scoring.reading.faults import fault
 
 __all__ = ["MAX_BYTES", "SUFFIXES", "Intake", "take_in", "too_much_unpacked"]
@@ -137,7 +137,7 @@ def _read(path: Path, max_bytes: int) -> bytes | Intake:
         ) from None
     except OSError as error:
         if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
-            raise EnvironmentLack(
+            raise MissingRequirement(
                 Fault(str(path), str(error), "an open file", "close other programs", "system")
             ) from None
         raise _unreadable(path, error) from None

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.errors import EnvironmentLack, Fault
+from challenge.errors import Fault, MissingRequirement
 
 __all__ = ["Columns", "MemoryColumns", "SpilledColumns", "empty_array", "make_columns"]
 
@@ -128,7 +128,7 @@ def _temporary_file(size: int) -> Any:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             file.close()
-            raise EnvironmentLack(
+            raise MissingRequirement(
                 Fault(
                     tempfile.gettempdir(),
                     "the disk is full",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pytest
 
-from challenge.errors import ChallengeError, EnvironmentLack, Fault
+from challenge.errors import ChallengeError, Fault, MissingRequirement
 from challenge.methods.search import MIN_TRIALS, Measured, Search, Trial, search
 from challenge.methods.search.space import Choice, Float, Space, Value
 
@@ -117,10 +117,10 @@ def test_a_method_that_never_works_ends_the_search_with_its_own_words() -> None:
 
 def test_what_is_not_installed_ends_the_search_at_once() -> None:
     def measure(options: Mapping[str, Value]) -> Measured:
-        raise EnvironmentLack(Fault("method", "no library", "the library", "install it"))
+        raise MissingRequirement(Fault("method", "no library", "the library", "install it"))
 
     kept: list[Trial] = []
-    with pytest.raises(EnvironmentLack):
+    with pytest.raises(MissingRequirement):
         run(measure, 60, keep=kept.append)
     assert kept == []
 
