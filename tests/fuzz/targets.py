@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from challenge.errors import ChallengeError
 from challenge.scoring import Predictions, read_predictions, write_predictions
 from challenge.scoring.reading import check
-from challenge.scoring.reading.alignment import HandOver
+from challenge.scoring.reading.alignment import NotClean
 from challenge.scoring.reading.intake import take_in
 from challenge.task import Task
 from tests.scoring.made import make_task
@@ -70,7 +70,7 @@ class Target:
             return check._accept(
                 task, check._read_fast(task, take_in(self.path), "test"), "", "test"
             )
-        except (ChallengeError, HandOver):
+        except (ChallengeError, NotClean):
             return None
 
 

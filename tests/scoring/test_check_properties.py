@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from challenge.errors import ChallengeError
 from challenge.scoring import Predictions, read_predictions, write_predictions
 from challenge.scoring.reading import check
-from challenge.scoring.reading.alignment import HandOver
+from challenge.scoring.reading.alignment import NotClean
 from challenge.scoring.reading.intake import take_in
 from challenge.task import Task
 from tests.scoring.made import make_task
@@ -164,7 +164,7 @@ def read_both_ways(task: Task, path: Path) -> None:
         assert all(fault.code and fault.fix and fault.expected for fault in error.faults)
     try:
         fast = check._accept(task, check._read_fast(task, take_in(path), "test"), "", "test")
-    except (HandOver, ChallengeError):
+    except (NotClean, ChallengeError):
         return
     assert strict is not None
     assert_same(strict, fast)

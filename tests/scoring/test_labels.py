@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from challenge.scoring.reading.alignment import HandOver
+from challenge.scoring.reading.alignment import NotClean
 from challenge.scoring.reading.byte_words import fields_of_bytes
 from challenge.scoring.reading.label_codes import LabelCodes
 from challenge.task import Task
@@ -40,7 +40,7 @@ def test_what_is_no_label_is_handed_over(
     known = [name.encode() for name in classes]
     assert codes.find(fields_of_bytes(known)).tolist() == list(range(len(known)))
     if other not in known:
-        with pytest.raises(HandOver):
+        with pytest.raises(NotClean):
             codes.find(fields_of_bytes([*known, other]))
 
 
@@ -48,6 +48,6 @@ def test_a_label_and_a_zero_byte_is_no_label(tmp_path: Path) -> None:
     # The words of both are the same; only their lengths differ.
     codes = LabelCodes(task_of(tmp_path / "t", ["a", "bc"]))
     for other in (b"a\0", b"bc\0\0", b"\0", b""):
-        with pytest.raises(HandOver):
+        with pytest.raises(NotClean):
             codes.find(fields_of_bytes([b"a", other]))
     assert codes.find(fields_of_bytes([b"bc", b"a"])).dtype == np.int32

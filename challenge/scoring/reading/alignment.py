@@ -12,12 +12,12 @@ from challenge.scoring.reading.byte_words import Fields, WordIndex, read_texts, 
 from challenge.scoring.reading.layout import Layout
 from challenge.scoring.reading.spill import Columns
 
-__all__ = ["Aligned", "Aligner", "HandOver", "scatter"]
+__all__ = ["Aligned", "Aligner", "NotClean", "scatter"]
 
 _CHUNK = 1 << 14
 
 
-class HandOver(Exception):
+class NotClean(Exception):
     """The quick way is not sure that the file is clean."""
 
 
@@ -49,7 +49,7 @@ class Aligner:
         self._shuffled_from: int | None = None
 
     def add(self, ids: Fields) -> None:
-        """Take the next ids; raise HandOver when one is not of the task."""
+        """Take the next ids; raise NotClean when one is not of the task."""
         for start in range(0, len(ids), _CHUNK):
             stop = min(start + _CHUNK, len(ids))
             lengths = ids.lengths if isinstance(ids.lengths, int) else ids.lengths[start:stop]
@@ -59,7 +59,7 @@ class Aligner:
         index, n = self._index, len(ids)
         longest = ids.lengths if isinstance(ids.lengths, int) else int(ids.lengths.max())
         if self._n + n > len(index) or longest > index.longest:
-            raise HandOver
+            raise NotClean
         if self._shuffled_from is None:
             if self._are_next(ids):
                 self._n += n
@@ -68,7 +68,7 @@ class Aligner:
         words = read_words(ids, index.n_words)
         rows = index.find(words)
         if bool((rows < 0).any()):
-            raise HandOver
+            raise NotClean
         self._rows.append(rows.astype(np.int32))
         self._n += n
 
@@ -86,10 +86,10 @@ class Aligner:
     def rows(self) -> NDArray[np.int32] | None:
         """Return the task's row of each id; None when all stand in the stored order.
 
-        Raises HandOver unless every row of the task was there exactly once.
+        Raises NotClean unless every row of the task was there exactly once.
         """
         if self._n != len(self._index):
-            raise HandOver
+            raise NotClean
         if self._shuffled_from is None:
             return None
         rows = np.concatenate([np.arange(self._shuffled_from, dtype=np.int32), *self._rows])
@@ -97,5 +97,5 @@ class Aligner:
         seen = np.zeros(self._n, np.bool_)
         seen[rows] = True
         if not bool(seen.all()):
-            raise HandOver
+            raise NotClean
         return rows

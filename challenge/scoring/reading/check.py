@@ -12,7 +12,7 @@ import numpy as np
 
 from challenge.errors import SubmissionError
 from challenge.scoring.predictions import Predictions, Probabilities, Rows
-from challenge.scoring.reading.alignment import Aligned, HandOver, scatter
+from challenge.scoring.reading.alignment import Aligned, NotClean, scatter
 from challenge.scoring.reading.content import Content, read_csv_content
 from challenge.scoring.reading.fast_csv import read_fast_csv
 from challenge.scoring.reading.faults import fault
@@ -46,7 +46,7 @@ def read_predictions(
     intake = take_in(path, min(max_bytes, most_bytes(task, rows)))
     try:
         return _accept(task, _read_fast(task, intake, rows), intake.sha256, rows)
-    except HandOver:
+    except NotClean:
         return _accept(task, _read_strictly(task, intake, rows), intake.sha256, rows)
 
 
@@ -61,7 +61,7 @@ def most_bytes(task: Task, rows: Rows) -> int:
 def _read_fast(task: Task, intake: Intake, rows: Rows) -> Aligned:
     index = prepare_ids(task, rows)
     if index is None:
-        raise HandOver
+        raise NotClean
     if intake.form == "parquet":
         return read_fast_parquet(task, intake, index, most_bytes(task, rows))
     return read_fast_csv(task, intake.data, index)
@@ -108,7 +108,7 @@ def _read_content(task: Task, intake: Intake, n_rows: int, most: int) -> Content
 
 
 def _accept(task: Task, aligned: Aligned, sha256: str, rows: Rows) -> Predictions:
-    """Return the predictions; raise HandOver when a number is out of range or a sum is wrong."""
+    """Return the predictions; raise NotClean when a number is out of range or a sum is wrong."""
     codes = aligned.codes
     notes: tuple[str, ...] = ()
     probabilities = scores = None
@@ -118,12 +118,12 @@ def _accept(task: Task, aligned: Aligned, sha256: str, rows: Rows) -> Prediction
         codes = survey.codes
         in_range = survey.lowest >= 0 and survey.highest <= 1
         if not in_range or bool((np.abs(survey.sums - 1) > SUM_TOLERANCE).any()):
-            raise HandOver
+            raise NotClean
     elif aligned.numbers is not None:
         every = slice(0, aligned.numbers.shape[1])
         scores = aligned.numbers.column(0, every).astype(np.float64)
         if not (scores.min() >= 0 and scores.max() <= 1):
-            raise HandOver
+            raise NotClean
         if codes is None:
             codes = (scores >= 0.5).astype(np.int32)
             notes = (

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.scoring.reading.alignment import Aligned, Aligner, HandOver, scatter
+from challenge.scoring.reading.alignment import Aligned, Aligner, NotClean, scatter
 from challenge.scoring.reading.byte_words import LONGEST, Fields, WordIndex, fields_of_arrow
 from challenge.scoring.reading.label_codes import LabelCodes
 from challenge.scoring.reading.layout import Layout, read_layout
@@ -33,17 +33,17 @@ _IS_EDGE[[_LF, _CR, _COMMA]] = True
 
 
 def read_fast_csv(task: Task, data: bytes, index: WordIndex) -> Aligned:
-    """Return the aligned content of a clean file; raise HandOver at any doubt."""
+    """Return the aligned content of a clean file; raise NotClean at any doubt."""
     header = read_header(data)
     if header is None or header[1] >= len(data):
-        raise HandOver
+        raise NotClean
     try:
         names = [name.decode() for name in header[0]]
     except UnicodeDecodeError:
-        raise HandOver from None
+        raise NotClean from None
     layout, faults = read_layout(task, names, "")
     if faults or layout.id is None or layout.form is None:
-        raise HandOver
+        raise NotClean
     body = header[1]
     quoted = data.find(b'"', body) >= 0
     if not layout.numbers and layout.width == 2:
@@ -56,7 +56,7 @@ def read_fast_csv(task: Task, data: bytes, index: WordIndex) -> Aligned:
 
 
 def _without_quotes(data: bytes, body: int) -> Iterator[bytes]:
-    """Yield the records without their quotes; raise HandOver unless none was needed."""
+    """Yield the records without their quotes; raise NotClean unless none was needed."""
     for text, size in _pieces(data, body, _TEXT_CHUNK):
         lines = text[:size]
         _require_needless(lines)
@@ -69,27 +69,27 @@ def _require_plain_quotes(data: bytes, body: int) -> None:
 
 
 def _require_needless(lines: NDArray[np.uint8]) -> None:
-    """Raise HandOver unless each quote stands at an edge of a field with no special character.
+    """Raise NotClean unless each quote stands at an edge of a field with no special character.
 
     Then the text means the same without its quotes, and Arrow cannot misread it.
     """
     quotes = np.flatnonzero(lines == _QUOTE)
     opening, closing = quotes[0::2], quotes[1::2]
     if len(quotes) % 2:
-        raise HandOver
+        raise NotClean
     before = opening[opening > 0] - 1
     edges = np.concatenate([lines[before], lines[closing + 1]])
     if not bool(_IS_EDGE[edges].all()):
-        raise HandOver
+        raise NotClean
     gap = closing - opening - 1
     for offset in range(1, int(gap.max(initial=0)) + 1):
         if offset > LONGEST:
-            raise HandOver
+            raise NotClean
         inside = gap >= offset
         if not bool(inside.all()):
             opening, gap = opening[inside], gap[inside]
         if bool(_IS_EDGE[lines[opening + offset]].any()):
-            raise HandOver
+            raise NotClean
 
 
 def _read_labels(task: Task, data: bytes, body: int, layout: Layout, index: WordIndex) -> Aligned:
@@ -107,7 +107,7 @@ def _read_labels(task: Task, data: bytes, body: int, layout: Layout, index: Word
             left, right = _two_fields(text, size, returns)
         ids, labels = (left, right) if layout.id == 0 else (right, left)
         if n + len(ids) > len(codes):
-            raise HandOver
+            raise NotClean
         aligner.add(ids)
         codes[n : n + len(ids)] = classes.find(labels)
         n += len(ids)
@@ -150,19 +150,19 @@ def _id_of_one_length(
     labels = starts + (length + 1)
     lengths = stops - labels
     if int(lengths.min()) < 0 or bool((text[labels - 1] != _COMMA).any()):
-        raise HandOver
+        raise NotClean
     first = int(lengths[0])
     same = bool((lengths == first).all())
     return Fields(text, starts, length), Fields(text, labels, first if same else lengths)
 
 
 def _two_fields(text: NDArray[np.uint8], size: int, returns: bool) -> tuple[Fields, Fields]:
-    """Split lines of exactly two fields; raise HandOver when a line has another number."""
+    """Split lines of exactly two fields; raise NotClean when a line has another number."""
     lines = text[:size]
     ends = np.flatnonzero((lines == _LF) | (lines == _COMMA))
     commas, feeds = ends[0::2], ends[1::2]
     if len(ends) % 2 or bool((text[commas] != _COMMA).any()) or bool((text[feeds] != _LF).any()):
-        raise HandOver
+        raise NotClean
     starts = np.empty_like(feeds)
     starts[0] = 0
     starts[1:] = feeds[:-1] + 1
@@ -183,7 +183,7 @@ def _read_numbers(task: Task, data: bytes, body: int, layout: Layout, index: Wor
 
     n = len(index)
     if data.find(b"\r") >= 0 and data.count(b"\r") != data.count(b"\r\n"):
-        raise HandOver
+        raise NotClean
     names = [str(position) for position in range(layout.width)]
     types = dict.fromkeys(names, pa.float64())
     types[names[layout.id or 0]] = pa.binary()
@@ -205,9 +205,9 @@ def _read_numbers(task: Task, data: bytes, body: int, layout: Layout, index: Wor
             source = pa.BufferReader(whole.slice(start, stop - start))
             table = pc.read_csv(source, read, parse, convert)
         except (pa.ArrowException, ValueError):
-            raise HandOver from None
+            raise NotClean from None
         if table.num_rows != n_lines or done + n_lines > n:
-            raise HandOver
+            raise NotClean
         for batch in table.to_batches():
             aligner.add(fields_of_arrow(batch.column(layout.id)))
             rows = slice(done, done + batch.num_rows)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.scoring.reading.alignment import HandOver
+from challenge.scoring.reading.alignment import NotClean
 from challenge.scoring.reading.byte_words import (
     Fields,
     WordIndex,
@@ -32,7 +32,7 @@ def label_words(task: Task) -> dict[str, int]:
 
 
 class LabelCodes:
-    """Finds the classes of labels; raises HandOver at a label that it does not know."""
+    """Finds the classes of labels; raises NotClean at a label that it does not know."""
 
     def __init__(self, task: Task) -> None:
         # In a file without quotes a label cannot hold what ends a field.
@@ -41,7 +41,7 @@ class LabelCodes:
         }
         index = WordIndex.build(fields_of_bytes([word.encode() for word in words]))
         if index is None:
-            raise HandOver
+            raise NotClean
         self._index = index
         self._codes = np.array(list(words.values()), np.int32)
         self._short = _ShortLabels.of(index, self._codes)
@@ -50,13 +50,13 @@ class LabelCodes:
         """Return the code of each label."""
         longest = labels.lengths if isinstance(labels.lengths, int) else labels.lengths.max()
         if longest > self._index.longest:
-            raise HandOver
+            raise NotClean
         words = read_words(labels, self._index.n_words)
         if self._short is not None and (quick := self._short.find(words)) is not None:
             return quick
         found = self._index.find(words)
         if bool((found < 0).any()):
-            raise HandOver
+            raise NotClean
         codes: NDArray[np.int32] = self._codes[found]
         return codes
 

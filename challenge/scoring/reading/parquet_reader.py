@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.errors import Fault, SubmissionError
-from challenge.scoring.reading.alignment import Aligned, Aligner, HandOver, scatter
+from challenge.scoring.reading.alignment import Aligned, Aligner, NotClean, scatter
 from challenge.scoring.reading.byte_words import WordIndex, fields_of_arrow
 from challenge.scoring.reading.content import Content
 from challenge.scoring.reading.faults import fault, shown
@@ -35,7 +35,7 @@ _NUMPY_NAMES = {"float": "float32", "double": "float64"}
 
 
 def read_fast_parquet(task: Task, intake: Intake, index: WordIndex, most_bytes: int) -> Aligned:
-    """Return the aligned content of a clean file; raise HandOver at any doubt.
+    """Return the aligned content of a clean file; raise NotClean at any doubt.
 
     Columns are read a few at a time, and go to disk when they are many and long.
     """
@@ -45,10 +45,10 @@ def read_fast_parquet(task: Task, intake: Intake, index: WordIndex, most_bytes: 
     try:
         file = pq.ParquetFile(intake.open())
         if any(path != name for path, name in _paths(file)):
-            raise HandOver
+            raise NotClean
         return _read_aligned(task, intake, file, index, most_bytes)
     except (pa.ArrowException, OSError, ValueError, MemoryError):
-        raise HandOver from None
+        raise NotClean from None
 
 
 def _paths(file: pq.ParquetFile) -> Iterator[tuple[str, str]]:
@@ -65,10 +65,10 @@ def _read_aligned(
     layout, faults = read_layout(task, file.schema_arrow.names, "")
     n = len(index)
     if faults or layout.id is None or layout.form is None or file.metadata.num_rows != n:
-        raise HandOver
+        raise NotClean
     wanted = [layout.id, *layout.numbers, *([] if layout.label is None else [layout.label])]
     if _unpacked(intake, wanted, most_bytes) > most_bytes:
-        raise HandOver
+        raise NotClean
     aligner = Aligner(index)
     for part in _parts(file, layout.id):
         for piece in _pieces(part):
@@ -118,7 +118,7 @@ def _textual(chunk: pa.Array) -> pa.Array:
     kind = chunk.type
     textual = pa.types.is_string(kind) or pa.types.is_large_string(kind)
     if not textual or chunk.null_count:
-        raise HandOver
+        raise NotClean
     return chunk
 
 
@@ -130,14 +130,14 @@ def _label_codes(task: Task, column: pa.ChunkedArray) -> NDArray[np.int32]:
     whole = pa.types.is_dictionary(column.type)
     for chunk in column.chunks if whole else _pieces(column):
         if chunk.null_count:
-            raise HandOver
+            raise NotClean
         if whole:
             codes = labels.find(fields_of_arrow(_textual(chunk.dictionary)))
             parts.append(codes[_values(chunk.indices)])
         elif task.kind == "matching" and pa.types.is_integer(chunk.type):
             values = _values(chunk)
             if bool(((values != 0) & (values != 1)).any()):
-                raise HandOver
+                raise NotClean
             parts.append(values.astype(np.int32))
         else:
             parts.append(labels.find(fields_of_arrow(_textual(chunk))))
@@ -152,7 +152,7 @@ def _read_columns(
     schema = file.schema_arrow
     kinds = {schema.field(position).type for position in layout.numbers}
     if kinds - {pa.float32(), pa.float64()}:
-        raise HandOver
+        raise NotClean
     dtype = np.dtype(np.float32 if kinds == {pa.float32()} else np.float64)
     columns = make_columns(len(layout.numbers), n, dtype)
     names = schema.names
@@ -161,7 +161,7 @@ def _read_columns(
         wanted = list(layout.numbers[first : first + step])
         table = file.reader.read_all(column_indices=wanted, use_threads=False)
         if table.num_rows != n:
-            raise HandOver
+            raise NotClean
         for column, position in enumerate(wanted, start=first):
             start, values = 0, np.empty(0, dtype)
             chunks = table.column(names[position]).chunks
@@ -178,7 +178,7 @@ def _read_columns(
 
 def _numbers_of(chunk: pa.Array) -> NDArray[Any]:
     if chunk.null_count:
-        raise HandOver
+        raise NotClean
     return _values(chunk)
 
 
