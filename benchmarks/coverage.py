@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.kinds import kind_module
-from challenge.kinds.scored_rows import Part
+from challenge.kinds.scored_rows import ScoredRows
 from challenge.scoring.predictions import Form, Predictions, Probabilities
 from challenge.scoring.score import value_with_interval
 from challenge.scoring.statistics.block_weights import group_rows
@@ -174,11 +174,11 @@ def _predictions(
     )
 
 
-def _part(case: Case, labels: NDArray[Any], left: NDArray[Any], right: NDArray[Any]) -> Part:
+def _part(case: Case, labels: NDArray[Any], left: NDArray[Any], right: NDArray[Any]) -> ScoredRows:
     n = len(labels)
     names = tuple("0123" if case.kind == "classification" else "01")
     grouping = group_rows(left.astype(np.int32), right.astype(np.int32), b"coverage")
-    return Part(np.arange(n), n, labels.astype(np.int32), names, grouping)
+    return ScoredRows(np.arange(n), n, labels.astype(np.int32), names, grouping)
 
 
 def true_values(case: Case) -> dict[str, float]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from challenge.kinds.scored_rows import Measured, Part
+    from challenge.kinds.scored_rows import Measured, ScoredRows
     from challenge.scoring.predictions import Predictions
     from challenge.task import Kind
 
@@ -25,21 +25,21 @@ class KindModule(Protocol):
 
     METRICS: tuple[str, ...]
 
-    def measure(self, part: Part, predictions: Predictions) -> dict[str, Measured]:
+    def measure(self, part: ScoredRows, predictions: Predictions) -> dict[str, Measured]:
         """Return every metric of the kind, in the order of METRICS."""
 
     def replicates(
-        self, part: Part, predictions: Predictions, metric: str, draws: NDArray[np.float32]
+        self, part: ScoredRows, predictions: Predictions, metric: str, draws: NDArray[np.float32]
     ) -> NDArray[np.float64]:
         """Return a primary metric under each draw of group weights."""
 
-    def floor(self, part: Part, metric: str, majority: int) -> float | None:
+    def floor(self, part: ScoredRows, metric: str, majority: int) -> float | None:
         """Return the score of the trivial baseline."""
 
-    def resolution(self, part: Part, metric: str) -> float:
+    def resolution(self, part: ScoredRows, metric: str) -> float:
         """Return what one row is worth."""
 
-    def diagnostics(self, part: Part, predictions: Predictions) -> Mapping[str, float | None]:
+    def diagnostics(self, part: ScoredRows, predictions: Predictions) -> Mapping[str, float | None]:
         """Return figures that no rank depends on."""
 
 

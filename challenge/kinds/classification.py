@@ -15,7 +15,7 @@ from challenge.kinds.metrics.probabilities import (
     expected_calibration_error,
     row_losses,
 )
-from challenge.kinds.scored_rows import Measured, Part, edge_of_shares, undefined
+from challenge.kinds.scored_rows import Measured, ScoredRows, edge_of_shares, undefined
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.statistics.distributions import clopper_pearson
 from challenge.scoring.statistics.intervals import doubt_of_share
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 Edge = tuple[float, float]
 
 
-def measure(part: Part, predictions: Predictions) -> dict[str, Measured]:
+def measure(part: ScoredRows, predictions: Predictions) -> dict[str, Measured]:
     """Return every metric of the kind, in the order of METRICS."""
     if part.n == 0:
         return {name: undefined("no row counts here") for name in METRICS}
@@ -46,12 +46,12 @@ def measure(part: Part, predictions: Predictions) -> dict[str, Measured]:
     return measured | _of_probabilities(part, losses, codes == part.labels)
 
 
-def _tally(part: Part, codes: NDArray[np.int32]) -> Tallies:
+def _tally(part: ScoredRows, codes: NDArray[np.int32]) -> Tallies:
     grouping = part.grouping
     return tally(part.labels, codes, len(part.classes), grouping.group, grouping.n_groups)
 
 
-def _of_labels(part: Part, codes: NDArray[np.int32]) -> dict[str, Measured]:
+def _of_labels(part: ScoredRows, codes: NDArray[np.int32]) -> dict[str, Measured]:
     total = tally(part.labels, codes, len(part.classes))
     # Counts per group serve intervals only, once for all metrics.
     by_group = cache(lambda: _tally(part, codes))
@@ -73,7 +73,7 @@ def _of_labels(part: Part, codes: NDArray[np.int32]) -> dict[str, Measured]:
 
 
 def _label_influence(
-    part: Part,
+    part: ScoredRows,
     codes: NDArray[np.int32],
     name: str,
     total: Tallies,
@@ -120,7 +120,7 @@ def _label_doubt(name: str, total: Tallies, by_group: Callable[[], Tallies]) -> 
     return doubt if name in ("macro_f1", "balanced_accuracy") else lambda: 0.0
 
 
-def _label_edge(part: Part, name: str, total: Tallies) -> Callable[[], Edge] | None:
+def _label_edge(part: ScoredRows, name: str, total: Tallies) -> Callable[[], Edge] | None:
     """All of these are at their upper edge together, when every row is right; and so below."""
     right = bool(total.hits.sum() == total.true.sum())
     if not right and total.hits.sum() > 0:
@@ -148,7 +148,7 @@ def _label_edge(part: Part, name: str, total: Tallies) -> Callable[[], Edge] | N
 
 
 def _of_probabilities(
-    part: Part, losses: RowLosses, right: NDArray[np.bool_]
+    part: ScoredRows, losses: RowLosses, right: NDArray[np.bool_]
 ) -> dict[str, Measured]:
     def worst(largest: float) -> Callable[[], Edge]:
         def edge() -> Edge:
@@ -169,7 +169,7 @@ def _of_probabilities(
     return {name: measured[name] for name in _PROBABILITY}
 
 
-def _mean(part: Part, losses: Floats, edge: Callable[[], Edge]) -> Measured:
+def _mean(part: ScoredRows, losses: Floats, edge: Callable[[], Edge]) -> Measured:
     value = float(losses.mean())
     return Measured(
         value,
@@ -179,11 +179,11 @@ def _mean(part: Part, losses: Floats, edge: Callable[[], Edge]) -> Measured:
     )
 
 
-def _mean_influence(part: Part, values: Floats, mean: float) -> Influence:
+def _mean_influence(part: ScoredRows, values: Floats, mean: float) -> Influence:
     return influence_of_rows(part.grouping, (values - mean) / part.n)
 
 
-def _top_3(part: Part, inside: NDArray[np.bool_]) -> Measured:
+def _top_3(part: ScoredRows, inside: NDArray[np.bool_]) -> Measured:
     if len(part.classes) <= 3:
         return undefined("the task has no more than three classes: always 1")
     value = float(inside.mean())
@@ -200,14 +200,14 @@ def _top_3(part: Part, inside: NDArray[np.bool_]) -> Measured:
 
 
 def replicates(
-    part: Part, predictions: Predictions, metric: str, draws: NDArray[np.float32]
+    part: ScoredRows, predictions: Predictions, metric: str, draws: NDArray[np.float32]
 ) -> Floats:
     """Return a label metric under each draw of group weights."""
     by_group = _tally(part, part.of(predictions.codes))
     return LABEL_METRICS[metric](by_group.weighted(draws))
 
 
-def floor(part: Part, metric: str, majority: int) -> float | None:
+def floor(part: ScoredRows, metric: str, majority: int) -> float | None:
     """Return the score of giving every row the most frequent class of train.
 
     MCC, undefined there, has the floor 0, the mean of guessing.
@@ -220,7 +220,7 @@ def floor(part: Part, metric: str, majority: int) -> float | None:
     return float(LABEL_METRICS[metric](total))
 
 
-def resolution(part: Part, metric: str) -> float:
+def resolution(part: ScoredRows, metric: str) -> float:
     """Return what a perfect file loses, on average over the rows, when one row turns wrong.
 
     The row goes to the most frequent other class. NaN without rows.
@@ -241,7 +241,7 @@ def resolution(part: Part, metric: str) -> float:
     return lost
 
 
-def diagnostics(part: Part, predictions: Predictions) -> Mapping[str, float | None]:
+def diagnostics(part: ScoredRows, predictions: Predictions) -> Mapping[str, float | None]:
     """Return figures that no rank depends on: none for this kind."""
     del part, predictions
     return {}

@@ -21,7 +21,7 @@ from challenge.kinds.metrics.ranked import (
     roc_auc,
     roc_auc_influence,
 )
-from challenge.kinds.scored_rows import Measured, Part, f1_of_jaccard, undefined
+from challenge.kinds.scored_rows import Measured, ScoredRows, f1_of_jaccard, undefined
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.statistics.distributions import clopper_pearson
 from challenge.scoring.statistics.jackknife import Influence, influence_of_counts, influence_of_rows
@@ -40,7 +40,7 @@ Floats = NDArray[np.float64]
 Edge = tuple[float, float]
 
 
-def measure(part: Part, predictions: Predictions) -> dict[str, Measured]:
+def measure(part: ScoredRows, predictions: Predictions) -> dict[str, Measured]:
     """Return every metric of the kind, in the order of METRICS."""
     if part.n == 0:
         return {name: undefined("no row counts here") for name in METRICS}
@@ -50,7 +50,7 @@ def measure(part: Part, predictions: Predictions) -> dict[str, Measured]:
     return measured | _of_scores(part, part.of(predictions.scores))
 
 
-def _of_decisions(part: Part, codes: NDArray[np.int32]) -> dict[str, Measured]:
+def _of_decisions(part: ScoredRows, codes: NDArray[np.int32]) -> dict[str, Measured]:
     total = tally(part.labels, codes, 2)
     hits, predicted, true = (float(c[1]) for c in (total.hits, total.predicted, total.true))
     reasons = {
@@ -78,7 +78,7 @@ def _of_decisions(part: Part, codes: NDArray[np.int32]) -> dict[str, Measured]:
 
 
 def _decision_influence(
-    part: Part, name: str, total: Tallies, codes: NDArray[np.int32]
+    part: ScoredRows, name: str, total: Tallies, codes: NDArray[np.int32]
 ) -> Callable[[], Influence]:
     def of_counts(counts: Floats) -> Floats:
         # columns: 2 · truth + decision
@@ -95,7 +95,9 @@ def _decision_influence(
     return influence
 
 
-def _edge(part: Part, right: bool, counted: NDArray[np.bool_], jaccard: bool) -> Callable[[], Edge]:
+def _edge(
+    part: ScoredRows, right: bool, counted: NDArray[np.bool_], jaccard: bool
+) -> Callable[[], Edge]:
     """F1 is 2s / (1 + s) of the share s of hits among the pairs that are or are called a match."""
 
     def edge() -> Edge:
@@ -106,7 +108,7 @@ def _edge(part: Part, right: bool, counted: NDArray[np.bool_], jaccard: bool) ->
     return edge
 
 
-def _of_scores(part: Part, scores: Floats) -> dict[str, Measured]:
+def _of_scores(part: ScoredRows, scores: Floats) -> dict[str, Measured]:
     matches = part.labels == 1
     n_matches = int(matches.sum())
     losses = binary_log_losses(scores, part.labels)
@@ -142,7 +144,7 @@ def _of_scores(part: Part, scores: Floats) -> dict[str, Measured]:
     return measured
 
 
-def _area(part: Part, ranking: Ranking, matches: NDArray[np.bool_]) -> Measured:
+def _area(part: ScoredRows, ranking: Ranking, matches: NDArray[np.bool_]) -> Measured:
     area = roc_auc(ranking)
 
     def edge() -> Edge:
@@ -158,7 +160,7 @@ def _area(part: Part, ranking: Ranking, matches: NDArray[np.bool_]) -> Measured:
 
 
 def _ranked_influence(
-    part: Part, ranking: Ranking, rows: Floats, metric: Callable[[Floats, Floats], Floats]
+    part: ScoredRows, ranking: Ranking, rows: Floats, metric: Callable[[Floats, Floats], Floats]
 ) -> Influence:
     """Return the influence of groups on a ranked metric, from counts in rank bins."""
     bins, n_bins = binned(ranking, JACKKNIFE_BINS)
@@ -171,13 +173,13 @@ def _ranked_influence(
     )
 
 
-def _loss_edge(part: Part) -> Edge:
+def _loss_edge(part: ScoredRows) -> Edge:
     n = part.grouping.effective_rows()
     return 0.0, -float(np.log(SMALLEST)) * (1.0 - clopper_pearson(n, n)[0])
 
 
 def replicates(
-    part: Part, predictions: Predictions, metric: str, draws: NDArray[np.float32]
+    part: ScoredRows, predictions: Predictions, metric: str, draws: NDArray[np.float32]
 ) -> Floats:
     """Return the metric under each draw; a pair across two groups has the product of weights."""
     if metric in LABEL_METRICS:
@@ -195,7 +197,9 @@ def replicates(
     return by_bins[metric](matches, others)
 
 
-def _weighted_sum(part: Part, draws: NDArray[np.float32], chosen: NDArray[np.bool_]) -> Floats:
+def _weighted_sum(
+    part: ScoredRows, draws: NDArray[np.float32], chosen: NDArray[np.bool_]
+) -> Floats:
     """Return the weight of the chosen pairs in each draw."""
     grouping = part.grouping
     inside, cells = grouping.sums(chosen.astype(np.float64))
@@ -214,7 +218,7 @@ def _second(counts: Floats) -> Floats:
 
 
 def _weighted_bins(
-    part: Part, ranking: Ranking, draws: NDArray[np.float32]
+    part: ScoredRows, ranking: Ranking, draws: NDArray[np.float32]
 ) -> tuple[Floats, Floats]:
     """Return the weight of matches and of others in each rank bin of each draw."""
     grouping = part.grouping
@@ -239,7 +243,7 @@ def _weighted_bins(
     return weights[:, :n_bins], weights[:, n_bins:]
 
 
-def floor(part: Part, metric: str, majority: int) -> float | None:
+def floor(part: ScoredRows, metric: str, majority: int) -> float | None:
     """Return the score of saying no to every pair (F1: 0), or of one score for all pairs."""
     del majority
     if part.n == 0 or metric == "f1":
@@ -248,7 +252,7 @@ def floor(part: Part, metric: str, majority: int) -> float | None:
     return {"average_precision": share, "roc_auc": 0.5}[metric]
 
 
-def resolution(part: Part, metric: str) -> float:
+def resolution(part: ScoredRows, metric: str) -> float:
     """Return what a perfect file loses when one match is missed (ranked: comes last).
 
     F1: 1 - 2(m-1) / (2m-1) of m matches. NaN without matches.
@@ -263,7 +267,7 @@ def resolution(part: Part, metric: str) -> float:
     return (1.0 - n_matches / part.n) / n_matches
 
 
-def diagnostics(part: Part, predictions: Predictions) -> Mapping[str, float | None]:
+def diagnostics(part: ScoredRows, predictions: Predictions) -> Mapping[str, float | None]:
     """Return figures that no rank depends on; None where they are undefined.
 
     Positive clusters; with record ids also B-cubed of the closure of the predicted matches, the
@@ -287,7 +291,7 @@ def diagnostics(part: Part, predictions: Predictions) -> Mapping[str, float | No
 
 
 def _of_closure(
-    part: Part, left: NDArray[np.int32], right: NDArray[np.int32], codes: NDArray[np.int32]
+    part: ScoredRows, left: NDArray[np.int32], right: NDArray[np.int32], codes: NDArray[np.int32]
 ) -> dict[str, float | None]:
     n_records = int(max(left.max(), right.max())) + 1
     links = codes == 1

@@ -15,11 +15,11 @@ from challenge.scoring.statistics.distributions import clopper_pearson
 from challenge.scoring.statistics.intervals import Scale
 from challenge.scoring.statistics.jackknife import Influence
 
-__all__ = ["Measured", "Part", "edge_of_shares", "f1_of_jaccard", "undefined"]
+__all__ = ["Measured", "ScoredRows", "edge_of_shares", "f1_of_jaccard", "undefined"]
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class ScoredRows:
     """The truth of the rows that count: `rows` are their positions in the table of `n_table` rows.
 
     `labels` and `grouping` are of these rows, `classes` the names of the task. `left`, `right` and

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.kinds import kind_module
-from challenge.kinds.scored_rows import Measured, Part
+from challenge.kinds.scored_rows import Measured, ScoredRows
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.solution import Solution, read_solution, read_train_truth
 from challenge.scoring.statistics.block_weights import Grouping, Weights, group_rows, read_weights
@@ -169,7 +169,7 @@ def refuse_strangers(task: Task, predictions: Predictions, rows: str) -> None:
         raise ValueError(f"predictions of {predictions.n} {predictions.rows} rows")
 
 
-def part_of(task: Task, solution: Solution, subset: Subset, grouping: Grouping) -> Part:
+def part_of(task: Task, solution: Solution, subset: Subset, grouping: Grouping) -> ScoredRows:
     """Return the rows that count in a half, with their truth."""
     rows = solution.rows(subset)
     n_table = len(solution.labels)
@@ -180,10 +180,10 @@ def part_of(task: Task, solution: Solution, subset: Subset, grouping: Grouping) 
     records = (solution.left, solution.right, solution.seen)
     left, right, seen = (counting(column) if len(column) else None for column in records)
     labels = counting(solution.labels)
-    return Part(rows, n_table, labels, task.classes, grouping, left, right, seen)
+    return ScoredRows(rows, n_table, labels, task.classes, grouping, left, right, seen)
 
 
-def solution_part(task: Task, subset: Subset) -> Part:
+def solution_part(task: Task, subset: Subset) -> ScoredRows:
     """Return the part of the hidden truth that counts in a half; organisers only."""
     solution = read_solution(task)
     return part_of(task, solution, subset, read_weights(task, solution, subset).grouping)
@@ -193,7 +193,7 @@ def score_part(
     task: Task,
     predictions: Predictions,
     subset: Subset | Literal["train"],
-    part: Part,
+    part: ScoredRows,
     weights: Weights | None,
 ) -> Score:
     """Score predictions against the truth of a part; without weights there are no replicates."""

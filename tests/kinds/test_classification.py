@@ -10,7 +10,7 @@ import pytest
 from sklearn import metrics as sk
 
 from challenge.kinds import classification
-from challenge.kinds.scored_rows import Part
+from challenge.kinds.scored_rows import ScoredRows
 from challenge.scoring import score_on_train, score_predictions
 from challenge.scoring.statistics.block_weights import draw_weights
 from tests.scoring.scored import make_scored_task, predict, solution_of
@@ -21,7 +21,9 @@ def test_replicates_are_the_metric_with_the_weights_of_clusters(tmp_path: Path) 
     truth, codes, cluster = rng.integers(0, 3, (3, 400))
     cluster = rng.integers(0, 50, 400)
     weights = draw_weights(solution_of(truth, cluster), "all", b"key")
-    part = Part(np.arange(400), 400, truth.astype(np.int32), ("0", "1", "2"), weights.grouping)
+    part = ScoredRows(
+        np.arange(400), 400, truth.astype(np.int32), ("0", "1", "2"), weights.grouping
+    )
     task = make_scored_task(tmp_path / "t", [str(t) for t in truth])
     predictions = predict(task, [str(c) for c in codes])
     found = classification.replicates(part, predictions, "macro_f1", weights.draws)

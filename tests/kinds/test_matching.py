@@ -9,20 +9,20 @@ import pytest
 from sklearn import metrics as sk
 
 from challenge.kinds import matching
-from challenge.kinds.scored_rows import Part
+from challenge.kinds.scored_rows import ScoredRows
 from challenge.scoring import score_predictions
 from challenge.scoring.statistics.block_weights import draw_weights
 from tests.scoring.scored import make_scored_task, predict, solution_of
 
 
-def drawn(n: int = 300, entities: int = 40) -> tuple[Part, np.ndarray, np.ndarray]:
+def drawn(n: int = 300, entities: int = 40) -> tuple[ScoredRows, np.ndarray, np.ndarray]:
     """Return pairs of entities, half of them inside one, with scores and draws."""
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 2, n)
     left, right = rng.integers(0, entities, (2, n))
     right = np.where(truth == 1, left, right)
     weights = draw_weights(solution_of(truth, left, right), "all", b"key")
-    part = Part(np.arange(n), n, truth.astype(np.int32), ("0", "1"), weights.grouping)
+    part = ScoredRows(np.arange(n), n, truth.astype(np.int32), ("0", "1"), weights.grouping)
     scores = np.clip(np.round(0.3 + 0.3 * truth + rng.normal(0, 0.2, n), 2), 0, 1)
     return part, scores, weights.draws
 

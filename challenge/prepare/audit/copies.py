@@ -22,7 +22,7 @@ from challenge.prepare.audit.neighbours import (
     text_cosines,
 )
 from challenge.prepare.audit.report import Finding, Severity, Shown
-from challenge.prepare.audit.subject import Part, Subject, normalised
+from challenge.prepare.audit.subject import ScoredRows, Subject, normalised
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
 
@@ -66,7 +66,7 @@ def _differs(subject: Subject, copied: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return copied & (n_all > n_same)
 
 
-def _with_label(part: Part) -> NDArray[np.uint64]:
+def _with_label(part: ScoredRows) -> NDArray[np.uint64]:
     return part.rows + (part.labels + 1).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
 
 

@@ -21,7 +21,7 @@ from challenge.task.columns import Column
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
 
-__all__ = ["SAMPLE", "Part", "Subject", "normalised", "read_subject", "row_hashes"]
+__all__ = ["SAMPLE", "ScoredRows", "Subject", "normalised", "read_subject", "row_hashes"]
 
 SAMPLE = 100_000
 """Rows of each side whose values the dearer checks look at."""
@@ -32,7 +32,7 @@ _MISSING = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
-class Part:
+class ScoredRows:
     """Train or test: fingerprints and label codes of all rows, and a table of the first ones.
 
     `left` and `right` identify the records of a pair: by their ids when they have some
@@ -68,8 +68,8 @@ class Subject:
     classes: tuple[str, ...]
     sources: tuple[Mapping[str, Any], ...]
     split_by: str
-    train: Part
-    test: Part
+    train: ScoredRows
+    test: ScoredRows
 
     def columns_of(self, *modalities: str) -> tuple[Column, ...]:
         """Return the features of these modalities."""
@@ -107,7 +107,7 @@ def _read_part(
     classes: tuple[str, ...],
     matching: bool,
     solution: pa.Table | None,
-) -> Part:
+) -> ScoredRows:
     file = pq.ParquetFile(path)
     ids, labels, sample, n_sample = [], [], [], 0
     rows, left, right, left_ids, right_ids = [], [], [], [], []
@@ -126,7 +126,7 @@ def _read_part(
         if n_sample < SAMPLE:
             sample.append(batch.slice(0, SAMPLE - n_sample))
             n_sample += sample[-1].num_rows
-    part = Part(
+    part = ScoredRows(
         ids=pa.chunked_array(ids, pa.string()),
         rows=_joined(rows),
         left=_joined(left_ids or left),
@@ -139,7 +139,7 @@ def _read_part(
     return part if solution is None else _with_solution(part, solution, classes)
 
 
-def _with_solution(part: Part, solution: pa.Table, classes: tuple[str, ...]) -> Part:
+def _with_solution(part: ScoredRows, solution: pa.Table, classes: tuple[str, ...]) -> ScoredRows:
     """Give the test rows their labels and leave void ones out; both are in order of id."""
     if not solution["id"].cast(pa.string()).equals(part.ids.cast(pa.string())):
         raise ValueError("the solution is not aligned to the test rows")
@@ -147,7 +147,7 @@ def _with_solution(part: Part, solution: pa.Table, classes: tuple[str, ...]) -> 
     subsets = solution["subset"].cast(pa.string())
     keep = pc.not_equal(subsets, "void").to_numpy(zero_copy_only=False).astype(bool)
     sampled = part.sample.num_rows
-    return Part(
+    return ScoredRows(
         ids=part.ids.filter(pa.array(keep)),
         rows=part.rows[keep],
         left=part.left[keep] if len(part.left) else part.left,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.kinds import kind_module
-from challenge.kinds.scored_rows import Measured, Part
+from challenge.kinds.scored_rows import Measured, ScoredRows
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.score import part_of, refuse_strangers
 from challenge.scoring.solution import read_solution
@@ -168,14 +168,14 @@ def compare_predictions(task: Task, a: Predictions, b: Predictions, subset: Subs
     )
 
 
-def _say_the_same(part: Part, a: Predictions, b: Predictions) -> bool:
+def _say_the_same(part: ScoredRows, a: Predictions, b: Predictions) -> bool:
     if a.sha256 == b.sha256:
         return True
     plain = (a.probabilities, b.probabilities, a.scores, b.scores)
     return all(p is None for p in plain) and bool((part.of(a.codes) == part.of(b.codes)).all())
 
 
-def paired_difference(part: Part, a: Measured, b: Measured, same: bool = False) -> Difference:
+def paired_difference(part: ScoredRows, a: Measured, b: Measured, same: bool = False) -> Difference:
     """Return a minus b of one metric with its paired interval; `same` when both say the same."""
     if a.value is None or b.value is None:
         return Difference(a.value, b.value, None, reason=a.reason or b.reason)
