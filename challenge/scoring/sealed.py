@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from challenge.errors import Fault, MissingRequirement
 from challenge.task import atomic_file, sha256_of_file
 
-__all__ = ["Made", "load_arrays", "store_arrays"]
+__all__ = ["SourceStamp", "load_arrays", "store_arrays"]
 
 _SEAL_BYTES = 32
 _ALIGN = 64
@@ -30,7 +30,7 @@ _QUIET_NS = 3_000_000_000
 
 
 @dataclass(frozen=True)
-class Made:
+class SourceStamp:
     """The file that arrays were made from: its SHA-256, and its stamp if that is to be relied on.
 
     The stamp changes with any write to the file. Its time of change (ctime), unlike the time of
@@ -41,7 +41,7 @@ class Made:
     stamp: tuple[int, ...] | None
 
     @classmethod
-    def of(cls, path: Path) -> Made:
+    def of(cls, path: Path) -> SourceStamp:
         """Hash the file."""
         now, stamp = time.time_ns(), _stamp(path)
         quiet = max(stamp[3:]) < now - _QUIET_NS
@@ -59,7 +59,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 def load_arrays(
     path: Path, identity: Mapping[str, object]
-) -> tuple[dict[str, NDArray[Any]], Made | None] | None:
+) -> tuple[dict[str, NDArray[Any]], SourceStamp | None] | None:
     """Return the arrays stored under `identity` and what they were made from.
 
     None when the file is missing, stale or damaged.
@@ -90,14 +90,14 @@ def load_arrays(
     made = head["made"]
     if made is None:
         return arrays, None
-    return arrays, Made(made["sha256"], made["stamp"] and tuple(made["stamp"]))
+    return arrays, SourceStamp(made["sha256"], made["stamp"] and tuple(made["stamp"]))
 
 
 def store_arrays(
     path: Path,
     identity: Mapping[str, object],
     arrays: Mapping[str, NDArray[Any]],
-    made: Made | None = None,
+    made: SourceStamp | None = None,
 ) -> None:
     """Write arrays with their seal, readable by the owner only."""
     solid = {name: np.ascontiguousarray(array) for name, array in arrays.items()}

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.errors import Fault, MissingRequirement, TaskError
-from challenge.scoring.sealed import Made, load_arrays, store_arrays
+from challenge.scoring.sealed import SourceStamp, load_arrays, store_arrays
 from challenge.task import Subset, Task
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def read_solution(task: Task) -> Solution:
     kept = task.private / f"prepared-{task.solution_digest[:16]}.bin"
     arrays, made = load_arrays(kept, identity) or (None, None)
     if arrays is not None and made is not None and not made.is_stamp_of(path):
-        again = Made.of(path)
+        again = SourceStamp.of(path)
         if again.sha256 != made.sha256:
             arrays = None
         elif again.stamp is not None:
@@ -101,7 +101,7 @@ def read_solution(task: Task) -> Solution:
 
 
 def _prepare(task: Task, path: Path, kept: Path, identity: dict[str, object]) -> Solution:
-    made = Made.of(path)
+    made = SourceStamp.of(path)
     solution = _read_parquet(task, path)
     # What is stored is hashed at every reading: nothing twice, nothing wider than it need be.
     same = np.array_equal(solution.cluster, solution.other)
