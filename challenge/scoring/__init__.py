@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from challenge.scoring.confusion_matrix import count_confusions
+    from challenge.scoring.confusion_matrix import confusion_matrix
     from challenge.scoring.predictions import Predictions, Probabilities
     from challenge.scoring.reading.canonical import content_digest, write_predictions
     from challenge.scoring.reading.check import read_predictions
@@ -35,8 +35,8 @@ __all__ = [
     "Probabilities",
     "Score",
     "compare_predictions",
+    "confusion_matrix",
     "content_digest",
-    "count_confusions",
     "floor_score",
     "read_predictions",
     "score_on_train",
@@ -59,7 +59,7 @@ _MODULES = {
     "Probabilities": "predictions",
     "read_predictions": "reading.check",
     "content_digest": "reading.canonical",
-    "count_confusions": "confusion_matrix",
+    "confusion_matrix": "confusion_matrix",
     "write_predictions": "reading.canonical",
 }
 

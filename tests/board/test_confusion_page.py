@@ -27,7 +27,7 @@ def entry_of(
             task = material.card(submission.task).task
             if score and task["kind"] == kind and len(task["classes"]) in n_classes:
                 found = np.array(counts, dtype=np.int32).reshape(-1, 3)
-                return submission, replace(score, confusions=found)
+                return submission, replace(score, confusion_counts=found)
     raise AssertionError(f"no submission for {n_classes} classes")
 
 
@@ -39,7 +39,7 @@ def test_a_matrix_says_how_many_rows_of_a_class_went_where(material: Material) -
     assert "Most often <bdi>no match</bdi> was taken for <bdi>match</bdi>: 3 of 1,203 rows" in html
     assert '<span class="cell h0">0</span>' in html and "right" in html
     path, text = confusion_files(material, submission, score)[0]
-    assert path == f"submission/{submission.id}-confusions.csv"
+    assert path == f"submission/{submission.id}-confusion matrix.csv"
     assert text == "true,predicted,rows\n0,0,1200\n0,1,3\n1,1,40\n"
 
 
@@ -55,6 +55,6 @@ def test_many_classes_show_the_pairs_that_are_confused_most_often(material: Mate
 
 def test_without_counts_there_is_nothing(material: Material) -> None:
     submission, score = entry_of(material, "matching", range(2, 3), [[0, 0, 1]])
-    bare = replace(score, confusions=None)
+    bare = replace(score, confusion_counts=None)
     assert confusion_html(material, submission, bare) == ""
     assert confusion_files(material, submission, bare) == []

@@ -23,14 +23,14 @@ from tests.ledger.toy import (
 def stored(ledger: Ledger) -> list[list[list[int]] | None]:
     entries = ledger.snapshot().entries_of(1)
     return [
-        None if score is None or score.confusions is None else score.confusions.tolist()
+        None if score is None or score.confusion_counts is None else score.confusion_counts.tolist()
         for _, score in entries
     ]
 
 
 def n_rows(ledger: Ledger) -> int:
     with ledger.store.reading() as connection:
-        return int(connection.exec_driver_sql("SELECT count(*) FROM confusions").scalar_one())
+        return int(connection.exec_driver_sql("SELECT count(*) FROM confusion matrix").scalar_one())
 
 
 def counted(truth: list[str], said: list[str]) -> list[list[int]]:
@@ -47,7 +47,7 @@ def test_a_benchmark_counts_every_row(tmp_path: Path) -> None:
     path = write_labels(task, tmp_path / "a.csv", said)
     receipt = ledger.submit(task, path, team="Ada", method="m")
     assert stored(ledger) == [counted(truth_of(task), said)]
-    assert "confusions" not in str(receipt.as_json())
+    assert "confusion_counts" not in str(receipt.as_json())
 
 
 def test_a_contest_counts_the_finals_at_the_close_and_nothing_before(

@@ -31,7 +31,7 @@ write = canonical.write_predictions
 
 def as_format_1(ledger: Ledger) -> None:
     with ledger.store.writing() as connection:
-        connection.execute(sa.text("DROP TABLE confusions"))
+        connection.execute(sa.text("DROP TABLE confusion matrix"))
         connection.execute(sa.text("ALTER TABLE submissions DROP COLUMN content"))
         connection.execute(schema.team_names.update().values(skeleton="of an older table"))
         connection.execute(schema.facts.update().values(value="1"))
@@ -78,7 +78,9 @@ def test_a_ledger_of_the_first_format_is_brought_up_to_date(tmp_path: Path) -> N
     with pytest.raises(SubmissionError, match="nobody takes for"):
         newer.submit(task, other, team="Adа", method="two")
     assert newer.submit(task, other, team="Ada", method="two").identical_to is None
-    counts = [score and score.confusions is not None for _, score in newer.snapshot().entries_of(1)]
+    counts = [
+        score and score.confusion_counts is not None for _, score in newer.snapshot().entries_of(1)
+    ]
     assert counts == [False, True]
 
 

@@ -23,33 +23,35 @@ N_PAIRS = 20
 
 def confusion_files(material: Material, submission: Submission, score: StoredScore) -> list[File]:
     """Return the CSV export of the counts; empty where there are none."""
-    if score.confusions is None:
+    if score.confusion_counts is None:
         return []
     names = material.card(submission.task).task["classes"]
-    rows = [(names[i], names[j], n) for i, j, n in score.confusions.tolist()]
-    path = f"submission/{submission.id}-confusions.csv"
+    rows = [(names[i], names[j], n) for i, j, n in score.confusion_counts.tolist()]
+    path = f"submission/{submission.id}-confusion matrix.csv"
     return [(path, csv_export(("true", "predicted", "rows"), rows))]
 
 
 def confusion_html(material: Material, submission: Submission, score: StoredScore) -> str:
     """Return the section with the matrix or the most frequent pairs; empty without counts."""
-    if score.confusions is None:
+    if score.confusion_counts is None:
         return ""
     document = material.card(submission.task).task
     names: Sequence[str] = document["classes"]
     if document["kind"] == "matching":
         names = ("no match", "match")
     counts = np.zeros((len(names), len(names)), dtype=np.int64)
-    counts[score.confusions[:, 0], score.confusions[:, 1]] = score.confusions[:, 2]
-    wrong = [(n, i, j) for i, j, n in score.confusions.tolist() if i != j]
+    counts[score.confusion_counts[:, 0], score.confusion_counts[:, 1]] = score.confusion_counts[
+        :, 2
+    ]
+    wrong = [(n, i, j) for i, j, n in score.confusion_counts.tolist() if i != j]
     wrong.sort(key=lambda one: (-one[0], one[1], one[2]))
     table = _matrix(names, counts) if len(names) <= N_CLASSES else _pairs(names, counts, wrong)
     return (
-        '<section class="wide" aria-labelledby="confusions"><div class="section-head">'
-        f'<h2 id="confusions">Confusions</h2><p>{_words(names, counts, wrong)}</p></div>'
-        f'<div class="scroll" role="region" aria-labelledby="confusions-caption" tabindex="0">'
+        '<section class="wide" aria-labelledby="confusion matrix"><div class="section-head">'
+        f'<h2 id="confusion matrix">Confusions</h2><p>{_words(names, counts, wrong)}</p></div>'
+        f'<div class="scroll" role="region" aria-labelledby="confusion matrix-caption" tabindex="0">'
         f"{table}</div>"
-        f'<p class="exports">Counts as <a href="{submission.id}-confusions.csv">CSV</a>.</p>'
+        f'<p class="exports">Counts as <a href="{submission.id}-confusion matrix.csv">CSV</a>.</p>'
         "</section>"
     )
 
@@ -84,7 +86,7 @@ def _matrix(names: Sequence[str], counts: NDArray[np.int64]) -> str:
             f'<td class="number">{count_text(n)}</td><td class="number">{recall}</td></tr>'
         )
     return (
-        '<table class="plain-table heat confusion"><caption id="confusions-caption">Rows by true '
+        '<table class="plain-table heat confusion"><caption id="confusion matrix-caption">Rows by true '
         "class (down) and predicted class (across); colour is the share of the true class"
         f'</caption><thead><tr><th scope="col">True class</th>{heads}<th scope="col" '
         'class="number">Rows</th><th scope="col" class="number">Recall</th></tr></thead>'
@@ -109,7 +111,7 @@ def _pairs(
         for n, true, said in wrong[:N_PAIRS]
     )
     return (
-        f'<table class="plain-table"><caption id="confusions-caption">The {len(wrong[:N_PAIRS])} '
+        f'<table class="plain-table"><caption id="confusion matrix-caption">The {len(wrong[:N_PAIRS])} '
         'pairs of classes that are confused most often</caption><thead><tr><th scope="col">True '
         'class</th><th scope="col">Taken for</th><th scope="col" class="number">Rows</th>'
         '<th scope="col" class="number">Of the true class</th></tr></thead>'

@@ -47,7 +47,7 @@ _UNBOUNDED = ("log_loss", "brier", "mcc")
 
 
 def submission_files(material: Material, team: Team, line: Line) -> Iterator[File]:
-    """Yield the export of the confusions, where there are any, and the page of one submission."""
+    """Yield the export of the confusion matrix, where there are any, and the page of one submission."""
     if line.score is not None:
         yield from confusion_files(material, line.submission, line.score)
     yield f"submission/{line.submission.id}.html", _submission_html(material, team, line)

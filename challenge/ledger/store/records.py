@@ -104,7 +104,7 @@ class StoredScore:
     released: bool = True
     step: float = 0.0
     diagnostics: Mapping[str, float | None] = field(default_factory=dict)
-    confusions: NDArray[np.int32] | None = field(default=None, repr=False, compare=False)
+    confusion_counts: NDArray[np.int32] | None = field(default=None, repr=False, compare=False)
     """(m, 3) rows by true and predicted class; only where labels may be known."""
 
     @property

@@ -19,7 +19,7 @@ from challenge.ledger.store.versions import ScoringVersion
 from challenge.ledger.submissions.failed_runs import FailedRuns, failed_runs_until
 from challenge.ledger.submissions.ladder import public_metrics, round_to_step
 from challenge.ledger.submissions.names import fold
-from challenge.ledger.submissions.score_rows import confusions_of
+from challenge.ledger.submissions.score_rows import confusion_matrix_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,7 +126,7 @@ class RowSource:
 
     def entries(self, subset: Subset, *, team: int | None) -> Iterator[Entry]:
         """Return submissions with their scores, ascending by team, then id, streamed."""
-        rows, scores, counts = schema.submissions, schema.scores, schema.confusions
+        rows, scores, counts = schema.submissions, schema.scores, schema.confusion_counts
         together = sa.and_(
             scores.c.submission == rows.c.id,
             scores.c.subset == subset,
@@ -261,7 +261,7 @@ class RowSource:
         return self._withdrawn
 
     def _score_of(self, row: Any, packed: bytes | None = None) -> StoredScore | None:
-        return score_of(row, self._scoring_versions[row[1]], confusions_of(packed))
+        return score_of(row, self._scoring_versions[row[1]], confusion_matrix_of(packed))
 
 
 def plain_rows(connection: sa.Connection, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
@@ -326,7 +326,7 @@ def score_rows(
 
 
 def score_of(
-    row: Any, scoring_version: ScoringVersion, confusions: NDArray[np.int32] | None = None
+    row: Any, scoring_version: ScoringVersion, confusion_counts: NDArray[np.int32] | None = None
 ) -> StoredScore | None:
     """Return what may be shown of a row of `_SCORE` columns; None for an unreleased score."""
     (submission, _, subset, metric, value, low, high, public_value, released, step) = row[:10]
@@ -355,7 +355,7 @@ def score_of(
         released=bool(released),
         step=step,
         diagnostics=json.loads(diagnostics) if step == 0 else {},
-        confusions=confusions,
+        confusion_counts=confusion_counts,
     )
 
 

@@ -25,7 +25,7 @@ __all__ = [
     "LEDGER_FORMAT",
     "cards",
     "closes",
-    "confusions",
+    "confusion_counts",
     "facts",
     "failed_runs",
     "failures",
@@ -188,8 +188,8 @@ replicates = Table(
     Column("vector", LargeBinary, nullable=False),
 )
 
-confusions = Table(
-    "confusions",
+confusion_counts = Table(
+    "confusion_counts",
     metadata,
     Column("score", Integer, ForeignKey("scores.id"), primary_key=True, autoincrement=False),
     Column("counts", LargeBinary, nullable=False),

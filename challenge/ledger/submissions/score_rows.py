@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Scored",
-    "confusions_of",
+    "confusion_matrix_of",
     "insert_score",
     "public_reference",
     "score_file",
@@ -39,23 +39,23 @@ __all__ = [
 class Scored:
     """What is computed of a submission for one half, and stored together.
 
-    `confusions` (m, 3) counts rows by true and predicted class; None for a public subset, of which
-    nothing but released figures may ever lie in the ledger.
+    `confusion_counts` (m, 3) counts rows by true and predicted class; None for a public subset, of
+    which nothing but released figures may ever lie in the ledger.
     """
 
     score: Score
-    confusions: NDArray[np.int32] | None
+    confusion_counts: NDArray[np.int32] | None
 
 
 def score_file(task: Task, predictions: Predictions, subset: Subset) -> Scored:
     """Score predictions of the test rows on a half."""
-    from challenge.scoring import count_confusions, score_predictions
+    from challenge.scoring import confusion_matrix, score_predictions
 
-    counts = None if subset == "public" else count_confusions(task, predictions, subset)
+    counts = None if subset == "public" else confusion_matrix(task, predictions, subset)
     return Scored(score_predictions(task, predictions, subset), counts)
 
 
-def confusions_of(packed: bytes | None) -> NDArray[np.int32] | None:
+def confusion_matrix_of(packed: bytes | None) -> NDArray[np.int32] | None:
     """Return the counts that `insert_score` packed."""
     import numpy as np
 
@@ -158,7 +158,9 @@ def insert_score(
     if score.replicates is not None:
         vector = np.asarray(score.replicates, dtype="<f4").tobytes()
         connection.execute(schema.replicates.insert().values(score=int(key[0]), vector=vector))
-    if scored.confusions is not None:
-        packed = zlib.compress(scored.confusions.astype("<i4").tobytes())
-        connection.execute(schema.confusions.insert().values(score=int(key[0]), counts=packed))
+    if scored.confusion_counts is not None:
+        packed = zlib.compress(scored.confusion_counts.astype("<i4").tobytes())
+        connection.execute(
+            schema.confusion_counts.insert().values(score=int(key[0]), counts=packed)
+        )
     return release.value
