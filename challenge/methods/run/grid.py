@@ -108,13 +108,13 @@ def run_grid(
 
 
 def answer_here(
-    cell: GridCell, tell: Progress = silent, unwanted: Callable[[], bool] | None = None
+    cell: GridCell, tell: Progress = silent, cancelled: Callable[[], bool] | None = None
 ) -> Answer:
     """Run a cell on this machine; what goes wrong with it is told in the answer."""
     try:
         with tempfile.TemporaryDirectory(prefix="challenge-cell-") as folder:
             done = run_here(
-                cell.source, cell.task, cell.options, Path(folder), cell.caps, tell, unwanted
+                cell.source, cell.task, cell.options, Path(folder), cell.caps, tell, cancelled
             )
             return Answer(done.record(), done.predictions.read_bytes())
     except ChallengeError as error:

@@ -60,21 +60,21 @@ class _Watch:
 
     def __init__(self, cells: Sequence[GridCell], at_once: int, tell: Tell) -> None:
         self._cells, self._at_once, self._tell = cells, at_once, tell
-        self._unwanted = threading.Event()
+        self._cancelled = threading.Event()
         self._running = 0
         self._changed = threading.Condition()
 
     def run(self, place: int) -> tuple[int, Answer]:
         """Run the cell at this place and return its answer; an empty one after the end."""
         with self._changed:
-            if self._unwanted.is_set():
+            if self._cancelled.is_set():
                 return place, Answer()
             self._running += 1
         try:
             cell = self._cells[place]
             cell = replace(cell, caps=cell.caps.on_this_machine(self._at_once))
             return place, answer_here(
-                cell, lambda words: self._tell(place, words), self._unwanted.is_set
+                cell, lambda words: self._tell(place, words), self._cancelled.is_set
             )
         finally:
             with self._changed:
@@ -84,5 +84,5 @@ class _Watch:
     def end(self) -> None:
         """Stop the cells that run and wait until they are gone."""
         with self._changed:
-            self._unwanted.set()
+            self._cancelled.set()
             self._changed.wait_for(lambda: self._running == 0)

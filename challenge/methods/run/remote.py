@@ -111,7 +111,7 @@ def answer_there(remote: RemoteCell) -> Answer | Refusal:
             worker.state.nthreads, None if memory is None else memory >> 20
         )
         cell = GridCell(source, task, remote.options, Path(folder), caps)
-        return answer_here(cell, _teller(remote, worker), _unwanted(remote, worker))
+        return answer_here(cell, _teller(remote, worker), _cancelled(remote, worker))
 
 
 def _resolved(remote: RemoteCell, folder: Path) -> tuple[MethodSource | None, str]:
@@ -169,14 +169,14 @@ def _teller(remote: RemoteCell, worker: Any) -> Callable[[str], None]:
     return tell
 
 
-def _unwanted(remote: RemoteCell, worker: Any) -> Callable[[], bool]:
+def _cancelled(remote: RemoteCell, worker: Any) -> Callable[[], bool]:
     """Return the question whether the driver still waits: its task is neither gone nor cancelled.
 
     Dask itself cannot end what runs in a thread.
     """
 
-    def unwanted() -> bool:
+    def cancelled() -> bool:
         task = worker.state.tasks.get(remote.key)
         return task is None or task.state == "cancelled"
 
-    return unwanted
+    return cancelled

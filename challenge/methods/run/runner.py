@@ -124,11 +124,11 @@ def run_here(
     folder: Path,
     caps: Caps,
     tell: Progress = silent,
-    unwanted: Callable[[], bool] | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> MethodRun:
     """Run one cell on this machine in an empty folder, in which its predictions then lie.
 
-    Raises as `run_method` does; stops the cell when `unwanted` says so.
+    Raises as `run_method` does; stops the cell when `cancelled` says so.
     """
     request = {
         **vars(options),
@@ -152,7 +152,7 @@ def run_here(
         hidden=hidden,
         environment=source.needs.environment,
         on_line=tell,
-        unwanted=unwanted,
+        cancelled=cancelled,
     )
     _refuse(f"method {source.name} on {task.id}", ended, folder, caps)
     result: Any = read_json(folder / RESULT)

@@ -75,9 +75,9 @@ def run_process(
     hidden: tuple[Path, ...] = (),
     environment: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] | None = None,
-    unwanted: Callable[[], bool] | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> Ended:
-    """Run Python with `arguments` in `folder`; kill the whole group at a cap, or when `unwanted`.
+    """Run Python with `arguments` in `folder`; kill the whole group at a cap, or when `cancelled`.
 
     `readable` paths can be read inside `bwrap`, `hidden` ones are empty folders there. Of this
     process's variables it has the few that programs need, and those in `environment`. Lines of
@@ -113,7 +113,7 @@ def run_process(
                     stopped_by = "memory"
                 elif os.fstat(spill.fileno()).st_size > caps.file_mb << 20:
                     stopped_by = "output"
-                elif unwanted is not None and unwanted():
+                elif cancelled is not None and cancelled():
                     stopped_by = "call"
                 if stopped_by:
                     break
