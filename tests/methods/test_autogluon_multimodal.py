@@ -82,8 +82,8 @@ def value_of(task: Task, done: MethodRun) -> float:
     return value
 
 
-@pytest.mark.skipif(not has_bwrap(), reason="bubblewrap may not make its walls here")
-def test_it_learns_offline_and_to_the_last_digit_the_same_behind_walls(
+@pytest.mark.skipif(not has_bwrap(), reason="bubblewrap may not make its sandbox here")
+def test_it_learns_offline_and_to_the_last_digit_the_same_behind_sandbox(
     offline: None, tmp_path: Path
 ) -> None:
     task = build_toy(tmp_path, n=200)

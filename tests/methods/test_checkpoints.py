@@ -1,4 +1,4 @@
-"""Checkpoints are found in named folders, tell runs apart, and are seen behind the walls."""
+"""Checkpoints are found in named folders, tell runs apart, and are seen behind the sandbox."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ def test_only_who_needs_checkpoints_is_given_them(folder: Path, tmp_path: Path) 
     assert checkpoint_needs().readable == (folder, tmp_path / "cache")
 
 
-@pytest.mark.skipif(not has_bwrap(), reason="bubblewrap may not make its walls here")
-def test_behind_the_walls_a_checkpoint_can_be_read_and_not_written(
+@pytest.mark.skipif(not has_bwrap(), reason="bubblewrap may not make its sandbox here")
+def test_behind_the_sandbox_a_checkpoint_can_be_read_and_not_written(
     folder: Path, tmp_path: Path
 ) -> None:
     code = (

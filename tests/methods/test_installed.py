@@ -54,7 +54,7 @@ def test_a_method_of_a_package_runs_by_its_name(
     site: Path, task: Task, tmp_path: Path, isolation: Isolation
 ) -> None:
     if isolation == "bwrap" and not has_bwrap():
-        pytest.skip("bubblewrap may not make its walls here")
+        pytest.skip("bubblewrap may not make its sandbox here")
     assert "forest" in method_names()
     done = run_method("forest", task, tmp_path / "out", seed=7, threads=1, isolation=isolation)
     assert (done.method, done.title, done.details["forest"]) == ("forest", "forest", 7)

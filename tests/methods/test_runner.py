@@ -147,7 +147,7 @@ def test_a_hang_ends_at_the_cap_with_its_children(task: Task, tmp_path: Path) ->
 @pytest.mark.parametrize("isolation", ["none", "bwrap"])
 def test_too_much_memory_is_stopped(task: Task, tmp_path: Path, isolation: Isolation) -> None:
     if isolation == "bwrap" and not has_bwrap():
-        pytest.skip("bubblewrap may not make its walls here")
+        pytest.skip("bubblewrap may not make its sandbox here")
     code = HEAD + (
         "        hoard = []\n"
         "        while True: hoard.append(b'x' * (50 << 20)); time.sleep(0.05)\n"
@@ -188,8 +188,8 @@ def test_an_unknown_method_is_wrong_use(task: Task, tmp_path: Path) -> None:
         run_method("majorty", task, tmp_path / "out")
 
 
-@pytest.mark.skipif(not has_bwrap(), reason="bubblewrap may not make its walls here")
-def test_inside_the_walls_there_is_public_and_nothing_else(task: Task, tmp_path: Path) -> None:
+@pytest.mark.skipif(not has_bwrap(), reason="bubblewrap may not make its sandbox here")
+def test_inside_the_sandbox_there_is_public_and_nothing_else(task: Task, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("beside the method")
     code = f"SECRET = {str(tmp_path / 'secret')!r}\n{HEAD}{LOOK_AROUND}"
     done = run_method(write(tmp_path, code), task, tmp_path / "out", isolation="bwrap", threads=1)

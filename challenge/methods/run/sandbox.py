@@ -1,4 +1,4 @@
-"""What a method's process may see and use: its environment, its walls, its caps.
+"""What a method's process may see and use: its environment, its sandbox, its caps.
 
 `bwrap`: no network, the public folder and the interpreter read-only, one scratch folder, nothing
 else of the disk. `none`: the caps alone, for code that is your own.
@@ -86,7 +86,7 @@ def run_process(
     """
     command = [sys.executable, *arguments]
     if isolation == "bwrap":
-        command = [*_walls(folder, readable, hidden), *command]
+        command = [*_sandbox(folder, readable, hidden), *command]
     caps = caps.on_this_machine()
     began = time.monotonic()
     with tempfile.TemporaryFile() as spill:
@@ -136,7 +136,7 @@ def run_process(
 
 @cache
 def has_bwrap() -> bool:
-    """Tell whether bubblewrap is installed and may make its walls on this machine."""
+    """Tell whether bubblewrap is installed and may make its sandbox on this machine."""
     program = shutil.which("bwrap")
     if program is None:
         return False
@@ -145,7 +145,7 @@ def has_bwrap() -> bool:
     return subprocess.run(trial, capture_output=True, check=False).returncode == 0  # noqa: S603
 
 
-def _walls(folder: Path, readable: tuple[Path, ...], hidden: tuple[Path, ...]) -> list[str]:
+def _sandbox(folder: Path, readable: tuple[Path, ...], hidden: tuple[Path, ...]) -> list[str]:
     if not has_bwrap():
         raise MissingRequirement(
             Fault(
@@ -156,23 +156,23 @@ def _walls(folder: Path, readable: tuple[Path, ...], hidden: tuple[Path, ...]) -
                 code="bwrap-missing",
             )
         )
-    walls = [str(shutil.which("bwrap")), "--unshare-all", "--die-with-parent", "--new-session"]
-    walls += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108
+    sandbox = [str(shutil.which("bwrap")), "--unshare-all", "--die-with-parent", "--new-session"]
+    sandbox += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108
     for system in ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives"):
         path = Path(system)
         if path.is_symlink():
-            walls += ["--symlink", str(path.readlink()), system]
+            sandbox += ["--symlink", str(path.readlink()), system]
         elif path.exists():
-            walls += ["--ro-bind", system, system]
+            sandbox += ["--ro-bind", system, system]
     own = (Path(sys.prefix), Path(sys.base_prefix), Path(challenge.__file__).parent)
     bound: list[Path] = []
     for path in sorted({*own, *readable}):
         if not any(path.is_relative_to(other) for other in (*bound, Path("/usr"))):
-            walls += ["--ro-bind", str(path), str(path)]
+            sandbox += ["--ro-bind", str(path), str(path)]
             bound.append(path)
     for path in hidden:
-        walls += ["--tmpfs", str(path)]
-    return [*walls, "--bind", str(folder), str(folder), "--chdir", str(folder)]
+        sandbox += ["--tmpfs", str(path)]
+    return [*sandbox, "--bind", str(folder), str(folder), "--chdir", str(folder)]
 
 
 def _environment(threads: int, folder: Path) -> dict[str, str]:
@@ -224,7 +224,7 @@ def machine_memory_mb() -> int:
 def _resident_mb(root: int) -> int:
     """Return the resident memory of a process, of all below it and of its session.
 
-    0 where /proc is not there. Walls put a session of their own between the two, hence the tree.
+    0 where /proc is not there. sandbox put a session of their own between the two, hence the tree.
     """
     pages: dict[int, int] = {}
     below: dict[int, list[int]] = {}
