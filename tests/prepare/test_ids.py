@@ -6,25 +6,25 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from challenge.prepare.build.ids import draw_fates, id_strings, keyed_digest, read_secret
+from challenge.prepare.build.ids import draw_draws, id_strings, keyed_digest, read_secret
 
 SECRET = bytes(range(32))
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))), st.binary(max_size=100))
-def test_a_fate_is_hmac_sha256_of_the_key(keys: list[str], secret: bytes) -> None:
-    fates = draw_fates(secret, "row", keys)
+def test_a_draw_is_hmac_sha256_of_the_key(keys: list[str], secret: bytes) -> None:
+    draws = draw_draws(secret, "row", keys)
     for place, key in enumerate(keys):
         digest = hmac.digest(secret, b"row\0" + key.encode(), "sha256")
         assert digest == keyed_digest(secret, "row", key.encode())
-        words = [fates.number, fates.split, fates.place]
+        words = [draws.number, draws.split, draws.place]
         assert b"".join(int(word[place]).to_bytes(8, "big") for word in words) == digest[:24]
 
 
 @given(st.lists(st.text("a\n\0é", max_size=4)), st.integers(0, 2))
-def test_keys_of_an_arrow_array_have_the_fates_of_the_same_list(keys: list[str], cut: int) -> None:
+def test_keys_of_an_arrow_array_have_the_draws_of_the_same_list(keys: list[str], cut: int) -> None:
     array = pa.array(["\n"] * cut + keys, pa.string()).slice(cut)
-    one, two = (draw_fates(SECRET, "row", given) for given in (array, keys))
+    one, two = (draw_draws(SECRET, "row", given) for given in (array, keys))
     assert (one.number == two.number).all() and (one.place == two.place).all()
     assert len(one.number) == len(keys)
 
@@ -38,14 +38,14 @@ def test_the_order_of_ids_is_the_order_of_their_numbers(numbers: list[int]) -> N
 
 def test_another_secret_gives_another_order() -> None:
     keys = [str(place) for place in range(100)]
-    one, two = (draw_fates(secret, "row", keys).number for secret in (SECRET, SECRET[::-1]))
+    one, two = (draw_draws(secret, "row", keys).number for secret in (SECRET, SECRET[::-1]))
     assert np.argsort(one).tolist() != np.argsort(two).tolist()
 
 
 def test_an_id_tells_nothing_about_the_other_words() -> None:
-    fates = draw_fates(SECRET, "row", [str(place) for place in range(4000)])
-    for word in (fates.split, fates.place):
-        ranks = np.corrcoef(np.argsort(np.argsort(fates.number)), np.argsort(np.argsort(word)))
+    draws = draw_draws(SECRET, "row", [str(place) for place in range(4000)])
+    for word in (draws.split, draws.place):
+        ranks = np.corrcoef(np.argsort(np.argsort(draws.number)), np.argsort(np.argsort(word)))
         assert abs(ranks[0, 1]) < 0.06
 
 

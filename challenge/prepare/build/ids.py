@@ -2,7 +2,7 @@
 
 HMAC-SHA256(secret, raw key) gives 32 bytes. The first 8 are the id, the others are independent of
 it and decide side, half and fold, so that neither an id nor the order of ids tells where a row
-went or why. The same secret and key give the same fate on every machine and library version.
+went or why. The same secret and key give the same draw on every machine and library version.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["SECRET_BYTES", "Fates", "draw_fates", "id_strings", "keyed_digest", "read_secret"]
+__all__ = ["SECRET_BYTES", "Fates", "draw_draws", "id_strings", "keyed_digest", "read_secret"]
 
 SECRET_BYTES = 32
 _BLOCK = 64
@@ -67,8 +67,8 @@ def keyed_digest(secret: bytes, purpose: str, message: bytes) -> bytes:
     return hmac.digest(secret, purpose.encode() + b"\0" + message, "sha256")
 
 
-def draw_fates(secret: bytes, purpose: str, keys: Sequence[str] | pa.Array) -> Fates:
-    """Return the fate of each raw key; equal keys have equal fates.
+def draw_draws(secret: bytes, purpose: str, keys: Sequence[str] | pa.Array) -> Fates:
+    """Return the draw of each raw key; equal keys have equal fates.
 
     An Arrow array has to hold strings without nulls.
     """

@@ -11,7 +11,7 @@ import numpy as np
 
 from challenge.errors import Fault, TaskError
 from challenge.prepare.build.id_order import HELD_BYTES, SortedRows
-from challenge.prepare.build.ids import Fates, draw_fates, id_strings
+from challenge.prepare.build.ids import Fates, draw_draws, id_strings
 from challenge.prepare.build.plan import Plan
 from challenge.prepare.build.row_facts import Categories, RowFacts
 from challenge.prepare.build.table_checks import check_classes, check_schema
@@ -55,7 +55,7 @@ def plan_rows(
         ["key", "label", "group", "split", "subset", "left_key", "right_key", "left_entity",
          "right_entity", "time", "left content", "right content"]
     )  # fmt: skip
-    fates: list[Fates] = []
+    draws: list[Fates] = []
     n_unlabelled = n_read = 0
     record_ids: bool | None = None
     for batch in raw.batches():
@@ -75,8 +75,8 @@ def plan_rows(
             faults.add("key-missing", "key", "no key", "a unique key in every row",
                        "number the rows in the converter", n=keys.null_count)  # fmt: skip
             keys = keys.fill_null("")
-        fate = draw_fates(secret, "row", keys)
-        fates.append(fate)
+        draw = draw_draws(secret, "row", keys)
+        draws.append(draw)
         values = standard_values(batch, keys, columns, images, faults)
         categories.update(values)
         labels = text_values(batch.column("label")).fill_null("")
@@ -85,29 +85,29 @@ def plan_rows(
         if record_ids:
             for name in ("left_id", "right_id"):
                 records = _keys(batch, name.replace("id", "key"), faults)
-                arrays[name] = id_strings(draw_fates(secret, "record", records).number, "r")
+                arrays[name] = id_strings(draw_draws(secret, "record", records).number, "r")
         if matching:
             _check_decisions(labels, keys, faults)
         import pyarrow as pa
 
-        rows.add(pa.table({**arrays, **values}), fate.number)
+        rows.add(pa.table({**arrays, **values}), draw.number)
         progress(f"rows, {n_read:,} read")
     faults.stop()
-    if not fates:
+    if not draws:
         found = f"{n_read:,} rows, none with a label" if n_read else "0 rows"
         raise TaskError(Fault(where, found, "rows with a label", "check the raw data", "no-rows"))
-    numbers = np.concatenate([fate.number for fate in fates])
+    numbers = np.concatenate([draw.number for draw in draws])
     numbers.sort()
     _refuse_equal_ids(numbers, raw, where)
     del numbers
-    fate = Fates(
+    draw = Fates(
         number=np.zeros(0, dtype=np.uint64),
-        split=np.concatenate([fate.split for fate in fates]),
-        place=np.concatenate([fate.place for fate in fates]),
+        split=np.concatenate([draw.split for draw in draws]),
+        place=np.concatenate([draw.place for draw in draws]),
     )
-    fates.clear()
+    draws.clear()
     label, classes = _classes(facts, matching, where)
-    sides = decide_sides(definition, facts, fate, label, secret, bool(record_ids), where)
+    sides = decide_sides(definition, facts, draw, label, secret, bool(record_ids), where)
     return Plan(
         tables=rows.tables,
         side=sides.side,

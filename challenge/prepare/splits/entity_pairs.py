@@ -15,7 +15,7 @@ import numpy as np
 
 from challenge.errors import Fault, TaskError
 from challenge.prepare.build.id_order import ROW
-from challenge.prepare.build.ids import Fates, draw_fates, id_strings
+from challenge.prepare.build.ids import Fates, draw_draws, id_strings
 from challenge.prepare.build.plan import SUBSETS, TEST, TRAIN, Plan
 from challenge.prepare.build.row_facts import Categories
 from challenge.prepare.build.table_checks import check_classes, check_schema
@@ -72,29 +72,29 @@ def plan_pairs(
     entity = given["entity"].combine_chunks().dictionary_encode().indices.to_numpy()
     entity = entity.astype(np.int64)
     table = _tables(given, where)
-    fate = draw_fates(secret, "record", keys)
+    draw = draw_draws(secret, "record", keys)
     component = tie(len(keys), entity, *_groups(given), *_ties(records))
     refuse_giant(component, where, "a component")
-    cell = _cells(component, draw_fates(secret, "record split", keys), definition)
+    cell = _cells(component, draw_draws(secret, "record split", keys), definition)
     progress(f"{len(keys):,} records of {len(np.unique(entity)):,} entities")
     parts = []
     for number in np.unique(cell):
         members = np.flatnonzero(cell == number)
-        parts.append(_pairs_of_cell(raw, given, records, members, entity, table, fate))
+        parts.append(_pairs_of_cell(raw, given, records, members, entity, table, draw))
         progress(f"pairs, {sum(len(part) for part in parts):,} made")
     pairs = np.concatenate(parts)
     left, right = _oriented(pairs, table, keys, secret)
     label = (entity[left] == entity[right]).astype(np.int32)
     check_classes(sorted({str(code) for code in label.tolist()}), where)
-    pair_fate = draw_fates(
+    pair_draw = draw_draws(
         secret, "row", [f"{keys[a]}\x1f{keys[b]}" for a, b in zip(left, right, strict=True)]
     )
-    order = np.argsort(pair_fate.number)
+    order = np.argsort(pair_draw.number)
     left, right, label = left[order], right[order], label[order]
     place = cell[left]
     side = np.where(place >= 0, TRAIN, TEST).astype(np.int8)
-    record_ids = id_strings(fate.number, "r")
-    ids = id_strings(pair_fate.number[order], "p")
+    record_ids = id_strings(draw.number, "r")
+    ids = id_strings(pair_draw.number[order], "p")
 
     def tables() -> Iterator[pa.Table]:
         for start in range(0, len(left), _BLOCK):
@@ -237,11 +237,11 @@ def _ties(records: pa.Table) -> list[NDArray[np.int64]]:
 
 
 def _cells(
-    component: NDArray[np.int64], fate: Fates, definition: TaskDefinition
+    component: NDArray[np.int64], draw: Fates, definition: TaskDefinition
 ) -> NDArray[np.int64]:
     """Return the cell of each record: 0 … 4 a fold of train, -1 public test, -2 private test."""
     size = np.minimum(np.bincount(component), 8)[component]
-    test = choose_share(summarise_clusters(component, size, fate.split), definition.split.test)[
+    test = choose_share(summarise_clusters(component, size, draw.split), definition.split.test)[
         component
     ]
     cell = np.full(len(component), -2, dtype=np.int64)
@@ -249,7 +249,7 @@ def _cells(
         if len(rows) == 0:
             continue
         place = np.unique(component[rows], return_inverse=True)[1]
-        clusters = summarise_clusters(place, size[rows], fate.place[rows])
+        clusters = summarise_clusters(place, size[rows], draw.place[rows])
         if test[rows[0]]:
             cell[rows] = np.where(choose_share(clusters, definition.split.public), -1, -2)[place]
         else:
@@ -264,12 +264,12 @@ def _pairs_of_cell(
     members: NDArray[np.int64],
     entity: NDArray[np.int64],
     table: NDArray[np.int8] | None,
-    fate: Fates,
+    draw: Fates,
 ) -> NDArray[np.int64]:
     """Return positives and hard negatives among the members, smaller record number first."""
     import pyarrow as pa
 
-    positives = _positives(members, entity, table, fate, raw.positives)
+    positives = _positives(members, entity, table, draw, raw.positives)
     taken = pa.array(members)
     side = table[members] if table is not None else None
     if raw.candidates is not None:
@@ -303,7 +303,7 @@ def _positives(
     members: NDArray[np.int64],
     entity: NDArray[np.int64],
     table: NDArray[np.int8] | None,
-    fate: Fates,
+    draw: Fates,
     most: int | None,
 ) -> NDArray[np.int64]:
     pairs: list[NDArray[np.int64]] = [np.zeros((0, 2), dtype=np.int64)]
@@ -317,8 +317,8 @@ def _positives(
             of_entity = of_entity[table[of_entity[:, 0]] != table[of_entity[:, 1]]]
         if most is not None and len(of_entity) > most:
             # Products of odd words spread the choice over the records of a large entity.
-            word = (fate.place[of_entity[:, 0]] | np.uint64(1)) * (
-                fate.place[of_entity[:, 1]] | np.uint64(1)
+            word = (draw.place[of_entity[:, 0]] | np.uint64(1)) * (
+                draw.place[of_entity[:, 1]] | np.uint64(1)
             )
             of_entity = of_entity[np.argsort(word, kind="stable")[:most]]
         pairs.append(of_entity)
@@ -379,7 +379,7 @@ def _oriented(
             f"{keys[a]}\x1f{keys[b]}" if keys[a] < keys[b] else f"{keys[b]}\x1f{keys[a]}"
             for a, b in pairs
         ]
-        turned = (draw_fates(secret, "side", names).split & np.uint64(1)).astype(bool)
+        turned = (draw_draws(secret, "side", names).split & np.uint64(1)).astype(bool)
         # The order of the records in the raw table must play no part.
         turned ^= np.array([keys[a] > keys[b] for a, b in pairs], dtype=bool)
     return np.where(turned, pairs[:, 1], pairs[:, 0]), np.where(turned, pairs[:, 0], pairs[:, 1])

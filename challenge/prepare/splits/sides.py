@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from challenge.errors import Fault, TaskError
-from challenge.prepare.build.ids import Fates, draw_fates
+from challenge.prepare.build.ids import Fates, draw_draws
 from challenge.prepare.build.integer_ranks import dense_codes
 from challenge.prepare.build.plan import SUBSETS, TEST, TRAIN, UNUSED
 from challenge.prepare.build.row_facts import RowFacts
@@ -57,7 +57,7 @@ def subsets_and_folds(
     side: NDArray[np.int8],
     cluster: NDArray[np.int64],
     label: NDArray[np.int32],
-    fate: Fates,
+    draw: Fates,
     public_share: float,
 ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
     """Return half (of test rows) and fold (of train rows); whole clusters go to one of them."""
@@ -71,10 +71,10 @@ def subsets_and_folds(
         place: NDArray[np.int64] | None = None
         if (own[1:] > own[:-1]).all():
             # Rows by themselves, as nearly always where there are millions.
-            clusters = single_rows(label[rows], fate.place[rows])
+            clusters = single_rows(label[rows], draw.place[rows])
         else:
             place = dense_codes(own)
-            clusters = summarise_clusters(place, label[rows].astype(np.int64), fate.place[rows])
+            clusters = summarise_clusters(place, label[rows].astype(np.int64), draw.place[rows])
         if which == TEST:
             chosen = choose_share(clusters, public_share)
             found = np.where(chosen, SUBSETS.index("public"), SUBSETS.index("private"))
@@ -87,7 +87,7 @@ def subsets_and_folds(
 def decide_sides(
     definition: TaskDefinition,
     facts: RowFacts,
-    fate: Fates,
+    draw: Fates,
     label: NDArray[np.int32],
     secret: bytes,
     record_ids: bool,
@@ -128,7 +128,7 @@ def decide_sides(
     elif split.by == "entity":
         assert component is not None and left is not None and right is not None
         refuse_giant(component, where, "a component")
-        word = draw_fates(secret, "record split", keys).split
+        word = draw_draws(secret, "record split", keys).split
         size = np.bincount(component)
         record_side = choose_share(
             summarise_clusters(component, np.minimum(size, 8)[component], word), split.test
@@ -138,13 +138,13 @@ def decide_sides(
         found["n_crossing"] = int((side == UNUSED).sum())
     else:
         if split.by == "row":
-            side[choose_share(single_rows(label, fate.split), split.test)] = TEST
+            side[choose_share(single_rows(label, draw.split), split.test)] = TEST
         else:
             place = dense_codes(cluster)
             refuse_giant(place, where, "a group")
-            clusters = summarise_clusters(place, label.astype(np.int64), fate.split)
+            clusters = summarise_clusters(place, label.astype(np.int64), draw.split)
             side[choose_share(clusters, split.test)[place]] = TEST
-    subset, fold = subsets_and_folds(side, cluster, label, fate, split.public)
+    subset, fold = subsets_and_folds(side, cluster, label, draw, split.public)
     if "subset" in facts:
         subset = _official_subset(facts, subset, where)
     if left is not None and right is not None:
