@@ -8,7 +8,7 @@ from challenge.cli.output import print_table, say
 
 if TYPE_CHECKING:
     from challenge.board.rules.method_matrix import Matrix, MatrixCell
-    from challenge.board.rules.swap import Instead
+    from challenge.board.rules.swap import Swap
 
 __all__ = ["print_matrix"]
 
@@ -45,9 +45,9 @@ def print_matrix(matrix: Matrix) -> None:
             [[row.team_name, row.method, *_cells(row.cells[place])] for row in ordered],
             right=(4, 5),
         )
-    if matrix.instead:
+    if matrix.swap:
         say("\nwith another team's method")
-    for one in matrix.instead:
+    for one in matrix.swap:
         say(f"  {_sentence(one)}")
 
 
@@ -64,7 +64,7 @@ def _cells(cell: MatrixCell) -> list[str]:
     ]
 
 
-def _sentence(one: Instead) -> str:
+def _sentence(one: Swap) -> str:
     from challenge.scoring.figures import figure
 
     judged = (

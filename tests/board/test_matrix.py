@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from challenge.board.rules.standings import method_matrix
-from challenge.board.rules.swap import instead_of
+from challenge.board.rules.swap import swaps_of
 from tests.board.hand import Made, snapshot_of
 
 FLOORS = {"t1": 0.2, "t2": 0.4}
@@ -78,7 +78,7 @@ def test_the_other_teams_method_is_judged_on_the_tasks_that_both_ran() -> None:
         Made("B", "t2", 0.601, method="b", replicates=draws(5)),
         Made("B", "t1", 0.3, method="worse", replicates=draws(6)),
     ]
-    ours, theirs = sorted(method_matrix(snapshot_of(made)).instead, key=lambda one: one.team_name)
+    ours, theirs = sorted(method_matrix(snapshot_of(made)).swap, key=lambda one: one.team_name)
     assert (ours.team_name, ours.method, ours.other_method) == ("A", "a", "b")
     assert (ours.better, ours.worse, ours.alike) == (("t1",), (), ("t2",))
     assert ours.change == pytest.approx((0.3 + 0.001) / 2)
@@ -87,10 +87,10 @@ def test_the_other_teams_method_is_judged_on_the_tasks_that_both_ran() -> None:
 
 
 def test_one_team_alone_has_nobody_to_learn_from() -> None:
-    assert method_matrix(snapshot_of([Made("A", "t1", 0.5)])).instead == ()
+    assert method_matrix(snapshot_of([Made("A", "t1", 0.5)])).swap == ()
 
 
 def test_without_draws_nothing_is_told_apart() -> None:
     values, noise = np.array([[0.1], [0.9]]), [np.full((2, 1), np.nan)]
-    (one, _) = instead_of([(1, "A", "a"), (2, "B", "b")], values, noise, ["t1"])
+    (one, _) = swaps_of([(1, "A", "a"), (2, "B", "b")], values, noise, ["t1"])
     assert (one.better, one.alike) == ((), ("t1",))

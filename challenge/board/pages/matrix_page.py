@@ -17,7 +17,7 @@ from challenge.board.pages.page_frame import folder_name, render, trusted
 from challenge.board.pages.site_context import File, Material, metric_words
 from challenge.board.plots import heat_class
 from challenge.board.rules.method_matrix import Matrix, MatrixCell, MatrixRow, method_matrix
-from challenge.board.rules.swap import Instead
+from challenge.board.rules.swap import Swap
 from challenge.board.tables import Column, table_html
 
 __all__ = ["matrix_files"]
@@ -41,7 +41,7 @@ def matrix_files(material: Material) -> Iterator[File]:
         n_shown=len(matrix.rows),
         n_rows=matrix.n_rows,
         n_tasks=len(matrix.tasks),
-        instead=[trusted(_sentence(one)) for one in matrix.instead],
+        swap=[trusted(_sentence(one)) for one in matrix.swap],
         table=trusted(
             table_html(
                 _columns(material, matrix),
@@ -58,7 +58,7 @@ def matrix_files(material: Material) -> Iterator[File]:
     yield path, material.frame.page(path, "Methods × tasks", words, content, place="matrix")
 
 
-def _sentence(one: Instead) -> str:
+def _sentence(one: Swap) -> str:
     """Say as HTML what the best method of another team would change for a team."""
     start = (
         f"<b>{user_html(one.team_name, 48)}</b>, with {user_html(one.other_method, 60)} "

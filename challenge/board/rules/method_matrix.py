@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.board.rules.entries import entries_of, floor_of
-from challenge.board.rules.swap import Instead, instead_of
+from challenge.board.rules.swap import Swap, swaps_of
 from challenge.board.rules.task_board import number
 from challenge.board.rules.ties import centre, compare_with_first
 from challenge.board.rules.track_board import counted_tasks, normalised_scores
@@ -123,7 +123,7 @@ _PER_TASK = ("low", "high", "state", "best", "tied", "seconds", "peak_mb")
 class Matrix:
     """Methods by tasks, the best first; `n_rows` counts the methods that there are in all.
 
-    `instead` says for each team what the best method of another team would change.
+    `swap` says for each team what the best method of another team would change.
     """
 
     tasks: tuple[str, ...]
@@ -132,7 +132,7 @@ class Matrix:
     """Highest value of each task, None where there is no score."""
     rows: tuple[MatrixRow, ...]
     n_rows: int
-    instead: tuple[Instead, ...] = ()
+    swap: tuple[Swap, ...] = ()
 
     def csv_header(self) -> tuple[str, ...]:
         """Return the column names of the CSV export; each task has columns of its own."""
@@ -166,7 +166,7 @@ class Matrix:
             "bests": list(self.bests),
             "n_rows": self.n_rows,
             "rows": [row.as_json() for row in self.rows],
-            "instead": [one.as_json() for one in self.instead],
+            "swap": [one.as_json() for one in self.swap],
         }
 
 
@@ -236,7 +236,7 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
         tuple(number(value) for value in bests),
         tuple(rows),
         len(table.keys),
-        instead_of(
+        swaps_of(
             [(row.team, row.team_name, row.method) for row in rows],
             table.values[shown],
             noise,

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from challenge.board.rules.ties import compare_with_first
 
-__all__ = ["Instead", "instead_of"]
+__all__ = ["Swap", "swaps_of"]
 
 _MOST_TEAMS = 50
 
 
 @dataclass(frozen=True)
-class Instead:
+class Swap:
     """What the other team's method does on the tasks of one team, compared with its own.
 
     `better`, `worse` and `alike` are tasks: significantly better, significantly worse, not told
@@ -57,12 +57,12 @@ class Instead:
         }
 
 
-def instead_of(
+def swaps_of(
     rows: Sequence[tuple[int, str, str]],
     values: NDArray[np.float64],
     noise: Sequence[NDArray[np.float64]],
     tasks: Sequence[str],
-) -> tuple[Instead, ...]:
+) -> tuple[Swap, ...]:
     """Return for the first 50 teams what the best method of another team would change.
 
     `rows` are (team id, team name, method), best first; `values` (rows, tasks) with NaN where there
@@ -82,7 +82,7 @@ def instead_of(
             judged[_verdict(values[[own, other], t], noise[t][[own, other]])].append(tasks[t])
         change = float((values[other] - values[own])[shared].mean()) if len(shared) else None
         found.append(
-            Instead(
+            Swap(
                 team_name=rows[own][1],
                 method=rows[own][2],
                 other_team_name=rows[other][1],
