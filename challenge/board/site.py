@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from challenge import __version__
-from challenge.board.pages.site_context import BoardPage, File, Material
+from challenge.board.pages.site_context import BoardPage, File, SiteContext
 from challenge.board.writer import SiteWriter, open_site
 
 if TYPE_CHECKING:
@@ -74,11 +74,11 @@ def write_site(snapshot: Snapshot, out: Path, *, progress: Progress | None = Non
     tell = progress or (lambda text: None)
     with _no_collecting(), open_site(out) as writer:
         tell("ranking")
-        material = read_material(snapshot)
+        context = read_context(snapshot)
         for path, content in _assets():
             writer.write(path, content)
-        _write_teams(material, writer, tell)
-        for file in _boards(material, tell):
+        _write_teams(context, writer, tell)
+        for file in _boards(context, tell):
             if not isinstance(file, BoardPage):
                 writer.write(*file)
                 continue
@@ -105,7 +105,7 @@ def _no_collecting() -> Iterator[None]:
             gc.enable()
 
 
-def read_material(snapshot: Snapshot) -> Material:
+def read_context(snapshot: Snapshot) -> SiteContext:
     """Return boards and series of a snapshot: all that the pages show beside single submissions."""
     from challenge.board.pages.page_frame import Frame
     from challenge.board.plots import Line
@@ -121,7 +121,7 @@ def read_material(snapshot: Snapshot) -> Material:
         ]
         return (Line("", series.overall.points, "best"), *reversed(teams))
 
-    return Material(
+    return SiteContext(
         snapshot=snapshot,
         task_boards={
             task: task_board(snapshot, task, snapshot.replicates) for task in snapshot.cards
@@ -135,30 +135,30 @@ def read_material(snapshot: Snapshot) -> Material:
     )
 
 
-def _boards(material: Material, tell: Progress) -> Iterator[File | BoardPage]:
+def _boards(context: SiteContext, tell: Progress) -> Iterator[File | BoardPage]:
     from challenge.board.pages.home_page import home_files
     from challenge.board.pages.matrix_page import matrix_files
     from challenge.board.pages.rules_text import about_files
     from challenge.board.pages.task_page import task_files
     from challenge.board.pages.track_page import track_files
 
-    for task in material.snapshot.cards:
+    for task in context.snapshot.cards:
         tell(f"task {task}")
-        yield from task_files(material, task)
-    yield from matrix_files(material)
-    for track in material.settings.track:
+        yield from task_files(context, task)
+    yield from matrix_files(context)
+    for track in context.settings.track:
         tell(f"track {track.id}")
-        yield from track_files(material, track.id)
-    yield from about_files(material)
-    yield from home_files(material)
+        yield from track_files(context, track.id)
+    yield from about_files(context)
+    yield from home_files(context)
 
 
-def _write_teams(material: Material, writer: SiteWriter, tell: Progress) -> None:
+def _write_teams(context: SiteContext, writer: SiteWriter, tell: Progress) -> None:
     from challenge.board.pages.team_page import team_files
 
-    snapshot = material.snapshot
+    snapshot = context.snapshot
     marks = snapshot.team_marks()
-    base = _base(material)
+    base = _base(context)
     changed = {}
     for team in snapshot.teams.values():
         mark = hashlib.sha256(f"{base} {team!r} {marks.get(team.id, '')}".encode()).hexdigest()[:16]
@@ -169,7 +169,7 @@ def _write_teams(material: Material, writer: SiteWriter, tell: Progress) -> None
         if n % 100 == 0:
             tell(f"teams, {n:,} of {len(changed):,}")
         team = snapshot.teams[team_id]
-        writer.write_group(team.slug, changed[team_id], team_files(material, team, entries, public))
+        writer.write_group(team.slug, changed[team_id], team_files(context, team, entries, public))
 
 
 def _entries(snapshot: Snapshot, changed: Mapping[int, str]) -> Iterator[tuple[int, list[Entry]]]:
@@ -204,11 +204,11 @@ def _known(value: float) -> float | None:
     return value if value == value else None
 
 
-def _base(material: Material) -> str:
+def _base(context: SiteContext) -> str:
     """Return a hash of what all team pages depend on beside their own team."""
-    snapshot = material.snapshot
+    snapshot = context.snapshot
     cards = [
-        (task, card.task["title"], card.data_digest, material.decimals(task))
+        (task, card.task["title"], card.data_digest, context.decimals(task))
         for task, card in snapshot.cards.items()
     ]
     settings = snapshot.settings.model_dump_json(exclude={"team", "description"})

@@ -8,53 +8,53 @@ import numpy as np
 import pytest
 
 from challenge.board.pages.confusion_section import confusion_files, confusion_html
-from challenge.board.pages.site_context import Material
-from challenge.board.site import read_material
+from challenge.board.pages.site_context import SiteContext
+from challenge.board.site import read_context
 from challenge.ledger.store.records import StoredScore, Submission
 from tests.board.showcase import showcase
 
 
 @pytest.fixture(scope="module")
-def material() -> Material:
-    return read_material(showcase(n_teams=2, n_each=1))
+def context() -> SiteContext:
+    return read_context(showcase(n_teams=2, n_each=1))
 
 
 def entry_of(
-    material: Material, kind: str, n_classes: range, counts: list[list[int]]
+    context: SiteContext, kind: str, n_classes: range, counts: list[list[int]]
 ) -> tuple[Submission, StoredScore]:
-    for _, entries in material.snapshot.entries():
+    for _, entries in context.snapshot.entries():
         for submission, score in entries:
-            task = material.card(submission.task).task
+            task = context.card(submission.task).task
             if score and task["kind"] == kind and len(task["classes"]) in n_classes:
                 found = np.array(counts, dtype=np.int32).reshape(-1, 3)
                 return submission, replace(score, confusion_counts=found)
     raise AssertionError(f"no submission for {n_classes} classes")
 
 
-def test_a_matrix_says_how_many_rows_of_a_class_went_where(material: Material) -> None:
+def test_a_matrix_says_how_many_rows_of_a_class_went_where(context: SiteContext) -> None:
     counts = [[0, 0, 1200], [0, 1, 3], [1, 1, 40]]
-    submission, score = entry_of(material, "matching", range(2, 3), counts)
-    html = confusion_html(material, submission, score)
+    submission, score = entry_of(context, "matching", range(2, 3), counts)
+    html = confusion_html(context, submission, score)
     assert "1,240 of 1,243 rows are right." in html
     assert "Most often <bdi>no match</bdi> was taken for <bdi>match</bdi>: 3 of 1,203 rows" in html
     assert '<span class="cell h0">0</span>' in html and "right" in html
-    path, text = confusion_files(material, submission, score)[0]
+    path, text = confusion_files(context, submission, score)[0]
     assert path == f"submission/{submission.id}-confusion matrix.csv"
     assert text == "true,predicted,rows\n0,0,1200\n0,1,3\n1,1,40\n"
 
 
-def test_many_classes_show_the_pairs_that_are_confused_most_often(material: Material) -> None:
+def test_many_classes_show_the_pairs_that_are_confused_most_often(context: SiteContext) -> None:
     counts = [[0, 0, 5], [0, 2, 2], [1, 0, 7], [2, 2, 9]]
-    submission, score = entry_of(material, "classification", range(26, 500), counts)
-    html = confusion_html(material, submission, score)
+    submission, score = entry_of(context, "classification", range(26, 500), counts)
+    html = confusion_html(context, submission, score)
     assert "The 2 pairs of classes" in html
     assert html.index(">7</td>") < html.index(">2</td>")
     assert "100 %" in html and "29 %" in html
     assert 'class="cell' not in html
 
 
-def test_without_counts_there_is_nothing(material: Material) -> None:
-    submission, score = entry_of(material, "matching", range(2, 3), [[0, 0, 1]])
+def test_without_counts_there_is_nothing(context: SiteContext) -> None:
+    submission, score = entry_of(context, "matching", range(2, 3), [[0, 0, 1]])
     bare = replace(score, confusion_counts=None)
-    assert confusion_html(material, submission, bare) == ""
-    assert confusion_files(material, submission, bare) == []
+    assert confusion_html(context, submission, bare) == ""
+    assert confusion_files(context, submission, bare) == []

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from challenge.board.rules.standings import task_board
-from challenge.board.site import read_material, write_site
+from challenge.board.site import read_context, write_site
 from challenge.board.writer import SiteWriter
 from challenge.errors import MissingRequirement
 from challenge.ledger.store.snapshot import Snapshot
@@ -293,8 +293,8 @@ def test_cells_that_a_spreadsheet_would_run_are_defused(evil: Path) -> None:
 def test_the_exports_say_what_the_boards_say(tmp_path: Path) -> None:
     snapshot = showcase(n_teams=5, n_each=2)
     write_site(snapshot, tmp_path)
-    material = read_material(snapshot)
-    for task, board in material.task_boards.items():
+    context = read_context(snapshot)
+    for task, board in context.task_boards.items():
         export = json.loads((tmp_path / f"task/{task}/board.json").read_text())
         assert export == board.as_json()
         rows = list(csv.DictReader((tmp_path / f"task/{task}/board.csv").open(newline="")))

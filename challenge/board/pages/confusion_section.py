@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from challenge.board.exports import csv_export
 from challenge.board.markup import count_text, user_html
-from challenge.board.pages.site_context import File, Material
+from challenge.board.pages.site_context import File, SiteContext
 from challenge.ledger.store.records import StoredScore, Submission
 
 __all__ = ["confusion_files", "confusion_html"]
@@ -21,21 +21,21 @@ N_CLASSES = 25
 N_PAIRS = 20
 
 
-def confusion_files(material: Material, submission: Submission, score: StoredScore) -> list[File]:
+def confusion_files(context: SiteContext, submission: Submission, score: StoredScore) -> list[File]:
     """Return the CSV export of the counts; empty where there are none."""
     if score.confusion_counts is None:
         return []
-    names = material.card(submission.task).task["classes"]
+    names = context.card(submission.task).task["classes"]
     rows = [(names[i], names[j], n) for i, j, n in score.confusion_counts.tolist()]
     path = f"submission/{submission.id}-confusion matrix.csv"
     return [(path, csv_export(("true", "predicted", "rows"), rows))]
 
 
-def confusion_html(material: Material, submission: Submission, score: StoredScore) -> str:
+def confusion_html(context: SiteContext, submission: Submission, score: StoredScore) -> str:
     """Return the section with the matrix or the most frequent pairs; empty without counts."""
     if score.confusion_counts is None:
         return ""
-    document = material.card(submission.task).task
+    document = context.card(submission.task).task
     names: Sequence[str] = document["classes"]
     if document["kind"] == "matching":
         names = ("no match", "match")

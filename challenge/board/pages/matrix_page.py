@@ -14,7 +14,7 @@ from challenge.board.markup import (
     user_html,
 )
 from challenge.board.pages.page_frame import folder_name, render, trusted
-from challenge.board.pages.site_context import File, Material, metric_words
+from challenge.board.pages.site_context import File, SiteContext, metric_words
 from challenge.board.plots import heat_class
 from challenge.board.rules.method_matrix import Matrix, MatrixCell, MatrixRow, method_matrix
 from challenge.board.rules.swap import Swap
@@ -31,9 +31,9 @@ _FAULTS = {
 }
 
 
-def matrix_files(material: Material) -> Iterator[File]:
+def matrix_files(context: SiteContext) -> Iterator[File]:
     """Yield the exports of the matrix, then its page."""
-    matrix = method_matrix(material.snapshot)
+    matrix = method_matrix(context.snapshot)
     yield "matrix/matrix.json", json_export(matrix.as_json())
     yield "matrix/matrix.csv", csv_export(matrix.csv_header(), matrix.csv_rows())
     content = render(
@@ -44,7 +44,7 @@ def matrix_files(material: Material) -> Iterator[File]:
         swap=[trusted(_sentence(one)) for one in matrix.swap],
         table=trusted(
             table_html(
-                _columns(material, matrix),
+                _columns(context, matrix),
                 matrix.rows,
                 name="matrix",
                 caption="Best score of each method on each task, with interval and cost",
@@ -55,7 +55,7 @@ def matrix_files(material: Material) -> Iterator[File]:
     )
     words = "Every method on every task: what if they used the other team’s method on their data?"
     path = "matrix/index.html"
-    yield path, material.frame.page(path, "Methods × tasks", words, content, place="matrix")
+    yield path, context.frame.page(path, "Methods × tasks", words, content, place="matrix")
 
 
 def _sentence(one: Swap) -> str:
@@ -81,7 +81,7 @@ def _sentence(one: Swap) -> str:
     return f"{start}of {n_tasks}, {', '.join(parts)}; mean change {sign}{change}."
 
 
-def _columns(material: Material, matrix: Matrix) -> list[Column[MatrixRow]]:
+def _columns(context: SiteContext, matrix: Matrix) -> list[Column[MatrixRow]]:
     def method(row: MatrixRow) -> str:
         base = ' <span class="tag">baseline</span>' if row.baseline else ""
         return (
@@ -92,7 +92,7 @@ def _columns(material: Material, matrix: Matrix) -> list[Column[MatrixRow]]:
 
     return [
         Column("method", "Method", method, header=True),
-        *(_task_column(material, matrix, index) for index in range(len(matrix.tasks))),
+        *(_task_column(context, matrix, index) for index in range(len(matrix.tasks))),
         _count("run", "Run", lambda row: row.n_run),
         _count("best", "Best", lambda row: row.n_best),
         _count("tied", "Best or tied", lambda row: row.n_tied),
@@ -117,10 +117,10 @@ def _count(name: str, title: str, of: Callable[[MatrixRow], int]) -> Column[Matr
     return Column(name, title, lambda row: count_text(of(row)), "number", of)
 
 
-def _task_column(material: Material, matrix: Matrix, index: int) -> Column[MatrixRow]:
+def _task_column(context: SiteContext, matrix: Matrix, index: int) -> Column[MatrixRow]:
     task, floor, best = matrix.tasks[index], matrix.floors[index], matrix.bests[index]
-    decimals = material.decimals(task)
-    metric = metric_words(str(material.card(task).task["metric"]))
+    decimals = context.decimals(task)
+    metric = metric_words(str(context.card(task).task["metric"]))
 
     def html(row: MatrixRow) -> str:
         cell = row.cells[index]
@@ -138,12 +138,12 @@ def _task_column(material: Material, matrix: Matrix, index: int) -> Column[Matri
 
     return Column(
         f"task-{task}",
-        material.title(task),
+        context.title(task),
         html,
         "number",
         lambda row: row.values[index],
         head_html=f'<a href="../task/{folder_name(task)}/index.html">'
-        f"{user_html(material.title(task), 60)}</a><small>{metric}</small>",
+        f"{user_html(context.title(task), 60)}</a><small>{metric}</small>",
     )
 
 

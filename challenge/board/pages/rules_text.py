@@ -6,20 +6,20 @@ from collections.abc import Iterator
 
 from challenge.board.markup import number_text
 from challenge.board.pages.page_frame import folder_name, render
-from challenge.board.pages.site_context import File, Material, metric_words
+from challenge.board.pages.site_context import File, SiteContext, metric_words
 
 __all__ = ["about_files"]
 
 
-def about_files(material: Material) -> Iterator[File]:
+def about_files(context: SiteContext) -> Iterator[File]:
     """Yield the page of the rules."""
-    settings, snapshot = material.settings, material.snapshot
+    settings, snapshot = context.settings, context.snapshot
     content = render(
         "about.html",
         settings=settings,
         contest=settings.is_contest(),
         closed_at=snapshot.closed_at,
-        state=material.state_words(),
+        state=context.state_words(),
         tracks=[
             {
                 "folder": folder_name(track.id),
@@ -28,21 +28,21 @@ def about_files(material: Material) -> Iterator[File]:
                 "prize": track.prize,
                 "prize_tie": track.prize_tie,
                 "tasks": [
-                    (folder_name(task), material.title(task), task in snapshot.cards)
+                    (folder_name(task), context.title(task), task in snapshot.cards)
                     for task in track.tasks
                 ],
             }
             for track in settings.track
         ],
         steps=[
-            (material.title(task), number_text(step, 4))
+            (context.title(task), number_text(step, 4))
             for task, step in snapshot.steps.items()
             if step
         ]
         if snapshot.subset == "public"
         else [],
-        unscored=[material.title(task) for task in sorted(snapshot.unscored)],
+        unscored=[context.title(task) for task in sorted(snapshot.unscored)],
         roster=sorted(team.name for team in settings.team),
     )
     words = "How entries are scored, ranked and told apart, and how to take part."
-    yield "about.html", material.frame.page("about.html", "Rules", words, content, place="about")
+    yield "about.html", context.frame.page("about.html", "Rules", words, content, place="about")

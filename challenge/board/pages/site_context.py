@@ -14,7 +14,7 @@ from challenge.ledger.store.records import Card
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.task.settings import Settings
 
-__all__ = ["METRIC_WORDS", "MODALITY_WORDS", "BoardPage", "File", "Material", "metric_words"]
+__all__ = ["METRIC_WORDS", "MODALITY_WORDS", "BoardPage", "File", "SiteContext", "metric_words"]
 
 File = tuple[str, "str | bytes"]
 """A path under the site's root with `/`, and what stands in it."""
@@ -64,7 +64,7 @@ def metric_words(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Material:
+class SiteContext:
     """All that a page may show."""
 
     snapshot: Snapshot

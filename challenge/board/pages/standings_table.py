@@ -13,7 +13,7 @@ from challenge.board.markup import (
     user_html,
 )
 from challenge.board.pages.page_frame import folder_name
-from challenge.board.pages.site_context import Material, board_decimals
+from challenge.board.pages.site_context import SiteContext, board_decimals
 from challenge.board.plots import Scale, axis_svg, interval_svg, scale_for
 from challenge.board.rules.board_rows import (
     Board,
@@ -170,7 +170,7 @@ def _behind_column(decimals: int) -> Column[Any]:
 
 
 def task_columns(
-    material: Material, board: TaskBoard, root: str, *, short: bool = False
+    context: SiteContext, board: TaskBoard, root: str, *, short: bool = False
 ) -> list[Column[TaskRow]]:
     """Return the columns of a task board; `short` leaves those that the home page shows."""
     decimals = board_decimals(board)
@@ -231,7 +231,7 @@ def _behind_html(row: Standing, decimals: int) -> str:
 
 
 def track_columns(
-    material: Material, board: TrackBoard, root: str, *, short: bool = False
+    context: SiteContext, board: TrackBoard, root: str, *, short: bool = False
 ) -> list[Column[TrackRow]]:
     """Return the columns of a track board, one for each of its tasks among them."""
     decimals = board_decimals(board)
@@ -262,7 +262,7 @@ def track_columns(
     if short:
         return columns
     columns += _rank_columns(board)
-    columns += [_cell_column(material, board, index, root) for index in range(len(board.tasks))]
+    columns += [_cell_column(context, board, index, root) for index in range(len(board.tasks))]
     columns += [
         Column(
             "coverage",
@@ -308,9 +308,11 @@ def track_columns(
     return columns
 
 
-def _cell_column(material: Material, board: TrackBoard, index: int, root: str) -> Column[TrackRow]:
+def _cell_column(
+    context: SiteContext, board: TrackBoard, index: int, root: str
+) -> Column[TrackRow]:
     task = board.tasks[index]
-    decimals = material.decimals(task)
+    decimals = context.decimals(task)
     href = f"{root}task/{folder_name(task)}/index.html"
 
     def html(row: TrackRow) -> str:
@@ -331,9 +333,9 @@ def _cell_column(material: Material, board: TrackBoard, index: int, root: str) -
 
     return Column(
         f"task-{task}",
-        material.title(task),
+        context.title(task),
         html,
         "number",
         lambda row: row.cells[index].counted,
-        head_html=f'<a href="{href}">{user_html(material.title(task), 40)}</a>',
+        head_html=f'<a href="{href}">{user_html(context.title(task), 40)}</a>',
     )

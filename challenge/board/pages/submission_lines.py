@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from challenge.board.pages.site_context import Material
+from challenge.board.pages.site_context import SiteContext
 from challenge.ledger.store.records import StoredScore, Submission
 from challenge.ledger.store.snapshot import Entry
 
@@ -26,10 +26,10 @@ class Line:
     public: tuple[float | None, float | None, float | None] | None
 
 
-def team_lines(material: Material, entries: Sequence[Entry], public: PublicScores) -> list[Line]:
+def team_lines(context: SiteContext, entries: Sequence[Entry], public: PublicScores) -> list[Line]:
     """Return a team's submissions, oldest first."""
     counting = _counting(entries)
-    return [_line(material, entry, counting, public) for entry in entries]
+    return [_line(context, entry, counting, public) for entry in entries]
 
 
 def _counting(entries: Sequence[Entry]) -> frozenset[int]:
@@ -43,7 +43,9 @@ def _counting(entries: Sequence[Entry]) -> frozenset[int]:
     return frozenset(submission for _, submission in best.values())
 
 
-def _line(material: Material, entry: Entry, counting: frozenset[int], public: PublicScores) -> Line:
+def _line(
+    context: SiteContext, entry: Entry, counting: frozenset[int], public: PublicScores
+) -> Line:
     submission, score = entry
     if submission.withdrawn:
         state = "withdrawn"
@@ -51,9 +53,9 @@ def _line(material: Material, entry: Entry, counting: frozenset[int], public: Pu
         state = "on the board"
     elif score is not None:
         state = "scored"
-    elif material.settings.is_contest() and material.snapshot.closed_at is None:
+    elif context.settings.is_contest() and context.snapshot.closed_at is None:
         state = "no public score"
-    elif material.settings.is_contest():
+    elif context.settings.is_contest():
         state = "not a final"
     else:
         state = "not scored"

@@ -19,7 +19,7 @@ from challenge.board.markup import (
 )
 from challenge.board.pages.confusion_section import confusion_files, confusion_html
 from challenge.board.pages.page_frame import folder_name
-from challenge.board.pages.site_context import File, Material, metric_words
+from challenge.board.pages.site_context import File, SiteContext, metric_words
 from challenge.board.pages.submission_lines import Line
 from challenge.board.plots import Scale, axis_svg, interval_svg
 from challenge.ledger.store.records import StoredScore, Submission, Team
@@ -46,18 +46,18 @@ _DETAIL_WORDS = {
 _UNBOUNDED = ("log_loss", "brier", "mcc")
 
 
-def submission_files(material: Material, team: Team, line: Line) -> Iterator[File]:
+def submission_files(context: SiteContext, team: Team, line: Line) -> Iterator[File]:
     """Yield the export of the confusion matrix, where there are any, and the page of one submission."""
     if line.score is not None:
-        yield from confusion_files(material, line.submission, line.score)
-    yield f"submission/{line.submission.id}.html", _submission_html(material, team, line)
+        yield from confusion_files(context, line.submission, line.score)
+    yield f"submission/{line.submission.id}.html", _submission_html(context, team, line)
 
 
-def _submission_html(material: Material, team: Team, line: Line) -> str:
+def _submission_html(context: SiteContext, team: Team, line: Line) -> str:
     submission, score = line.submission, line.score
-    contest = material.settings.is_contest()
-    task_title = material.title(submission.task)
-    decimals = material.decimals(submission.task)
+    contest = context.settings.is_contest()
+    task_title = context.title(submission.task)
+    decimals = context.decimals(submission.task)
     facts = [
         ("Team", f'<a href="../team/{team.slug}/index.html">{user_html(team.name, 64)}</a>'),
         (
@@ -92,7 +92,7 @@ def _submission_html(material: Material, team: Team, line: Line) -> str:
             f'<a href="../team/{team.slug}/submissions.csv">CSV</a>.</p></div>'
         )
         parts.append(f"{_made_html(submission, score, contest)}</div></section>")
-        parts.append(confusion_html(material, submission, score))
+        parts.append(confusion_html(context, submission, score))
     if score is None:
         parts.append(f'<section class="wide">{_made_html(submission, None, contest)}</section>')
     title = f"{clip(submission.method or 'Submission', 60)} (submission {submission.id})"
@@ -101,7 +101,7 @@ def _submission_html(material: Material, team: Team, line: Line) -> str:
         words += f": {metric_words(score.metric)} {number_text(score.value, decimals)}"
         interval = interval_text(score.low, score.high, decimals)
         words += f", interval {interval}" if interval else ""
-    return material.frame.page(
+    return context.frame.page(
         f"submission/{submission.id}.html", title, words + ".", "".join(parts)
     )
 

@@ -13,7 +13,7 @@ from challenge.board.exports import csv_export, json_export
 from challenge.board.markup import bytes_text, clip, count_text, number_text
 from challenge.board.pages.page_frame import folder_name, render, trusted
 from challenge.board.pages.paging import board_pages
-from challenge.board.pages.site_context import BoardPage, File, Material, metric_words
+from challenge.board.pages.site_context import BoardPage, File, SiteContext, metric_words
 from challenge.board.pages.standings_table import task_columns, ties_words
 from challenge.board.plots import bar_svg
 
@@ -51,10 +51,10 @@ _ABSENT: Mapping[str, Any] = {"description": "", "sources": (), "left_out": {}, 
 N_BARS = 60
 
 
-def task_files(material: Material, task_id: str) -> Iterator[File | BoardPage]:
+def task_files(context: SiteContext, task_id: str) -> Iterator[File | BoardPage]:
     """Yield thumbnails, exports and pages of a task, the first page last."""
     folder = f"task/{folder_name(task_id)}"
-    card = material.card(task_id)
+    card = context.card(task_id)
     samples, images = _samples(card.card if card.task.get("samples") else {})
     for name, data in images.items():
         yield f"{folder}/{name}", data
@@ -69,22 +69,22 @@ def task_files(material: Material, task_id: str) -> Iterator[File | BoardPage]:
     )
     yield f"{folder}/columns.csv", csv_export(keys, ([row[key] for key in keys] for row in schema))
     yield f"{folder}/classes.csv", csv_export(("class", "n_train"), _classes(card))
-    board = material.task_boards[task_id]
+    board = context.task_boards[task_id]
     yield f"{folder}/board.json", board.text() + "\n"
     yield f"{folder}/board.csv", csv_export(board.csv_header(), board.csv_rows())
     yield from board_pages(
         folder,
-        task_columns(material, board, "../../"),
+        task_columns(context, board, "../../"),
         board,
         name="board",
         caption=f"Standings by {metric_words(board.metric)}",
-        look=(material.decimals(task_id), board.floor),
-        around=partial(_task_html, material, task_id, {"samples": samples, "schema": schema}),
+        look=(context.decimals(task_id), board.floor),
+        around=partial(_task_html, context, task_id, {"samples": samples, "schema": schema}),
     )
 
 
 def _task_html(
-    material: Material,
+    context: SiteContext,
     task_id: str,
     values: Mapping[str, Any],
     path: str,
@@ -92,15 +92,15 @@ def _task_html(
     table: str,
     pager: str,
 ) -> str:
-    card, board = material.card(task_id), material.task_boards[task_id]
+    card, board = context.card(task_id), context.task_boards[task_id]
     document = {**_ABSENT, **card.task}
-    decimals = material.decimals(task_id)
+    decimals = context.decimals(task_id)
     matching = document["kind"] == "matching"
     classes = sorted(_classes(card), key=lambda item: -item[1])
     most = max((n for _, n in classes), default=1) or 1
     tracks = [
         (folder_name(track.id), track.title)
-        for track in material.settings.track
+        for track in context.settings.track
         if task_id in track.tasks
     ]
     content = render(
@@ -110,13 +110,13 @@ def _task_html(
         matching=matching,
         document=document,
         tracks=tracks,
-        modalities=material.modalities(task_id),
+        modalities=context.modalities(task_id),
         metric=metric_words(str(document["metric"])),
         board=board,
         decimals=decimals,
         resolution=number_text(board.resolution, max(decimals, 4)) if board.resolution else None,
-        state=material.state_words(),
-        steps=material.step_words([task_id]),
+        state=context.state_words(),
+        steps=context.step_words([task_id]),
         ties=ties_words(board),
         table=trusted(table),
         pager=trusted(pager),
@@ -144,13 +144,13 @@ def _task_html(
     )
     title = clip(document["title"]) if number == 1 else f"{clip(document['title'])}, page {number}"
     kind = "Matching of pairs" if matching else f"{len(document['classes'])}-way classification"
-    words = f"{kind}, {', '.join(material.modalities(task_id))}. {ties_words(board)}"
+    words = f"{kind}, {', '.join(context.modalities(task_id))}. {ties_words(board)}"
     first = board.rows[0] if board.rows else None
     if first is not None and first.value is not None:
         words = (
             f"{clip(first.team_name, 48)} leads with {number_text(first.value, decimals)}. {words}"
         )
-    return material.frame.page(path, title, words, content)
+    return context.frame.page(path, title, words, content)
 
 
 def _classes(card: Any) -> list[tuple[str, int]]:

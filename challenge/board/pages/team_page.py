@@ -16,7 +16,7 @@ from challenge.board.markup import (
     user_html,
 )
 from challenge.board.pages.page_frame import folder_name
-from challenge.board.pages.site_context import File, Material, metric_words
+from challenge.board.pages.site_context import File, SiteContext, metric_words
 from challenge.board.pages.submission_lines import Line, PublicScores, team_lines
 from challenge.board.pages.submission_page import submission_files
 from challenge.board.plots import Line as Step
@@ -43,12 +43,12 @@ _CSV = (
 
 
 def team_files(
-    material: Material, team: Team, entries: Sequence[Entry], public: PublicScores
+    context: SiteContext, team: Team, entries: Sequence[Entry], public: PublicScores
 ) -> Iterator[File]:
     """Yield the pages of a team's submissions, the team's exports, then its own pages."""
-    lines = team_lines(material, entries, public)
+    lines = team_lines(context, entries, public)
     for line in lines:
-        yield from submission_files(material, team, line)
+        yield from submission_files(context, team, line)
     folder = f"team/{team.slug}"
     yield (
         f"{folder}/submissions.json",
@@ -60,7 +60,7 @@ def team_files(
                 "baseline": team.baseline,
                 "submissions": [
                     {
-                        **_plain(line.submission, material.settings.is_contest()),
+                        **_plain(line.submission, context.settings.is_contest()),
                         "team": team.name,
                         "counts": line.counts,
                         "state": line.state,
@@ -75,7 +75,7 @@ def team_files(
     pages = pages_of(lines[::-1])
     for number in range(len(pages), 0, -1):
         path = f"{folder}/index.html" if number == 1 else f"{folder}/page-{number}.html"
-        yield path, _team_html(material, team, lines, path, number)
+        yield path, _team_html(context, team, lines, path, number)
 
 
 def _plain(submission: Submission, contest: bool) -> dict[str, object]:
@@ -109,12 +109,12 @@ def _csv_rows(lines: Sequence[Line]) -> Iterator[tuple[object, ...]]:
 
 
 def _team_html(
-    material: Material, team: Team, lines: Sequence[Line], path: str, number: int
+    context: SiteContext, team: Team, lines: Sequence[Line], path: str, number: int
 ) -> str:
     best = [line for line in lines if line.counts]
-    order = {task: n for n, task in enumerate(material.snapshot.cards)}
+    order = {task: n for n, task in enumerate(context.snapshot.cards)}
     best.sort(key=lambda line: order.get(line.submission.task, len(order)))
-    closed = material.snapshot.closed_at is not None
+    closed = context.snapshot.closed_at is not None
     parts = [
         '<div class="wide"><header class="page-head">',
         f'<p class="eyebrow">{"Baseline" if team.baseline else "Team"}</p>',
@@ -133,12 +133,12 @@ def _team_html(
             '<h2 id="best">What counts</h2><p>The best submission of each task. Places stand on '
             "the boards.</p></div>"
         )
-        parts.append(_cards(material, best) if best else "<p>Nothing counts yet.</p>")
+        parts.append(_cards(context, best) if best else "<p>Nothing counts yet.</p>")
         parts.append("</section>")
-        parts.append(_over_time(material, team, lines))
+        parts.append(_over_time(context, team, lines))
     pages = pages_of(lines[::-1])
     table = table_html(
-        _team_columns(material, closed),
+        _team_columns(context, closed),
         pages[number - 1],
         name="submissions",
         caption="Submissions, newest first",
@@ -154,10 +154,10 @@ def _team_html(
     )
     title = clip(team.name, 64) if number == 1 else f"{clip(team.name, 64)}, page {number}"
     words = f"{len(lines)} submissions on {len({line.submission.task for line in lines})} tasks."
-    return material.frame.page(path, title, words, "".join(parts))
+    return context.frame.page(path, title, words, "".join(parts))
 
 
-def _over_time(material: Material, team: Team, lines: Sequence[Line]) -> str:
+def _over_time(context: SiteContext, team: Team, lines: Sequence[Line]) -> str:
     """Return the team's best score of each task as steps; empty while there is no way to see."""
     steps: dict[str, list[tuple[datetime, float]]] = {}
     for line in lines:
@@ -169,13 +169,13 @@ def _over_time(material: Material, team: Team, lines: Sequence[Line]) -> str:
         return ""
     kinds = cycle(("c1", "c2", "c3", "c4", "c5"))
     drawn = [
-        Step(material.title(task), tuple(steps[task]), next(kinds))
-        for task in material.snapshot.cards
+        Step(context.title(task), tuple(steps[task]), next(kinds))
+        for task in context.snapshot.cards
         if steps.get(task)
     ]
     last = lines[-1].submission.at
-    subset = "public score" if material.settings.is_contest() else "score"
-    until = "until the close" if material.snapshot.closed_at else "so far"
+    subset = "public score" if context.settings.is_contest() else "score"
+    until = "until the close" if context.snapshot.closed_at else "so far"
     plot = progress_svg(
         "over-time",
         f"Best {subset} over time, {clip(team.name, 64)}",
@@ -190,16 +190,16 @@ def _over_time(material: Material, team: Team, lines: Sequence[Line]) -> str:
     )
 
 
-def _cards(material: Material, best: Sequence[Line]) -> str:
+def _cards(context: SiteContext, best: Sequence[Line]) -> str:
     items = []
     for line in best:
         submission, score = line.submission, line.score
         assert score is not None
-        decimals = material.decimals(submission.task)
+        decimals = context.decimals(submission.task)
         interval = interval_text(score.low, score.high, decimals)
         items.append(
             f'<li class="card"><h3><a href="../../task/{folder_name(submission.task)}/index.html">'
-            f"{user_html(material.title(submission.task))}</a></h3>"
+            f"{user_html(context.title(submission.task))}</a></h3>"
             f'<p class="best"><b>{number_text(score.value, decimals)}</b> <span>'
             f"{escape(metric_words(score.metric))}{', ' + interval if interval else ''}</span></p>"
             f'<p class="sizes"><a href="../../submission/{submission.id}.html">'
@@ -208,11 +208,11 @@ def _cards(material: Material, best: Sequence[Line]) -> str:
     return f'<ul class="cards">{"".join(items)}</ul>'
 
 
-def _team_columns(material: Material, closed: bool) -> list[Column[Line]]:
+def _team_columns(context: SiteContext, closed: bool) -> list[Column[Line]]:
     def score(line: Line) -> str:
         if line.score is None:
             return '<span class="undefined">–</span>'
-        decimals = material.decimals(line.submission.task)
+        decimals = context.decimals(line.submission.task)
         interval = interval_text(line.score.low, line.score.high, decimals)
         return f"<b>{number_text(line.score.value, decimals)}</b>" + (
             f"<small>{interval}</small>" if interval else ""
@@ -221,7 +221,7 @@ def _team_columns(material: Material, closed: bool) -> list[Column[Line]]:
     def public(line: Line) -> str:
         if line.public is None:
             return "–"
-        return number_text(line.public[0], material.decimals(line.submission.task))
+        return number_text(line.public[0], context.decimals(line.submission.task))
 
     columns: list[Column[Line]] = [
         Column(
@@ -239,7 +239,7 @@ def _team_columns(material: Material, closed: bool) -> list[Column[Line]]:
             "Task",
             lambda line: (
                 f'<a href="../../task/{folder_name(line.submission.task)}/index.html">'
-                f"{user_html(material.title(line.submission.task), 60)}</a>"
+                f"{user_html(context.title(line.submission.task), 60)}</a>"
             ),
         ),
         Column(

@@ -12,7 +12,7 @@ from challenge.board.pages.paging import board_pages
 from challenge.board.pages.site_context import (
     BoardPage,
     File,
-    Material,
+    SiteContext,
     board_decimals,
     metric_words,
 )
@@ -22,52 +22,52 @@ from challenge.board.plots import progress_svg, shake_up_svg
 __all__ = ["track_files"]
 
 
-def track_files(material: Material, track_id: str) -> Iterator[File | BoardPage]:
+def track_files(context: SiteContext, track_id: str) -> Iterator[File | BoardPage]:
     """Yield the exports and the pages of a track, the first page last."""
-    board = material.track_boards[track_id]
+    board = context.track_boards[track_id]
     folder = f"track/{folder_name(track_id)}"
     yield f"{folder}/standings.json", board.text() + "\n"
     yield f"{folder}/standings.csv", csv_export(board.csv_header(), board.csv_rows())
     yield from board_pages(
         folder,
-        track_columns(material, board, "../../"),
+        track_columns(context, board, "../../"),
         board,
         name="standings",
         caption=f"Standings by mean {metric_words(board.metric)}",
-        look=[material.decimals(task) for task in board.tasks],
-        around=partial(_track_html, material, track_id),
+        look=[context.decimals(task) for task in board.tasks],
+        around=partial(_track_html, context, track_id),
     )
 
 
 def _track_html(
-    material: Material, track_id: str, path: str, number: int, table: str, pager: str
+    context: SiteContext, track_id: str, path: str, number: int, table: str, pager: str
 ) -> str:
-    board = material.track_boards[track_id]
-    track = next(track for track in material.settings.track if track.id == track_id)
-    snapshot = material.snapshot
+    board = context.track_boards[track_id]
+    track = next(track for track in context.settings.track if track.id == track_id)
+    snapshot = context.snapshot
     moves = [
         (row.team_name, row.public_rank, row.rank)
         for row in (board.rows if number == 1 else ())
         if row.public_rank is not None and row.rank is not None
     ]
     first = board.rows[0] if board.rows and board.rows[0].value is not None else None
-    told = material.progress_words()
+    told = context.progress_words()
     content = render(
         "track.html",
         told=told,
-        steps=material.step_words(board.tasks),
+        steps=context.step_words(board.tasks),
         track=track,
         metric=metric_words(track.metric),
         board=board,
-        state=material.state_words(),
+        state=context.state_words(),
         number=number,
         ties=ties_words(board),
         tasks=[
-            (folder_name(task), material.title(task), floor, material.decimals(task))
+            (folder_name(task), context.title(task), floor, context.decimals(task))
             for task, floor in zip(board.tasks, board.floors, strict=True)
         ],
         left_out=[
-            (folder_name(task) if task in snapshot.cards else None, material.title(task), reason)
+            (folder_name(task) if task in snapshot.cards else None, context.title(task), reason)
             for task, reason in board.left_out.items()
         ],
         table=trusted(table),
@@ -76,7 +76,7 @@ def _track_html(
             progress_svg(
                 "progress",
                 f"{told}, {clip(track.title)}",
-                material.progress.get(track_id, ()),
+                context.progress.get(track_id, ()),
                 until=snapshot.closed_at or snapshot.at,
             )
             if snapshot.at and number == 1
@@ -93,4 +93,4 @@ def _track_html(
     if first:
         score = number_text(first.value, board_decimals(board))
         words = f"{clip(first.team_name, 60)} leads with {score}. {ties_words(board)}"
-    return material.frame.page(path, title, words, content, place=f"track/{track_id}")
+    return context.frame.page(path, title, words, content, place=f"track/{track_id}")
