@@ -71,14 +71,14 @@ def build_site(
 
 def write_site(snapshot: Snapshot, out: Path, *, progress: Progress | None = None) -> SiteReport:
     """Write the site of one snapshot into `out`; see `build_site`."""
-    tell = progress or (lambda text: None)
+    report = progress or (lambda text: None)
     with _no_collecting(), open_site(out) as writer:
-        tell("ranking")
+        report("ranking")
         context = read_context(snapshot)
         for path, content in _assets():
             writer.write(path, content)
-        _write_teams(context, writer, tell)
-        for file in _boards(context, tell):
+        _write_teams(context, writer, report)
+        for file in _boards(context, report):
             if not isinstance(file, BoardPage):
                 writer.write(*file)
                 continue
@@ -135,7 +135,7 @@ def read_context(snapshot: Snapshot) -> SiteContext:
     )
 
 
-def _boards(context: SiteContext, tell: Progress) -> Iterator[File | BoardPage]:
+def _boards(context: SiteContext, report: Progress) -> Iterator[File | BoardPage]:
     from challenge.board.pages.home_page import home_files
     from challenge.board.pages.matrix_page import matrix_files
     from challenge.board.pages.rules_text import about_files
@@ -143,17 +143,17 @@ def _boards(context: SiteContext, tell: Progress) -> Iterator[File | BoardPage]:
     from challenge.board.pages.track_page import track_files
 
     for task in context.snapshot.cards:
-        tell(f"task {task}")
+        report(f"task {task}")
         yield from task_files(context, task)
     yield from matrix_files(context)
     for track in context.settings.track:
-        tell(f"track {track.id}")
+        report(f"track {track.id}")
         yield from track_files(context, track.id)
     yield from about_files(context)
     yield from home_files(context)
 
 
-def _write_teams(context: SiteContext, writer: SiteWriter, tell: Progress) -> None:
+def _write_teams(context: SiteContext, writer: SiteWriter, report: Progress) -> None:
     from challenge.board.pages.team_page import team_files
 
     snapshot = context.snapshot
@@ -167,7 +167,7 @@ def _write_teams(context: SiteContext, writer: SiteWriter, tell: Progress) -> No
     public = _public_scores(snapshot) if changed else {}
     for n, (team_id, entries) in enumerate(_entries(snapshot, changed)):
         if n % 100 == 0:
-            tell(f"teams, {n:,} of {len(changed):,}")
+            report(f"teams, {n:,} of {len(changed):,}")
         team = snapshot.teams[team_id]
         writer.write_group(team.slug, changed[team_id], team_files(context, team, entries, public))
 

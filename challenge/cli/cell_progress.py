@@ -122,7 +122,7 @@ class GridProgress:
         self._beats = threading.Thread(target=self._beat, daemon=True)
         self._live = _LiveCells(len(titles)) if sys.stderr.isatty() else None
 
-    def tell(self, place: int, words: str) -> None:
+    def show_state(self, place: int, words: str) -> None:
         """Say what a cell does now; it counts as running from its first words on."""
         with self._lock:
             if self._words.get(place) == words:

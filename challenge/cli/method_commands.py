@@ -243,12 +243,12 @@ def _run_cells(
         cells = _cells(methods, tasks, options, to or Path(scratch), caps or {})
         titles = [f"{cell.source.name} on {cell.task.id}" for cell in cells]
         with GridProgress(titles) as progress:
-            outcomes = run_grid(cells, engine, read_predictions, progress.tell)
+            outcomes = run_grid(cells, engine, read_predictions, progress.show_state)
             try:
                 with closing(outcomes):
                     for outcome in outcomes:
                         if ledger is not None and outcome.run is not None:
-                            progress.tell(outcome.place, "scoring")
+                            progress.show_state(outcome.place, "scoring")
                         report = _report(outcome, ledger, team, kept=to is not None)
                         reports.append(report)
                         words = report.line()

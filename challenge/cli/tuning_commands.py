@@ -67,7 +67,7 @@ def tune(
         if to is not None:
             _write(tuning, to / tuning.task.id)
         if not as_json:
-            _tell(tuning, to)
+            _report(tuning, to)
     if as_json:
         print_json({"searches": [tuning_as_json(tuning) for tuning in found]})
 
@@ -133,7 +133,7 @@ def _write(tuning: Tuning, folder: Path) -> None:
         write_atomically(folder / name, text)
 
 
-def _tell(tuning: Tuning, to: Path | None) -> None:
+def _report(tuning: Tuning, to: Path | None) -> None:
     from challenge.methods.search import fold_error
 
     found, task, best = tuning.search, tuning.task, tuning.search.best

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from challenge.features.lite0 import embed_images, has_lite0
-from challenge.features.minilm import choose_window, embed_texts, has_minilm, tell_window
+from challenge.features.minilm import choose_window, embed_texts, has_minilm, report_window
 from challenge.features.simple_images import simple_images
 from challenge.features.text import letter_tfidf, number_values, text_values, word_tfidf
 from challenge.task import Task
@@ -71,7 +71,7 @@ class TableBlocks:
         names = ["scaled numbers"] if self._numeric else []
         names += ["one-hot categories"] if self._categorical else []
         names += ["TF-IDF n-grams"] if self._text else []
-        names += tell_window("MiniLM", self._window)
+        names += report_window("MiniLM", self._window)
         names += ["pixels, colours, HOG"] if self._images else []
         names += ["EfficientNet-Lite0"] if self._lite0 else []
         return tuple(names)
@@ -98,7 +98,7 @@ class TableBlocks:
             found[f"category {name}"] = self._category(name, text_values(table[name]), fitting)
         for name in self._text:
             texts = text_values(table[name])
-            self._tell(f"reading {name}")
+            self._report(f"reading {name}")
             found[f"n-grams {name}"] = self._reduced(
                 f"n-grams {name}", self._ngrams(name, texts, fitting), fitting
             )
@@ -113,7 +113,7 @@ class TableBlocks:
                 found[f"MiniLM {name}"] = self._reduced(f"MiniLM {name}", rows, fitting)
         for name in self._images:
             values = text_values(table[name])
-            self._tell(f"looking at {name}")
+            self._report(f"looking at {name}")
             rows = simple_images(self._task, values, self._progress).joined()
             found[f"pixels {name}"] = self._reduced(f"pixels {name}", rows, fitting)
             if self._lite0:
@@ -199,7 +199,7 @@ class TableBlocks:
             self._fitted[name] = reducer, centre, scale
         return np.asarray((reduced - centre) / scale)
 
-    def _tell(self, words: str) -> None:
+    def _report(self, words: str) -> None:
         if self._progress is not None:
             self._progress(words)
 

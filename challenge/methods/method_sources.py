@@ -120,7 +120,7 @@ class MethodSource:
 
 
 def is_builtin(name: str) -> bool:
-    """Tell whether the name is of a method of this package."""
+    """Return whether the name is of a method of this package."""
     return name in BUILTINS
 
 

@@ -68,7 +68,7 @@ def play(root: Path, scratch: Path, *, small: bool) -> Contest:
     ending.close(contest)
     ending.look_back(contest, f"day-{AS_OF_DAY}")
     ending.keep(contest)
-    _tell(contest, time.monotonic() - started)
+    _report(contest, time.monotonic() - started)
     return contest
 
 
@@ -83,7 +83,7 @@ _ACTS = {
 }
 
 
-def _tell(contest: Contest, seconds: float) -> None:
+def _report(contest: Contest, seconds: float) -> None:
     stage = contest.stage
     refused = sum(answer.code != 0 for answer in stage.answers)
     print(

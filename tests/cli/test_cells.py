@@ -15,11 +15,11 @@ from challenge.cli.cell_progress import GridProgress
 TITLES = ["oak on icons", "elm on icons"]
 
 
-def tell(progress: GridProgress, look: Callable[[], object] = lambda: None) -> None:
+def report(progress: GridProgress, look: Callable[[], object] = lambda: None) -> None:
     with progress:
-        progress.tell(0, "fitting")
-        progress.tell(1, "reading\x1b[2J")
-        progress.tell(1, "reading\x1b[2J")
+        progress.report(0, "fitting")
+        progress.report(1, "reading\x1b[2J")
+        progress.report(1, "reading\x1b[2J")
         look()
         progress.done(0, "macro_f1 .500", failed=False)
         progress.print_note("elm on icons failed:\nno acorns")
@@ -27,7 +27,7 @@ def tell(progress: GridProgress, look: Callable[[], object] = lambda: None) -> N
 
 
 def test_a_log_has_a_line_a_step(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(GridProgress(TITLES))
+    report(GridProgress(TITLES))
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err.splitlines() == [
@@ -57,7 +57,7 @@ def test_a_terminal_has_a_live_line_for_each_running_cell(monkeypatch: pytest.Mo
     monkeypatch.setenv("COLUMNS", "100")
     with os.fdopen(theirs, "w", encoding="utf-8") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
-        tell(GridProgress(TITLES), lambda: drawn.wait(30))
+        report(GridProgress(TITLES), lambda: drawn.wait(30))
         monkeypatch.undo()
         reader.join(30)
     assert not reader.is_alive()

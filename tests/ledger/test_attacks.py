@@ -30,32 +30,32 @@ def coin(generator: np.random.Generator) -> Signs:
     return (2 * generator.integers(0, 2, N) - 1).astype(np.int8)
 
 
-def majority_of_told(tell: Tell, generator: np.random.Generator) -> Signs:
+def majority_of_told(report: Tell, generator: np.random.Generator) -> Signs:
     """Vote of the vectors that moved the board."""
     votes = np.zeros(N)
     for _ in range(BUDGET - 1):
         vector = coin(generator)
-        if tell(vector) is not None:
+        if report(vector) is not None:
             votes += vector
     return sign(votes, generator)
 
 
-def signed_majority(tell: Tell, generator: np.random.Generator) -> Signs:
+def signed_majority(report: Tell, generator: np.random.Generator) -> Signs:
     """Vote of all vectors, those against that moved nothing."""
     votes = np.zeros(N)
     for number in range(BUDGET - 1):
         vector = coin(generator)
-        told = tell(vector)
+        told = report(vector)
         votes += vector if told is not None else -vector / (1 + number)
     return sign(votes, generator)
 
 
-def weighted_majority(tell: Tell, generator: np.random.Generator) -> Signs:
+def weighted_majority(report: Tell, generator: np.random.Generator) -> Signs:
     """Vote weighted by what was told above chance."""
     votes = np.zeros(N)
     for _ in range(BUDGET - 1):
         vector = coin(generator)
-        told = tell(vector)
+        told = report(vector)
         votes += (0.0 if told is None else told - 0.5) * vector
     return sign(votes, generator)
 
@@ -63,13 +63,13 @@ def weighted_majority(tell: Tell, generator: np.random.Generator) -> Signs:
 def hill_climb(share: float) -> Callable[[Tell, np.random.Generator], Signs]:
     """Flip a random share of the best vector, keep what the board rewards."""
 
-    def attack(tell: Tell, generator: np.random.Generator) -> Signs:
+    def attack(report: Tell, generator: np.random.Generator) -> Signs:
         best = coin(generator)
-        tell(best)
+        report(best)
         for _ in range(BUDGET - 2):
             vector = best.copy()
             vector[generator.random(N) < share] *= -1
-            if tell(vector) is not None:
+            if report(vector) is not None:
                 best = vector
         return best
 
@@ -77,39 +77,39 @@ def hill_climb(share: float) -> Callable[[Tell, np.random.Generator], Signs]:
     return attack
 
 
-def block_walk(tell: Tell, generator: np.random.Generator) -> Signs:
+def block_walk(report: Tell, generator: np.random.Generator) -> Signs:
     """Flip one block after the other and keep the flips until the board moves or says no more."""
     best = coin(generator)
-    tell(best)
+    report(best)
     for block in np.array_split(generator.permutation(N), BUDGET - 2):
         vector = best.copy()
         vector[block] *= -1
-        if tell(vector) is not None:
+        if report(vector) is not None:
             best = vector
     return best
 
 
-def drift(tell: Tell, generator: np.random.Generator) -> Signs:
+def drift(report: Tell, generator: np.random.Generator) -> Signs:
     """Gather small flips unseen; go back when ten of them moved nothing."""
     best = coin(generator)
-    tell(best)
+    report(best)
     vector = best.copy()
     for number in range(BUDGET - 2):
         vector[generator.random(N) < 0.02] *= -1
-        if tell(vector) is not None:
+        if report(vector) is not None:
             best = vector.copy()
         elif number % 10 == 9:
             vector = best.copy()
     return best
 
 
-def mix_of_told(tell: Tell, generator: np.random.Generator) -> Signs:
+def mix_of_told(report: Tell, generator: np.random.Generator) -> Signs:
     """Hand in mixtures of what moved the board so far with new chance."""
     votes = np.zeros(N)
     best = coin(generator)
     for _ in range(BUDGET - 1):
         vector = sign(votes + 1.5 * coin(generator), generator)
-        if tell(vector) is not None:
+        if report(vector) is not None:
             votes += vector
             best = vector
     return best
@@ -143,7 +143,7 @@ class Board:
         self.reference: float | None = None
         self.asked = 0
 
-    def tell(self, vector: Signs) -> float | None:
+    def report(self, vector: Signs) -> float | None:
         self.asked += 1
         release = climb(self.reference, accuracy(vector[:N_PUBLIC], self.truth), self.step)
         self.reference = release.value
@@ -163,8 +163,8 @@ def test_a_prober_gains_little_in_public_and_nothing_in_private(
         generator = np.random.default_rng(repetition)
         truth = coin(generator)
         board = Board(truth, default_step(N_PUBLIC))
-        vector = attack(board.tell, generator)
-        board.tell(vector)
+        vector = attack(board.report, generator)
+        board.report(vector)
         assert board.asked <= BUDGET
         assert board.reference is not None
         gains.append(accuracy(vector[:N_PUBLIC], truth[:N_PUBLIC]) - 0.5)
@@ -184,7 +184,7 @@ def test_without_a_ladder_the_same_attack_gains_more() -> None:
     for _ in range(BUDGET - 1):
         vector = coin(generator)
         board.reference = None
-        told = board.tell(vector)
+        told = board.report(vector)
         assert told is not None
         votes += (told - 0.5) * vector
     gained = accuracy(sign(votes, generator)[:N_PUBLIC], board.truth) - 0.5
@@ -202,7 +202,7 @@ def test_withdrawing_and_submitting_again_opens_no_way_around(
     generator = np.random.default_rng(1)
     told: list[float] = []
 
-    def tell(vector: Signs) -> float | None:
+    def report(vector: Signs) -> float | None:
         labels = np.where(vector > 0, "yes", "no").tolist()
         receipt = ledger.submit(
             task, write_labels(task, tmp_path / "x.csv", labels), team="Eve", method="probe"
@@ -220,7 +220,7 @@ def test_withdrawing_and_submitting_again_opens_no_way_around(
     for _ in range(40):
         vector = best.copy()
         vector[generator.random(N) < 0.05] *= -1
-        if tell(vector) is not None:
+        if report(vector) is not None:
             best = vector
     assert told == sorted(told) and max(told) < 0.56
     assert len(ledger.snapshot().primary) == 0

@@ -93,13 +93,13 @@ class ChosenRegression:
         truth: NDArray[Any],
         folds: NDArray[Any],
         n_classes: int,
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> NDArray[Any]:
         """Choose, fit on all rows, and return the out-of-fold probabilities (rows x classes)."""
 
         def attempt(weighing: Weighing, strength: float) -> _Attempt:
             rows = weighing(blocks)
-            tell(f"fitting logistic regression on {rows.shape[1]:,} columns")
+            report(f"fitting logistic regression on {rows.shape[1]:,} columns")
             found = out_of_fold(partial(self._make, strength), rows, truth, folds, n_classes)
             # At its best temperature: the blend will give it one.
             tempered = choose_blend([found], truth, (_FLOOR,))([found])

@@ -40,14 +40,14 @@ PREDICTIONS = "predictions.parquet"
 
 
 def run_cell(folder: Path, progress: TextIO) -> bool:
-    """Carry out `request.json`; tell whether it worked, else `fault.json` says why not."""
+    """Carry out `request.json`; return whether it worked, else `fault.json` says why not."""
 
-    def tell(words: str, /) -> None:
+    def report(words: str, /) -> None:
         progress.write(" ".join(words.split()) + "\n")
         progress.flush()
 
     try:
-        result = _fit_and_predict(folder, read_json(folder / REQUEST), tell)
+        result = _fit_and_predict(folder, read_json(folder / REQUEST), report)
     except Exception as error:
         # Whatever a method raises is the cell's outcome, reported by the process that asked.
         fault = {
@@ -63,7 +63,7 @@ def run_cell(folder: Path, progress: TextIO) -> bool:
     return True
 
 
-def _fit_and_predict(folder: Path, request: Any, tell: Any) -> dict[str, object]:
+def _fit_and_predict(folder: Path, request: Any, report: Any) -> dict[str, object]:
     from challenge.methods.method_sources import resolve_method
     from challenge.task.frames import read_test, read_train
 
@@ -72,13 +72,13 @@ def _fit_and_predict(folder: Path, request: Any, tell: Any) -> dict[str, object]
     task = read_task(Path(request["public"]))
     source = resolve_method(request["method"])
     options = {name: request[name] for name in ("seed", "threads", "time_limit", "preset")}
-    tell("starting")
-    method = source.make(**options, progress=tell)
+    report("starting")
+    method = source.make(**options, progress=report)
     train = read_train(task)
     began = time.perf_counter()
     method.fit(train, task)
     fitted = time.perf_counter()
-    tell("predicting")
+    report("predicting")
     found = method.predict(read_test(task))
     done = time.perf_counter()
     write_table(found, task, folder / PREDICTIONS)

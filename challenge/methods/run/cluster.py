@@ -37,10 +37,12 @@ def dask_engine(address: str) -> Engine:
     when `distributed` is missing, the cluster cannot be reached, or a worker has other code.
     """
 
-    def engine(cells: Sequence[GridCell], tell: Tell) -> Generator[tuple[int, Answer], None, None]:
+    def engine(
+        cells: Sequence[GridCell], report: Tell
+    ) -> Generator[tuple[int, Answer], None, None]:
         if cells:
             with _connected(address) as client:
-                yield from _Dispatch(client, cells, tell).answers()
+                yield from _Dispatch(client, cells, report).answers()
 
     return engine
 
@@ -78,10 +80,10 @@ def _connected(address: str) -> Iterator[Any]:
 class _Dispatch:
     """Hands cells to workers and collects each answer once."""
 
-    def __init__(self, client: Any, cells: Sequence[GridCell], tell: Tell) -> None:
+    def __init__(self, client: Any, cells: Sequence[GridCell], report: Tell) -> None:
         from distributed import as_completed
 
-        self._client, self._cells, self._tell = client, cells, tell
+        self._client, self._cells, self._report = client, cells, report
         self._topic = f"challenge-{uuid4().hex}"
         self._ended = as_completed(loop=client.loop)
         self._open: dict[Any, int] = {}
@@ -93,7 +95,7 @@ class _Dispatch:
     def answers(self) -> Generator[tuple[int, Answer], None, None]:
         """Yield place and answer of each cell; cells still open are cancelled when this is left."""
         self._refuse_misfits()
-        self._client.subscribe_topic(self._topic, lambda event: self._tell(*event[1]))
+        self._client.subscribe_topic(self._topic, lambda event: self._report(*event[1]))
         try:
             for place in range(len(self._cells)):
                 self._send(place)
@@ -188,7 +190,7 @@ class _Dispatch:
         if ship in self._shipped and not self._lost(place):
             return self._fault(place, "a worker does not get the task's files", "cell-lost")
         self._shipped.add(ship)
-        self._tell(place, f"sending the task to {refusal.worker}")
+        self._report(place, f"sending the task to {refusal.worker}")
         self._client.run(
             store_there,
             self._archive(task),
@@ -210,12 +212,12 @@ class _Dispatch:
     def _again(self, place: int, why: str) -> Answer | None:
         if not self._lost(place):
             return self._fault(place, f"{why}, {_TRIES + 1} times", "cell-lost")
-        self._tell(place, f"{why}; handed out again")
+        self._report(place, f"{why}; handed out again")
         self._send(place)
         return None
 
     def _lost(self, place: int) -> bool:
-        """Count a loss; tell whether the cell may be handed out again."""
+        """Count a loss; return whether the cell may be handed out again."""
         self._losses[place] += 1
         return self._losses[place] <= _TRIES
 

@@ -75,7 +75,7 @@ def run_grid(
     cells: Sequence[GridCell],
     engine: Engine,
     check: Callable[[Task, Path], object],
-    tell: Tell,
+    report: Tell,
 ) -> Generator[Outcome, None, None]:
     """Yield the outcome of each cell once: first those kept from earlier runs, then as they end.
 
@@ -94,27 +94,27 @@ def run_grid(
             # Another driver pruned or replaced it a moment ago.
             waiting.append(place)
             continue
-        tell(place, "kept from an earlier run")
+        report(place, "kept from an earlier run")
         yield _outcome(place, cell, Answer(*kept), check, reused=True)
 
-    def tell_of(index: int, words: str) -> None:
-        tell(waiting[index], words)
+    def report_of(index: int, words: str) -> None:
+        report(waiting[index], words)
 
-    with closing(engine([cells[place] for place in waiting], tell_of)) as answers:
+    with closing(engine([cells[place] for place in waiting], report_of)) as answers:
         for index, answer in answers:
             if answer.record is not None:
-                tell(waiting[index], "checking")
+                report(waiting[index], "checking")
             yield _outcome(waiting[index], cells[waiting[index]], answer, check, reused=False)
 
 
 def answer_here(
-    cell: GridCell, tell: Progress = silent, cancelled: Callable[[], bool] | None = None
+    cell: GridCell, report: Progress = silent, cancelled: Callable[[], bool] | None = None
 ) -> Answer:
     """Run a cell on this machine; what goes wrong with it is told in the answer."""
     try:
         with tempfile.TemporaryDirectory(prefix="challenge-cell-") as folder:
             done = run_here(
-                cell.source, cell.task, cell.options, Path(folder), cell.caps, tell, cancelled
+                cell.source, cell.task, cell.options, Path(folder), cell.caps, report, cancelled
             )
             return Answer(done.record(), done.predictions.read_bytes())
     except ChallengeError as error:

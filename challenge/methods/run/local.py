@@ -36,10 +36,12 @@ def local_engine(jobs: int) -> Engine:
     that is interrupted stops the cells that run.
     """
 
-    def engine(cells: Sequence[GridCell], tell: Tell) -> Generator[tuple[int, Answer], None, None]:
+    def engine(
+        cells: Sequence[GridCell], report: Tell
+    ) -> Generator[tuple[int, Answer], None, None]:
         from joblib import Parallel, delayed
 
-        watch = _Watch(cells, min(jobs, len(cells)), tell)
+        watch = _Watch(cells, min(jobs, len(cells)), report)
         pool = Parallel(jobs, backend="threading", return_as="generator_unordered", batch_size=1)
         answers = pool(delayed(watch.run)(place) for place in range(len(cells)))
         try:
@@ -58,8 +60,8 @@ def local_engine(jobs: int) -> Engine:
 class _Watch:
     """Runs cells in threads and can end those that run."""
 
-    def __init__(self, cells: Sequence[GridCell], at_once: int, tell: Tell) -> None:
-        self._cells, self._at_once, self._tell = cells, at_once, tell
+    def __init__(self, cells: Sequence[GridCell], at_once: int, report: Tell) -> None:
+        self._cells, self._at_once, self._report = cells, at_once, report
         self._cancelled = threading.Event()
         self._running = 0
         self._changed = threading.Condition()
@@ -74,7 +76,7 @@ class _Watch:
             cell = self._cells[place]
             cell = replace(cell, caps=cell.caps.on_this_machine(self._at_once))
             return place, answer_here(
-                cell, lambda words: self._tell(place, words), self._cancelled.is_set
+                cell, lambda words: self._report(place, words), self._cancelled.is_set
             )
         finally:
             with self._changed:

@@ -160,13 +160,13 @@ def _teller(remote: RemoteCell, worker: Any) -> Callable[[str], None]:
     """Return a voice that reaches the driver, with at most ten sentences a second."""
     spoken = 0.0
 
-    def tell(words: str, /) -> None:
+    def report(words: str, /) -> None:
         nonlocal spoken
         if time.monotonic() - spoken > _TELL_S:
             spoken = time.monotonic()
             worker.log_event(remote.topic, (remote.place, words))
 
-    return tell
+    return report
 
 
 def _cancelled(remote: RemoteCell, worker: Any) -> Callable[[], bool]:

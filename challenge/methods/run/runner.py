@@ -98,19 +98,19 @@ def run_method(
     unknown method, MissingRequirement when it needs what is not installed, and ChallengeError when
     it crashed, was stopped at a cap or wrote nothing.
     """
-    tell = progress or silent
+    report = progress or silent
     source = resolve_method(method)
     options = Options(seed, threads, preset, time_limit, isolation)
     key = cell_key(source, task, options)
     target = out / PREDICTIONS
     target.unlink(missing_ok=True)
     if (kept := kept_cell(task, key)) is not None:
-        tell("kept from an earlier run")
+        report("kept from an earlier run")
         record, predictions = kept
         write_atomically(target, predictions)
         return MethodRun(predictions=target, reused=True, **record)
     with tempfile.TemporaryDirectory(prefix="challenge-cell-") as folder:
-        done = run_here(source, task, options, Path(folder), caps or Caps(), tell)
+        done = run_here(source, task, options, Path(folder), caps or Caps(), report)
         predictions = done.predictions.read_bytes()
     keep_cell(task, key, done.record(), predictions)
     write_atomically(target, predictions)
@@ -123,7 +123,7 @@ def run_here(
     options: Options,
     folder: Path,
     caps: Caps,
-    tell: Progress = silent,
+    report: Progress = silent,
     cancelled: Callable[[], bool] | None = None,
 ) -> MethodRun:
     """Run one cell on this machine in an empty folder, in which its predictions then lie.
@@ -151,7 +151,7 @@ def run_here(
         readable=readable,
         hidden=hidden,
         environment=source.needs.environment,
-        on_line=tell,
+        on_line=report,
         cancelled=cancelled,
     )
     _refuse(f"method {source.name} on {task.id}", ended, folder, caps)

@@ -136,7 +136,7 @@ def run_process(
 
 @cache
 def has_bwrap() -> bool:
-    """Tell whether bubblewrap is installed and may make its sandbox on this machine."""
+    """Return whether bubblewrap is installed and may make its sandbox on this machine."""
     program = shutil.which("bwrap")
     if program is None:
         return False

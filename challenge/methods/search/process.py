@@ -196,7 +196,7 @@ def _declared(source: MethodSource, task: Task) -> dict[str, Any]:
 
 
 def _carry_out(folder: Path, progress: TextIO) -> bool:
-    def tell(words: str, /) -> None:
+    def report(words: str, /) -> None:
         progress.write(" ".join(words.split()) + "\n")
         progress.flush()
 
@@ -208,7 +208,7 @@ def _carry_out(folder: Path, progress: TextIO) -> bool:
             result = _declared(source, task)
         else:
             options = {name: request[name] for name in ("seed", "threads")}
-            found = predict_out_of_fold(source, task, options | request["options"], tell)
+            found = predict_out_of_fold(source, task, options | request["options"], report)
             write_table(found, task, folder / PREDICTIONS)
             result = {}
     except Exception as error:

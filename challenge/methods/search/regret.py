@@ -64,7 +64,7 @@ def fold_error(scores: Sequence[float]) -> float:
 
 
 def stagnates(values: Sequence[float]) -> bool:
-    """Tell whether the last PATIENCE values bring nothing above the best before them."""
+    """Return whether the last PATIENCE values bring nothing above the best before them."""
     if len(values) < max(MIN_TRIALS, PATIENCE + 1):
         return False
     return max(values[-PATIENCE:]) <= max(values[:-PATIENCE])

@@ -48,7 +48,7 @@ class Look:
     stagnant: bool
 
     def meets(self, stop: Stop) -> bool:
-        """Tell whether the rule would stop here."""
+        """Return whether the rule would stop here."""
         regret = self.bound < self.error or self.bound == 0.0
         return {"regret": regret, "stagnation": self.stagnant}.get(stop, False)
 
@@ -134,7 +134,7 @@ def _try(
 
 
 def _is_last(trials: Sequence[Trial], number: int, n_trials: int) -> bool:
-    """Tell whether one more failure ends the search: nothing has worked, and nothing will."""
+    """Return whether one more failure ends the search: nothing has worked, and nothing will."""
     return all(trial.failed for trial in trials) and number >= min(_HOPELESS, n_trials)
 
 

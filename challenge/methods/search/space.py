@@ -35,7 +35,7 @@ class Float:
         _refuse_range(self)
 
     def holds(self, value: object) -> bool:
-        """Tell whether the value lies in the range."""
+        """Return whether the value lies in the range."""
         return _is_number(value) and self.low <= float(value) <= self.high  # type: ignore[arg-type]
 
     def coordinates(self, value: Any) -> tuple[float, ...]:
@@ -65,7 +65,7 @@ class Integer:
         _refuse_range(self)
 
     def holds(self, value: object) -> bool:
-        """Tell whether the value is whole and lies in the range."""
+        """Return whether the value is whole and lies in the range."""
         return isinstance(value, int) and _is_number(value) and self.low <= value <= self.high
 
     def coordinates(self, value: Any) -> tuple[float, ...]:
@@ -92,7 +92,7 @@ class Choice:
             raise _fault(f"Choice({self.values!r})", "two or more different values")
 
     def holds(self, value: object) -> bool:
-        """Tell whether the value is one of them."""
+        """Return whether the value is one of them."""
         return any(type(value) is type(other) and value == other for other in self.values)
 
     def coordinates(self, value: Any) -> tuple[float, ...]:
