@@ -62,7 +62,7 @@ def fill(folder: Path, n_submissions: int, n_teams: int, seed: int = 0) -> Ledge
         connection.execute(schema.scoring_versions.insert(), [
             {"id": 1, "at": start, "task": "task", "scorer_version": 1, "n_public": 3000,
              **digests}])  # fmt: skip
-        connection.execute(schema.floors.insert(), [
+        connection.execute(schema.baseline_scores.insert(), [
             {"at": start, "scoring_version": 1, "subset": "all", "value": 0.1}])  # fmt: skip
         connection.execute(schema.teams.insert(), [
             {"id": i + 1, "at": start, "slug": f"team-{i}", "baseline": False}

@@ -21,7 +21,7 @@ from challenge.scoring.statistics.distributions import clopper_pearson
 from challenge.scoring.statistics.intervals import doubt_of_share
 from challenge.scoring.statistics.jackknife import Influence, influence_of_rows
 
-__all__ = ["METRICS", "diagnostics", "floor", "measure", "replicates", "resolution"]
+__all__ = ["METRICS", "baseline_score", "diagnostics", "measure", "replicates", "resolution"]
 
 _LABEL = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "mcc")
 _PROBABILITY = ("log_loss", "top_3_accuracy", "brier", "ece")

@@ -26,7 +26,7 @@ from challenge.scoring.predictions import Predictions
 from challenge.scoring.statistics.distributions import clopper_pearson
 from challenge.scoring.statistics.jackknife import Influence, influence_of_counts, influence_of_rows
 
-__all__ = ["METRICS", "diagnostics", "floor", "measure", "replicates", "resolution"]
+__all__ = ["METRICS", "baseline_score", "diagnostics", "measure", "replicates", "resolution"]
 
 _LABEL = ("f1", "precision", "recall")
 _SCORE = ("average_precision", "roc_auc", "log_loss")

@@ -23,7 +23,7 @@ __all__ = [
     "SCORER_VERSION",
     "MetricValue",
     "Score",
-    "floor_score",
+    "baseline_score",
     "score_on_train",
     "score_part",
     "score_predictions",
@@ -148,7 +148,7 @@ def _of_train(task: Task) -> tuple[str, ...]:
     )
 
 
-def floor_score(task: Task, subset: Subset) -> MetricValue:
+def baseline_score(task: Task, subset: Subset) -> MetricValue:
     """Return the primary metric of the trivial baseline, which a missing task counts as.
 
     Classification: every row gets the most frequent class of train (the first of equals); MCC: 0.

@@ -125,7 +125,9 @@ def showcase(
     }
     for name in ("AutoGluon", "Majority"):
         teams[len(teams) + 1] = Team(len(teams) + 1, name, name.lower(), baseline=True)
-    floors = {task: 0.0 if cards[task].task["kind"] == "matching" else 0.06 for task in cards}
+    baseline_scores = {
+        task: 0.0 if cards[task].task["kind"] == "matching" else 0.06 for task in cards
+    }
     shared = {task: rng.normal(0, 0.017, 1000).astype(np.float32) for task in cards}
     entered: list[Submission] = []
     scores: dict[tuple[int, Subset], StoredScore] = {}
@@ -144,7 +146,7 @@ def showcase(
                 gain = 0.1 * (1 - np.exp(-hours / 160))
                 value = top - 0.09 + gain + skill + 0.012 * rng.normal()
                 if team.name == "Majority":
-                    value = floors[task]
+                    value = baseline_scores[task]
                 elif team.name == "AutoGluon":
                     value = top - 0.015
                 planned.append((hours, team, task, attempt, float(min(value, 0.985))))
@@ -195,8 +197,8 @@ def showcase(
         subset=subset,
         primary=_columns(entered, scores, subset, tuple(cards)),
         public=None if subset == "all" else _columns(entered, scores, "public", tuple(cards)),
-        floors=floors,
-        public_floors=floors,
+        baseline_scores=baseline_scores,
+        public_baseline_scores=baseline_scores,
         source=ShowcaseSource(tuple(entered), scores, draws),
         closed_at=START + timedelta(days=28) if state == "closed" else None,
         steps=dict.fromkeys(cards, 0.0 if state == "benchmark" else 0.01),

@@ -11,7 +11,7 @@ from challenge.board.rules.standings import method_matrix
 from challenge.board.rules.swap import swaps_of
 from tests.board.hand import Made, snapshot_of
 
-FLOORS = {"t1": 0.2, "t2": 0.4}
+BASELINE_SCORES = {"t1": 0.2, "t2": 0.4}
 
 
 def draws(seed: int, spread: float = 0.01) -> np.ndarray:
@@ -27,7 +27,7 @@ def test_what_cannot_be_told_from_the_best_is_tied() -> None:
         Made("C", "t1", 0.79, method="c", replicates=draws(1)),
         Made("D", "t1", 0.60, method="d", replicates=draws(3)),
     ]
-    rows = method_matrix(snapshot_of(made, tasks=["t1"], floors=FLOORS)).rows
+    rows = method_matrix(snapshot_of(made, tasks=["t1"], baseline_scores=BASELINE_SCORES)).rows
     marks = {row.team_name: (row.n_best, row.n_tied) for row in rows}
     assert marks == {"A": (1, 1), "B": (0, 1), "C": (0, 0), "D": (0, 0)}
 
@@ -39,7 +39,9 @@ def test_a_cell_tells_what_its_run_cost_and_a_row_the_sum() -> None:
         Made("A", "t1", 0.7, method="a", details={**cost, "seconds": 20}),
         Made("A", "t2", 0.7, method="a", details={"seconds": "soon", "peak_mb": True}),
     ]
-    (row,) = method_matrix(snapshot_of(made, tasks=["t1", "t2"], floors=FLOORS)).rows
+    (row,) = method_matrix(
+        snapshot_of(made, tasks=["t1", "t2"], baseline_scores=BASELINE_SCORES)
+    ).rows
     assert [(cell.seconds, cell.peak_mb) for cell in row.cells] == [(20, 300), (None, None)]
     assert row.seconds == 20
 
@@ -55,7 +57,9 @@ def test_failed_and_untried_cells_are_told_apart_and_a_later_success_counts() ->
         ("B", "b", "t1"): "method-raised",
         ("B", "only failed", "t2"): "method-crashed",
     }
-    snapshot = snapshot_of(made, tasks=["t1", "t2", "t3"], floors=FLOORS, failed=failed)
+    snapshot = snapshot_of(
+        made, tasks=["t1", "t2", "t3"], baseline_scores=BASELINE_SCORES, failed=failed
+    )
     matrix = method_matrix(snapshot)
     states = {row.method: [cell.state for cell in row.cells] for row in matrix.rows}
     assert states == {

@@ -17,7 +17,7 @@ from challenge.board.rules.standings import (
 from tests.board.hand import START, Made, snapshot_of
 
 NAN = float("nan")
-FLOORS = {"t1": 0.2, "t2": 0.4, "t3": 0.0}
+BASELINE_SCORES = {"t1": 0.2, "t2": 0.4, "t3": 0.0}
 
 
 def hours(series: tuple[tuple[object, float], ...]) -> list[tuple[float, float]]:
@@ -53,7 +53,7 @@ def test_a_track_begins_with_the_floors_and_ends_with_the_board() -> None:
         Made("B", "t1", 0.1, hour=3),
         Made("A", "t3", 0.4, hour=4),
     ]
-    snapshot = snapshot_of(made, floors=FLOORS)
+    snapshot = snapshot_of(made, baseline_scores=BASELINE_SCORES)
     found = track_progress(snapshot, "main")
     # A: (.8 + .4 + 0)/3, (.8 + .6 + 0)/3, (.8 + .6 + .4)/3; B: (.1 + .4 + 0)/3, below the floor.
     assert [value for _, value in found.teams[0].points] == pytest.approx([0.4, 1.4 / 3, 0.6])
@@ -91,7 +91,7 @@ def test_a_matrix_row_is_a_team_and_a_method() -> None:
         Made("B", "t2", 0.5, method="gbm"),
         Made("A", "t2", 0.6, method="gbm"),
     ]
-    found = method_matrix(snapshot_of(made, tasks=["t1", "t2"], floors=FLOORS))
+    found = method_matrix(snapshot_of(made, tasks=["t1", "t2"], baseline_scores=BASELINE_SCORES))
     assert [(row.team_name, row.method, row.values) for row in found.rows] == [
         ("A", "gbm", (0.8, 0.6)),
         ("A", "knn", (0.5, None)),

@@ -162,7 +162,7 @@ def test_derived_ends_are_rounded_to_the_step_while_the_contest_runs() -> None:
 
 def test_a_public_subset_that_is_too_small_is_named() -> None:
     made = [Made("a", "t1", NAN)]
-    snapshot = snapshot_of(made, subset="public", unscored=["t1"], floors={})
+    snapshot = snapshot_of(made, subset="public", unscored=["t1"], baseline_scores={})
     board = task_board(snapshot, "t1", snapshot.replicates)
     assert "too small" in board.notes[0]
     assert board.floor is None

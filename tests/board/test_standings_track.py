@@ -26,7 +26,7 @@ Table = dict[str, tuple[float | None, ...]]
 #   C      .5    .6    .7     1.8/3        = .6            3, 3, 1      3/7, 3/6, 1
 #
 # Over the entered tasks alone B would be first with .9.
-FLOORS = {"t1": 0.2, "t2": 0.3, "t3": 0.1}
+BASELINE_SCORES = {"t1": 0.2, "t2": 0.3, "t3": 0.1}
 TABLE: Table = {"A": (0.8, 0.7, 0.6), "B": (0.9, 0.9, None), "C": (0.5, 0.6, 0.7)}
 
 
@@ -40,7 +40,7 @@ def made_of(table: Table) -> list[Made]:
 
 
 def board_of(made: list[Made], **more: object) -> TrackBoard:
-    more = {"floors": FLOORS, **more}
+    more = {"baseline_scores": BASELINE_SCORES, **more}
     snapshot = snapshot_of(made, **more)  # type: ignore[arg-type]
     return track_board(snapshot, "main", snapshot.replicates)
 
@@ -119,7 +119,7 @@ def test_a_track_of_one_task_agrees_with_its_task_board() -> None:
         Made(team, "t1", value, replicates=generator.normal(value, 0.02, 400).astype(np.float32))
         for team, value in zip("abcde", (0.9, 0.89, 0.85, 0.8, 0.2), strict=True)
     ]
-    snapshot = snapshot_of(made, tasks=["t1"], floors=FLOORS)
+    snapshot = snapshot_of(made, tasks=["t1"], baseline_scores=BASELINE_SCORES)
     track = track_board(snapshot, "main", snapshot.replicates)
     task = task_board(snapshot, "t1", snapshot.replicates)
     assert [(r.rank, r.team, r.rank_low, r.rank_high, r.tied_first) for r in track.rows] == [

@@ -25,7 +25,7 @@ def shown(snapshot: Snapshot) -> dict[str, object]:
         "teams": snapshot.teams,
         "subset": snapshot.subset,
         "closed": snapshot.closed_at,
-        "floors": snapshot.floors,
+        "baseline_scores": snapshot.baseline_scores,
         "finals": snapshot.finals,
         "steps": snapshot.steps,
         "unscored": snapshot.unscored,

@@ -143,8 +143,10 @@ def test_private_scores_come_with_the_close_and_of_finals_only(
     with ledger.store.reading() as connection:
         subsets = connection.execute(sa.select(schema.scores.c.subset).distinct()).scalars().all()
         assert subsets == ["public"]
-        floors = connection.execute(sa.select(schema.floors.c.subset)).scalars().all()
-        assert floors == ["public"]
+        baseline_scores = (
+            connection.execute(sa.select(schema.baseline_scores.c.subset)).scalars().all()
+        )
+        assert baseline_scores == ["public"]
     before = ledger.snapshot()
     with pytest.raises(KeyError):
         before.primary_of("private")
@@ -350,7 +352,7 @@ def test_a_label_fix_after_the_close_scores_the_same_finals_anew(
     set_clock(monkeypatch, CLOSES)
     ledger.close()
     closed = ledger.snapshot()
-    assert set(closed.floors) == {"empty", "toy"}  # nobody entered one of them
+    assert set(closed.baseline_scores) == {"empty", "toy"}  # nobody entered one of them
     set_clock(monkeypatch, CLOSES + timedelta(days=1))
     codes = np.random.default_rng(5).integers(0, 3, 800)
     make_task(ledger.challenge, "toy", n=800, solution="t", truth=codes)
@@ -360,7 +362,7 @@ def test_a_label_fix_after_the_close_scores_the_same_finals_anew(
     assert report.rows[0].old_value == closed.primary.value[0]
     assert report.rows[0].new_value == after.primary.value[0]
     assert np.isfinite(after.replicates([ids[0]])).all()
-    assert set(after.floors) == {"empty", "toy"}
+    assert set(after.baseline_scores) == {"empty", "toy"}
     assert after.team_marks() != closed.team_marks()
 
 
@@ -384,5 +386,5 @@ def test_a_floor_is_rounded_also_before_the_first_submission(
     monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
     ledger = open_ledger(make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=802))
     ledger.refresh()
-    floor = ledger.snapshot().floors["toy"]
+    floor = ledger.snapshot().baseline_scores["toy"]
     assert floor == round(floor, 3)

@@ -43,14 +43,14 @@ def test_files_that_differ_in_private_rows_only_get_the_same_answers(
         said.extend(row.as_json() for row in ledger.history())
         snapshot = ledger.snapshot()
         said.append(snapshot.primary.value.tolist())
-        said.append([snapshot.floors, snapshot.steps])
+        said.append([snapshot.baseline_scores, snapshot.steps])
         said.append([score and score.as_json() for _, score in snapshot.entries_of(1)])
         said.append(rehearse(ledger, seed=1).as_json())
         text = json.dumps(said, default=str)
         assert "private" not in text
         answers.append(_without_paths(text, challenge.root))
         with ledger.store.reading() as connection:
-            for table in ("scores", "floors"):
+            for table in ("scores", "baseline_scores"):
                 subsets_stored = connection.exec_driver_sql(f"SELECT DISTINCT half FROM {table}")
                 assert subsets_stored.scalars().all() == ["public"]
         assert not list((challenge.datasets / "toy" / "private").glob("weights-private*"))

@@ -28,7 +28,7 @@ def test_a_submission_is_scored_stored_and_on_the_board(tmp_path: Path) -> None:
     assert snapshot.primary.value.tolist() == [receipt.score.value]
     assert snapshot.primary.low[0] == receipt.score.low
     assert snapshot.teams[receipt.team.id].slug == "ada"
-    assert snapshot.floors["toy"] == pytest.approx(
+    assert snapshot.baseline_scores["toy"] == pytest.approx(
         sum(label == "bird" for label in _truth(task)) / 60
     )
     assert snapshot.replicates([receipt.submission.id, 99]).shape == (2, 1000)

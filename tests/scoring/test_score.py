@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from challenge.errors import TaskError
-from challenge.scoring import floor_score, score_predictions
+from challenge.scoring import baseline_score, score_predictions
 from tests.scoring.scored import make_scored_task, predict
 
 
@@ -110,7 +110,7 @@ def test_constant_predictions_have_no_mcc_and_say_why(tmp_path: Path) -> None:
     assert score.primary.value is None
     assert score.primary.reason == "the predictions have one class only: 0/0"
     assert score.replicates is None
-    assert floor_score(task, "all").value == 0.0
+    assert baseline_score(task, "all").value == 0.0
 
 
 def test_the_floor_is_the_majority_class_of_train(tmp_path: Path) -> None:
@@ -118,9 +118,9 @@ def test_the_floor_is_the_majority_class_of_train(tmp_path: Path) -> None:
     task = make_scored_task(
         tmp_path / "t", labels, metric="accuracy", train={"label": ["a", "a", "b"]}
     )
-    assert floor_score(task, "all").value == 0.25
+    assert baseline_score(task, "all").value == 0.25
     pairs = make_scored_task(tmp_path / "p", ["1", "0"], kind="matching")
-    assert floor_score(pairs, "all").value == 0.0
+    assert baseline_score(pairs, "all").value == 0.0
 
 
 def test_replicates_stand_around_the_value(tmp_path: Path) -> None:

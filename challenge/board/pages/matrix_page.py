@@ -118,7 +118,7 @@ def _count(name: str, title: str, of: Callable[[MatrixRow], int]) -> Column[Matr
 
 
 def _task_column(context: SiteContext, matrix: Matrix, index: int) -> Column[MatrixRow]:
-    task, floor, best = matrix.tasks[index], matrix.floors[index], matrix.bests[index]
+    task, floor, best = matrix.tasks[index], matrix.baseline_scores[index], matrix.bests[index]
     decimals = context.decimals(task)
     metric = metric_words(str(context.card(task).task["metric"]))
 

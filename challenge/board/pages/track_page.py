@@ -64,7 +64,7 @@ def _track_html(
         ties=ties_words(board),
         tasks=[
             (folder_name(task), context.title(task), floor, context.decimals(task))
-            for task, floor in zip(board.tasks, board.floors, strict=True)
+            for task, floor in zip(board.tasks, board.baseline_scores, strict=True)
         ],
         left_out=[
             (folder_name(task) if task in snapshot.cards else None, context.title(task), reason)

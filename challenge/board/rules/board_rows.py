@@ -253,7 +253,7 @@ class TaskBoard(Board[TaskRow]):
             "n": self.n,
             "n_clusters": self.n_clusters,
             "resolution": self.resolution,
-            "floor": self.floor,
+            "baseline_score": self.floor,
         }
 
 
@@ -264,7 +264,7 @@ class TrackBoard(Board[TrackRow]):
     track: str
     tasks: tuple[str, ...]
     """The tasks that count, in the order of `challenge.toml`."""
-    floors: tuple[float, ...]
+    baseline_scores: tuple[float, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Tasks of the track that do not count now, each with the reason."""
     prize: str = ""
@@ -286,7 +286,7 @@ class TrackBoard(Board[TrackRow]):
             **super()._head(),
             "track": self.track,
             "tasks": list(self.tasks),
-            "floors": list(self.floors),
+            "baseline_scores": list(self.baseline_scores),
             "left_out": dict(self.left_out),
             "prize": self.prize,
         }

@@ -22,9 +22,9 @@ __all__ = [
     "N_COMPARED",
     "Entries",
     "ReplicateSource",
+    "baseline_score_of",
     "entries_of",
-    "floor_of",
-    "known_floor",
+    "known_baseline_score",
     "noise_of",
     "scores_of",
 ]
@@ -74,14 +74,16 @@ def scores_of(snapshot: Snapshot, subset: Subset) -> PrimaryScores:
     )
 
 
-def floor_of(snapshot: Snapshot, task_id: str, subset: Subset) -> float:
+def baseline_score_of(snapshot: Snapshot, task_id: str, subset: Subset) -> float:
     """Return the score of the trivial baseline on a half; 0, the least, where it has none."""
-    return known_floor(snapshot, task_id, subset) or 0.0
+    return known_baseline_score(snapshot, task_id, subset) or 0.0
 
 
-def known_floor(snapshot: Snapshot, task_id: str, subset: Subset) -> float | None:
+def known_baseline_score(snapshot: Snapshot, task_id: str, subset: Subset) -> float | None:
     """Return the score of the trivial baseline, None where the subset is too small to be scored."""
-    return (snapshot.floors if subset == snapshot.subset else snapshot.public_floors).get(task_id)
+    return (
+        snapshot.baseline_scores if subset == snapshot.subset else snapshot.public_baseline_scores
+    ).get(task_id)
 
 
 def entries_of(snapshot: Snapshot, task_id: str, subset: Subset | None = None) -> Entries:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.board.rules.entries import entries_of, floor_of
+from challenge.board.rules.entries import baseline_score_of, entries_of
 from challenge.board.rules.swap import Swap, swaps_of
 from challenge.board.rules.task_board import number
 from challenge.board.rules.ties import centre, compare_with_first
@@ -127,7 +127,7 @@ class Matrix:
     """
 
     tasks: tuple[str, ...]
-    floors: tuple[float, ...]
+    baseline_scores: tuple[float, ...]
     bests: tuple[float | None, ...]
     """Highest value of each task, None where there is no score."""
     rows: tuple[MatrixRow, ...]
@@ -162,7 +162,7 @@ class Matrix:
         return {
             "format": 1,
             "tasks": list(self.tasks),
-            "floors": list(self.floors),
+            "baseline_scores": list(self.baseline_scores),
             "bests": list(self.bests),
             "n_rows": self.n_rows,
             "rows": [row.as_json() for row in self.rows],
@@ -200,8 +200,10 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
         if task in tasks and snapshot.cards[task].data_digest == digest
     }
     table = _with_rows(_table(snapshot, tasks), {key[:2] for key in failed})
-    floors = np.array([floor_of(snapshot, task, subset) for task in tasks], dtype=np.float64)
-    normalised = normalised_scores(table.values, floors)
+    baseline_scores = np.array(
+        [baseline_score_of(snapshot, task, subset) for task in tasks], dtype=np.float64
+    )
+    normalised = normalised_scores(table.values, baseline_scores)
     n_run = np.isfinite(table.values).sum(axis=1)
     rounded = -np.round(np.nan_to_num(normalised), 12)
     order = np.lexsort((np.arange(len(table.keys)), -n_run, rounded))
@@ -232,7 +234,7 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
         )
     return Matrix(
         tasks,
-        tuple(floors.tolist()),
+        tuple(baseline_scores.tolist()),
         tuple(number(value) for value in bests),
         tuple(rows),
         len(table.keys),

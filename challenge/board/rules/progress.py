@@ -13,7 +13,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.board.rules.entries import Entries, entries_of, floor_of
+from challenge.board.rules.entries import Entries, baseline_score_of, entries_of
 from challenge.board.rules.track_board import counted_tasks
 from challenge.ledger.store.clock import from_micros, iso
 from challenge.ledger.store.snapshot import Snapshot
@@ -110,10 +110,10 @@ def _improvements(
             own.value[scored].tolist(),
             strict=True,
         )
-    floors = [floor_of(snapshot, task, subset) for task in tasks]
+    baseline_scores = [baseline_score_of(snapshot, task, subset) for task in tasks]
     best: dict[int, list[float]] = {}
     for at, _, team, t, value in sorted(records):
-        mine = best.setdefault(team, floors.copy())
+        mine = best.setdefault(team, baseline_scores.copy())
         mine[t] = value
         yield at, team, sum(mine) / len(mine)
 

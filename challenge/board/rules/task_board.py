@@ -18,7 +18,7 @@ from challenge.board.rules.entries import (
     N_COMPARED,
     ReplicateSource,
     entries_of,
-    known_floor,
+    known_baseline_score,
     noise_of,
 )
 from challenge.board.rules.ranking import page_order, shared_ranks
@@ -122,7 +122,7 @@ def task_board(
         n=score.n if score else None,
         n_clusters=score.n_clusters if score else None,
         resolution=score.resolution if score else None,
-        floor=known_floor(snapshot, task_id, subset),
+        floor=known_baseline_score(snapshot, task_id, subset),
         n_compared=n_compared,
         rows=tuple(rows),
         notes=notes,

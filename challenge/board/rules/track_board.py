@@ -20,8 +20,8 @@ from challenge.board.rules.entries import (
     N_COMPARED,
     Entries,
     ReplicateSource,
+    baseline_score_of,
     entries_of,
-    floor_of,
     noise_of,
 )
 from challenge.board.rules.prizes import award
@@ -97,7 +97,7 @@ def track_board(
         metric=track.metric,
         subset=subset,
         tasks=tasks,
-        floors=tuple(table.floors.tolist()),
+        baseline_scores=tuple(table.baseline_scores.tolist()),
         n_compared=n_compared,
         rows=tuple(rows),
         left_out=left_out,
@@ -124,7 +124,7 @@ class _Table:
     n_entries: NDArray[np.int64]
     value: NDArray[np.float64]
     task_ranks: NDArray[np.int64]
-    floors: NDArray[np.float64]
+    baseline_scores: NDArray[np.float64]
     means: NDArray[np.float64]
     ranks: NDArray[np.int64]
     mean_ranks: NDArray[np.float64]
@@ -135,7 +135,9 @@ class _Table:
 
 def _table(snapshot: Snapshot, tasks: tuple[str, ...], subset: Subset) -> _Table:
     entries = tuple(entries_of(snapshot, task, subset) for task in tasks)
-    floors = np.array([floor_of(snapshot, task, subset) for task in tasks], dtype=np.float64)
+    baseline_scores = np.array(
+        [baseline_score_of(snapshot, task, subset) for task in tasks], dtype=np.float64
+    )
     teams = np.unique(np.concatenate([e.team for e in entries] or [np.zeros(0, np.int64)]))
     shape = (len(teams), len(tasks))
     position = np.full(shape, -1, dtype=np.int64)
@@ -153,7 +155,7 @@ def _table(snapshot: Snapshot, tasks: tuple[str, ...], subset: Subset) -> _Table
     entered = scored.any(axis=1)
     means = np.full(len(teams), np.nan)
     if entered.any():
-        means[entered] = np.where(scored, value, floors)[entered].mean(axis=1)
+        means[entered] = np.where(scored, value, baseline_scores)[entered].mean(axis=1)
     task_ranks = np.stack(
         [shared_ranks(value[:, t]) for t in range(len(tasks))] or [np.zeros(0, np.int64)], axis=1
     )
@@ -170,18 +172,18 @@ def _table(snapshot: Snapshot, tasks: tuple[str, ...], subset: Subset) -> _Table
         n_entries[order],
         value[order],
         task_ranks[order],
-        floors,
+        baseline_scores,
         means[order],
         shared_ranks(means[order]),
         mean_ranks[order],
         (task_ranks == 1).sum(axis=1)[order],
-        normalised_scores(value, floors)[order],
+        normalised_scores(value, baseline_scores)[order],
         last_at[order],
     )
 
 
 def normalised_scores(
-    value: NDArray[np.float64], floors: NDArray[np.float64]
+    value: NDArray[np.float64], baseline_scores: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Mean over the tasks of (value - floor) / (best - floor); a missing score counts 0.
 
@@ -189,10 +191,10 @@ def normalised_scores(
     is left out for all; NaN when that leaves none.
     """
     best = np.where(np.isfinite(value), value, -np.inf).max(axis=0, initial=-np.inf)
-    usable = best > floors
+    usable = best > baseline_scores
     if not usable.any():
         return np.full(len(value), np.nan)
-    scale = (value[:, usable] - floors[usable]) / (best[usable] - floors[usable])
+    scale = (value[:, usable] - baseline_scores[usable]) / (best[usable] - baseline_scores[usable])
     mean: NDArray[np.float64] = np.nan_to_num(scale, nan=0.0).mean(axis=1)
     return mean
 
@@ -279,7 +281,11 @@ def _rows(snapshot: Snapshot, table: _Table, tasks: tuple[str, ...]) -> list[Tra
 
 def _cells(table: _Table, task: str, t: int) -> list[Cell]:
     """Return the cells of one task, a team each, in page order."""
-    entries, floor, position = table.entries[t], float(table.floors[t]), table.position[:, t]
+    entries, floor, position = (
+        table.entries[t],
+        float(table.baseline_scores[t]),
+        table.position[:, t],
+    )
     entered = position >= 0
     low, high = np.full(len(position), np.nan), np.full(len(position), np.nan)
     submission = np.zeros(len(position), dtype=np.int64)

@@ -22,7 +22,11 @@ from challenge.ledger.store.clock import iso, micros
 from challenge.ledger.store.prediction_files import missing_file_fault
 from challenge.ledger.store.records import Submission
 from challenge.ledger.store.rows import submission_row
-from challenge.ledger.store.versions import ScoringVersion, current_scoring_versions, record_floor
+from challenge.ledger.store.versions import (
+    ScoringVersion,
+    current_scoring_versions,
+    record_baseline_score,
+)
 from challenge.ledger.submissions.score_rows import Scored, insert_score, score_file
 from challenge.ledger.submissions.submit import current_scoring_version
 from challenge.task.settings import Settings
@@ -124,7 +128,7 @@ def close(ledger: Ledger, progress: Callable[[str], None] | None = None) -> Clos
             _check_closable(connection, ledger.settings, clock.now())
             finals = choose_finals(connection, ledger.settings)
             scoring_versions = current_scoring_versions(connection)
-        scores, floors = _private_scores(ledger, finals, scoring_versions, progress)
+        scores, baseline_scores = _private_scores(ledger, finals, scoring_versions, progress)
         with ledger.store.writing() as connection:
             ledger.store.lock_still(connection)
             at = clock.now()
@@ -134,8 +138,8 @@ def close(ledger: Ledger, progress: Callable[[str], None] | None = None) -> Clos
                 continue
             ledger.record_settings_in(connection, at)
             connection.execute(schema.closes.insert().values(id=1, at=micros(at)))
-            for task_id, floor in floors.items():
-                record_floor(connection, scoring_versions[task_id], "private", floor, at)
+            for task_id, floor in baseline_scores.items():
+                record_baseline_score(connection, scoring_versions[task_id], "private", floor, at)
             for (team, task_id), chosen in sorted(finals.items()):
                 for submission_id in chosen:
                     connection.execute(
@@ -221,28 +225,28 @@ def _private_scores(
     progress: Callable[[str], None] | None,
 ) -> tuple[dict[int, Scored], dict[str, float | None]]:
     from challenge.scoring import read_predictions
-    from challenge.scoring.score import floor_score
+    from challenge.scoring.score import baseline_score
 
     by_task: dict[str, list[int]] = {}
     for (_, task_id), chosen in sorted(finals.items()):
         by_task.setdefault(task_id, []).extend(chosen)
     paths = final_paths(ledger, by_task)
     scores: dict[int, Scored] = {}
-    floors: dict[str, float | None] = {}
+    baseline_scores: dict[str, float | None] = {}
     built = set(ledger.challenge.built_ids())
     # A task that nobody entered has a floor too: every team is given it.
     for task_id in sorted(by_task.keys() | (scoring_versions.keys() & built)):
         task = ledger.challenge.task(task_id)
         with ledger.store.reading() as connection:
             current_scoring_version(connection, task)
-        floors[task_id] = floor_score(task, "private").value
+        baseline_scores[task_id] = baseline_score(task, "private").value
         ids = by_task.get(task_id, [])
         for done, submission_id in enumerate(ids, 1):
             predictions = read_predictions(task, paths[submission_id])
             scores[submission_id] = score_file(task, predictions, "private")
             if progress:
                 progress(f"{task_id}: scored {done} of {len(ids)} finals")
-    return scores, floors
+    return scores, baseline_scores
 
 
 def final_paths(ledger: Ledger, by_task: dict[str, list[int]]) -> dict[int, Path]:

@@ -8,9 +8,9 @@ from challenge.errors import LedgerError
 from challenge.ledger.store import clock
 from challenge.ledger.store.versions import (
     add_scoring_version,
-    floors_of,
+    baseline_scores_of,
+    record_baseline_score,
     record_card,
-    record_floor,
 )
 from challenge.ledger.submissions.submit import current_scoring_version, scored_subset
 from challenge.task import Task
@@ -36,16 +36,18 @@ def refresh(ledger: Ledger) -> list[str]:
 
 
 def _refresh_task(ledger: Ledger, task: Task) -> list[str]:
-    from challenge.scoring.score import SCORER_VERSION, floor_score
+    from challenge.scoring.score import SCORER_VERSION, baseline_score
 
     subset = scored_subset(ledger.settings, task)
     try:
         with ledger.store.reading() as connection:
             scoring_version = current_scoring_version(connection, task)
-            known = scoring_version is not None and subset in floors_of(connection, scoring_version)
+            known = scoring_version is not None and subset in baseline_scores_of(
+                connection, scoring_version
+            )
         floor = None
         if subset is not None and not known and (task.private / "solution.parquet").is_file():
-            floor = floor_score(task, subset)
+            floor = baseline_score(task, subset)
         with ledger.store.writing() as connection:
             ledger.store.lock_all(connection)
             at = clock.now()
@@ -54,7 +56,7 @@ def _refresh_task(ledger: Ledger, task: Task) -> list[str]:
                 scoring_version = add_scoring_version(connection, task, SCORER_VERSION, at)
             record_card(connection, task, at)
             if floor is not None and subset is not None:
-                record_floor(connection, scoring_version, subset, floor.value, at)
+                record_baseline_score(connection, scoring_version, subset, floor.value, at)
     except LedgerError as error:
         if error.faults[0].code != "rescore-first":
             raise

@@ -98,7 +98,7 @@ def _closed(
         subset="private",
         primary=_primary(snapshot, finals, scores),
         public=snapshot.primary_of("public"),
-        floors=snapshot.public_floors,
+        baseline_scores=snapshot.public_baseline_scores,
         finals=finals,
         closed_at=closes or clock.now(),
         source=_Simulated(snapshot.source, scores, vectors),

@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 __all__ = [
     "LEDGER_FORMAT",
+    "baseline_scores",
     "cards",
     "closes",
     "confusion_counts",
@@ -30,7 +31,6 @@ __all__ = [
     "failed_runs",
     "failures",
     "finals",
-    "floors",
     "metadata",
     "replicates",
     "scores",
@@ -97,15 +97,15 @@ scoring_versions = Table(
 )
 """What scores must share to stand in one column; the newest scoring version of a task is the current."""
 
-floors = Table(
-    "floors",
+baseline_scores = Table(
+    "baseline_scores",
     metadata,
     _id(),
     _at(),
     Column("scoring_version", Integer, ForeignKey("scoring_versions.id"), nullable=False),
     Column("subset", Text, nullable=False),
     Column("value", Float),
-    Index("floors_by_scoring_version", "scoring_version", "subset"),
+    Index("baseline_scores_by_scoring_version", "scoring_version", "subset"),
 )
 """Score of the trivial baseline."""
 

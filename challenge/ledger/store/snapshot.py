@@ -73,10 +73,10 @@ class Snapshot:
     `at` is the newest event up to that moment, None in an empty ledger. `subset` decides the board:
     `all` in a benchmark, `public` while a contest runs, `private` after the close. `primary` holds
     the scores of that subset (after the close: of the finals only, at most two a team and task),
-    `public` those of the public subset in a contest, running or closed. `floors` is the score of
-    the trivial baseline per task on `subset`. `unscored` names tasks whose public subset is too
-    small to be shown; they stay out of every team's public mean. `steps` is the step of the Ladder
-    per task, 0 where figures are exact.
+    `public` those of the public subset in a contest, running or closed. `baseline_scores` is the
+    score of the trivial baseline per task on `subset`. `unscored` names tasks whose public subset
+    is too small to be shown; they stay out of every team's public mean. `steps` is the step of the
+    Ladder per task, 0 where figures are exact.
     """
 
     at: datetime | None
@@ -85,11 +85,11 @@ class Snapshot:
     teams: Mapping[int, Team]
     subset: Subset
     primary: PrimaryScores
-    floors: Mapping[str, float]
+    baseline_scores: Mapping[str, float]
     source: SnapshotSource = field(repr=False, compare=False)
     closed_at: datetime | None = None
     public: PrimaryScores | None = None
-    public_floors: Mapping[str, float] = field(default_factory=dict)
+    public_baseline_scores: Mapping[str, float] = field(default_factory=dict)
     finals: Mapping[tuple[int, str], tuple[int, ...]] = field(default_factory=dict)
     steps: Mapping[str, float] = field(default_factory=dict)
     unscored: frozenset[str] = frozenset()

@@ -16,8 +16,8 @@ from challenge.ledger.store.rows import RowSource, plain_rows, read_teams
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.ledger.store.versions import (
     ScoringVersion,
+    baseline_scores_of,
     current_scoring_versions,
-    floors_of,
     newest_settings,
     read_cards,
 )
@@ -36,7 +36,7 @@ _EVENTS = (
     schema.settings,
     schema.cards,
     schema.scoring_versions,
-    schema.floors,
+    schema.baseline_scores,
     schema.team_names,
     schema.submissions,
     schema.scores,
@@ -76,14 +76,18 @@ def build_snapshot(ledger: Ledger, as_of: datetime | None) -> Snapshot:
             teams=read_teams(connection, settings, until),
             subset=subset,
             primary=primary,
-            floors=_floors(connection, settings, scoring_versions, subset, steps, until),
+            baseline_scores=_baseline_scores(
+                connection, settings, scoring_versions, subset, steps, until
+            ),
             source=RowSource(ledger.store, until, scoring_versions),
             closed_at=None if closed is None else from_micros(closed),
             public=public,
-            public_floors=(
+            public_baseline_scores=(
                 {}
                 if public is None
-                else _floors(connection, settings, scoring_versions, "public", steps, until)
+                else _baseline_scores(
+                    connection, settings, scoring_versions, "public", steps, until
+                )
             ),
             finals=finals,
             steps=steps,
@@ -224,7 +228,7 @@ def _steps(
     return steps
 
 
-def _floors(
+def _baseline_scores(
     connection: sa.Connection,
     settings: Settings,
     scoring_versions: Mapping[str, ScoringVersion],
@@ -232,17 +236,17 @@ def _floors(
     steps: Mapping[str, float],
     until: int,
 ) -> dict[str, float]:
-    floors: dict[str, float] = {}
+    baseline_scores: dict[str, float] = {}
     for name, scoring_version in scoring_versions.items():
-        value = floors_of(connection, scoring_version, until).get(subset)
+        value = baseline_scores_of(connection, scoring_version, until).get(subset)
         if value is not None:
             step = 0.0
             if subset == "public":
                 # Before the first submission no score has told the step yet.
                 first = settings.ladder_step or default_step(scoring_version.n_public)
                 step = steps.get(name, first)
-            floors[name] = round_to_step(float(value), step)
-    return floors
+            baseline_scores[name] = round_to_step(float(value), step)
+    return baseline_scores
 
 
 def _finals(connection: sa.Connection) -> dict[tuple[int, str], tuple[int, ...]]:

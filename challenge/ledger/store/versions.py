@@ -27,8 +27,8 @@ __all__ = [
     "current_scoring_versions",
     "newest_settings",
     "read_cards",
+    "record_baseline_score",
     "record_card",
-    "record_floor",
     "record_settings",
     "rescore_first",
 ]
@@ -175,7 +175,7 @@ def read_cards(connection: sa.Connection, until: int | None = None) -> dict[str,
     }
 
 
-def record_floor(
+def record_baseline_score(
     connection: sa.Connection,
     scoring_version: ScoringVersion,
     subset: Subset,
@@ -183,19 +183,19 @@ def record_floor(
     at: datetime,
 ) -> None:
     """Store the score of the trivial baseline once a scoring version and half."""
-    if subset not in floors_of(connection, scoring_version):
+    if subset not in baseline_scores_of(connection, scoring_version):
         connection.execute(
-            schema.floors.insert().values(
+            schema.baseline_scores.insert().values(
                 at=micros(at), scoring_version=scoring_version.id, subset=subset, value=value
             )
         )
 
 
-def floors_of(
+def baseline_scores_of(
     connection: sa.Connection, scoring_version: ScoringVersion, until: int | None = None
 ) -> Mapping[str, float | None]:
     """Return the floors of a scoring version by half."""
-    rows = schema.floors
+    rows = schema.baseline_scores
     query = sa.select(rows.c.subset, rows.c.value).where(
         rows.c.scoring_version == scoring_version.id
     )

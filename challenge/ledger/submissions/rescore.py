@@ -20,8 +20,8 @@ from challenge.ledger.store.versions import (
     ScoringVersion,
     add_scoring_version,
     current_scoring_versions,
+    record_baseline_score,
     record_card,
-    record_floor,
 )
 from challenge.ledger.submissions.ladder import climb
 from challenge.ledger.submissions.score_rows import Scored, insert_score, score_file, step_of
@@ -117,7 +117,7 @@ def rescore(
 def _rescore_task(
     ledger: Ledger, task: Task, dry_run: bool, progress: Callable[[str], None] | None
 ) -> RescoreReport:
-    from challenge.scoring.score import SCORER_VERSION, floor_score
+    from challenge.scoring.score import SCORER_VERSION, baseline_score
 
     with ledger.store.reading() as connection:
         old = current_scoring_versions(connection).get(task.id)
@@ -153,8 +153,8 @@ def _rescore_task(
             scoring_version = add_scoring_version(connection, task, SCORER_VERSION, at)
             record_card(connection, task, at)
             for subset in subsets:
-                record_floor(
-                    connection, scoring_version, subset, floor_score(task, subset).value, at
+                record_baseline_score(
+                    connection, scoring_version, subset, baseline_score(task, subset).value, at
                 )
             references: dict[int, float | None] = {}
             for entry in entries:

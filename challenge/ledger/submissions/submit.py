@@ -25,8 +25,8 @@ from challenge.ledger.store.versions import (
     add_scoring_version,
     current_scoring_versions,
     has_submissions,
+    record_baseline_score,
     record_card,
-    record_floor,
     rescore_first,
 )
 from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC
@@ -106,10 +106,10 @@ def submit(
                 return receipt_of(connection, ledger, earlier, clock.now(), identical=True)
             if known is not None and not entry.baseline:
                 check_quota(connection, ledger.settings.limits, known.id, task.id, clock.now())
-        from challenge.scoring.score import floor_score
+        from challenge.scoring.score import baseline_score
 
         scored = None if subset is None else score_file(task, predictions, subset)
-        floor = None if subset is None else floor_score(task, subset).value
+        floor = None if subset is None else baseline_score(task, subset).value
         ledger.files.keep(staged)
         with ledger.store.writing() as connection:
             return _store(connection, ledger, task, entry, predictions, staged, scored, floor)
@@ -282,7 +282,7 @@ def _store(
         score = scored.score
         _check_weights(connection, scoring_version, score)
         assert score.subset != "train"
-        record_floor(connection, scoring_version, score.subset, floor, at)
+        record_baseline_score(connection, scoring_version, score.subset, floor, at)
         step = step_of(settings, score)
         reference = public_reference(connection, team.id, scoring_version)
         insert_score(

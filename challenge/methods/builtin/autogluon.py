@@ -256,7 +256,7 @@ class AutoGluon:
         self._blended = blended = self._temperature(blended)
         chosen: dict[str, object] = {
             "blend": dict(zip(named, self._blend.exponents, strict=True)),
-            "floor": self._blend.floors[0],
+            "baseline_score": self._blend.baseline_scores[0],
             **self._temperature.as_details(),
         }
         if self._task.kind == "matching":

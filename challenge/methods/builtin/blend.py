@@ -26,7 +26,7 @@ class Blend:
     """Exponents and floors of the models, class shares and the power that divides these out."""
 
     exponents: tuple[float, ...]
-    floors: tuple[float, ...]
+    baseline_scores: tuple[float, ...]
     shares: tuple[float, ...]
     shift: float = 0.0
 
@@ -34,7 +34,7 @@ class Blend:
         """Return blended probabilities of the models' tables (rows x classes)."""
         import numpy as np
 
-        parts = zip(self.exponents, self.floors, tables, strict=True)
+        parts = zip(self.exponents, self.baseline_scores, tables, strict=True)
         logs = sum(weight * _logs(table, floor) for weight, floor, table in parts)
         return _softmax(np.asarray(logs) - self.shift * np.log(self.shares))
 
@@ -42,7 +42,7 @@ class Blend:
 def choose_blend(
     tables: Sequence[NDArray[Any]],
     truth: NDArray[Any],
-    floors: Sequence[float],
+    baseline_scores: Sequence[float],
     measure: Callable[[NDArray[Any]], float] | None = None,
 ) -> Blend:
     """Choose exponents by log loss of out-of-fold `tables`, then the shift by `measure`.
@@ -54,7 +54,7 @@ def choose_blend(
     import numpy as np
     from scipy.optimize import minimize
 
-    logs = [_logs(table, floor) for table, floor in zip(tables, floors, strict=True)]
+    logs = [_logs(table, floor) for table, floor in zip(tables, baseline_scores, strict=True)]
     rows = np.arange(len(truth))
     start = np.full(len(tables), 1 / len(tables))
 
@@ -70,7 +70,7 @@ def choose_blend(
     counts = np.bincount(truth, minlength=tables[0].shape[1]) + 0.5
     shares = tuple(float(value) for value in counts / counts.sum())
     shifts = _SHIFTS if measure else (0.0,)
-    blends = [Blend(exponents, tuple(floors), shares, shift) for shift in shifts]
+    blends = [Blend(exponents, tuple(baseline_scores), shares, shift) for shift in shifts]
     if measure is None:
         return blends[0]
     values = [measure(blend(tables).argmax(axis=1)) for blend in blends]
