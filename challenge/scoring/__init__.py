@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from challenge.scoring.statistics.comparison import (
         Comparison,
         Difference,
-        Duel,
+        PairedOutcomes,
         compare_predictions,
     )
 
@@ -29,8 +29,8 @@ __all__ = [
     "SCORER_VERSION",
     "Comparison",
     "Difference",
-    "Duel",
     "MetricValue",
+    "PairedOutcomes",
     "Predictions",
     "Probabilities",
     "Score",
@@ -47,7 +47,7 @@ __all__ = [
 _MODULES = {
     "Comparison": "statistics.comparison",
     "Difference": "statistics.comparison",
-    "Duel": "statistics.comparison",
+    "PairedOutcomes": "statistics.comparison",
     "compare_predictions": "statistics.comparison",
     "SCORER_VERSION": "score",
     "MetricValue": "score",

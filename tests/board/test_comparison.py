@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from challenge.board.pages.comparison_page import comparison_fragment, comparison_page
 from challenge.ledger.submissions.compare import ReleasedDifference
 from challenge.scoring import Comparison
-from challenge.scoring.statistics.comparison import Difference, Duel
+from challenge.scoring.statistics.comparison import Difference, PairedOutcomes
 
 HOSTILE = "<script>alert(1)</script>\u202e"
 
@@ -28,8 +28,8 @@ def made() -> Comparison:
             "macro_f1": Difference(0.75, 0.5, 0.25, 0.2, 0.3),
             "log_loss": Difference(None, 1.0, None, reason="the file has no probabilities"),
         },
-        duel=Duel(400, 100, 500, 200),
-        slices=(("class", HOSTILE, Duel(1, 2, 3, 4)),),
+        outcomes=PairedOutcomes(400, 100, 500, 200),
+        slices=(("class", HOSTILE, PairedOutcomes(1, 2, 3, 4)),),
     )
 
 

@@ -18,9 +18,14 @@ def test_wins_and_losses_worked_out_by_hand(tmp_path: Path) -> None:
     b = predict(task, ["a", "b", "a", "a", "b", "a"], sha256="e" * 64)
     found = compare_predictions(task, a, b, "all")
     # rows: both, a, b, a, both, neither
-    duel = found.duel
-    assert (duel.wins, duel.losses, duel.both_right, duel.both_wrong) == (2, 1, 2, 1)
-    assert duel.p == 1.0
+    outcomes = found.outcomes
+    assert (outcomes.wins, outcomes.losses, outcomes.both_right, outcomes.both_wrong) == (
+        2,
+        1,
+        2,
+        1,
+    )
+    assert outcomes.p == 1.0
     assert found.primary.value == pytest.approx(4 / 6 - 3 / 6)
     assert found.primary.reason == "no interval: 6 independent clusters, fewer than 30"
     assert [(kind, name, part.n, part.wins) for kind, name, part in found.slices] == [
@@ -64,7 +69,10 @@ def test_swapping_both_turns_every_sign(tmp_path: Path) -> None:
         assert difference.value == -other.value  # type: ignore[operator]
         assert difference.low == pytest.approx(-other.high)  # type: ignore[operator]
     assert there.primary.tells
-    assert (there.duel.wins, there.duel.losses) == (back.duel.losses, back.duel.wins)
+    assert (there.outcomes.wins, there.outcomes.losses) == (
+        back.outcomes.losses,
+        back.outcomes.wins,
+    )
 
 
 def test_equal_files_differ_by_nothing_and_say_so(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from challenge.board.pages.site_context import metric_words
 from challenge.board.tables import Column, table_html
 from challenge.ledger.submissions.compare import ReleasedDifference
 from challenge.scoring import Comparison
-from challenge.scoring.statistics.comparison import Difference, Duel
+from challenge.scoring.statistics.comparison import Difference, PairedOutcomes
 
 __all__ = ["comparison_fragment", "comparison_page"]
 
@@ -67,12 +67,12 @@ def _released(result: ReleasedDifference) -> str:
 
 
 _METRIC_HEADS = ("Metric", "a", "b", "a − b", "95 % interval")
-_DUEL_HEADS = ("Rows", "n", "a alone right", "b alone right", "Both right", "Neither")
+_OUTCOME_HEADS = ("Rows", "n", "a alone right", "b alone right", "Both right", "Neither")
 
 
 def _rows(result: Comparison) -> str:
-    duel = result.duel
-    slices = [("All rows", duel), *((name, duel) for _, name, duel in result.slices)]
+    outcomes = result.outcomes
+    slices = [("All rows", outcomes), *((name, outcomes) for _, name, outcomes in result.slices)]
     return "".join(
         (
             _table(
@@ -84,9 +84,9 @@ def _rows(result: Comparison) -> str:
             ),
             _table(
                 "rows",
-                f"Decisions on the same rows; McNemar’s exact test: p = {duel.p:.3g}",
-                _DUEL_HEADS,
-                [_duel(name, each) for name, each in slices],
+                f"Decisions on the same rows; McNemar’s exact test: p = {outcomes.p:.3g}",
+                _OUTCOME_HEADS,
+                [_outcomes(name, each) for name, each in slices],
             ),
         )
     )
@@ -103,8 +103,8 @@ def _metric(name: str, each: Difference) -> _Row:
     )
 
 
-def _duel(name: str, duel: Duel) -> _Row:
-    counts = (duel.n, duel.wins, duel.losses, duel.both_right, duel.both_wrong)
+def _outcomes(name: str, outcomes: PairedOutcomes) -> _Row:
+    counts = (outcomes.n, outcomes.wins, outcomes.losses, outcomes.both_right, outcomes.both_wrong)
     return (user_html(name), *(count_text(count) for count in counts))
 
 

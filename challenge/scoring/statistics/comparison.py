@@ -20,7 +20,7 @@ from challenge.scoring.statistics.intervals import interval, spread, too_few_clu
 from challenge.scoring.statistics.slices import SliceKind, read_slices
 from challenge.task import Subset, Task
 
-__all__ = ["Comparison", "Difference", "Duel", "compare_predictions", "paired_difference"]
+__all__ = ["Comparison", "Difference", "PairedOutcomes", "compare_predictions", "paired_difference"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Duel:
+class PairedOutcomes:
     """How the decisions of a and b fell on the same rows: `wins` only a has right, `losses` only b.
 
     `p` is the exact two-sided McNemar test: how often a fair coin would fall as unevenly over the
@@ -79,7 +79,8 @@ class Duel:
 class Comparison:
     """Submission a against submission b on one half.
 
-    `slices` are (kind, name, duel): by true class, missing modality, records seen in train, length.
+    `slices` are (kind, name, paired outcomes): by true class, missing modality, records seen in
+    train, length.
     """
 
     task_id: str
@@ -90,8 +91,8 @@ class Comparison:
     a: str
     b: str
     differences: Mapping[str, Difference]
-    duel: Duel
-    slices: tuple[tuple[SliceKind, str, Duel], ...]
+    outcomes: PairedOutcomes
+    slices: tuple[tuple[SliceKind, str, PairedOutcomes], ...]
 
     @property
     def primary(self) -> Difference:
@@ -109,19 +110,20 @@ class Comparison:
             "a": self.a,
             "b": self.b,
             "differences": {name: d.as_json() for name, d in self.differences.items()},
-            "duel": self.duel.as_json(),
+            "outcomes": self.outcomes.as_json(),
             "slices": [
-                {"kind": kind, "name": name, **duel.as_json()} for kind, name, duel in self.slices
+                {"kind": kind, "name": name, **outcomes.as_json()}
+                for kind, name, outcomes in self.slices
             ],
         }
 
     def lines(self) -> list[str]:
         """Return the comparison as text, one fact a line."""
-        duel = self.duel
+        outcomes = self.outcomes
         lines = [_words(name, difference) for name, difference in self.differences.items()]
         lines.append(
-            f"of {duel.n:,} rows: a alone right {duel.wins:,}, b alone right {duel.losses:,}, "
-            f"both {duel.both_right:,}, neither {duel.both_wrong:,}; McNemar p = {duel.p:.3g}"
+            f"of {outcomes.n:,} rows: a alone right {outcomes.wins:,}, b alone right {outcomes.losses:,}, "
+            f"both {outcomes.both_right:,}, neither {outcomes.both_wrong:,}; McNemar p = {outcomes.p:.3g}"
         )
         lines += [
             f"{name}: {part.n:,} rows, a alone {part.wins:,}, b alone {part.losses:,}, "
@@ -159,9 +161,9 @@ def compare_predictions(task: Task, a: Predictions, b: Predictions, subset: Subs
         differences={
             name: paired_difference(part, of_a[name], of_b[name], same) for name in module.METRICS
         },
-        duel=_duel(right_a, right_b),
+        outcomes=_outcomes(right_a, right_b),
         slices=tuple(
-            (kind, name, _duel(right_a[rows], right_b[rows]))
+            (kind, name, _outcomes(right_a[rows], right_b[rows]))
             for kind, name, rows in slices
             if rows.any()
         ),
@@ -194,9 +196,9 @@ def paired_difference(part: ScoredRows, a: Measured, b: Measured, same: bool = F
     return Difference(a.value, b.value, value, low, high)
 
 
-def _duel(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> Duel:
+def _outcomes(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> PairedOutcomes:
     both, either = int((a & b).sum()), int((a | b).sum())
-    return Duel(int(a.sum()) - both, int(b.sum()) - both, both, len(a) - either)
+    return PairedOutcomes(int(a.sum()) - both, int(b.sum()) - both, both, len(a) - either)
 
 
 def _words(name: str, difference: Difference) -> str:
