@@ -221,7 +221,7 @@ def add(
 
     challenge = challenge_of(ctx)
     if not re.fullmatch(TASK_ID, task) or len(task) > 64:
-        expected = "lower-case letters, digits and single hyphens, at most 64"
+        expected = "lower-case characters, digits and single hyphens, at most 64"
         raise WrongUse(Fault("ID", repr(task), expected, "such as my-task", "task-id"))
     if kind not in (None, "classification", "matching"):
         raise WrongUse(

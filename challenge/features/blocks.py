@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from challenge.features.lite0 import embed_images, has_lite0
 from challenge.features.minilm import choose_window, embed_texts, has_minilm, report_window
 from challenge.features.simple_images import simple_images
-from challenge.features.text import letter_tfidf, number_values, text_values, word_tfidf
+from challenge.features.text import character_tfidf, number_values, text_values, word_tfidf
 from challenge.task import Task
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ngrams", "TableBlocks"]
 
-Ngrams = Literal["words", "letters", "both"]
+Ngrams = Literal["words", "characters", "both"]
 
 _BINS = 16
 _WHOLE_ROWS = 4096
@@ -33,7 +33,7 @@ class TableBlocks:
 
     `weights=False` uses no packaged network, `minilm=False` none for text; `text=False` or
     `images=False` leave these columns out; `axes` principal axes are kept of each wide
-    block; `ngrams` are of words, letters or both. `used` names what was read.
+    block; `ngrams` are of words, characters or both. `used` names what was read.
     With `whole_texts` every axis of the n-grams is kept where the training rows are at most 4,096:
     a linear model with a squared penalty then learns what it would learn from the n-grams.
     """
@@ -160,10 +160,10 @@ class TableBlocks:
 
         if fitting:
             made = []
-            if self._kinds != "letters":
+            if self._kinds != "characters":
                 made.append(word_tfidf(texts, max_words=2, min_df=2))
             if self._kinds != "words":
-                made.append(letter_tfidf(texts, sizes=(2, 4), min_df=2))
+                made.append(character_tfidf(texts, sizes=(2, 4), min_df=2))
             self._fitted[f"tfidf {name}"] = [found for found in made if found is not None]
         parts = [vectorizer.transform(texts) for vectorizer in self._fitted[f"tfidf {name}"]]
         return hstack(parts, format="csr") if parts else csr_array((len(texts), 1))

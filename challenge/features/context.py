@@ -20,7 +20,7 @@ _RANKED = (
     "ratio",
     "rare token overlap",
     "soft overlap",
-    "letters cosine",
+    "characters cosine",
     "words cosine",
     "MiniLM cosine",
     "HOG cosine",

@@ -19,7 +19,7 @@ from challenge.features.minilm import (
 )
 from challenge.features.shapes import compare_ink
 from challenge.features.simple_images import simple_images
-from challenge.features.text import letter_tfidf, number_values, text_values, word_tfidf
+from challenge.features.text import character_tfidf, number_values, text_values, word_tfidf
 from challenge.features.text_comparison import TokenWeights, compare_texts, compare_tokens, found_in
 from challenge.task import Column, Task
 
@@ -57,7 +57,7 @@ class PairFeatures:
         self._minilm = weights and minilm and has_minilm() and bool(task.columns_of("text"))
         self._lite0 = weights and images and has_lite0() and bool(task.columns_of("image"))
         self._words: dict[str, Any] = {}
-        self._letters: dict[str, Any] = {}
+        self._characters: dict[str, Any] = {}
         self._rarity: dict[str, TokenWeights] = {}
         self._windows: dict[str, int] = {}
 
@@ -81,7 +81,7 @@ class PairFeatures:
             self._windows = _choose_windows(self._task, distinct)
         for attribute, texts in distinct.items():
             self._words[attribute] = word_tfidf(texts)
-            self._letters[attribute] = letter_tfidf(texts)
+            self._characters[attribute] = character_tfidf(texts)
             self._rarity[attribute] = TokenWeights(texts)
         return self
 
@@ -140,7 +140,7 @@ class PairFeatures:
         found |= compare_tokens(left, right, self._rarity[attribute])
         for name, vectorizer in (
             ("words cosine", self._words[attribute]),
-            ("letters cosine", self._letters[attribute]),
+            ("characters cosine", self._characters[attribute]),
         ):
             if vectorizer is not None:
                 found[name] = _sparse_cosine(vectorizer, left, right)

@@ -1,4 +1,4 @@
-"""Cells as values, and texts as numbers without any model: tokens, TF-IDF of words and letters."""
+"""Cells as values, and texts as numbers without any model: tokens, TF-IDF of words and characters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "letter_tfidf",
+    "character_tfidf",
     "model_numbers",
     "number_tokens",
     "number_values",
@@ -39,7 +39,7 @@ def number_values(column: pd.Series[Any]) -> NDArray[np.float64]:
 
 
 def tokens(text: str) -> list[str]:
-    """Return the runs of letters and digits, case folded.
+    """Return the runs of characters and digits, case folded.
 
     >>> tokens("Sony DSC-W55, 7.2MP")
     ['sony', 'dsc', 'w55', '7', '2mp']
@@ -57,7 +57,7 @@ def number_tokens(text: str) -> set[str]:
 
 
 def model_numbers(text: str) -> set[str]:
-    """Return the words that mix letters and digits, hyphens and the like taken out.
+    """Return the words that mix characters and digits, hyphens and the like taken out.
 
     >>> sorted(model_numbers("Sony DSC-W55 camera, black"))
     ['dscw55']
@@ -76,8 +76,10 @@ def word_tfidf(texts: Iterable[str], *, min_df: int = 1, max_words: int = 1) -> 
     return _fitted(texts, tokenizer=tokens, ngram_range=(1, max_words), min_df=min_df)
 
 
-def letter_tfidf(texts: Iterable[str], *, sizes: tuple[int, int] = (3, 3), min_df: int = 1) -> Any:
-    """Return a TfidfVectorizer of letter n-grams inside words, fitted; None without any."""
+def character_tfidf(
+    texts: Iterable[str], *, sizes: tuple[int, int] = (3, 3), min_df: int = 1
+) -> Any:
+    """Return a TfidfVectorizer of character n-grams inside words, fitted; None without any."""
     return _fitted(texts, analyzer="char_wb", ngram_range=sizes, min_df=min_df)
 
 

@@ -17,9 +17,9 @@ __all__ = ["TokenWeights", "compare_texts", "compare_tokens"]
 
 _FIRST = re.compile(r"\d+(?:\.\d+)?")
 _LONGEST = 1000
-"""Edit distances look at so many letters: they cost the product of both lengths."""
+"""Edit distances look at so many characters: they cost the product of both lengths."""
 _LONGEST_PARTIAL = 256
-"""Finding the best place of one text in another costs far more: 17 ms a pair of 1,000 letters."""
+"""Finding the best place of one text in another costs far more: 17 ms a pair of 1,000 characters."""
 
 
 class TokenWeights:
@@ -42,7 +42,7 @@ def compare_texts(
 
     plain = {text: " ".join(tokens(text))[:_LONGEST] for text in {*left, *right}}
     a, b = [plain[text] for text in left], [plain[text] for text in right]
-    # Scorer, what it gives at most, and how many letters it looks at.
+    # Scorer, what it gives at most, and how many characters it looks at.
     scorers: dict[str, tuple[Any, float, int]] = {
         "ratio": (fuzz.ratio, 100, _LONGEST),
         "partial ratio": (fuzz.partial_ratio, 100, _LONGEST_PARTIAL),
@@ -188,7 +188,7 @@ def _compare(a: _Reading, b: _Reading, weights: TokenWeights) -> tuple[float, ..
 def _near_weight(left: set[str], right: set[str], weight: dict[str, float]) -> float:
     """Sum the weights of unmatched tokens that are nearly one of the other side's, times how near.
 
-    Near is a prefix of three letters or more, or a ratio of edits of at least 0.75.
+    Near is a prefix of three characters or more, or a ratio of edits of at least 0.75.
     """
     import numpy as np
     from rapidfuzz import fuzz, process

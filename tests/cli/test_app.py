@@ -121,7 +121,7 @@ def test_escape_sequences_of_strangers_do_not_reach_the_terminal() -> None:
     assert plain("Ünï çødé 名前") == "Ünï çødé 名前"
 
 
-def test_tables_align_also_with_wide_letters(capsys: pytest.CaptureFixture[str]) -> None:
+def test_tables_align_also_with_wide_characters(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(["team", "n"], [["名前", 1], ["ab", 12]], right=(1,))
     assert capsys.readouterr().out.splitlines() == [
         "team   n",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from challenge.features.blocks import TableBlocks
-from challenge.features.text import letter_tfidf, word_tfidf
+from challenge.features.text import character_tfidf, word_tfidf
 from challenge.task import Task
 from challenge.task.frames import read_test, read_train
 from tests.toy import build_toy
@@ -58,7 +58,10 @@ def test_whole_texts_keep_the_angles_of_their_ngrams(task: Task) -> None:
     blocks = TableBlocks(task, weights=False, axes=2, whole_texts=True)
     rows = blocks.fit_transform(train)["n-grams words"].astype(float)
     texts = train["words"].fillna("").tolist()
-    made = (word_tfidf(texts, max_words=2, min_df=2), letter_tfidf(texts, sizes=(2, 4), min_df=2))
+    made = (
+        word_tfidf(texts, max_words=2, min_df=2),
+        character_tfidf(texts, sizes=(2, 4), min_df=2),
+    )
     grams = np.hstack([vectorizer.transform(texts).toarray() for vectorizer in made])
     grams = grams - grams.mean(axis=0)
     expected = grams @ grams.T

@@ -77,6 +77,6 @@ def test_numbers_and_near_words_by_hand() -> None:
 
 def test_a_model_number_is_found_elsewhere() -> None:
     found = found_in(["dsc w55"], ["sony dscw55 camera"], TokenWeights([]))
-    assert found[0] == pytest.approx(0.0), "three letters are too few to be found squeezed"
+    assert found[0] == pytest.approx(0.0), "three characters are too few to be found squeezed"
     assert found_in(["w5500 x"], ["sony w-5500"], TokenWeights([]))[0] == pytest.approx(0.5)
     assert np.isnan(found_in([""], ["oak"], TokenWeights([]))[0])

@@ -57,8 +57,8 @@ def test_spacing_does_not_hide_a_token() -> None:
     assert found["found squeezed"][0] == 1
 
 
-def test_the_best_place_is_looked_for_in_the_first_letters_only() -> None:
-    start = "oak elm fir " * 25  # 300 letters, more than are looked at
+def test_the_best_place_is_looked_for_in_the_first_characters_only() -> None:
+    start = "oak elm fir " * 25  # 300 characters, more than are looked at
     found = compare_texts([start + "ash " * 200], [start + "yew " * 200])
     assert found["partial ratio"][0] == 1
     assert found["ratio"][0] < 1
@@ -122,7 +122,7 @@ def test_swapping_the_sides_keeps_symmetric_comparisons(task: Task) -> None:
     one, other = pairs.transform(train), pairs.transform(swapped)
     for name in (
         "words: token overlap",
-        "words: letters cosine",
+        "words: characters cosine",
         "size: gap",
         "image: HOG cosine",
     ):

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from challenge.features.text import letter_tfidf, number_values, text_values, word_tfidf
+from challenge.features.text import character_tfidf, number_values, text_values, word_tfidf
 
 
 @pytest.mark.parametrize("dtype", ["object", "string", "category"])
@@ -31,7 +31,7 @@ def test_a_missing_number_is_nan_whatever_pandas_calls_it() -> None:
 
 
 def test_rows_of_tfidf_have_length_one() -> None:
-    for vectorizer in (word_tfidf(["red oak", "oak"]), letter_tfidf(["red oak", "oak"])):
+    for vectorizer in (word_tfidf(["red oak", "oak"]), character_tfidf(["red oak", "oak"])):
         norms = np.asarray(vectorizer.transform(["red oak"]).power(2).sum(axis=1)).ravel()
         assert norms == pytest.approx([1.0])
 

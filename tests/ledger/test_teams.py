@@ -75,7 +75,9 @@ def test_names_that_differ_to_the_eye_are_two(
         ("modern", "modem"),
     ],
 )
-def test_letters_of_other_scripts_and_digits_that_look_alike_are_one(one: str, other: str) -> None:
+def test_characters_of_other_scripts_and_digits_that_look_alike_are_one(
+    one: str, other: str
+) -> None:
     assert skeleton(one) == skeleton(other)
 
 

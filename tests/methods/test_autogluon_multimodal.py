@@ -45,9 +45,9 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("networks")
     torch.manual_seed(0)
-    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "oak", "elm", "fir", *letters]
-    words += [f"##{letter}" for letter in letters]
+    characters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "oak", "elm", "fir", *characters]
+    words += [f"##{character}" for character in characters]
     (folder / "text").mkdir()
     (folder / "text" / "vocab.txt").write_text("\n".join(words))
     BertTokenizer.from_pretrained(folder / "text").save_pretrained(folder / "text")

@@ -171,14 +171,14 @@ def test_two_drivers_on_one_task_leave_whole_cells(tasks: list[Task]) -> None:
     task, key = tasks[0], "f" * 32
     wrong: list[object] = []
 
-    def drive(letter: bytes) -> None:
+    def drive(character: bytes) -> None:
         for _ in range(40):
-            keep_cell(task, key, {"letter": letter.decode()}, letter * 50_000)
+            keep_cell(task, key, {"character": character.decode()}, character * 50_000)
             kept = kept_cell(task, key)
-            if kept is None or set(kept[1]) != set(str(kept[0]["letter"]).encode()):
+            if kept is None or set(kept[1]) != set(str(kept[0]["character"]).encode()):
                 wrong.append(kept)
 
-    drivers = [threading.Thread(target=drive, args=(letter,)) for letter in (b"a", b"b")]
+    drivers = [threading.Thread(target=drive, args=(character,)) for character in (b"a", b"b")]
     for driver in drivers:
         driver.start()
     for driver in drivers:

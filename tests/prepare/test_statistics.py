@@ -36,7 +36,7 @@ def test_many_recurring_values_are_still_counted(monkeypatch: pytest.MonkeyPatch
 def test_more_values_than_the_limit_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics, "_MOST_DISTINCT", 3)
     assert _n_distinct("categorical", ["a", "b", "c", "d"]) is None
-    assert _n_distinct("categorical", *[[letter] for letter in "abcdefghij"]) is None
+    assert _n_distinct("categorical", *[[character] for character in "abcdefghij"]) is None
 
 
 def test_texts_are_not_counted_beyond_so_many_rows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Every file in tests/broken gives the report beside it, to the letter.
+"""Every file in tests/broken gives the report beside it, to the character.
 
 Files whose names begin with `pairs-` are for a matching task, `ranked-` for one whose metric is
 average precision, all others for a classification task. To write the reports anew after a change

@@ -1,9 +1,9 @@
-"""Letters that look like others: Latin, Greek, Cyrillic, Armenian and Cherokee ones like ASCII.
+"""Characters that look like others: Latin, Greek, Cyrillic, Armenian and Cherokee ones like ASCII.
 
 From the data of Unicode Technical Standard 39, "Unicode Security Mechanisms" (confusables.txt):
-every single character of these scripts whose look-alike is one or two ASCII letters or digits and
-that NFKC leaves as it is. Added by eye: small letters that differ by a stroke in common typefaces
-(κ and k, п and n), and dashes and apostrophes of all sorts.
+every single character of these scripts whose look-alike is one or two ASCII characters or digits
+and that NFKC leaves as it is. Added by eye: small characters that differ by a stroke in common
+typefaces (κ and k, п and n), and dashes and apostrophes of all sorts.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def name_faults(text: str, where: str, *, longest: int, required: bool = True) -
             Fault(
                 where,
                 repr(text),
-                "at least one letter or digit",
+                "at least one character or digit",
                 f"give a {where} that people can read",
                 code="name-empty",
             )
@@ -76,7 +76,7 @@ def name_faults(text: str, where: str, *, longest: int, required: bool = True) -
         faults.append(
             Fault(
                 where,
-                f"{marks} accents on one letter",
+                f"{marks} accents on one character",
                 "at most two",
                 "remove them",
                 code="name-not-printable",
@@ -106,7 +106,7 @@ def skeleton(name: str) -> str:
     True
     """
     text = _storable(clean_text(name))
-    # Letter by letter without its accents, which stay: ё looks like ë as е looks like e.
+    # Letter by character without its accents, which stay: ё looks like ë as е looks like e.
     seen = unicodedata.normalize("NFKD", text).translate(LOOK_ALIKES).translate(_STROKES)
     seen = unicodedata.normalize("NFKD", seen.casefold()).translate(LOOK_ALIKES)
     bare = "".join(

@@ -34,7 +34,7 @@ _REGRESSION_AXES = 128
 _KINDS = 64
 """So many most frequent values of a category are columns of their own for trees; all that are
 rare or missing count as one."""
-_LETTERS = 256
+_CHARACTERS = 256
 """Frugal inputs read the start of a text."""
 _FAR = 5.0
 """Standard deviations: what is farther off counts as so far."""
@@ -63,7 +63,7 @@ def make_inputs(
 
     Of a table trees read so many principal `axes` of a text or an image, 128 at most.
     Matching without pair features reads both records as one row. `frugal` uses no packaged
-    weights, no matched words and no joined texts, reads the first 256 letters of a text, and
+    weights, no matched words and no joined texts, reads the first 256 characters of a text, and
     tries one setting of the regression.
     Raises WrongUse for an unknown part, and for a context of candidates where there are no pairs.
     """
@@ -117,12 +117,14 @@ def nothing_to_read(task: Task) -> WrongUse:
 def _starts_of_texts(task: Task, table: pd.DataFrame) -> pd.DataFrame:
     table = table.copy(deep=False)
     for column in task.columns_of("text"):
-        table[column.name] = table[column.name].str[:_LETTERS]
+        table[column.name] = table[column.name].str[:_CHARACTERS]
     return table
 
 
 def _tell_starts(task: Task, frugal: bool) -> tuple[str, ...]:
-    return (f"first {_LETTERS} letters of texts",) if frugal and task.columns_of("text") else ()
+    return (
+        (f"first {_CHARACTERS} characters of texts",) if frugal and task.columns_of("text") else ()
+    )
 
 
 class TableInputs:

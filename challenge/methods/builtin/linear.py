@@ -39,7 +39,7 @@ class Linear:
 
     `strength` is the inverse of the penalty, `balance` the power of how rare a class is that its
     rows weigh more (0: all alike, 1: all classes alike). Blocks of text and of images are
-    multiplied by their weights; `ngrams` of the text are of words, letters or both.
+    multiplied by their weights; `ngrams` of the text are of words, characters or both.
     """
 
     title = "Linear"
@@ -70,7 +70,7 @@ class Linear:
             "balance": Float(0, 1),
         }
         if task.kind == "classification" and task.columns_of("text"):
-            space["ngrams"] = Choice(("both", "words", "letters"))
+            space["ngrams"] = Choice(("both", "words", "characters"))
             space["text_weight"] = Float(0.25, 4, log=True)
         if task.kind == "classification" and task.columns_of("image"):
             space["image_weight"] = Float(0.25, 4, log=True)

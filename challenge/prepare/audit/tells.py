@@ -72,7 +72,7 @@ def telling_agreement(subject: Subject) -> Iterator[Finding]:
         if column.modality == "numeric":
             gap = np.abs(_numbers(left) - _numbers(right))
         else:
-            same = pc.equal(_letters(left), _letters(right))
+            same = pc.equal(_characters(left), _characters(right))
             gap = 1.0 - pc.fill_null(same.cast(pa.float64()), 0.5).to_numpy(zero_copy_only=False)
         auc = auc_of_numbers(gap, labels, 2)
         if _tells(auc, ALONE):
@@ -250,8 +250,8 @@ def _order_of_ids(ids: pa.Array) -> NDArray[np.float64]:
     return np.array(numbers)
 
 
-def _letters(values: pa.Array) -> pa.Array:
-    """Return only letters and digits, in lower case; nothing left is null."""
+def _characters(values: pa.Array) -> pa.Array:
+    """Return only characters and digits, in lower case; nothing left is null."""
     text = pc.replace_substring_regex(normalised(values), r"[^\p{L}\p{N}]+", "")
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 

@@ -29,7 +29,7 @@ _SPILLED_BYTES = 16 << 20
 class SortedRows:
     """Takes tables in any order of ids and gives their rows back sorted, with their ids.
 
-    `letter` is the first of each id. Ids are drawn as numbers and written out only at the end:
+    `character` is the first of each id. Ids are drawn as numbers and written out only at the end:
     moving strings costs more than making them.
     Up to `held_bytes` stay in memory; more goes to Arrow files, one a bucket of ids, so that only
     one bucket has to be sorted at a time. Once that has begun, rows are spilled in pieces that the
@@ -37,10 +37,10 @@ class SortedRows:
     """
 
     def __init__(
-        self, folder: Path, letter: Literal["r", "p"], held_bytes: int = HELD_BYTES
+        self, folder: Path, character: Literal["r", "p"], held_bytes: int = HELD_BYTES
     ) -> None:
         self._folder = folder
-        self._letter = letter
+        self._character = character
         self._limit = held_bytes
         self._held: list[pa.Table] = []
         self._bytes = 0
@@ -115,4 +115,4 @@ class SortedRows:
         numbers = table[_NUMBER].to_numpy()
         order = order_by_word(numbers)
         rows = table.drop_columns([_NUMBER]).take(pa.array(order))
-        return rows.append_column("id", id_strings(numbers[order], self._letter))
+        return rows.append_column("id", id_strings(numbers[order], self._character))

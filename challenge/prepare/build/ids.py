@@ -113,8 +113,8 @@ def _primed(secret: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
     return inner, outer
 
 
-def id_strings(numbers: NDArray[np.uint64], letter: Literal["r", "p"]) -> pa.Array:
-    """Return `letter` and 16 hex digits for each number; their byte order is that of the numbers.
+def id_strings(numbers: NDArray[np.uint64], character: Literal["r", "p"]) -> pa.Array:
+    """Return `character` and 16 hex digits for each number; their byte order is that of the numbers.
 
     >>> id_strings(np.array([10, 255], dtype=np.uint64), "r").to_pylist()
     ['r000000000000000a', 'r00000000000000ff']
@@ -123,7 +123,7 @@ def id_strings(numbers: NDArray[np.uint64], letter: Literal["r", "p"]) -> pa.Arr
 
     count = len(numbers)
     characters = np.empty((count, _ID_LENGTH), dtype=np.uint8)
-    characters[:, 0] = ord(letter)
+    characters[:, 0] = ord(character)
     pairs = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), dtype=np.uint16)
     big_endian = numbers.astype(">u8").view(np.uint8).reshape(count, 8)
     characters[:, 1:] = pairs[big_endian].view(np.uint8).reshape(count, 16)

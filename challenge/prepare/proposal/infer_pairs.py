@@ -100,7 +100,7 @@ def plan_of_pairs(
     if key not in (None, "id"):
         raw["key"] = str(key)
         unsure.append(f"key: {key} is taken for the id of a record")
-    # Names of a few words recur, yet what tells two of them apart is their letters.
+    # Names of a few words recur, yet what tells two of them apart is their characters.
     profiles = {
         name: replace(one, modality="text", doubts=()) if one.why == "short texts" else one
         for name, one in profiles.items()
