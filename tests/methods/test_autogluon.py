@@ -110,7 +110,7 @@ def test_parts_can_be_left_out_and_rows_predicted_out_of_fold(tmp_path: Path) ->
 def test_what_a_search_may_choose_moves_the_predictions(kind: str, tmp_path: Path) -> None:
     task = build_toy(tmp_path, kind, n=100, images=False)
     train = read_train(task)
-    other: dict[str, Any] = {"leaves": 4, "pace": 2.0}
+    other: dict[str, Any] = {"leaves": 4, "learning_rate_scale": 2.0}
     if kind == "classification":
         other["axes"] = 8
     found = []

@@ -58,7 +58,7 @@ class AutoGluon:
 
     A search may choose how many principal `axes` of a text or image the trees read, how wide the
     `hidden` layer of the network is, how many `leaves` a boosted tree has, and by how much faster
-    than the preset boosting learns (`pace`).
+    than the preset boosting learns (`learning_rate_scale`).
     """
 
     _context = False
@@ -74,7 +74,7 @@ class AutoGluon:
         axes: int = 64,
         hidden: int = 256,
         leaves: int = 31,
-        pace: float = 1.0,
+        learning_rate_scale: float = 1.0,
         progress: Progress = silent,
     ) -> None:
         chosen = chosen_preset(preset, PRESETS)
@@ -90,7 +90,12 @@ class AutoGluon:
             )
         self._seed, self._threads, self._time_limit = seed, threads, time_limit
         self._progress, self._preset, self._without = progress, chosen, without
-        self._axes, self._hidden, self._leaves, self._pace = axes, hidden, leaves, pace
+        self._axes, self._hidden, self._leaves, self._learning_rate_scale = (
+            axes,
+            hidden,
+            leaves,
+            learning_rate_scale,
+        )
         self.details: dict[str, object] = {"left_out": [] if chosen.frugal else _left_out()}
         self.summary = ""
 
@@ -103,7 +108,10 @@ class AutoGluon:
             if task.columns_of("text", "image"):
                 space["axes"] = Integer(8, 128, log=True)
         if len(task.classes) <= MANY_CLASSES:
-            space |= {"leaves": Integer(4, 128, log=True), "pace": Float(0.3, 3, log=True)}
+            space |= {
+                "leaves": Integer(4, 128, log=True),
+                "learning_rate_scale": Float(0.3, 3, log=True),
+            }
         return space
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
@@ -126,7 +134,9 @@ class AutoGluon:
         linear = self._inputs.regression.fit(
             read.blocks, truth, folds, len(task.classes), self._progress
         )
-        models = self._preset.models(len(task.classes), self._seed, self._leaves, self._pace)
+        models = self._preset.models(
+            len(task.classes), self._seed, self._leaves, self._learning_rate_scale
+        )
         self._progress(f"fitting AutoGluon: {' + '.join(models)} over {len(set(folds))} folds")
         boosted = self._bag(read.trees, truth, folds, models)
         tables = {"autogluon": boosted, "linear": linear}

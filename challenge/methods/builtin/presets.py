@@ -25,8 +25,10 @@ class Preset:
     rate: float
     stacked: bool = False
 
-    def models(self, n_classes: int, seed: int, leaves: int, pace: float) -> dict[str, Any]:
-        """Return AutoGluon's hyperparameters; boosted trees have `leaves`, and learn at `pace`."""
+    def models(
+        self, n_classes: int, seed: int, leaves: int, learning_rate_scale: float
+    ) -> dict[str, Any]:
+        """Return AutoGluon's hyperparameters; boosted trees have `leaves`, and learn at `learning_rate_scale`."""
         trees = {
             "n_estimators": self.n_trees,
             "max_features": self.share,
@@ -38,7 +40,7 @@ class Preset:
         if n_classes > MANY_CLASSES:
             return models
         boosting = {
-            "learning_rate": self.rate * pace,
+            "learning_rate": self.rate * learning_rate_scale,
             "num_boost_round": self.n_rounds,
             "num_leaves": leaves,
             "feature_fraction": 0.5,
