@@ -18,7 +18,7 @@ from challenge.kinds.metrics.probabilities import (
 from challenge.kinds.scored_rows import Measured, ScoredRows, edge_of_shares, undefined
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.statistics.distributions import clopper_pearson
-from challenge.scoring.statistics.intervals import doubt_of_share
+from challenge.scoring.statistics.intervals import added_variance_of_share
 from challenge.scoring.statistics.jackknife import Influence, influence_of_rows
 
 __all__ = ["METRICS", "baseline_score", "diagnostics", "measure", "replicates", "resolution"]
@@ -67,7 +67,7 @@ def _of_labels(part: ScoredRows, codes: NDArray[np.int32]) -> dict[str, Measured
             scale="correlation" if name == "mcc" else "share",
             influence=_label_influence(part, codes, name, total, by_group),
             edge=_label_edge(part, name, total),
-            doubt=_label_doubt(name, total, by_group),
+            added_variance=_label_added_variance(name, total, by_group),
         )
     return measured
 
@@ -99,13 +99,15 @@ def _label_influence(
     return influence
 
 
-def _label_doubt(name: str, total: Tallies, by_group: Callable[[], Tallies]) -> Callable[[], float]:
+def _label_added_variance(
+    name: str, total: Tallies, by_group: Callable[[], Tallies]
+) -> Callable[[], float]:
     """A class of few rows adds its doubt where all classes weigh alike.
 
     Its F1 is 2s / (1 + s) of the share s of hits among hits and errors, its recall a share itself.
     """
 
-    def doubt() -> float:
+    def added_variance() -> float:
         here = total.present
         counts = by_group()
         hits, rows, groups = total.hits[here], total.true[here], counts.true[:, here]
@@ -115,9 +117,9 @@ def _label_doubt(name: str, total: Tallies, by_group: Callable[[], Tallies]) -> 
             groups = groups + counts.predicted[:, here] - counts.hits[:, here]
             slopes = 2.0 / (1.0 + hits / rows) ** 2 / len(hits)
         effective = rows**2 / (groups**2).sum(axis=0)
-        return float(doubt_of_share(hits / rows, effective, slopes).sum())
+        return float(added_variance_of_share(hits / rows, effective, slopes).sum())
 
-    return doubt if name in ("macro_f1", "balanced_accuracy") else lambda: 0.0
+    return added_variance if name in ("macro_f1", "balanced_accuracy") else lambda: 0.0
 
 
 def _label_edge(part: ScoredRows, name: str, total: Tallies) -> Callable[[], Edge] | None:

@@ -50,9 +50,9 @@ class Measured:
     """One metric of one submission.
 
     `value` is None when it is undefined, and `reason` says why (or why there is no interval).
-    `influence` gives the influence of groups and cells, `doubt` the variance that few rows of a
-    class add, `edge` is the exact interval for a value on the edge of its range, where no influence
-    is left.
+    `influence` gives the influence of groups and cells, `added_variance` the variance that few rows
+    of a class add, `edge` is the exact interval for a value on the edge of its range, where no
+    influence is left.
     """
 
     value: float | None
@@ -60,7 +60,7 @@ class Measured:
     scale: Scale = "share"
     influence: Callable[[], Influence] | None = None
     edge: Callable[[], tuple[float, float]] | None = None
-    doubt: Callable[[], float] = lambda: 0.0
+    added_variance: Callable[[], float] = lambda: 0.0
 
 
 def undefined(reason: str) -> Measured:

@@ -240,7 +240,7 @@ def value_with_interval(grouping: Grouping, metric: Measured) -> tuple[MetricVal
     plain = spread(grouping, metric.influence())
     if plain.error <= 1e-12 * abs(metric.value):
         return MetricValue(metric.value, reason="no interval: no row moves this figure"), 0.0
-    whole = plain.raised(metric.doubt())
+    whole = plain.raised(metric.added_variance())
     low, high = interval(metric.value, whole, metric.scale)
     return MetricValue(metric.value, low, high), whole.error
 

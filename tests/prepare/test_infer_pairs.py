@@ -44,7 +44,7 @@ def test_record_tables_and_their_ids_may_have_names_of_their_own(tmp_path: Path)
     assert task.raw.options == {"tableA": "old", "tableB": "new"}
     assert task.raw.key == "rec_id"
     assert list(task.columns) == ["words"]
-    assert not any(doubt.startswith("sides") for doubt in proposal.unsure)
+    assert not any(added_variance.startswith("sides") for added_variance in proposal.unsure)
     assert build_task(tmp_path / "x", cache=tmp_path / "cache").task.kind == "matching"
 
 

@@ -130,8 +130,8 @@ def test_the_arms_undo_hall_s_transformation() -> None:
 
 def test_more_doubt_makes_an_interval_wider() -> None:
     widths = []
-    for doubt in (0.0, 0.01, 0.02):
-        low, high = interval(0.7, Spread(0.05, 30, 0.1).raised(doubt**2), "share")
+    for added_variance in (0.0, 0.01, 0.02):
+        low, high = interval(0.7, Spread(0.05, 30, 0.1).raised(added_variance**2), "share")
         widths.append(high - low)
     assert widths == sorted(set(widths))
     assert Spread(0.03, 30).raised(0.04**2).error == pytest.approx(0.05)

@@ -63,7 +63,9 @@ def propose_task(
         plan = _of_competition(source, images, label, unsure)
     else:
         plan = _of_table(source, images, label, kind, unsure)
-    unsure += [f"column {doubt}" for one in plan.columns.values() for doubt in one.doubts]
+    unsure += [
+        f"column {added_variance}" for one in plan.columns.values() for added_variance in one.doubts
+    ]
     unsure.append("licence: nobody can tell it from the data; an unstated one shows on the page")
     place = str(plan.source)
     if folder is not None and plan.source.is_relative_to(folder.resolve().parents[1]):

@@ -58,7 +58,7 @@ def proposal_text(task_id: str, plan: Plan, place: str, unsure: list[str]) -> st
     title = task_id.replace("-", " ").capitalize()
     lines = ["# Proposed by `challenge add`. Read it, correct it, then run:"]
     lines += [f"#   challenge convert {task_id}", "#", "# Unsure:"]
-    lines += [f"#   - {_comment(doubt)[2:]}" for doubt in dict.fromkeys(unsure)]
+    lines += [f"#   - {_comment(added_variance)[2:]}" for added_variance in dict.fromkeys(unsure)]
     lines += [
         "",
         "format = 1",

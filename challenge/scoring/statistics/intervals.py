@@ -23,7 +23,7 @@ __all__ = [
     "MIN_CLUSTERS",
     "Scale",
     "Spread",
-    "doubt_of_share",
+    "added_variance_of_share",
     "interval",
     "spread",
     "too_few_clusters",
@@ -121,7 +121,7 @@ def _unrelated(grouping: Grouping, influence: Influence) -> float:
     return float(alone @ alone) + float(influence.cells @ influence.cells)
 
 
-def doubt_of_share(shares: Floats, effective: Floats, slopes: Floats) -> Floats:
+def added_variance_of_share(shares: Floats, effective: Floats, slopes: Floats) -> Floats:
     """Return the variance that a quarter of a hit and of a miss more lend to shares of few rows.
 
     `effective` are their rows, `slopes` the derivatives of the metric by the shares.
