@@ -198,12 +198,12 @@ def _near_weight(left: set[str], right: set[str], weight: dict[str, float]) -> f
     ones, others = sorted(left), sorted(right)
     ratios = process.cdist(ones, others, scorer=fuzz.ratio, score_cutoff=75, dtype=np.float64) / 100
     total = 0.0
-    for own, rivals, best in (
+    for own, candidates, best in (
         (ones, others, ratios.max(axis=1).tolist()),
         (others, ones, ratios.max(axis=0).tolist()),
     ):
-        whole = set(rivals)
-        starts = {rival[:n] for rival in rivals for n in range(3, len(rival))}
+        whole = set(candidates)
+        starts = {candidate[:n] for candidate in candidates for n in range(3, len(candidate))}
         for one, near in zip(own, best, strict=True):
             shortened = one in starts or any(one[:n] in whole for n in range(3, len(one)))
             total += (1.0 if shortened else near) * weight[one]

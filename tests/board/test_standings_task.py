@@ -270,7 +270,7 @@ def test_a_worse_submission_changes_no_rank(
 
 @few
 @given(scores, st.randoms(use_true_random=False))
-def test_the_order_of_arrival_in_the_table_changes_nothing(
+def test_the_order_of_arcandidate_in_the_table_changes_nothing(
     entries: list[tuple[str, float, int]], random: object
 ) -> None:
     made = [Made(team, "t1", value, i) for i, (team, value, _) in enumerate(entries)]

@@ -34,12 +34,12 @@ def test_rank_and_gap_are_among_the_pairs_of_the_same_record(task: Task) -> None
     assert found["words: ratio: left rank"].tolist() == [1, 2, 2, 1]
     gaps = found["words: ratio: left gap"].tolist()
     assert gaps[:3] == pytest.approx([0.4, -0.4, -0.4])
-    assert np.isnan(gaps[3]), "a lone candidate has no rival"
+    assert np.isnan(gaps[3]), "a lone candidate has no candidate"
     assert found["words: ratio: right gap"].tolist()[::3] == pytest.approx([0.5, -0.5])
     assert not any("same" in name for name in found.columns)
 
 
-def test_an_unknown_comparison_has_no_rank_and_is_no_rival(task: Task) -> None:
+def test_an_unknown_comparison_has_no_rank_and_is_no_candidate(task: Task) -> None:
     table = pairs(task, ["a", "a"], ["x", "y"])
     found = candidate_context(task, table, pd.DataFrame({"words: ratio": [0.9, np.nan]}))
     assert np.isnan(found["words: ratio: left rank"][1])

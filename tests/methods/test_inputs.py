@@ -100,7 +100,7 @@ def test_sides_without_a_common_text_are_compared_as_wholes(
     assert overlap[same].mean() > overlap[~same].mean()
 
 
-def test_rivals_are_told_by_whole_texts(pairs: Task) -> None:
+def test_candidates_are_told_by_whole_texts(pairs: Task) -> None:
     start = "so long a start that a frugal reading sees nothing else " * 6
     train = read_train(pairs)
     whole = read(pairs, train, context=True)[1].trees["left candidates"]

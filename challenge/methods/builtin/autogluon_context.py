@@ -1,4 +1,4 @@
-"""The reference entry with an eye on rivals: matching that looks at all candidates jointly."""
+"""The reference entry with an eye on candidates: matching that looks at all candidates jointly."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ class TableInputs:
 
 
 class PairInputs:
-    """Pairs of records, by comparisons; with `context` also by their rivals."""
+    """Pairs of records, by comparisons; with `context` also by their candidates."""
 
     def __init__(self, task: Task, *, context: bool, frugal: bool, **options: Any) -> None:
         self._task, self._context, self._frugal = task, context, frugal
@@ -204,9 +204,9 @@ class PairInputs:
     @property
     def used(self) -> tuple[str, ...]:
         """The families of features, as shown on the row of a submission."""
-        rivals = ("context of candidates",) if self._context else ()
+        candidates = ("context of candidates",) if self._context else ()
         words = ("matched words",) if self._words else ()
-        return (*self._pairs.used, *words, *rivals, *_tell_starts(self._task, self._frugal))
+        return (*self._pairs.used, *words, *candidates, *_tell_starts(self._task, self._frugal))
 
     def fit(self, train: pd.DataFrame) -> Inputs:
         """Learn rarities, scales and words, and return the training pairs."""
@@ -237,7 +237,7 @@ class PairInputs:
             return self._pairs.transform(self._read(pairs))
         from challenge.task.frames import read_test, read_train
 
-        # Candidates are the pairs of train and test alike: a rival may stand on either side.
+        # Candidates are the pairs of train and test alike: a candidate may stand on either side.
         parts = [pairs, read_train(self._task), read_test(self._task)]
         everything = pd.concat(parts, ignore_index=True).drop_duplicates("id", ignore_index=True)
         compared = self._pairs.transform(self._read(everything))

@@ -113,10 +113,10 @@ class ChosenRegression:
                 start = best
                 while (weight := self._next(best.weighing.weights[family], way)) is not None:
                     weights = {**best.weighing.weights, family: weight}
-                    rival = attempt(Weighing(weights), first)
-                    if rival.loss >= best.loss:
+                    candidate = attempt(Weighing(weights), first)
+                    if candidate.loss >= best.loss:
                         break
-                    best = rival
+                    best = candidate
                 if best is not start:
                     break
         wide = (_family(name) == "n-grams" and b.shape[1] > _AXES for name, b in blocks.items())
