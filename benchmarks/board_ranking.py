@@ -78,7 +78,8 @@ def fill(folder: Path, n_submissions: int, n_teams: int, seed: int = 0) -> Ledge
              "baseline": False, "isolation": "none"}
             for i in range(n_submissions)])  # fmt: skip
         connection.execute(schema.scores.insert(), [
-            {"id": i + 1, "at": int(at[i]), "submission": i + 1, "scoring_version": 1, "subset": "all",
+            {"id": i + 1, "at": int(at[i]), "submission": i + 1,
+             "scoring_version": 1, "subset": "all",
              "metric": "accuracy", "value": float(value[i]), "low": float(value[i]) - 0.01,
              "high": float(value[i]) + 0.01, "public_value": None, "released": True, "step": 0.0,
              "n": 10_000, "n_clusters": 1000, "weights_hash": "w", "resolution": 1e-4,

@@ -149,7 +149,7 @@ def _run(task: Task, source: Path, name: str, options: argparse.Namespace) -> di
 
 
 def valid_rows(task: Task, table: pd.DataFrame, file: Path) -> Any:
-    """Tell which rows of train and valid together stand in `file`; a export counts as often as there.
+    """Return which rows of train and valid together are in `file`, each as often as there.
 
     Exports are alike in every value and the label, so it does not matter which of them is taken.
     """

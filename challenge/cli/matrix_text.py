@@ -68,7 +68,8 @@ def _sentence(one: Swap) -> str:
     from challenge.scoring.figures import figure
 
     judged = (
-        f"significantly better on {len(one.better)}, significantly worse on {len(one.worse)}, not told apart on "
+        f"significantly better on {len(one.better)}, significantly worse on "
+        f"{len(one.worse)}, not distinguished on "
         f"{len(one.alike)} of {one.n_shared}; mean change {figure(one.change)}"
     )
     return (

@@ -1,4 +1,4 @@
-"""Cells as values, and texts as numbers without any model: tokens, TF-IDF of words and characters."""
+"""Cells as values, and texts as numbers without a model: tokens, TF-IDF of words and characters."""
 
 from __future__ import annotations
 

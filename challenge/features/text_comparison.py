@@ -19,7 +19,7 @@ _FIRST = re.compile(r"\d+(?:\.\d+)?")
 _LONGEST = 1000
 """Edit distances look at so many characters: they cost the product of both lengths."""
 _LONGEST_PARTIAL = 256
-"""Finding the best place of one text in another costs far more: 17 ms a pair of 1,000 characters."""
+"""Finding the best position of one text in another costs more: 17 ms a pair of 1,000 characters."""
 
 
 class TokenWeights:

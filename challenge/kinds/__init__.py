@@ -33,7 +33,7 @@ class KindModule(Protocol):
     ) -> NDArray[np.float64]:
         """Return a primary metric under each draw of group weights."""
 
-    def floor(self, part: ScoredRows, metric: str, majority: int) -> float | None:
+    def baseline_score(self, part: ScoredRows, metric: str, majority: int) -> float | None:
         """Return the score of the trivial baseline."""
 
     def resolution(self, part: ScoredRows, metric: str) -> float:

@@ -209,7 +209,7 @@ def replicates(
     return LABEL_METRICS[metric](by_group.weighted(draws))
 
 
-def floor(part: ScoredRows, metric: str, majority: int) -> float | None:
+def baseline_score(part: ScoredRows, metric: str, majority: int) -> float | None:
     """Return the score of giving every row the most frequent class of train.
 
     MCC, undefined there, has the floor 0, the mean of guessing.

@@ -243,7 +243,7 @@ def _weighted_bins(
     return weights[:, :n_bins], weights[:, n_bins:]
 
 
-def floor(part: ScoredRows, metric: str, majority: int) -> float | None:
+def baseline_score(part: ScoredRows, metric: str, majority: int) -> float | None:
     """Return the score of saying no to every pair (F1: 0), or of one score for all pairs."""
     del majority
     if part.n == 0 or metric == "f1":

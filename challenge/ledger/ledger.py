@@ -84,7 +84,7 @@ class Ledger:
         return build_snapshot(self, as_of)
 
     def replicates(self, submission_ids: Sequence[int], subset: Subset) -> NDArray[np.float32]:
-        """Return (n, 1000) replicates of the current scoring versions; rows of NaN where there are none."""
+        """Return (n, 1000) replicates of the current scoring versions, NaN where there are none."""
         return self.snapshot().replicates(submission_ids, subset)
 
     def refresh(self) -> list[str]:

@@ -155,7 +155,7 @@ def baseline_score(task: Task, subset: Subset) -> MetricValue:
     Matching: 0 for F1, one score for all pairs for the ranked metrics. No interval.
     """
     part = solution_part(task, subset)
-    value = kind_module(task.kind).floor(part, task.metric, _majority(task))
+    value = kind_module(task.kind).baseline_score(part, task.metric, _majority(task))
     return MetricValue(value, reason="no row counts here" if value is None else None)
 
 

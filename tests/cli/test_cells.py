@@ -17,9 +17,9 @@ TITLES = ["oak on icons", "elm on icons"]
 
 def report(progress: GridProgress, look: Callable[[], object] = lambda: None) -> None:
     with progress:
-        progress.report(0, "fitting")
-        progress.report(1, "reading\x1b[2J")
-        progress.report(1, "reading\x1b[2J")
+        progress.show_state(0, "fitting")
+        progress.show_state(1, "reading\x1b[2J")
+        progress.show_state(1, "reading\x1b[2J")
         look()
         progress.done(0, "macro_f1 .500", failed=False)
         progress.print_note("elm on icons failed:\nno acorns")

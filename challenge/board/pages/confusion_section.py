@@ -27,7 +27,7 @@ def confusion_files(context: SiteContext, submission: Submission, score: StoredS
         return []
     names = context.card(submission.task).task["classes"]
     rows = [(names[i], names[j], n) for i, j, n in score.confusion_counts.tolist()]
-    path = f"submission/{submission.id}-confusion matrix.csv"
+    path = f"submission/{submission.id}-confusion-matrix.csv"
     return [(path, csv_export(("true", "predicted", "rows"), rows))]
 
 
@@ -47,11 +47,13 @@ def confusion_html(context: SiteContext, submission: Submission, score: StoredSc
     wrong.sort(key=lambda one: (-one[0], one[1], one[2]))
     table = _matrix(names, counts) if len(names) <= N_CLASSES else _pairs(names, counts, wrong)
     return (
-        '<section class="wide" aria-labelledby="confusion matrix"><div class="section-head">'
-        f'<h2 id="confusion matrix">Confusions</h2><p>{_words(names, counts, wrong)}</p></div>'
-        f'<div class="scroll" role="region" aria-labelledby="confusion matrix-caption" tabindex="0">'
+        '<section class="wide" aria-labelledby="confusion-matrix"><div class="section-head">'
+        f'<h2 id="confusion-matrix">Confusion matrix</h2>'
+        f"<p>{_words(names, counts, wrong)}</p></div>"
+        '<div class="scroll" role="region" aria-labelledby="confusion-matrix-caption" '
+        'tabindex="0">'
         f"{table}</div>"
-        f'<p class="exports">Counts as <a href="{submission.id}-confusion matrix.csv">CSV</a>.</p>'
+        f'<p class="exports">Counts as <a href="{submission.id}-confusion-matrix.csv">CSV</a>.</p>'
         "</section>"
     )
 
@@ -86,7 +88,8 @@ def _matrix(names: Sequence[str], counts: NDArray[np.int64]) -> str:
             f'<td class="number">{count_text(n)}</td><td class="number">{recall}</td></tr>'
         )
     return (
-        '<table class="plain-table heat confusion"><caption id="confusion matrix-caption">Rows by true '
+        '<table class="plain-table heat confusion">'
+        '<caption id="confusion-matrix-caption">Rows by true '
         "class (down) and predicted class (across); colour is the share of the true class"
         f'</caption><thead><tr><th scope="col">True class</th>{heads}<th scope="col" '
         'class="number">Rows</th><th scope="col" class="number">Recall</th></tr></thead>'
@@ -111,7 +114,8 @@ def _pairs(
         for n, true, said in wrong[:N_PAIRS]
     )
     return (
-        f'<table class="plain-table"><caption id="confusion matrix-caption">The {len(wrong[:N_PAIRS])} '
+        '<table class="plain-table">'
+        f'<caption id="confusion-matrix-caption">The {len(wrong[:N_PAIRS])} '
         'pairs of classes that are confused most often</caption><thead><tr><th scope="col">True '
         'class</th><th scope="col">Taken for</th><th scope="col" class="number">Rows</th>'
         '<th scope="col" class="number">Of the true class</th></tr></thead>'

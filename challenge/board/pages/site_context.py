@@ -110,7 +110,7 @@ class SiteContext:
         ]
 
     def progress_words(self) -> str:
-        """Return what the plot of scores over time shows: after the close still the public subset."""
+        """Return what the plot of scores over time shows: always the public subset."""
         if not self.settings.is_contest():
             return "Mean score over time"
         if self.snapshot.closed_at is None:

@@ -47,7 +47,7 @@ _UNBOUNDED = ("log_loss", "brier", "mcc")
 
 
 def submission_files(context: SiteContext, team: Team, line: Line) -> Iterator[File]:
-    """Yield the export of the confusion matrix, where there are any, and the page of one submission."""
+    """Yield the export of the confusion matrix, where there is one, and the submission's page."""
     if line.score is not None:
         yield from confusion_files(context, line.submission, line.score)
     yield f"submission/{line.submission.id}.html", _submission_html(context, team, line)
@@ -83,7 +83,8 @@ def _submission_html(context: SiteContext, team: Team, line: Line) -> str:
         )
     else:
         parts.append(
-            f'<h2 id="scores">Scores</h2><p>On {_SUBSET_TITLES.get(score.subset, escape(score.subset))}: '
+            '<h2 id="scores">Scores</h2>'
+            f"<p>On {_SUBSET_TITLES.get(score.subset, escape(score.subset))}: "
             f"{count_text(score.n)} rows in {count_text(score.n_clusters)} independent clusters. "
             f"One row is worth {number_text(score.resolution, max(decimals, 4))}.</p></div>"
             f'<div class="split"><div>{_metrics_html(score, decimals)}'

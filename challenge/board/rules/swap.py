@@ -97,7 +97,7 @@ def swaps_of(
 
 
 def _verdict(values: NDArray[np.float64], noise: NDArray[np.float64]) -> int:
-    """Return 1 when the second is significantly better than the first, -1 significantly worse, 0 not told apart.
+    """Return 1 when the second is significantly better than the first, -1 when worse, else 0.
 
     Without noise nothing is told apart.
     """

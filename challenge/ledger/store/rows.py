@@ -79,7 +79,7 @@ _SCORE = (
 
 
 class RowSource:
-    """The rows of a ledger up to the moment `until`, of the current scoring versions of that moment."""
+    """The rows of a ledger up to `until`, of the scoring versions that were current then."""
 
     def __init__(
         self, store: Store, until: int, scoring_versions: Mapping[str, ScoringVersion]

@@ -95,7 +95,7 @@ scoring_versions = Table(
     Column("n_public", Integer, nullable=False),
     Index("scoring_versions_by_task", "task", "id"),
 )
-"""What scores must share to stand in one column; the newest scoring version of a task is the current."""
+"""What scores of one column must share; the newest scoring version of a task is current."""
 
 baseline_scores = Table(
     "baseline_scores",

@@ -174,7 +174,7 @@ def _admit(
 
 
 def current_scoring_version(connection: sa.Connection, task: Task) -> ScoringVersion | None:
-    """Return the scoring version that scores of the task belong to now, None when it must be added."""
+    """Return the scoring version of the task's scores now, None when it must be added."""
     from challenge.scoring.score import SCORER_VERSION
 
     scoring_version = current_scoring_versions(connection).get(task.id)

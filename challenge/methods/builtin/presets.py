@@ -28,7 +28,7 @@ class Preset:
     def models(
         self, n_classes: int, seed: int, leaves: int, learning_rate_scale: float
     ) -> dict[str, Any]:
-        """Return AutoGluon's hyperparameters; boosted trees have `leaves`, and learn at `learning_rate_scale`."""
+        """Return AutoGluon's hyperparameters; boosted trees have `leaves`."""
         trees = {
             "n_estimators": self.n_trees,
             "max_features": self.share,

@@ -232,19 +232,19 @@ class _Window:
     """The bytes of one member of an ar archive, as a file that can be read onward."""
 
     def __init__(self, file: IO[bytes], size: int) -> None:
-        self._file, self._start, self._size = file, file.report(), size
+        self._file, self._start, self._size = file, file.tell(), size
         self.closed = False
 
     def read(self, n: int = -1) -> bytes:
-        rest = self._start + self._size - self._file.report()
+        rest = self._start + self._size - self._file.tell()
         return self._file.read(rest if n is None or n < 0 else min(n, rest))
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        origin = (0, self._file.report() - self._start, self._size)[whence]
+        origin = (0, self._file.tell() - self._start, self._size)[whence]
         return self._file.seek(self._start + origin + offset) - self._start
 
     def report(self) -> int:
-        return self._file.report() - self._start
+        return self._file.tell() - self._start
 
     def readable(self) -> bool:
         return True

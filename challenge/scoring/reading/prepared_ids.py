@@ -134,7 +134,7 @@ def _load(path: Path, identity: dict[str, Any]) -> WordIndex | None:
             n, longest, one_length = header["n"], header["longest"], header["one_length"]
             sizes = [n * longest] if one_length else [8 * n] * (max(1, -(-longest // 8)) + 1)
             body = [_read(file, size) for size in sizes]
-            at, size = file.report(), int(header["table"])
+            at, size = file.tell(), int(header["table"])
             if [_checksum(part) for part in body] != header["sums"]:
                 return None
             table_sum = header["table_sum"]

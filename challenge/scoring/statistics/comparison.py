@@ -122,8 +122,10 @@ class Comparison:
         outcomes = self.outcomes
         lines = [_words(name, difference) for name, difference in self.differences.items()]
         lines.append(
-            f"of {outcomes.n:,} rows: a alone right {outcomes.wins:,}, b alone right {outcomes.losses:,}, "
-            f"both {outcomes.both_right:,}, neither {outcomes.both_wrong:,}; McNemar p = {outcomes.p:.3g}"
+            f"of {outcomes.n:,} rows: a alone right {outcomes.wins:,}, "
+            f"b alone right {outcomes.losses:,}, "
+            f"both {outcomes.both_right:,}, neither {outcomes.both_wrong:,}; "
+            f"McNemar p = {outcomes.p:.3g}"
         )
         lines += [
             f"{name}: {part.n:,} rows, a alone {part.wins:,}, b alone {part.losses:,}, "
