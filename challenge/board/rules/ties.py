@@ -6,10 +6,11 @@ of the replicates of the differences (one for each tail). They hold for *all* j 
 for the leader, which was picked by its score.
 
 - Rank interval of i: 1 + teams significantly better, to all minus those significantly worse
-  (marginal sets of Mogstad, Romano, Shaikh and Wilhelm, "Inference for Ranks", Review of Economic Studies 2024).
+  (marginal sets of Mogstad, Romano, Shaikh and Wilhelm, "Inference for Ranks", Review of Economic
+  Studies 2024).
 - Tied with the first: the interval of leader minus i holds 0. Let i be the true best: then every
   true difference (j minus i) is at most 0, so i is shut out only if one of its intervals misses
-  the truth: at most 2.5 % of the time (the one-sided form of Hsu's comparisons with the best, 1984).
+  the truth: at most 2.5 % of the time (one-sided form of Hsu's comparisons with the best, 1984).
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def _primed(secret: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
 
 
 def id_strings(numbers: NDArray[np.uint64], character: Literal["r", "p"]) -> pa.Array:
-    """Return `character` and 16 hex digits for each number; their byte order is that of the numbers.
+    """Return `character` and 16 hex digits for each number; bytes are ordered as the numbers.
 
     >>> id_strings(np.array([10, 255], dtype=np.uint64), "r").to_pylist()
     ['r000000000000000a', 'r00000000000000ff']
