@@ -24,7 +24,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.kinds import kind_module
+from challenge.kinds.kind_modules import kind_module
 from challenge.kinds.scored_rows import ScoredRows
 from challenge.scoring.predictions import Form, Predictions, Probabilities
 from challenge.scoring.score import value_with_interval

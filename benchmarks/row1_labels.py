@@ -17,7 +17,7 @@ import pyarrow.csv as pc
 from benchmarks.measure import measure, peak_memory_mb, report, slope
 from benchmarks.scoring_files import make_task, write_labels
 from challenge.errors import SubmissionError
-from challenge.kinds import kind_module
+from challenge.kinds.kind_modules import kind_module
 from challenge.scoring import read_predictions
 from challenge.scoring.score import solution_part
 from challenge.task import Task, read_task

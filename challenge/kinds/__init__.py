@@ -1,52 +1,46 @@
-"""What differs between kinds of task, one module a kind.
-
-A kind says which metrics it has and how each is measured, re-weighted and floored; the modules
-share the functions named in `KindModule`.
-"""
+"""What can be predicted and how it is judged: one module a kind, each with its `KIND`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import cache
+from importlib import import_module
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from challenge.errors import Fault, WrongUse, nearest
+from challenge.kinds.base import Kind, LabelType, Metric, Need
 
-    from challenge.kinds.scored_rows import Measured, ScoredRows
-    from challenge.scoring.predictions import Predictions
-    from challenge.task import Kind
+__all__ = ["KINDS", "Kind", "LabelType", "Metric", "Need", "kind_of", "metric_title"]
 
-__all__ = ["KindModule", "kind_module"]
+KINDS = ("classification", "matching")
+"""Names of all kinds, which are also the names of their modules."""
 
 
-class KindModule(Protocol):
-    """The functions of a module of this folder."""
-
-    METRICS: tuple[str, ...]
-
-    def measure(self, part: ScoredRows, predictions: Predictions) -> dict[str, Measured]:
-        """Return every metric of the kind, in the order of METRICS."""
-
-    def replicates(
-        self, part: ScoredRows, predictions: Predictions, metric: str, draws: NDArray[np.float32]
-    ) -> NDArray[np.float64]:
-        """Return a primary metric under each draw of group weights."""
-
-    def baseline_score(self, part: ScoredRows, metric: str, majority: int) -> float | None:
-        """Return the score of the trivial baseline."""
-
-    def resolution(self, part: ScoredRows, metric: str) -> float:
-        """Return what one row is worth."""
-
-    def diagnostics(self, part: ScoredRows, predictions: Predictions) -> Mapping[str, float | None]:
-        """Return figures that no rank depends on."""
+@cache
+def kind_of(name: str) -> Kind:
+    """Return a kind by name; raise WrongUse with the nearest name when there is none."""
+    if name not in KINDS:
+        guess = nearest(name, KINDS)
+        raise WrongUse(
+            Fault(
+                f"kind {name!r}",
+                "no such kind",
+                f"one of {', '.join(KINDS)}",
+                f"did you mean {guess}?" if guess else "choose one of these",
+                code="kind-unknown",
+            )
+        )
+    kind: Kind = import_module(f"challenge.kinds.{name}").KIND
+    return kind
 
 
-def kind_module(kind: Kind) -> KindModule:
-    """Return the module of a kind."""
-    import importlib
+def metric_title(name: str) -> str:
+    """Return a metric or diagnostic as people write it, whichever kind it belongs to.
 
-    module: Any = importlib.import_module(f"challenge.kinds.{kind}")
-    checked: KindModule = module
-    return checked
+    >>> metric_title("macro_f1"), metric_title("b_cubed_f1"), metric_title("clear_gap")
+    ('macro F1', 'B-cubed F1', 'clear gap')
+    """
+    for kind in map(kind_of, KINDS):
+        if name in kind.metrics:
+            return kind.metrics[name].title
+        if name in kind.diagnostic_titles:
+            return kind.diagnostic_titles[name]
+    return name.replace("_", " ")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.errors import Fault, TaskError
-from challenge.kinds import kind_module
+from challenge.kinds.kind_modules import kind_module
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.score import part_of, refuse_strangers
 from challenge.scoring.solution import SUBSETS, VOID, Solution, int_array, read_train_truth

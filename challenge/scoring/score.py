@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.kinds import kind_module
+from challenge.kinds.kind_modules import kind_module
 from challenge.kinds.scored_rows import Measured, ScoredRows
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.solution import Solution, read_solution, read_train_truth

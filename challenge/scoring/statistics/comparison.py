@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.kinds import kind_module
+from challenge.kinds.kind_modules import kind_module
 from challenge.kinds.scored_rows import Measured, ScoredRows
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.score import part_of, refuse_strangers
