@@ -134,7 +134,7 @@ def _print_rehearsal(rehearsal: Rehearsal, *, json: bool) -> None:
         return
     say(
         f"a rehearsal on labels made up from seed {rehearsal.seed}: nothing was stored, the private"
-        f" half was not opened; {rehearsal.n_finals} finals of {rehearsal.n_teams} teams"
+        f" subset was not opened; {rehearsal.n_finals} finals of {rehearsal.n_teams} teams"
     )
     for board in boards:
         print_track(board)

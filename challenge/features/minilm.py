@@ -63,7 +63,7 @@ def choose_window(texts: Sequence[str]) -> int:
 def report_window(name: str, window: int) -> list[str]:
     """Return the family's name, with the window where it is cut, or nothing where none is read.
 
-    >>> tell_window("MiniLM", 24)
+    >>> report_window("MiniLM", 24)
     ['MiniLM (first 24 tokens)']
     """
     if not window:

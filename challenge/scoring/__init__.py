@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from challenge.scoring.confusion_matrix import confusion_matrix
+    from challenge.scoring.confusion import confusion_counts
     from challenge.scoring.predictions import Predictions, Probabilities
     from challenge.scoring.reading.canonical import content_digest, write_predictions
     from challenge.scoring.reading.check import read_predictions
@@ -36,7 +36,7 @@ __all__ = [
     "Score",
     "baseline_score",
     "compare_predictions",
-    "confusion_matrix",
+    "confusion_counts",
     "content_digest",
     "read_predictions",
     "score_on_train",
@@ -59,7 +59,7 @@ _MODULES = {
     "Probabilities": "predictions",
     "read_predictions": "reading.check",
     "content_digest": "reading.canonical",
-    "confusion_matrix": "confusion_matrix",
+    "confusion_counts": "confusion",
     "write_predictions": "reading.canonical",
 }
 

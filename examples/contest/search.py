@@ -51,7 +51,7 @@ def hidden_words(task: Task, files: Mapping[int, Path]) -> dict[bytes, str]:
         predictions = read_predictions(task, path)
         for subset in ("private", "public", "all"):
             score = score_predictions(task, predictions, subset)
-            what = f"submission {submission} on {task.id}, {subset} half"
+            what = f"submission {submission} on {task.id}, {subset} subset"
             for name, value in score.metrics.items():
                 for part, figure in (("", value.value), ("low ", value.low), ("high ", value.high)):
                     if figure is not None and len(repr(figure)) > _DIGITS:

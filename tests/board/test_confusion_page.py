@@ -39,7 +39,7 @@ def test_a_matrix_says_how_many_rows_of_a_class_went_where(context: SiteContext)
     assert "Most often <bdi>no match</bdi> was taken for <bdi>match</bdi>: 3 of 1,203 rows" in html
     assert '<span class="cell h0">0</span>' in html and "right" in html
     path, text = confusion_files(context, submission, score)[0]
-    assert path == f"submission/{submission.id}-confusion matrix.csv"
+    assert path == f"submission/{submission.id}-confusion-matrix.csv"
     assert text == "true,predicted,rows\n0,0,1200\n0,1,3\n1,1,40\n"
 
 

@@ -46,4 +46,4 @@ def test_the_search_finds_figures_that_are_not_rounded() -> None:
     board = {"subset": "public", "rows": [{"value": 0.825, "step": 0.024056}, {"value": 0.9135}]}
     assert loose_figures("board", board) == []
     assert loose_figures("board", {"rows": [{"value": 0.82543}]}) == ["board, rows.value: 0.82543"]
-    assert loose_figures("board", {"subset": "private"}) == ["board, half: private"]
+    assert loose_figures("board", {"subset": "private"}) == ["board, subset: private"]

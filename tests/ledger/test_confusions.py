@@ -30,7 +30,7 @@ def stored(ledger: Ledger) -> list[list[list[int]] | None]:
 
 def n_rows(ledger: Ledger) -> int:
     with ledger.store.reading() as connection:
-        return int(connection.exec_driver_sql("SELECT count(*) FROM confusion matrix").scalar_one())
+        return int(connection.exec_driver_sql("SELECT count(*) FROM confusion_counts").scalar_one())
 
 
 def counted(truth: list[str], said: list[str]) -> list[list[int]]:

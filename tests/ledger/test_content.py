@@ -31,7 +31,7 @@ write = canonical.write_predictions
 
 def as_format_1(ledger: Ledger) -> None:
     with ledger.store.writing() as connection:
-        connection.execute(sa.text("DROP TABLE confusion matrix"))
+        connection.execute(sa.text("DROP TABLE confusion_counts"))
         connection.execute(sa.text("ALTER TABLE submissions DROP COLUMN content"))
         connection.execute(schema.team_names.update().values(skeleton="of an older table"))
         connection.execute(schema.facts.update().values(value="1"))

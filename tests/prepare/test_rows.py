@@ -293,7 +293,7 @@ def test_wrong_words_of_an_official_split_are_refused(plan: Callable[..., Plan])
     found = refusal(
         plan, rows(split=["train", "test"] * 30, subset=["x", None] * 30), split=official
     )
-    assert "column half: 'x'" in found
+    assert "column subset: 'x'" in found
 
 
 def test_match_labels_other_than_decisions_are_refused(plan: Callable[..., Plan]) -> None:

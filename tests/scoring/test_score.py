@@ -169,14 +169,14 @@ def test_scoring_loads_neither_pandas_nor_scipy_nor_sklearn(tmp_path: Path) -> N
 import sys
 from pathlib import Path
 import numpy as np
-from challenge.scoring import score_predictions, floor_score, Predictions
+from challenge.scoring import score_predictions, baseline_score, Predictions
 from challenge.task import read_task
 task = read_task(Path({str(tmp_path / "t" / "public")!r}))
 p = Predictions(task.id, task.kind, task.data_digest, np.array([1, 0, 0, 1] * 25, np.int32),
                 None, np.linspace(0, 1, 100), "0" * 64, "labels+scores")
 for _ in range(2):
     assert score_predictions(task, p, "all").primary.value == 0.5
-floor_score(task, "all")
+baseline_score(task, "all")
 print([name for name in ("pandas", "scipy", "sklearn") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -38,7 +38,7 @@ ReplicateSource = Callable[[Sequence[int]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Entries:
-    """The counted submissions of one task on one half, as columns of one length."""
+    """The counted submissions of one task on one subset, as columns of one length."""
 
     subset: Subset
     submission: NDArray[np.int64]
@@ -69,7 +69,7 @@ def scores_of(snapshot: Snapshot, subset: Subset) -> PrimaryScores:
             f"a board of the subset {subset!r}",
             f"the subset that counts now: {snapshot.subset!r}",
             "leave the subset out",
-            code="hidden-half",
+            code="hidden-subset",
         )
     )
 

@@ -49,9 +49,9 @@ class Scored:
 
 def score_file(task: Task, predictions: Predictions, subset: Subset) -> Scored:
     """Score predictions of the test rows on a half."""
-    from challenge.scoring import confusion_matrix, score_predictions
+    from challenge.scoring import confusion_counts, score_predictions
 
-    counts = None if subset == "public" else confusion_matrix(task, predictions, subset)
+    counts = None if subset == "public" else confusion_counts(task, predictions, subset)
     return Scored(score_predictions(task, predictions, subset), counts)
 
 

@@ -77,7 +77,7 @@ def notes_on(plan: Plan, written: Written) -> list[str]:
     for subset, n_clusters in written.n_clusters.items():
         if n_clusters < FEWEST_CLUSTERS:
             notes.append(
-                f"The {subset} half has {n_clusters} independent clusters, fewer than "
+                f"The {subset} subset has {n_clusters} independent clusters, fewer than "
                 f"{FEWEST_CLUSTERS}: its scores have no interval, and teams count as tied there."
             )
     counts = {

@@ -131,7 +131,7 @@ def _key(definition: TaskDefinition, *tables: RawFile) -> str:
 
 
 class _Answers:
-    """Label and half of each test row, by id; `label` is the solution's own column of labels."""
+    """Label and subset of each test row, by id; `label` is the solution's own column of labels."""
 
     def __init__(
         self,
@@ -191,7 +191,7 @@ def _answers(solution: RawFile, key: str, definition: TaskDefinition) -> _Answer
             raise TaskError(
                 Fault(f"{solution.path.name}, column {usage}", repr(wrong[0]),
                       "Public, Private or Ignored in every row", "correct these rows",
-                      "half-word", n=len(wrong), first=tuple(wrong[:5]))
+                      "subset-word", n=len(wrong), first=tuple(wrong[:5]))
             )  # fmt: skip
         labels = [
             text if word in _SUBSETS else None for text, word in zip(labels, words, strict=True)

@@ -1,4 +1,4 @@
-"""Where each row of a raw table goes: side, half, fold, and the clusters that decide it."""
+"""Where each row of a raw table goes: side, subset, fold, and the clusters that decide it."""
 
 from __future__ import annotations
 
@@ -241,8 +241,8 @@ def _official_subset(facts: RowFacts, drawn: NDArray[np.int8], where: str) -> ND
     wrong = [word for word, low in zip(words, lowered, strict=True) if low not in SUBSETS]
     if wrong:
         raise TaskError(
-            Fault(f"{where}, column half", repr(wrong[0]), "public or private",
-                  "translate the words in the converter", "half-word")
+            Fault(f"{where}, column subset", repr(wrong[0]), "public or private",
+                  "translate the words in the converter", "subset-word")
         )  # fmt: skip
     known = np.array([SUBSETS.index(low) for low in lowered] + [0], dtype=np.int8)
     return np.where(codes >= 0, known[codes], drawn)

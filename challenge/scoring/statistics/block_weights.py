@@ -212,7 +212,7 @@ def _narrow(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def draw_weights(solution: Solution, subset: Subset, key: bytes) -> Weights:
-    """Group the rows of a half and draw the weights from `key`, the same ones for the same key."""
+    """Group the rows of a subset and draw their weights, the same ones for the same `key`."""
     rows = solution.rows(subset)
     grouping = group_rows(solution.cluster[rows], solution.other[rows], key)
     draws = _draw(key, grouping.n_groups)

@@ -9,10 +9,10 @@ from challenge.scoring.predictions import Predictions
 from challenge.scoring.solution import read_solution
 from challenge.task import Subset, Task
 
-__all__ = ["confusion_matrix"]
+__all__ = ["confusion_counts"]
 
 
-def confusion_matrix(task: Task, predictions: Predictions, subset: Subset) -> NDArray[np.int32]:
+def confusion_counts(task: Task, predictions: Predictions, subset: Subset) -> NDArray[np.int32]:
     """Return (m, 3) counts: position of the true class, of the predicted one, and rows above 0.
 
     Ascending by both classes; void rows count nowhere. The counts tell labels, so they belong to
