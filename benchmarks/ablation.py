@@ -58,7 +58,7 @@ def parts_of(task: Task) -> tuple[str, ...]:
     there = {
         "text embedding": bool(task.columns_of("text")),
         "images": bool(task.columns_of("image")),
-        "pair features": task.kind == "matching",
+        "pair features": task.kind.paired,
     }
     return tuple(part for part in PARTS if there[part])
 

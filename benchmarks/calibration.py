@@ -51,7 +51,7 @@ def measure(task: Task, name: str) -> list[list[str]]:
 
 def _undone(found: pd.DataFrame, task: Task, temperature: float) -> pd.DataFrame:
     """Return the predictions before the temperature divided their logarithms."""
-    if task.kind == "matching":
+    if task.kind.paired:
         scores = found["score"].to_numpy()
         both = np.column_stack([1 - scores, scores])
         return found.assign(score=_raised(both, temperature)[:, 1])

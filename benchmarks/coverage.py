@@ -24,6 +24,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.kinds import kind_of
 from challenge.kinds.kind_modules import kind_module
 from challenge.kinds.scored_rows import ScoredRows
 from challenge.scoring.predictions import Form, Predictions, Probabilities
@@ -164,7 +165,7 @@ def _predictions(
     numbers = codes.astype(np.int32)
     return Predictions(
         "simulated",
-        case.kind,
+        kind_of(case.kind),
         "",
         numbers,
         probabilities,
@@ -188,7 +189,11 @@ def true_values(case: Case) -> dict[str, float]:
     no two of them hang together.
     """
     rng, n = np.random.default_rng(1), 1_000_000
-    module, primary, block = kind_module(case.kind), PRIMARY[case.kind], np.arange(n) // 2_000
+    module, primary, block = (
+        kind_module(kind_of(case.kind)),
+        PRIMARY[case.kind],
+        np.arange(n) // 2_000,
+    )
     values = []
     for _ in range(POPULATION):
         labels, submissions, _, _ = draw(replace(case, equal=True), rng, n, n * (case.clusters > 0))
@@ -205,7 +210,7 @@ def coverage(case: Case, true: dict[str, float], replications: int, seed: int) -
     """Draw test sets and count the intervals that hold the true values."""
     flags = (case.shape == "skewed", case.equal, case.shared)
     rng = np.random.default_rng([seed, case.n, case.clusters, *flags])
-    module, primary = kind_module(case.kind), PRIMARY[case.kind]
+    module, primary = kind_module(kind_of(case.kind)), PRIMARY[case.kind]
     held, made = dict.fromkeys(true, 0), 0
     for drawn in range(1, replications + 1):
         labels, submissions, left, right = draw(case, rng, case.n, case.clusters)

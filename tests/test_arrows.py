@@ -12,14 +12,14 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "challenge"
 
 ARROWS = {
-    "kinds": {"scoring", "task"},
-    "task": set[str](),
+    "kinds": {"scoring"},
+    "task": {"kinds"},
     "features": {"task"},
-    "prepare": {"features", "task"},
-    "methods": {"features", "task"},
+    "prepare": {"features", "kinds", "task"},
+    "methods": {"features", "kinds", "task"},
     "scoring": {"kinds", "task"},
     "ledger": {"kinds", "scoring", "task"},
-    "board": {"ledger", "scoring", "task"},
+    "board": {"kinds", "ledger", "scoring", "task"},
     "cli": {"kinds", "task", "features", "prepare", "methods", "scoring", "ledger", "board"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -11,6 +11,7 @@ import typer
 from challenge.cli.app import app, challenge_of, start_of
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
 from challenge.errors import ChallengeError, Fault, WrongUse
+from challenge.kinds import KINDS, Kind, kind_of
 from challenge.task import Challenge, Task, find_task, write_atomically
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _task_row(challenge: Challenge, task_id: str) -> dict[str, Any]:
         task = challenge.task(task_id)
         return {
             "id": task.id,
-            "kind": task.kind,
+            "kind": task.kind.name,
             "title": task.title,
             "metric": task.metric,
             "n_classes": len(task.classes),
@@ -90,7 +91,7 @@ def _task_row(challenge: Challenge, task_id: str) -> dict[str, Any]:
     definition = _definition(challenge, task_id)
     return {
         "id": task_id,
-        "kind": definition.kind,
+        "kind": definition.kind.name,
         "title": definition.title,
         "metric": definition.metric,
         "modalities": sorted({column.modality for column in definition.columns.values()}),
@@ -123,7 +124,7 @@ def show(
         print_json(dict(found.document))
         return
     document = found.document
-    say(f"{found.title}  [{found.id}, {found.kind}]")
+    say(f"{found.title}  [{found.id}, {found.kind.name}]")
     if found.description:
         say(f"\n{found.description}")
     say(f"\nrows      {found.n_train:,} train, {found.n_test:,} test")
@@ -223,10 +224,8 @@ def add(
     if not re.fullmatch(TASK_ID, task) or len(task) > 64:
         expected = "lower-case characters, digits and single hyphens, at most 64"
         raise WrongUse(Fault("ID", repr(task), expected, "such as my-task", "task-id"))
-    if kind not in (None, "classification", "matching"):
-        raise WrongUse(
-            Fault("--kind", repr(kind), "classification or matching", "name one", "unknown-kind")
-        )
+    if kind not in (None, *KINDS):
+        raise WrongUse(Fault("--kind", repr(kind), " or ".join(KINDS), "name one", "unknown-kind"))
     path = challenge.datasets / task / "task.toml"
     if path.exists():
         raise WrongUse(
@@ -238,7 +237,13 @@ def add(
     with Progress(f"add {task}") as progress:
         progress("looking at the data")
         proposal = propose_task(
-            task, source, images=images, label=label, kind=kind, pairs=pairs, folder=path.parent
+            task,
+            source,
+            images=images,
+            label=label,
+            kind=kind_of(kind) if kind else None,
+            pairs=pairs,
+            folder=path.parent,
         )
     write_atomically(path, proposal.text)
     say(f"{path}")
@@ -248,11 +253,11 @@ def add(
     say(f"to rank it with others: {_track_hint(tracks, task, proposal.kind)}")
 
 
-def _track_hint(tracks: list[Track], task: str, kind: str) -> str:
+def _track_hint(tracks: list[Track], task: str, kind: Kind) -> str:
     of_kind = [track.id for track in tracks if track.kind == kind]
     if of_kind:
         return f'add "{task}" to the tasks of a track in challenge.toml, such as {of_kind[0]}'
-    return f"challenge.toml has no track of {kind} tasks yet; give it one"
+    return f"challenge.toml has no track of {kind.name} tasks yet; give it one"
 
 
 @app.command(epilog="Example: challenge convert icon-tag fodors-zagats")

@@ -8,7 +8,7 @@ from importlib import import_module
 from challenge.errors import Fault, WrongUse, nearest
 from challenge.kinds.base import Kind, LabelType, Metric, Need
 
-__all__ = ["KINDS", "Kind", "LabelType", "Metric", "Need", "kind_of", "metric_title"]
+__all__ = ["KINDS", "Kind", "LabelType", "Metric", "Need", "kind_of", "kind_with", "metric_title"]
 
 KINDS = ("classification", "matching")
 """Names of all kinds, which are also the names of their modules."""
@@ -30,6 +30,11 @@ def kind_of(name: str) -> Kind:
         )
     kind: Kind = import_module(f"challenge.kinds.{name}").KIND
     return kind
+
+
+def kind_with(label: LabelType) -> Kind:
+    """Return the first kind whose truth is of this type; every type has one."""
+    return next(kind for kind in map(kind_of, KINDS) if kind.label == label)
 
 
 def metric_title(name: str) -> str:

@@ -56,7 +56,7 @@ class Metric:
         return math.isfinite(value) and self.bounds[0] <= value <= self.bounds[1]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """What is predicted and how it is judged.
 
@@ -73,6 +73,12 @@ class Kind:
     load_metrics: Callable[[], tuple[Metric, ...]]
     paired: bool = False
     diagnostic_titles: Mapping[str, str] = field(default_factory=dict)
+
+    def __reduce__(self) -> tuple[Callable[[str], Kind], tuple[str]]:
+        """Return how another process gets the kind: by its name."""
+        from challenge.kinds import kind_of
+
+        return kind_of, (self.name,)
 
     @property
     def metrics(self) -> Mapping[str, Metric]:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from challenge.kinds.base import Kind
     from challenge.kinds.scored_rows import Measured, ScoredRows
     from challenge.scoring.predictions import Predictions
-    from challenge.kinds.base import Kind
 
 __all__ = ["KindModule", "kind_module"]
 

@@ -52,7 +52,7 @@ class EstimatorMethod:
             places = [self._task.classes.index(str(name)) for name in self._model.classes_]
             rows = np.zeros((len(test), len(self._task.classes)))
             rows[:, places] = found
-            if self._task.kind == "matching":
+            if self._task.kind.paired:
                 return decisions_frame(test, rows[:, 1], threshold=0.5)
             return probabilities_frame(test, self._task, rows)
         labels = [str(label) for label in self._model.predict(features)]

@@ -43,7 +43,7 @@ class MyMethod:
         places = [self.task.classes.index(label) for label in self.model.classes_]
         probabilities = np.zeros((len(test), len(self.task.classes)))
         probabilities[:, places] = rows
-        if self.task.kind == "matching":
+        if self.task.kind.paired:
             return decisions_frame(test, probabilities[:, 1], threshold=0.5)
         return probabilities_frame(test, self.task, probabilities)
 

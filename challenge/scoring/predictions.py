@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.kinds import Kind
 from challenge.scoring.reading.spill import Columns, MemoryColumns
-from challenge.task import Kind
 
 __all__ = ["BLOCK_ROWS", "Form", "Predictions", "Probabilities", "Rows", "row_sums"]
 

@@ -11,13 +11,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.kinds import Kind
 from challenge.kinds.kind_modules import kind_module
 from challenge.kinds.scored_rows import Measured, ScoredRows
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.solution import Solution, read_solution, read_train_truth
 from challenge.scoring.statistics.block_weights import Grouping, Weights, group_rows, read_weights
 from challenge.scoring.statistics.intervals import interval, spread, too_few_clusters
-from challenge.task import Kind, Subset, Task
+from challenge.task import Subset, Task
 
 __all__ = [
     "SCORER_VERSION",
@@ -90,7 +91,7 @@ class Score:
         """Return everything but the replicates as plain values; an undefined figure is None."""
         return {
             "task": self.task_id,
-            "kind": self.kind,
+            "kind": self.kind.name,
             "metric": self.metric,
             "subset": self.subset,
             "n": self.n,

@@ -3,7 +3,7 @@
 from challenge.task.columns import MODALITIES, RESERVED, Column, Modality, Side
 from challenge.task.files import atomic_file, dump_json, read_json, sha256_of_file, write_atomically
 from challenge.task.registry import Challenge, find_challenge, find_task
-from challenge.task.task import TASK_FORMAT, Kind, Subset, Task, read_task
+from challenge.task.task import TASK_FORMAT, Subset, Task, read_task
 
 __all__ = [
     "MODALITIES",
@@ -11,7 +11,6 @@ __all__ = [
     "TASK_FORMAT",
     "Challenge",
     "Column",
-    "Kind",
     "Modality",
     "Side",
     "Subset",

@@ -10,9 +10,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from challenge.kinds import LabelType, kind_of
 from challenge.task.files import sha256_of_file
 
 __all__ = ["croissant_document"]
+
+_LABEL_TYPES: Mapping[LabelType, str] = {
+    "class": "sc:Text",
+    "match": "sc:Integer",
+    "number": "sc:Float",
+}
 
 _CONTEXT: dict[str, Any] = {
     "@language": "en",
@@ -112,7 +119,7 @@ def _images(suffix: str) -> dict[str, Any]:
 
 def _fields(table: str, document: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Return name, Croissant type and description of each column of a table."""
-    rows = "the pair" if document["kind"] == "matching" else "the record"
+    rows = f"the {kind_of(document['kind']).row}"
     fields = [("id", "sc:Text", f"Opaque name of {rows}")]
     if table == "folds":
         return [*fields, ("fold", "sc:Integer", "Fold of train, 0 to 4")]
@@ -128,7 +135,7 @@ def _fields(table: str, document: Mapping[str, Any]) -> list[tuple[str, str, str
         words = column["description"] or column["name"]
         fields.append((column["name"], kind, f"{words} ({column['modality']})"))
     if table == "train":
-        kind = "sc:Integer" if document["kind"] == "matching" else "sc:Text"
+        kind = _LABEL_TYPES[kind_of(document["kind"]).label]
         fields.append(("label", kind, "What is to be predicted"))
     return fields
 

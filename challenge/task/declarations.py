@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from challenge.errors import Fault, TaskError, nearest
+from challenge.kinds import KINDS, Kind, kind_of
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-__all__ = ["Declaration", "read_declaration"]
+__all__ = ["Declaration", "KindName", "read_declaration"]
+
+
+def _read_kind(value: Any) -> Kind:
+    if isinstance(value, Kind):
+        return value
+    if value not in KINDS:
+        expected = " or ".join(repr(name) for name in KINDS)
+        raise PydanticCustomError("literal_error", "one of {expected}", {"expected": expected})
+    return kind_of(value)
+
+
+KindName = Annotated[
+    Kind, PlainValidator(_read_kind), PlainSerializer(lambda kind: kind.name, return_type=str)
+]
+"""A kind, written by its name."""
 
 
 class Declaration(BaseModel):

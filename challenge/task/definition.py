@@ -9,10 +9,9 @@ from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
 from challenge.task.columns import RESERVED, Column, Modality
-from challenge.task.declarations import Declaration, read_declaration
+from challenge.task.declarations import Declaration, KindName, read_declaration
 
 __all__ = [
-    "METRICS",
     "ColumnWords",
     "Datasheet",
     "Raw",
@@ -21,12 +20,6 @@ __all__ = [
     "TaskDefinition",
     "read_definition",
 ]
-
-METRICS: dict[str, tuple[str, ...]] = {
-    "classification": ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "mcc"),
-    "matching": ("f1", "average_precision", "roc_auc"),
-}
-"""Metrics that may be primary, per kind: bounded, higher is better."""
 
 TASK_ID = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 
@@ -146,7 +139,7 @@ class TaskDefinition(Declaration):
 
     format: Literal[1]
     id: str = Field(pattern=TASK_ID, max_length=64)
-    kind: Literal["classification", "matching"]
+    kind: KindName
     title: str = Field(min_length=1, max_length=120)
     description: str = ""
     metric: str
@@ -170,12 +163,12 @@ class TaskDefinition(Declaration):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        allowed = METRICS[self.kind]
+        allowed = self.kind.primary_metrics
         if self.metric not in allowed:
-            raise ValueError(f"metric one of {', '.join(allowed)} for {self.kind}")
-        if self.split.by == "entity" and self.kind != "matching":
+            raise ValueError(f"metric one of {', '.join(allowed)} for {self.kind.name}")
+        if self.split.by == "entity" and not self.kind.paired:
             raise ValueError('split.by = "entity" is for matching; use "group"')
-        if self.kind == "matching":
+        if self.kind.paired:
             for other in ("left", "right"):
                 if all(words.sides == other for words in self.columns.values()):
                     raise ValueError(f"columns of both records: all have sides = {other!r}")
@@ -190,7 +183,7 @@ class TaskDefinition(Declaration):
 
     def feature_columns(self) -> tuple[Column, ...]:
         """Return the features with their names in the files: left ones, then right ones."""
-        if self.kind != "matching":
+        if not self.kind.paired:
             return tuple(_column(name, words) for name, words in self.columns.items())
         return tuple(
             _column(f"{side}_{name}", words)

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from challenge.task.declarations import Declaration, read_declaration
+from challenge.task.declarations import Declaration, KindName, read_declaration
 
 __all__ = ["Limits", "RosterTeam", "Settings", "Track", "read_settings"]
 
@@ -19,7 +19,7 @@ class Track(Declaration):
 
     id: str = Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=64)
     title: str
-    kind: Literal["classification", "matching"]
+    kind: KindName
     metric: str
     tasks: list[str] = Field(min_length=1)
     prize: str = ""

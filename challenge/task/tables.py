@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from challenge.kinds import Kind
 from challenge.task.columns import Column
 from challenge.task.digests import text_bytes
 
@@ -41,7 +42,7 @@ _CSV_BLOCK = 16 << 20
 
 
 def table_schema(
-    columns: Sequence[Column], kind: str, *, record_ids: bool, label: bool
+    columns: Sequence[Column], kind: Kind, *, record_ids: bool, label: bool
 ) -> pa.Schema:
     """Return the Arrow schema of `train` (with label) or `test`; fields carry their modality."""
     import pyarrow as pa
@@ -58,7 +59,8 @@ def table_schema(
         number = pa.int64() if column.integer else pa.float64()
         fields.append(_field(column.name, types.get(column.modality, number), column.modality))
     if label:
-        fields.append(_field("label", pa.int8() if kind == "matching" else pa.string(), "label"))
+        labels = {"class": pa.string(), "match": pa.int8(), "number": pa.float64()}
+        fields.append(_field("label", labels[kind.label], "label"))
     return pa.schema(fields)
 
 

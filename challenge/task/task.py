@@ -9,14 +9,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from challenge.errors import Fault, TaskError
+from challenge.errors import Fault, TaskError, WrongUse
+from challenge.kinds import Kind, kind_of
 from challenge.task.columns import Column
 
-__all__ = ["TASK_FORMAT", "Kind", "Subset", "Task", "read_task"]
+__all__ = ["TASK_FORMAT", "Subset", "Task", "read_task"]
 
-Kind = Literal["classification", "matching"]
 Subset = Literal["public", "private", "all"]
 
 TASK_FORMAT = 1
@@ -107,7 +107,7 @@ def read_task(public: Path) -> Task:
         return Task(
             public=public,
             id=document["id"],
-            kind=cast(Kind, document["kind"]),
+            kind=kind_of(document["kind"]),
             title=document["title"],
             description=document["description"],
             metric=document["metric"],
@@ -121,7 +121,7 @@ def read_task(public: Path) -> Task:
             card_digest=document["digests"]["card"],
             document=document,
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, WrongUse) as error:
         raise TaskError(
             Fault(
                 str(path),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from challenge.kinds import classification
+from challenge.kinds.metrics import classification_scores as classification
 from challenge.kinds.scored_rows import ScoredRows
 from challenge.scoring import score_on_train, score_predictions
 from challenge.scoring.statistics.block_weights import draw_weights

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from challenge.kinds import matching
+from challenge.kinds.metrics import matching_scores as matching
 from challenge.kinds.scored_rows import ScoredRows
 from challenge.scoring import score_predictions
 from challenge.scoring.statistics.block_weights import draw_weights
@@ -104,7 +104,7 @@ def test_no_match_in_a_half_is_undefined_and_says_so(tmp_path: Path) -> None:
 
 def test_a_half_without_rows_is_undefined(tmp_path: Path) -> None:
     for kind, labels in (("matching", ["0", "1"]), ("classification", ["a", "b"])):
-        task = make_scored_task(tmp_path / kind, labels, kind=kind)  # type: ignore[arg-type]
+        task = make_scored_task(tmp_path / kind, labels, kind=kind)
         score = score_predictions(task, predict(task, labels), "public")
         assert (score.n, score.n_clusters, score.primary.value) == (0, 0, None)
         assert score.primary.reason == "no row counts here"

@@ -96,9 +96,7 @@ def test_the_label_is_guessed_and_said(tmp_path: Path) -> None:
     path = products_without_label_name(tmp_path)
     proposal = propose_task("x", path)
     assert 'label = "kind of thing"' in proposal.text
-    assert any(
-        "label: taken to be kind of thing" in added_variance for added_variance in proposal.unsure
-    )
+    assert any("label: taken to be kind of thing" in question for question in proposal.unsure)
 
 
 def products_without_label_name(folder: Path) -> Path:
@@ -132,7 +130,7 @@ def test_reserved_and_odd_names_are_carried_over(tmp_path: Path) -> None:
     task = read(propose_task("x", tmp_path / "x.csv", label="target"), tmp_path / "x")
     assert set(task.columns) == {"score_value", "left_x", 'odd "name" [m]'}
     assert task.raw.options["from_score_value"] == "score"
-    assert task.kind == "classification"
+    assert task.kind.name == "classification"
 
 
 def test_variants_of_one_thing_are_kept_together(tmp_path: Path) -> None:
@@ -146,10 +144,7 @@ def test_variants_of_one_thing_are_kept_together(tmp_path: Path) -> None:
     task = read(proposal, tmp_path / "x")
     assert (task.split.by, task.split.group) == ("group", "name")
     assert set(task.columns) == {"name", "weight"}, "what variants share may be read all the same"
-    assert any(
-        "80 rows have the 'name' of another row" in added_variance
-        for added_variance in proposal.unsure
-    )
+    assert any("80 rows have the 'name' of another row" in question for question in proposal.unsure)
 
 
 def test_a_text_that_rows_share_by_chance_ties_nothing(tmp_path: Path) -> None:
@@ -193,7 +188,7 @@ def test_folders_in_known_forms_are_recognised(tmp_path: Path) -> None:
         (tmp_path / "ditto" / f"{name}.txt").write_text(line + line.replace("3.5", "7.25"))
     proposal = propose_task("x", tmp_path / "ditto")
     assert 'format = "ditto"' in proposal.text
-    assert any('by = "official" would keep' in added_variance for added_variance in proposal.unsure)
+    assert any('by = "official" would keep' in question for question in proposal.unsure)
     (tmp_path / "contest").mkdir()
     for name, content in {
         "train": "nr,words,kind\n" + "".join(f"{n},{n / 3:.1f},{'xy'[n % 2]}\n" for n in range(30)),
@@ -224,8 +219,7 @@ def test_a_column_that_is_the_label_again_is_doubted(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("weight,shelf,label\n" + rows)
     proposal = propose_task("x", tmp_path / "x.csv")
     assert any(
-        "shelf: each of its values has one label" in added_variance
-        for added_variance in proposal.unsure
+        "shelf: each of its values has one label" in question for question in proposal.unsure
     )
 
 
@@ -289,14 +283,14 @@ def test_images_that_nothing_names_are_refused(tmp_path: Path) -> None:
 
 
 def test_days_and_months_that_may_be_the_other_way_round_are_doubted() -> None:
-    (added_variance,) = profile_values(
+    (question,) = profile_values(
         "day", [f"{1 + n % 9}/{1 + n % 28}/2020" for n in range(90)]
     ).doubts
-    assert "written %m/%d/%Y" in added_variance and "or are written" not in added_variance
-    (added_variance,) = profile_values(
+    assert "written %m/%d/%Y" in question and "or are written" not in question
+    (question,) = profile_values(
         "day", [f"{1 + n % 12}/{1 + n % 11}/2020" for n in range(90)]
     ).doubts
-    assert "written %m/%d/%Y" in added_variance and "or are written %d/%m/%Y" in added_variance
+    assert "written %m/%d/%Y" in question and "or are written %d/%m/%Y" in question
 
 
 def test_moments_with_a_zone_are_days() -> None:

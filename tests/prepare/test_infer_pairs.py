@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from challenge.errors import TaskError
+from challenge.kinds import kind_of
 from challenge.prepare.build.task_build import build_task
 from challenge.prepare.proposal.infer import propose_task
 from tests.prepare.test_infer import WORDS, read
@@ -22,7 +23,7 @@ def test_flat_pairs_become_a_matching_task(tmp_path: Path) -> None:
         lines.append(f"a{row},b{row},{names[0]},{names[1]},{row / 4},{row % 2}")
     (tmp_path / "pairs.csv").write_text("\n".join(lines) + "\n")
     task = read(propose_task("x", tmp_path / "pairs.csv"), tmp_path / "x")
-    assert (task.kind, task.metric, task.split.by) == ("matching", "f1", "entity")
+    assert (task.kind.name, task.metric, task.split.by) == ("matching", "f1", "entity")
     assert task.columns["name"].sides == "both"
     assert task.columns["price"].sides == "left"
     assert task.raw.options == {"left_key": "left_id", "right_key": "right_id"}
@@ -39,13 +40,13 @@ def _write_people(folder: Path, *names: str) -> None:
 
 def test_record_tables_and_their_ids_may_have_names_of_their_own(tmp_path: Path) -> None:
     _write_people(tmp_path, "new", "old")
-    proposal = propose_task("x", tmp_path, kind="matching", pairs=tmp_path / "pairs.csv")
+    proposal = propose_task("x", tmp_path, kind=kind_of("matching"), pairs=tmp_path / "pairs.csv")
     task = read(proposal, tmp_path / "x")
     assert task.raw.options == {"tableA": "old", "tableB": "new"}
     assert task.raw.key == "rec_id"
     assert list(task.columns) == ["words"]
-    assert not any(added_variance.startswith("sides") for added_variance in proposal.unsure)
-    assert build_task(tmp_path / "x", cache=tmp_path / "cache").task.kind == "matching"
+    assert not any(question.startswith("sides") for question in proposal.unsure)
+    assert build_task(tmp_path / "x", cache=tmp_path / "cache").task.kind.name == "matching"
 
 
 def _write_shops(folder: Path) -> None:
@@ -124,4 +125,4 @@ def test_records_and_a_list_of_pairs_become_a_matching_task(tmp_path: Path) -> N
     task = read(proposal, tmp_path / "x")
     assert (task.raw.format, task.raw.file) == ("deepmatcher", "pairs.csv")
     assert set(task.columns) == {"name", "price"}
-    assert build_task(tmp_path / "x", cache=tmp_path / "cache").task.kind == "matching"
+    assert build_task(tmp_path / "x", cache=tmp_path / "cache").task.kind.name == "matching"

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from challenge.scoring.predictions import Form, Predictions, Probabilities
 from challenge.scoring.solution import Solution
 from challenge.scoring.statistics.block_weights import draw_weights
-from challenge.task import Kind, Task, read_task
+from challenge.task import Task, read_task
 
 SUBSETS = ("public", "private", "void")
 
@@ -24,7 +24,7 @@ def make_scored_task(
     folder: Path,
     labels: Sequence[str],
     *,
-    kind: Kind = "classification",
+    kind: str = "classification",
     metric: str | None = None,
     classes: Sequence[str] | None = None,
     subsets: Sequence[str] | None = None,

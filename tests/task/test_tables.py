@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from challenge.kinds import kind_of
 from challenge.task.columns import Column
 from challenge.task.tables import (
     ROWS_PER_GROUP,
@@ -51,7 +52,7 @@ ROWS = st.lists(st.tuples(TEXTS, DOUBLES, INTEGERS, TEXTS, LABELS), max_size=30)
 
 
 def write(folder: Path, rows: list[tuple[Any, ...]]) -> pa.Schema:
-    schema = table_schema(COLUMNS, "classification", record_ids=False, label=True)
+    schema = table_schema(COLUMNS, kind_of("classification"), record_ids=False, label=True)
     text, number, integer, category, label = zip(*rows, strict=True) if rows else ([],) * 5
     categories = sorted({value for value in category if value is not None})
     with TableWriter(folder, "train", schema, {"c": pa.array(categories, pa.string())}) as writer:
@@ -169,7 +170,7 @@ def test_every_parquet_field_carries_its_modality(tmp_path: Path) -> None:
 
 def test_a_matching_table_has_record_ids_and_a_small_label() -> None:
     columns = (Column("left_x", "text"), Column("right_x", "text"))
-    schema = table_schema(columns, "matching", record_ids=True, label=True)
+    schema = table_schema(columns, kind_of("matching"), record_ids=True, label=True)
     assert schema.names == ["id", "left_id", "right_id", "left_x", "right_x", "label"]
     assert schema.field("label").type == pa.int8()
     assert modalities_of(schema)["left_id"] == "id"
@@ -178,7 +179,7 @@ def test_a_matching_table_has_record_ids_and_a_small_label() -> None:
 def test_the_bytes_do_not_depend_on_how_rows_were_cut(tmp_path: Path) -> None:
     n = 2 * ROWS_PER_GROUP + 17
     schema = table_schema(
-        (Column("n", "numeric"),), "classification", record_ids=False, label=False
+        (Column("n", "numeric"),), kind_of("classification"), record_ids=False, label=False
     )
     table = pa.table(
         {"id": [f"r{place:016x}" for place in range(n)], "n": [0.5 * p for p in range(n)]}

@@ -12,8 +12,8 @@ from html import escape
 from importlib import resources
 
 from challenge.board.markup import clip, count_text, interval_text, number_text, user_html
-from challenge.board.pages.site_context import metric_words
 from challenge.board.tables import Column, table_html
+from challenge.kinds import metric_title
 from challenge.ledger.submissions.compare import ReleasedDifference
 from challenge.scoring import Comparison
 from challenge.scoring.statistics.comparison import Difference, PairedOutcomes
@@ -54,7 +54,7 @@ def comparison_fragment(result: Comparison | ReleasedDifference, a: int, b: int)
 
 def _released(result: ReleasedDifference) -> str:
     row = (
-        escape(metric_words(result.metric)),
+        escape(metric_title(result.metric)),
         number_text(result.a, _DECIMALS),
         number_text(result.b, _DECIMALS),
         number_text(result.value, _DECIMALS),
@@ -78,7 +78,7 @@ def _rows(result: Comparison) -> str:
             _table(
                 "metrics",
                 f"Metrics on {count_text(result.n)} rows in {count_text(result.n_clusters)} "
-                f"clusters; the score is {escape(metric_words(result.metric))}",
+                f"clusters; the score is {escape(metric_title(result.metric))}",
                 _METRIC_HEADS,
                 [_metric(name, each) for name, each in result.differences.items()],
             ),
@@ -95,7 +95,7 @@ def _rows(result: Comparison) -> str:
 def _metric(name: str, each: Difference) -> _Row:
     interval = interval_text(each.low, each.high, _DECIMALS)
     return (
-        escape(metric_words(name)),
+        escape(metric_title(name)),
         number_text(each.a, _DECIMALS),
         number_text(each.b, _DECIMALS),
         number_text(each.value, _DECIMALS),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from challenge.board.exports import csv_export
 from challenge.board.markup import count_text, user_html
 from challenge.board.pages.site_context import File, SiteContext
+from challenge.kinds import kind_of
 from challenge.ledger.store.records import StoredScore, Submission
 
 __all__ = ["confusion_files", "confusion_html"]
@@ -37,7 +38,7 @@ def confusion_html(context: SiteContext, submission: Submission, score: StoredSc
         return ""
     document = context.card(submission.task).task
     names: Sequence[str] = document["classes"]
-    if document["kind"] == "matching":
+    if not kind_of(document["kind"]).has_classes:
         names = ("no match", "match")
     counts = np.zeros((len(names), len(names)), dtype=np.int64)
     counts[score.confusion_counts[:, 0], score.confusion_counts[:, 1]] = score.confusion_counts[

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from challenge.board.exports import csv_export, json_text, object_text
 from challenge.board.markup import clip, number_text, user_html
 from challenge.board.pages.page_frame import folder_name, render, trusted
-from challenge.board.pages.site_context import File, SiteContext, board_decimals, metric_words
+from challenge.board.pages.site_context import File, SiteContext, board_decimals
 from challenge.board.pages.standings_table import tied_class, ties_words, track_columns
 from challenge.board.plots import motif_svg, progress_svg
 from challenge.board.tables import table_html
+from challenge.kinds import kind_of, metric_title
 
 __all__ = ["home_files", "task_summary"]
 
@@ -47,12 +48,11 @@ def task_summary(context: SiteContext, task: str) -> dict[str, object]:
         "id": task,
         "folder": folder_name(task),
         "title": card.task["title"],
-        "kind": card.task["kind"],
-        "metric": metric_words(str(card.task["metric"])),
+        "size": kind_of(card.task["kind"]).size_text(card.task),
+        "metric": metric_title(str(card.task["metric"])),
         "modalities": context.modalities(task),
         "n_train": card.task["n_train"],
         "n_test": card.task["n_test"],
-        "n_classes": len(card.task["classes"]),
         "best": first.value if first else None,
         "best_text": number_text(first.value, context.decimals(task)) if first else None,
         "leader": first.team_name if first else None,
@@ -71,7 +71,7 @@ def _home_html(context: SiteContext) -> str:
                 "id": track.id,
                 "folder": folder_name(track.id),
                 "title": track.title,
-                "metric": metric_words(track.metric),
+                "metric": metric_title(track.metric),
                 "n_tasks": len(board.tasks),
                 "prize": track.prize,
                 "n_rows": len(board.rows),

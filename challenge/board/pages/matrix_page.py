@@ -14,11 +14,12 @@ from challenge.board.markup import (
     user_html,
 )
 from challenge.board.pages.page_frame import folder_name, render, trusted
-from challenge.board.pages.site_context import File, SiteContext, metric_words
+from challenge.board.pages.site_context import File, SiteContext
 from challenge.board.plots import heat_class
 from challenge.board.rules.method_matrix import Matrix, MatrixCell, MatrixRow, method_matrix
 from challenge.board.rules.swap import Swap
 from challenge.board.tables import Column, table_html
+from challenge.kinds import metric_title
 
 __all__ = ["matrix_files"]
 
@@ -120,7 +121,7 @@ def _count(name: str, title: str, of: Callable[[MatrixRow], int]) -> Column[Matr
 def _task_column(context: SiteContext, matrix: Matrix, index: int) -> Column[MatrixRow]:
     task, floor, best = matrix.tasks[index], matrix.baseline_scores[index], matrix.bests[index]
     decimals = context.decimals(task)
-    metric = metric_words(str(context.card(task).task["metric"]))
+    metric = metric_title(str(context.card(task).task["metric"]))
 
     def html(row: MatrixRow) -> str:
         cell = row.cells[index]

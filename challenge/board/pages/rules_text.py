@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from challenge.board.markup import number_text
 from challenge.board.pages.page_frame import folder_name, render
-from challenge.board.pages.site_context import File, SiteContext, metric_words
+from challenge.board.pages.site_context import File, SiteContext
+from challenge.kinds import metric_title
 
 __all__ = ["about_files"]
 
@@ -24,7 +25,7 @@ def about_files(context: SiteContext) -> Iterator[File]:
             {
                 "folder": folder_name(track.id),
                 "title": track.title,
-                "metric": metric_words(track.metric),
+                "metric": metric_title(track.metric),
                 "prize": track.prize,
                 "prize_tie": track.prize_tie,
                 "tasks": [

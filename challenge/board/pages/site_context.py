@@ -14,7 +14,7 @@ from challenge.ledger.store.records import Card
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.task.settings import Settings
 
-__all__ = ["METRIC_WORDS", "MODALITY_WORDS", "BoardPage", "File", "SiteContext", "metric_words"]
+__all__ = ["MODALITY_WORDS", "BoardPage", "File", "SiteContext"]
 
 File = tuple[str, "str | bytes"]
 """A path under the site's root with `/`, and what stands in it."""
@@ -29,38 +29,9 @@ class BoardPage:
     draw: Callable[[], str]
 
 
-METRIC_WORDS: Mapping[str, str] = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro F1",
-    "weighted_f1": "weighted F1",
-    "mcc": "Matthews correlation",
-    "log_loss": "log loss",
-    "top_3_accuracy": "top-3 accuracy",
-    "brier": "Brier score",
-    "ece": "calibration error",
-    "f1": "F1",
-    "precision": "precision",
-    "recall": "recall",
-    "average_precision": "average precision",
-    "roc_auc": "ROC AUC",
-    "b_cubed_precision": "B-cubed precision",
-    "b_cubed_recall": "B-cubed recall",
-    "b_cubed_f1": "B-cubed F1",
-    "intransitive_share": "intransitive share",
-}
 _COARSE = 0.04
 """From here on a step of the Ladder hides differences that people look for."""
 MODALITY_WORDS = ("text", "numeric", "categorical", "image")
-
-
-def metric_words(name: str) -> str:
-    """Return a metric as people write it.
-
-    >>> metric_words("macro_f1")
-    'macro F1'
-    """
-    return METRIC_WORDS.get(name, name.replace("_", " "))
 
 
 @dataclass(frozen=True)

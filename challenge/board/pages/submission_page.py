@@ -19,9 +19,10 @@ from challenge.board.markup import (
 )
 from challenge.board.pages.confusion_section import confusion_files, confusion_html
 from challenge.board.pages.page_frame import folder_name
-from challenge.board.pages.site_context import File, SiteContext, metric_words
+from challenge.board.pages.site_context import File, SiteContext
 from challenge.board.pages.submission_lines import Line
 from challenge.board.plots import Scale, axis_svg, interval_svg
+from challenge.kinds import metric_title
 from challenge.ledger.store.records import StoredScore, Submission, Team
 
 __all__ = ["submission_files"]
@@ -99,7 +100,7 @@ def _submission_html(context: SiteContext, team: Team, line: Line) -> str:
     title = f"{clip(submission.method or 'Submission', 60)} (submission {submission.id})"
     words = f"{clip(team.name, 48)} on {clip(task_title, 60)}"
     if score is not None and score.value is not None:
-        words += f": {metric_words(score.metric)} {number_text(score.value, decimals)}"
+        words += f": {metric_title(score.metric)} {number_text(score.value, decimals)}"
         interval = interval_text(score.low, score.high, decimals)
         words += f", interval {interval}" if interval else ""
     return context.frame.page(
@@ -131,7 +132,7 @@ def _metrics_html(score: StoredScore, decimals: int) -> str:
         plot = interval_svg(_SCALE, value, low, high, strong=name == score.metric) if drawn else ""
         primary = ' <span class="tag">primary</span>' if name == score.metric else ""
         rows.append(
-            f'<tr><th scope="row">{escape(metric_words(name))}{primary}</th>'
+            f'<tr><th scope="row">{escape(metric_title(name))}{primary}</th>'
             f'<td class="number"><b>{number_text(value, decimals)}</b></td>'
             f'{beside}<td class="plot">{plot}</td></tr>'
         )
@@ -152,7 +153,7 @@ def _diagnostics_html(score: StoredScore, decimals: int) -> str:
     for name, figure in sorted(score.diagnostics.items()):
         count = name.startswith("n_") and figure is not None
         text = count_text(round(figure or 0)) if count else number_text(figure, decimals)
-        items.append((metric_words(name.removeprefix("n_")), text))
+        items.append((metric_title(name.removeprefix("n_")), text))
     return (
         '<details class="diagnostics"><summary>Diagnostics</summary>'
         f"{_facts(items, 'answers')}</details>"

@@ -13,9 +13,10 @@ from challenge.board.exports import csv_export, json_export
 from challenge.board.markup import bytes_text, clip, count_text, number_text
 from challenge.board.pages.page_frame import folder_name, render, trusted
 from challenge.board.pages.paging import board_pages
-from challenge.board.pages.site_context import BoardPage, File, SiteContext, metric_words
+from challenge.board.pages.site_context import BoardPage, File, SiteContext
 from challenge.board.pages.standings_table import task_columns, ties_words
 from challenge.board.plots import bar_svg
+from challenge.kinds import kind_of, metric_title
 
 __all__ = ["task_files"]
 
@@ -77,7 +78,7 @@ def task_files(context: SiteContext, task_id: str) -> Iterator[File | BoardPage]
         task_columns(context, board, "../../"),
         board,
         name="board",
-        caption=f"Standings by {metric_words(board.metric)}",
+        caption=f"Standings by {metric_title(board.metric)}",
         look=(context.decimals(task_id), board.floor),
         around=partial(_task_html, context, task_id, {"samples": samples, "schema": schema}),
     )
@@ -95,7 +96,7 @@ def _task_html(
     card, board = context.card(task_id), context.task_boards[task_id]
     document = {**_ABSENT, **card.task}
     decimals = context.decimals(task_id)
-    matching = document["kind"] == "matching"
+    kind = kind_of(document["kind"])
     classes = sorted(_classes(card), key=lambda item: -item[1])
     most = max((n for _, n in classes), default=1) or 1
     tracks = [
@@ -107,11 +108,11 @@ def _task_html(
         "task.html",
         id=task_id,
         number=number,
-        matching=matching,
+        matching=kind.label == "match",
         document=document,
         tracks=tracks,
         modalities=context.modalities(task_id),
-        metric=metric_words(str(document["metric"])),
+        metric=metric_title(str(document["metric"])),
         board=board,
         decimals=decimals,
         resolution=number_text(board.resolution, max(decimals, 4)) if board.resolution else None,
@@ -127,7 +128,7 @@ def _task_html(
         n_classes=len(classes),
         smallest=classes[-1] if classes else None,
         largest=classes[0] if classes else None,
-        match_share=_match_share(classes) if matching else None,
+        match_share=_match_share(classes) if kind.label == "match" else None,
         match_bar=trusted(bar_svg(_match_share(classes) or 0.0, width=300, kind="numeric")),
         split=_split_facts(document),
         findings=_findings(document),
@@ -143,8 +144,8 @@ def _task_html(
         ],
     )
     title = clip(document["title"]) if number == 1 else f"{clip(document['title'])}, page {number}"
-    kind = "Matching of pairs" if matching else f"{len(document['classes'])}-way classification"
-    words = f"{kind}, {', '.join(context.modalities(task_id))}. {ties_words(board)}"
+    what = kind.size_text(document).capitalize()
+    words = f"{what}, {', '.join(context.modalities(task_id))}. {ties_words(board)}"
     first = board.rows[0] if board.rows else None
     if first is not None and first.value is not None:
         words = (

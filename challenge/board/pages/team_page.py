@@ -16,12 +16,13 @@ from challenge.board.markup import (
     user_html,
 )
 from challenge.board.pages.page_frame import folder_name
-from challenge.board.pages.site_context import File, SiteContext, metric_words
+from challenge.board.pages.site_context import File, SiteContext
 from challenge.board.pages.submission_lines import Line, PublicScores, team_lines
 from challenge.board.pages.submission_page import submission_files
 from challenge.board.plots import Line as Step
 from challenge.board.plots import progress_svg
 from challenge.board.tables import Column, pager_html, pages_of, table_html
+from challenge.kinds import metric_title
 from challenge.ledger.store.records import Submission, Team
 from challenge.ledger.store.snapshot import Entry
 
@@ -201,7 +202,7 @@ def _cards(context: SiteContext, best: Sequence[Line]) -> str:
             f'<li class="card"><h3><a href="../../task/{folder_name(submission.task)}/index.html">'
             f"{user_html(context.title(submission.task))}</a></h3>"
             f'<p class="best"><b>{number_text(score.value, decimals)}</b> <span>'
-            f"{escape(metric_words(score.metric))}{', ' + interval if interval else ''}</span></p>"
+            f"{escape(metric_title(score.metric))}{', ' + interval if interval else ''}</span></p>"
             f'<p class="sizes"><a href="../../submission/{submission.id}.html">'
             f"{user_html(submission.method or 'no name')}</a></p></li>"
         )

@@ -14,10 +14,10 @@ from challenge.board.pages.site_context import (
     File,
     SiteContext,
     board_decimals,
-    metric_words,
 )
 from challenge.board.pages.standings_table import ties_words, track_columns
 from challenge.board.plots import progress_svg, shake_up_svg
+from challenge.kinds import metric_title
 
 __all__ = ["track_files"]
 
@@ -33,7 +33,7 @@ def track_files(context: SiteContext, track_id: str) -> Iterator[File | BoardPag
         track_columns(context, board, "../../"),
         board,
         name="standings",
-        caption=f"Standings by mean {metric_words(board.metric)}",
+        caption=f"Standings by mean {metric_title(board.metric)}",
         look=[context.decimals(task) for task in board.tasks],
         around=partial(_track_html, context, track_id),
     )
@@ -57,7 +57,8 @@ def _track_html(
         told=told,
         steps=context.step_words(board.tasks),
         track=track,
-        metric=metric_words(track.metric),
+        kind_title=track.kind.title,
+        metric=metric_title(track.metric),
         board=board,
         state=context.state_words(),
         number=number,

@@ -93,7 +93,7 @@ def track_board(
     return TrackBoard(
         track=track.id,
         title=track.title,
-        kind=track.kind,
+        kind=track.kind.name,
         metric=track.metric,
         subset=subset,
         tasks=tasks,

@@ -103,7 +103,7 @@ class AutoGluon:
     def space(task: Task) -> dict[str, Dimension]:
         """Return what a search may choose: of the models that the task gets."""
         space: dict[str, Dimension] = {}
-        if task.kind == "classification":
+        if task.kind.has_classes:
             space["hidden"] = Integer(32, 512, log=True)
             if task.columns_of("text", "image"):
                 space["axes"] = Integer(8, 128, log=True)
@@ -141,7 +141,7 @@ class AutoGluon:
         boosted = self._bag(read.trees, truth, folds, models)
         tables = {"autogluon": boosted, "linear": linear}
         self._network = None
-        if task.kind == "classification" and not self._preset.frugal:
+        if task.kind.has_classes and not self._preset.frugal:
             self._progress("fitting a network")
             self._network = Network(self._inputs.regression.weighing, self._hidden, self._seed)
             with _quiet():
@@ -175,7 +175,7 @@ class AutoGluon:
         Blend and shift were chosen on these very rows; in matching each fold is decided by the
         threshold that is best on the others.
         """
-        if self._task.kind == "classification":
+        if self._task.kind.has_classes:
             return probabilities_frame(self._train, self._task, self._blended)
         scores = self._blended[:, 1]
         found = decisions_frame(self._train, scores, self._threshold)
@@ -186,7 +186,7 @@ class AutoGluon:
         return found
 
     def _submission(self, table: pd.DataFrame, blended: NDArray[Any]) -> pd.DataFrame:
-        if self._task.kind == "matching":
+        if self._task.kind.paired:
             return decisions_frame(table, blended[:, 1], self._threshold)
         return probabilities_frame(table, self._task, blended)
 
@@ -269,7 +269,7 @@ class AutoGluon:
             "baseline_score": self._blend.baseline_scores[0],
             **self._temperature.as_details(),
         }
-        if self._task.kind == "matching":
+        if self._task.kind.paired:
             self._threshold, f1 = best_f1_threshold(truth, blended[:, 1])
             chosen |= {"threshold": round(self._threshold, 6), "out_of_fold_f1": round(f1, 6)}
         else:

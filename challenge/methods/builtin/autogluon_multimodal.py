@@ -122,7 +122,7 @@ class AutoGluonMultimodal:
         """Return probabilities of the classes, or scores of matches and decisions."""
         with _quiet():
             found = self._probabilities(self._table(test))
-        if self._task.kind == "matching":
+        if self._task.kind.paired:
             return decisions_frame(test, found[:, 1], self._threshold)
         return probabilities_frame(test, self._task, found)
 
@@ -191,7 +191,7 @@ class AutoGluonMultimodal:
 
     def _modalities(self) -> list[str]:
         """Return as what each column is read."""
-        compared = self._task.kind == "matching" and bool(self._task.columns_of("text"))
+        compared = self._task.kind.paired and bool(self._task.columns_of("text"))
         return [
             "text" if compared and column.modality == "categorical" else column.modality
             for column in self._task.columns
@@ -203,7 +203,7 @@ class AutoGluonMultimodal:
     def _fit(self, train: pd.DataFrame, held: pd.DataFrame, settings: dict[str, object]) -> None:
         from autogluon.multimodal import MultiModalPredictor
 
-        matching = self._task.kind == "matching"
+        matching = self._task.kind.paired
         types = [_TYPES[modality] for modality in self._modalities()]
         self._predictor = MultiModalPredictor(
             "label",
@@ -238,7 +238,7 @@ class AutoGluonMultimodal:
         import numpy as np
 
         told: dict[str, object] = {"held_out_rows": len(truth)}
-        if self._task.kind == "matching":
+        if self._task.kind.paired:
             self._threshold, f1 = best_f1_threshold(truth, found[:, 1])
             told |= {"threshold": round(self._threshold, 6), "held_out_f1": round(f1, 6)}
         else:

@@ -86,7 +86,7 @@ def make_inputs(
         "threads": threads,
         "progress": progress,
     }
-    if task.kind == "matching" and "pair features" not in without:
+    if task.kind.paired and "pair features" not in without:
         return PairInputs(task, context=context, frugal=frugal, **options)
     if context:
         raise WrongUse(

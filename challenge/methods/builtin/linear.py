@@ -69,10 +69,10 @@ class Linear:
             "strength": Float(0.01, 100, log=True),
             "balance": Float(0, 1),
         }
-        if task.kind == "classification" and task.columns_of("text"):
+        if task.kind.has_classes and task.columns_of("text"):
             space["ngrams"] = Choice(("both", "words", "characters"))
             space["text_weight"] = Float(0.25, 4, log=True)
-        if task.kind == "classification" and task.columns_of("image"):
+        if task.kind.has_classes and task.columns_of("image"):
             space["image_weight"] = Float(0.25, 4, log=True)
         return space
 
@@ -82,7 +82,7 @@ class Linear:
         self._truth = label_codes(train, task)
         options: Any = {"weights": False, "threads": self._threads, "progress": self._progress}
         make: Callable[..., Any] = logistic_regression
-        if task.kind == "matching":
+        if task.kind.paired:
             self._pairs = PairFeatures(task, **options).fit(train)
             used, make = self._pairs.used, pair_regression
         else:
@@ -105,7 +105,7 @@ class Linear:
         self._temperature = choose_temperature(found, self._truth)
         self._out_of_fold = self._temperature(found + _LEAST)
         self.details |= {"features": list(used), **self._temperature.as_details()}
-        if task.kind == "matching":
+        if task.kind.paired:
             scores = self._out_of_fold[:, 1]
             self._threshold, f1 = best_f1_threshold(self._truth, scores)
             self.details |= {"threshold": self._threshold, "out_of_fold_f1": f1}
@@ -117,7 +117,7 @@ class Linear:
         found = np.full((len(test), len(self._task.classes)), _LEAST)
         found[:, self._model.classes_] += self._model.predict_proba(self._rows(test))
         rows = self._temperature(found)
-        if self._task.kind == "matching":
+        if self._task.kind.paired:
             return decisions_frame(test, rows[:, 1], self._threshold)
         return probabilities_frame(test, self._task, rows)
 
@@ -126,7 +126,7 @@ class Linear:
 
         In matching each fold is decided by the threshold that is best on the others.
         """
-        if self._task.kind == "classification":
+        if self._task.kind.has_classes:
             return probabilities_frame(self._train, self._task, self._out_of_fold)
         scores = self._out_of_fold[:, 1]
         found = decisions_frame(self._train, scores, self._threshold)
@@ -138,7 +138,7 @@ class Linear:
     def _rows(self, table: pd.DataFrame, *, fitting: bool = False) -> NDArray[Any]:
         import numpy as np
 
-        if self._task.kind == "matching":
+        if self._task.kind.paired:
             return np.asarray(self._pairs.transform(table).to_numpy(), np.float64)
         make = self._blocks.fit_transform if fitting else self._blocks.transform
         return np.hstack(

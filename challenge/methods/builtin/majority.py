@@ -32,6 +32,6 @@ class Majority:
         """Return the same shares for every row."""
         import numpy as np
 
-        if self._task.kind == "matching":
+        if self._task.kind.paired:
             return decisions_frame(test, np.full(len(test), self._shares[1]), threshold=1.1)
         return probabilities_frame(test, self._task, np.tile(self._shares, (len(test), 1)))

@@ -103,7 +103,7 @@ def write_table(found: pd.DataFrame, task: Task, path: Path) -> None:
     columns = {}
     for name in found.columns:
         values = found[name].astype(object).tolist()
-        texts = name == "id" or (name == "label" and task.kind == "classification")
+        texts = name == "id" or (name == "label" and task.kind.has_classes)
         if texts:
             columns[str(name)] = pa.array(
                 [value if value is None else str(value) for value in values], pa.string()

@@ -22,7 +22,7 @@ from challenge.prepare.audit.neighbours import (
     text_cosines,
 )
 from challenge.prepare.audit.report import Finding, Severity, Shown
-from challenge.prepare.audit.subject import ScoredRows, Subject, normalised
+from challenge.prepare.audit.subject import SideRows, Subject, normalised
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
 
@@ -42,7 +42,7 @@ def identical_rows(subject: Subject) -> Iterator[Finding]:
         n = int(copied.sum())
         other = int(np.count_nonzero(_differs(subject, copied)))
         told = f", {other:,} of them with another label there" if other else ""
-        rows = "pairs" if subject.kind == "matching" else "rows"
+        rows = "pairs" if subject.kind.paired else "rows"
         words = f"{n:,} of {test.n:,} test {rows} also stand in train"
         yield Finding(
             "identical-rows",
@@ -66,7 +66,7 @@ def _differs(subject: Subject, copied: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return copied & (n_all > n_same)
 
 
-def _with_label(part: ScoredRows) -> NDArray[np.uint64]:
+def _with_label(part: SideRows) -> NDArray[np.uint64]:
     return part.rows + (part.labels + 1).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -117,7 +117,7 @@ def near_identical_texts(subject: Subject) -> tuple[list[Finding], list[str]]:
         return [], []
     sides = [_joined_text(part.sample, names) for part in (subject.test, subject.train)]
     pairs, limit = near_texts(sides[0], sides[1])
-    if subject.kind == "matching":
+    if subject.kind.paired:
         # A long record would make every pair that it stands in a copy: both records must be near.
         for side in ("left", "right"):
             own = [column.name for column in subject.columns_of("text") if column.side == side]
@@ -170,7 +170,7 @@ def near_identical_images(
     ]
     found = np.array(sorted(set(pairs)), dtype=np.int64).reshape(-1, 2)
     words = "an image that is nearly one of train (difference hash within 4 bits)"
-    if subject.kind == "matching":
+    if subject.kind.paired:
         return list(_near_records(subject, found[:, 0], words)), notes
     return list(_near_finding(subject, "near-identical-images", found, words)), notes
 

@@ -50,7 +50,7 @@ def audit_task(
         *tells.telling_files(subject),
         *tells.labels_in_text(subject),
     ]
-    if subject.kind == "matching":
+    if subject.kind.paired:
         progress("audit: closing training pairs")
         found += [
             *tells.telling_agreement(subject),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from challenge.prepare.audit.prediction import auc_of_numbers
 from challenge.prepare.audit.report import Finding, Shown
-from challenge.prepare.audit.subject import ScoredRows, Subject
+from challenge.prepare.audit.subject import SideRows, Subject
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
 
@@ -87,7 +87,7 @@ def shifted_sides(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _once_each(part: ScoredRows) -> pa.Table:
+def _once_each(part: SideRows) -> pa.Table:
     """Return rows in which no record recurs: a record seen twice is known, not a shift."""
     table = part.sample
     if not len(part.left):

@@ -17,11 +17,12 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from challenge.kinds import Kind, kind_of
 from challenge.task.columns import Column
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
 
-__all__ = ["SAMPLE", "ScoredRows", "Subject", "normalised", "read_subject", "row_hashes"]
+__all__ = ["SAMPLE", "SideRows", "Subject", "normalised", "read_subject", "row_hashes"]
 
 SAMPLE = 100_000
 """Rows of each side whose values the dearer checks look at."""
@@ -32,7 +33,7 @@ _MISSING = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
-class ScoredRows:
+class SideRows:
     """Train or test: fingerprints and label codes of all rows, and a table of the first ones.
 
     `left` and `right` identify the records of a pair: by their ids when they have some
@@ -63,13 +64,13 @@ class Subject:
     """The two sides of a task with everything that the checks need to know of it."""
 
     public: Path
-    kind: str
+    kind: Kind
     columns: tuple[Column, ...]
     classes: tuple[str, ...]
     sources: tuple[Mapping[str, Any], ...]
     split_by: str
-    train: ScoredRows
-    test: ScoredRows
+    train: SideRows
+    test: SideRows
 
     def columns_of(self, *modalities: str) -> tuple[Column, ...]:
         """Return the features of these modalities."""
@@ -82,16 +83,16 @@ def read_subject(
     """Read both sides of a built task with the hidden labels of the test rows."""
     columns = tuple(Column(**column) for column in document["columns"])
     classes = tuple(document["classes"])
-    matching = document["kind"] == "matching"
+    kind = kind_of(document["kind"])
     solution = pq.read_table(private / "solution.parquet", columns=["id", "label", "subset"])
     parts = {}
     for side in ("train", "test"):
         progress(f"audit: reading {side}")
         labels = solution if side == "test" else None
-        parts[side] = _read_part(public / f"{side}.parquet", columns, classes, matching, labels)
+        parts[side] = _read_part(public / f"{side}.parquet", columns, classes, kind.paired, labels)
     return Subject(
         public=public,
-        kind=document["kind"],
+        kind=kind,
         columns=columns,
         classes=classes,
         sources=tuple(document.get("sources", ())),
@@ -105,16 +106,16 @@ def _read_part(
     path: Path,
     columns: tuple[Column, ...],
     classes: tuple[str, ...],
-    matching: bool,
+    paired: bool,
     solution: pa.Table | None,
-) -> ScoredRows:
+) -> SideRows:
     file = pq.ParquetFile(path)
     ids, labels, sample, n_sample = [], [], [], 0
     rows, left, right, left_ids, right_ids = [], [], [], [], []
     for batch in file.iter_batches(batch_size=32_768):
         hashes = {column.name: row_hashes(batch.column(column.name)) for column in columns}
         rows.append(_together(hashes, columns, batch.num_rows, None))
-        if matching:
+        if paired:
             left.append(_together(hashes, columns, batch.num_rows, "left"))
             right.append(_together(hashes, columns, batch.num_rows, "right"))
             if "left_id" in batch.schema.names:
@@ -126,7 +127,7 @@ def _read_part(
         if n_sample < SAMPLE:
             sample.append(batch.slice(0, SAMPLE - n_sample))
             n_sample += sample[-1].num_rows
-    part = ScoredRows(
+    part = SideRows(
         ids=pa.chunked_array(ids, pa.string()),
         rows=_joined(rows),
         left=_joined(left_ids or left),
@@ -139,7 +140,7 @@ def _read_part(
     return part if solution is None else _with_solution(part, solution, classes)
 
 
-def _with_solution(part: ScoredRows, solution: pa.Table, classes: tuple[str, ...]) -> ScoredRows:
+def _with_solution(part: SideRows, solution: pa.Table, classes: tuple[str, ...]) -> SideRows:
     """Give the test rows their labels and leave void ones out; both are in order of id."""
     if not solution["id"].cast(pa.string()).equals(part.ids.cast(pa.string())):
         raise ValueError("the solution is not aligned to the test rows")
@@ -147,7 +148,7 @@ def _with_solution(part: ScoredRows, solution: pa.Table, classes: tuple[str, ...
     subsets = solution["subset"].cast(pa.string())
     keep = pc.not_equal(subsets, "void").to_numpy(zero_copy_only=False).astype(bool)
     sampled = part.sample.num_rows
-    return ScoredRows(
+    return SideRows(
         ids=part.ids.filter(pa.array(keep)),
         rows=part.rows[keep],
         left=part.left[keep] if len(part.left) else part.left,

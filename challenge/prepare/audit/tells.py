@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from challenge.prepare.audit.prediction import Auc, auc_of_categories, auc_of_numbers
 from challenge.prepare.audit.report import Finding
-from challenge.prepare.audit.subject import ScoredRows, Subject, normalised
+from challenge.prepare.audit.subject import SideRows, Subject, normalised
 from challenge.task.columns import Column
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
@@ -162,7 +162,7 @@ def telling_files(subject: Subject) -> Iterator[Finding]:
 
 def labels_in_text(subject: Subject) -> Iterator[Finding]:
     """Find texts that say the name of their own class, more often than that of another one."""
-    if subject.kind == "matching":
+    if subject.kind.paired:
         return
     words = [_words(name) for name in subject.classes]
     table, labels = _labelled(subject.train)
@@ -197,7 +197,7 @@ def labels_in_text(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _labelled(part: ScoredRows, rows: int = ROWS) -> tuple[pa.Table, NDArray[np.int64]]:
+def _labelled(part: SideRows, rows: int = ROWS) -> tuple[pa.Table, NDArray[np.int64]]:
     """Return the first rows with a label that counts; rows stand in random order."""
     table = part.sample.slice(0, rows)
     labels = part.labels[: table.num_rows]

@@ -31,7 +31,7 @@ def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> d
     return {
         "format": TASK_FORMAT,
         "id": definition.id,
-        "kind": definition.kind,
+        "kind": definition.kind.name,
         "title": definition.title,
         "description": definition.description,
         "metric": definition.metric,

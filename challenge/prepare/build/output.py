@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from challenge.errors import Fault, TaskError
+from challenge.kinds import Kind
 from challenge.prepare.build.card_statistics import TrainStatistics
 from challenge.prepare.build.id_order import ROW
 from challenge.prepare.build.integer_ranks import count_distinct, dense_codes
@@ -150,19 +151,19 @@ def _with_void(
     return np.where(known, SUBSETS.index("void"), subset).astype(np.int8)
 
 
-def _labels(plan: Plan, kind: str, rows: NDArray[np.int64]) -> pa.Array:
+def _labels(plan: Plan, kind: Kind, rows: NDArray[np.int64]) -> pa.Array:
     """Return the labels of these raw rows: decisions as int8, classes as strings."""
     import pyarrow as pa
 
     codes = plan.label[rows]
-    if kind == "matching":
+    if kind.paired:
         return pa.array(codes.astype(np.int8))
     return pa.array(plan.classes, pa.string()).take(pa.array(codes))
 
 
 def _solution(
     plan: Plan,
-    kind: str,
+    kind: Kind,
     ids: pa.ChunkedArray,
     rows: NDArray[np.int64],
     subset: NDArray[np.int8],
@@ -191,13 +192,13 @@ def _write_solution(path: Path, solution: pa.Table) -> None:
 
 
 def _write_sample(
-    public: Path, plan: Plan, kind: str, ids: pa.ChunkedArray, train: NDArray[np.int32]
+    public: Path, plan: Plan, kind: Kind, ids: pa.ChunkedArray, train: NDArray[np.int32]
 ) -> None:
     """Write a submission that is valid and says nothing: the commonest label everywhere."""
     import pyarrow as pa
     import pyarrow.csv
 
-    commonest = plan.classes[int(np.bincount(train).argmax())] if kind != "matching" else "0"
+    commonest = plan.classes[int(np.bincount(train).argmax())] if kind.has_classes else "0"
     label = pa.array([commonest], pa.string()).take(pa.array(np.zeros(len(ids), dtype=np.int32)))
     from challenge.task.tables import csv_bytes
 
@@ -206,9 +207,9 @@ def _write_sample(
     )
 
 
-def _data_digest(kind: str, plan: Plan, digests: dict[str, TableDigest]) -> str:
+def _data_digest(kind: Kind, plan: Plan, digests: dict[str, TableDigest]) -> str:
     classes = join_digests([name.encode() for name in plan.classes])
-    parts = [b"1", kind.encode(), classes]
+    parts = [b"1", kind.name.encode(), classes]
     return join_digests([*parts, *(digests[name].digest() for name in ("train", "test"))]).hex()
 
 

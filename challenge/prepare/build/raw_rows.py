@@ -45,7 +45,7 @@ def plan_rows(
 ) -> Plan:
     """Read, check and split a raw table; images are stored on the way."""
     where = f"{definition.id}, raw table"
-    matching = definition.kind == "matching"
+    matching = definition.kind.paired
     columns = definition.feature_columns()
     faults = Faults(where)
     images = ImageStore(public, raw.folder, progress)

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 
 from challenge.errors import Fault, TaskError, nearest
+from challenge.kinds import Kind
 from challenge.prepare.proposal.profiles import Profile
 from challenge.prepare.readers.image_files import ImageFolder
 from challenge.prepare.readers.table_files import RawFile
@@ -83,7 +84,7 @@ def guess_label(
     return chosen
 
 
-def look_at_labels(label: str, values: list[str | None], kind: str, unsure: list[str]) -> None:
+def look_at_labels(label: str, values: list[str | None], kind: Kind, unsure: list[str]) -> None:
     """Raise TaskError for labels that make no task; note on rare and missing ones."""
     counts = Counter(value for value in values if value is not None)
     n = sum(counts.values())
@@ -92,7 +93,7 @@ def look_at_labels(label: str, values: list[str | None], kind: str, unsure: list
             Fault(f"column {label}", f"{len(counts)} classes", "at least two classes",
                   "name another column with --label", "one-class")
         )  # fmt: skip
-    if kind == "matching" and not set(counts) <= {"0", "1", "true", "false", "True", "False"}:
+    if kind.paired and not set(counts) <= {"0", "1", "true", "false", "True", "False"}:
         raise TaskError(
             Fault(f"column {label}", f"labels {', '.join(sorted(counts)[:5])}", "1 and 0",
                   "translate them, or name another column with --label", "label-unknown")

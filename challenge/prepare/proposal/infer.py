@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from challenge.errors import Fault, TaskError
+from challenge.kinds import Kind, kind_with
 from challenge.prepare.proposal.guesses import (
     guess_group,
     guess_key,
@@ -39,7 +40,7 @@ def propose_task(
     *,
     images: Path | None = None,
     label: str | None = None,
-    kind: str | None = None,
+    kind: Kind | None = None,
     pairs: Path | None = None,
     folder: Path | None = None,
 ) -> Proposal:
@@ -63,9 +64,7 @@ def propose_task(
         plan = _of_competition(source, images, label, unsure)
     else:
         plan = _of_table(source, images, label, kind, unsure)
-    unsure += [
-        f"column {added_variance}" for one in plan.columns.values() for added_variance in one.doubts
-    ]
+    unsure += [f"column {question}" for one in plan.columns.values() for question in one.doubts]
     unsure.append("licence: nobody can tell it from the data; an unstated one shows on the page")
     place = str(plan.source)
     if folder is not None and plan.source.is_relative_to(folder.resolve().parents[1]):
@@ -84,7 +83,7 @@ def _existing(path: Path, expected: str) -> Path:
 
 
 def _of_table(
-    source: Path, images: Path | None, label: str | None, kind: str | None, unsure: list[str]
+    source: Path, images: Path | None, label: str | None, kind: Kind | None, unsure: list[str]
 ) -> Plan:
     file = source if source.is_file() else _one_table(source)
     table = open_table(file)
@@ -94,7 +93,7 @@ def _of_table(
     if not values or not len(next(iter(values.values()))):
         raise TaskError(Fault(file.name, "0 rows", "rows", "check the raw data", "no-rows"))
     pairwise = {name for name in profiles if name.startswith(("left_", "right_"))}
-    kind = kind or ("matching" if len(pairwise) >= 2 else "classification")
+    kind = kind or (kind_with("match") if len(pairwise) >= 2 else kind_with("class"))
     label = guess_label(table, profiles, label, unsure)
     root = Path(os.path.commonpath([file.parent, images])) if images else file.parent
     raw = {"file": file.relative_to(root).as_posix(), "label": label}
@@ -109,9 +108,9 @@ def _of_table(
     if key is not None:
         raw["key"] = key
     group, shown = None, False
-    if kind != "matching":
+    if not kind.paired:
         group = guess_group(profiles, values, label, key, unsure)
-    if kind != "matching" and group is None:
+    if not kind.paired and group is None:
         group, shown = guess_variants(profiles, values, label, key, unsure), True
     columns, options, left_out = sort_columns(profiles, {label, key}, key, None if shown else group)
     if (word := guess_missing(profiles, values, unsure)) is not None:
@@ -120,7 +119,7 @@ def _of_table(
     if group is not None:
         split |= {"by": "group", "group": group}
     sides: dict[str, str] = {}
-    if kind == "matching":
+    if kind.paired:
         columns, sides, options = take_sides(columns, options)
         split = {"by": "entity", "test": 0.3}
         for side in ("left", "right"):
@@ -132,7 +131,7 @@ def _of_table(
     if any(one.why.startswith("dates") for one in columns.values()) and split["by"] == "row":
         unsure.append('split: rows carry dates; if later rows are to be foretold, by = "time"')
     look_at_size(len(values[label]), unsure)
-    metric = "f1" if kind == "matching" else guess_metric(values[label], unsure)
+    metric = kind.default_metric if kind.paired else guess_metric(values[label], unsure)
     return Plan(kind, "table", root, raw, options, metric, split, columns, sides, left_out)
 
 
@@ -172,7 +171,18 @@ def _of_ditto(source: Path, unsure: list[str]) -> Plan:
     profiles = {name: profile_values(name, texts) for name, texts in values.items()}
     columns, options, left_out = sort_columns(profiles, set(), None, None)
     split = pair_split((source / "test.txt").is_file(), unsure)
-    return Plan("matching", "ditto", source, {}, options, "f1", split, columns, {}, left_out)
+    return Plan(
+        kind_with("match"),
+        "ditto",
+        source,
+        {},
+        options,
+        kind_with("match").default_metric,
+        split,
+        columns,
+        {},
+        left_out,
+    )
 
 
 def _of_competition(
@@ -202,10 +212,19 @@ def _of_competition(
     raw = {"label": label} | ({"key": key} if key else {})
     if images is not None:
         raw["images"] = images.relative_to(source).as_posix()
-    look_at_labels(label, values[label], "classification", unsure)
+    look_at_labels(label, values[label], kind_with("class"), unsure)
     columns, options, left_out = sort_columns(profiles, {label, key}, key, None)
     metric = guess_metric(values[label], unsure)
     split: dict[str, str | float] = {"by": "official"}
     return Plan(
-        "classification", "competition", source, raw, options, metric, split, columns, {}, left_out
+        kind_with("class"),
+        "competition",
+        source,
+        raw,
+        options,
+        metric,
+        split,
+        columns,
+        {},
+        left_out,
     )

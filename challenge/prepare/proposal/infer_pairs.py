@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from challenge.errors import Fault, TaskError, nearest
+from challenge.kinds import kind_with
 from challenge.prepare.audit.tells import ALONE
 from challenge.prepare.build.raw_rows import MATCH_WORDS
 from challenge.prepare.converters.deepmatcher import IDS, LABELS
@@ -84,7 +85,7 @@ def plan_of_pairs(
         if label not in LABELS:
             raw["label"] = label
         answers = _first(list_of_pairs, label)
-        look_at_labels(label, answers, "matching", unsure)
+        look_at_labels(label, answers, kind_with("match"), unsure)
         look_at_size(len(answers), unsure)
         told = _what_decides(list_of_pairs, tables, str(key), ids, answers, profiles)
         unsure += [
@@ -110,8 +111,9 @@ def plan_of_pairs(
         images_by_key(columns, image_folder, None, values, unsure)
     official = pairs is None and find_table(folder, "test") is not None
     split = pair_split(official, unsure)
+    kind = kind_with("match")
     return Plan(
-        "matching", "deepmatcher", root, raw, options | more, "f1", split, columns, {},
+        kind, "deepmatcher", root, raw, options | more, kind.default_metric, split, columns, {},
         left_out | told,
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from challenge.kinds import Kind
 from challenge.prepare.proposal.profiles import Profile
 
 __all__ = ["Plan", "Proposal", "proposal_text"]
@@ -19,7 +20,7 @@ class Proposal:
     """The text of a `task.toml`, its kind, and what to look at before it is used."""
 
     text: str
-    kind: str
+    kind: Kind
     unsure: tuple[str, ...]
 
 
@@ -27,7 +28,7 @@ class Proposal:
 class Plan:
     """Everything that the text is made from."""
 
-    kind: str
+    kind: Kind
     form: str
     source: Path
     raw: dict[str, str]
@@ -58,12 +59,12 @@ def proposal_text(task_id: str, plan: Plan, place: str, unsure: list[str]) -> st
     title = task_id.replace("-", " ").capitalize()
     lines = ["# Proposed by `challenge add`. Read it, correct it, then run:"]
     lines += [f"#   challenge convert {task_id}", "#", "# Unsure:"]
-    lines += [f"#   - {_comment(added_variance)[2:]}" for added_variance in dict.fromkeys(unsure)]
+    lines += [f"#   - {_comment(question)[2:]}" for question in dict.fromkeys(unsure)]
     lines += [
         "",
         "format = 1",
         f"id = {_quoted(task_id)}",
-        f"kind = {_quoted(plan.kind)}",
+        f"kind = {_quoted(plan.kind.name)}",
         f"title = {_quoted(title)}",
         'description = ""  # what a row is, what the label is, why several modalities are needed',
         f"metric = {_quoted(plan.metric)}",

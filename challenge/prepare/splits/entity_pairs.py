@@ -60,9 +60,9 @@ def plan_pairs(
     import pyarrow as pa
 
     where = f"{definition.id}, raw records"
-    if definition.kind != "matching" or definition.split.by != "entity":
+    if not definition.kind.paired or definition.split.by != "entity":
         raise TaskError(
-            Fault(where, f"records in a {definition.kind} task split by {definition.split.by}",
+            Fault(where, f"records in a {definition.kind.name} task split by {definition.split.by}",
                   'kind = "matching" with split.by = "entity"', "correct task.toml", "records-use")
         )  # fmt: skip
     columns = _attributes(definition)

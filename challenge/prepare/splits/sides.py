@@ -107,7 +107,7 @@ def decide_sides(
         found["n_groups"] = int(cluster.max()) + 1
     else:
         cluster = other = np.arange(n)
-    if definition.kind == "matching":
+    if definition.kind.paired:
         left, right, component, keys = _records(facts, label, record_ids)
         if "group" not in facts:
             cluster, other = component[left], component[right]

@@ -85,7 +85,7 @@ def _fields(predictions: Predictions, task: Task) -> Iterator[tuple[str, pa.Data
     import pyarrow as pa
 
     if "labels" in predictions.form:
-        yield "label", pa.int8() if task.kind == "matching" else pa.string()
+        yield "label", pa.int8() if task.kind.paired else pa.string()
     if predictions.scores is not None:
         yield "score", pa.float64()
     if predictions.probabilities is not None:
@@ -99,7 +99,7 @@ def _columns(predictions: Predictions, task: Task, rows: slice) -> Iterator[pa.A
 
     if "labels" in predictions.form:
         codes = predictions.codes[rows]
-        yield _array(codes, pa.int8()) if task.kind == "matching" else _labels(codes, task)
+        yield _array(codes, pa.int8()) if task.kind.paired else _labels(codes, task)
     if predictions.scores is not None:
         yield _array(predictions.scores[rows], pa.float64())
     if predictions.probabilities is not None:

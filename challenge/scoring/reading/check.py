@@ -112,7 +112,7 @@ def _accept(task: Task, aligned: Aligned, sha256: str, rows: Rows) -> Prediction
     codes = aligned.codes
     notes: tuple[str, ...] = ()
     probabilities = scores = None
-    if aligned.numbers is not None and task.kind == "classification":
+    if aligned.numbers is not None and task.kind.has_classes:
         probabilities = Probabilities(aligned.numbers)
         survey = probabilities.survey()
         codes = survey.codes

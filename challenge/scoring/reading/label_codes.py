@@ -28,7 +28,7 @@ _FACTOR = 0x9E3779B97F4A7C15
 def label_words(task: Task) -> dict[str, int]:
     """Return every text that is a label of the task, with the position of its class."""
     words = {name: code for code, name in enumerate(task.classes)}
-    return words | {"False": 0, "True": 1} if task.kind == "matching" else words
+    return words | {"False": 0, "True": 1} if task.kind.paired else words
 
 
 class LabelCodes:

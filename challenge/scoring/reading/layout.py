@@ -35,7 +35,7 @@ class Layout:
 
 def expected_columns(task: Task) -> str:
     """Say in one line which columns a submission to the task has."""
-    if task.kind == "matching":
+    if task.kind.paired:
         need = "score" if task.metric in _NEEDS_SCORE else "label (1 or 0) or score, or both"
         return f"id and {need}"
     return f"id and label, or id and one column per class ({len(task.classes)} classes)"
@@ -72,7 +72,7 @@ def read_layout(task: Task, names: Sequence[str], where: str) -> tuple[Layout, l
 
 def _wanted(task: Task, place: dict[str, int]) -> tuple[tuple[str, ...], set[str]]:
     """Return all names that a column may have, and those that this file seems to use."""
-    if task.kind == "matching":
+    if task.kind.paired:
         return ("id", "label", "score"), {"id", "label", "score"}
     wanted = ("id", "label", *task.classes)
     classes = set(task.classes)
@@ -128,7 +128,7 @@ def _unknown(task: Task, place: dict[str, int], meant: set[str], where: str) -> 
             "write with index=False",
             len(index),
         )
-    pairs = [name for name in extra if task.kind == "matching" and name in ("left_id", "right_id")]
+    pairs = [name for name in extra if task.kind.paired and name in ("left_id", "right_id")]
     if pairs:
         yield fault(
             "column-pair",
@@ -160,7 +160,7 @@ def _unknown(task: Task, place: dict[str, int], meant: set[str], where: str) -> 
 
 def _of_other_kind(task: Task, names: list[str], where: str) -> Fault:
     found = f"column(s) {', '.join(shown(name, 30) for name in names[:5])}"
-    if task.kind == "matching":
+    if task.kind.paired:
         fix = "give the probability of class 1 in a column `score`, and remove the class columns"
     elif "score" in names:
         fix = (
@@ -184,7 +184,7 @@ def _missing(task: Task, place: dict[str, int], meant: set[str], where: str) -> 
             expected_columns(task),
             "add the ids of the test table as `id`",
         )
-    if task.kind == "matching":
+    if task.kind.paired:
         if "label" not in place and "score" not in place:
             fix = "add `label` with 1 or 0, or `score` with the probability of a match"
             if task.metric in _NEEDS_SCORE:
@@ -232,7 +232,7 @@ def _layout(task: Task, place: dict[str, int], meant: set[str], width: int) -> L
     form: Form | None = None
     label: int | None = None
     names: tuple[str, ...] = ()
-    if task.kind == "matching":
+    if task.kind.paired:
         label = place.get("label")
         names = ("score",) if "score" in place else ()
         if label is not None:

@@ -134,7 +134,7 @@ def _label_codes(task: Task, column: pa.ChunkedArray) -> NDArray[np.int32]:
         if whole:
             codes = labels.find(fields_of_arrow(_textual(chunk.dictionary)))
             parts.append(codes[_values(chunk.indices)])
-        elif task.kind == "matching" and pa.types.is_integer(chunk.type):
+        elif task.kind.paired and pa.types.is_integer(chunk.type):
             values = _values(chunk)
             if bool(((values != 0) & (values != 1)).any()):
                 raise NotClean

@@ -46,14 +46,14 @@ def find_label_faults(task: Task, content: Content) -> tuple[NDArray[np.int32], 
 
 def _label_with_guess(task: Task, label: bytes) -> str:
     guess = None
-    if task.kind == "classification" and len(label) <= 200:
+    if task.kind.has_classes and len(label) <= 200:
         guess = nearest(label.decode("utf-8", "replace"), task.classes)
     return shown(label) + (f" (nearest class: {shown(guess)})" if guess else "")
 
 
 def _label_faults(task: Task, content: Content, empty: Tally, unknown: Tally) -> Iterator[Fault]:
     where = f"{content.name}, column label"
-    if task.kind == "matching":
+    if task.kind.paired:
         expected = "1 (match) or 0 (no match); True and False are accepted"
         fix = "write 1 or 0; a probability goes into a column `score`"
     else:
@@ -98,7 +98,7 @@ def find_number_faults(task: Task, content: Content) -> Iterator[Fault]:
     """Yield the faults of scores or probabilities."""
     if content.numbers is None:
         return
-    matching = task.kind == "matching"
+    matching = task.kind.paired
     where = f"{content.name}, " + ("column score" if matching else "class columns")
     expected = "a number in [0, 1]"
     for code, (words, fix) in _NUMBER_WORDS.items():

@@ -62,7 +62,7 @@ def test_nested_and_mixed_values_make_a_task(suffix: str, tmp_path: Path) -> Non
         "tags": "categorical",
         "stock": "numeric",
     }
-    assert any("'n/a' is read as missing" in added_variance for added_variance in proposal.unsure)
+    assert any("'n/a' is read as missing" in question for question in proposal.unsure)
     train = read_train(build_task(folder, cache=tmp_path / "cache").task)
     assert train["stock"].isna().sum() > 0
     assert train["size.wide"].between(1, 400).all()
