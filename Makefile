@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 CHALLENGE := $(BIN)/challenge
 TASKS := fodors-zagats icon-tag icon-variants
 
-.PHONY: demo test test-full test-core test-multimodal bench fuzz torture clean
+.PHONY: demo test test-full test-core test-multimodal test-numeric bench fuzz torture clean
 
 demo: $(VENV)/.baseline
 	@echo "== 1 of 4: raw packages to tasks"
@@ -26,7 +26,7 @@ test: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup
 
-test-full: $(VENV)/.full test-core test-multimodal
+test-full: $(VENV)/.full test-core test-multimodal test-numeric
 	$(BIN)/pytest -m "slow and not multimodal"
 
 # The product without the baseline extra: newest pandas and pyarrow, no AutoGluon.
@@ -36,6 +36,18 @@ test-core: $(CORE)/.test
 # The second reference entry, with torch and without the baseline extra.
 test-multimodal: $(MULTIMODAL)/.test
 	$(MULTIMODAL)/bin/pytest -m multimodal tests/methods/test_autogluon_multimodal.py
+
+# No test may depend on the last digit of a sum: numpy's plain kernels, then one thread and two.
+NUMERIC := $(addprefix tests/,kinds scoring features methods/search \
+  $(addprefix methods/test_,builtins.py choices.py inputs.py regression.py) \
+  $(addprefix prepare/test_,audit_tree.py ranks.py splits.py statistics.py) \
+  $(addprefix board/test_,matrix.py standings_ledger.py standings_progress.py standings_task.py \
+    standings_track.py ties.py)) $(addprefix challenge/,kinds scoring features methods board)
+test-numeric: $(VENV)/.test
+	features=$$($(BIN)/python -c 'from numpy._core import _multiarray_umath as m; print(*(f for f in m.__cpu_dispatch__ if m.__cpu_features__[f]))') \
+	&& echo "without $$features" && NPY_DISABLE_CPU_FEATURES="$$features" $(BIN)/pytest -m "not slow" -n 2 --dist loadgroup $(NUMERIC)
+	for n in 1 2; do echo "threads: $$n"; OMP_NUM_THREADS=$$n OPENBLAS_NUM_THREADS=$$n MKL_NUM_THREADS=$$n \
+	  $(BIN)/pytest -m "not slow" -n 2 --dist loadgroup $(NUMERIC) || exit 1; done
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks

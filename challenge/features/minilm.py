@@ -1,6 +1,6 @@
 """Meanings of short texts: all-MiniLM-L6-v2 (int8, ONNX) from an installed package, 384 numbers.
 
-A row depends on its text alone: neither batch nor number of threads changes a digit.
+A row depends on its text alone: batch and number of threads change its last digits at most.
 """
 
 from __future__ import annotations

@@ -127,8 +127,9 @@ def balanced_accuracy(t: Tallies) -> Floats:
     solution has adds no term; predicting it costs the recall of the true class. Ties: none.
     One class: its recall. Empty input: NaN.
 
-    >>> float(balanced_accuracy(tally(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]), 2)))
-    0.8333333333333333
+    >>> truth, predicted = np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1])
+    >>> round(float(balanced_accuracy(tally(truth, predicted, 2))), 6)
+    0.833333
     """
     recalls = _ratio(t.hits[..., t.present], t.true[..., t.present])
     return _mean(recalls)
@@ -169,8 +170,8 @@ def mcc(t: Tallies) -> Floats:
     Definition: covariance over the root of both variances, from the counts. Ties: none. One class
     in the solution or in the predictions: 0/0, NaN (undefined; scikit-learn says 0). Empty: NaN.
 
-    >>> float(mcc(tally(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), 2)))
-    0.5773502691896258
+    >>> round(float(mcc(tally(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), 2))), 6)
+    0.57735
     """
     rows = t.true.sum(axis=-1)
     both = t.hits.sum(axis=-1) * rows - (t.true * t.predicted).sum(axis=-1)

@@ -162,8 +162,9 @@ def class_weights(truth: NDArray[Any], balance: float) -> dict[int, float] | Non
     """Return the weight of each class's rows: (mean class size / class size) ** balance.
 
     >>> import numpy as np
-    >>> class_weights(np.array([0, 0, 0, 1]), 1.0)
-    {0: 0.6666666666666666, 1: 2.0}
+    >>> weights = class_weights(np.array([0, 0, 0, 1]), 1.0)
+    >>> {code: round(weight, 6) for code, weight in weights.items()}
+    {0: 0.666667, 1: 2.0}
     """
     import numpy as np
 

@@ -87,9 +87,9 @@ def regret_bound(
 
     scores = np.asarray(values, np.float64)
     better = np.argsort(-scores, kind="stable")[: math.ceil(len(scores) / 2)]
-    spread = float(scores[better].std())
-    if spread == 0.0:
+    if scores[better].min() == scores[better].max():
         return 0.0
+    spread = float(scores[better].std())
     process = fit_process(places, (scores - scores[better].mean()) / spread, better)
     width = confidence_width(len(scores), n_dimensions)
     mean, deviation = posterior(process, np.vstack([places, candidates]))
