@@ -18,7 +18,7 @@ KINDS = ("classification", "matching")
 def kind_of(name: str) -> Kind:
     """Return a kind by name; raise WrongUse with the nearest name when there is none."""
     if name not in KINDS:
-        guess = nearest(name, KINDS)
+        guess = nearest(str(name), KINDS)
         raise WrongUse(
             Fault(
                 f"kind {name!r}",

@@ -74,6 +74,10 @@ class Kind:
     paired: bool = False
     diagnostic_titles: Mapping[str, str] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        """Return the name, as messages and files write it."""
+        return self.name
+
     def __reduce__(self) -> tuple[Callable[[str], Kind], tuple[str]]:
         """Return how another process gets the kind: by its name."""
         from challenge.kinds import kind_of
