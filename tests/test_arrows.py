@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "challenge"
 
 ARROWS = {
-    "kinds": {"scoring"},
+    "kinds": set(),
     "task": {"kinds"},
     "features": {"task"},
     "prepare": {"features", "kinds", "task"},
