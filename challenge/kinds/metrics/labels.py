@@ -392,8 +392,8 @@ def _label(
 
 
 def _of_one_class(total: Tallies) -> str:
-    side = "solution" if (total.true > 0).sum() == 1 else "predictions"
-    return f"the {side} have one class only: 0/0"
+    side = "solution has" if (total.true > 0).sum() == 1 else "predictions have"
+    return f"the {side} one class only: 0/0"
 
 
 def _resolution(function: Callable[[Tallies], Floats], rows: ScoredRows) -> float:
@@ -499,6 +499,15 @@ def _quadratic_kappa(outcome: LabelOutcome) -> float | Undefined:
     return found if np.isfinite(found) else Undefined(_of_one_class(outcome.total))
 
 
+def _quadratic_resolution(rows: ScoredRows) -> float:
+    """Return what a perfect file loses on average when one row goes to a neighbouring class."""
+    t = rows.labels.astype(np.float64)
+    p = np.where(t + 1 < len(rows.classes), t + 1, t - 1)
+    perfect = np.stack([np.ones(len(t)), t, t, t * t, t * t, t * t], axis=1)
+    wrong = np.stack([np.ones(len(t)), t, p, t * t, p * p, t * p], axis=1)
+    return float((1.0 - _quadratic(perfect.sum(axis=0) - perfect + wrong)).mean())
+
+
 def _quadratic_influence(outcome: LabelOutcome) -> Influence:
     return influence_of_sums(outcome, _powers(outcome), _quadratic)
 
@@ -538,6 +547,24 @@ METRICS = (
         bounds=(-1.0, 1.0),
         edge=_edge_beyond_chance,
         baseline=0.0,  # undefined for one class: the mean of guessing
+    ),
+    _label(
+        "kappa",
+        "Cohen's kappa",
+        kappa,
+        bounds=(-1.0, 1.0),
+        edge=_edge_beyond_chance,
+        baseline=0.0,
+    ),
+    Metric(
+        "quadratic_kappa",
+        "quadratic kappa",
+        _quadratic_kappa,
+        bounds=(-1.0, 1.0),
+        primary=True,
+        influence=_quadratic_influence,
+        baseline=0.0,
+        resolution=_quadratic_resolution,
     ),
 )
 """Label metrics of classification, in the order in which they are shown."""
