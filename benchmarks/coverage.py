@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 
 from challenge.kinds import kind_of
 from challenge.kinds.estimates import MetricEstimate, estimates
+from challenge.kinds.forms import Form
 from challenge.kinds.scored_rows import ScoredRows
 from challenge.kinds.statistics.distributions import clopper_pearson
 from challenge.kinds.statistics.grouping import group_rows
-from challenge.scoring.predictions import Form, Predictions, Probabilities
+from challenge.scoring.predictions import Predictions, Probabilities
 from challenge.scoring.score import value_with_interval
 from challenge.scoring.statistics.comparison import paired_difference
 from challenge.scoring.statistics.intervals import too_few_clusters

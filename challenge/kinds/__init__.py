@@ -20,7 +20,7 @@ __all__ = [
     "metric_title",
 ]
 
-KINDS = ("classification", "matching")
+KINDS = ("classification", "matching", "regression")
 """Names of all kinds, which are also the names of their modules."""
 
 

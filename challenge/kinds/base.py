@@ -107,6 +107,8 @@ class Kind:
     (`left_*`, `right_*`), which may be split by entity. `label` is the type of the truth,
     `diagnostic_titles` are those of figures that no rank depends on. `load_outcome` returns the
     class that holds the truth beside the predictions, for the metrics to share what they need.
+    `forms` returns what a submission may look like, from the classes and the primary metric of a
+    task; `won` is how a comparison names the better of two answers to a row.
     """
 
     name: str
@@ -116,6 +118,8 @@ class Kind:
     default_metric: str
     load_metrics: Callable[[], tuple[Metric, ...]]
     load_outcome: Callable[[], Any]
+    forms: Callable[[tuple[str, ...], Metric], Any]
+    won: str = "right"
     paired: bool = False
     diagnostic_titles: Mapping[str, str] = field(default_factory=dict)
 

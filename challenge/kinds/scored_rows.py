@@ -47,6 +47,10 @@ class ScoredRows:
         """Return the values of the rows that count; no copy when all do."""
         return column if self.n == self.n_table else column[self.rows]
 
+    def whole(self) -> ScoredRows:
+        """Return the rows as a table of their own."""
+        return replace(self, rows=np.arange(self.n), n_table=self.n)
+
     def kept(self, keep: NDArray[np.bool_]) -> ScoredRows:
         """Return some of the rows; their grouping is left as it is, and fits no more."""
         return replace(
@@ -83,6 +87,11 @@ class Outcome:
     rows: ScoredRows
     answers: Answers
 
+    @staticmethod
+    def learn(labels: NDArray[Any], n_classes: int) -> float:
+        """Return what the trivial method answers to every row, learned from the labels of train."""
+        raise NotImplementedError
+
     @classmethod
     def trivial(cls, rows: ScoredRows) -> Outcome:
         """Return the outcome of the trivial method."""
@@ -95,6 +104,10 @@ class Outcome:
     def diagnostics(self) -> dict[str, float | None]:
         """Return figures that no rank depends on: none by default."""
         return {}
+
+    def right_against(self, other: Outcome) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which rows this answer, and which the other one has right."""
+        return self.codes == self.rows.labels, other.codes == other.rows.labels
 
     @cached_property
     def codes(self) -> NDArray[np.int32]:

@@ -15,9 +15,12 @@ __all__ = ["confusion_counts"]
 def confusion_counts(task: Task, predictions: Predictions, subset: Subset) -> NDArray[np.int32]:
     """Return (m, 3) counts: position of the true class, of the predicted one, and rows above 0.
 
-    Ascending by both classes; void rows count nowhere. The counts tell labels, so they belong to
-    the moment at which labels may be known: a benchmark, or a contest that is closed.
+    Ascending by both classes; void rows count nowhere. None where the truth is a number. The
+    counts reveal labels, so they are made when labels may be known: for a benchmark, or for a
+    contest that is closed.
     """
+    if not task.classes:
+        return np.zeros((0, 3), np.int32)
     solution = read_solution(task)
     rows = solution.rows(subset)
     n_classes = len(task.classes)

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.kinds import Kind
+from challenge.kinds.forms import Form
 from challenge.kinds.scored_rows import Answers
 from challenge.scoring.reading.spill import Columns, MemoryColumns
 
-__all__ = ["BLOCK_ROWS", "Form", "Predictions", "Probabilities", "Rows", "row_sums"]
+__all__ = ["BLOCK_ROWS", "Predictions", "Probabilities", "Rows", "row_sums"]
 
-Form = Literal["labels", "probabilities", "scores", "labels+scores"]
 Rows = Literal["test", "train"]
 
 BLOCK_ROWS = 4096
@@ -116,6 +116,7 @@ class Predictions:
 
     `codes` are positions in the task's classes (matching: 0 or 1). With probabilities they are
     the class of the largest one, the first class among equals; with scores alone, `score >= 0.5`.
+    Predicted `numbers` have no codes.
     """
 
     task_id: str
@@ -128,14 +129,15 @@ class Predictions:
     form: Form
     notes: tuple[str, ...] = ()
     rows: Rows = "test"
+    numbers: NDArray[np.float64] | None = None
 
     @property
     def n(self) -> int:
         """Number of rows."""
-        return len(self.codes)
+        return len(self.codes if self.numbers is None else self.numbers)
 
     @property
     def answers(self) -> Answers:
         """What the file says of every row, as metrics take it."""
         blocks = None if self.probabilities is None else self.probabilities.blocks
-        return Answers(self.codes, blocks, self.scores)
+        return Answers(self.codes, blocks, self.scores, self.numbers)

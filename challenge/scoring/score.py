@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -161,7 +161,8 @@ def baseline_score(task: Task, subset: Subset) -> MetricValue:
     """Return the primary metric of the trivial baseline, which a missing task counts as.
 
     Classification: every row gets the most frequent class of train (the first of equals); MCC: 0.
-    Matching: 0 for F1, one score for all pairs for the ranked metrics. No interval.
+    Matching: 0 for F1, one score for all pairs for the ranked metrics. Regression: every row gets
+    the mean of train. No interval.
     """
     part = solution_part(task, subset)
     value = baseline_of(task.kind.metric(task.metric), task.kind.outcome, part)
@@ -190,7 +191,7 @@ def part_of(task: Task, solution: Solution, subset: Subset, grouping: Grouping) 
     left, right, seen = (counting(column) if len(column) else None for column in records)
     labels = counting(solution.labels)
     return ScoredRows(
-        rows, n_table, labels, task.classes, grouping, left, right, seen, partial(_majority, task)
+        rows, n_table, labels, task.classes, grouping, left, right, seen, _trivial_answer(task)
     )
 
 
@@ -277,6 +278,12 @@ def _centred(drawn: NDArray[np.float64], value: float, error: float) -> NDArray[
     return moved.astype(np.float32)
 
 
-def _majority(task: Task) -> int:
-    truth = read_train_truth(task)
-    return int(np.bincount(truth.labels, minlength=len(task.classes)).argmax())
+def _trivial_answer(task: Task) -> Callable[[], float]:
+    """Return what returns the answer of the trivial method, learned from train when it is asked."""
+
+    @cache
+    def answer() -> float:
+        learned: float = task.kind.outcome.learn(read_train_truth(task).labels, len(task.classes))
+        return learned
+
+    return answer

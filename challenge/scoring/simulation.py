@@ -24,9 +24,9 @@ def simulate_solution(task: Task, votes: list[Predictions], seed: int) -> Soluti
     """
     generator = np.random.default_rng(seed)
     train = read_train_truth(task).labels
-    labels = generator.choice(train, task.n_test).astype(np.int32)
+    labels = generator.choice(train, task.n_test).astype(train.dtype)
     if votes:
-        said = np.stack([one.codes for one in votes])
+        said = np.stack([one.codes if one.numbers is None else one.numbers for one in votes])
         chosen = said[generator.integers(0, len(votes), task.n_test), np.arange(task.n_test)]
         agrees = generator.random(task.n_test) < _AGREEMENT
         labels[agrees] = chosen[agrees]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,13 +39,14 @@ VOID = SUBSETS.index("void")
 class Solution:
     """The truth of every row of a table, in the order of the task; all arrays have length n.
 
-    `labels` are positions in the task's classes, `subset` is 0 public, 1 private, 2 void. `cluster`
-    and `other` are the clusters that the row depends on: equal, unless a pair joins two entities.
+    `labels` are positions in the task's classes, or numbers (float64). `subset` is 0 public,
+    1 private, 2 void. `cluster` and `other` are the clusters that the row depends on: equal,
+    unless a pair joins two entities.
     `left` and `right` number the records of each pair, `seen` counts how many of both stand in
     train; these three are empty where rows have no record ids.
     """
 
-    labels: NDArray[np.int32]
+    labels: NDArray[Any]
     subset: NDArray[np.int8]
     cluster: NDArray[np.int32]
     other: NDArray[np.int32]
@@ -94,7 +95,9 @@ def read_solution(task: Task) -> Solution:
                 store_arrays(kept, identity, arrays, again)
     if arrays is None:
         return _prepare(task, path, kept, identity)
-    labels = arrays.pop("labels").astype(np.int32)
+    labels = arrays.pop("labels")
+    if labels.dtype != np.float64:
+        labels = labels.astype(np.int32)
     if len(arrays["other"]) < len(arrays["cluster"]):
         arrays["other"] = arrays["cluster"]
     return Solution(labels, **arrays)
@@ -106,8 +109,10 @@ def _prepare(task: Task, path: Path, kept: Path, identity: dict[str, object]) ->
     # What is stored is hashed at every reading: nothing twice, nothing wider than it need be.
     same = np.array_equal(solution.cluster, solution.other)
     k = len(task.classes)
-    narrow = np.int8 if k < 2**7 else np.int16 if k < 2**15 else np.int32
-    stored = vars(solution) | {"labels": solution.labels.astype(narrow)}
+    labels = solution.labels
+    if labels.dtype != np.float64:
+        labels = labels.astype(np.int8 if k < 2**7 else np.int16 if k < 2**15 else np.int32)
+    stored = vars(solution) | {"labels": labels}
     store_arrays(kept, identity, stored | ({"other": solution.other[:0]} if same else {}), made)
     return solution
 
@@ -123,7 +128,7 @@ def read_train_truth(task: Task) -> Solution:
     path = task.public / "train.parquet"
     names = ["label", *(("left_id", "right_id") if task.record_ids else ())]
     table = pq.ParquetFile(path).read(names)
-    labels = label_codes(table.column("label"), task.classes, str(path))
+    labels = _truth(task, table.column("label"), path)
     n = len(labels)
     cluster = other = np.arange(n, dtype=np.int32)
     if task.record_ids:
@@ -163,6 +168,31 @@ def label_codes(column: pa.ChunkedArray, classes: tuple[str, ...], where: str) -
     table = np.array([position[word] for word in words] + [-1], np.int32)
     codes: NDArray[np.int32] = table[int_array(encoded.indices)]
     return codes
+
+
+def _truth(task: Task, column: pa.ChunkedArray, path: Path) -> NDArray[Any]:
+    """Return the labels as codes of classes or as numbers; null is -1 or NaN."""
+    if task.kind.label == "number":
+        return _double_array(column, path)
+    return label_codes(column, task.classes, str(path))
+
+
+def _known(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    known: NDArray[np.bool_] = np.isfinite(labels) if labels.dtype == np.float64 else labels >= 0
+    return known
+
+
+def _double_array(column: pa.ChunkedArray, path: Path) -> NDArray[np.float64]:
+    """Copy numbers out of Arrow, null as NaN; Arrow's own way to numpy loads pandas."""
+    import pyarrow as pa
+
+    try:
+        array = _whole(column).cast(pa.float64()).fill_null(float("nan"))
+    except pa.ArrowInvalid as error:
+        raise _damaged(path, f"labels that are no numbers: {error}") from None
+    if len(array) == 0:
+        return np.zeros(0)
+    return np.frombuffer(array.buffers()[1], np.float64, len(array), 8 * array.offset).copy()
 
 
 def _record_codes(tables: list[pa.Table]) -> NDArray[np.int32]:
@@ -206,17 +236,18 @@ def _read_parquet(task: Task, path: Path) -> Solution:
         raise _damaged(path, f"unreadable: {error}") from None
     if not table.column("id").cast(pa.string()).equals(ids.cast(pa.string())):
         raise _damaged(path, "ids that are not those of test.parquet in its order")
-    labels = label_codes(table.column("label"), task.classes, str(path))
+    labels = _truth(task, table.column("label"), path)
     subset = label_codes(table.column("subset"), SUBSETS, str(path)).astype(np.int8)
     cluster, other = (int_array(_whole(table.column(name))) for name in ("cluster", "other"))
     if (
         (subset < 0).any()
-        or (labels[subset != VOID] < 0).any()
+        or not (_known(labels) | (subset == VOID)).all()
         or min(cluster.min(initial=0), other.min(initial=0)) < 0
     ):
         raise _damaged(path, "rows without a label, a half or a cluster")
     records = _records(task) if task.record_ids else ()
-    return Solution(np.maximum(labels, 0), subset, cluster, other, *records)
+    labels[~_known(labels)] = 0
+    return Solution(labels, subset, cluster, other, *records)
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:

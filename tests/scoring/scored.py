@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import ArrayLike
 
-from challenge.scoring.predictions import Form, Predictions, Probabilities
+from challenge.kinds import kind_of
+from challenge.kinds.forms import Form
+from challenge.scoring.predictions import Predictions, Probabilities
 from challenge.scoring.solution import Solution
 from challenge.scoring.statistics.block_weights import draw_weights
 from challenge.task import Task, read_task
@@ -22,7 +24,7 @@ SUBSETS = ("public", "private", "void")
 
 def make_scored_task(
     folder: Path,
-    labels: Sequence[str],
+    labels: Sequence[Any],
     *,
     kind: str = "classification",
     metric: str | None = None,
@@ -39,6 +41,8 @@ def make_scored_task(
     n = len(labels)
     matching = kind == "matching"
     names = ["0", "1"] if matching else sorted(classes or set(labels))
+    if kind == "regression":
+        names = []
     cluster = list(cluster if cluster is not None else range(n))
     ids = [f"r{i:016x}" for i in range(n)]
     public, private = folder / "public", folder / "private"
@@ -69,7 +73,7 @@ def make_scored_task(
         "kind": kind,
         "title": "A tiny task",
         "description": "",
-        "metric": metric or ("f1" if matching else "macro_f1"),
+        "metric": metric or kind_of(kind).default_metric,
         "columns": list(columns),
         "record_ids": "left_id" in (test or {}),
         "classes": names,
@@ -87,20 +91,26 @@ def predict(
     *,
     probabilities: ArrayLike | None = None,
     scores: ArrayLike | None = None,
+    numbers: ArrayLike | None = None,
     rows: Literal["test", "train"] = "test",
     sha256: str = "f" * 64,
 ) -> Predictions:
     """Return predictions as the reader makes them."""
     p = None if probabilities is None else np.asarray(probabilities)
     s = None if scores is None else np.asarray(scores, np.float64)
-    if labels is not None:
+    predicted = None if numbers is None else np.asarray(numbers, np.float64)
+    if predicted is not None:
+        codes = np.zeros(0, np.int32)
+    elif labels is not None:
         codes = np.array([task.classes.index(word) for word in labels], np.int32)
     elif p is not None:
         codes = p.argmax(axis=1).astype(np.int32)
     else:
         assert s is not None
         codes = (s >= 0.5).astype(np.int32)
-    form = "probabilities" if p is not None else "scores" if s is not None else "labels"
+    form = "numbers" if predicted is not None else None
+    other = "probabilities" if p is not None else "scores" if s is not None else "labels"
+    form = form or other
     return Predictions(
         task_id=task.id,
         kind=task.kind,
@@ -111,6 +121,7 @@ def predict(
         sha256=sha256,
         form=cast(Form, form),
         rows=rows,
+        numbers=predicted,
     )
 
 

@@ -315,6 +315,11 @@ def numeric_gradient(function: Callable[[Tallies], Floats], t: Tallies) -> Gradi
 class LabelOutcome(Outcome):
     """Classes of rows beside the predicted ones, counted once for all metrics."""
 
+    @staticmethod
+    def learn(labels: NDArray[Any], n_classes: int) -> float:
+        """Return the trivial answer: the most frequent class of train, the first of equals."""
+        return int(np.bincount(labels, minlength=n_classes).argmax())
+
     @classmethod
     def trivial(cls, rows: ScoredRows) -> Outcome:
         """Return the outcome of giving every row the most frequent class of train."""

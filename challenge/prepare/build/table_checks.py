@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["check_classes", "check_schema"]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""A class named by a carriage return cannot be distinguished from a line end in a CSV file."""
 
 
 def check_schema(schema: pa.Schema, needed: Sequence[str], where: str) -> None:
@@ -47,12 +51,12 @@ def check_classes(classes: Sequence[str], where: str) -> None:
             Fault(where, found, "at least two classes", "check the label column", "one-class")
         )
     for name in classes:
-        if name in RESERVED or name == "" or "\0" in name:
+        if name in RESERVED or name == "" or _CONTROL.search(name):
             faults.append(
                 Fault(
                     f"{where}, column label",
                     f"a class named {name!r}",
-                    f"names other than {', '.join(RESERVED)} and the empty text",
+                    f"names other than {', '.join(RESERVED)} and '', no control character",
                     "rename the class in the converter; an unlabelled row has null",
                     code="class-name",
                 )

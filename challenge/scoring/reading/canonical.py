@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.scoring.predictions import BLOCK_ROWS, Predictions
+from challenge.scoring.reading.layout import forms_of
 from challenge.scoring.reading.prepared_ids import read_id_column
 from challenge.task import Task, sha256_of_file
 
@@ -30,7 +31,8 @@ _NUMPY_NAMES = {"int8": "int8", "int32": "int32", "float": "float32", "double": 
 def write_predictions(predictions: Predictions, task: Task, path: Path) -> str:
     """Write the canonical Parquet file and return its SHA-256.
 
-    Ids ascending; decisions as int8, classes as text, numbers as the file gave them. `path` is
+    Ids ascending; decisions as int8, classes as text, probabilities as the file gave them, other
+    numbers as doubles. `path` is
     overwritten, not replaced atomically: give a temporary name and rename it.
     """
     import pyarrow as pa
@@ -42,7 +44,7 @@ def write_predictions(predictions: Predictions, task: Task, path: Path) -> str:
         path,
         schema,
         compression="zstd",
-        use_dictionary=["label"],
+        use_dictionary=["label"] if predictions.numbers is None else False,
         write_statistics=False,
         store_schema=False,
     ) as writer:
@@ -85,9 +87,11 @@ def _fields(predictions: Predictions, task: Task) -> Iterator[tuple[str, pa.Data
     import pyarrow as pa
 
     if "labels" in predictions.form:
-        yield "label", pa.int8() if task.kind.paired else pa.string()
+        yield "label", pa.int8() if _as_integers(task) else pa.string()
     if predictions.scores is not None:
         yield "score", pa.float64()
+    if predictions.numbers is not None:
+        yield "label", pa.float64()
     if predictions.probabilities is not None:
         single = predictions.probabilities.dtype == np.float32
         for name in task.classes:
@@ -99,14 +103,20 @@ def _columns(predictions: Predictions, task: Task, rows: slice) -> Iterator[pa.A
 
     if "labels" in predictions.form:
         codes = predictions.codes[rows]
-        yield _array(codes, pa.int8()) if task.kind.paired else _labels(codes, task)
+        yield _array(codes, pa.int8()) if _as_integers(task) else _labels(codes, task)
     if predictions.scores is not None:
         yield _array(predictions.scores[rows], pa.float64())
+    if predictions.numbers is not None:
+        yield _array(predictions.numbers[rows], pa.float64())
     if predictions.probabilities is not None:
         single = predictions.probabilities.dtype == np.float32
         for code in range(len(task.classes)):
             values = predictions.probabilities.column(code, rows)
             yield _array(values, pa.float32() if single else pa.float64())
+
+
+def _as_integers(task: Task) -> bool:
+    return forms_of(task).label_type == "int8"
 
 
 def _labels(codes: NDArray[np.int32], task: Task) -> pa.Array:

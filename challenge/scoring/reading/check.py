@@ -18,7 +18,7 @@ from challenge.scoring.reading.fast_csv import read_fast_csv
 from challenge.scoring.reading.faults import fault
 from challenge.scoring.reading.id_faults import find_id_faults
 from challenge.scoring.reading.intake import MAX_BYTES, Intake, take_in
-from challenge.scoring.reading.layout import expected_columns
+from challenge.scoring.reading.layout import forms_of
 from challenge.scoring.reading.parquet_reader import read_fast_parquet, read_parquet_content
 from challenge.scoring.reading.prepared_ids import prepare_ids
 from challenge.scoring.reading.spill import MemoryColumns
@@ -78,7 +78,7 @@ def _read_strictly(task: Task, intake: Intake, rows: Rows) -> Aligned:
                 "file-rows",
                 content.name,
                 "no rows",
-                f"{n_rows:,} rows, and {expected_columns(task)}",
+                f"{n_rows:,} rows, and {forms_of(task).expected}",
                 "write the predictions below the header",
             )
         )
@@ -109,10 +109,10 @@ def _read_content(task: Task, intake: Intake, n_rows: int, most: int) -> Content
 
 def _accept(task: Task, aligned: Aligned, sha256: str, rows: Rows) -> Predictions:
     """Return the predictions; raise NotClean when a number is out of range or a sum is wrong."""
-    codes = aligned.codes
+    codes, form = aligned.codes, aligned.layout.form
     notes: tuple[str, ...] = ()
-    probabilities = scores = None
-    if aligned.numbers is not None and task.kind.has_classes:
+    probabilities = scores = numbers = None
+    if aligned.numbers is not None and form == "probabilities":
         probabilities = Probabilities(aligned.numbers)
         survey = probabilities.survey()
         codes = survey.codes
@@ -121,16 +121,21 @@ def _accept(task: Task, aligned: Aligned, sha256: str, rows: Rows) -> Prediction
             raise NotClean
     elif aligned.numbers is not None:
         every = slice(0, aligned.numbers.shape[1])
-        scores = aligned.numbers.column(0, every).astype(np.float64)
-        if not (scores.min() >= 0 and scores.max() <= 1):
+        values = aligned.numbers.column(0, every).astype(np.float64)
+        least, largest = forms_of(task).number_range
+        if not (values.min() >= least and values.max() <= largest and np.isfinite(values).all()):
             raise NotClean
-        if codes is None:
-            codes = (scores >= 0.5).astype(np.int32)
-            notes = (
-                f"no column `label`: score >= 0.5 decides, which makes "
-                f"{int(codes.sum()):,} of {len(codes):,} pairs matches",
-            )
-    assert codes is not None and aligned.layout.form is not None
+        if form == "numbers":
+            numbers, codes = values, np.zeros(0, np.int32)
+        else:
+            scores = values
+    if codes is None and scores is not None:
+        codes = (scores >= 0.5).astype(np.int32)
+        notes = (
+            f"no column `label`: score >= 0.5 decides, which makes "
+            f"{int(codes.sum()):,} of {len(codes):,} pairs matches",
+        )
+    assert codes is not None and form is not None
     return Predictions(
         task_id=task.id,
         kind=task.kind,
@@ -139,7 +144,8 @@ def _accept(task: Task, aligned: Aligned, sha256: str, rows: Rows) -> Prediction
         probabilities=probabilities,
         scores=scores,
         sha256=sha256,
-        form=aligned.layout.form,
+        form=form,
         notes=notes,
         rows=rows,
+        numbers=numbers,
     )

@@ -45,7 +45,11 @@ class Content:
 
     def count_bad(self, code: str, row_place: str, column: str, text: bytes | str) -> None:
         """Count a number that could not be read."""
-        where = row_place if column == "score" else f"{row_place}, column {shown(column, 30)}"
+        where = (
+            row_place
+            if len(self.layout.numbers) == 1
+            else f"{row_place}, column {shown(column, 30)}"
+        )
         self.bad_numbers.setdefault(code, Tally()).add(f"{where}: {shown(text, 30)}")
 
 

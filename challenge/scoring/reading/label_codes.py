@@ -15,6 +15,7 @@ from challenge.scoring.reading.byte_words import (
     fields_of_bytes,
     read_words,
 )
+from challenge.scoring.reading.layout import forms_of
 from challenge.task import Task
 
 __all__ = ["LabelCodes", "label_words"]
@@ -27,8 +28,7 @@ _FACTOR = 0x9E3779B97F4A7C15
 
 def label_words(task: Task) -> dict[str, int]:
     """Return every text that is a label of the task, with the position of its class."""
-    words = {name: code for code, name in enumerate(task.classes)}
-    return words | {"False": 0, "True": 1} if task.kind.paired else words
+    return dict(forms_of(task).label_texts)
 
 
 class LabelCodes:

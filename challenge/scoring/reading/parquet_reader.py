@@ -16,7 +16,7 @@ from challenge.scoring.reading.content import Content
 from challenge.scoring.reading.faults import fault, shown
 from challenge.scoring.reading.intake import Intake, too_much_unpacked
 from challenge.scoring.reading.label_codes import LabelCodes
-from challenge.scoring.reading.layout import Layout, read_layout
+from challenge.scoring.reading.layout import Layout, forms_of, read_layout
 from challenge.scoring.reading.parquet_pages import PageError, read_chunks, unpacked_bytes
 from challenge.scoring.reading.spill import Columns, make_columns
 from challenge.task import Task
@@ -126,6 +126,7 @@ def _label_codes(task: Task, column: pa.ChunkedArray) -> NDArray[np.int32]:
     import pyarrow as pa
 
     labels = LabelCodes(task)
+    integers = forms_of(task).label_type == "int8"
     parts = []
     whole = pa.types.is_dictionary(column.type)
     for chunk in column.chunks if whole else _pieces(column):
@@ -134,7 +135,7 @@ def _label_codes(task: Task, column: pa.ChunkedArray) -> NDArray[np.int32]:
         if whole:
             codes = labels.find(fields_of_arrow(_textual(chunk.dictionary)))
             parts.append(codes[_values(chunk.indices)])
-        elif task.kind.paired and pa.types.is_integer(chunk.type):
+        elif integers and pa.types.is_integer(chunk.type):
             values = _values(chunk)
             if bool(((values != 0) & (values != 1)).any()):
                 raise NotClean

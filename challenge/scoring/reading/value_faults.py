@@ -12,6 +12,7 @@ from challenge.scoring.predictions import Probabilities
 from challenge.scoring.reading.content import Content
 from challenge.scoring.reading.faults import Tally, fault, shown
 from challenge.scoring.reading.label_codes import label_words
+from challenge.scoring.reading.layout import forms_of
 from challenge.scoring.reading.spill import MemoryColumns
 from challenge.task import Task
 
@@ -46,21 +47,14 @@ def find_label_faults(task: Task, content: Content) -> tuple[NDArray[np.int32], 
 
 def _label_with_guess(task: Task, label: bytes) -> str:
     guess = None
-    if task.kind.has_classes and len(label) <= 200:
-        guess = nearest(label.decode("utf-8", "replace"), task.classes)
+    if len(label) <= 200:
+        guess = nearest(label.decode("utf-8", "replace"), forms_of(task).label_guesses)
     return shown(label) + (f" (nearest class: {shown(guess)})" if guess else "")
 
 
 def _label_faults(task: Task, content: Content, empty: Tally, unknown: Tally) -> Iterator[Fault]:
     where = f"{content.name}, column label"
-    if task.kind.paired:
-        expected = "1 (match) or 0 (no match); True and False are accepted"
-        fix = "write 1 or 0; a probability goes into a column `score`"
-    else:
-        some = ", ".join(shown(name, 30) for name in task.classes[:5])
-        expected = f"one of the {len(task.classes)} classes of the task: {some}"
-        expected += ", …" if len(task.classes) > 5 else ""
-        fix = "write the class exactly as train.csv has it, as text"
+    expected, fix = forms_of(task).label_expected
     if empty.n:
         yield fault(
             "label-empty",
@@ -83,31 +77,40 @@ def _label_faults(task: Task, content: Content, empty: Tally, unknown: Tally) ->
         )
 
 
-_NUMBER_WORDS = {
-    "number-empty": ("empty", "predict every row; 0 is a probability, too"),
-    "number-nan": ("not a number (NaN)", "find out why the model gave NaN; fill in a probability"),
-    "number-infinite": ("infinite", "clip to [0, 1]"),
-    "number-overflow": ("too large for a double", "clip to [0, 1]"),
-    "number-comma": ("with a decimal comma", 'write a decimal point (decimal=".")'),
-    "number-percent": ("with a percent sign", "divide by 100 and leave the sign out"),
-    "number-text": ("text", "write a number such as 0.25"),
+_NUMBER_TEXT = {
+    "number-empty": "empty",
+    "number-nan": "not a number (NaN)",
+    "number-infinite": "infinite",
+    "number-overflow": "too large for a double",
+    "number-comma": "with a decimal comma",
+    "number-percent": "with a percent sign",
+    "number-text": "text",
 }
 
 
 def find_number_faults(task: Task, content: Content) -> Iterator[Fault]:
-    """Yield the faults of scores or probabilities."""
+    """Yield the faults of the columns of numbers."""
     if content.numbers is None:
         return
-    matching = task.kind.paired
-    where = f"{content.name}, " + ("column score" if matching else "class columns")
-    expected = "a number in [0, 1]"
-    for code, (words, fix) in _NUMBER_WORDS.items():
+    forms = forms_of(task)
+    alone = len(content.layout.numbers) == 1
+    where = f"{content.name}, {forms.number_place}"
+    for code, text in _NUMBER_TEXT.items():
         tally = content.bad_numbers.get(code)
         if tally:
-            found = f"{tally.n:,} value(s) {words}"
-            yield fault(code, where, found, expected, fix, tally.n, tally.first)
+            found = f"{tally.n:,} value(s) {text}"
+            yield fault(
+                code,
+                where,
+                found,
+                forms.number_expected,
+                forms.number_fix(code),
+                tally.n,
+                tally.first,
+            )
     values = content.numbers
-    outside = (values < 0) | (values > 1)
+    least, largest = forms.number_range
+    outside = (values < least) | (values > largest)
     n_outside = int(np.count_nonzero(outside))
     if n_outside:
         # The first rows, then columns: as a reader meets them.
@@ -115,12 +118,12 @@ def find_number_faults(task: Task, content: Content) -> Iterator[Fault]:
         first = []
         for row, column in zip(row_at[:5].tolist(), column_at[:5].tolist(), strict=True):
             name = content.layout.number_names[column]
-            place = content.place(row) + ("" if matching else f", column {shown(name, 30)}")
+            place = content.place(row) + ("" if alone else f", column {shown(name, 30)}")
             first.append(f"{place}: {values[column, row]!s}")
         fix = "give probabilities: apply a softmax, or divide by the maximum if all are positive"
         found = f"{n_outside:,} value(s) outside [0, 1]"
-        yield fault("number-range", where, found, expected, fix, n_outside, first)
-    if matching or -1 in content.layout.numbers:
+        yield fault("number-range", where, found, forms.number_expected, fix, n_outside, first)
+    if content.layout.form != "probabilities" or -1 in content.layout.numbers:
         return
     sums = Probabilities(MemoryColumns(values)).survey().sums
     wrong = np.flatnonzero(np.abs(sums - 1) > SUM_TOLERANCE)

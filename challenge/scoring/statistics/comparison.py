@@ -80,7 +80,8 @@ class Comparison:
     """Submission a against submission b on one half.
 
     `slices` are (kind, name, paired outcomes): by true class, missing modality, records seen in
-    train, length.
+    train, length. `won` is what the better answer to a row is called: `right`, or `nearer` of
+    numbers (both: equally near).
     """
 
     task_id: str
@@ -93,6 +94,7 @@ class Comparison:
     differences: Mapping[str, Difference]
     outcomes: PairedOutcomes
     slices: tuple[tuple[SliceKind, str, PairedOutcomes], ...]
+    won: str = "right"
 
     @property
     def primary(self) -> Difference:
@@ -122,8 +124,8 @@ class Comparison:
         outcomes = self.outcomes
         lines = [_words(name, difference) for name, difference in self.differences.items()]
         lines.append(
-            f"of {outcomes.n:,} rows: a alone right {outcomes.wins:,}, "
-            f"b alone right {outcomes.losses:,}, "
+            f"of {outcomes.n:,} rows: a alone {self.won} {outcomes.wins:,}, "
+            f"b alone {self.won} {outcomes.losses:,}, "
             f"both {outcomes.both_right:,}, neither {outcomes.both_wrong:,}; "
             f"McNemar p = {outcomes.p:.3g}"
         )
@@ -146,11 +148,9 @@ def compare_predictions(task: Task, a: Predictions, b: Predictions, subset: Subs
     solution = read_solution(task)
     part = part_of(task, solution, subset, read_weights(task, solution, subset).grouping)
     metrics = task.kind.metrics
-    of_a, of_b = (
-        estimates(metrics.values(), task.kind.outcome(part, predictions.answers))
-        for predictions in (a, b)
-    )
-    right_a, right_b = (part.of(p.codes) == part.labels for p in (a, b))
+    outcome_a, outcome_b = (task.kind.outcome(part, one.answers) for one in (a, b))
+    of_a, of_b = (estimates(metrics.values(), one) for one in (outcome_a, outcome_b))
+    right_a, right_b = outcome_a.right_against(outcome_b)
     same = _say_the_same(part, a, b)
     slices = (
         (piece.kind, piece.name, part.of(piece.rows)) for piece in read_slices(task, solution)
@@ -172,12 +172,15 @@ def compare_predictions(task: Task, a: Predictions, b: Predictions, subset: Subs
             for kind, name, rows in slices
             if rows.any()
         ),
+        won=task.kind.won,
     )
 
 
 def _say_the_same(part: ScoredRows, a: Predictions, b: Predictions) -> bool:
     if a.sha256 == b.sha256:
         return True
+    if a.numbers is not None and b.numbers is not None:
+        return bool((part.of(a.numbers) == part.of(b.numbers)).all())
     plain = (a.probabilities, b.probabilities, a.scores, b.scores)
     return all(p is None for p in plain) and bool((part.of(a.codes) == part.of(b.codes)).all())
 
