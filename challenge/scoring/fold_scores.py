@@ -10,8 +10,8 @@ from challenge.kinds.estimates import estimate
 from challenge.kinds.statistics.grouping import group_rows
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.score import part_of, refuse_strangers
-from challenge.scoring.solution import SUBSETS, VOID, Solution, int_array, read_train_truth
-from challenge.task import Task
+from challenge.scoring.solution import VOID, Solution, int_array, read_train_truth
+from challenge.task import SUBSETS, Task
 
 __all__ = ["score_folds"]
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.score import Score, part_of, refuse_strangers, score_part
-from challenge.scoring.solution import SUBSETS, Solution, read_train_truth
+from challenge.scoring.solution import Solution, read_train_truth
 from challenge.scoring.statistics.block_weights import draw_weights
-from challenge.task import Task
+from challenge.task import SUBSETS, Task
 
 __all__ = ["score_simulated", "simulate_solution"]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from challenge.errors import Fault, MissingRequirement, TaskError
 from challenge.scoring.sealed import SourceStamp, load_arrays, store_arrays
-from challenge.task import Subset, Task
+from challenge.task import SUBSETS, Subset, Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +31,6 @@ __all__ = [
 ]
 
 PREPARED_FORMAT = 4
-SUBSETS = ("public", "private", "void")
 VOID = SUBSETS.index("void")
 
 

@@ -3,11 +3,12 @@
 from challenge.task.columns import MODALITIES, RESERVED, Column, Modality, Side
 from challenge.task.files import atomic_file, dump_json, read_json, sha256_of_file, write_atomically
 from challenge.task.registry import Challenge, find_challenge, find_task
-from challenge.task.task import TASK_FORMAT, Subset, Task, read_task
+from challenge.task.task import SUBSETS, TASK_FORMAT, Subset, Task, read_task
 
 __all__ = [
     "MODALITIES",
     "RESERVED",
+    "SUBSETS",
     "TASK_FORMAT",
     "Challenge",
     "Column",

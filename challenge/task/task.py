@@ -18,6 +18,8 @@ from challenge.task.columns import Column
 __all__ = ["TASK_FORMAT", "Subset", "Task", "read_task"]
 
 Subset = Literal["public", "private", "all"]
+SUBSETS = ("public", "private", "void")
+"""Subsets of the test rows, in the order of their codes; void rows count in none."""
 
 TASK_FORMAT = 1
 

@@ -73,6 +73,12 @@ def test_a_damaged_cache_is_made_again(cached: tuple[Path, Path]) -> None:
         cache.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
         assert read_predictions(task, path).n == 3000
         assert cache.read_bytes() == good
+    table = folder / "cache" / "ids-test.table.bin"
+    kept = table.read_bytes()
+    for place in rng.integers(0, len(kept), 6).tolist():
+        table.write_bytes(kept[:place] + bytes([kept[place] ^ 1]) + kept[place + 1 :])
+        assert read_predictions(task, path).n == 3000
+        assert table.read_bytes() == kept
     for size in (0, 10, 4096, len(good) - 1):
         cache.write_bytes(good[:size])
         assert read_predictions(task, path).n == 3000

@@ -14,8 +14,9 @@ from challenge.kinds import Kind
 from challenge.prepare.build.card_statistics import TrainStatistics
 from challenge.prepare.build.id_order import ROW
 from challenge.prepare.build.integer_ranks import count_distinct, dense_codes
-from challenge.prepare.build.plan import SUBSETS, TEST, TRAIN, Plan
+from challenge.prepare.build.plan import TEST, TRAIN, Plan
 from challenge.prepare.readers.values import PIXELS
+from challenge.task import SUBSETS
 from challenge.task.definition import TaskDefinition
 from challenge.task.digests import TableDigest, join_digests, salted
 from challenge.task.tables import TableWriter, folds_schema, modalities_of, table_schema

@@ -11,10 +11,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["SUBSETS", "TEST", "TRAIN", "UNUSED", "Plan"]
+__all__ = ["TEST", "TRAIN", "UNUSED", "Plan"]
 
 TRAIN, TEST, UNUSED = 0, 1, -1
-SUBSETS = ("public", "private", "void")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from challenge.errors import Fault, TaskError
 from challenge.prepare.build.id_order import ROW
 from challenge.prepare.build.ids import Fates, draw_draws, id_strings
-from challenge.prepare.build.plan import SUBSETS, TEST, TRAIN, Plan
+from challenge.prepare.build.plan import TEST, TRAIN, Plan
 from challenge.prepare.build.row_facts import Categories
 from challenge.prepare.build.table_checks import check_classes, check_schema
 from challenge.prepare.raw import RawRecords
@@ -34,6 +34,7 @@ from challenge.prepare.splits.split_rules import (
     refuse_giant,
     summarise_clusters,
 )
+from challenge.task import SUBSETS
 from challenge.task.columns import Column
 from challenge.task.definition import TaskDefinition
 

@@ -10,7 +10,7 @@ import numpy as np
 from challenge.errors import Fault, TaskError
 from challenge.prepare.build.ids import Fates, draw_draws
 from challenge.prepare.build.integer_ranks import dense_codes
-from challenge.prepare.build.plan import SUBSETS, TEST, TRAIN, UNUSED
+from challenge.prepare.build.plan import TEST, TRAIN, UNUSED
 from challenge.prepare.build.row_facts import RowFacts
 from challenge.prepare.splits.split_rules import (
     assign_folds,
@@ -21,6 +21,7 @@ from challenge.prepare.splits.split_rules import (
     single_rows,
     summarise_clusters,
 )
+from challenge.task import SUBSETS
 from challenge.task.definition import TaskDefinition
 
 if TYPE_CHECKING:

@@ -43,34 +43,39 @@ def read_predictions(
     Needs the public folder only. Raises SubmissionError with every fault of the file, TaskError
     when the task itself is damaged.
     """
-    intake = take_in(path, min(max_bytes, most_bytes(task, rows)))
+    cap = min(max_bytes, most_bytes(task, rows))
+    intake = take_in(path, cap)
     try:
-        return _accept(task, _read_fast(task, intake, rows), intake.sha256, rows)
+        return _accept(task, _read_fast(task, intake, rows, cap), intake.sha256, rows)
     except NotClean:
-        return _accept(task, _read_strictly(task, intake, rows), intake.sha256, rows)
+        return _accept(task, _read_strictly(task, intake, rows, cap), intake.sha256, rows)
 
 
 def most_bytes(task: Task, rows: Rows) -> int:
-    """Return how large a file for the task may be, unpacked: generous, yet no bomb."""
+    """Return how large a file for the task may be, packed and unpacked: generous, yet no bomb.
+
+    16 MB, and for each row 256 bytes with four times the longest class, or 64 bytes a class where
+    that is more. `docs/scoring.md` states it. The setting `file_mb` may lower it.
+    """
     n_rows = task.n_test if rows == "test" else task.n_train
     names = sum(len(name.encode()) for name in task.classes)
     longest = max((len(name.encode()) for name in task.classes), default=0)
     return _SPARE_BYTES + 4 * names + n_rows * (256 + max(4 * longest, 64 * len(task.classes)))
 
 
-def _read_fast(task: Task, intake: Intake, rows: Rows) -> Aligned:
+def _read_fast(task: Task, intake: Intake, rows: Rows, cap: int) -> Aligned:
     index = prepare_ids(task, rows)
     if index is None:
         raise NotClean
     if intake.form == "parquet":
-        return read_fast_parquet(task, intake, index, most_bytes(task, rows))
-    return read_fast_csv(task, intake.data, index)
+        return read_fast_parquet(task, intake, index, cap)
+    return read_fast_csv(task, intake.text, index)
 
 
-def _read_strictly(task: Task, intake: Intake, rows: Rows) -> Aligned:
+def _read_strictly(task: Task, intake: Intake, rows: Rows, cap: int) -> Aligned:
     """Read the slow way; raise SubmissionError with every fault when there is one."""
     n_rows = task.n_test if rows == "test" else task.n_train
-    content = _read_content(task, intake, n_rows, most_bytes(task, rows))
+    content = _read_content(task, intake, n_rows, cap)
     faults = list(content.faults)
     if not content.ids:
         faults.append(
@@ -101,7 +106,7 @@ def _read_strictly(task: Task, intake: Intake, rows: Rows) -> Aligned:
 def _read_content(task: Task, intake: Intake, n_rows: int, most: int) -> Content:
     if intake.form == "parquet":
         return read_parquet_content(task, intake, n_rows, most)
-    text = open_text(intake.name, intake.data)
+    text = open_text(intake.name, intake.text)
     if isinstance(text, list):
         raise SubmissionError(text)
     return read_csv_content(task, text)

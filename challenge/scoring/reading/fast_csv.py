@@ -193,7 +193,8 @@ def _read_numbers(task: Task, data: bytes, body: int, layout: Layout, index: Wor
     parse = pc.ParseOptions(ignore_empty_lines=False)
     # A block holds a line at least, or Arrow gives up.
     block = max(_BLOCK, 64 * layout.width)
-    read = pc.ReadOptions(column_names=names, block_size=block)
+    # Threads of Arrow that outlive the reading can abort the process when it exits.
+    read = pc.ReadOptions(column_names=names, block_size=block, use_threads=False)
     aligner = Aligner(index)
     numbers = empty_array((len(layout.numbers), n), np.dtype(np.float64))
     labels = None if layout.label is None else LabelCodes(task)

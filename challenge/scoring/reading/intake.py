@@ -1,4 +1,4 @@
-"""Taking a predictions file in: read once, hashed as it is read, unpacked, told by its content.
+"""A predictions file on its way in: read once, hashed as it is read, unpacked, recognised.
 
 Everything after this works on the bytes that were hashed, so a file that changes later cannot
 differ from what was checked.
@@ -56,30 +56,34 @@ _WRITE = 'write it with df.to_csv("predictions.csv", index=False)'
 class Intake:
     """The unpacked bytes of a file, the SHA-256 of the packed ones, and what they hold.
 
-    A large Parquet file lies in `copy`, a temporary file without a name, and `data` is empty;
-    else Parquet may lie in memory of Arrow's, which is quicker to get.
+    A large Parquet file is in `copy`, a temporary file without a name, and `data` is empty.
     """
 
     name: str
-    data: bytes
+    data: bytes | memoryview
     sha256: str
     form: Literal["csv", "parquet"]
     copy: BinaryIO | None = None
-    lent: memoryview | None = None
+
+    @property
+    def text(self) -> bytes:
+        """The bytes of a CSV file."""
+        assert isinstance(self.data, bytes)
+        return self.data
 
     @property
     def size(self) -> int:
         """Number of unpacked bytes."""
         if self.copy is not None:
             return os.fstat(self.copy.fileno()).st_size
-        return len(self.data if self.lent is None else self.lent)
+        return len(self.data)
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return some of the bytes."""
         if self.copy is not None:
             self.copy.seek(offset)
             return self.copy.read(size)
-        return bytes((self.data if self.lent is None else self.lent)[offset : offset + size])
+        return bytes(self.data[offset : offset + size])
 
     def open(self) -> Any:
         """Return the bytes as a source for Arrow."""
@@ -87,7 +91,7 @@ class Intake:
 
         if self.copy is not None:
             return pa.PythonFile(self.copy, "r")
-        return pa.BufferReader(self.data if self.lent is None else self.lent)
+        return pa.BufferReader(self.data)
 
 
 def take_in(path: Path, max_bytes: int = MAX_BYTES) -> Intake:
@@ -155,7 +159,7 @@ def _read(path: Path, max_bytes: int) -> bytes | Intake:
             data: bytes | Intake
             if status.st_size > _SMALL and file.peek(4)[:4] == _PARQUET:
                 large = status.st_size > _IN_MEMORY
-                data = _copied(file, name, max_bytes) if large else _lent(file, name)
+                data = _copied(file, name, max_bytes) if large else _in_arrow_memory(file, name)
             else:
                 data = file.read(min(status.st_size, max_bytes) + 1)
             after = os.fstat(descriptor)
@@ -174,8 +178,8 @@ def _read(path: Path, max_bytes: int) -> bytes | Intake:
     return data
 
 
-def _lent(file: BinaryIO, name: str) -> Intake:
-    """Read a Parquet file into memory of Arrow's, and hash it."""
+def _in_arrow_memory(file: BinaryIO, name: str) -> Intake:
+    """Read a Parquet file into memory of Arrow's, which is quicker to get, and hash it."""
     import pyarrow as pa
 
     room = memoryview(pa.allocate_buffer(os.fstat(file.fileno()).st_size)).cast("B")
@@ -183,7 +187,7 @@ def _lent(file: BinaryIO, name: str) -> Intake:
     while got := file.readinto(room[size:]):  # type: ignore[attr-defined]
         size += got
     data = room[:size]
-    return Intake(name, b"", hashlib.sha256(data).hexdigest(), "parquet", lent=data)
+    return Intake(name, data, hashlib.sha256(data).hexdigest(), "parquet")
 
 
 def _copied(file: BinaryIO, name: str, max_bytes: int) -> Intake:
@@ -259,11 +263,11 @@ def too_much_unpacked(name: str, max_bytes: int) -> SubmissionError:
     )
 
 
-def _cut_off(name: str, codec: str, words: str) -> SubmissionError:
+def _cut_off(name: str, codec: str, message: str) -> SubmissionError:
     return _refused(
         "file-damaged",
         name,
-        f"broken {codec} data: {words}",
+        f"broken {codec} data: {message}",
         _EXPECTED,
         "write or copy the file again",
     )

@@ -1,14 +1,12 @@
 """The public ids of a task, prepared once per data digest for a quick comparison.
 
-The prepared file lies in `cache/`. It is believed only when its header names this very
-`test.parquet` and its checksum holds; else it is made again. A file that it calls faulty is
-checked once more against the Parquet file itself, so a cache can cost time but no truth.
+The prepared file is in `cache/`. It is believed only when it names this very `test.parquet` and
+its seal holds; else it is made again. A file that it calls faulty is checked once more against the
+Parquet file itself, so a cache can cost time but no truth.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.errors import Fault, TaskError
+from challenge.errors import Fault, MissingRequirement, TaskError
 from challenge.scoring.predictions import Rows
 from challenge.scoring.reading.byte_words import (
     WordIndex,
@@ -25,19 +23,17 @@ from challenge.scoring.reading.byte_words import (
     fill_table,
     words_of_texts,
 )
-from challenge.task import Task, atomic_file
+from challenge.scoring.sealed import load_arrays, store_arrays
+from challenge.task import Task
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["prepare_ids", "read_id_column", "read_ids"]
 
-_FORMAT = 2
+_FORMAT = 3
 _FEW = 20_000
 """Below so many ids reading the Parquet file costs less than a cache is worth."""
-
-_HEADER_BYTES = 4096
-_LANES = 512
 
 
 def read_ids(task: Task, rows: Rows) -> list[bytes]:
@@ -81,7 +77,7 @@ def prepare_ids(task: Task, rows: Rows) -> WordIndex | None:
         index = _build(task, rows)
         if index is not None:
             # A folder that cannot be written costs time, nothing else.
-            with suppress(OSError):
+            with suppress(MissingRequirement):
                 _save(path, identity, index)
     return index
 
@@ -104,87 +100,44 @@ def _identity(task: Task, rows: Rows) -> dict[str, Any]:
     }
 
 
+def _table_path(path: Path) -> Path:
+    return path.with_suffix(".table.bin")
+
+
 def _save(path: Path, identity: dict[str, Any], index: WordIndex) -> None:
+    """Write the ids, and their table into a file of its own: only ids out of order need it."""
     if index.texts is not None:
-        parts = [_bytes_of(index.texts)]
+        arrays = {"texts": index.texts}
     else:
         lengths = np.broadcast_to(np.asarray(index.words.lengths, np.int64), (len(index),))
-        parts = [_bytes_of(array) for array in (*index.words.columns, lengths)]
-    header = identity | {
-        "n": len(index),
-        "longest": index.longest,
-        "one_length": index.texts is not None,
-        "table": len(index.table),
-        "sums": [_checksum(part) for part in parts],
-        "table_sum": _checksum(_bytes_of(index.table)),
-    }
-    with atomic_file(path) as file:
-        file.write(json.dumps(header).encode().ljust(_HEADER_BYTES))
-        for part in [*parts, _bytes_of(index.table)]:
-            file.write(part.data)
+        arrays = {"words": np.stack(index.words.columns), "lengths": lengths}
+    longest = {"longest": np.array([index.longest])}
+    store_arrays(path, identity, {**arrays, **longest}, quick=True, mode=0o644)
+    store_arrays(_table_path(path), identity, {"table": index.table}, quick=True, mode=0o644)
 
 
 def _load(path: Path, identity: dict[str, Any]) -> WordIndex | None:
     """Return the cached index, None when it is missing, stale or damaged."""
-    try:
-        with path.open("rb") as file:
-            header = json.loads(file.read(_HEADER_BYTES))
-            if not identity or {key: header[key] for key in identity} != identity:
-                return None
-            n, longest, one_length = header["n"], header["longest"], header["one_length"]
-            sizes = [n * longest] if one_length else [8 * n] * (max(1, -(-longest // 8)) + 1)
-            body = [_read(file, size) for size in sizes]
-            at, size = file.tell(), int(header["table"])
-            if [_checksum(part) for part in body] != header["sums"]:
-                return None
-            table_sum = header["table_sum"]
-            if path.stat().st_size != at + 4 * size:
-                return None
-    except (OSError, ValueError, KeyError, TypeError):
+    arrays, _ = (identity and load_arrays(path, identity, quick=True)) or (None, None)
+    if arrays is None:
         return None
-
-    texts = body[0].reshape(n, longest) if one_length else None
+    texts = arrays.get("texts")
 
     def read_index_words() -> Words:
         if texts is not None:
             return words_of_texts(texts)
-        *columns, lengths = (part.view(np.uint64) for part in body)
-        return Words(columns, lengths.view(np.int64))
+        return Words([*arrays["words"]], arrays["lengths"])
 
     def read_table() -> NDArray[np.int32]:
-        # Only ids out of order need it.
-        texts = index.texts
-        with suppress(OSError, ValueError), path.open("rb") as file:
-            file.seek(at)
-            table = _read(file, 4 * size)
-            if _checksum(table) == table_sum:
-                return table.view(np.int32)
+        kept = load_arrays(_table_path(path), identity, quick=True)
+        if kept is not None:
+            return kept[0]["table"]
         rebuilt = fill_table(index.words)
-        assert rebuilt is not None  # the same words filled one before
-        with suppress(OSError):
-            _save(path, identity, WordIndex(n, longest, index.words, rebuilt, texts))
+        assert rebuilt is not None  # the same ids filled one before
+        with suppress(MissingRequirement):
+            store_arrays(_table_path(path), identity, {"table": rebuilt}, quick=True, mode=0o644)
         return rebuilt
 
-    index = WordIndex(n, longest, read_index_words, read_table, texts)
+    n = len(texts if texts is not None else arrays["lengths"])
+    index = WordIndex(n, int(arrays["longest"][0]), read_index_words, read_table, texts)
     return index
-
-
-def _bytes_of(array: NDArray[Any]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-
-
-def _read(file: Any, size: int) -> NDArray[np.uint8]:
-    array = np.empty(size, np.uint8)
-    if file.readinto(array.data) != size:
-        raise ValueError("too short")
-    return array
-
-
-def _checksum(data: NDArray[np.uint8]) -> str:
-    """Return a digest of sums by row and by lane: cheap, and any one damaged place shows."""
-    whole = len(data) // (8 * _LANES) * 8 * _LANES
-    lanes = data[:whole].view(np.uint64).reshape(-1, _LANES)
-    digest = hashlib.sha256(np.add.reduce(lanes, axis=0).data)
-    digest.update(np.add.reduce(lanes, axis=1).data)
-    digest.update(data[whole:].data)
-    return digest.hexdigest()
