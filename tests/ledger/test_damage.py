@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from challenge.errors import LedgerError, SubmissionError
-from challenge.ledger import Ledger, open_ledger
+from challenge.ledger import Ledger, open_ledger, read_snapshot, rename_team, submit
 from challenge.ledger.store.backup import backup, restore
 from challenge.ledger.store.integrity import verify
 from challenge.task import Challenge
@@ -25,14 +25,14 @@ from tests.ledger.toy import make_challenge, write_hits
 def ledger(tmp_path: Path) -> Ledger:
     ledger = open_ledger(make_challenge(tmp_path / "c"))
     for hits in (30, 40):
-        submit(ledger, tmp_path, hits)
+        hand_in(ledger, tmp_path, hits)
     return ledger
 
 
-def submit(ledger: Ledger, tmp_path: Path, hits: int) -> int:
+def hand_in(ledger: Ledger, tmp_path: Path, hits: int) -> int:
     task = ledger.challenge.task("toy")
     path = write_hits(task, tmp_path / "x.csv", hits)
-    return ledger.submit(task, path, team="Ada", method="m").submission.id
+    return submit(ledger, task, path, team="Ada", method="m").submission.id
 
 
 def test_a_whole_ledger_passes(ledger: Ledger) -> None:
@@ -42,7 +42,7 @@ def test_a_whole_ledger_passes(ledger: Ledger) -> None:
 
 
 def test_missing_and_changed_files_are_told(ledger: Ledger) -> None:
-    snapshot = ledger.snapshot()
+    snapshot = read_snapshot(ledger)
     first, second = (ledger.files.path(snapshot.submission(key).sha256) for key in (1, 2))
     first.unlink()
     second.write_bytes(second.read_bytes() + b"x")
@@ -73,7 +73,7 @@ def test_a_damaged_page_is_told(ledger: Ledger, tmp_path: Path) -> None:
     assert caught.value.faults[0].code == "ledger-damaged"
     assert "challenge restore" in str(caught.value)
     with pytest.raises(LedgerError, match="damaged"):
-        submit(open_ledger(ledger.challenge), tmp_path, 50)
+        hand_in(open_ledger(ledger.challenge), tmp_path, 50)
 
 
 def test_a_ledger_that_is_no_ledger_is_told(ledger: Ledger) -> None:
@@ -87,11 +87,11 @@ def test_a_locked_ledger_is_told(ledger: Ledger, tmp_path: Path) -> None:
     other.execute("BEGIN IMMEDIATE")
     impatient = open_ledger(ledger.challenge, busy_s=0.05)
     with pytest.raises(LedgerError, match="locked by another process"):
-        submit(impatient, tmp_path, 50)
+        hand_in(impatient, tmp_path, 50)
     other.execute("ROLLBACK")
     other.close()
-    assert len(ledger.snapshot().primary) == 2
-    assert submit(impatient, tmp_path, 50) == 3
+    assert len(read_snapshot(ledger).primary) == 2
+    assert hand_in(impatient, tmp_path, 50) == 3
 
 
 def _fail(code: int) -> Callable[..., Any]:
@@ -119,15 +119,15 @@ def test_a_disk_that_refuses_leaves_nothing_half_done(
     words: str,
     place: str,
 ) -> None:
-    submit(ledger, tmp_path, 45)  # what scoring keeps is there from now on
+    hand_in(ledger, tmp_path, 45)  # what scoring keeps is there from now on
     with monkeypatch.context() as patch:
         patch.setattr(place, _fail(code))
         with pytest.raises(LedgerError, match=words) as caught:
-            submit(ledger, tmp_path, 50)
+            hand_in(ledger, tmp_path, 50)
     assert caught.value.exit_code == 3 and "nothing was stored" in str(caught.value)
-    assert len(ledger.snapshot().primary) == 3
+    assert len(read_snapshot(ledger).primary) == 3
     assert not list(ledger.files.folder.glob(".staged-*"))
-    assert submit(ledger, tmp_path, 50) == 4
+    assert hand_in(ledger, tmp_path, 50) == 4
 
 
 def test_a_full_database_is_told(ledger: Ledger, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_full_database_is_told(ledger: Ledger, tmp_path: Path) -> None:
 
     with pytest.raises(LedgerError, match="the disk is full"):
         for hits in range(10, 15):
-            submit(ledger, tmp_path, hits)
+            hand_in(ledger, tmp_path, hits)
     again = open_ledger(ledger.challenge)
     assert verify(again).faults == ()
 
@@ -155,8 +155,8 @@ def test_a_ledger_that_may_not_be_written_is_told_and_can_be_read(
         connection.execute("PRAGMA query_only=ON")
 
     with pytest.raises(LedgerError, match="may not be written"):
-        submit(ledger, tmp_path, 50)
-    assert len(ledger.snapshot().primary) == 2
+        hand_in(ledger, tmp_path, 50)
+    assert len(read_snapshot(ledger).primary) == 2
 
 
 def test_a_backup_brings_everything_back(ledger: Ledger, tmp_path: Path) -> None:
@@ -172,13 +172,13 @@ def test_a_backup_brings_everything_back(ledger: Ledger, tmp_path: Path) -> None
     shutil.copytree(public, fresh.root / "datasets/toy/public")
     (fresh.root / "datasets/toy/task.toml").write_text("format = 1\n")
     again = open_ledger(fresh)
-    assert again.snapshot().primary.value.tolist() == [0.5, 40 / 60]
+    assert read_snapshot(again).primary.value.tolist() == [0.5, 40 / 60]
     assert verify(again).faults == ()
     assert (fresh.root / "datasets/toy/private/secret").stat().st_mode & 0o077 == 0
     task = fresh.task("toy")
     path = write_hits(task, tmp_path / "x.csv", 40)
-    assert again.submit(task, path, team="Ada", method="m").identical_to == 2
-    assert submit(again, tmp_path, 50) == 3
+    assert submit(again, task, path, team="Ada", method="m").identical_to == 2
+    assert hand_in(again, tmp_path, 50) == 3
     with pytest.raises(LedgerError, match="nothing is overwritten"):
         restore(archive, fresh)
 
@@ -209,8 +209,12 @@ def test_a_failed_check_still_raises_the_faults_when_the_cap_is_far(
     ledger: Ledger, tmp_path: Path
 ) -> None:
     with pytest.raises(SubmissionError, match="no-such-file"):
-        ledger.submit(
-            ledger.challenge.task("toy"), tmp_path / "no-such-file.csv", team="Ada", method="m"
+        submit(
+            ledger,
+            ledger.challenge.task("toy"),
+            tmp_path / "no-such-file.csv",
+            team="Ada",
+            method="m",
         )
 
 
@@ -235,7 +239,7 @@ def test_the_journal_of_a_lost_ledger_is_not_played_into_a_restored_one(
     path = ledger.challenge.submissions / "ledger.db"
     reader = sqlite3.connect(path)
     reader.execute("SELECT * FROM submissions").fetchall()  # keeps the journal where it is
-    ledger.rename_team("Ada", "Countess")
+    rename_team(ledger, "Ada", "Countess")
     journal = path.with_name("ledger.db-wal")
     left_over = journal.read_bytes()
     assert left_over
@@ -247,4 +251,4 @@ def test_the_journal_of_a_lost_ledger_is_not_played_into_a_restored_one(
         restore(archive, ledger.challenge)
     journal.unlink()
     restore(archive, ledger.challenge)
-    assert open_ledger(ledger.challenge).snapshot().teams[1].name == "Ada"
+    assert read_snapshot(open_ledger(ledger.challenge)).teams[1].name == "Ada"

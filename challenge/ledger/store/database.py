@@ -113,7 +113,7 @@ def _one_at_a_time(folder: Path, wait_s: float) -> Iterator[None]:
 def open_store(url: str | None, path: Path, *, busy_s: float = BUSY_S) -> Store:
     """Open the ledger at `url`, or at `path` when there is no URL; create it when missing.
 
-    Raises LedgerError when it cannot be opened, is damaged, or is of a newer format.
+    Raises LedgerError when it cannot be opened, is damaged, or is of another format.
     """
     if url is None or url.startswith("sqlite:"):
         if url is not None:
@@ -132,10 +132,27 @@ def open_store(url: str | None, path: Path, *, busy_s: float = BUSY_S) -> Store:
         store = _open_sqlite(path, busy_s)
     else:
         store = _open_server(url)
-    from challenge.ledger.store.migration import bring_up_to_date
-
-    bring_up_to_date(store)
+    _check_format(store)
     return store
+
+
+def _check_format(store: Store) -> None:
+    facts = schema.facts
+    with store.reading() as connection:
+        found = connection.execute(
+            sa.select(facts.c.value).where(facts.c.name == "format")
+        ).scalar()
+    if found != str(schema.LEDGER_FORMAT):
+        raise LedgerError(
+            Fault(
+                store.where,
+                f"a ledger of format {found}",
+                f"format {schema.LEDGER_FORMAT}",
+                "use the version of challenge that wrote it, or move the ledger aside and submit "
+                "the files again",
+                code="ledger-format",
+            )
+        )
 
 
 def _open_sqlite(path: Path, busy_s: float) -> Store:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Card",
+    "Entry",
     "PrimaryScores",
     "StoredScore",
     "Submission",
@@ -133,6 +134,10 @@ class StoredScore:
             "step": self.step,
             "diagnostics": dict(self.diagnostics),
         }
+
+
+Entry = tuple[Submission, StoredScore | None]
+"""A submission with what may be shown of its score."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,10 @@ from challenge.task.settings import Settings
 __all__ = [
     "ScoringVersion",
     "add_scoring_version",
+    "baseline_scores_of",
+    "closed_at",
     "current_scoring_versions",
+    "has_submissions",
     "newest_settings",
     "read_cards",
     "record_baseline_score",
@@ -202,6 +205,15 @@ def baseline_scores_of(
     if until is not None:
         query = query.where(rows.c.at <= until)
     return {row.subset: row.value for row in connection.execute(query)}
+
+
+def closed_at(connection: sa.Connection, until: int | None = None) -> datetime | None:
+    """Return when the contest was closed, None while it is not."""
+    query = sa.select(schema.closes.c.at)
+    if until is not None:
+        query = query.where(schema.closes.c.at <= until)
+    found = connection.execute(query).scalar()
+    return None if found is None else from_micros(found)
 
 
 def newest_settings(connection: sa.Connection, until: int | None = None) -> Settings | None:

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from challenge.errors import Fault, LedgerError, SubmissionError
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
 from challenge.ledger.store.prediction_files import missing_file_fault
+from challenge.ledger.store.rows import read_teams
 from challenge.ledger.store.versions import (
     ScoringVersion,
     add_scoring_version,
+    closed_at,
     current_scoring_versions,
     record_baseline_score,
     record_card,
@@ -27,9 +30,6 @@ from challenge.ledger.submissions.ladder import climb
 from challenge.ledger.submissions.score_rows import Scored, insert_score, score_file, step_of
 from challenge.ledger.submissions.submit import scored_subset
 from challenge.task import Subset, Task
-
-if TYPE_CHECKING:
-    from challenge.ledger.ledger import Ledger
 
 __all__ = ["RescoreReport", "RescoreRow", "rescore"]
 
@@ -122,7 +122,7 @@ def _rescore_task(
     with ledger.store.reading() as connection:
         old = current_scoring_versions(connection).get(task.id)
         entries = _entries(connection, task.id)
-        closed = connection.execute(sa.select(schema.closes.c.id)).first() is not None
+        closed = closed_at(connection) is not None
         before = {} if old is None else _places(connection, old, entries, ledger, closed)
         weights = set() if old is None else _weights(connection, old)
     missing = [path for entry in entries if not (path := ledger.files.path(entry.sha256)).is_file()]
@@ -349,7 +349,5 @@ def _ranks(places: _Places) -> dict[int, int]:
 
 
 def _names(ledger: Ledger) -> dict[int, str]:
-    from challenge.ledger.store.rows import read_teams
-
     with ledger.store.reading() as connection:
         return {key: team.name for key, team in read_teams(connection, ledger.settings).items()}
