@@ -73,7 +73,8 @@ def fill(folder: Path, n_submissions: int, n_teams: int, seed: int = 0) -> Ledge
             for i in range(n_teams)])  # fmt: skip
         connection.execute(schema.submissions.insert(), [
             {"id": i + 1, "at": int(at[i]), "team": int(team[i]) + 1, "task": "task",
-             "method": f"method {i % 97}", "note": "", "sha256": f"{i:064x}", "content": f"{i:064x}",
+             "method": f"method {i % 97}", "note": "", "sha256": f"{i:064x}",
+             "content": f"{i:064x}",
              "file_sha256": f"{i:064x}", "form": "labels", "details": "{}", "notes": "[]",
              "baseline": False, "isolation": "none"}
             for i in range(n_submissions)])  # fmt: skip

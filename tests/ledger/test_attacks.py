@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from challenge.kinds import kind_of
 from challenge.ledger import open_ledger, read_snapshot, submit, withdraw
 from challenge.ledger.submissions.ladder import climb, default_step
 from tests.ledger.toy import CONTEST, make_challenge, make_task, subsets_of, write_labels
@@ -23,6 +24,7 @@ Signs = NDArray[np.int8]
 Tell = Callable[[Signs], float | None]
 """Hands in a vector of -1 and 1; returns the public score when it is told one."""
 
+ACCURACY = kind_of("classification").metric("accuracy")
 N, N_PUBLIC, BUDGET = 4_000, 1_200, 100
 
 
@@ -145,7 +147,9 @@ class Board:
 
     def report(self, vector: Signs) -> float | None:
         self.asked += 1
-        release = climb(self.reference, accuracy(vector[:N_PUBLIC], self.truth), self.step)
+        release = climb(
+            ACCURACY, self.reference, accuracy(vector[:N_PUBLIC], self.truth), self.step
+        )
         self.reference = release.value
         return release.value if release.released else None
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import sqlalchemy as sa
 
 from challenge.errors import Fault, LedgerError, SubmissionError
@@ -25,8 +26,10 @@ from challenge.ledger.store.rows import submission_row
 from challenge.ledger.store.versions import (
     closed_at,
     current_scoring_versions,
+    read_metric,
     record_baseline_score,
 )
+from challenge.ledger.submissions.best import best_positions
 from challenge.ledger.submissions.score_rows import Scored, insert_score, score_file
 from challenge.ledger.submissions.submit import current_scoring_version
 from challenge.task.settings import Settings
@@ -157,15 +160,13 @@ def play_close(
                         )
                     )
                     version = versions[task_id]
-                    insert_score(
-                        connection, key, version, scores[key], at, step=0.0, reference=None
-                    )
+                    insert_score(connection, key, version, scores[key], at)
             n_teams = len({team for team, _ in finals})
             return CloseReport(at, n_teams, len(scores), tuple(sorted(finals_by_task(finals))))
 
 
 def choose_finals(connection: sa.Connection, settings: Settings) -> Finals:
-    """Return the finals of every team and task as the rules stand now."""
+    """Return the finals of every team and task by the rules: selected, else best, else latest."""
     rows, scores, gone = schema.submissions, schema.scores, schema.withdrawals
     selected = selected_of(connection)
     scoring_versions = [
@@ -178,24 +179,32 @@ def choose_finals(connection: sa.Connection, settings: Settings) -> Finals:
         scores.c.released,
     )
     query = (
-        sa.select(rows.c.team, rows.c.task, rows.c.id, scores.c.public_value)
+        sa.select(rows.c.id, rows.c.team, rows.c.task, scores.c.public_value)
         .select_from(
             rows.outerjoin(gone, gone.c.submission == rows.c.id).outerjoin(scores, released)
         )
         .where(gone.c.id.is_(None))
         .order_by(rows.c.id)
     )
-    best: dict[tuple[int, str], tuple[float, int]] = {}
-    for team, task_id, submission_id, value in connection.execute(query):
-        before = best.get((team, task_id))
-        worth = -1.0 if value is None else float(value)
-        # Without a public score the latest counts; among equal public scores the earliest.
-        if before is None or worth > before[0] or (value is None and before[0] == -1.0):
-            best[team, task_id] = (worth, submission_id)
-    return {
-        key: selected[key][: settings.finals] if key in selected else (submission_id,)
-        for key, (_, submission_id) in best.items()
-    }
+    found = connection.execute(query).all()
+    latest = {(row.team, row.task): row.id for row in found}
+    tasks = sorted({task_id for _, task_id in latest})
+    metrics = {task_id: read_metric(connection, task_id) for task_id in tasks}
+    merit = np.array(
+        [
+            np.nan if row.public_value is None else metrics[row.task].merit(row.public_value)
+            for row in found
+        ]
+    )
+    team = np.array([row.team for row in found], dtype=np.int64)
+    task = np.array([tasks.index(row.task) for row in found], dtype=np.int64)
+    finals = {}
+    for position in best_positions(merit, np.array([row.id for row in found]), team, task):
+        row = found[position]
+        key = (row.team, row.task)
+        best = latest[key] if np.isnan(merit[position]) else row.id
+        finals[key] = selected[key][: settings.finals] if key in selected else (best,)
+    return finals
 
 
 def selected_of(connection: sa.Connection) -> Finals:

@@ -22,8 +22,9 @@ from challenge.ledger.store.versions import (
     current_scoring_versions,
     newest_settings,
     read_cards,
+    read_metric,
 )
-from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC, default_step, round_to_step
+from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC, metric_step, round_to_step
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -241,9 +242,10 @@ def _baseline_scores(
         if value is not None:
             step = 0.0
             if subset == "public":
-                # Before the first submission no score has told the step yet.
-                first = settings.ladder_step or default_step(scoring_version.n_public)
-                step = steps.get(name, first)
+                # Before the first submission no stored score has a step.
+                metric = read_metric(connection, name)
+                first = metric_step(metric, scoring_version.n_public, value)
+                step = steps.get(name, settings.ladder_step or first)
             baseline_scores[name] = round_to_step(float(value), step)
     return baseline_scores
 

@@ -15,6 +15,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from challenge.errors import Fault, LedgerError
+from challenge.kinds import Metric, kind_of
 from challenge.ledger.store import schema
 from challenge.ledger.store.clock import from_micros, micros
 from challenge.ledger.store.records import Card
@@ -30,6 +31,7 @@ __all__ = [
     "has_submissions",
     "newest_settings",
     "read_cards",
+    "read_metric",
     "record_baseline_score",
     "record_card",
     "record_settings",
@@ -176,6 +178,14 @@ def read_cards(connection: sa.Connection, until: int | None = None) -> dict[str,
         )
         for row in found
     }
+
+
+def read_metric(connection: sa.Connection, task_id: str) -> Metric:
+    """Return the primary metric of a task by its newest card."""
+    rows = schema.cards
+    newest = sa.select(rows.c.task_json).where(rows.c.task == task_id).order_by(rows.c.id.desc())
+    document = json.loads(connection.execute(newest.limit(1)).scalar_one())
+    return kind_of(document["kind"]).metric(document["metric"])
 
 
 def record_baseline_score(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import sqlalchemy as sa
 
 from challenge.ledger.contest.finals import selected_of
@@ -9,6 +10,7 @@ from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import schema
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.ledger.store.snapshot_queries import read_snapshot
+from challenge.ledger.submissions.best import best_positions
 from challenge.ledger.submissions.receipts import HistoryRow
 from challenge.ledger.submissions.roster import require_team
 
@@ -49,21 +51,12 @@ def history(
 
 
 def _shown(snapshot: Snapshot) -> set[int]:
-    """Return the submissions that stand for their teams: the best, among equals the earliest."""
-    best: dict[tuple[int, int], tuple[float, int]] = {}
+    """Return the submissions that count for their teams on the boards."""
     primary = snapshot.primary
-    columns = zip(
-        primary.team.tolist(),
-        primary.task.tolist(),
-        primary.value.tolist(),
-        primary.submission.tolist(),
-        strict=True,
-    )
-    for team, task, value, submission_id in columns:
-        before = best.get((team, task))
-        if value == value and (before is None or value > before[0]):
-            best[team, task] = (value, submission_id)
-    return {submission_id for _, submission_id in best.values()}
+    sign = np.array([snapshot.cards[task].metric.merit(1.0) for task in primary.tasks])
+    merit = sign[primary.task] * primary.value if len(primary) else primary.value
+    best = best_positions(merit, primary.submission, primary.team, primary.task)
+    return set(primary.submission[best[~np.isnan(merit[best])]].tolist())
 
 
 def suspects(ledger: Ledger) -> list[tuple[str, tuple[int, ...]]]:

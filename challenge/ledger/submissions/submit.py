@@ -32,7 +32,7 @@ from challenge.ledger.store.versions import (
     record_card,
     rescore_first,
 )
-from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC
+from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC, climb
 from challenge.ledger.submissions.names import clean_text, fold, name_faults
 from challenge.ledger.submissions.quota import check_failures, check_quota
 from challenge.ledger.submissions.receipt_rows import receipt_of
@@ -41,9 +41,9 @@ from challenge.ledger.submissions.roster import TeamRow, add_team, check_team_na
 from challenge.ledger.submissions.score_rows import (
     Scored,
     insert_score,
+    ladder_step,
     public_reference,
     score_file,
-    step_of,
 )
 from challenge.task import Subset, Task, sha256_of_file
 from challenge.task.settings import Settings
@@ -116,10 +116,10 @@ def _submit(ledger: Ledger, task: Task, path: Path, entry: Entry) -> Receipt:
         from challenge.scoring.score import baseline_score
 
         scored = None if subset is None else score_file(task, predictions, subset)
-        floor = None if subset is None else baseline_score(task, subset).value
+        baseline = None if subset is None else baseline_score(task, subset).value
         ledger.files.keep(staged)
         with ledger.store.writing() as connection:
-            return _store(connection, ledger, task, entry, predictions, staged, scored, floor)
+            return _store(connection, ledger, task, entry, predictions, staged, scored, baseline)
 
 
 def _entry(
@@ -263,7 +263,7 @@ def _store(
     predictions: Predictions,
     staged: StagedFile,
     scored: Scored | None,
-    floor: float | None,
+    baseline: float | None,
 ) -> Receipt:
     settings = ledger.settings
     ledger.store.lock_still(connection, shared=True)
@@ -308,11 +308,15 @@ def _store(
         score = scored.score
         _check_weights(connection, scoring_version, score)
         assert score.subset != "train"
-        record_baseline_score(connection, scoring_version, score.subset, floor, at)
-        step = step_of(settings, score)
-        reference = public_reference(connection, team.id, scoring_version)
+        record_baseline_score(connection, scoring_version, score.subset, baseline, at)
+        step, release = 0.0, None
+        if score.subset == "public":
+            step = ladder_step(settings, task, score, baseline)
+            reference = public_reference(connection, team.id, scoring_version)
+            metric = task.kind.metric(task.metric)
+            release = climb(metric, reference, score.primary.value, step)
         insert_score(
-            connection, int(key[0]), scoring_version, scored, at, step=step, reference=reference
+            connection, int(key[0]), scoring_version, scored, at, step=step, release=release
         )
     return receipt_of(connection, ledger, int(key[0]), at)
 
