@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import sqlite3
@@ -11,13 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from challenge.errors import LedgerError, SubmissionError
 from challenge.ledger import Ledger, open_ledger, read_snapshot, rename_team, submit
 from challenge.ledger.store.backup import backup, restore
+from challenge.ledger.store.database import ledger_faults
 from challenge.ledger.store.integrity import verify
-from challenge.task import Challenge
+from challenge.task import Challenge, sha256_of_file
 from tests.ledger.toy import make_challenge, write_hits
 
 
@@ -143,6 +146,58 @@ def test_a_full_database_is_told(ledger: Ledger, tmp_path: Path) -> None:
             hand_in(ledger, tmp_path, hits)
     again = open_ledger(ledger.challenge)
     assert verify(again).faults == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "free", "code"),
+    [
+        ("disk I/O error", 4096, "ledger-disk-full"),
+        ("unable to open database file", 0, "ledger-disk-full"),
+        ("disk I/O error", 1 << 30, "ledger-damaged"),
+        ("database disk image is malformed", 1 << 30, "ledger-damaged"),
+    ],
+)
+def test_a_full_disk_is_not_reported_as_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, free: int, code: str
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(LedgerError) as caught, ledger_faults(str(tmp_path / "ledger.db")):
+        raise sqlite3.OperationalError(text)
+    fault = caught.value.faults[0]
+    assert fault.code == code
+    assert ("free some space" in fault.fix) == (code == "ledger-disk-full")
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train.parquet", "test.csv", "test.parquet"])
+@pytest.mark.parametrize("card", ["kept", "rewritten"])
+def test_a_changed_public_file_is_damage_with_the_way_back(
+    ledger: Ledger, name: str, card: str
+) -> None:
+    assert verify(ledger).faults == ()
+    public = ledger.challenge.task("toy").public
+    path = public / name
+    if path.suffix == ".csv":
+        path.write_text(path.read_text().replace("\nt", "\nu").replace("\nr", "\ns"))
+    else:
+        table = pq.read_table(path)
+        pq.write_table(table.take(list(range(len(table)))[::-1]), path)
+    if card == "rewritten":
+        text = json.dumps({"distribution": [{"name": name, "sha256": sha256_of_file(path)}]})
+        (public / "croissant.json").write_text(text)
+    (fault,) = verify(ledger).faults
+    assert fault.code == "public-damaged" and str(path) in fault.where
+    assert "challenge convert toy" in fault.fix
+
+
+def test_a_changed_image_and_an_unreadable_card_are_damage(ledger: Ledger) -> None:
+    public = ledger.challenge.task("toy").public
+    image = public / "images" / f"{'0' * 64}.png"
+    image.parent.mkdir()
+    image.write_bytes(b"another image")
+    (public / "croissant.json").write_text("[]")
+    where = {fault.where for fault in verify(ledger).faults}
+    assert where == {str(image), str(public / "croissant.json")}
 
 
 def test_a_ledger_that_may_not_be_written_is_told_and_can_be_read(

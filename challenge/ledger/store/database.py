@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import sqlite3
 import tempfile
 import time
@@ -31,6 +32,7 @@ BUSY_S = 120.0
 
 _LOCK_ALL, _LOCK_STILL = 4_961_002, 4_961_003
 _LOOK_S = 0.01
+_ROOM_BYTES = 1 << 20
 
 
 class Store:
@@ -282,6 +284,14 @@ def _full(place: str) -> Fault:
     )
 
 
+def _is_full(folder: Path) -> bool:
+    """Whether the disk has too little room for a transaction: SQLite then reports I/O errors."""
+    try:
+        return shutil.disk_usage(folder).free < _ROOM_BYTES
+    except OSError:
+        return False
+
+
 def _read_only(place: str) -> Fault:
     return Fault(
         place,
@@ -295,6 +305,8 @@ def _read_only(place: str) -> Fault:
 def _database_fault(where: str, words: str, error: Exception) -> Fault:
     lower = words.lower()
     if "disk is full" in lower or "no space" in lower:
+        return _full(where)
+    if ("disk i/o" in lower or "unable to open" in lower) and _is_full(Path(where).parent):
         return _full(where)
     if "readonly" in lower or "read-only" in lower or "unable to open" in lower:
         return _read_only(where)
