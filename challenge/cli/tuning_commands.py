@@ -85,18 +85,23 @@ def _rule(stop: str) -> Stop:
 def _tune(
     source: MethodSource, task: Task, n_trials: int, stop: Stop, seed: int, threads: int
 ) -> Tuning:
+    from challenge.methods.run.runner import default_isolation
     from challenge.methods.search import KeptTrials, Tuning, read_space, run_trial, search
 
     with Progress(f"{source.name} on {task.id}") as progress:
         progress("asking for its options")
-        declared = read_space(source, task)
+        isolation = default_isolation(source, task)
+        declared = read_space(source, task, isolation)
         store = KeptTrials.of(task, source, declared, seed, threads)
         if kept := store.read():
             print_note(f"{task.id}: {len(kept)} trials kept from an earlier call")
 
         def measure(options: Mapping[str, Value]) -> Measured:
-            with tempfile.TemporaryDirectory(prefix="challenge-trial-") as scratch:
-                file = run_trial(source, task, options, Path(scratch), seed=seed, threads=threads)
+            predictions = run_trial(
+                source, task, options, seed=seed, threads=threads, isolation=isolation
+            )
+            with tempfile.TemporaryDirectory(prefix="challenge-trial-") as folder:
+                (file := Path(folder) / "predictions.parquet").write_bytes(predictions)
                 return _measured(task, file)
 
         done = search(

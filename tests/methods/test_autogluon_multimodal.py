@@ -23,7 +23,7 @@ from challenge.errors import MissingRequirement
 from challenge.methods import run_method
 from challenge.methods.builtin.autogluon_multimodal import AutoGluonMultimodal, import_torchvision
 from challenge.methods.run.runner import MethodRun
-from challenge.methods.run.sandbox import has_bwrap
+from challenge.methods.run.sandbox import sandbox_fault
 from challenge.scoring import read_predictions, score_predictions
 from challenge.task import Task, sha256_of_file
 from challenge.task.frames import read_test, read_train
@@ -82,7 +82,7 @@ def value_of(task: Task, done: MethodRun) -> float:
     return value
 
 
-@pytest.mark.skipif(not has_bwrap(), reason="bubblewrap may not make its sandbox here")
+@pytest.mark.skipif(sandbox_fault() != "", reason="bubblewrap may not make its sandbox here")
 def test_it_learns_offline_and_to_the_last_digit_the_same_behind_sandbox(
     offline: None, tmp_path: Path
 ) -> None:

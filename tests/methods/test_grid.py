@@ -152,7 +152,7 @@ def test_a_cell_ends_when_the_process_that_asked_for_it_is_killed(
         "import sys; from pathlib import Path\n"
         "from challenge.methods import run_method; from challenge.task import read_task\n"
         f"run_method({str(file) + ':Hangs'!r}, read_task(Path({str(tasks[0].public)!r})),"
-        f" Path({str(tmp_path / 'out')!r}), threads=1)\n"
+        f" Path({str(tmp_path / 'out')!r}), threads=1, isolation='none')\n"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as driver:
         while not starts(tmp_path):

@@ -6,7 +6,6 @@ keeps it and yields the outcome. A cell that fails is an outcome like any other,
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -16,10 +15,10 @@ from typing import Any
 from challenge.errors import ChallengeError, Fault, MissingRequirement
 from challenge.methods.method_sources import MethodSource
 from challenge.methods.protocol import Progress, silent
-from challenge.methods.run.cell import PREDICTIONS
+from challenge.methods.run.handover import PREDICTIONS
 from challenge.methods.run.runner import MethodRun, Options, cell_key, run_here
-from challenge.methods.run.sandbox import Caps
 from challenge.methods.run.saved_cells import forget_cell, keep_cell, kept_cell
+from challenge.methods.run.supervisor import Caps
 from challenge.task import Task, write_atomically
 
 __all__ = ["Answer", "Engine", "GridCell", "Outcome", "Tell", "answer_here", "run_grid"]
@@ -112,11 +111,7 @@ def answer_here(
 ) -> Answer:
     """Run a cell on this machine; what goes wrong with it is told in the answer."""
     try:
-        with tempfile.TemporaryDirectory(prefix="challenge-cell-") as folder:
-            done = run_here(
-                cell.source, cell.task, cell.options, Path(folder), cell.caps, report, cancelled
-            )
-            return Answer(done.record(), done.predictions.read_bytes())
+        return Answer(*run_here(cell.source, cell.task, cell.options, cell.caps, report, cancelled))
     except ChallengeError as error:
         return Answer(faults=error.faults, lack=isinstance(error, MissingRequirement))
     except OSError as error:

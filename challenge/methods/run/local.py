@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from challenge.methods.run.grid import Answer, Engine, GridCell, Tell, answer_here
-from challenge.methods.run.sandbox import machine_memory_mb
+from challenge.methods.run.supervisor import machine_memory_mb
 
 __all__ = ["default_jobs", "local_engine"]
 

@@ -19,7 +19,7 @@ from challenge.errors import ChallengeError
 from challenge.methods.method_sources import MethodSource, resolve_method, versions
 from challenge.methods.run.grid import Answer, GridCell, answer_here
 from challenge.methods.run.runner import Options
-from challenge.methods.run.sandbox import Caps
+from challenge.methods.run.supervisor import Caps
 from challenge.task import Task, read_task
 
 __all__ = ["Refusal", "RemoteCell", "answer_there", "look_there", "store_there"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from challenge.methods.installed import ENTRY_POINTS
 from challenge.methods.method_sources import BUILTINS, MethodSource
-from challenge.methods.search.process import Declared
+from challenge.methods.search.declared import Declared
 from challenge.methods.search.regret import fold_error
 from challenge.methods.search.search_loop import RULES, Search, Stop
 from challenge.task import Task
