@@ -297,7 +297,7 @@ def _cells(
     several = len(sources) > 1
     return [
         GridCell(
-            source,
+            source.on(task),
             task,
             replace(options, isolation=isolation or default_isolation(source, task)),
             out / source.name.replace(":", "-") / task.id if several else out / task.id,

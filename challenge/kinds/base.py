@@ -28,6 +28,7 @@ class Metric:
 
     `bounds` are the least and the largest value, infinite where there is none. `primary` metrics
     may decide a task, `averaged` ones (higher is better, within [0, 1]) also a track.
+    `classes_weigh_alike` where a rare class counts as much as a common one.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Metric:
     higher_is_better: bool = True
     bounds: tuple[float, float] = (0.0, 1.0)
     primary: bool = False
+    classes_weigh_alike: bool = False
 
     @property
     def averaged(self) -> bool:

@@ -28,6 +28,7 @@ __all__ = [
     "Progress",
     "chosen_preset",
     "decisions_frame",
+    "numbers_frame",
     "probabilities_frame",
     "silent",
 ]
@@ -93,3 +94,11 @@ def decisions_frame(test: pd.DataFrame, scores: ArrayLike, threshold: float) -> 
     values = np.asarray(scores, np.float64).clip(0, 1)
     labels = (values >= threshold).astype(np.int8)
     return pd.DataFrame({"id": list(test["id"]), "label": labels, "score": values})
+
+
+def numbers_frame(test: pd.DataFrame, values: ArrayLike) -> pd.DataFrame:
+    """Return a submission of numbers, one a row in the test's order."""
+    import numpy as np
+    import pandas as pd
+
+    return pd.DataFrame({"id": list(test["id"]), "label": np.asarray(values, np.float64)})

@@ -112,7 +112,7 @@ def test_candidates_are_told_by_whole_texts(pairs: Task) -> None:
 
 def test_nothing_to_compare_is_said(pairs: Task) -> None:
     task = replace(pairs, columns=(Column("left_image", "image"),))
-    with pytest.raises(WrongUse, match="run majority or linear"):
+    with pytest.raises(WrongUse, match="run trivial or linear"):
         read(task, read_train(pairs)[["id", "label"]])
 
 

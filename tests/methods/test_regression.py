@@ -60,4 +60,4 @@ def test_a_class_that_no_row_had_gets_zero() -> None:
     regression = ChosenRegression([1.0], (1.0,))
     rows = {"number y": random.normal(0, 1, (60, 3))}
     assert regression.fit(rows, truth, folds, 3, said).shape == (60, 3)
-    assert (regression.predict_proba(rows)[:, 2] == 0).all()
+    assert (regression.predict(rows)[:, 2] == 0).all()

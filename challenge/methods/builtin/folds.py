@@ -15,6 +15,7 @@ __all__ = [
     "f1_of",
     "fold_codes",
     "label_codes",
+    "label_numbers",
     "log_loss_of",
     "macro_f1_of",
     "spread_lone_classes",
@@ -38,6 +39,13 @@ def label_codes(train: pd.DataFrame, task: Task) -> NDArray[Any]:
 
     places = {name: place for place, name in enumerate(task.classes)}
     return np.array([places[str(label)] for label in train["label"]], dtype=np.int64)
+
+
+def label_numbers(train: pd.DataFrame) -> NDArray[Any]:
+    """Return the labels as numbers, float64."""
+    import numpy as np
+
+    return train["label"].to_numpy(np.float64)
 
 
 def spread_lone_classes(folds: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:

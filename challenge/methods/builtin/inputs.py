@@ -92,7 +92,7 @@ def make_inputs(
         raise WrongUse(
             Fault(
                 f"task {task.id}",
-                f"{task.kind} has no candidates",
+                f"{task.kind.title} has no candidates",
                 "a matching task",
                 "take autogluon",
                 code="no-candidates",
@@ -108,7 +108,7 @@ def nothing_to_read(task: Task) -> WrongUse:
             f"task {task.id}",
             "no column from which trees could tell two rows of train apart",
             "at least one",
-            "run majority or linear, or add a column that differs",
+            "run trivial or linear, or add a column that differs",
             code="nothing-to-read",
         )
     )
@@ -139,10 +139,11 @@ class TableInputs:
             whole_texts=not frugal,
             **options,
         )
+        numbers = task.kind.label == "number"
         self.regression = (
-            ChosenRegression((0.3,), (1.0,))
+            ChosenRegression((0.3,), (1.0,), numbers=numbers)
             if frugal
-            else ChosenRegression((1.0, 0.3), (0.5, 1.0, 2.0, 4.0), whole=True)
+            else ChosenRegression((1.0, 0.3), (0.5, 1.0, 2.0, 4.0), whole=True, numbers=numbers)
         )
         self._frequent: dict[str, NDArray[Any]] = {}
 

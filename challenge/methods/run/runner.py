@@ -107,7 +107,7 @@ def run_method(
     unknown method, MissingRequirement when it needs what is not installed, and ChallengeError when
     it crashed, was stopped at a cap or wrote nothing.
     """
-    source = resolve_method(method)
+    source = resolve_method(method).on(task)
     isolation = isolation or default_isolation(source, task)
     options = Options(seed, threads, preset, time_limit, isolation)
     key = cell_key(source, task, options)
