@@ -90,6 +90,8 @@ def run(
 
     Each method on each task is a cell: train, predict, check, and with --submit score and store.
     """
+    from challenge.methods.run.engines import engine_named
+
     if task and track is None and not every and not submit:
         # A participant has no challenge directory: the public folder of a task is enough.
         chosen = [find_task(name, start_of(ctx)) for name in task]
@@ -104,7 +106,7 @@ def run(
         methods,
         chosen,
         options,
-        _engine(engine, address, jobs, threads),
+        engine_named(engine, address, jobs, threads),
         ledger,
         isolation=_isolation(isolation),
         to=to,
@@ -125,9 +127,11 @@ def baseline(
     threads: Threads = 2,
 ) -> None:
     """Run and submit AutoGluon, the reference."""
+    from challenge.methods.run.engines import engine_named
+
     chosen = _chosen(challenge_of(ctx), names, None, every)
     options = _options(seed, threads, preset, time_limit)
-    engine = _engine("local", None, None, threads)
+    engine = engine_named("local", None, None, threads)
     _run_cells(["autogluon"], chosen, options, engine, _ledger_of(ctx))
 
 
@@ -156,29 +160,6 @@ def _isolation(name: str | None) -> Isolation | None:
     if name is not None:
         _refuse_other("--isolation", name, get_args(Isolation))
     return cast("Isolation | None", name)
-
-
-def _engine(engine: str, address: str | None, jobs: int | None, threads: int) -> Engine:
-    """Return where cells run; raise WrongUse for words that do not go together."""
-    from challenge.methods.run.local import default_jobs, local_engine
-
-    _refuse_other("--engine", engine, ("local", "dask"))
-    if engine == "local" and address is None:
-        return local_engine(jobs or default_jobs(threads))
-    if engine == "local" or address is None or jobs is not None:
-        found = "--jobs" if jobs is not None and address else f"--engine {engine}"
-        raise WrongUse(
-            Fault(
-                found,
-                "words that do not go together",
-                "--engine dask with --address and without --jobs, or neither",
-                "name the scheduler with --address; its workers decide how many cells run at once",
-                code="engine",
-            )
-        )
-    from challenge.methods.run.cluster import dask_engine
-
-    return dask_engine(address)
 
 
 def _refuse_other(where: str, word: str, allowed: Sequence[str]) -> None:
@@ -261,13 +242,13 @@ def _run_cells(
                 with closing(outcomes):
                     for outcome in outcomes:
                         if ledger is not None and outcome.run is not None:
-                            progress.show_state(outcome.place, "scoring")
+                            progress.show_state(outcome.index, "scoring")
                         report = _report(outcome, ledger, team, kept=to is not None)
                         reports.append(report)
                         words = report.line()
-                        progress.done(outcome.place, words, failed=report.error is not None)
+                        progress.done(outcome.index, words, failed=report.error is not None)
                         if report.error is not None:
-                            progress.print_note(f"{titles[outcome.place]} failed:\n{report.error}")
+                            progress.print_note(f"{titles[outcome.index]} failed:\n{report.error}")
             except KeyboardInterrupt:
                 progress.print_note(
                     f"{len(reports)} of {len(cells)} cells ended and are kept: the same command "

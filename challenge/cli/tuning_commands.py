@@ -119,14 +119,20 @@ def _tune(
 
 
 def _measured(task: Task, file: Path) -> Measured:
-    """Return what out-of-fold predictions scored: in each fold, and all metrics of all rows."""
+    """Return what out-of-fold predictions scored: in each fold, and all metrics of all rows.
+
+    Fold scores of a metric where lower is better are negated, so that a search always climbs.
+    """
     from challenge.methods.search import Measured
     from challenge.scoring import read_predictions, score_on_train
     from challenge.scoring.fold_scores import score_folds
 
     folds = score_folds(task, read_predictions(task, file, rows="train"))
     whole = score_on_train(task, file)
-    return Measured(folds, {name: metric.value for name, metric in whole.metrics.items()})
+    merit = task.kind.metrics[task.metric].merit
+    return Measured(
+        tuple(map(merit, folds)), {name: metric.value for name, metric in whole.metrics.items()}
+    )
 
 
 def _write(tuning: Tuning, folder: Path) -> None:
@@ -144,7 +150,7 @@ def _report(tuning: Tuning, to: Path | None) -> None:
     found, task, best = tuning.search, tuning.task, tuning.search.best
     gain = "" if tuning.gain is None else f", {tuning.gain:+.4f} against its own options"
     say(
-        f"{tuning.source.name} on {task.id}: {task.metric} {best.value:.4f} out of fold "
+        f"{tuning.source.name} on {task.id}: {task.metric} {tuning.shown(best.value):.4f} out of fold "
         f"(error {fold_error(best.fold_scores):.4f}){gain}"
     )
     n_failed = sum(trial.failed for trial in found.trials)

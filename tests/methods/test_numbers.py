@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def test_the_penalty_of_ridge_is_that_with_the_least_error_out_of_fold() -> None
     errors = {
         candidate: float(
             (
-                (numbers_out_of_fold(lambda p=candidate: ridge(p), rows, truth, folds) - truth) ** 2
+                (numbers_out_of_fold(partial(ridge, candidate), rows, truth, folds) - truth) ** 2
             ).mean()
         )
         for candidate in (0.1, 1.0, 10.0, 100.0, 1000.0)

@@ -213,7 +213,9 @@ class AutoGluon:
         folds: NDArray[Any],
         models: dict[str, Any],
     ) -> NDArray[Any]:
-        """Fit one model of each kind a fold; return the ensemble's out-of-fold probabilities."""
+        """Fit one model of each kind a fold; return the ensemble's out-of-fold predictions."""
+        import numpy as np
+
         with _quiet():
             from autogluon.core.utils.exceptions import NoValidFeatures
             from autogluon.tabular import TabularPredictor
@@ -248,7 +250,7 @@ class AutoGluon:
             except NoValidFeatures as error:
                 raise nothing_to_read(self._task) from error
             if self._is_number:
-                return self._predictor.predict_oof().to_numpy("float64")
+                return np.asarray(self._predictor.predict_oof(), np.float64)
             return self._all_classes(self._predictor.predict_proba_oof(as_multiclass=True))
 
     def _problem(self) -> str:
@@ -257,10 +259,12 @@ class AutoGluon:
         return "binary" if len(self._task.classes) == 2 else "multiclass"
 
     def _predict_bag(self, table: pd.DataFrame) -> NDArray[Any]:
+        import numpy as np
+
         with _quiet():
             named = table.set_axis([f"x{place}" for place in range(table.shape[1])], axis=1)
             if self._is_number:
-                return self._predictor.predict(named).to_numpy("float64")
+                return np.asarray(self._predictor.predict(named), np.float64)
             return self._all_classes(self._predictor.predict_proba(named, as_multiclass=True))
 
     def _all_classes(self, found: pd.DataFrame) -> NDArray[Any]:
@@ -326,8 +330,10 @@ class AutoGluon:
 
     def _combined(self, tables: list[NDArray[Any]]) -> NDArray[Any]:
         """Return the mean of train and what each model adds to it, by its weight."""
-        parts = zip(self._model_weights, tables, strict=True)
-        return self._center + sum(weight * (table - self._center) for weight, table in parts)
+        import numpy as np
+
+        added = np.column_stack(tables) - self._center
+        return np.asarray(self._center + added @ np.array(self._model_weights))
 
 
 def _refuse_lone_row(truth: NDArray[Any], task: Task) -> None:

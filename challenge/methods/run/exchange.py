@@ -7,6 +7,7 @@ request's outcome alone: an answer that is not valid is a fault of the method.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar
@@ -31,23 +32,32 @@ from challenge.methods.run.supervisor import Caps, Ended, run_process
 from challenge.task import Task, dump_json
 
 __all__ = [
+    "MOST_LINE",
     "Answered",
     "DeclareResult",
+    "FaultEntry",
+    "Note",
+    "Plain",
     "PredictResult",
     "Request",
+    "Seconds",
+    "StrictAnswer",
+    "Text",
     "TrialResult",
     "ask",
     "invalid_answer",
     "parse_answer",
+    "readable",
 ]
 
 _MOST_BYTES = 1 << 20
 _MOST_VALUES = 20_000
 _DEEPEST = 12
-_MOST_NUMBER = 1e15
+_MOST_WHOLE = 1 << 62
+MOST_LINE = 500
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """Replace what can be neither stored nor shown: lone surrogates and control characters."""
     whole = text.encode("utf-8", "replace").decode("utf-8")
     return "".join(c if c in "\n\t" or c.isprintable() else "�" for c in whole)
@@ -63,13 +73,15 @@ def _bounded(value: Any) -> Any:
         if left < 0 or depth > _DEEPEST:
             raise ValueError("too many or too deeply nested values")
         if isinstance(value, str):
-            return _readable(value)
+            return readable(value)
         if isinstance(value, dict):
-            return {_readable(key): visit(part, depth + 1) for key, part in value.items()}
+            return {readable(key): visit(part, depth + 1) for key, part in value.items()}
         if isinstance(value, list):
             return [visit(part, depth + 1) for part in value]
-        if isinstance(value, (int, float)) and not abs(value) <= _MOST_NUMBER:
-            raise ValueError("a number out of range")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError("an infinite number")
+        if isinstance(value, int) and abs(value) > _MOST_WHOLE:
+            raise ValueError("a whole number out of range")
         return value
 
     return visit(value, 0)
@@ -78,6 +90,7 @@ def _bounded(value: Any) -> Any:
 _Name = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 _Value = str | int | float | bool
 Text = Annotated[str, Field(max_length=MOST_CHARACTERS), BeforeValidator(_bounded)]
+Note = Annotated[Text, Field(max_length=MOST_LINE)]
 Plain = Annotated[dict[str, Any], BeforeValidator(_bounded)]
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
 
@@ -88,7 +101,9 @@ class StrictAnswer(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class _FaultEntry(StrictAnswer):
+class FaultEntry(StrictAnswer):
+    """One fault."""
+
     code: Annotated[str, Field(max_length=100, pattern=r"^[a-z0-9-]+$")]
     where: Text
     found: Text
@@ -97,11 +112,15 @@ class _FaultEntry(StrictAnswer):
     n: Annotated[int, Field(ge=0, le=1 << 50)] = 1
     first: Annotated[list[Text], Field(max_length=5)] = []
 
+    def as_fault(self) -> Fault:
+        """Return the fault."""
+        return Fault(**{**self.model_dump(), "first": tuple(self.first)})
+
 
 class _Failure(StrictAnswer):
     kind: Text
     message: Text
-    faults: Annotated[list[_FaultEntry], Field(max_length=MOST_FAULTS)]
+    faults: Annotated[list[FaultEntry], Field(max_length=MOST_FAULTS)]
     exit_code: Literal[1, 2, 3]
 
 
@@ -109,7 +128,7 @@ class PredictResult(StrictAnswer):
     """What `predict` answers beside the predictions."""
 
     details: Plain
-    summary: Annotated[Text, Field(max_length=500)]
+    summary: Note
     fit_s: Seconds
     predict_s: Seconds
     cpu_s: Seconds
@@ -206,7 +225,7 @@ def parse_answer(data: bytes, expected: type[Result], where: str) -> Result:
         first = error.errors(include_input=False, include_url=False)[0]
         at = ".".join(map(str, first["loc"]))[:100]
         raise invalid_answer(
-            where, f"{_readable(at) or 'the whole'}: {first['msg'][:200]}"
+            where, f"{readable(at) or 'the whole'}: {first['msg'][:200]}"
         ) from None
     except (ValueError, RecursionError):
         raise invalid_answer(where, "no JSON") from None
@@ -245,8 +264,8 @@ def _run(
         "file_bytes": request.caps.file_mb << 20,
     }
     (scratch.path / REQUEST).write_text(dump_json(asked), encoding="utf-8")
-    readable = (public, *needs.readable)
-    readable += (request.source.file,) if request.source.file else ()
+    paths = (public, *needs.readable)
+    paths += (request.source.file,) if request.source.file else ()
     writable = {}
     if request.isolation == "bwrap" and request.task.cache.is_dir():
         # Features are cached in the scratch folder instead, and go with it.
@@ -259,10 +278,10 @@ def _run(
         threads=request.threads,
         caps=request.caps.on_this_machine(),
         isolation=request.isolation,
-        readable=readable,
+        readable=paths,
         writable=writable,
         environment=needs.environment,
-        on_line=lambda line: progress(_readable(line)),
+        on_line=lambda line: progress(readable(line)),
         cancelled=cancelled,
     )
 
@@ -314,9 +333,7 @@ def _refuse_stopped(request: Request, ended: Ended) -> None:
 def _reported(where: str, failure: _Failure, ended: Ended) -> ChallengeError:
     kind = {2: WrongUse, 3: MissingRequirement}.get(failure.exit_code, ChallengeError)
     if failure.faults:
-        return kind(
-            Fault(**{**entry.model_dump(), "first": tuple(entry.first)}) for entry in failure.faults
-        )
+        return kind(entry.as_fault() for entry in failure.faults)
     return ChallengeError(
         Fault(
             where,
@@ -343,4 +360,4 @@ def _crashed(where: str, ended: Ended) -> ChallengeError:
 
 def _last_lines(ended: Ended) -> str:
     lines = [line.strip()[:200] for line in ended.log.strip().splitlines()[-3:]]
-    return "the last lines it printed: " + _readable(" | ".join(lines))
+    return "the last lines it printed: " + readable(" | ".join(lines))

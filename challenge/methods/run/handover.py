@@ -7,6 +7,7 @@ its bytes are copied before anything parses them.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from challenge.errors import ChallengeError, Fault
 
@@ -27,6 +29,7 @@ __all__ = [
     "REQUEST",
     "RESULT",
     "Scratch",
+    "open_plain",
     "scratch_folder",
 ]
 
@@ -95,6 +98,17 @@ class Scratch:
         A folder that does not open, or is nested deeper than 64 levels, counts as endless files.
         """
         return _usage(self.descriptor, 0)
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open a plain file with one name of this process's user; raise OSError for anything else."""
+    file = os.fdopen(os.open(path, _FILE), "rb")
+    found = os.fstat(file.fileno())
+    # Another driver may replace it at this moment; then it has no name any more.
+    if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1 and found.st_uid == os.geteuid():
+        return file
+    file.close()
+    raise OSError(errno.EINVAL, "not a plain file", str(path))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import Any
 
 from challenge.methods.method_sources import MethodSource, resolve_method, versions
 from challenge.methods.protocol import Progress, silent
+from challenge.methods.run.cell_answer import Answer, CellRecord
 from challenge.methods.run.exchange import PredictResult, Request, ask
 from challenge.methods.run.handover import PREDICTIONS
 from challenge.methods.run.sandbox import Isolation, require_sandbox, sandbox_fault
@@ -67,11 +68,10 @@ class MethodRun:
     note: str = ""
     reused: bool = False
 
-    def record(self) -> dict[str, object]:
-        """Return all but the file as plain values; `MethodRun(predictions, **record)` is back."""
-        record = {**vars(self), "details": dict(self.details)}
-        del record["predictions"], record["reused"]
-        return record
+    @classmethod
+    def of(cls, record: CellRecord, predictions: Path, *, reused: bool = False) -> MethodRun:
+        """Return the run that a record is of, with its file."""
+        return cls(predictions=predictions, reused=reused, **record.model_dump())
 
 
 def cell_key(source: MethodSource, task: Task, options: Options) -> str:
@@ -115,13 +115,13 @@ def run_method(
     target.unlink(missing_ok=True)
     if (kept := kept_cell(task, key)) is not None:
         progress("kept from an earlier run")
-        record, predictions = kept
-        write_atomically(target, predictions)
-        return MethodRun(predictions=target, reused=True, **record)
-    record, predictions = run_here(source, task, options, caps or Caps(), progress)
-    keep_cell(task, key, record, predictions)
-    write_atomically(target, predictions)
-    return MethodRun(predictions=target, **record)
+        answer = kept
+    else:
+        answer = run_here(source, task, options, caps or Caps(), progress)
+        keep_cell(task, key, answer)
+    assert answer.record is not None
+    write_atomically(target, answer.predictions)
+    return MethodRun.of(answer.record, target, reused=kept is not None)
 
 
 def run_here(
@@ -131,7 +131,7 @@ def run_here(
     caps: Caps,
     report: Progress = silent,
     cancelled: Callable[[], bool] | None = None,
-) -> tuple[dict[str, Any], bytes]:
+) -> Answer:
     """Run one cell on this machine; return its record and the bytes of its predictions.
 
     Raises as `run_method` does; stops the cell when `cancelled` says so.
@@ -152,7 +152,7 @@ def run_here(
     )
     answered = ask(request, PredictResult, report, cancelled)
     result: PredictResult = answered.result
-    costs = {
+    costs: dict[str, Any] = {
         "seconds": round(answered.ended.seconds, 1),
         "cpu_s": result.cpu_s,
         "peak_mb": max(answered.ended.peak_mb, result.peak_mb),
@@ -172,16 +172,16 @@ def run_here(
         "versions": versions(),
         "method_digest": source.digest[:16],
     }
-    record = {
+    record = CellRecord(
         **costs,
-        "sha256": hashlib.sha256(answered.predictions).hexdigest(),
-        "title": source.title,
-        "method": method_name(source, options),
-        "note": result.summary,
-        "isolation": options.isolation,
-        "details": details,
-    }
-    return record, answered.predictions
+        sha256=hashlib.sha256(answered.predictions).hexdigest(),
+        title=source.title,
+        method=method_name(source, options),
+        note=result.summary,
+        isolation=options.isolation,
+        details=details,
+    )
+    return Answer(record, answered.predictions)
 
 
 def default_isolation(source: MethodSource, task: Task) -> Isolation:
