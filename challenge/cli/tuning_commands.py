@@ -150,8 +150,8 @@ def _report(tuning: Tuning, to: Path | None) -> None:
     found, task, best = tuning.search, tuning.task, tuning.search.best
     gain = "" if tuning.gain is None else f", {tuning.gain:+.4f} against its own options"
     say(
-        f"{tuning.source.name} on {task.id}: {task.metric} {tuning.shown(best.value):.4f} out of fold "
-        f"(error {fold_error(best.fold_scores):.4f}){gain}"
+        f"{tuning.source.name} on {task.id}: {task.metric} {tuning.shown(best.value):.4f} out "
+        f"of fold (error {fold_error(best.fold_scores):.4f}){gain}"
     )
     n_failed = sum(trial.failed for trial in found.trials)
     failed = f", {n_failed} failed" if n_failed else ""

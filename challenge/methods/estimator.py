@@ -36,7 +36,7 @@ class EstimatorMethod:
         self.details: dict[str, object] = {"model": " ".join(repr(self._model).split())[:500]}
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
-        """Fit on the feature columns and the labels (as they stand in the files)."""
+        """Fit on the feature columns and the labels, as they are in the files."""
         self._task = task
         labels: Any
         if task.kind.label == "number":
@@ -70,6 +70,6 @@ class EstimatorMethod:
         columns: dict[str, Any] = {}
         for column in self._task.columns:
             values = table[column.name]
-            words = column.modality in ("text", "image")
-            columns[column.name] = text_values(values) if words else values.reset_index(drop=True)
+            is_text = column.modality in ("text", "image")
+            columns[column.name] = text_values(values) if is_text else values.reset_index(drop=True)
         return pd.DataFrame(columns)

@@ -1,6 +1,6 @@
 """From a name to a method: built-in, an installed entry point, or `file.py:Name`.
 
-A method's digest covers the code that it certainly runs: its file, and for all methods the code
+A method's digest covers the code that it is known to run: its file, and for all methods the code
 of features and methods of this package with the versions of the libraries below them.
 """
 
@@ -117,7 +117,7 @@ class MethodSource:
         return cast(Method, found)
 
     def declared(self) -> Any:
-        """Import the method's module and return what the name leads to, as it stands there."""
+        """Import the method's module and return what the name leads to."""
         if self.builtin:
             module, attribute = BUILTINS[self.spec]
             return getattr(importlib.import_module(module), attribute)

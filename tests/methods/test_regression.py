@@ -39,7 +39,7 @@ def test_all_axes_are_read_where_the_last_one_tells() -> None:
     rows["n-grams x"][:, 139] += 4 * truth
     regression = ChosenRegression([0.3], (1.0,), whole=True)
     regression.fit(rows, truth, folds, 2, said)
-    assert regression.as_details()["n-gram axes"] == "all"
+    assert regression.as_details()["n-gram components"] == "all"
 
 
 def test_the_penalty_is_chosen() -> None:

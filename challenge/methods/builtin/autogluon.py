@@ -56,11 +56,11 @@ _TREE_LEAST, _LEAST = (1e-2, 1e-3, 1e-4), 1e-6
 
 
 class AutoGluon:
-    """TabularPredictor on dense blocks or pair features, and a logistic regression beside it.
+    """TabularPredictor on dense blocks or pair features, and a regression beside it.
 
-    A search may choose how many principal `axes` of a text or image the trees read, how wide the
-    `hidden` layer of the network is, how many `leaves` a boosted tree has, and by how much faster
-    than the preset boosting learns (`learning_rate_scale`).
+    A search may choose how many principal `components` of a text or image the trees read, the
+    width of the `hidden` layer of the network, the number of `leaves` of a boosted tree, and by
+    which factor boosting learns faster than in the preset (`learning_rate_scale`).
     """
 
     _context = False
@@ -73,7 +73,7 @@ class AutoGluon:
         time_limit: float | None = None,
         preset: str = "default",
         without: Collection[str] = (),
-        axes: int = 64,
+        components: int = 64,
         hidden: int = 256,
         leaves: int = 31,
         learning_rate_scale: float = 1.0,
@@ -92,8 +92,8 @@ class AutoGluon:
             )
         self._seed, self._threads, self._time_limit = seed, threads, time_limit
         self._progress, self._preset, self._without = progress, chosen, without
-        self._axes, self._hidden, self._leaves, self._learning_rate_scale = (
-            axes,
+        self._components, self._hidden, self._leaves, self._learning_rate_scale = (
+            components,
             hidden,
             leaves,
             learning_rate_scale,
@@ -108,7 +108,7 @@ class AutoGluon:
         if task.kind.has_classes:
             space["hidden"] = Integer(32, 512, log=True)
             if task.columns_of("text", "image"):
-                space["axes"] = Integer(8, 128, log=True)
+                space["components"] = Integer(8, 128, log=True)
         if len(task.classes) <= MANY_CLASSES:
             space |= {
                 "leaves": Integer(4, 128, log=True),
@@ -132,7 +132,7 @@ class AutoGluon:
             task,
             seed=self._seed,
             threads=self._threads,
-            axes=self._axes,
+            components=self._components,
             frugal=self._preset.frugal,
             without=self._without,
             context=self._context,
@@ -221,7 +221,7 @@ class AutoGluon:
             from autogluon.tabular import TabularPredictor
 
             # Column names of any kind are safe this way; the label cannot clash with a feature.
-            named = table.set_axis([f"x{place}" for place in range(table.shape[1])], axis=1)
+            named = table.set_axis([f"x{index}" for index in range(table.shape[1])], axis=1)
             named = named.reset_index(drop=True).assign(label=truth, fold=folds)
             self._folder = tempfile.TemporaryDirectory(prefix="challenge-autogluon-")
             predictor = TabularPredictor(
@@ -262,7 +262,7 @@ class AutoGluon:
         import numpy as np
 
         with _quiet():
-            named = table.set_axis([f"x{place}" for place in range(table.shape[1])], axis=1)
+            named = table.set_axis([f"x{index}" for index in range(table.shape[1])], axis=1)
             if self._is_number:
                 return np.asarray(self._predictor.predict(named), np.float64)
             return self._all_classes(self._predictor.predict_proba(named, as_multiclass=True))

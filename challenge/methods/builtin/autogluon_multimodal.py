@@ -62,7 +62,7 @@ _NETWORKS: Mapping[CheckpointKind, str] = {"text": "hf_text", "image": "timm_ima
 """What AutoGluon calls the network of each kind of checkpoint."""
 _KEPT: list[Any] = []
 """Definitions of operators: they go when nothing refers to them."""
-_FLOOR = 1e-9
+_LEAST = 1e-9
 """Probability of a class that train does not have."""
 
 
@@ -167,7 +167,7 @@ class AutoGluonMultimodal:
         return settings
 
     def _table(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the columns as AutoGluon reads them, named by their place.
+        """Return the columns as AutoGluon reads them, named by their index.
 
         It joins texts in the order of the names, so this keeps the sides of a pair together.
         """
@@ -198,7 +198,7 @@ class AutoGluonMultimodal:
         ]
 
     def _names(self) -> list[str]:
-        return [f"x{place:04}" for place in range(len(self._task.columns))]
+        return [f"x{index:04}" for index in range(len(self._task.columns))]
 
     def _fit(self, train: pd.DataFrame, held: pd.DataFrame, settings: dict[str, object]) -> None:
         from autogluon.multimodal import MultiModalPredictor
@@ -230,25 +230,25 @@ class AutoGluonMultimodal:
         found = self._predictor.predict_proba(
             table.drop(columns="label", errors="ignore"), as_pandas=False
         )
-        rows = np.full((len(table), len(self._task.classes)), _FLOOR)
+        rows = np.full((len(table), len(self._task.classes)), _LEAST)
         rows[:, np.asarray(self._predictor.class_labels, np.int64)] += found
         return np.asarray(rows)
 
     def _choose(self, found: NDArray[Any], truth: NDArray[Any]) -> None:
         import numpy as np
 
-        told: dict[str, object] = {"held_out_rows": len(truth)}
+        chosen: dict[str, object] = {"held_out_rows": len(truth)}
         if self._task.kind.paired:
             self._threshold, f1 = best_f1_threshold(truth, found[:, 1])
-            told |= {"threshold": round(self._threshold, 6), "held_out_f1": round(f1, 6)}
+            chosen |= {"threshold": round(self._threshold, 6), "held_out_f1": round(f1, 6)}
         else:
             decided = found.argmax(axis=1)
             f1 = macro_f1_of(truth, decided, len(self._task.classes))
-            told |= {
+            chosen |= {
                 "held_out_macro_f1": round(f1, 6),
                 "held_out_accuracy": round(float(np.mean(decided == truth)), 6),
             }
-        self.details |= told
+        self.details |= chosen
 
 
 def _held_out(folds: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:
@@ -310,7 +310,7 @@ def import_torchvision() -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what the libraries below tell of themselves."""
+    """Hold back the messages of the libraries below."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.disable(logging.ERROR)

@@ -166,7 +166,7 @@ class ChosenRegression:
         components = self.block_weights.components or "all"
         return {
             **self.block_weights.by_family,
-            "n-gram axes": components,
+            "n-gram components": components,
             "strength": self.strength,
         }
 

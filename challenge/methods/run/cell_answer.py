@@ -1,4 +1,4 @@
-"""What comes back from the place where a cell ran, as bytes: JSON, a line feed, the predictions.
+"""What comes back from where a cell ran, as bytes: JSON, a line feed, the predictions.
 
 Cells travel from workers and are kept on disk in this form. Whoever reads it believes nothing: it
 is parsed by a strict model, and the predictions must have the digest that it names.

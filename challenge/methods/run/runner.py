@@ -37,8 +37,8 @@ __all__ = [
 class Options:
     """How a method is run. With the digests of task and method they decide the digits.
 
-    `threads` is fixed and never taken from the machine, so that the place of a run changes
-    nothing. With a `time_limit` (seconds, told to the method) digits depend on load.
+    `threads` is fixed and never taken from the machine, so that all machines
+    give the same. With a `time_limit` (seconds, passed to the method) digits depend on load.
     """
 
     seed: int = 0
@@ -50,7 +50,7 @@ class Options:
 
 @dataclass(frozen=True)
 class MethodRun:
-    """A finished cell: the predictions file (unchecked), what it cost and what the method told.
+    """A finished cell: the predictions file (unchecked), what it cost and what the method reported.
 
     `title` is the team of a built-in method, `method` the name that all its runs of this preset
     share, `note` one line on what ran here. `seconds` are of the wall, `cpu_s` of the processor.
@@ -102,7 +102,7 @@ def run_method(
 ) -> MethodRun:
     """Fit and predict, and put `predictions.parquet` into `out`.
 
-    `time_limit` is a budget that the method is told; `caps` stop it. `isolation` None is the
+    `time_limit` is a budget that the method is given; `caps` stop it. `isolation` None is the
     default for that method (`default_isolation`). Raises WrongUse for an
     unknown method, MissingRequirement when it needs what is not installed, and ChallengeError when
     it crashed, was stopped at a cap or wrote nothing.
@@ -213,8 +213,7 @@ def _is_own(file: Path | None, root: Path) -> bool:
 def method_name(source: MethodSource, options: Options) -> str:
     """Return what the runs of a method are called on every task: name, and preset if chosen.
 
-    What a method did on one task is the note of that run; the name must not tell it, or one
-    method would be as many as there are tasks.
+    What a method did on one task is the note of that run.
     """
     chosen = options.preset != Options.preset
     return f"{source.name} ({options.preset})" if chosen else source.name
