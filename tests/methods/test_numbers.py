@@ -17,8 +17,11 @@ from sklearn.preprocessing import FunctionTransformer
 from challenge.features.model_files import has_packages
 from challenge.kinds.base import Kind, Metric
 from challenge.methods import resolve_method
+from challenge.methods.builtin.autogluon_multimodal import _seconds
+from challenge.methods.builtin.inputs import make_inputs
 from challenge.methods.builtin.ridge import choose_penalty, numbers_out_of_fold, ridge
 from challenge.methods.estimator import EstimatorMethod
+from challenge.methods.protocol import silent
 from challenge.methods.run.cell import write_table
 from challenge.methods.template import init_method
 from challenge.task import Task
@@ -86,6 +89,29 @@ def test_a_method_learns_numbers_and_predicts_them_out_of_fold(
     # Worse than on rows that it has seen, better than the mean.
     assert 0 < error < 0.6 * trivial
     assert "balance" not in method.space(task)
+
+
+def test_trees_read_a_point_in_time(toy: tuple[Task, pd.DataFrame, pd.DataFrame]) -> None:
+    task, train, _ = toy
+    modality: Any = "datetime"
+    when = replace(task.columns[0], name="when", modality=modality)
+    task = replace(task, columns=(*task.columns_of("numeric"), when))
+    days = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(range(len(train)), unit="D")
+    train = train.assign(when=days.astype("datetime64[us, UTC]"))
+    inputs = make_inputs(
+        task,
+        seed=0,
+        threads=1,
+        components=64,
+        frugal=True,
+        without=(),
+        context=False,
+        progress=silent,
+    )
+    columns = inputs.fit(train).trees.dtypes.astype(str).tolist()
+    assert columns.count("datetime64[us, UTC]") == 1
+    seconds = _seconds(pd.Series(["1970-01-02T00:00:00Z", None]))
+    assert seconds[0] == 86400 and np.isnan(seconds[1])
 
 
 def test_an_estimator_and_the_template_predict_numbers(

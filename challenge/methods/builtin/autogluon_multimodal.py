@@ -25,6 +25,7 @@ from challenge.methods.builtin.folds import (
     best_f1_threshold,
     fold_codes,
     label_codes,
+    label_numbers,
     macro_f1_of,
     spread_lone_classes,
 )
@@ -32,6 +33,7 @@ from challenge.methods.protocol import (
     Progress,
     chosen_preset,
     decisions_frame,
+    numbers_frame,
     probabilities_frame,
     silent,
 )
@@ -55,6 +57,7 @@ _STEPS = 10
 _TYPES = {
     "text": "text",
     "numeric": "numerical",
+    "datetime": "numerical",
     "categorical": "categorical",
     "image": "image_path",
 }
@@ -108,20 +111,31 @@ class AutoGluonMultimodal:
             n_gpus = min(1, torch.cuda.device_count())
             device = torch.cuda.get_device_name(0) if n_gpus else "cpu"
             self.details["device"] = device
-            truth = label_codes(train, task)
-            held = _held_out(spread_lone_classes(fold_codes(train, task), truth), truth)
+            folds = fold_codes(train, task)
+            self._is_number = task.kind.label == "number"
+            if self._is_number:
+                truth, held = label_numbers(train), folds == folds.min()
+            else:
+                truth = label_codes(train, task)
+                held = _held_out(spread_lone_classes(folds, truth), truth)
             table = self._table(train).assign(label=truth)
             n_rows = int((~held).sum())
             settings = self._settings(n_rows, n_gpus)
             self._progress(f"fine-tuning {self.summary} on {n_rows:,} rows, {device}")
             self._fit(table[~held], table[held], settings)
-            found = self._probabilities(table[held])
-        self._choose(found, truth[held])
+            found = self._predictions(table[held])
+        if self._is_number:
+            error = float(((found - truth[held]) ** 2).mean() ** 0.5)
+            self.details |= {"held_out_rows": len(found), "held_out_rmse": round(error, 6)}
+        else:
+            self._choose(found, truth[held])
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
-        """Return probabilities of the classes, or scores of matches and decisions."""
+        """Return probabilities of the classes, scores of matches and decisions, or numbers."""
         with _quiet():
-            found = self._probabilities(self._table(test))
+            found = self._predictions(self._table(test))
+        if self._is_number:
+            return numbers_frame(test, found)
         if self._task.kind.paired:
             return decisions_frame(test, found[:, 1], self._threshold)
         return probabilities_frame(test, self._task, found)
@@ -139,7 +153,8 @@ class AutoGluonMultimodal:
         if not n_gpus:
             settings |= {"env.num_workers": 0, "env.num_workers_inference": 0}
         modalities = self._modalities()
-        models = ["ft_transformer"] if {"numeric", "categorical"} & set(modalities) else []
+        as_features = {"numeric", "datetime", "categorical"} & set(modalities)
+        models = ["ft_transformer"] if as_features else []
         found: dict[str, object] = {}
         faults: list[Fault] = []
         for kind, model in _NETWORKS.items():
@@ -180,6 +195,9 @@ class AutoGluonMultimodal:
             if modality == "numeric":
                 columns[name] = number_values(frame[column.name])
                 continue
+            if modality == "datetime":
+                columns[name] = _seconds(frame[column.name])
+                continue
             values = text_values(frame[column.name])
             if modality == "categorical":
                 columns[name] = pd.Categorical([value or None for value in values])
@@ -203,14 +221,20 @@ class AutoGluonMultimodal:
     def _fit(self, train: pd.DataFrame, held: pd.DataFrame, settings: dict[str, object]) -> None:
         from autogluon.multimodal import MultiModalPredictor
 
-        matching = self._task.kind.paired
+        problem, measure = "multiclass", "log_loss"
+        if self._is_number:
+            problem, measure = "regression", "rmse"
+        elif train["label"].nunique() == 2:
+            problem = "binary"
+        if self._task.kind.paired:
+            # The decisions follow from the scores, so their order counts.
+            measure = "average_precision"
         types = [_TYPES[modality] for modality in self._modalities()]
         self._predictor = MultiModalPredictor(
             "label",
             path=str(Path(self._folder.name) / "model"),
-            problem_type="binary" if train["label"].nunique() == 2 else "multiclass",
-            # The decisions follow from the scores: order counts in matching, honesty elsewhere.
-            eval_metric="average_precision" if matching else "log_loss",
+            problem_type=problem,
+            eval_metric=measure,
             verbosity=0,
             enable_progress_bar=False,
         ).fit(
@@ -223,13 +247,15 @@ class AutoGluonMultimodal:
             seed=self._seed,
         )
 
-    def _probabilities(self, table: pd.DataFrame) -> NDArray[Any]:
-        """Return class probabilities of the rows, (n, classes)."""
+    def _predictions(self, table: pd.DataFrame) -> NDArray[Any]:
+        """Return class probabilities of the rows (n, classes), or numbers (n)."""
         import numpy as np
 
-        found = self._predictor.predict_proba(
-            table.drop(columns="label", errors="ignore"), as_pandas=False
-        )
+        features = table.drop(columns="label", errors="ignore")
+        if self._is_number:
+            numbers = self._predictor.predict(features, as_pandas=False)
+            return np.asarray(numbers, np.float64).reshape(len(table))
+        found = self._predictor.predict_proba(features, as_pandas=False)
         rows = np.full((len(table), len(self._task.classes)), _LEAST)
         rows[:, np.asarray(self._predictor.class_labels, np.int64)] += found
         return np.asarray(rows)
@@ -249,6 +275,15 @@ class AutoGluonMultimodal:
                 "held_out_accuracy": round(float(np.mean(decided == truth)), 6),
             }
         self.details |= chosen
+
+
+def _seconds(values: pd.Series) -> NDArray[Any]:
+    """Return points in time as seconds since 1970, missing as NaN."""
+    import numpy as np
+    import pandas as pd
+
+    since = pd.to_datetime(values, utc=True) - pd.Timestamp(0, tz="UTC")
+    return np.asarray(since.dt.total_seconds(), np.float64)
 
 
 def _held_out(folds: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:

@@ -31,6 +31,8 @@ PARTS = ("text embedding", "images", "pair features")
 """What can be left out, to see what it is worth."""
 
 _REGRESSION_COMPONENTS = 128
+_AS_COLUMNS = ("number ", "category ", "datetime ")
+"""How the names of blocks begin that trees do not read, but the column itself."""
 _FREQUENT = 64
 """So many most frequent values of a category are columns of their own for trees."""
 _CHARACTERS = 256
@@ -178,13 +180,16 @@ class TableInputs:
         columns: list[Any] = []
         for column in self._task.columns_of("numeric"):
             columns.append(number_values(frame[column.name]))
+        for column in self._task.columns_of("datetime"):
+            # AutoGluon takes a point in time apart by itself.
+            columns.append(frame[column.name].reset_index(drop=True))
         for column in self._task.columns_of("categorical"):
             values = [value or None for value in text_values(frame[column.name])]
             columns.append(pd.Categorical(values))
             rows = blocks[f"category {column.name}"]
             columns += [rows[:, index] for index in self._frequent[column.name]]
         for name, rows in blocks.items():
-            if not name.startswith(("number ", "category ")):
+            if not name.startswith(_AS_COLUMNS):
                 columns += [rows[:, index] for index in range(min(self._components, rows.shape[1]))]
         return Inputs(pd.DataFrame(dict(enumerate(columns))), blocks)
 
