@@ -28,6 +28,7 @@ class Metric:
 
     `bounds` are the least and the largest value, infinite where there is none. `primary` metrics
     may decide a task, `averaged` ones (higher is better, within [0, 1]) also a track.
+    `classes_weigh_alike` where a rare class counts as much as a common one.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Metric:
     primary: bool = False
     units: str = ""
     """Diagnostic that counts the clusters on which the metric rests; all of them when empty."""
+    classes_weigh_alike: bool = False
 
     @property
     def averaged(self) -> bool:

@@ -14,8 +14,8 @@ INFINITE = (0.0, math.inf)
 def _metrics() -> tuple[Metric, ...]:
     return (
         Metric("accuracy", "accuracy", primary=True),
-        Metric("balanced_accuracy", "balanced accuracy", primary=True),
-        Metric("macro_f1", "macro F1", primary=True),
+        Metric("balanced_accuracy", "balanced accuracy", primary=True, classes_weigh_alike=True),
+        Metric("macro_f1", "macro F1", primary=True, classes_weigh_alike=True),
         Metric("weighted_f1", "weighted F1", primary=True),
         Metric("mcc", "Matthews correlation", bounds=(-1.0, 1.0), primary=True),
         Metric("log_loss", "log loss", "probabilities", False, INFINITE),
