@@ -87,8 +87,8 @@ class _ImageProcess:
         """Return whether the request succeeded, and the answer; raise OSError or EOFError."""
         deadline = time.monotonic() + limits.seconds + _WAIT_S
         self._socket.settimeout(deadline - time.monotonic())
-        self._socket.sendall(REQUEST.pack(len(request), limits.seconds, limits.memory_mb))
-        self._socket.sendall(request)
+        head = REQUEST.pack(len(request), limits.seconds, limits.memory_mb)
+        self._socket.sendall(head + request)
         done, size = ANSWER.unpack(self._read(ANSWER.size, deadline))
         if size > _MAX_ANSWER_BYTES:
             raise EOFError

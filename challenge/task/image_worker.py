@@ -81,8 +81,7 @@ def main() -> None:
         _limit(seconds, memory_mb)
         done, answer = _answer(request)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        _write(ANSWER.pack(done, len(answer)))
-        _write(answer)
+        _write(ANSWER.pack(done, len(answer)) + answer)
 
 
 def _answer(request: bytes) -> tuple[bool, bytes]:
