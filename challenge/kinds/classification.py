@@ -31,5 +31,6 @@ KIND = Kind(
     row="record",
     label="class",
     default_metric="macro_f1",
+    even_metric="accuracy",
     load_metrics=_metrics,
 )
