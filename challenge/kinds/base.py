@@ -65,8 +65,8 @@ class Kind:
     """What is predicted and how it is judged.
 
     `title` names the kind on pages, `row` one row of its tables. `paired` rows hold two records
-    (`left_*`, `right_*`), which may be split by entity. `label` is the type of the truth. `default_metric`
-    is proposed for a new task, `even_metric` where all classes are about equally large;
+    (`left_*`, `right_*`), which may be split by entity. `label` is the type of the truth.
+    A new task gets `default_metric`, or `even_metric` where all classes are about equally large.
     `diagnostic_titles` are those of figures that no rank depends on.
     """
 
