@@ -218,8 +218,9 @@ def test_a_drawing_that_takes_all_memory_is_refused_and_the_next_is_drawn(
     path = "M0 0" + "l1 1" * 2_000_000
     text = HONEST.replace("<rect", f'<path d="{path}"/><rect')
     limits = image_process.ImageLimits(seconds=20, memory_mb=100)
-    monkeypatch.setattr("challenge.task.images.SVG_LIMITS", limits)
-    assert re.search("ends the process|too much memory", refused(text))
+    with monkeypatch.context() as patch:
+        patch.setattr("challenge.task.images.SVG_LIMITS", limits)
+        assert re.search("ends the process|too much memory", refused(text))
     assert normalise_image(HONEST.encode()).width == 96
 
 
