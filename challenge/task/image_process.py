@@ -68,9 +68,9 @@ class _ImageProcess:
         variables = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
         path = [str(Path(entry).absolute()) for entry in sys.path]
         with theirs:
-            self.child = subprocess.Popen(  # noqa: S603 (this Python and our own module)
+            self.child: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 (this Python and our own module)
                 [sys.executable, "-I", "-c", _START, *path],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 # Threads of a numeric library would reserve address space, and are not needed.
                 env={**variables, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},

@@ -42,7 +42,7 @@ SVG_SIDE = 96
 """A drawing has no pixels of its own: its longer side becomes this many."""
 RASTER_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "ICO", "PPM")
 RASTER_LIMITS = ImageLimits(seconds=120, memory_mb=4096)
-"""The largest raster image takes a tenth of the time and half of the memory."""
+"""The largest image, of noise with transparency, takes a sixth of the time, half of the memory."""
 SVG_LIMITS = ImageLimits(seconds=10, memory_mb=1536)
 
 STANDARDISE, DRAW = b"S", b"D"
