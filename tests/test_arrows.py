@@ -14,7 +14,7 @@ from challenge.kinds import KINDS, kind_of
 PACKAGE = Path(__file__).parents[1] / "challenge"
 
 ARROWS = {
-    "kinds": {"scoring"},
+    "kinds": set(),
     "task": {"kinds"},
     "features": {"task"},
     "prepare": {"features", "kinds", "task"},

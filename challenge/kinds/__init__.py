@@ -6,9 +6,19 @@ from functools import cache
 from importlib import import_module
 
 from challenge.errors import Fault, WrongUse, nearest
-from challenge.kinds.base import Kind, LabelType, Metric, Need
+from challenge.kinds.base import Kind, LabelType, Metric, Need, Undefined
 
-__all__ = ["KINDS", "Kind", "LabelType", "Metric", "Need", "kind_of", "kind_with", "metric_title"]
+__all__ = [
+    "KINDS",
+    "Kind",
+    "LabelType",
+    "Metric",
+    "Need",
+    "Undefined",
+    "kind_of",
+    "kind_with",
+    "metric_title",
+]
 
 KINDS = ("classification", "matching")
 """Names of all kinds, which are also the names of their modules."""
