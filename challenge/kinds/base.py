@@ -9,11 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
 from typing import Any, Literal
 
 from challenge.errors import Fault, WrongUse, nearest
 
-__all__ = ["Interval", "Kind", "LabelType", "Metric", "Need", "Scale", "Undefined"]
+__all__ = [
+    "KINDS",
+    "Interval",
+    "Kind",
+    "LabelType",
+    "Metric",
+    "Need",
+    "Scale",
+    "Undefined",
+    "kind_of",
+]
 
 LabelType = Literal["class", "match", "number"]
 """What the truth of a row is: one of k classes, whether a pair matches, or a number."""
@@ -121,10 +133,12 @@ class Kind:
     even_metric: str | None = None
     diagnostic_titles: Mapping[str, str] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        """Return the name, as messages and files write it."""
+        return self.name
+
     def __reduce__(self) -> tuple[Callable[[str], Kind], tuple[str]]:
         """Return how another process gets the kind: by its name."""
-        from challenge.kinds import kind_of
-
         return kind_of, (self.name,)
 
     @property
@@ -173,3 +187,25 @@ class Kind:
         if self.has_classes:
             return f"{len(document['classes'])} classes"
         return self.title
+
+
+KINDS = ("classification", "matching")
+"""Names of all kinds, which are also the names of their modules."""
+
+
+@cache
+def kind_of(name: str) -> Kind:
+    """Return a kind by name; raise WrongUse with the nearest name when there is none."""
+    if name not in KINDS:
+        guess = nearest(str(name), KINDS)
+        raise WrongUse(
+            Fault(
+                f"kind {name!r}",
+                "no such kind",
+                f"one of {', '.join(KINDS)}",
+                f"did you mean {guess}?" if guess else "choose one of these",
+                code="kind-unknown",
+            )
+        )
+    kind: Kind = import_module(f"challenge.kinds.{name}").KIND
+    return kind

@@ -224,7 +224,15 @@ def test_a_hub_that_answers_is_asked_once_and_its_cache_afterwards(
 
 
 def test_it_predicts_numbers(offline: None, tmp_path: Path) -> None:
-    kind = Kind("numbers", "numbers", "record", "number", "rmse", lambda: (Metric("rmse", "RMSE"),))
+    kind = Kind(
+        "numbers",
+        "numbers",
+        "record",
+        "number",
+        "rmse",
+        lambda: (Metric("rmse", "RMSE", float),),
+        load_outcome=object,
+    )
     task = build_toy(tmp_path, n=120)
     task = replace(task, kind=kind, classes=(), columns=task.columns_of("numeric", "categorical"))
     train = read_train(task)

@@ -28,7 +28,15 @@ from challenge.task import Task
 from challenge.task.frames import read_test, read_train
 from tests.toy import build_toy
 
-KIND = Kind("numbers", "numbers", "record", "number", "rmse", lambda: (Metric("rmse", "RMSE"),))
+KIND = Kind(
+    "numbers",
+    "numbers",
+    "record",
+    "number",
+    "rmse",
+    lambda: (Metric("rmse", "RMSE", float),),
+    load_outcome=object,
+)
 
 
 @pytest.fixture(scope="module")
