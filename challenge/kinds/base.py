@@ -9,11 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
 from typing import Any, Literal
 
 from challenge.errors import Fault, WrongUse, nearest
 
-__all__ = ["Interval", "Kind", "LabelType", "Metric", "Need", "Scale", "Undefined"]
+__all__ = [
+    "KINDS",
+    "Interval",
+    "Kind",
+    "LabelType",
+    "Metric",
+    "Need",
+    "Scale",
+    "Undefined",
+    "kind_of",
+]
 
 LabelType = Literal["class", "match", "number"]
 """What the truth of a row is: one of k classes, whether a pair matches, or a number."""
@@ -104,7 +116,8 @@ class Kind:
     """What is predicted and how it is judged.
 
     `title` names the kind on pages, `row` one row of its tables. `paired` rows hold two records
-    (`left_*`, `right_*`), which may be split by entity. `label` is the type of the truth,
+    (`left_*`, `right_*`), which may be split by entity. `label` is the type of the truth.
+    A new task gets `default_metric`, or `even_metric` where all classes are about equally large.
     `diagnostic_titles` are those of figures that no rank depends on. `load_outcome` returns the
     class that holds the truth beside the predictions, for the metrics to share what they need.
     `forms` returns what a submission may look like, from the classes and the primary metric of a
@@ -121,12 +134,15 @@ class Kind:
     forms: Callable[[tuple[str, ...], Metric], Any]
     won: str = "right"
     paired: bool = False
+    even_metric: str | None = None
     diagnostic_titles: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Return the name, as messages and files write it."""
+        return self.name
 
     def __reduce__(self) -> tuple[Callable[[str], Kind], tuple[str]]:
         """Return how another process gets the kind: by its name."""
-        from challenge.kinds import kind_of
-
         return kind_of, (self.name,)
 
     @property
@@ -175,3 +191,25 @@ class Kind:
         if self.has_classes:
             return f"{len(document['classes'])} classes"
         return self.title
+
+
+KINDS = ("classification", "matching", "regression")
+"""Names of all kinds, which are also the names of their modules."""
+
+
+@cache
+def kind_of(name: str) -> Kind:
+    """Return a kind by name; raise WrongUse with the nearest name when there is none."""
+    if name not in KINDS:
+        guess = nearest(str(name), KINDS)
+        raise WrongUse(
+            Fault(
+                f"kind {name!r}",
+                "no such kind",
+                f"one of {', '.join(KINDS)}",
+                f"did you mean {guess}?" if guess else "choose one of these",
+                code="kind-unknown",
+            )
+        )
+    kind: Kind = import_module(f"challenge.kinds.{name}").KIND
+    return kind

@@ -103,6 +103,7 @@ KIND = Kind(
     row="record",
     label="class",
     default_metric="macro_f1",
+    even_metric="accuracy",
     load_metrics=_metrics,
     load_outcome=_outcome,
     forms=ClassForms,

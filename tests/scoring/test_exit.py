@@ -1,43 +1,59 @@
-"""Checking a file leaves no thread behind that aborts the process at its exit."""
+"""Reading predictions leaves no computing thread of Arrow behind: it can abort the exit."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.scoring.made import ids_of, make_task
 
-CODE = """
-import sys
+THREADS = """
+import os, sys
 from pathlib import Path
+import pyarrow.csv, pyarrow.parquet
 from challenge.scoring import read_predictions
 from challenge.task import read_task
-read_predictions(read_task(Path(sys.argv[1])), Path(sys.argv[2]))
+before = len(os.listdir("/proc/self/task"))
+print(read_predictions(read_task(Path(sys.argv[1])), Path(sys.argv[2])).form)
+sys.exit(len(os.listdir("/proc/self/task")) - before)
 """
 
 
-def exits(folder: Path, runs: int, at_once: int = 5) -> list[int]:
-    """Return the exit status of each run; several at once, since load brings the abort about."""
-    task = make_task(folder / "t", kind="matching", n=3_000)
-    path = folder / "p.csv"
-    path.write_text(
-        "id,score\n" + "".join(f"{one},0.{i:04}\n" for i, one in enumerate(ids_of(task)))
+def scored(folder: Path, n: int) -> tuple[Path, Path]:
+    """Return the public folder of a matching task of `n` rows, and a valid file with scores."""
+    task = make_task(folder / "task", kind="matching", n=n)
+    path = folder / "scores.csv"
+    rows = [f"{row},{int(i % 3 == 0)},{i / n:.17f}" for i, row in enumerate(ids_of(task))]
+    path.write_text("\n".join(["id,label,score", *rows]) + "\n")
+    return task.public, path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+@pytest.mark.parametrize("n", [2_000, 120_000])
+def test_no_computing_thread_outlives_the_reading(n: int, tmp_path: Path) -> None:
+    """One idle thread of the reader's own input may stay; Arrow's computing threads may not."""
+    public, path = scored(tmp_path, n)
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS, str(public), str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    command = [sys.executable, "-c", CODE, str(task.public), str(path)]
-    found: list[int] = []
-    for _ in range(runs // at_once):
-        started = [subprocess.Popen(command) for _ in range(at_once)]
-        found += [one.wait() for one in started]
-    return found
+    assert done.stdout == "labels+scores\n", done.stderr
+    assert done.returncode <= 1
 
 
-def test_a_clean_file_of_scores_ends_with_0(tmp_path: Path) -> None:
-    assert exits(tmp_path, 20) == [0] * 20
+@pytest.mark.parametrize("n_runs", [20, pytest.param(100, marks=pytest.mark.slow)])
+def test_check_never_aborts_at_its_exit(n_runs: int, tmp_path: Path) -> None:
+    public, path = scored(tmp_path, 2_000)
+    command = [sys.executable, "-m", "challenge", "check", str(public), str(path)]
 
+    def code(_: int) -> int:
+        return subprocess.run(command, capture_output=True, check=False).returncode
 
-@pytest.mark.slow
-def test_a_clean_file_of_scores_ends_with_0_under_load(tmp_path: Path) -> None:
-    assert exits(tmp_path, 200, at_once=8) == [0] * 200
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(code, range(n_runs))) == {0}

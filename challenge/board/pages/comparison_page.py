@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from html import escape
 from importlib import resources
 
+from challenge.board.html_tables import Column, table_html
 from challenge.board.markup import clip, count_text, interval_text, number_text, user_html
-from challenge.board.tables import Column, table_html
 from challenge.kinds import metric_title
 from challenge.ledger.submissions.compare import ReleasedDifference
 from challenge.scoring import Comparison

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from challenge.board.exports import csv_export, json_text, object_text
+from challenge.board.html_tables import table_html
 from challenge.board.markup import clip, number_text, user_html
 from challenge.board.pages.page_frame import folder_name, render, trusted
 from challenge.board.pages.site_context import File, SiteContext, board_decimals
 from challenge.board.pages.standings_table import tied_class, ties_words, track_columns
 from challenge.board.plots import motif_svg, progress_svg
-from challenge.board.tables import table_html
 from challenge.kinds import kind_of, metric_title
 
 __all__ = ["home_files", "task_summary"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from challenge.board.exports import csv_export, json_export
+from challenge.board.html_tables import Column, table_html
 from challenge.board.markup import (
     bytes_text,
     count_text,
@@ -18,7 +19,6 @@ from challenge.board.pages.site_context import File, SiteContext
 from challenge.board.plots import heat_class
 from challenge.board.rules.method_matrix import Matrix, MatrixCell, MatrixRow, method_matrix
 from challenge.board.rules.swap import Swap
-from challenge.board.tables import Column, table_html
 from challenge.kinds import metric_title
 
 __all__ = ["matrix_files"]

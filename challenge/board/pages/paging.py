@@ -7,10 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from challenge.board.exports import json_text
+from challenge.board.html_tables import (
+    ALL_ROWS,
+    Column,
+    frame_html,
+    pager_html,
+    pages_of,
+    rows_html,
+)
 from challenge.board.pages.site_context import BoardPage, File
 from challenge.board.pages.standings_table import board_scale, leader_band, tied_class
 from challenge.board.rules.board_rows import Board, Row
-from challenge.board.tables import ALL_ROWS, Column, frame_html, pager_html, pages_of, rows_html
 
 __all__ = ["board_pages"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from challenge.board.html_tables import Column
 from challenge.board.markup import (
     count_text,
     interval_text,
@@ -24,7 +25,6 @@ from challenge.board.rules.board_rows import (
     TrackBoard,
     TrackRow,
 )
-from challenge.board.tables import Column
 
 __all__ = [
     "board_scale",

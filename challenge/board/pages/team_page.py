@@ -8,6 +8,7 @@ from html import escape
 from itertools import cycle
 
 from challenge.board.exports import csv_export, json_export
+from challenge.board.html_tables import Column, pager_html, pages_of, table_html
 from challenge.board.markup import (
     clip,
     interval_text,
@@ -21,10 +22,8 @@ from challenge.board.pages.submission_lines import Line, PublicScores, team_line
 from challenge.board.pages.submission_page import submission_files
 from challenge.board.plots import Line as Step
 from challenge.board.plots import progress_svg
-from challenge.board.tables import Column, pager_html, pages_of, table_html
 from challenge.kinds import metric_title
-from challenge.ledger.store.records import Submission, Team
-from challenge.ledger.store.snapshot import Entry
+from challenge.ledger.store.records import Entry, Submission, Team
 
 __all__ = ["team_files"]
 

@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Generic, TypeVar
 
 from challenge.board.exports import json_text, object_text
-from challenge.board.tables import pages_of
+from challenge.board.html_tables import pages_of
 from challenge.ledger.store.clock import iso
 from challenge.task import Subset
 

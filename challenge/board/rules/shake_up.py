@@ -11,7 +11,7 @@ from challenge.board.rules.task_board import task_board
 from challenge.board.rules.track_board import track_board
 from challenge.ledger.store.snapshot import Snapshot
 
-__all__ = ["Move", "ShakeUp", "shake_up", "spearman"]
+__all__ = ["Move", "ShakeUp", "rank_correlation", "shake_up"]
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,13 @@ def shake_up(snapshot: Snapshot, about: str) -> ShakeUp | None:
         )
     publics = np.array([move.public_rank for move in moves], dtype=np.float64)
     finals = np.array([move.final_rank for move in moves], dtype=np.float64)
-    return ShakeUp(about, tuple(moves), spearman(publics, finals))
+    return ShakeUp(about, tuple(moves), rank_correlation(publics, finals))
 
 
-def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
+def rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float | None:
     """Spearman's rank correlation, equal values at their mean rank; None where it is undefined.
 
-    >>> spearman(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0]))
+    >>> rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0]))
     0.5
     """
     if len(a) < 3:

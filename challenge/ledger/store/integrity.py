@@ -1,28 +1,26 @@
-"""Looking for damage: every page of the ledger, every predictions file, every vector."""
+"""Looking for damage: pages of the ledger, predictions files, replicates, public files of tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from challenge.errors import Fault
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import schema
 from challenge.ledger.store.prediction_files import missing_file_fault
+from challenge.ledger.store.public_files import public_faults
 from challenge.ledger.store.rows import REPLICATES
 from challenge.task import sha256_of_file
-
-if TYPE_CHECKING:
-    from challenge.ledger.ledger import Ledger
 
 __all__ = ["VerifyReport", "verify"]
 
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What was looked at and every damage found; `n_spare` files belong to no submission."""
+    """What was checked and every damage found; `n_spare` files belong to no submission."""
 
     n_submissions: int
     n_files: int
@@ -40,7 +38,7 @@ class VerifyReport:
 
 
 def verify(ledger: Ledger, progress: Callable[[str], None] | None = None) -> VerifyReport:
-    """Hash every predictions file and check the database; return all damage.
+    """Check the database, and hash predictions and the public files of tasks; return all damage.
 
     Raises LedgerError when the database is too damaged to be read at all.
     """
@@ -57,13 +55,17 @@ def verify(ledger: Ledger, progress: Callable[[str], None] | None = None) -> Ver
         faults.extend(_file_faults(ledger, sha256, ids))
         if progress and done % 100 == 0:
             progress(f"hashed {done:,} of {len(by_content):,} files")
+    for task_id in ledger.challenge.built_ids():
+        if progress:
+            progress(f"{task_id}: hashing the public files")
+        faults.extend(public_faults(ledger.challenge.task(task_id)))
     spare = ledger.files.hashes() - by_content.keys()
     return VerifyReport(len(listed), len(by_content), len(spare), tuple(faults))
 
 
 def _file_faults(ledger: Ledger, sha256: str, ids: list[int]) -> list[Fault]:
     path = ledger.files.path(sha256)
-    words = tuple(f"submission {key}" for key in ids[:5])
+    first = tuple(f"submission {key}" for key in ids[:5])
     if not path.is_file():
         fault = missing_file_fault(path)
         return [
@@ -74,7 +76,7 @@ def _file_faults(ledger: Ledger, sha256: str, ids: list[int]) -> list[Fault]:
                 "copy the file from a backup",
                 fault.code,
                 len(ids),
-                words,
+                first,
             )
         ]
     try:
@@ -87,11 +89,11 @@ def _file_faults(ledger: Ledger, sha256: str, ids: list[int]) -> list[Fault]:
         Fault(
             str(path),
             f"content of SHA-256 {found}",
-            "the content that its name tells",
+            "content of the SHA-256 in its name",
             "copy the file from a backup",
             "predictions-damaged",
             len(ids),
-            words,
+            first,
         )
     ]
 
@@ -99,14 +101,14 @@ def _file_faults(ledger: Ledger, sha256: str, ids: list[int]) -> list[Fault]:
 def _database_faults(connection: sa.Connection, ledger: Ledger) -> list[Fault]:
     if not ledger.store.is_sqlite:
         return []
-    words = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+    lines = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
     orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     faults = []
-    if words != ["ok"]:
-        faults.append(_damage(ledger.store.where, "damaged pages", words))
+    if lines != ["ok"]:
+        faults.append(_damage(ledger.store.where, "damaged pages", lines))
     if orphans:
         lines = [f"{table} row {row} without its {parent}" for table, row, parent, _ in orphans]
-        faults.append(_damage(ledger.store.where, "rows that belong to nothing", lines))
+        faults.append(_damage(ledger.store.where, "rows without their parent row", lines))
     return faults
 
 
@@ -131,13 +133,13 @@ def _unscored_faults(connection: sa.Connection, ledger: Ledger) -> list[Fault]:
     return [_damage(ledger.store.where, "submissions without a score", missing)] if missing else []
 
 
-def _damage(where: str, found: str, words: list[str]) -> Fault:
+def _damage(where: str, found: str, lines: list[str]) -> Fault:
     return Fault(
         where,
         found,
-        "a whole ledger",
+        "an undamaged ledger",
         "`challenge restore` the last backup",
         "ledger-damaged",
-        len(words),
-        tuple(words[:5]),
+        len(lines),
+        tuple(lines[:5]),
     )

@@ -1,6 +1,6 @@
-"""The ledger at one moment: all that standings and pages are made of, and nothing else.
+"""The ledger at one moment: everything that boards and pages are built from.
 
-A snapshot is a function of rows up to its moment, so any past board can be built again.
+A snapshot depends only on rows up to its moment, so any past board can be rebuilt.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from challenge.ledger.store.records import Card, PrimaryScores, StoredScore, Submission, Team
+from challenge.ledger.store.records import Card, Entry, PrimaryScores, StoredScore, Submission, Team
+from challenge.ledger.store.rows import RowSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,55 +21,12 @@ if TYPE_CHECKING:
     from challenge.task import Subset
     from challenge.task.settings import Settings
 
-__all__ = ["Entry", "Snapshot", "SnapshotSource"]
-
-Entry = tuple[Submission, StoredScore | None]
-"""A submission with what may be shown of its score."""
-
-
-class SnapshotSource(Protocol):
-    """Where a snapshot reads rows that it does not hold; all of the snapshot's own moment."""
-
-    def submission(self, submission_id: int) -> Submission:
-        """Return one submission."""
-        ...
-
-    def submissions(self, *, team: int | None, task: str | None) -> Iterator[Submission]:
-        """Return submissions ascending by id."""
-        ...
-
-    def score(self, submission_id: int, subset: Subset) -> StoredScore | None:
-        """Return what may be shown of a score, None when nothing may."""
-        ...
-
-    def entries(self, subset: Subset, *, team: int | None) -> Iterator[Entry]:
-        """Return submissions with their scores, ascending by team, then id."""
-        ...
-
-    def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
-        """Return the method of each submission."""
-        ...
-
-    def details(self, submission_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
-        """Return the details of each submission."""
-        ...
-
-    def failed_runs(self) -> FailedRuns:
-        """Return the runs that ended without a file to score."""
-        ...
-
-    def team_marks(self) -> Mapping[int, str]:
-        """Return a text per team that changes with anything its pages show."""
-        ...
-
-    def replicates(self, submission_ids: Sequence[int], subset: Subset) -> NDArray[np.float32]:
-        """Return (n, 1000) replicates, NaN where there are none."""
-        ...
+__all__ = ["Snapshot"]
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What stood in the ledger at one moment.
+    """The content of the ledger at one moment.
 
     `at` is the newest event up to that moment, None in an empty ledger. `subset` decides the board:
     `all` in a benchmark, `public` while a contest runs, `private` after the close. `primary` holds
@@ -86,7 +44,7 @@ class Snapshot:
     subset: Subset
     primary: PrimaryScores
     baseline_scores: Mapping[str, float]
-    source: SnapshotSource = field(repr=False, compare=False)
+    source: RowSource = field(repr=False, compare=False)
     closed_at: datetime | None = None
     public: PrimaryScores | None = None
     public_baseline_scores: Mapping[str, float] = field(default_factory=dict)
@@ -95,7 +53,7 @@ class Snapshot:
     unscored: frozenset[str] = frozenset()
 
     def primary_of(self, subset: Subset) -> PrimaryScores:
-        """Return the scores of a half that may be shown at this moment; KeyError otherwise."""
+        """Return the scores of a subset; KeyError when they may not be shown at this moment."""
         if subset == self.subset:
             return self.primary
         if subset == "public" and self.public is not None:
@@ -112,16 +70,12 @@ class Snapshot:
         """Return submissions, withdrawn and unreleased ones too, ascending by id, streamed."""
         return self.source.submissions(team=team, task=task)
 
-    def submissions_of(self, team: int) -> tuple[Submission, ...]:
-        """Return the submissions of a team, ascending by id."""
-        return tuple(self.source.submissions(team=team, task=None))
-
     def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
         """Return the method of each submission."""
         return self.source.methods(submission_ids)
 
     def details(self, submission_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
-        """Return what the method of each submission told: cost, versions, features, seed."""
+        """Return what the method of each submission reported: cost, versions, features, seed."""
         return self.source.details(submission_ids)
 
     def failed_runs(self) -> FailedRuns:
@@ -154,7 +108,7 @@ class Snapshot:
         return list(self.source.entries(self.subset, team=team))
 
     def team_marks(self) -> Mapping[int, str]:
-        """Return a text per team that changes whenever anything that its pages show changes."""
+        """Return a text per team that changes with anything its pages show."""
         return self.source.team_marks()
 
     def replicates(

@@ -1,4 +1,4 @@
-"""Making a snapshot: few queries, columns instead of a record a row."""
+"""Reading a snapshot: few queries, and columns instead of one record a row."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sqlalchemy as sa
 
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import schema
 from challenge.ledger.store.clock import from_micros, micros
 from challenge.ledger.store.records import PrimaryScores
@@ -17,20 +18,21 @@ from challenge.ledger.store.snapshot import Snapshot
 from challenge.ledger.store.versions import (
     ScoringVersion,
     baseline_scores_of,
+    closed_at,
     current_scoring_versions,
     newest_settings,
     read_cards,
+    read_metric,
 )
-from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC, default_step, round_to_step
+from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC, metric_step, round_to_step
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from challenge.ledger.ledger import Ledger
     from challenge.task import Subset
     from challenge.task.settings import Settings
 
-__all__ = ["build_snapshot", "newest_event"]
+__all__ = ["newest_event", "read_snapshot"]
 
 _EVENTS = (
     schema.settings,
@@ -46,15 +48,13 @@ _EVENTS = (
 )
 
 
-def build_snapshot(ledger: Ledger, as_of: datetime | None) -> Snapshot:
-    """Return the ledger as it stood at `as_of`, or as it stands."""
+def read_snapshot(ledger: Ledger, as_of: datetime | None = None) -> Snapshot:
+    """Return the ledger as it was at `as_of`, or as it is now."""
     with ledger.store.reading() as connection:
         newest = newest_event(connection, None if as_of is None else micros(as_of))
         until = newest if newest is not None else 0
         settings = newest_settings(connection, until) or ledger.settings
-        closed = connection.execute(
-            sa.select(schema.closes.c.at).where(schema.closes.c.at <= until)
-        ).scalar()
+        closed = closed_at(connection, until)
         scoring_versions = current_scoring_versions(connection, until)
         tasks = tuple(sorted(scoring_versions))
         subset: Subset = "all"
@@ -80,7 +80,7 @@ def build_snapshot(ledger: Ledger, as_of: datetime | None) -> Snapshot:
                 connection, settings, scoring_versions, subset, steps, until
             ),
             source=RowSource(ledger.store, until, scoring_versions),
-            closed_at=None if closed is None else from_micros(closed),
+            closed_at=closed,
             public=public,
             public_baseline_scores=(
                 {}
@@ -113,7 +113,7 @@ class _Listed:
 
     def __init__(self, rows: NDArray[np.int64], gone: NDArray[np.int64]) -> None:
         self.id, self.team, self.at = rows
-        self.standing = ~np.isin(self.id, gone)
+        self.counts = ~np.isin(self.id, gone)
 
     def positions(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.searchsorted(self.id, ids)
@@ -152,8 +152,8 @@ def _primary(
             query = query.where(scores.c.released)
         rows = plain_rows(connection, query)
         part = np.empty((len(rows), 6))
-        for place, column in enumerate(zip(*rows, strict=True)):
-            part[:, place] = np.array(column, dtype=np.float64)
+        for position, column in enumerate(zip(*rows, strict=True)):
+            part[:, position] = np.array(column, dtype=np.float64)
         part[:, 5] = code
         parts.append(part)
     if subset == "public":
@@ -161,9 +161,9 @@ def _primary(
     table = np.concatenate(parts) if parts else np.empty((0, 6))
     table = table[np.argsort(table[:, 0], kind="stable")]
     ids = table[:, 0].astype(np.int64)
-    places = listed.positions(ids)
-    keep = listed.standing[places]
-    table, ids, places = table[keep], ids[keep], places[keep]
+    rows_of = listed.positions(ids)
+    keep = listed.counts[rows_of]
+    table, ids, rows_of = table[keep], ids[keep], rows_of[keep]
     low, high = table[:, 2], table[:, 3]
     for step in np.unique(table[table[:, 4] > 0, 4]):
         rounded = table[:, 4] == step
@@ -173,12 +173,12 @@ def _primary(
         subset=subset,
         tasks=tasks,
         submission=ids,
-        team=listed.team[places],
+        team=listed.team[rows_of],
         task=table[:, 5].astype(np.int32),
         value=table[:, 1].copy(),
         low=low.copy(),
         high=high.copy(),
-        at=listed.at[places],
+        at=listed.at[rows_of],
     )
 
 
@@ -242,9 +242,10 @@ def _baseline_scores(
         if value is not None:
             step = 0.0
             if subset == "public":
-                # Before the first submission no score has told the step yet.
-                first = settings.ladder_step or default_step(scoring_version.n_public)
-                step = steps.get(name, first)
+                # Before the first submission no stored score has a step.
+                metric = read_metric(connection, name)
+                first = metric_step(metric, scoring_version.n_public, value)
+                step = steps.get(name, settings.ladder_step or first)
             baseline_scores[name] = round_to_step(float(value), step)
     return baseline_scores
 

@@ -1,8 +1,8 @@
-"""What the ledger keeps of `challenge.toml` and of the tasks: each version, when first seen.
+"""Versions of `challenge.toml`, cards and scoring, each stored when it was first seen.
 
-An *scoring version* is what scores must share to stand in one column: data digest, solution digest
-and scorer version. The newest scoring version of a task is the current one; it changes by itself
-only while nobody has submitted, afterwards by `rescore` alone, so that no board ever mixes two.
+A *scoring version* is data digest, solution digest and scorer version: what comparable scores
+share. The newest one of a task is current. Before the first submission a rebuilt task gets a new
+one at once, afterwards by `rescore` alone, so that no board mixes two.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from challenge.errors import Fault, LedgerError
+from challenge.kinds import Metric, kind_of
 from challenge.ledger.store import schema
 from challenge.ledger.store.clock import from_micros, micros
 from challenge.ledger.store.records import Card
@@ -24,9 +25,13 @@ from challenge.task.settings import Settings
 __all__ = [
     "ScoringVersion",
     "add_scoring_version",
+    "baseline_scores_of",
+    "closed_at",
     "current_scoring_versions",
+    "has_submissions",
     "newest_settings",
     "read_cards",
+    "read_metric",
     "record_baseline_score",
     "record_card",
     "record_settings",
@@ -102,7 +107,7 @@ def add_scoring_version(
 
 
 def has_submissions(connection: sa.Connection, task_id: str) -> bool:
-    """Whether anybody has submitted for the task."""
+    """Whether the task has submissions."""
     rows = schema.submissions
     query = sa.select(rows.c.id).where(rows.c.task == task_id).limit(1)
     return connection.execute(query).first() is not None
@@ -175,6 +180,14 @@ def read_cards(connection: sa.Connection, until: int | None = None) -> dict[str,
     }
 
 
+def read_metric(connection: sa.Connection, task_id: str) -> Metric:
+    """Return the primary metric of a task by its newest card."""
+    rows = schema.cards
+    newest = sa.select(rows.c.task_json).where(rows.c.task == task_id).order_by(rows.c.id.desc())
+    document = json.loads(connection.execute(newest.limit(1)).scalar_one())
+    return kind_of(document["kind"]).metric(document["metric"])
+
+
 def record_baseline_score(
     connection: sa.Connection,
     scoring_version: ScoringVersion,
@@ -182,7 +195,7 @@ def record_baseline_score(
     value: float | None,
     at: datetime,
 ) -> None:
-    """Store the score of the trivial baseline once a scoring version and half."""
+    """Store the score of the trivial method once per scoring version and subset."""
     if subset not in baseline_scores_of(connection, scoring_version):
         connection.execute(
             schema.baseline_scores.insert().values(
@@ -194,7 +207,7 @@ def record_baseline_score(
 def baseline_scores_of(
     connection: sa.Connection, scoring_version: ScoringVersion, until: int | None = None
 ) -> Mapping[str, float | None]:
-    """Return the floors of a scoring version by half."""
+    """Return the baseline scores of a scoring version by subset."""
     rows = schema.baseline_scores
     query = sa.select(rows.c.subset, rows.c.value).where(
         rows.c.scoring_version == scoring_version.id
@@ -204,8 +217,17 @@ def baseline_scores_of(
     return {row.subset: row.value for row in connection.execute(query)}
 
 
+def closed_at(connection: sa.Connection, until: int | None = None) -> datetime | None:
+    """Return when the contest was closed, None while it is not."""
+    query = sa.select(schema.closes.c.at)
+    if until is not None:
+        query = query.where(schema.closes.c.at <= until)
+    found = connection.execute(query).scalar()
+    return None if found is None else from_micros(found)
+
+
 def newest_settings(connection: sa.Connection, until: int | None = None) -> Settings | None:
-    """Return challenge.toml as it stood, None before its first version."""
+    """Return the settings in force, None before their first version."""
     rows = schema.settings
     query = sa.select(rows.c.document).order_by(rows.c.id.desc()).limit(1)
     if until is not None:

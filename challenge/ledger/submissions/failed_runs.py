@@ -1,4 +1,4 @@
-"""Runs that ended without predictions to score: a matrix must not show them as never tried."""
+"""Runs that ended without predictions: the matrix shows them as failed, not as never run."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
 from challenge.ledger.store.clock import micros
 from challenge.ledger.submissions.names import clean_text, fold
 
 if TYPE_CHECKING:
-    from challenge.ledger.ledger import Ledger
     from challenge.task import Task
 
 __all__ = ["FailedRuns", "failed_runs_until", "record_failed_run"]
 
 FailedRuns = Mapping[tuple[int, str, str, str], str]
-"""Code of the fault by team id, method, task and the task's data digest; the last run counts."""
+"""Code of the fault by team id, method, task and the task's data digest; of the last run."""
 
 
 def record_failed_run(ledger: Ledger, task: Task, *, team: str, method: str, code: str) -> None:
-    """Remember that a team's method failed on a task; `code` is that of its first fault."""
+    """Store that a team's method failed on a task; `code` is that of its first fault."""
     with ledger.store.writing() as connection:
         values = {
             "at": micros(clock.now()),

@@ -1,15 +1,15 @@
-"""What a team is told about its submission, made of the rows that are stored."""
+"""The receipt of a stored submission, read from its rows."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import schema
 from challenge.ledger.store.records import StoredScore, Submission, Team
-from challenge.ledger.store.rows import score_of, score_rows, submission_row
+from challenge.ledger.store.rows import read_teams, score_of, score_rows, submission_row
 from challenge.ledger.store.versions import ScoringVersion, current_scoring_versions
 from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC
 from challenge.ledger.submissions.quota import quota_left
@@ -17,9 +17,6 @@ from challenge.ledger.submissions.receipts import Receipt, figure
 from challenge.ledger.submissions.score_rows import public_reference
 from challenge.task import Subset
 from challenge.task.settings import Settings
-
-if TYPE_CHECKING:
-    from challenge.ledger.ledger import Ledger
 
 __all__ = ["receipt_of"]
 
@@ -32,10 +29,10 @@ def receipt_of(
     *,
     identical: bool = False,
 ) -> Receipt:
-    """Return the receipt of a stored submission, made of its rows alone."""
+    """Return the receipt of a stored submission from its rows alone."""
     submission, notes = submission_row(connection, submission_id)
     scoring_version = current_scoring_versions(connection)[submission.task]
-    team = ledger.team_in(connection, submission.team)
+    team = read_teams(connection, ledger.settings, team=submission.team)[submission.team]
     score = _shown_score(connection, submission_id, scoring_version, ledger.settings)
     reference = step = None
     if ledger.settings.is_contest():
@@ -97,7 +94,7 @@ def _message(
             return f"{head}: accepted, {score.metric} is undefined ({score.reason})"
         return f"{head}: accepted, {score.metric} {figure(score)}"
     if settings.is_contest() and scoring_version.n_public < SMALLEST_PUBLIC:
-        return f"{head}: accepted; this task shows no public score, it counts at the close"
+        return f"{head}: accepted; this task has no public score; it counts at the close"
     if reference is None:
         return f"{head}: accepted, its public score is undefined"
     shown = f"{reference:.3f}".removeprefix("0")

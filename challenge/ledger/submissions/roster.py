@@ -8,9 +8,12 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from challenge.errors import Fault, SubmissionError, WrongUse, nearest
-from challenge.ledger.store import schema
+from challenge.ledger.ledger import Ledger
+from challenge.ledger.store import clock, schema
 from challenge.ledger.store.clock import micros
 from challenge.ledger.store.database import Store
+from challenge.ledger.store.records import Team
+from challenge.ledger.store.rows import read_teams
 from challenge.ledger.submissions.names import (
     NAME_LENGTH,
     clean_text,
@@ -33,7 +36,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class TeamRow:
-    """A team as the rules see it: all names that it ever had, the newest last."""
+    """A team with all names that it ever had, the newest last."""
 
     id: int
     slug: str
@@ -96,7 +99,7 @@ def require_team(connection: sa.Connection, name: str) -> TeamRow:
 def add_team(
     connection: sa.Connection, store: Store, name: str, *, baseline: bool, at: datetime
 ) -> TeamRow:
-    """Add a team with a slug of its own; return the row, also when another process was first."""
+    """Add a team with its own slug; return the row, also when another process added it first."""
     store.lock_all(connection)
     known = find_team(connection, name)
     if known is not None:
@@ -111,16 +114,15 @@ def add_team(
     return _row(connection, int(key[0]))
 
 
-def rename_team(
-    connection: sa.Connection, store: Store, old: str, new: str, at: datetime
-) -> TeamRow:
-    """Give the team another name; its history, its slug and its old names stay its own."""
+def rename_team(ledger: Ledger, old: str, new: str) -> Team:
+    """Give a team another name; it keeps its history, its slug and its old names."""
     new = check_team_name(new)
-    store.lock_all(connection)
-    team = require_team(connection, old)
-    _check_looks(connection, new, owner=team.id)
-    _add_name(connection, team.id, new, at)
-    return _row(connection, team.id)
+    with ledger.store.writing() as connection:
+        ledger.store.lock_all(connection)
+        key = require_team(connection, old).id
+        _check_looks(connection, new, owner=key)
+        _add_name(connection, key, new, clock.now())
+        return read_teams(connection, ledger.settings, team=key)[key]
 
 
 def _row(connection: sa.Connection, team: int) -> TeamRow:
@@ -146,7 +148,7 @@ def _check_looks(connection: sa.Connection, name: str, *, owner: int | None) -> 
     names = schema.team_names
     query = sa.select(names.c.name)
     if owner is None:
-        # The name itself may have come meanwhile: then it is this very team, and no look-alike.
+        # The same name may have been added meanwhile: that is this team, not a look-alike.
         query = query.where(names.c.skeleton == skeleton(name), names.c.folded != fold(name))
     else:
         alike = sa.or_(names.c.skeleton == skeleton(name), names.c.folded == fold(name))
@@ -157,8 +159,8 @@ def _check_looks(connection: sa.Connection, name: str, *, owner: int | None) -> 
             Fault(
                 "team",
                 repr(name),
-                f"a name that nobody takes for {other!r}",
-                "choose another one, or write the team's name as it was first written",
+                f"a name that cannot be confused with {other!r}",
+                "choose another name, or spell the existing team's name as it was registered",
                 code="team-look-alike",
             )
         )

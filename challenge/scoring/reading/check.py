@@ -43,12 +43,11 @@ def read_predictions(
     Needs the public folder only. Raises SubmissionError with every fault of the file, TaskError
     when the task itself is damaged.
     """
-    cap = min(max_bytes, most_bytes(task, rows))
-    intake = take_in(path, cap)
+    intake = take_in(path, min(max_bytes, most_bytes(task, rows)))
     try:
-        return _accept(task, _read_fast(task, intake, rows, cap), intake.sha256, rows)
+        return _accept(task, _read_fast(task, intake, rows), intake.sha256, rows)
     except NotClean:
-        return _accept(task, _read_strictly(task, intake, rows, cap), intake.sha256, rows)
+        return _accept(task, _read_strictly(task, intake, rows), intake.sha256, rows)
 
 
 def most_bytes(task: Task, rows: Rows) -> int:
@@ -63,19 +62,19 @@ def most_bytes(task: Task, rows: Rows) -> int:
     return _SPARE_BYTES + 4 * names + n_rows * (256 + max(4 * longest, 64 * len(task.classes)))
 
 
-def _read_fast(task: Task, intake: Intake, rows: Rows, cap: int) -> Aligned:
+def _read_fast(task: Task, intake: Intake, rows: Rows) -> Aligned:
     index = prepare_ids(task, rows)
     if index is None:
         raise NotClean
     if intake.form == "parquet":
-        return read_fast_parquet(task, intake, index, cap)
+        return read_fast_parquet(task, intake, index)
     return read_fast_csv(task, intake.text, index)
 
 
-def _read_strictly(task: Task, intake: Intake, rows: Rows, cap: int) -> Aligned:
+def _read_strictly(task: Task, intake: Intake, rows: Rows) -> Aligned:
     """Read the slow way; raise SubmissionError with every fault when there is one."""
     n_rows = task.n_test if rows == "test" else task.n_train
-    content = _read_content(task, intake, n_rows, cap)
+    content = _read_content(task, intake, n_rows)
     faults = list(content.faults)
     if not content.ids:
         faults.append(
@@ -103,9 +102,9 @@ def _read_strictly(task: Task, intake: Intake, rows: Rows, cap: int) -> Aligned:
     return Aligned(content.layout, aligned, columns)
 
 
-def _read_content(task: Task, intake: Intake, n_rows: int, most: int) -> Content:
+def _read_content(task: Task, intake: Intake, n_rows: int) -> Content:
     if intake.form == "parquet":
-        return read_parquet_content(task, intake, n_rows, most)
+        return read_parquet_content(task, intake, n_rows)
     text = open_text(intake.name, intake.text)
     if isinstance(text, list):
         raise SubmissionError(text)

@@ -13,7 +13,7 @@ import stat
 import tempfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -56,7 +56,8 @@ _WRITE = 'write it with df.to_csv("predictions.csv", index=False)'
 class Intake:
     """The unpacked bytes of a file, the SHA-256 of the packed ones, and what they hold.
 
-    A large Parquet file is in `copy`, a temporary file without a name, and `data` is empty.
+    `most_bytes` is the cap of what it may unpack to. A large Parquet file is in `copy`, a temporary
+    file without a name, and `data` is empty.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Intake:
     sha256: str
     form: Literal["csv", "parquet"]
     copy: BinaryIO | None = None
+    most_bytes: int = MAX_BYTES
 
     @property
     def text(self) -> bytes:
@@ -102,7 +104,7 @@ def take_in(path: Path, max_bytes: int = MAX_BYTES) -> Intake:
     raw = _read(path, max_bytes)
     name = path.name
     if isinstance(raw, Intake):
-        return raw
+        return replace(raw, most_bytes=max_bytes)
     sha256 = hashlib.sha256(raw).hexdigest()
     if not raw:
         raise _refused("file-empty", name, "0 bytes", _EXPECTED, _WRITE)
@@ -112,13 +114,13 @@ def take_in(path: Path, max_bytes: int = MAX_BYTES) -> Intake:
     elif raw[:4] == _ZSTD:
         data = _joined(_unzstd(raw, name), name, max_bytes)
     if data[:4] == _PARQUET:
-        return Intake(name, data, sha256, "parquet")
+        return Intake(name, data, sha256, "parquet", most_bytes=max_bytes)
     for magic, what in _FOREIGN.items():
         if data.startswith(magic):
             raise _refused("file-format", name, f"{what}, left unread", _EXPECTED, _WRITE)
     if not data:
         raise _refused("file-empty", name, "0 bytes when unpacked", _EXPECTED, _WRITE)
-    return Intake(name, data, sha256, "csv")
+    return Intake(name, data, sha256, "csv", most_bytes=max_bytes)
 
 
 def _read(path: Path, max_bytes: int) -> bytes | Intake:

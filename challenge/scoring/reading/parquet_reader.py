@@ -34,7 +34,7 @@ _PART_ROWS = 1 << 20
 _NUMPY_NAMES = {"float": "float32", "double": "float64"}
 
 
-def read_fast_parquet(task: Task, intake: Intake, index: WordIndex, most_bytes: int) -> Aligned:
+def read_fast_parquet(task: Task, intake: Intake, index: WordIndex) -> Aligned:
     """Return the aligned content of a clean file; raise NotClean at any doubt.
 
     Columns are read a few at a time, and go to disk when they are many and long.
@@ -46,7 +46,7 @@ def read_fast_parquet(task: Task, intake: Intake, index: WordIndex, most_bytes: 
         file = pq.ParquetFile(intake.open())
         if any(path != name for path, name in _paths(file)):
             raise NotClean
-        return _read_aligned(task, intake, file, index, most_bytes)
+        return _read_aligned(task, intake, file, index)
     except (pa.ArrowException, OSError, ValueError, MemoryError):
         raise NotClean from None
 
@@ -59,15 +59,13 @@ def _paths(file: pq.ParquetFile) -> Iterator[tuple[str, str]]:
         yield column.path, column.name
 
 
-def _read_aligned(
-    task: Task, intake: Intake, file: pq.ParquetFile, index: WordIndex, most_bytes: int
-) -> Aligned:
+def _read_aligned(task: Task, intake: Intake, file: pq.ParquetFile, index: WordIndex) -> Aligned:
     layout, faults = read_layout(task, file.schema_arrow.names, "")
     n = len(index)
     if faults or layout.id is None or layout.form is None or file.metadata.num_rows != n:
         raise NotClean
     wanted = [layout.id, *layout.numbers, *([] if layout.label is None else [layout.label])]
-    if _unpacked(intake, wanted, most_bytes) > most_bytes:
+    if _unpacked(intake, wanted) > intake.most_bytes:
         raise NotClean
     aligner = Aligner(index)
     for part in _parts(file, layout.id):
@@ -189,9 +187,9 @@ def _values(array: pa.Array) -> NDArray[Any]:
     return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
 
 
-def _unpacked(intake: Intake, leaves: list[int], most: int) -> int:
-    """Return how many bytes these columns unpack to, or some number above `most`."""
-    total = 0
+def _unpacked(intake: Intake, leaves: list[int]) -> int:
+    """Return how many bytes these columns unpack to, or some number above the cap."""
+    total, most = 0, intake.most_bytes
     for chunks in read_chunks(intake.read_at, intake.size):
         if len(chunks) <= max(leaves, default=-1):
             raise PageError("a row group lacks columns")
@@ -202,14 +200,14 @@ def _unpacked(intake: Intake, leaves: list[int], most: int) -> int:
     return total
 
 
-def read_parquet_content(task: Task, intake: Intake, n_rows: int, most_bytes: int) -> Content:
+def read_parquet_content(task: Task, intake: Intake, n_rows: int) -> Content:
     """Read the columns that count; raise SubmissionError when the file is no whole Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(intake.open())
-        return _read_content(task, intake, file, n_rows, most_bytes)
+        return _read_content(task, intake, file, n_rows)
     except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
         words = (str(error).splitlines() or [type(error).__name__])[0]
         raise SubmissionError(
@@ -223,9 +221,7 @@ def read_parquet_content(task: Task, intake: Intake, n_rows: int, most_bytes: in
         ) from None
 
 
-def _read_content(
-    task: Task, intake: Intake, file: pq.ParquetFile, n_rows: int, most_bytes: int
-) -> Content:
+def _read_content(task: Task, intake: Intake, file: pq.ParquetFile, n_rows: int) -> Content:
     name, schema, n = intake.name, file.schema_arrow, file.metadata.num_rows
     if n > _MOST_ROWS * n_rows + 10_000:
         raise SubmissionError(
@@ -244,8 +240,8 @@ def _read_content(
     places = [layout.id, layout.label, *layout.numbers]
     wanted = [leaf[place] for place in places if place is not None and place >= 0]
     leaves = [one for one in wanted if one is not None]
-    if _unpacked(intake, leaves, most_bytes) > most_bytes:
-        raise too_much_unpacked(name, most_bytes)
+    if _unpacked(intake, leaves) > intake.most_bytes:
+        raise too_much_unpacked(name, intake.most_bytes)
     if layout.id is not None:
         content.ids = _texts(content, file, leaf, layout.id, "id")
     if layout.label is not None:

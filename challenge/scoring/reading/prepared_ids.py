@@ -107,12 +107,12 @@ def _table_path(path: Path) -> Path:
 def _save(path: Path, identity: dict[str, Any], index: WordIndex) -> None:
     """Write the ids, and their table into a file of its own: only ids out of order need it."""
     if index.texts is not None:
-        arrays = {"texts": index.texts}
+        arrays: dict[str, NDArray[Any]] = {"texts": index.texts}
     else:
         lengths = np.broadcast_to(np.asarray(index.words.lengths, np.int64), (len(index),))
         arrays = {"words": np.stack(index.words.columns), "lengths": lengths}
-    longest = {"longest": np.array([index.longest])}
-    store_arrays(path, identity, {**arrays, **longest}, quick=True, mode=0o644)
+    arrays["longest"] = np.array([index.longest])
+    store_arrays(path, identity, arrays, quick=True, mode=0o644)
     store_arrays(_table_path(path), identity, {"table": index.table}, quick=True, mode=0o644)
 
 
