@@ -119,7 +119,7 @@ def run(
 @app.command(epilog="Example: challenge baseline icon-tag --seed 0")
 def baseline(
     ctx: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[TASK]...")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="TASK...")] = None,
     every: All = False,
     time_limit: TimeLimit = None,
     seed: Seed = 0,

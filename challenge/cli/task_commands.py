@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["chosen_tasks"]
 
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
-Names = Annotated[list[str] | None, typer.Argument(metavar="[TASK]...", help="Ids of tasks.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="TASK...", help="Ids of tasks.")]
 All = Annotated[bool, typer.Option("--all", help="All tasks of the challenge.")]
 
 

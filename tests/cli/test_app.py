@@ -139,7 +139,7 @@ def test_arguments_that_no_disk_and_no_database_takes_are_told_without_a_traceba
         ("check", "a" * 5000, "file.csv"),
         ("-C", "b" * 5000, "tasks"),
         ("-C", str(tmp_path / "loop"), "tasks"),
-        ("withdraw", "9" * 30),
+        ("withdraw", "9" * 30, "--yes"),
         ("compare", "9" * 30, "1"),
         ("rename", "Owls\udcff", "Bears"),
         ("submissions", "--team", "Owls\udcff"),
