@@ -179,7 +179,7 @@ def _print_rehearsal(rehearsal: Rehearsal, *, json: bool) -> None:
 @app.command(epilog="Example: challenge rescore icon-tag --dry-run")
 def rescore(
     ctx: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(metavar="TASK...")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="TASK")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show, store nothing.")] = False,
     json: Json = False,
 ) -> None:
