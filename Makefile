@@ -59,7 +59,8 @@ torture: $(VENV)/.test
 	$(BIN)/python -m tests.ledger.torture 1000
 
 clean:
-	rm -rf $(VENV) $(CORE) $(MULTIMODAL) .cache leaderboard submissions datasets/*/public datasets/*/private datasets/*/cache
+	rm -rf $(VENV) $(CORE) $(MULTIMODAL) .cache datasets/*/public datasets/*/private datasets/*/cache
+	find leaderboard submissions -mindepth 1 -maxdepth 1 ! -name README.md ! -name .gitignore -exec rm -rf {} +
 
 $(VENV)/.baseline: pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v < (3, 14) else f"python {v[0]}.{v[1]} found; expected 3.10 to 3.13; fix: make demo PYTHON=python3.12")'

@@ -22,6 +22,8 @@ from challenge.task.files import write_atomically
 
 __all__ = ["SiteWriter", "open_site"]
 
+_README = "README.md"
+
 
 @contextmanager
 def open_site(out: Path) -> Iterator[SiteWriter]:
@@ -184,7 +186,7 @@ def _text_of(path: Path) -> str:
 
 
 def _sizes_of(out: Path) -> dict[str, int]:
-    """Return the size of every file of a site by its path, hidden ones apart."""
+    """Return the size of every file of a site by its path, except hidden ones and its README."""
     # Plain strings and loops: this looks at every file of a site, however little has changed.
     sizes: dict[str, int] = {}
     root = os.fspath(out)
@@ -200,4 +202,5 @@ def _sizes_of(out: Path) -> dict[str, int]:
                     folders.append(f"{folder}{name}/")
                 else:
                     sizes[folder + name] = entry.stat(follow_symlinks=False).st_size
+    sizes.pop(_README, None)
     return sizes

@@ -22,8 +22,8 @@ from challenge.task import Challenge, find_challenge
 __all__ = ["app", "challenge_of", "load_commands", "main", "start_of"]
 
 app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode=None,
+    add_completion=True,
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -31,6 +31,19 @@ app = typer.Typer(
 )
 
 _INTERRUPTED = 130
+_PANELS = {
+    "Take part": "tasks show check score submit submissions compare select withdraw",
+    "Organise": "init add convert audit export leaderboard matrix",
+    "Run methods": "run baseline init-method tune",
+    "Contest": "collect rename rescore close",
+    "Safekeeping": "verify backup restore",
+}
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"challenge {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -38,17 +51,21 @@ def root(
     ctx: typer.Context,
     directory: Annotated[
         Path | None,
-        typer.Option("-C", metavar="DIR", help="The challenge directory [default: nearest parent]"),
+        typer.Option(
+            "-C", metavar="DIR", help="The challenge directory (default: nearest parent)."
+        ),
     ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
 ) -> None:
     """Challenges on tables of text, numbers, categories and images.
 
     Exit codes: 0 done, 1 faults found, 2 wrong use, 3 the environment lacks something.
     """
-    if version:
-        typer.echo(f"challenge {__version__}")
-        raise typer.Exit
     ctx.obj = directory
 
 
@@ -64,9 +81,16 @@ def challenge_of(ctx: typer.Context) -> Challenge:
 
 
 def load_commands() -> None:
-    """Register the commands, in the order in which help lists them."""
+    """Register the commands, in the panels in which help lists them."""
     for subject in ("task", "score", "method", "tuning", "board", "contest"):
         importlib.import_module(f"challenge.cli.{subject}_commands")
+    panels = {name: panel for panel, names in _PANELS.items() for name in names.split()}
+    for command in app.registered_commands:
+        assert command.callback is not None
+        name = command.name or command.callback.__name__.replace("_", "-")
+        command.rich_help_panel = panels[name]
+    order = list(_PANELS)
+    app.registered_commands.sort(key=lambda command: order.index(str(command.rich_help_panel)))
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from challenge.cli.app import app, challenge_of, start_of
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
-from challenge.errors import LedgerError, WrongUse
+from challenge.errors import Fault, LedgerError, WrongUse
 from challenge.task import Challenge
 
 if TYPE_CHECKING:
@@ -22,6 +23,21 @@ __all__: list[str] = []
 
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
 SubmissionId = Annotated[int, typer.Argument(metavar="SUBMISSION", help="See `submissions`.")]
+
+
+def _confirm(question: str) -> None:
+    """Ask a person; raise WrongUse when nobody can answer."""
+    if not sys.stdin.isatty():
+        raise WrongUse(
+            Fault(
+                "standard input",
+                "no terminal to ask for confirmation",
+                "a terminal, or the option --yes",
+                "repeat the command with --yes",
+                code="not-confirmed",
+            )
+        )
+    typer.confirm(question, abort=True, err=True)
 
 
 def _ledger(ctx: typer.Context) -> Ledger:
@@ -84,14 +100,20 @@ def select(
     say(f"selected now: {words or 'none (the best public submission decides)'}")
 
 
-@app.command(epilog="Example: challenge withdraw 17")
-def withdraw(ctx: typer.Context, submission: SubmissionId) -> None:
+@app.command(epilog="Example: challenge withdraw 17 --yes")
+def withdraw(
+    ctx: typer.Context,
+    submission: SubmissionId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+) -> None:
     """Take a submission off the board.
 
     The one before it comes back; quota does not.
     """
     from challenge.ledger import withdraw as withdraw_submission
 
+    if not yes:
+        _confirm(f"Withdraw submission {submission}?")
     taken = withdraw_submission(_ledger(ctx), submission)
     say(f"submission {taken.id} on {taken.task} is withdrawn")
 
@@ -157,7 +179,7 @@ def _print_rehearsal(rehearsal: Rehearsal, *, json: bool) -> None:
 @app.command(epilog="Example: challenge rescore icon-tag --dry-run")
 def rescore(
     ctx: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[TASK]...")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="TASK")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show, store nothing.")] = False,
     json: Json = False,
 ) -> None:

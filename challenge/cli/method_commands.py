@@ -60,8 +60,8 @@ def run(
         str | None,
         typer.Option(
             "--isolation",
-            help="bwrap: no network, sees public/ only; none [default: bwrap, but none for "
-            "built-in methods and files of the challenge's directory].",
+            help="bwrap: no network, sees public/ only; none (default: bwrap, but none for "
+            "built-in methods and files of the challenge's directory).",
         ),
     ] = None,
     submit: Annotated[bool, typer.Option("--submit", help="Submit the predictions.")] = False,
@@ -71,18 +71,18 @@ def run(
     threads: Threads = 2,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", min=1, help="Cells at once here [default: cores / threads]."),
+        typer.Option("--jobs", min=1, help="Cells at once here (default: cores / threads)."),
     ] = None,
     engine: Annotated[str, typer.Option("--engine", help="local, or dask: a cluster.")] = "local",
     address: Annotated[
         str | None, typer.Option("--address", metavar="tcp://…", help="The scheduler of Dask.")
     ] = None,
     cap_seconds: Annotated[
-        float | None, typer.Option("--cap-seconds", min=1, help="A cell's end [default: 6 h].")
+        float | None, typer.Option("--cap-seconds", min=1, help="A cell's end (default: 6 h).")
     ] = None,
     cap_memory: Annotated[
         int | None,
-        typer.Option("--cap-memory", metavar="MB", help="Memory [default: 80 % of the machine]."),
+        typer.Option("--cap-memory", metavar="MB", help="Memory (default: 80 % of the machine)."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
 ) -> None:
@@ -119,7 +119,7 @@ def run(
 @app.command(epilog="Example: challenge baseline icon-tag --seed 0")
 def baseline(
     ctx: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[TASK]...")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="TASK")] = None,
     every: All = False,
     time_limit: TimeLimit = None,
     seed: Seed = 0,

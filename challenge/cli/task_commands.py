@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["chosen_tasks"]
 
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
-Names = Annotated[list[str] | None, typer.Argument(metavar="[TASK]...", help="Ids of tasks.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="TASK", help="Ids of tasks.")]
 All = Annotated[bool, typer.Option("--all", help="All tasks of the challenge.")]
 
 
@@ -289,6 +290,10 @@ def convert(ctx: typer.Context, names: Names = None, every: All = False) -> None
         raise typer.Exit(max(error.exit_code for error in failures))
 
 
+def _say_wrapped(text: str) -> None:
+    say(textwrap.fill(text, 80, initial_indent="  ", subsequent_indent="  "))
+
+
 @app.command(epilog="Example: challenge audit icon-tag")
 def audit(
     ctx: typer.Context,
@@ -311,14 +316,11 @@ def audit(
     elif not report.findings:
         say("no findings")
     else:
-        print_table(
-            ["finding", "severity", "count", "what", "accepted because"],
-            [
-                [f.name, f.severity, f.count, f.words, accepted.get(f.name, "")]
-                for f in report.findings
-            ],
-            right=(2,),
-        )
+        for finding in report.findings:
+            say(f"{finding.severity}: {finding.name} ({finding.count})")
+            _say_wrapped(finding.words)
+            if finding.name in accepted:
+                _say_wrapped(f"accepted: {accepted[finding.name]}")
     if any(f.severity == "high" and f.name not in accepted for f in report.findings):
         raise typer.Exit(1)
 

@@ -124,7 +124,7 @@ def meet_the_quota(contest: Contest) -> None:
         left = contest.hand_in("Bees", task, contest.decisions(task, 0.6)).json()["quota_left"]
     more = contest.decisions(task, 0.6)
     _submit_refused(contest, "Bees", task, more, fault="quota-day")
-    stage.run("withdraw", str(first["submission"]["id"]), says="is withdrawn")
+    stage.run("withdraw", str(first["submission"]["id"]), "--yes", says="is withdrawn")
     _submit_refused(contest, "Bees", task, more, fault="quota-day")
     stage.hold("the sixth file of a day is refused, also after a withdrawal", True)
     one = contest.hand_in("Bees", contest.tasks[1], contest.decisions(contest.tasks[1], 0.6))
@@ -189,7 +189,7 @@ def withdraw_some(contest: Contest) -> None:
     stage = contest.stage
     for task in contest.tasks[:2]:
         number = contest.hand_in("Moths", task, contest.decisions(task, 1.2)).json()
-        stage.run("withdraw", str(number["submission"]["id"]))
+        stage.run("withdraw", str(number["submission"]["id"]), "--yes")
     board = contest.build_site("without-moths").json()["tracks"][0]
     stage.hold(
         "a team that withdrew everything is on no board",
@@ -197,7 +197,7 @@ def withdraw_some(contest: Contest) -> None:
     )
     rows = stage.run("submissions", "--team", "Owls", "--task", "parcels", "--json").json()
     best = next(row for row in rows["submissions"] if row["state"] == "on the board")
-    stage.run("withdraw", str(best["id"]))
+    stage.run("withdraw", str(best["id"]), "--yes")
     rows = stage.run("submissions", "--team", "Owls", "--task", "parcels", "--json").json()
     now = [row for row in rows["submissions"] if row["state"] == "on the board"]
     stage.hold(

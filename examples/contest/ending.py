@@ -41,7 +41,7 @@ def come_late(contest: Contest) -> None:
     path = contest.decisions(task, 3.0)
     words = ("submit", task, str(path), "--team", "Sloths", "--method", "perfect, but late")
     stage.refused(*words, fault="closed")
-    stage.run("withdraw", number, code=1, says="ended")
+    stage.run("withdraw", number, "--yes", code=1, says="ended")
     late = contest.challenge.inbox / "Sloths" / task / "late.csv"
     late.parent.mkdir(parents=True)
     late.write_bytes(path.read_bytes())
@@ -67,7 +67,7 @@ def close(contest: Contest) -> None:
     )
     stage.run("close", code=1, says="already closed")
     number = str(next(iter(contest.files)))
-    for words in (("select", number), ("withdraw", number)):
+    for words in (("select", number), ("withdraw", number, "--yes")):
         stage.run(*words, code=1, says="nothing can be handed in")
     stage.hold("after the close there is no second close, no selection, no withdrawal", True)
     contest.build_site("closed")

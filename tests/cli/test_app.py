@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from challenge.cli.app import _lack_of
 from challenge.cli.output import plain, print_table
+from tests.cli.shell import shell
 
 
 def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -139,7 +141,7 @@ def test_arguments_that_no_disk_and_no_database_takes_are_told_without_a_traceba
         ("check", "a" * 5000, "file.csv"),
         ("-C", "b" * 5000, "tasks"),
         ("-C", str(tmp_path / "loop"), "tasks"),
-        ("withdraw", "9" * 30),
+        ("withdraw", "9" * 30, "--yes"),
         ("compare", "9" * 30, "1"),
         ("rename", "Owls\udcff", "Bears"),
         ("submissions", "--team", "Owls\udcff"),
@@ -149,3 +151,14 @@ def test_arguments_that_no_disk_and_no_database_takes_are_told_without_a_traceba
         assert done.returncode in (2, 3), (words[0], done.stderr)
         assert "Traceback" not in done.stderr, words[0]
         assert "fix" in done.stderr, words[0]
+
+
+def test_help_lists_every_command_in_a_panel(tmp_path: Path) -> None:
+    shown = shell(tmp_path, "--help").out
+    panels = ["Take part", "Organise", "Run methods", "Contest", "Safekeeping"]
+    assert all(shown.index(a) < shown.index(b) for a, b in itertools.pairwise(panels))
+
+
+def test_version_needs_no_command(tmp_path: Path) -> None:
+    answer = shell(tmp_path, "--version")
+    assert (answer.code, answer.out.split()[0]) == (0, "challenge")

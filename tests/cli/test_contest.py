@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,8 @@ def test_a_contest_from_the_first_file_to_the_close(contest: Challenge) -> None:
     assert shell(contest.root, "select", "2").out == "selected now: 1, 2\n"
     assert shell(contest.root, "select", "2", "--undo").out == "selected now: 1\n"
     assert "none (the best" in shell(contest.root, "select", "1", "--undo").out
-    assert shell(contest.root, "withdraw", "2").out == "submission 2 on toy is withdrawn\n"
-    refused(shell(contest.root, "withdraw", "2"), 1, "withdrawn")
+    assert shell(contest.root, "withdraw", "2", "--yes").out == "submission 2 on toy is withdrawn\n"
+    refused(shell(contest.root, "withdraw", "2", "--yes"), 1, "withdrawn")
     refused(shell(contest.root, "close"), 1, "2026-02-01")
     first = shell(contest.root, "close", "--dry-run", "--seed", "3")
     assert first.out.startswith("a rehearsal on labels made up from seed 3")
@@ -68,7 +69,7 @@ def test_a_contest_from_the_first_file_to_the_close(contest: Challenge) -> None:
     ("words", "code", "said"),
     [
         (("select", "99"), 2, "99"),
-        (("withdraw", "99"), 2, "99"),
+        (("withdraw", "99", "--yes"), 2, "99"),
         (("rename", "Nobody", "Somebody"), 2, "Nobody"),
         (("rename", "Ada", "Bo"), 1, "Bo"),
         (("backup", "challenge.toml"), 3, "nothing is overwritten"),
@@ -129,3 +130,10 @@ def test_a_backup_goes_into_an_empty_folder(contest: Challenge, tmp_path: Path) 
     refused(shell(other, "restore", str(archive)), 3, "nothing is overwritten")
     archive.write_bytes(archive.read_bytes()[:-100])
     refused(shell(tmp_path / "third", "restore", str(archive)), 3, "take an older backup")
+
+
+def test_nobody_to_ask_means_no_withdrawal(
+    contest: Challenge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    refused(shell(contest.root, "withdraw", "2"), 2, "--yes")
