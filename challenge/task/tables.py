@@ -12,8 +12,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from challenge.errors import Fault, TaskError, nearest
 from challenge.kinds import Kind
-from challenge.task.columns import Column
+from challenge.task.columns import MODALITIES, Column
 from challenge.task.digests import text_bytes
 
 if TYPE_CHECKING:
@@ -44,9 +45,15 @@ _CSV_BLOCK = 16 << 20
 def table_schema(
     columns: Sequence[Column], kind: Kind, *, record_ids: bool, label: bool
 ) -> pa.Schema:
-    """Return the Arrow schema of `train` (with label) or `test`; fields carry their modality."""
+    """Return the Arrow schema of `train` (with label) or `test`; fields carry their modality.
+
+    Raises TaskError with every column whose modality is unknown.
+    """
     import pyarrow as pa
 
+    unknown = [column for column in columns if column.modality not in MODALITIES]
+    if unknown:
+        raise TaskError(_unknown_modality(column) for column in unknown)
     types = {
         "text": pa.string(),
         "categorical": pa.dictionary(pa.int32(), pa.string()),
@@ -62,6 +69,17 @@ def table_schema(
         labels = {"class": pa.string(), "match": pa.int8(), "number": pa.float64()}
         fields.append(_field("label", labels[kind.label], "label"))
     return pa.schema(fields)
+
+
+def _unknown_modality(column: Column) -> Fault:
+    guess = nearest(column.modality, MODALITIES)
+    return Fault(
+        f"column {column.name}",
+        f"unknown modality {column.modality!r}",
+        f"one of {', '.join(MODALITIES)}",
+        f"did you mean {guess!r}?" if guess else "write one of these",
+        code="modality-unknown",
+    )
 
 
 def folds_schema() -> pa.Schema:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from challenge.errors import TaskError
 from challenge.kinds import kind_of
 from challenge.task.columns import Column
 from challenge.task.tables import (
@@ -174,6 +175,19 @@ def test_a_matching_table_has_record_ids_and_a_small_label() -> None:
     assert schema.names == ["id", "left_id", "right_id", "left_x", "right_x", "label"]
     assert schema.field("label").type == pa.int8()
     assert modalities_of(schema)["left_id"] == "id"
+
+
+def test_every_unknown_modality_is_a_fault_that_names_the_nearest() -> None:
+    columns: list[Any] = [Column(name, "text") for name in ("a", "b", "c")]
+    object.__setattr__(columns[1], "modality", "numerc")
+    object.__setattr__(columns[2], "modality", "xyzzy")
+    with pytest.raises(TaskError) as caught:
+        table_schema(columns, kind_of("classification"), record_ids=False, label=False)
+    near, far = caught.value.faults
+    assert (near.where, near.found) == ("column b", "unknown modality 'numerc'")
+    assert near.expected == "one of text, numeric, categorical, image"
+    assert near.fix == "did you mean 'numeric'?"
+    assert (far.where, far.fix) == ("column c", "write one of these")
 
 
 def test_the_bytes_do_not_depend_on_how_rows_were_cut(tmp_path: Path) -> None:
