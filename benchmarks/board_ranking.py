@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.measure import Timing, measure, report, slope
 from challenge.board.rules.standings import N_COMPARED, task_board
-from challenge.ledger import Ledger, open_ledger
+from challenge.ledger import Ledger, open_ledger, read_snapshot
 from challenge.ledger.store import schema
 from challenge.ledger.store.clock import micros, read_time
 from challenge.task import Challenge
@@ -74,6 +74,7 @@ def fill(folder: Path, n_submissions: int, n_teams: int, seed: int = 0) -> Ledge
         connection.execute(schema.submissions.insert(), [
             {"id": i + 1, "at": int(at[i]), "team": int(team[i]) + 1, "task": "task",
              "method": f"method {i % 97}", "note": "", "sha256": f"{i:064x}",
+             "content": f"{i:064x}",
              "file_sha256": f"{i:064x}", "form": "labels", "details": "{}", "notes": "[]",
              "baseline": False, "isolation": "none"}
             for i in range(n_submissions)])  # fmt: skip
@@ -99,13 +100,13 @@ def time_board(n_submissions: int, n_teams: int, rounds: int) -> dict[str, Timin
     """Time each part for one size of board."""
     with tempfile.TemporaryDirectory() as folder:
         ledger = fill(Path(folder) / "challenge", n_submissions, n_teams)
-        snapshot = ledger.snapshot()
+        snapshot = read_snapshot(ledger)
         assert len(task_board(snapshot, "task", None).rows) == n_teams
         compared = task_board(snapshot, "task", snapshot.replicates).n_compared
         assert compared == min(N_COMPARED, n_teams)
         return measure(
             {
-                READ: lambda: task_board(ledger.snapshot(), "task", None),
+                READ: lambda: task_board(read_snapshot(ledger), "task", None),
                 RANK: lambda: task_board(snapshot, "task", None),
                 TIES: lambda: task_board(snapshot, "task", snapshot.replicates),
             },

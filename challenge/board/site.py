@@ -25,7 +25,8 @@ from challenge.board.writer import SiteWriter, open_site
 if TYPE_CHECKING:
     from challenge.board.pages.submission_lines import PublicScores
     from challenge.ledger import Ledger
-    from challenge.ledger.store.snapshot import Entry, Snapshot
+    from challenge.ledger.store.records import Entry
+    from challenge.ledger.store.snapshot import Snapshot
 
 __all__ = ["SiteReport", "build_site", "write_site"]
 
@@ -65,8 +66,10 @@ def build_site(
     Files are replaced one by one, unchanged ones are not touched, and stale ones are removed at
     the end. Raises MissingRequirement when the folder cannot be written.
     """
+    from challenge.ledger import read_snapshot
+
     with _no_collecting():
-        return write_site(ledger.snapshot(as_of), out, progress=progress)
+        return write_site(read_snapshot(ledger, as_of), out, progress=progress)
 
 
 def write_site(snapshot: Snapshot, out: Path, *, progress: Progress | None = None) -> SiteReport:

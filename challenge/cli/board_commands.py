@@ -28,18 +28,18 @@ def leaderboard(
     """Write the site and show the standings."""
     from challenge.board.rules.standings import track_board
     from challenge.board.site import build_site
-    from challenge.ledger import open_ledger
+    from challenge.ledger import open_ledger, read_snapshot, refresh
     from challenge.ledger.store.clock import read_time
 
     challenge = challenge_of(ctx)
     ledger = open_ledger(challenge)
     at = read_time(as_of, "--as-of") if as_of is not None else None
     if at is None:
-        for line in ledger.refresh():
+        for line in refresh(ledger):
             print_note(f"note: {line}")
     with Progress("leaderboard") as progress:
         report = build_site(ledger, challenge.leaderboard, as_of=at, progress=progress)
-    snapshot = ledger.snapshot(at)
+    snapshot = read_snapshot(ledger, at)
     boards = [
         track_board(snapshot, track.id, snapshot.replicates) for track in snapshot.settings.track
     ]
@@ -87,9 +87,9 @@ def matrix(
     another team's method would change. `normalised` is 0 at the floor of a task, 1 at its best.
     """
     from challenge.board.rules.standings import method_matrix
-    from challenge.ledger import open_ledger
+    from challenge.ledger import open_ledger, read_snapshot
 
-    found = method_matrix(open_ledger(challenge_of(ctx)).snapshot())
+    found = method_matrix(read_snapshot(open_ledger(challenge_of(ctx))))
     if json:
         print_json(found.as_json())
         return

@@ -77,7 +77,9 @@ def select(
 
     Without a selection the best public submission decides, else the latest.
     """
-    chosen = _ledger(ctx).select(submission, chosen=not undo)
+    from challenge.ledger import select as select_final
+
+    chosen = select_final(_ledger(ctx), submission, chosen=not undo)
     words = ", ".join(str(one) for one in chosen)
     say(f"selected now: {words or 'none (the best public submission decides)'}")
 
@@ -88,7 +90,9 @@ def withdraw(ctx: typer.Context, submission: SubmissionId) -> None:
 
     The one before it comes back; quota does not.
     """
-    taken = _ledger(ctx).withdraw(submission)
+    from challenge.ledger import withdraw as withdraw_submission
+
+    taken = withdraw_submission(_ledger(ctx), submission)
     say(f"submission {taken.id} on {taken.task} is withdrawn")
 
 
@@ -102,16 +106,17 @@ def close(
     json: Json = False,
 ) -> None:
     """End the contest: private scores, once and for all."""
+    from challenge.ledger import close as close_contest
+    from challenge.ledger import rehearse
+
     ledger = _ledger(ctx)
     if dry_run:
-        from challenge.ledger.contest.rehearsal import rehearse
-
         with Progress("rehearsal") as progress:
             rehearsal = rehearse(ledger, seed=seed, progress=progress)
         _print_rehearsal(rehearsal, json=json)
         return
     with Progress("close") as progress:
-        report = ledger.close(progress)
+        report = close_contest(ledger, progress)
     if json:
         print_json(report.as_json())
     else:
@@ -132,9 +137,10 @@ def _print_rehearsal(rehearsal: Rehearsal, *, json: bool) -> None:
     if json:
         print_json({**rehearsal.as_json(), "tracks": [board.as_json() for board in boards]})
         return
+    report = rehearsal.report
     say(
         f"a rehearsal on labels made up from seed {rehearsal.seed}: nothing was stored, the private"
-        f" subset was not opened; {rehearsal.n_finals} finals of {rehearsal.n_teams} teams"
+        f" subset was not opened; {report.n_finals} finals of {report.n_teams} teams"
     )
     for board in boards:
         print_track(board)
@@ -159,11 +165,14 @@ def rescore(
 
     Old and new ranks side by side; nothing is overwritten, the old scores stay in the ledger.
     """
+    from challenge.ledger import rescore as rescore_tasks
+
     challenge = challenge_of(ctx)
     for name in names or []:
         challenge.folder(name)
+    ledger, tasks = _ledger(ctx), tuple(names or ())
     with Progress("rescore") as progress:
-        reports = _ledger(ctx).rescore(tuple(names or ()), dry_run=dry_run, progress=progress)
+        reports = rescore_tasks(ledger, tasks, dry_run=dry_run, progress=progress)
     if json:
         print_json({"tasks": [report.as_json() for report in reports]})
         return
@@ -200,14 +209,16 @@ def _print_rescore(report: RescoreReport) -> None:
 @app.command(epilog='Example: challenge rename "Owls" "Night Owls"')
 def rename(ctx: typer.Context, old: str, new: str) -> None:
     """Give a team another name; its history stays."""
-    team = _ledger(ctx).rename_team(old, new)
+    from challenge.ledger import rename_team
+
+    team = rename_team(_ledger(ctx), old, new)
     say(f"{old} is now {team.name}; the old name stays taken")
 
 
 @app.command(epilog="Example: challenge verify --json")
 def verify(ctx: typer.Context, json: Json = False) -> None:
     """Hash everything anew and report damage."""
-    from challenge.ledger.store.integrity import verify as verify_ledger
+    from challenge.ledger import verify as verify_ledger
 
     with Progress("verify") as progress:
         report = verify_ledger(_ledger(ctx), progress)
@@ -231,7 +242,7 @@ def backup(
     Submissions may go on meanwhile, and the archive is checked. Keep it private: solutions are
     inside.
     """
-    from challenge.ledger.store.backup import backup as write_backup
+    from challenge.ledger import backup as write_backup
 
     with Progress("backup") as progress:
         n_files, n_bytes = write_backup(_ledger(ctx), file, progress)
@@ -246,7 +257,7 @@ def restore(
 
     Nothing is overwritten.
     """
-    from challenge.ledger.store.backup import restore as read_backup
+    from challenge.ledger import restore as read_backup
 
     try:
         challenge = challenge_of(ctx)

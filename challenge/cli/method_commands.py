@@ -301,8 +301,11 @@ def _report(outcome: Outcome, ledger: Ledger | None, team: str | None, *, kept: 
     kept_at = str(outcome.run.predictions) if kept else ""
     if ledger is None:
         return CellReport(outcome, kept_at)
+    from challenge.ledger import submit
+
     try:
-        receipt = ledger.submit(
+        receipt = submit(
+            ledger,
             outcome.cell.task,
             outcome.run.predictions,
             team=team or outcome.run.title,
@@ -321,12 +324,14 @@ def _remember_failure(outcome: Outcome, ledger: Ledger | None, team: str | None)
 
     What a machine lacked says nothing about the method.
     """
+    from challenge.ledger import record_failed_run
     from challenge.methods.run.runner import method_name
 
     cell, error = outcome.cell, outcome.error
     if ledger is None or error is None or isinstance(error, MissingRequirement):
         return
-    ledger.record_failed_run(
+    record_failed_run(
+        ledger,
         cell.task,
         team=team or cell.source.title,
         method=method_name(cell.source, cell.options),

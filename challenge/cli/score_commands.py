@@ -20,7 +20,6 @@ __all__: list[str] = []
 
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="An id, or a task's folder.")]
-# Whether it can be read is found out by reading it, and told as any other fault.
 File = Annotated[
     Path, typer.Argument(metavar="FILE", help="CSV (.gz, .zst) or Parquet.", readable=False)
 ]
@@ -72,12 +71,15 @@ def submit(
     Answers with score, interval, rank and quota left.
     """
     from challenge.ledger import open_ledger
+    from challenge.ledger import submit as submit_file
 
     challenge = challenge_of(ctx)
     ledger = open_ledger(challenge)
     with Progress(f"submit {task}") as progress:
         progress("checking and scoring")
-        receipt = ledger.submit(challenge.task(task), file, team=team, method=method, note=note)
+        receipt = submit_file(
+            ledger, challenge.task(task), file, team=team, method=method, note=note
+        )
     rank = _rank_of(ledger, receipt)
     if json:
         print_json({"ok": True, "rank": rank, **receipt.as_json()})
@@ -91,8 +93,9 @@ def submit(
 def _rank_of(ledger: Ledger, receipt: Receipt) -> str | None:
     """Return the place of the receipt's team on the task's board, such as '3 of 12'."""
     from challenge.board.rules.standings import task_board
+    from challenge.ledger import read_snapshot
 
-    board = task_board(ledger.snapshot(), receipt.submission.task, None)
+    board = task_board(read_snapshot(ledger), receipt.submission.task, None)
     ranked = [row for row in board.rows if row.rank is not None]
     own = next((row for row in ranked if row.team == receipt.team.id), None)
     return f"{own.rank} of {len(ranked)}" if own else None
@@ -106,12 +109,12 @@ def submissions(
     json: Json = False,
 ) -> None:
     """List submissions and their scores."""
-    from challenge.ledger import open_ledger
+    from challenge.ledger import history, open_ledger
 
     challenge = challenge_of(ctx)
     if task is not None:
         challenge.folder(task)
-    rows = open_ledger(challenge).history(task=task, team=team)
+    rows = history(open_ledger(challenge), task=task, team=team)
     if json:
         print_json({"submissions": [row.as_json() for row in rows]})
         return
@@ -198,8 +201,9 @@ def compare(
     The paired difference with its interval; where rows may be compared also McNemar's exact test,
     wins and losses, by class and by slice.
     """
+    from challenge.ledger import compare as compare_submissions
     from challenge.ledger import open_ledger
-    from challenge.ledger.submissions.compare import compare as compare_submissions
+    # compare_submissions
 
     result = compare_submissions(open_ledger(challenge_of(ctx)), a, b)
     if html is not None:

@@ -36,6 +36,8 @@ class Metric:
     higher_is_better: bool = True
     bounds: tuple[float, float] = (0.0, 1.0)
     primary: bool = False
+    units: str = ""
+    """Diagnostic that counts the clusters on which the metric rests; all of them when empty."""
 
     @property
     def averaged(self) -> bool:
@@ -93,6 +95,11 @@ class Kind:
     def primary_metrics(self) -> tuple[str, ...]:
         """Names of the metrics that may be a task's primary one."""
         return tuple(metric.name for metric in self.load_metrics() if metric.primary)
+
+    def ladder_units(self, score: Any) -> int:
+        """Return the number of clusters on which the primary metric of a score rests."""
+        units = self.metric(score.metric).units
+        return int((units and score.diagnostics.get(units)) or score.n_clusters)
 
     @property
     def has_classes(self) -> bool:

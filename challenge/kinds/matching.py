@@ -11,7 +11,7 @@ __all__ = ["KIND"]
 
 def _metrics() -> tuple[Metric, ...]:
     return (
-        Metric("f1", "F1", primary=True),
+        Metric("f1", "F1", primary=True, units="n_positive_clusters"),
         Metric("precision", "precision"),
         Metric("recall", "recall"),
         Metric("average_precision", "average precision", "scores", primary=True),

@@ -1,4 +1,4 @@
-"""Who submitted what, and what it scored."""
+"""Who submitted what, and what it scored: the open ledger, and verbs as functions that take it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from challenge.ledger.contest.finals import close, select, withdraw
+    from challenge.ledger.contest.refresh import refresh
+    from challenge.ledger.contest.rehearsal import rehearse
+    from challenge.ledger.inbox.collector import collect
     from challenge.ledger.ledger import Ledger, open_ledger
+    from challenge.ledger.store.backup import backup, restore
+    from challenge.ledger.store.integrity import verify
     from challenge.ledger.store.records import Card, PrimaryScores, StoredScore, Submission, Team
-    from challenge.ledger.store.snapshot import Snapshot, SnapshotSource
+    from challenge.ledger.store.snapshot import Snapshot
+    from challenge.ledger.store.snapshot_queries import read_snapshot
+    from challenge.ledger.submissions.compare import compare
+    from challenge.ledger.submissions.failed_runs import record_failed_run
+    from challenge.ledger.submissions.history import history, suspects
     from challenge.ledger.submissions.ladder import round_to_step
     from challenge.ledger.submissions.receipts import HistoryRow, Receipt
+    from challenge.ledger.submissions.rescore import rescore
+    from challenge.ledger.submissions.roster import rename_team
+    from challenge.ledger.submissions.submit import submit
+
+_MODULES = {
+    "contest.finals": ("close", "select", "withdraw"),
+    "contest.refresh": ("refresh",),
+    "contest.rehearsal": ("rehearse",),
+    "inbox.collector": ("collect",),
+    "ledger": ("Ledger", "open_ledger"),
+    "store.backup": ("backup", "restore"),
+    "store.integrity": ("verify",),
+    "store.records": ("Card", "PrimaryScores", "StoredScore", "Submission", "Team"),
+    "store.snapshot": ("Snapshot",),
+    "store.snapshot_queries": ("read_snapshot",),
+    "submissions.compare": ("compare",),
+    "submissions.failed_runs": ("record_failed_run",),
+    "submissions.history": ("history", "suspects"),
+    "submissions.ladder": ("round_to_step",),
+    "submissions.receipts": ("HistoryRow", "Receipt"),
+    "submissions.rescore": ("rescore",),
+    "submissions.roster": ("rename_team",),
+    "submissions.submit": ("submit",),
+}
 
 __all__ = [
     "Card",
@@ -19,25 +53,33 @@ __all__ = [
     "PrimaryScores",
     "Receipt",
     "Snapshot",
-    "SnapshotSource",
     "StoredScore",
     "Submission",
     "Team",
+    "backup",
+    "close",
+    "collect",
+    "compare",
+    "history",
     "open_ledger",
+    "read_snapshot",
+    "record_failed_run",
+    "refresh",
+    "rehearse",
+    "rename_team",
+    "rescore",
+    "restore",
     "round_to_step",
+    "select",
+    "submit",
+    "suspects",
+    "verify",
+    "withdraw",
 ]
-
-_PLACES = {
-    "submissions.ladder": ("round_to_step",),
-    "ledger": ("Ledger", "open_ledger"),
-    "submissions.receipts": ("HistoryRow", "Receipt"),
-    "store.records": ("Card", "PrimaryScores", "StoredScore", "Submission", "Team"),
-    "store.snapshot": ("Snapshot", "SnapshotSource"),
-}
 
 
 def __getattr__(name: str) -> Any:
-    for module, names in _PLACES.items():
+    for module, names in _MODULES.items():
         if name in names:
             return getattr(import_module(f"challenge.ledger.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["ColumnDigest", "TableDigest", "digest_document", "join_digests", "salted", "text_bytes"]
+__all__ = [
+    "ColumnDigest",
+    "TableDigest",
+    "data_digest",
+    "digest_document",
+    "join_digests",
+    "salted",
+    "text_bytes",
+]
 
 
 class ColumnDigest:
@@ -98,6 +106,12 @@ def join_digests(parts: Sequence[bytes]) -> bytes:
     for part in parts:
         whole.update(len(part).to_bytes(8, "little") + part)
     return whole.digest()
+
+
+def data_digest(kind: str, classes: Sequence[str], tables: Sequence[TableDigest]) -> str:
+    """Return the digest of a task's public data, of train and test in this order, 64 hex digits."""
+    names = join_digests([name.encode() for name in classes])
+    return join_digests([b"1", kind.encode(), names, *(table.digest() for table in tables)]).hex()
 
 
 def salted(secret: bytes, digest: bytes) -> str:

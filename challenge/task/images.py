@@ -157,6 +157,11 @@ def _pixel_digest(image: Image.Image) -> bytes:
     return hashlib.sha256(head + image.tobytes()).digest()
 
 
+def pixel_digest(data: bytes) -> bytes:
+    """Return the digest of the pixels of a stored image; raise ImageFault when it is damaged."""
+    return _pixel_digest(_open(data))
+
+
 def _looks_like_svg(data: bytes) -> bool:
     head = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
     return (

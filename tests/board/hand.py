@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from challenge.errors import Fault, WrongUse
 from challenge.ledger.store.clock import micros
-from challenge.ledger.store.records import Card, PrimaryScores, StoredScore, Submission, Team
-from challenge.ledger.store.snapshot import Entry, Snapshot
+from challenge.ledger.store.records import Card, Entry, PrimaryScores, StoredScore, Submission, Team
+from challenge.ledger.store.rows import RowSource
+from challenge.ledger.store.snapshot import Snapshot
 from challenge.ledger.submissions.failed_runs import FailedRuns
 from challenge.task import Subset
 from challenge.task.settings import Settings
@@ -36,7 +37,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class HandSource:
+class HandSource(RowSource):
     """What a snapshot reads beside its columns."""
 
     made: tuple[Made, ...]

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.ledger.store.clock import micros
-from challenge.ledger.store.records import Card, PrimaryScores, StoredScore, Submission, Team
-from challenge.ledger.store.snapshot import Entry, Snapshot
+from challenge.ledger.store.records import Card, Entry, PrimaryScores, StoredScore, Submission, Team
+from challenge.ledger.store.rows import RowSource
+from challenge.ledger.store.snapshot import Snapshot
 from challenge.ledger.submissions.failed_runs import FailedRuns
 from challenge.task import Subset
 from challenge.task.settings import Settings
@@ -51,7 +52,7 @@ _METHODS = (
 
 
 @dataclass(frozen=True)
-class ShowcaseSource:
+class ShowcaseSource(RowSource):
     """Rows that a snapshot reads lazily, all in memory."""
 
     entered: tuple[Submission, ...]

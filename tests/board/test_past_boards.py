@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from challenge.board.site import build_site
-from challenge.ledger import open_ledger
+from challenge.ledger import close, open_ledger, rename_team, submit, withdraw
 from challenge.ledger.store.clock import read_time
 from tests.ledger.toy import CONTEST, make_challenge, write_hits
 
@@ -31,14 +31,14 @@ def test_the_site_of_a_past_day_is_built_again_byte_for_byte(
         ledger = open_ledger(challenge)
         for team in ("Ada", "Bob"):
             path = write_hits(task, tmp_path / "x.csv", 90 * day + len(sites), subset="public")
-            ledger.submit(task, path, team=team, method=f"day {day}")
+            submit(ledger, task, path, team=team, method=f"day {day}")
         if day == 3:
-            ledger.withdraw(1)
+            withdraw(ledger, 1)
         sites[day] = build_site(ledger, tmp_path / str(day)).index.parent
     monkeypatch.setenv("CHALLENGE_NOW", "2026-02-02T00:00:00Z")
     ledger = open_ledger(challenge)
-    ledger.rename_team("Ada", "Countess")
-    ledger.close()
+    rename_team(ledger, "Ada", "Countess")
+    close(ledger)
     build_site(ledger, tmp_path / "again")
     assert "Countess" in (tmp_path / "again/index.html").read_text()
     for day, site in sites.items():

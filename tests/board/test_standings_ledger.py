@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from challenge.board.rules.standings import shake_up, task_board, track_board, track_progress
-from challenge.ledger import Ledger, open_ledger
+from challenge.ledger import Ledger, close, open_ledger, read_snapshot, select, submit, withdraw
 from challenge.ledger.store import rows as reading
 from tests.ledger.toy import CONTEST, make_challenge, subsets_of, truth_of, write_hits, write_labels
 
@@ -18,16 +18,20 @@ def test_withdrawing_the_best_brings_the_one_before_back(tmp_path: Path) -> None
     ledger = open_ledger(make_challenge(tmp_path / "c", n=100))
     task = ledger.challenge.task("toy")
     ids = [
-        ledger.submit(
-            task, write_hits(task, tmp_path / "x.csv", hits), team="A", method=f"{hits} hits"
+        submit(
+            ledger,
+            task,
+            write_hits(task, tmp_path / "x.csv", hits),
+            team="A",
+            method=f"{hits} hits",
         ).submission.id
         for hits in (70, 90, 80)
     ]
-    before = ledger.snapshot()
+    before = read_snapshot(ledger)
     (row,) = task_board(before, "toy", before.replicates).rows
     assert (row.value, row.submission, row.method, row.n_submissions) == (0.9, ids[1], "90 hits", 3)
-    ledger.withdraw(ids[1])
-    after = ledger.snapshot()
+    withdraw(ledger, ids[1])
+    after = read_snapshot(ledger)
     (row,) = task_board(after, "toy", after.replicates).rows
     assert (row.value, row.submission, row.n_submissions) == (0.8, ids[2], 2)
 
@@ -41,8 +45,8 @@ def test_the_same_predictions_tie_exactly_and_a_plainly_worse_team_is_shut_out(
     wrong = {"bird": "cat", "cat": "dog", "dog": "bird"}
     for team, n_wrong in (("A", 20), ("Copy", 20), ("Close", 24), ("Worse", 90)):
         labels = [wrong[label] if i < n_wrong else label for i, label in enumerate(truth)]
-        ledger.submit(task, write_labels(task, tmp_path / "x.csv", labels), team=team, method="m")
-    snapshot = ledger.snapshot()
+        submit(ledger, task, write_labels(task, tmp_path / "x.csv", labels), team=team, method="m")
+    snapshot = read_snapshot(ledger)
     board = task_board(snapshot, "toy", snapshot.replicates)
     assert [(row.rank, row.team_name) for row in board.rows] == [
         (1, "A"),
@@ -66,8 +70,8 @@ def test_methods_read_in_one_pass_are_those_read_by_their_ids(
     task = ledger.challenge.task("toy")
     for hits in (60, 70, 80, 90):
         path = write_hits(task, tmp_path / "x.csv", hits)
-        ledger.submit(task, path, team="A", method=f"{hits} hits")
-    snapshot = ledger.snapshot()
+        submit(ledger, task, path, team="A", method=f"{hits} hits")
+    snapshot = read_snapshot(ledger)
     expected = {2: "70 hits", 4: "90 hits"}
     assert snapshot.methods([4, 2, 99]) == expected
     monkeypatch.setattr(reading, "_MANY", 1)
@@ -90,14 +94,14 @@ def contest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
             right[rows[: round(share * len(rows))]] = True
         labels = [label if fine else wrong[label] for label, fine in zip(truth, right, strict=True)]
         path = write_labels(task, tmp_path / "x.csv", labels)
-        ledger.submit(task, path, team=team, method="m")
+        submit(ledger, task, path, team=team, method="m")
     return ledger
 
 
 def test_the_close_turns_public_ranks_into_final_ones(
     contest: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running = contest.snapshot()
+    running = read_snapshot(contest)
     public = track_board(running, "classes", running.replicates)
     assert public.subset == "public"
     assert [(row.rank, row.team_name) for row in public.rows] == [(1, "A"), (2, "B")]
@@ -114,10 +118,10 @@ def test_the_close_turns_public_ranks_into_final_ones(
     assert shake_up(running, "classes") is None
 
     for submission in (1, 2):
-        contest.select(submission)
+        select(contest, submission)
     monkeypatch.setenv("CHALLENGE_NOW", datetime(2026, 2, 2, tzinfo=timezone.utc).isoformat())
-    contest.close()
-    closed = contest.snapshot()
+    close(contest)
+    closed = read_snapshot(contest)
     final = track_board(closed, "classes", closed.replicates)
     assert final.subset == "private"
     assert [(row.rank, row.team_name, row.public_rank) for row in final.rows] == [

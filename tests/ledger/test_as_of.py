@@ -8,7 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from challenge.ledger import Ledger, Snapshot, open_ledger
+from challenge.ledger import (
+    Ledger,
+    Snapshot,
+    close,
+    open_ledger,
+    read_snapshot,
+    refresh,
+    rename_team,
+    rescore,
+    submit,
+    withdraw,
+)
 from challenge.task import Challenge
 from tests.ledger.toy import CONTEST, make_challenge, make_task, write_hits
 
@@ -54,17 +65,17 @@ def test_every_moment_of_a_contest_can_be_read_again(
         monkeypatch.setenv("CHALLENGE_NOW", now.isoformat())
         ledger = open_ledger(challenge)
         act(ledger, challenge, tmp_path, number, dice)
-        seen.append((now, shown(ledger.snapshot())))
+        seen.append((now, shown(read_snapshot(ledger))))
     monkeypatch.setenv("CHALLENGE_NOW", "2026-06-01T00:00:00Z")
     ledger = open_ledger(challenge)
-    ledger.close()
-    last = shown(ledger.snapshot())
+    close(ledger)
+    last = shown(read_snapshot(ledger))
     for at, before in seen:
-        assert shown(ledger.snapshot(at)) == before
-        assert shown(ledger.snapshot(at + timedelta(minutes=59))) == before
+        assert shown(read_snapshot(ledger, at)) == before
+        assert shown(read_snapshot(ledger, at + timedelta(minutes=59))) == before
     assert last["subset"] == "private"
-    assert shown(ledger.snapshot(datetime(2027, 1, 1, tzinfo=timezone.utc))) == last
-    empty = ledger.snapshot(START - timedelta(days=1))
+    assert shown(read_snapshot(ledger, datetime(2027, 1, 1, tzinfo=timezone.utc))) == last
+    empty = read_snapshot(ledger, START - timedelta(days=1))
     assert empty.at is None and len(empty.primary) == 0 and empty.teams == {}
 
 
@@ -76,21 +87,23 @@ def act(
     dice: np.random.Generator,
 ) -> None:
     """Do one thing that can happen in a contest."""
-    standing = [entry.id for entry in ledger.snapshot().submissions() if not entry.withdrawn]
+    standing = [entry.id for entry in read_snapshot(ledger).submissions() if not entry.withdrawn]
     kind = dice.choice(["submit", "submit", "submit", "withdraw", "rename", "rescore", "card"])
     if number < 4 or kind == "submit":
         task = challenge.task(str(dice.choice(["toy", "toy", "small"])))
         hits = int(dice.integers(20, 60) * task.document["n_public"] / 100)
         path = write_hits(task, tmp_path / "x.csv", hits, subset="public", salt=number + 1)
-        ledger.submit(task, path, team=f"Team {number % 3}{'abc'[number % 3]}", method=f"m{number}")
+        submit(
+            ledger, task, path, team=f"Team {number % 3}{'abc'[number % 3]}", method=f"m{number}"
+        )
     elif kind == "withdraw" and standing:
-        ledger.withdraw(int(dice.choice(standing)))
+        withdraw(ledger, int(dice.choice(standing)))
     elif kind == "rename":
-        team = ledger.snapshot().teams[1]
-        ledger.rename_team(team.name, f"Renamed {number}")
+        team = read_snapshot(ledger).teams[1]
+        rename_team(ledger, team.name, f"Renamed {number}")
     elif kind == "rescore":
         make_task(challenge, "toy", n=700, solution="stuv"[number % 4], title=f"Toy {number}")
-        ledger.rescore()
+        rescore(ledger)
     else:
         make_task(challenge, "small", n=100, title=f"Small {number}")
-        ledger.refresh()
+        refresh(ledger)

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from challenge.ledger import open_ledger
+from challenge.kinds import kind_of
+from challenge.ledger import open_ledger, read_snapshot, submit, withdraw
 from challenge.ledger.submissions.ladder import climb, default_step
 from tests.ledger.toy import CONTEST, make_challenge, make_task, subsets_of, write_labels
 
@@ -23,6 +24,7 @@ Signs = NDArray[np.int8]
 Tell = Callable[[Signs], float | None]
 """Hands in a vector of -1 and 1; returns the public score when it is told one."""
 
+ACCURACY = kind_of("classification").metric("accuracy")
 N, N_PUBLIC, BUDGET = 4_000, 1_200, 100
 
 
@@ -145,7 +147,9 @@ class Board:
 
     def report(self, vector: Signs) -> float | None:
         self.asked += 1
-        release = climb(self.reference, accuracy(vector[:N_PUBLIC], self.truth), self.step)
+        release = climb(
+            ACCURACY, self.reference, accuracy(vector[:N_PUBLIC], self.truth), self.step
+        )
         self.reference = release.value
         return release.value if release.released else None
 
@@ -204,15 +208,15 @@ def test_withdrawing_and_submitting_again_opens_no_way_around(
 
     def report(vector: Signs) -> float | None:
         labels = np.where(vector > 0, "yes", "no").tolist()
-        receipt = ledger.submit(
-            task, write_labels(task, tmp_path / "x.csv", labels), team="Eve", method="probe"
+        receipt = submit(
+            ledger, task, write_labels(task, tmp_path / "x.csv", labels), team="Eve", method="probe"
         )
         if receipt.score is None:
             return None
         assert receipt.score.value is not None
         told.append(receipt.score.value)
-        ledger.withdraw(receipt.submission.id)
-        again = ledger.submit(task, tmp_path / "x.csv", team="Eve", method="again")
+        withdraw(ledger, receipt.submission.id)
+        again = submit(ledger, task, tmp_path / "x.csv", team="Eve", method="again")
         assert again.score is None and again.reference == receipt.score.value
         return receipt.score.value
 
@@ -223,5 +227,5 @@ def test_withdrawing_and_submitting_again_opens_no_way_around(
         if report(vector) is not None:
             best = vector
     assert told == sorted(told) and max(told) < 0.56
-    assert len(ledger.snapshot().primary) == 0
+    assert len(read_snapshot(ledger).primary) == 0
     assert subsets_of(task).count("public") == N_PUBLIC

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from challenge.errors import SubmissionError, WrongUse
-from challenge.ledger import Ledger, open_ledger
+from challenge.ledger import Ledger, close, open_ledger, submit
 from challenge.ledger.submissions.compare import ReleasedDifference, compare
 from challenge.scoring import Comparison
 from tests.ledger.toy import BENCHMARK, CONTEST, make_challenge, make_task, write_hits
@@ -19,7 +19,7 @@ def hand_in(ledger: Ledger, folder: Path, hits: int, *, team: str, task: str = "
     built = ledger.challenge.task(task)
     subset = "public" if ledger.settings.is_contest() else "all"
     path = write_hits(built, folder / "x.csv", hits, subset=subset, salt=hits)
-    return ledger.submit(built, path, team=team, method="m").submission.id
+    return submit(ledger, built, path, team=team, method="m").submission.id
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_after_the_close_only_finals_are_compared(
     a = hand_in(running, tmp_path, 331, team="Ada")
     b = hand_in(running, tmp_path, 251, team="Bo")
     monkeypatch.setenv("CHALLENGE_NOW", "2026-02-01T00:00:00Z")
-    running.close()
+    close(running)
     assert isinstance(compare(running, a, b), Comparison)
     with pytest.raises(SubmissionError, match="only finals have a private score"):
         compare(running, earlier, b)

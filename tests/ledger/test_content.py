@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import sqlalchemy as sa
 
-from challenge.errors import LedgerError, SubmissionError
-from challenge.ledger import Ledger, open_ledger
+from challenge.errors import LedgerError
+from challenge.ledger import open_ledger, submit, suspects
 from challenge.ledger.store import schema
 from challenge.ledger.store.integrity import verify
 from challenge.scoring import content_digest, read_predictions
@@ -29,28 +28,20 @@ def another_writer(predictions: object, task: Task, path: Path) -> str:
 write = canonical.write_predictions
 
 
-def as_format_1(ledger: Ledger) -> None:
-    with ledger.store.writing() as connection:
-        connection.execute(sa.text("DROP TABLE confusion_counts"))
-        connection.execute(sa.text("ALTER TABLE submissions DROP COLUMN content"))
-        connection.execute(schema.team_names.update().values(skeleton="of an older table"))
-        connection.execute(schema.facts.update().values(value="1"))
-
-
 def test_predictions_are_identical_under_another_version_of_the_parquet_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     challenge = make_challenge(tmp_path / "c")
     ledger, task = open_ledger(challenge), challenge.task("toy")
     path = write_hits(task, tmp_path / "a.csv", 45)
-    first = ledger.submit(task, path, team="Ada", method="one")
+    first = submit(ledger, task, path, team="Ada", method="one")
     monkeypatch.setattr(canonical, "write_predictions", another_writer)
-    assert ledger.submit(task, path, team="Ada", method="two").identical_to == first.submission.id
-    other = ledger.submit(task, path, team="Bob", method="one").submission
+    assert submit(ledger, task, path, team="Ada", method="two").identical_to == first.submission.id
+    other = submit(ledger, task, path, team="Bob", method="one").submission
     assert other.sha256 != first.submission.sha256
-    assert ledger.suspects() == [("toy", (first.submission.id, other.id))]
+    assert suspects(ledger) == [("toy", (first.submission.id, other.id))]
     changed = write_hits(task, tmp_path / "b.csv", 46)
-    assert ledger.submit(task, changed, team="Ada", method="three").identical_to is None
+    assert submit(ledger, task, changed, team="Ada", method="three").identical_to is None
     assert verify(ledger).faults == ()
 
 
@@ -66,27 +57,10 @@ def test_the_digest_of_values_stays_over_all_versions(tmp_path: Path) -> None:
     assert content_digest(read_predictions(task, file), task) == by_hand.hexdigest()
 
 
-def test_a_ledger_of_the_first_format_is_brought_up_to_date(tmp_path: Path) -> None:
-    challenge = make_challenge(tmp_path / "c")
-    ledger, task = open_ledger(challenge), challenge.task("toy")
-    path = write_hits(task, tmp_path / "a.csv", 45)
-    first = ledger.submit(task, path, team="Ada", method="one")
-    as_format_1(ledger)
-    newer = open_ledger(challenge)
-    assert newer.submit(task, path, team="Ada", method="two").identical_to == first.submission.id
-    other = write_hits(task, tmp_path / "b.csv", 50)
-    with pytest.raises(SubmissionError, match="nobody takes for"):
-        newer.submit(task, other, team="Adа", method="two")
-    assert newer.submit(task, other, team="Ada", method="two").identical_to is None
-    counts = [
-        score and score.confusion_counts is not None for _, score in newer.snapshot().entries_of(1)
-    ]
-    assert counts == [False, True]
-
-
-def test_a_ledger_of_a_later_format_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", [-1, 1])
+def test_a_ledger_of_another_format_is_refused(tmp_path: Path, change: int) -> None:
     challenge = make_challenge(tmp_path / "c")
     with open_ledger(challenge).store.writing() as connection:
-        connection.execute(schema.facts.update().values(value=str(schema.LEDGER_FORMAT + 1)))
-    with pytest.raises(LedgerError, match=f"a ledger of format {schema.LEDGER_FORMAT + 1}"):
+        connection.execute(schema.facts.update().values(value=str(schema.LEDGER_FORMAT + change)))
+    with pytest.raises(LedgerError, match=f"a ledger of format {schema.LEDGER_FORMAT + change}"):
         open_ledger(challenge)

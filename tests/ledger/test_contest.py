@@ -10,7 +10,19 @@ import pytest
 import sqlalchemy as sa
 
 from challenge.errors import LedgerError, SubmissionError, TaskError, WrongUse
-from challenge.ledger import Ledger, open_ledger
+from challenge.ledger import (
+    Ledger,
+    close,
+    history,
+    open_ledger,
+    read_snapshot,
+    refresh,
+    rename_team,
+    rescore,
+    select,
+    submit,
+    withdraw,
+)
 from challenge.ledger.contest.rehearsal import rehearse
 from challenge.ledger.store import schema
 from challenge.task import Task
@@ -36,33 +48,33 @@ def toy(ledger: Ledger) -> Task:
 
 def hand_in(ledger: Ledger, tmp_path: Path, hits: int, team: str = "Ada", salt: int = 0) -> int:
     path = write_hits(toy(ledger), tmp_path / "x.csv", hits, subset="public", salt=salt)
-    return ledger.submit(toy(ledger), path, team=team, method="m").submission.id
+    return submit(ledger, toy(ledger), path, team=team, method="m").submission.id
 
 
 def test_the_ladder_tells_only_steps(ledger: Ledger, tmp_path: Path) -> None:
     # 400 public rows: the step is 0.5 / sqrt(400) = 0.025.
     task = toy(ledger)
 
-    def submit(hits: int, salt: int = 0) -> tuple[float | None, float | None, str]:
+    def hand_in(hits: int, salt: int = 0) -> tuple[float | None, float | None, str]:
         path = write_hits(task, tmp_path / "x.csv", hits, subset="public", salt=salt)
-        receipt = ledger.submit(task, path, team="Ada", method="m")
+        receipt = submit(ledger, task, path, team="Ada", method="m")
         assert receipt.step == 0.025
         value = receipt.score.value if receipt.score else None
         return value, receipt.reference, receipt.message
 
-    assert submit(203)[:2] == (0.5, 0.5)  # .5075 is shown as .5
-    value, reference, message = submit(209)  # .5225 is no step above .5
+    assert hand_in(203)[:2] == (0.5, 0.5)  # .5075 is shown as .5
+    value, reference, message = hand_in(209)  # .5225 is no step above .5
     assert (value, reference) == (None, 0.5)
     assert message.endswith("accepted, no improvement on .500")
     assert ".52" not in message
-    assert submit(211)[:2] == (0.525, 0.525)  # .5275
-    assert submit(150)[:2] == (None, 0.525)
-    snapshot = ledger.snapshot()
+    assert hand_in(211)[:2] == (0.525, 0.525)  # .5275
+    assert hand_in(150)[:2] == (None, 0.525)
+    snapshot = read_snapshot(ledger)
     assert snapshot.subset == "public"
     assert snapshot.primary.value.tolist() == [0.5, 0.525]
     for end in (*snapshot.primary.low, *snapshot.primary.high):
         assert round(end / 0.025, 6) == round(end / 0.025)
-    assert [row.state for row in ledger.history()] == [
+    assert [row.state for row in history(ledger)] == [
         "counted",
         "not released",
         "on the board",
@@ -80,14 +92,14 @@ def test_a_withdrawal_lowers_no_reference_and_gives_no_quota_back(
 ) -> None:
     hand_in(ledger, tmp_path, 200)
     best = hand_in(ledger, tmp_path, 280)
-    ledger.withdraw(best)
-    assert ledger.snapshot().primary.value.tolist() == [0.5]
+    withdraw(ledger, best)
+    assert read_snapshot(ledger).primary.value.tolist() == [0.5]
     path = write_hits(toy(ledger), tmp_path / "x.csv", 280, subset="public")
-    again = ledger.submit(toy(ledger), path, team="Ada", method="m")
+    again = submit(ledger, toy(ledger), path, team="Ada", method="m")
     assert again.score is None and again.reference == 0.7
     assert again.quota_left == 2
     with pytest.raises(SubmissionError, match="withdrawn already"):
-        ledger.withdraw(best)
+        withdraw(ledger, best)
 
 
 def test_dates_hold_to_the_second_in_utc(
@@ -102,18 +114,18 @@ def test_dates_hold_to_the_second_in_utc(
     set_clock(monkeypatch, (CLOSES - timedelta(seconds=1)).astimezone(east))
     last = hand_in(ledger, tmp_path, 240)
     with pytest.raises(SubmissionError, match="it is 2026-01-31T23:59:59Z"):
-        ledger.close()
+        close(ledger)
     set_clock(monkeypatch, CLOSES)
     for action in (
         lambda: hand_in(ledger, tmp_path, 280),
-        lambda: ledger.withdraw(last),
-        lambda: ledger.select(last),
+        lambda: withdraw(ledger, last),
+        lambda: select(ledger, last),
     ):
         with pytest.raises(SubmissionError, match="it ended at 2026-02-01T00:00:00Z"):
             action()
-    ledger.close()
+    close(ledger)
     with pytest.raises(SubmissionError, match="cannot be undone"):
-        ledger.close()
+        close(ledger)
 
 
 def test_the_sixth_of_a_day_is_refused_and_the_next_day_begins_at_midnight(
@@ -136,10 +148,10 @@ def test_private_scores_come_with_the_close_and_of_finals_only(
     second = hand_in(ledger, tmp_path, 300, salt=2)
     third = hand_in(ledger, tmp_path, 250, salt=3)
     lonely = hand_in(ledger, tmp_path, 220, team="Bob", salt=4)
-    ledger.select(first)
-    ledger.select(third)
+    select(ledger, first)
+    select(ledger, third)
     with pytest.raises(SubmissionError, match=f"2 are selected: {first}, {third}"):
-        ledger.select(second)
+        select(ledger, second)
     with ledger.store.reading() as connection:
         subsets = connection.execute(sa.select(schema.scores.c.subset).distinct()).scalars().all()
         assert subsets == ["public"]
@@ -147,14 +159,14 @@ def test_private_scores_come_with_the_close_and_of_finals_only(
             connection.execute(sa.select(schema.baseline_scores.c.subset)).scalars().all()
         )
         assert baseline_scores == ["public"]
-    before = ledger.snapshot()
+    before = read_snapshot(ledger)
     with pytest.raises(KeyError):
         before.primary_of("private")
     assert before.score(first, "private") is None
     set_clock(monkeypatch, CLOSES)
-    report = ledger.close()
+    report = close(ledger)
     assert (report.n_teams, report.n_finals) == (2, 3)
-    after = ledger.snapshot()
+    after = read_snapshot(ledger)
     assert after.subset == "private" and after.closed_at == CLOSES
     assert after.primary.submission.tolist() == [first, third, lonely]
     assert after.finals[1, "toy"] == (first, third)
@@ -163,7 +175,7 @@ def test_private_scores_come_with_the_close_and_of_finals_only(
     assert after.public is not None
     assert after.public.submission.tolist() == [first, second, lonely]
     assert before.at is not None
-    past = ledger.snapshot(before.at)
+    past = read_snapshot(ledger, before.at)
     assert past.subset == "public" and past.closed_at is None and past.finals == {}
     assert past.score(first, "private") is None
 
@@ -172,26 +184,26 @@ def test_a_selection_can_be_taken_back_and_ends_with_a_withdrawal(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = [hand_in(ledger, tmp_path, 200 + 20 * i, salt=i + 1) for i in range(3)]
-    assert ledger.select(ids[0]) == (ids[0],)
-    assert ledger.select(ids[1]) == (ids[0], ids[1])
-    assert ledger.select(ids[0], chosen=False) == (ids[1],)
-    ledger.withdraw(ids[1])
+    assert select(ledger, ids[0]) == (ids[0],)
+    assert select(ledger, ids[1]) == (ids[0], ids[1])
+    assert select(ledger, ids[0], chosen=False) == (ids[1],)
+    withdraw(ledger, ids[1])
     set_clock(monkeypatch, CLOSES)
-    ledger.close()
-    assert ledger.snapshot().finals == {(1, "toy"): (ids[2],)}
+    close(ledger)
+    assert read_snapshot(ledger).finals == {(1, "toy"): (ids[2],)}
     with pytest.raises(WrongUse, match="stored submission"):
-        ledger.select(99)
+        select(ledger, 99)
 
 
 def test_a_missing_file_stops_the_close_before_anything_is_stored(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = hand_in(ledger, tmp_path, 200)
-    ledger.files.path(ledger.snapshot().submission(key).sha256).unlink()
+    ledger.files.path(read_snapshot(ledger).submission(key).sha256).unlink()
     set_clock(monkeypatch, CLOSES)
     with pytest.raises(LedgerError, match="challenge verify"):
-        ledger.close()
-    assert ledger.snapshot().closed_at is None
+        close(ledger)
+    assert read_snapshot(ledger).closed_at is None
 
 
 def test_a_small_public_subset_shows_no_score(
@@ -204,15 +216,15 @@ def test_a_small_public_subset_shows_no_score(
     assert task.document["n_public"] == 299
     for salt in (1, 2):
         path = write_hits(task, tmp_path / "x.csv", 200, subset="public", salt=salt)
-        receipt = ledger.submit(task, path, team="Ada", method="m")
+        receipt = submit(ledger, task, path, team="Ada", method="m")
         assert receipt.score is None and receipt.reference is None
         assert "shows no public score" in receipt.message
-    snapshot = ledger.snapshot()
+    snapshot = read_snapshot(ledger)
     assert snapshot.unscored == {"toy"}
     assert np.isnan(snapshot.primary.value).tolist() == [True, True]
     set_clock(monkeypatch, CLOSES)
-    ledger.close()
-    assert ledger.snapshot().finals == {(1, "toy"): (2,)}  # the latest
+    close(ledger)
+    assert read_snapshot(ledger).finals == {(1, "toy"): (2,)}  # the latest
 
 
 def test_a_roster_refuses_strangers_and_look_alikes(
@@ -227,16 +239,16 @@ def test_a_roster_refuses_strangers_and_look_alikes(
     hand_in(ledger, tmp_path, 200, team="ALPHA")
     with pytest.raises(SubmissionError, match="nobody takes for 'ALPHA'"):
         hand_in(ledger, tmp_path, 210, team="Аlpha")
-    assert ledger.snapshot().teams[1].members == ("ann", "ben")
-    renamed = ledger.rename_team("alpha", "Gamma Rays")
+    assert read_snapshot(ledger).teams[1].members == ("ann", "ben")
+    renamed = rename_team(ledger, "alpha", "Gamma Rays")
     assert (renamed.name, renamed.slug) == ("Gamma Rays", "alpha")
     assert renamed.members == ("ann", "ben")
     hand_in(ledger, tmp_path, 250, team="gamma rays")
-    assert len(ledger.snapshot().teams) == 1
+    assert len(read_snapshot(ledger).teams) == 1
     with pytest.raises(SubmissionError, match="of the roster"):
-        ledger.submit(toy(ledger), tmp_path / "x.csv", team="Majority", method="m")
-    baseline = ledger.submit(
-        toy(ledger), tmp_path / "x.csv", team="Majority", method="m", baseline=True
+        submit(ledger, toy(ledger), tmp_path / "x.csv", team="Majority", method="m")
+    baseline = submit(
+        ledger, toy(ledger), tmp_path / "x.csv", team="Majority", method="m", baseline=True
     )
     assert baseline.quota_left is None and baseline.team.baseline
 
@@ -261,11 +273,11 @@ def test_what_decides_stands_still_once_the_contest_is_open(
     toml.write_text(toml.read_text().replace(old, new))
     changed = open_ledger(ledger.challenge)
     if message is None:
-        assert changed.refresh() == []
-        assert changed.snapshot().settings == changed.settings
+        assert refresh(changed) == []
+        assert read_snapshot(changed).settings == changed.settings
         return
     with pytest.raises(TaskError, match=message):
-        changed.refresh()
+        refresh(changed)
     with pytest.raises(TaskError, match=message):
         hand_in(changed, tmp_path, 280)
 
@@ -274,7 +286,7 @@ def test_a_person_in_two_teams_is_seen(tmp_path: Path) -> None:
     roster = '[[team]]\nname = "A 1"\nmembers = ["Ann"]\n[[team]]\nname = "B"\nmembers = ["ann "]\n'
     ledger = open_ledger(make_challenge(tmp_path / "c", CONTEST.format(per_day=5) + roster))
     with pytest.raises(TaskError, match="one person in one team"):
-        ledger.refresh()
+        refresh(ledger)
 
 
 def test_a_label_fix_is_rescored_with_the_ladder_replayed(
@@ -284,24 +296,24 @@ def test_a_label_fix_is_rescored_with_the_ladder_replayed(
     first = hand_in(ledger, tmp_path, 200, salt=1)
     hand_in(ledger, tmp_path, 203, salt=2)
     best = hand_in(ledger, tmp_path, 300, salt=3)
-    before = ledger.snapshot()
+    before = read_snapshot(ledger)
     set_clock(monkeypatch, datetime(2026, 1, 6, tzinfo=timezone.utc))
     codes = np.random.default_rng(5).integers(0, 3, 800)
     make_task(ledger.challenge, "toy", n=800, solution="t", truth=codes)
-    dry = ledger.rescore(dry_run=True)
-    assert ledger.snapshot().primary.value.tolist() == before.primary.value.tolist()
-    done = ledger.rescore()
+    dry = rescore(ledger, dry_run=True)
+    assert read_snapshot(ledger).primary.value.tolist() == before.primary.value.tolist()
+    done = rescore(ledger)
     assert dry[0].rows == done[0].rows and done[0].stored and not dry[0].stored
     row = done[0].rows[0]
     assert (row.old_submission, row.old_value, row.old_rank, row.new_rank) == (best, 0.75, 1, 1)
-    after = ledger.snapshot()
+    after = read_snapshot(ledger)
     assert row.new_value == max(after.primary.value)
     assert after.primary.submission[0] == first
     assert after.cards["toy"].solution_digest != task.solution_digest
-    assert ledger.rescore()[0].unchanged
+    assert rescore(ledger)[0].unchanged
     assert before.at is not None
-    assert ledger.snapshot(before.at).primary.value.tolist() == before.primary.value.tolist()
-    assert ledger.snapshot(before.at).score(best) == before.score(best)
+    assert read_snapshot(ledger, before.at).primary.value.tolist() == before.primary.value.tolist()
+    assert read_snapshot(ledger, before.at).score(best) == before.score(best)
 
 
 def test_a_rehearsal_shows_the_ceremony_and_opens_nothing_private(
@@ -310,8 +322,8 @@ def test_a_rehearsal_shows_the_ceremony_and_opens_nothing_private(
     first = hand_in(ledger, tmp_path, 200, salt=1)
     second = hand_in(ledger, tmp_path, 300, salt=2)
     other = hand_in(ledger, tmp_path, 250, team="Bob", salt=3)
-    ledger.select(first)
-    ledger.select(second)
+    select(ledger, first)
+    select(ledger, second)
     private = toy(ledger).private
     private.rename(private.with_name("elsewhere"))
     rehearsal = rehearse(ledger, seed=3)
@@ -328,7 +340,7 @@ def test_a_rehearsal_shows_the_ceremony_and_opens_nothing_private(
     assert snapshot.public is not None and len(snapshot.public) == 3
     shown = snapshot.score(first)
     assert shown is not None and shown.n == 400
-    assert ledger.snapshot().subset == "public"
+    assert read_snapshot(ledger).subset == "public"
     assert not private.exists()
 
 
@@ -336,28 +348,28 @@ def test_a_benchmark_with_submissions_becomes_no_contest(tmp_path: Path) -> None
     challenge = make_challenge(tmp_path / "c")
     task = challenge.task("toy")
     path = write_hits(task, tmp_path / "x.csv", 30)
-    open_ledger(challenge).submit(task, path, team="Ada", method="m")
+    submit(open_ledger(challenge), task, path, team="Ada", method="m")
     (challenge.root / "challenge.toml").write_text(CONTEST.format(per_day=5))
     with pytest.raises(TaskError, match="reveal"):
-        open_ledger(challenge).refresh()
+        refresh(open_ledger(challenge))
 
 
 def test_a_label_fix_after_the_close_scores_the_same_finals_anew(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_task(ledger.challenge, "empty", n=700)
-    ledger.refresh()
+    refresh(ledger)
     ids = [hand_in(ledger, tmp_path, 200 + 40 * i, salt=i + 1) for i in range(3)]
-    ledger.select(ids[0])
+    select(ledger, ids[0])
     set_clock(monkeypatch, CLOSES)
-    ledger.close()
-    closed = ledger.snapshot()
+    close(ledger)
+    closed = read_snapshot(ledger)
     assert set(closed.baseline_scores) == {"empty", "toy"}  # nobody entered one of them
     set_clock(monkeypatch, CLOSES + timedelta(days=1))
     codes = np.random.default_rng(5).integers(0, 3, 800)
     make_task(ledger.challenge, "toy", n=800, solution="t", truth=codes)
-    report = ledger.rescore(["toy"])[0]
-    after = ledger.snapshot()
+    report = rescore(ledger, ["toy"])[0]
+    after = read_snapshot(ledger)
     assert after.primary.submission.tolist() == [ids[0]]
     assert report.rows[0].old_value == closed.primary.value[0]
     assert report.rows[0].new_value == after.primary.value[0]
@@ -369,14 +381,14 @@ def test_a_label_fix_after_the_close_scores_the_same_finals_anew(
 def test_a_file_that_is_not_there_counts_as_no_failure(ledger: Ledger, tmp_path: Path) -> None:
     for _ in range(5):
         with pytest.raises(SubmissionError, match="no-such-file"):
-            ledger.submit(toy(ledger), tmp_path / "no-such-file.csv", team="Ada", method="m")
+            submit(ledger, toy(ledger), tmp_path / "no-such-file.csv", team="Ada", method="m")
 
 
 def test_a_device_is_never_read_and_counts_as_no_failure(ledger: Ledger, tmp_path: Path) -> None:
     (tmp_path / "device.csv").symlink_to("/dev/null")
     for _ in range(5):
         with pytest.raises(SubmissionError, match="not a regular file"):
-            ledger.submit(toy(ledger), tmp_path / "device.csv", team="Ada", method="m")
+            submit(ledger, toy(ledger), tmp_path / "device.csv", team="Ada", method="m")
 
 
 def test_a_floor_is_rounded_also_before_the_first_submission(
@@ -385,6 +397,6 @@ def test_a_floor_is_rounded_also_before_the_first_submission(
     # The majority holds about a third of 200 rows: no multiple of the step by chance.
     monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
     ledger = open_ledger(make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=802))
-    ledger.refresh()
-    floor = ledger.snapshot().baseline_scores["toy"]
+    refresh(ledger)
+    floor = read_snapshot(ledger).baseline_scores["toy"]
     assert floor == round(floor, 3)

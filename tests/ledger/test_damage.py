@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import sqlite3
@@ -11,13 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from challenge.errors import LedgerError, SubmissionError
-from challenge.ledger import Ledger, open_ledger
+from challenge.ledger import Ledger, open_ledger, read_snapshot, rename_team, submit
 from challenge.ledger.store.backup import backup, restore
+from challenge.ledger.store.database import ledger_faults
 from challenge.ledger.store.integrity import verify
-from challenge.task import Challenge
+from challenge.task import Challenge, sha256_of_file
 from tests.ledger.toy import make_challenge, write_hits
 
 
@@ -25,14 +28,14 @@ from tests.ledger.toy import make_challenge, write_hits
 def ledger(tmp_path: Path) -> Ledger:
     ledger = open_ledger(make_challenge(tmp_path / "c"))
     for hits in (30, 40):
-        submit(ledger, tmp_path, hits)
+        hand_in(ledger, tmp_path, hits)
     return ledger
 
 
-def submit(ledger: Ledger, tmp_path: Path, hits: int) -> int:
+def hand_in(ledger: Ledger, tmp_path: Path, hits: int) -> int:
     task = ledger.challenge.task("toy")
     path = write_hits(task, tmp_path / "x.csv", hits)
-    return ledger.submit(task, path, team="Ada", method="m").submission.id
+    return submit(ledger, task, path, team="Ada", method="m").submission.id
 
 
 def test_a_whole_ledger_passes(ledger: Ledger) -> None:
@@ -42,7 +45,7 @@ def test_a_whole_ledger_passes(ledger: Ledger) -> None:
 
 
 def test_missing_and_changed_files_are_told(ledger: Ledger) -> None:
-    snapshot = ledger.snapshot()
+    snapshot = read_snapshot(ledger)
     first, second = (ledger.files.path(snapshot.submission(key).sha256) for key in (1, 2))
     first.unlink()
     second.write_bytes(second.read_bytes() + b"x")
@@ -73,7 +76,7 @@ def test_a_damaged_page_is_told(ledger: Ledger, tmp_path: Path) -> None:
     assert caught.value.faults[0].code == "ledger-damaged"
     assert "challenge restore" in str(caught.value)
     with pytest.raises(LedgerError, match="damaged"):
-        submit(open_ledger(ledger.challenge), tmp_path, 50)
+        hand_in(open_ledger(ledger.challenge), tmp_path, 50)
 
 
 def test_a_ledger_that_is_no_ledger_is_told(ledger: Ledger) -> None:
@@ -87,11 +90,11 @@ def test_a_locked_ledger_is_told(ledger: Ledger, tmp_path: Path) -> None:
     other.execute("BEGIN IMMEDIATE")
     impatient = open_ledger(ledger.challenge, busy_s=0.05)
     with pytest.raises(LedgerError, match="locked by another process"):
-        submit(impatient, tmp_path, 50)
+        hand_in(impatient, tmp_path, 50)
     other.execute("ROLLBACK")
     other.close()
-    assert len(ledger.snapshot().primary) == 2
-    assert submit(impatient, tmp_path, 50) == 3
+    assert len(read_snapshot(ledger).primary) == 2
+    assert hand_in(impatient, tmp_path, 50) == 3
 
 
 def _fail(code: int) -> Callable[..., Any]:
@@ -119,15 +122,15 @@ def test_a_disk_that_refuses_leaves_nothing_half_done(
     words: str,
     place: str,
 ) -> None:
-    submit(ledger, tmp_path, 45)  # what scoring keeps is there from now on
+    hand_in(ledger, tmp_path, 45)  # what scoring keeps is there from now on
     with monkeypatch.context() as patch:
         patch.setattr(place, _fail(code))
         with pytest.raises(LedgerError, match=words) as caught:
-            submit(ledger, tmp_path, 50)
+            hand_in(ledger, tmp_path, 50)
     assert caught.value.exit_code == 3 and "nothing was stored" in str(caught.value)
-    assert len(ledger.snapshot().primary) == 3
+    assert len(read_snapshot(ledger).primary) == 3
     assert not list(ledger.files.folder.glob(".staged-*"))
-    assert submit(ledger, tmp_path, 50) == 4
+    assert hand_in(ledger, tmp_path, 50) == 4
 
 
 def test_a_full_database_is_told(ledger: Ledger, tmp_path: Path) -> None:
@@ -140,9 +143,61 @@ def test_a_full_database_is_told(ledger: Ledger, tmp_path: Path) -> None:
 
     with pytest.raises(LedgerError, match="the disk is full"):
         for hits in range(10, 15):
-            submit(ledger, tmp_path, hits)
+            hand_in(ledger, tmp_path, hits)
     again = open_ledger(ledger.challenge)
     assert verify(again).faults == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "free", "code"),
+    [
+        ("disk I/O error", 4096, "ledger-disk-full"),
+        ("unable to open database file", 0, "ledger-disk-full"),
+        ("disk I/O error", 1 << 30, "ledger-damaged"),
+        ("database disk image is malformed", 1 << 30, "ledger-damaged"),
+    ],
+)
+def test_a_full_disk_is_not_reported_as_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, free: int, code: str
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(LedgerError) as caught, ledger_faults(str(tmp_path / "ledger.db")):
+        raise sqlite3.OperationalError(text)
+    fault = caught.value.faults[0]
+    assert fault.code == code
+    assert ("free some space" in fault.fix) == (code == "ledger-disk-full")
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train.parquet", "test.csv", "test.parquet"])
+@pytest.mark.parametrize("card", ["kept", "rewritten"])
+def test_a_changed_public_file_is_damage_with_the_way_back(
+    ledger: Ledger, name: str, card: str
+) -> None:
+    assert verify(ledger).faults == ()
+    public = ledger.challenge.task("toy").public
+    path = public / name
+    if path.suffix == ".csv":
+        path.write_text(path.read_text().replace("\nt", "\nu").replace("\nr", "\ns"))
+    else:
+        table = pq.read_table(path)
+        pq.write_table(table.take(list(range(len(table)))[::-1]), path)
+    if card == "rewritten":
+        text = json.dumps({"distribution": [{"name": name, "sha256": sha256_of_file(path)}]})
+        (public / "croissant.json").write_text(text)
+    (fault,) = verify(ledger).faults
+    assert fault.code == "public-damaged" and str(path) in fault.where
+    assert "challenge convert toy" in fault.fix
+
+
+def test_a_changed_image_and_an_unreadable_card_are_damage(ledger: Ledger) -> None:
+    public = ledger.challenge.task("toy").public
+    image = public / "images" / f"{'0' * 64}.png"
+    image.parent.mkdir()
+    image.write_bytes(b"another image")
+    (public / "croissant.json").write_text("[]")
+    where = {fault.where for fault in verify(ledger).faults}
+    assert where == {str(image), str(public / "croissant.json")}
 
 
 def test_a_ledger_that_may_not_be_written_is_told_and_can_be_read(
@@ -155,8 +210,8 @@ def test_a_ledger_that_may_not_be_written_is_told_and_can_be_read(
         connection.execute("PRAGMA query_only=ON")
 
     with pytest.raises(LedgerError, match="may not be written"):
-        submit(ledger, tmp_path, 50)
-    assert len(ledger.snapshot().primary) == 2
+        hand_in(ledger, tmp_path, 50)
+    assert len(read_snapshot(ledger).primary) == 2
 
 
 def test_a_backup_brings_everything_back(ledger: Ledger, tmp_path: Path) -> None:
@@ -172,13 +227,13 @@ def test_a_backup_brings_everything_back(ledger: Ledger, tmp_path: Path) -> None
     shutil.copytree(public, fresh.root / "datasets/toy/public")
     (fresh.root / "datasets/toy/task.toml").write_text("format = 1\n")
     again = open_ledger(fresh)
-    assert again.snapshot().primary.value.tolist() == [0.5, 40 / 60]
+    assert read_snapshot(again).primary.value.tolist() == [0.5, 40 / 60]
     assert verify(again).faults == ()
     assert (fresh.root / "datasets/toy/private/secret").stat().st_mode & 0o077 == 0
     task = fresh.task("toy")
     path = write_hits(task, tmp_path / "x.csv", 40)
-    assert again.submit(task, path, team="Ada", method="m").identical_to == 2
-    assert submit(again, tmp_path, 50) == 3
+    assert submit(again, task, path, team="Ada", method="m").identical_to == 2
+    assert hand_in(again, tmp_path, 50) == 3
     with pytest.raises(LedgerError, match="nothing is overwritten"):
         restore(archive, fresh)
 
@@ -209,8 +264,12 @@ def test_a_failed_check_still_raises_the_faults_when_the_cap_is_far(
     ledger: Ledger, tmp_path: Path
 ) -> None:
     with pytest.raises(SubmissionError, match="no-such-file"):
-        ledger.submit(
-            ledger.challenge.task("toy"), tmp_path / "no-such-file.csv", team="Ada", method="m"
+        submit(
+            ledger,
+            ledger.challenge.task("toy"),
+            tmp_path / "no-such-file.csv",
+            team="Ada",
+            method="m",
         )
 
 
@@ -235,7 +294,7 @@ def test_the_journal_of_a_lost_ledger_is_not_played_into_a_restored_one(
     path = ledger.challenge.submissions / "ledger.db"
     reader = sqlite3.connect(path)
     reader.execute("SELECT * FROM submissions").fetchall()  # keeps the journal where it is
-    ledger.rename_team("Ada", "Countess")
+    rename_team(ledger, "Ada", "Countess")
     journal = path.with_name("ledger.db-wal")
     left_over = journal.read_bytes()
     assert left_over
@@ -247,4 +306,4 @@ def test_the_journal_of_a_lost_ledger_is_not_played_into_a_restored_one(
         restore(archive, ledger.challenge)
     journal.unlink()
     restore(archive, ledger.challenge)
-    assert open_ledger(ledger.challenge).snapshot().teams[1].name == "Ada"
+    assert read_snapshot(open_ledger(ledger.challenge)).teams[1].name == "Ada"

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from challenge.errors import TaskError
-from challenge.ledger import Ledger, open_ledger
+from challenge.ledger import (
+    Ledger,
+    history,
+    open_ledger,
+    refresh,
+    rescore,
+    select,
+    submit,
+    withdraw,
+)
 from challenge.task import Challenge
 from tests.ledger.toy import CONTEST, make_challenge, make_task, write_hits
 
@@ -23,7 +32,7 @@ def challenge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Challenge:
     task = challenge.task("toy")
     for hits in (200, 240):
         path = write_hits(task, tmp_path / "x.csv", hits, subset="public")
-        open_ledger(challenge).submit(task, path, team="Ada", method="m")
+        submit(open_ledger(challenge), task, path, team="Ada", method="m")
     return challenge
 
 
@@ -39,9 +48,9 @@ def test_an_open_contest_is_not_opened_later_to_change_what_stands_still(
     challenge: Challenge,
 ) -> None:
     with pytest.raises(TaskError, match="opens: 2026-01-20"):
-        edited(challenge, "opens = 2026-01-01", "opens = 2026-01-20").refresh()
+        refresh(edited(challenge, "opens = 2026-01-01", "opens = 2026-01-20"))
     earlier = edited(challenge, "opens = 2026-01-20", "opens = 2026-01-02")
-    assert earlier.refresh() == []
+    assert refresh(earlier) == []
 
 
 def test_before_anybody_submitted_the_opening_can_be_put_off(
@@ -49,20 +58,20 @@ def test_before_anybody_submitted_the_opening_can_be_put_off(
 ) -> None:
     monkeypatch.setenv("CHALLENGE_NOW", NOW)
     challenge = make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=800)
-    open_ledger(challenge).refresh()
-    assert edited(challenge, "opens = 2026-01-01", "opens = 2026-01-20").refresh() == []
+    refresh(open_ledger(challenge))
+    assert refresh(edited(challenge, "opens = 2026-01-01", "opens = 2026-01-20")) == []
 
 
 def test_an_end_that_was_moved_after_it_had_passed_opens_nothing_again(
     challenge: Challenge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHALLENGE_NOW", LATER)
-    edited(challenge, "closes = 2026-02-01", "closes = 2026-01-08").refresh()
+    refresh(edited(challenge, "closes = 2026-02-01", "closes = 2026-01-08"))
     ledger = edited(challenge, "closes = 2026-01-08", "closes = 2026-03-08")
-    for action in (lambda: ledger.select(1), lambda: ledger.withdraw(2)):
+    for action in (lambda: select(ledger, 1), lambda: withdraw(ledger, 2)):
         with pytest.raises(TaskError, match="closes: 2026-03-08"):
             action()
-    assert not any(row.selected or row.submission.withdrawn for row in ledger.history())
+    assert not any(row.selected or row.submission.withdrawn for row in history(ledger))
 
 
 def test_a_rescore_uses_the_rules_of_the_contest(challenge: Challenge) -> None:
@@ -75,15 +84,15 @@ def test_a_rescore_uses_the_rules_of_the_contest(challenge: Challenge) -> None:
         ledger = edited(challenge, old, new)
         for dry_run in (True, False):
             with pytest.raises(TaskError, match=r"no change of this|reveal|ladder_step"):
-                ledger.rescore(dry_run=dry_run)
+                rescore(ledger, dry_run=dry_run)
         edited(challenge, new, old)
-    assert [row.new_rank for row in open_ledger(challenge).rescore()[0].rows] == [1]
+    assert [row.new_rank for row in rescore(open_ledger(challenge))[0].rows] == [1]
 
 
 def test_a_task_cannot_count_twice_in_a_track(challenge: Challenge) -> None:
     ledger = edited(challenge, 'tasks = ["toy"]', 'tasks = ["toy", "toy"]')
     with pytest.raises(TaskError, match="toy more than once"):
-        ledger.refresh()
+        refresh(ledger)
 
 
 def test_a_track_does_not_get_lost_while_its_contest_runs(challenge: Challenge) -> None:
@@ -91,6 +100,6 @@ def test_a_track_does_not_get_lost_while_its_contest_runs(challenge: Challenge) 
     whole = toml.read_text()
     toml.write_text(whole[: whole.index("[[track]]")])
     with pytest.raises(TaskError, match=r"track: no such track \(it was classes\)"):
-        open_ledger(challenge).refresh()
+        refresh(open_ledger(challenge))
     toml.write_text(whole)
-    assert open_ledger(challenge).refresh() == []
+    assert refresh(open_ledger(challenge)) == []

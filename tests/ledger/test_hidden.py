@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from challenge.ledger import open_ledger
+from challenge.ledger import history, open_ledger, read_snapshot
 from challenge.ledger.contest.rehearsal import rehearse
 from challenge.ledger.inbox.collector import collect
 from tests.ledger.toy import CONTEST, make_challenge, subsets_of, truth_of, write_labels
@@ -40,8 +40,8 @@ def test_files_that_differ_in_private_rows_only_get_the_same_answers(
             write_labels(task, place / f"{number}.csv", labels)
         collect(ledger, settle_s=0)
         said.extend(path.read_text() for path in sorted(place.glob("*.receipt.*")))
-        said.extend(row.as_json() for row in ledger.history())
-        snapshot = ledger.snapshot()
+        said.extend(row.as_json() for row in history(ledger))
+        snapshot = read_snapshot(ledger)
         said.append(snapshot.primary.value.tolist())
         said.append([snapshot.baseline_scores, snapshot.steps])
         said.append([score and score.as_json() for _, score in snapshot.entries_of(1)])

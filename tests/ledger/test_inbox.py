@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from challenge.ledger import Ledger, open_ledger
+from challenge.ledger import Ledger, open_ledger, read_snapshot, rescore, withdraw
 from challenge.ledger.inbox.collector import CollectReport, Seen, collect, watch
 from challenge.ledger.inbox.inbox_receipts import Collected, earlier_outcome
 from tests.ledger.toy import CONTEST, make_challenge, make_task, truth_of, write_hits, write_labels
@@ -56,7 +56,7 @@ def test_a_file_gets_its_score_and_two_receipts(ledger: Ledger) -> None:
     assert run(ledger).collected == ()
     after = sorted((file.name, file.stat().st_mtime_ns) for file in path.parent.iterdir())
     assert before == after
-    assert len(ledger.snapshot().primary) == 1
+    assert len(read_snapshot(ledger).primary) == 1
 
 
 def test_the_text_beside_a_file_is_its_note(ledger: Ledger) -> None:
@@ -73,7 +73,7 @@ def test_the_text_beside_a_file_is_its_note(ledger: Ledger) -> None:
     assert notes[path] == "five folds, seed 3"
     assert len(notes[long]) == 1000
     assert notes[alone] == ""
-    assert len(ledger.snapshot().primary) == 3
+    assert len(read_snapshot(ledger).primary) == 3
 
 
 def test_a_faulty_file_gets_every_fault_and_is_read_once(ledger: Ledger) -> None:
@@ -96,7 +96,7 @@ def test_a_renamed_file_is_not_scored_again(ledger: Ledger) -> None:
     path.rename(path.with_name("b.csv"))
     run(ledger)
     assert receipt(path.with_name("b.csv"))["submission"]["submission"]["id"] == 1
-    assert len(ledger.snapshot().primary) == 1
+    assert len(read_snapshot(ledger).primary) == 1
 
 
 def test_the_rest_of_a_half_copied_file_is_a_new_file(ledger: Ledger) -> None:
@@ -139,7 +139,7 @@ def test_unfinished_names_links_and_pipes_are_left_alone(ledger: Ledger, tmp_pat
     words = "\n".join(report.notes)
     for name in ("link.csv", "pipe.csv", "folder.csv", "Eve", "no-such-task"):
         assert name in words
-    assert len(ledger.snapshot().primary) == 0
+    assert len(read_snapshot(ledger).primary) == 0
 
 
 def test_a_receipt_that_is_a_link_does_not_lead_out(ledger: Ledger, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_rebuilt_task_keeps_files_waiting_without_a_fault(ledger: Ledger) -> N
     report = run(ledger)
     assert "challenge rescore toy" in report.notes[0]
     assert not Path(f"{path}.receipt.json").exists()
-    ledger.rescore()
+    rescore(ledger)
     run(ledger)
     assert receipt(path)["status"] == "accepted"
 
@@ -186,10 +186,10 @@ def test_a_rebuilt_task_keeps_files_waiting_without_a_fault(ledger: Ledger) -> N
 def test_a_withdrawn_file_is_not_collected_again(ledger: Ledger) -> None:
     path = put(ledger, "a.csv", 45)
     run(ledger)
-    ledger.withdraw(1)
+    withdraw(ledger, 1)
     Path(f"{path}.receipt.json").unlink()
     run(ledger)
-    assert len(ledger.snapshot().primary) == 0
+    assert len(read_snapshot(ledger).primary) == 0
     assert receipt(path)["submission"]["submission"]["withdrawn"]
 
 
@@ -231,7 +231,7 @@ def test_two_collectors_at_once_score_each_file_once(ledger: Ledger) -> None:
     for process in processes:
         process.communicate("go\n")
         assert process.returncode == 0
-    snapshot = ledger.snapshot()
+    snapshot = read_snapshot(ledger)
     assert len(snapshot.primary) == 4
     for path in paths:
         document = receipt(path)

@@ -11,7 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from challenge.task import Challenge, Task, read_task
+from challenge.kinds import kind_of
+from challenge.task import Challenge, Task, read_task, sha256_of_file
+from challenge.task.digests import TableDigest, data_digest
+from challenge.task.tables import TableWriter, modalities_of, table_schema
 
 CLASSES = ("bird", "cat", "dog")
 
@@ -79,9 +82,18 @@ def make_task(
     subsets = np.where(generator.permutation(n) < round(public * n), "public", "private")
     n_public = int((subsets == "public").sum())
     labels = [classes[code] for code in codes]
-    pq.write_table(pa.table({"id": ids}), folder / "public" / "test.parquet")
-    train = pa.table({"id": [f"t{i:016x}" for i in range(6)], "label": (list(classes) * 6)[:6]})
-    pq.write_table(train, folder / "public" / "train.parquet")
+    train = {"id": [f"t{i:016x}" for i in range(6)], "label": (list(classes) * 6)[:6]}
+    digests = []
+    for table_name, columns in (("train", train), ("test", {"id": ids})):
+        table = pa.table(columns)
+        schema = table_schema(
+            (), kind_of("classification"), record_ids=False, label=table_name == "train"
+        )
+        with TableWriter(folder / "public", table_name, schema, {}) as writer:
+            writer.write(table)
+        digest = TableDigest(table_name, modalities_of(schema))
+        digest.update({key: table[key].combine_chunks() for key in schema.names})
+        digests.append(digest)
     clusters = pa.array(range(n), pa.int32())
     pq.write_table(
         pa.table(
@@ -110,10 +122,20 @@ def make_task(
         "n_test": n,
         "n_public": n_public,
         "n_folds": 5,
-        "digests": {"data": "d" * 64, "solution": solution * 64, "card": title},
+        "digests": {
+            "data": data_digest("classification", classes, digests),
+            "solution": solution * 64,
+            "card": title,
+        },
     }
     (folder / "public" / "task.json").write_text(json.dumps(document))
     (folder / "public" / "card.json").write_text(json.dumps({"format": 1, "title": title}))
+    files = [
+        {"name": path.name, "sha256": sha256_of_file(path)}
+        for path in sorted((folder / "public").glob("t*.[cp]*"))
+    ]
+    croissant = json.dumps({"distribution": files})
+    (folder / "public" / "croissant.json").write_text(croissant)
     return read_task(folder / "public")
 
 

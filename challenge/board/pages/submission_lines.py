@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from challenge.board.pages.site_context import SiteContext
-from challenge.ledger.store.records import StoredScore, Submission
-from challenge.ledger.store.snapshot import Entry
+from challenge.ledger.store.records import Entry, StoredScore, Submission
 
 __all__ = ["Line", "PublicScores", "team_lines"]
 

@@ -23,8 +23,7 @@ from challenge.board.plots import Line as Step
 from challenge.board.plots import progress_svg
 from challenge.board.tables import Column, pager_html, pages_of, table_html
 from challenge.kinds import metric_title
-from challenge.ledger.store.records import Submission, Team
-from challenge.ledger.store.snapshot import Entry
+from challenge.ledger.store.records import Entry, Submission, Team
 
 __all__ = ["team_files"]
 

@@ -11,28 +11,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
 import sqlalchemy as sa
 
 from challenge.errors import Fault, LedgerError, SubmissionError
 from challenge.ledger.contest.contest_rules import check_dates
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
 from challenge.ledger.store.clock import iso, micros
 from challenge.ledger.store.prediction_files import missing_file_fault
 from challenge.ledger.store.records import Submission
 from challenge.ledger.store.rows import submission_row
 from challenge.ledger.store.versions import (
-    ScoringVersion,
+    closed_at,
     current_scoring_versions,
+    read_metric,
     record_baseline_score,
 )
+from challenge.ledger.submissions.best import best_positions
 from challenge.ledger.submissions.score_rows import Scored, insert_score, score_file
 from challenge.ledger.submissions.submit import current_scoring_version
 from challenge.task.settings import Settings
-
-if TYPE_CHECKING:
-    from challenge.ledger.ledger import Ledger
 
 __all__ = [
     "CloseReport",
@@ -40,6 +40,8 @@ __all__ = [
     "choose_finals",
     "close",
     "final_paths",
+    "finals_by_task",
+    "play_close",
     "require_contest",
     "select",
     "selected_of",
@@ -122,50 +124,49 @@ def close(ledger: Ledger, progress: Callable[[str], None] | None = None) -> Clos
     Raises SubmissionError before the end and after a close, LedgerError when predictions are
     missing or a task waits for a rescore.
     """
+    return play_close(ledger, lambda finals: _private_scores(ledger, finals, progress))
+
+
+def play_close(
+    ledger: Ledger,
+    score_finals: Callable[[Finals], tuple[dict[int, Scored], dict[str, float | None]]],
+    *,
+    now: Callable[[], datetime] = clock.now,
+) -> CloseReport:
+    """Store the close with the scores of the finals and the baseline score of each task."""
     require_contest(ledger.settings, "close")
     while True:
         with ledger.store.reading() as connection:
-            _check_closable(connection, ledger.settings, clock.now())
+            _check_closable(connection, ledger.settings, now())
             finals = choose_finals(connection, ledger.settings)
-            scoring_versions = current_scoring_versions(connection)
-        scores, baseline_scores = _private_scores(ledger, finals, scoring_versions, progress)
+        scores, baseline_scores = score_finals(finals)
         with ledger.store.writing() as connection:
             ledger.store.lock_still(connection)
-            at = clock.now()
+            at = now()
             _check_closable(connection, ledger.settings, at)
             # A submission that was being stored when the scoring began must not be lost.
             if choose_finals(connection, ledger.settings) != finals:
                 continue
             ledger.record_settings_in(connection, at)
             connection.execute(schema.closes.insert().values(id=1, at=micros(at)))
-            for task_id, floor in baseline_scores.items():
-                record_baseline_score(connection, scoring_versions[task_id], "private", floor, at)
+            versions = current_scoring_versions(connection)
+            for task_id, value in baseline_scores.items():
+                record_baseline_score(connection, versions[task_id], "private", value, at)
             for (team, task_id), chosen in sorted(finals.items()):
-                for submission_id in chosen:
+                for key in chosen:
                     connection.execute(
                         schema.finals.insert().values(
-                            close=1, team=team, task=task_id, submission=submission_id
+                            close=1, team=team, task=task_id, submission=key
                         )
                     )
-                    insert_score(
-                        connection,
-                        submission_id,
-                        scoring_versions[task_id],
-                        scores[submission_id],
-                        at,
-                        step=0.0,
-                        reference=None,
-                    )
-            return CloseReport(
-                at,
-                len({team for team, _ in finals}),
-                len(scores),
-                tuple(sorted({task_id for _, task_id in finals})),
-            )
+                    version = versions[task_id]
+                    insert_score(connection, key, version, scores[key], at)
+            n_teams = len({team for team, _ in finals})
+            return CloseReport(at, n_teams, len(scores), tuple(sorted(finals_by_task(finals))))
 
 
 def choose_finals(connection: sa.Connection, settings: Settings) -> Finals:
-    """Return the finals of every team and task as the rules stand now."""
+    """Return the finals of every team and task by the rules: selected, else best, else latest."""
     rows, scores, gone = schema.submissions, schema.scores, schema.withdrawals
     selected = selected_of(connection)
     scoring_versions = [
@@ -178,24 +179,32 @@ def choose_finals(connection: sa.Connection, settings: Settings) -> Finals:
         scores.c.released,
     )
     query = (
-        sa.select(rows.c.team, rows.c.task, rows.c.id, scores.c.public_value)
+        sa.select(rows.c.id, rows.c.team, rows.c.task, scores.c.public_value)
         .select_from(
             rows.outerjoin(gone, gone.c.submission == rows.c.id).outerjoin(scores, released)
         )
         .where(gone.c.id.is_(None))
         .order_by(rows.c.id)
     )
-    best: dict[tuple[int, str], tuple[float, int]] = {}
-    for team, task_id, submission_id, value in connection.execute(query):
-        before = best.get((team, task_id))
-        worth = -1.0 if value is None else float(value)
-        # Without a public score the latest counts; among equal public scores the earliest.
-        if before is None or worth > before[0] or (value is None and before[0] == -1.0):
-            best[team, task_id] = (worth, submission_id)
-    return {
-        key: selected[key][: settings.finals] if key in selected else (submission_id,)
-        for key, (_, submission_id) in best.items()
-    }
+    found = connection.execute(query).all()
+    latest = {(row.team, row.task): row.id for row in found}
+    tasks = sorted({task_id for _, task_id in latest})
+    metrics = {task_id: read_metric(connection, task_id) for task_id in tasks}
+    merit = np.array(
+        [
+            np.nan if row.public_value is None else metrics[row.task].merit(row.public_value)
+            for row in found
+        ]
+    )
+    team = np.array([row.team for row in found], dtype=np.int64)
+    task = np.array([tasks.index(row.task) for row in found], dtype=np.int64)
+    finals = {}
+    for position in best_positions(merit, np.array([row.id for row in found]), team, task):
+        row = found[position]
+        key = (row.team, row.task)
+        best = latest[key] if np.isnan(merit[position]) else row.id
+        finals[key] = selected[key][: settings.finals] if key in selected else (best,)
+    return finals
 
 
 def selected_of(connection: sa.Connection) -> Finals:
@@ -218,24 +227,27 @@ def selected_of(connection: sa.Connection) -> Finals:
     return {key: tuple(sorted(ids)) for key, ids in chosen.items() if ids}
 
 
+def finals_by_task(finals: Finals) -> dict[str, list[int]]:
+    """Return the finals of each task, by team."""
+    by_task: dict[str, list[int]] = {}
+    for (_, task_id), chosen in sorted(finals.items()):
+        by_task.setdefault(task_id, []).extend(chosen)
+    return by_task
+
+
 def _private_scores(
-    ledger: Ledger,
-    finals: Finals,
-    scoring_versions: dict[str, ScoringVersion],
-    progress: Callable[[str], None] | None,
+    ledger: Ledger, finals: Finals, progress: Callable[[str], None] | None
 ) -> tuple[dict[int, Scored], dict[str, float | None]]:
     from challenge.scoring import read_predictions
     from challenge.scoring.score import baseline_score
 
-    by_task: dict[str, list[int]] = {}
-    for (_, task_id), chosen in sorted(finals.items()):
-        by_task.setdefault(task_id, []).extend(chosen)
-    paths = final_paths(ledger, by_task)
+    by_task, paths = finals_by_task(finals), final_paths(ledger, finals)
     scores: dict[int, Scored] = {}
     baseline_scores: dict[str, float | None] = {}
-    built = set(ledger.challenge.built_ids())
-    # A task that nobody entered has a floor too: every team is given it.
-    for task_id in sorted(by_task.keys() | (scoring_versions.keys() & built)):
+    with ledger.store.reading() as connection:
+        known = current_scoring_versions(connection).keys()
+    # A task that nobody entered has a baseline score too: every team gets it.
+    for task_id in sorted(by_task.keys() | (known & set(ledger.challenge.built_ids()))):
         task = ledger.challenge.task(task_id)
         with ledger.store.reading() as connection:
             current_scoring_version(connection, task)
@@ -249,16 +261,17 @@ def _private_scores(
     return scores, baseline_scores
 
 
-def final_paths(ledger: Ledger, by_task: dict[str, list[int]]) -> dict[int, Path]:
+def final_paths(ledger: Ledger, finals: Finals) -> dict[int, Path]:
     """Return the file of each final; raise LedgerError with all that are missing."""
     rows = schema.submissions
-    paths = {}
+    ids = [key for chosen in finals.values() for key in chosen]
     with ledger.store.reading() as connection:
-        for ids in by_task.values():
-            for submission_id in ids:
-                query = sa.select(rows.c.sha256).where(rows.c.id == submission_id)
-                sha256 = connection.execute(query).scalar_one()
-                paths[submission_id] = ledger.files.path(sha256)
+        paths = {
+            key: ledger.files.path(
+                connection.execute(sa.select(rows.c.sha256).where(rows.c.id == key)).scalar_one()
+            )
+            for key in ids
+        }
     missing = sorted({path for path in paths.values() if not path.is_file()})
     if missing:
         raise LedgerError(missing_file_fault(path) for path in missing)
@@ -271,7 +284,7 @@ def _standing(
     submission, _ = submission_row(connection, submission_id)
     # An end that was moved after it had passed opens nothing again.
     ledger.check_settings_in(connection, at)
-    closed = connection.execute(sa.select(schema.closes.c.id)).first() is not None
+    closed = closed_at(connection) is not None
     check_dates(ledger.settings, at, closed, what=what, early=True)
     if submission.withdrawn:
         raise SubmissionError(
@@ -301,12 +314,12 @@ def require_contest(settings: Settings, what: str) -> None:
 
 
 def _check_closable(connection: sa.Connection, settings: Settings, at: datetime) -> None:
-    closed = connection.execute(sa.select(schema.closes.c.at)).scalar()
+    closed = closed_at(connection)
     if closed is not None:
         raise SubmissionError(
             Fault(
                 "close",
-                f"closed already, at {iso(clock.from_micros(closed))}",
+                f"closed already, at {iso(closed)}",
                 "a contest that is not closed",
                 "see `challenge leaderboard`; a close cannot be undone or repeated",
                 code="closed",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from challenge.errors import LedgerError
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock
 from challenge.ledger.store.versions import (
     add_scoring_version,
@@ -14,9 +13,6 @@ from challenge.ledger.store.versions import (
 )
 from challenge.ledger.submissions.submit import current_scoring_version, scored_subset
 from challenge.task import Task
-
-if TYPE_CHECKING:
-    from challenge.ledger.ledger import Ledger
 
 __all__ = ["refresh"]
 

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from challenge.errors import ChallengeError, LedgerError, SubmissionError
 from challenge.ledger.inbox.inbox_files import (
@@ -32,11 +31,9 @@ from challenge.ledger.inbox.inbox_files import (
     write_beside,
 )
 from challenge.ledger.inbox.inbox_receipts import Collected, accepted, earlier_outcome, refused
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock
-from challenge.ledger.submissions.submit import NOTE_LENGTH
-
-if TYPE_CHECKING:
-    from challenge.ledger.ledger import Ledger
+from challenge.ledger.submissions.submit import NOTE_LENGTH, submit
 
 __all__ = ["SETTLE_S", "CollectReport", "Seen", "collect", "watch"]
 
@@ -178,7 +175,7 @@ def _submit(ledger: Ledger, candidate: Candidate, path: Path, sha256: str, note:
     task = ledger.challenge.task(candidate.task)
     try:
         method = _method_of(candidate.name)
-        receipt = ledger.submit(task, path, team=candidate.team, method=method, note=note)
+        receipt = submit(ledger, task, path, team=candidate.team, method=method, note=note)
     except SubmissionError as error:
         waits = all(fault.code in _WAITING for fault in error.faults)
         return refused(sha256, error, waits=waits)

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from challenge.errors import Fault, SubmissionError
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
 from challenge.ledger.submissions.receipt_rows import receipt_of
 from challenge.ledger.submissions.receipts import Receipt
 from challenge.ledger.submissions.roster import find_team, folded_names
 from challenge.task import dump_json
-
-if TYPE_CHECKING:
-    from challenge.ledger.ledger import Ledger
 
 __all__ = ["Collected", "accepted", "earlier_outcome", "refused"]
 

@@ -16,21 +16,18 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from challenge.errors import Fault, LedgerError
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
 from challenge.ledger.store.clock import iso
 from challenge.ledger.store.database import Store, ledger_faults, open_store
 from challenge.ledger.store.prediction_files import missing_file_fault
 from challenge.task import Challenge, dump_json, sha256_of_file
 
-if TYPE_CHECKING:
-    from challenge.ledger.ledger import Ledger
-
-__all__ = ["backup", "restore"]
+__all__ = ["backup", "copy_ledger", "restore"]
 
 BACKUP_FORMAT = 1
 _LEDGER = "submissions/ledger.db"
@@ -52,8 +49,7 @@ def backup(
     root = ledger.challenge.root
     with _workplace(target.parent, target) as folder, ledger_faults(str(target)):
         copy = folder / "ledger.db"
-        _copy_ledger(ledger.store, copy)
-        hashes = _hashes(open_store(None, copy))
+        hashes = _hashes(copy_ledger(ledger.store, copy))
         members: list[tuple[str, Path]] = [(_LEDGER, copy), ("challenge.toml", _toml(root))]
         for sha256 in hashes:
             path = ledger.files.path(sha256)
@@ -172,10 +168,12 @@ def _write_archive(
             )
 
 
-def _copy_ledger(store: Store, target: Path) -> None:
+def copy_ledger(store: Store, target: Path) -> Store:
+    """Copy all rows into a new SQLite file, also from a server; return it open."""
     if not store.is_sqlite:
-        _copy_rows(store, open_store(None, target))
-        return
+        copied = open_store(None, target)
+        _copy_rows(store, copied)
+        return copied
     with store.reading() as connection:
         source = connection.connection.driver_connection
         assert isinstance(source, sqlite3.Connection)
@@ -184,6 +182,7 @@ def _copy_ledger(store: Store, target: Path) -> None:
             source.backup(copy)
         finally:
             copy.close()
+    return open_store(None, target)
 
 
 def _copy_rows(source: Store, target: Store) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import sqlite3
 import tempfile
 import time
@@ -31,6 +32,7 @@ BUSY_S = 120.0
 
 _LOCK_ALL, _LOCK_STILL = 4_961_002, 4_961_003
 _LOOK_S = 0.01
+_ROOM_BYTES = 1 << 20
 
 
 class Store:
@@ -113,7 +115,7 @@ def _one_at_a_time(folder: Path, wait_s: float) -> Iterator[None]:
 def open_store(url: str | None, path: Path, *, busy_s: float = BUSY_S) -> Store:
     """Open the ledger at `url`, or at `path` when there is no URL; create it when missing.
 
-    Raises LedgerError when it cannot be opened, is damaged, or is of a newer format.
+    Raises LedgerError when it cannot be opened, is damaged, or is of another format.
     """
     if url is None or url.startswith("sqlite:"):
         if url is not None:
@@ -132,10 +134,27 @@ def open_store(url: str | None, path: Path, *, busy_s: float = BUSY_S) -> Store:
         store = _open_sqlite(path, busy_s)
     else:
         store = _open_server(url)
-    from challenge.ledger.store.migration import bring_up_to_date
-
-    bring_up_to_date(store)
+    _check_format(store)
     return store
+
+
+def _check_format(store: Store) -> None:
+    facts = schema.facts
+    with store.reading() as connection:
+        found = connection.execute(
+            sa.select(facts.c.value).where(facts.c.name == "format")
+        ).scalar()
+    if found != str(schema.LEDGER_FORMAT):
+        raise LedgerError(
+            Fault(
+                store.where,
+                f"a ledger of format {found}",
+                f"format {schema.LEDGER_FORMAT}",
+                "use the version of challenge that wrote it, or move the ledger aside and submit "
+                "the files again",
+                code="ledger-format",
+            )
+        )
 
 
 def _open_sqlite(path: Path, busy_s: float) -> Store:
@@ -265,6 +284,14 @@ def _full(place: str) -> Fault:
     )
 
 
+def _is_full(folder: Path) -> bool:
+    """Whether the disk has too little room for a transaction: SQLite then reports I/O errors."""
+    try:
+        return shutil.disk_usage(folder).free < _ROOM_BYTES
+    except OSError:
+        return False
+
+
 def _read_only(place: str) -> Fault:
     return Fault(
         place,
@@ -278,6 +305,8 @@ def _read_only(place: str) -> Fault:
 def _database_fault(where: str, words: str, error: Exception) -> Fault:
     lower = words.lower()
     if "disk is full" in lower or "no space" in lower:
+        return _full(where)
+    if ("disk i/o" in lower or "unable to open" in lower) and _is_full(Path(where).parent):
         return _full(where)
     if "readonly" in lower or "read-only" in lower or "unable to open" in lower:
         return _read_only(where)

@@ -1,28 +1,26 @@
-"""Looking for damage: every page of the ledger, every predictions file, every vector."""
+"""Looking for damage: pages of the ledger, predictions files, replicates, public files of tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from challenge.errors import Fault
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import schema
 from challenge.ledger.store.prediction_files import missing_file_fault
+from challenge.ledger.store.public_files import public_faults
 from challenge.ledger.store.rows import REPLICATES
 from challenge.task import sha256_of_file
-
-if TYPE_CHECKING:
-    from challenge.ledger.ledger import Ledger
 
 __all__ = ["VerifyReport", "verify"]
 
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What was looked at and every damage found; `n_spare` files belong to no submission."""
+    """What was checked and every damage found; `n_spare` files belong to no submission."""
 
     n_submissions: int
     n_files: int
@@ -40,7 +38,7 @@ class VerifyReport:
 
 
 def verify(ledger: Ledger, progress: Callable[[str], None] | None = None) -> VerifyReport:
-    """Hash every predictions file and check the database; return all damage.
+    """Check the database, and hash predictions and the public files of tasks; return all damage.
 
     Raises LedgerError when the database is too damaged to be read at all.
     """
@@ -57,6 +55,10 @@ def verify(ledger: Ledger, progress: Callable[[str], None] | None = None) -> Ver
         faults.extend(_file_faults(ledger, sha256, ids))
         if progress and done % 100 == 0:
             progress(f"hashed {done:,} of {len(by_content):,} files")
+    for task_id in ledger.challenge.built_ids():
+        if progress:
+            progress(f"{task_id}: hashing the public files")
+        faults.extend(public_faults(ledger.challenge.task(task_id)))
     spare = ledger.files.hashes() - by_content.keys()
     return VerifyReport(len(listed), len(by_content), len(spare), tuple(faults))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from challenge.kinds import Metric, kind_of
 from challenge.ledger.store.clock import iso
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Card",
+    "Entry",
     "PrimaryScores",
     "StoredScore",
     "Submission",
@@ -135,6 +137,10 @@ class StoredScore:
         }
 
 
+Entry = tuple[Submission, StoredScore | None]
+"""A submission with what may be shown of its score."""
+
+
 @dataclass(frozen=True)
 class Card:
     """A task as it stood when the ledger stored it; `task` and `card` are the parsed documents."""
@@ -146,6 +152,11 @@ class Card:
     card_digest: str
     task: Mapping[str, Any]
     card: Mapping[str, Any]
+
+    @property
+    def metric(self) -> Metric:
+        """The primary metric of the task."""
+        return kind_of(str(self.task["kind"])).metric(str(self.task["metric"]))
 
 
 @dataclass(frozen=True)

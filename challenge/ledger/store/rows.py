@@ -13,8 +13,7 @@ from challenge.errors import Fault, WrongUse
 from challenge.ledger.store import schema
 from challenge.ledger.store.clock import from_micros
 from challenge.ledger.store.database import Store
-from challenge.ledger.store.records import StoredScore, Submission, Team
-from challenge.ledger.store.snapshot import Entry
+from challenge.ledger.store.records import Entry, StoredScore, Submission, Team
 from challenge.ledger.store.versions import ScoringVersion
 from challenge.ledger.submissions.failed_runs import FailedRuns, failed_runs_until
 from challenge.ledger.submissions.ladder import public_metrics, round_to_step

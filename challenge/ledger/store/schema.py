@@ -43,7 +43,7 @@ __all__ = [
     "withdrawals",
 ]
 
-LEDGER_FORMAT = 3
+LEDGER_FORMAT = 4
 
 metadata = MetaData()
 
@@ -137,8 +137,7 @@ submissions = Table(
     _id(),
     _at(),
     Column("team", Integer, ForeignKey("teams.id"), nullable=False),
-    *_texts("task", "method", "note", "sha256"),
-    Column("content", Text),
+    *_texts("task", "method", "note", "sha256", "content"),
     *_texts("file_sha256", "form", "details", "notes"),
     Column("baseline", Boolean, nullable=False),
     Column("isolation", Text, nullable=False),
@@ -147,8 +146,7 @@ submissions = Table(
     Index("submissions_by_file", "file_sha256"),
     Index("submissions_of_board", "at", "team", "task"),
 )
-
-"""`sha256` names the stored file, `content` is the digest of its values (none before format 2)."""
+"""`sha256` names the stored file, `content` is the digest of its values."""
 
 scores = Table(
     "scores",

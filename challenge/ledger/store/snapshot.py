@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from challenge.ledger.store.records import Card, PrimaryScores, StoredScore, Submission, Team
+from challenge.ledger.store.records import Card, Entry, PrimaryScores, StoredScore, Submission, Team
+from challenge.ledger.store.rows import RowSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,50 +21,7 @@ if TYPE_CHECKING:
     from challenge.task import Subset
     from challenge.task.settings import Settings
 
-__all__ = ["Entry", "Snapshot", "SnapshotSource"]
-
-Entry = tuple[Submission, StoredScore | None]
-"""A submission with what may be shown of its score."""
-
-
-class SnapshotSource(Protocol):
-    """Where a snapshot reads rows that it does not hold; all of the snapshot's own moment."""
-
-    def submission(self, submission_id: int) -> Submission:
-        """Return one submission."""
-        ...
-
-    def submissions(self, *, team: int | None, task: str | None) -> Iterator[Submission]:
-        """Return submissions ascending by id."""
-        ...
-
-    def score(self, submission_id: int, subset: Subset) -> StoredScore | None:
-        """Return what may be shown of a score, None when nothing may."""
-        ...
-
-    def entries(self, subset: Subset, *, team: int | None) -> Iterator[Entry]:
-        """Return submissions with their scores, ascending by team, then id."""
-        ...
-
-    def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
-        """Return the method of each submission."""
-        ...
-
-    def details(self, submission_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
-        """Return the details of each submission."""
-        ...
-
-    def failed_runs(self) -> FailedRuns:
-        """Return the runs that ended without a file to score."""
-        ...
-
-    def team_marks(self) -> Mapping[int, str]:
-        """Return a text per team that changes with anything its pages show."""
-        ...
-
-    def replicates(self, submission_ids: Sequence[int], subset: Subset) -> NDArray[np.float32]:
-        """Return (n, 1000) replicates, NaN where there are none."""
-        ...
+__all__ = ["Snapshot"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +44,7 @@ class Snapshot:
     subset: Subset
     primary: PrimaryScores
     baseline_scores: Mapping[str, float]
-    source: SnapshotSource = field(repr=False, compare=False)
+    source: RowSource = field(repr=False, compare=False)
     closed_at: datetime | None = None
     public: PrimaryScores | None = None
     public_baseline_scores: Mapping[str, float] = field(default_factory=dict)

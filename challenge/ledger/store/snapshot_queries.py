@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sqlalchemy as sa
 
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import schema
 from challenge.ledger.store.clock import from_micros, micros
 from challenge.ledger.store.records import PrimaryScores
@@ -17,20 +18,21 @@ from challenge.ledger.store.snapshot import Snapshot
 from challenge.ledger.store.versions import (
     ScoringVersion,
     baseline_scores_of,
+    closed_at,
     current_scoring_versions,
     newest_settings,
     read_cards,
+    read_metric,
 )
-from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC, default_step, round_to_step
+from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC, metric_step, round_to_step
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from challenge.ledger.ledger import Ledger
     from challenge.task import Subset
     from challenge.task.settings import Settings
 
-__all__ = ["build_snapshot", "newest_event"]
+__all__ = ["newest_event", "read_snapshot"]
 
 _EVENTS = (
     schema.settings,
@@ -46,15 +48,13 @@ _EVENTS = (
 )
 
 
-def build_snapshot(ledger: Ledger, as_of: datetime | None) -> Snapshot:
-    """Return the ledger as it stood at `as_of`, or as it stands."""
+def read_snapshot(ledger: Ledger, as_of: datetime | None = None) -> Snapshot:
+    """Return the ledger as it was at `as_of`, or as it is now."""
     with ledger.store.reading() as connection:
         newest = newest_event(connection, None if as_of is None else micros(as_of))
         until = newest if newest is not None else 0
         settings = newest_settings(connection, until) or ledger.settings
-        closed = connection.execute(
-            sa.select(schema.closes.c.at).where(schema.closes.c.at <= until)
-        ).scalar()
+        closed = closed_at(connection, until)
         scoring_versions = current_scoring_versions(connection, until)
         tasks = tuple(sorted(scoring_versions))
         subset: Subset = "all"
@@ -80,7 +80,7 @@ def build_snapshot(ledger: Ledger, as_of: datetime | None) -> Snapshot:
                 connection, settings, scoring_versions, subset, steps, until
             ),
             source=RowSource(ledger.store, until, scoring_versions),
-            closed_at=None if closed is None else from_micros(closed),
+            closed_at=closed,
             public=public,
             public_baseline_scores=(
                 {}
@@ -242,9 +242,10 @@ def _baseline_scores(
         if value is not None:
             step = 0.0
             if subset == "public":
-                # Before the first submission no score has told the step yet.
-                first = settings.ladder_step or default_step(scoring_version.n_public)
-                step = steps.get(name, first)
+                # Before the first submission no stored score has a step.
+                metric = read_metric(connection, name)
+                first = metric_step(metric, scoring_version.n_public, value)
+                step = steps.get(name, settings.ladder_step or first)
             baseline_scores[name] = round_to_step(float(value), step)
     return baseline_scores
 

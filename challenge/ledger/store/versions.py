@@ -15,6 +15,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from challenge.errors import Fault, LedgerError
+from challenge.kinds import Metric, kind_of
 from challenge.ledger.store import schema
 from challenge.ledger.store.clock import from_micros, micros
 from challenge.ledger.store.records import Card
@@ -24,9 +25,13 @@ from challenge.task.settings import Settings
 __all__ = [
     "ScoringVersion",
     "add_scoring_version",
+    "baseline_scores_of",
+    "closed_at",
     "current_scoring_versions",
+    "has_submissions",
     "newest_settings",
     "read_cards",
+    "read_metric",
     "record_baseline_score",
     "record_card",
     "record_settings",
@@ -175,6 +180,14 @@ def read_cards(connection: sa.Connection, until: int | None = None) -> dict[str,
     }
 
 
+def read_metric(connection: sa.Connection, task_id: str) -> Metric:
+    """Return the primary metric of a task by its newest card."""
+    rows = schema.cards
+    newest = sa.select(rows.c.task_json).where(rows.c.task == task_id).order_by(rows.c.id.desc())
+    document = json.loads(connection.execute(newest.limit(1)).scalar_one())
+    return kind_of(document["kind"]).metric(document["metric"])
+
+
 def record_baseline_score(
     connection: sa.Connection,
     scoring_version: ScoringVersion,
@@ -202,6 +215,15 @@ def baseline_scores_of(
     if until is not None:
         query = query.where(rows.c.at <= until)
     return {row.subset: row.value for row in connection.execute(query)}
+
+
+def closed_at(connection: sa.Connection, until: int | None = None) -> datetime | None:
+    """Return when the contest was closed, None while it is not."""
+    query = sa.select(schema.closes.c.at)
+    if until is not None:
+        query = query.where(schema.closes.c.at <= until)
+    found = connection.execute(query).scalar()
+    return None if found is None else from_micros(found)
 
 
 def newest_settings(connection: sa.Connection, until: int | None = None) -> Settings | None:

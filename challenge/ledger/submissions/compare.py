@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from challenge.errors import Fault, SubmissionError, WrongUse
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store.snapshot import Snapshot
+from challenge.ledger.store.snapshot_queries import read_snapshot
 from challenge.ledger.submissions.ladder import round_to_step
 
 if TYPE_CHECKING:
-    from challenge.ledger.ledger import Ledger
     from challenge.scoring import Comparison
 
 __all__ = ["ReleasedDifference", "compare"]
@@ -60,7 +61,7 @@ def compare(ledger: Ledger, a: int, b: int) -> Comparison | ReleasedDifference:
     Raises WrongUse when they are of two tasks or there is none of an id, SubmissionError when
     nothing of one of them may be told.
     """
-    snapshot = ledger.snapshot()
+    snapshot = read_snapshot(ledger)
     first, second = snapshot.submission(a), snapshot.submission(b)
     if first.task != second.task:
         raise WrongUse(

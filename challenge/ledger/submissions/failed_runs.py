@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
 from challenge.ledger.store.clock import micros
 from challenge.ledger.submissions.names import clean_text, fold
 
 if TYPE_CHECKING:
-    from challenge.ledger.ledger import Ledger
     from challenge.task import Task
 
 __all__ = ["FailedRuns", "failed_runs_until", "record_failed_run"]

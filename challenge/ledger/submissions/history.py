@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+import numpy as np
 import sqlalchemy as sa
 
 from challenge.ledger.contest.finals import selected_of
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import schema
 from challenge.ledger.store.snapshot import Snapshot
+from challenge.ledger.store.snapshot_queries import read_snapshot
+from challenge.ledger.submissions.best import best_positions
 from challenge.ledger.submissions.receipts import HistoryRow
 from challenge.ledger.submissions.roster import require_team
-
-if TYPE_CHECKING:
-    from challenge.ledger.ledger import Ledger
 
 __all__ = ["history", "suspects"]
 
 
-def history(ledger: Ledger, *, task: str | None, team: str | None) -> list[HistoryRow]:
-    """Return submissions ascending by id, each with what may be shown of it."""
-    snapshot = ledger.snapshot()
+def history(
+    ledger: Ledger, *, task: str | None = None, team: str | None = None
+) -> list[HistoryRow]:
+    """Return submissions ascending by id, each with what may be shown of it.
+
+    Raises WrongUse for a team that does not exist.
+    """
+    snapshot = read_snapshot(ledger)
     with ledger.store.reading() as connection:
         wanted = None if team is None else require_team(connection, team).id
         selected = {key for ids in selected_of(connection).values() for key in ids}
@@ -47,35 +51,25 @@ def history(ledger: Ledger, *, task: str | None, team: str | None) -> list[Histo
 
 
 def _shown(snapshot: Snapshot) -> set[int]:
-    """Return the submissions that stand for their teams: the best, among equals the earliest."""
-    best: dict[tuple[int, int], tuple[float, int]] = {}
+    """Return the submissions that count for their teams on the boards."""
     primary = snapshot.primary
-    columns = zip(
-        primary.team.tolist(),
-        primary.task.tolist(),
-        primary.value.tolist(),
-        primary.submission.tolist(),
-        strict=True,
-    )
-    for team, task, value, submission_id in columns:
-        before = best.get((team, task))
-        if value == value and (before is None or value > before[0]):
-            best[team, task] = (value, submission_id)
-    return {submission_id for _, submission_id in best.values()}
+    sign = np.array([snapshot.cards[task].metric.merit(1.0) for task in primary.tasks])
+    merit = sign[primary.task] * primary.value if len(primary) else primary.value
+    best = best_positions(merit, primary.submission, primary.team, primary.task)
+    return set(primary.submission[best[~np.isnan(merit[best])]].tolist())
 
 
 def suspects(ledger: Ledger) -> list[tuple[str, tuple[int, ...]]]:
     """Return identical predictions of different teams: task and submissions. Organisers only."""
     rows = schema.submissions
-    content = sa.func.coalesce(rows.c.content, rows.c.sha256)
     shared = (
-        sa.select(rows.c.task, content.label("content"))
-        .group_by(rows.c.task, content)
+        sa.select(rows.c.task, rows.c.content)
+        .group_by(rows.c.task, rows.c.content)
         .having(sa.func.count(sa.distinct(rows.c.team)) > 1)
     ).subquery()
     query = (
-        sa.select(rows.c.task, content, rows.c.id)
-        .join(shared, sa.and_(shared.c.task == rows.c.task, shared.c.content == content))
+        sa.select(rows.c.task, rows.c.content, rows.c.id)
+        .join(shared, sa.and_(shared.c.task == rows.c.task, shared.c.content == rows.c.content))
         .order_by(rows.c.id)
     )
     groups: dict[tuple[str, str], tuple[int, ...]] = {}

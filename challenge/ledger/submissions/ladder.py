@@ -1,8 +1,8 @@
-"""The fixed-step Ladder: what of the public subset a team is told while a contest runs.
+"""The fixed-step Ladder: which public scores a team sees while a contest runs.
 
-A team's public score on a task moves only when a submission beats it by more than a step, and is
-shown rounded to the step (Blum and Hardt 2015, with a fixed step: the parameter-free form is
-climbed by small local flips). Every public figure goes through `round_to_step` here.
+A team's public score on a task changes only when a submission beats it by more than a step, and
+is shown rounded to the step (Blum and Hardt 2015, with a fixed step: the parameter-free form can
+be climbed by small local flips). Every public figure is rounded by `round_to_step`.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from challenge.kinds import Metric
+
 __all__ = [
     "SMALLEST_PUBLIC",
     "Release",
     "climb",
     "default_step",
+    "metric_step",
     "public_metrics",
     "round_to_step",
 ]
 
 SMALLEST_PUBLIC = 300
-"""Below so many public rows a submission is accepted without a public score."""
+"""With fewer public rows a submission is accepted but gets no public score."""
 
 
 def default_step(n_public: int) -> float:
@@ -37,42 +40,61 @@ def default_step(n_public: int) -> float:
     return max(0.005, 0.5 / math.sqrt(n_public)) if n_public > 0 else 1.0
 
 
-def round_to_step(value: float, step: float) -> float:
-    """Return the multiple of `step` nearest to the value, kept in [-1, 1]; step 0 is no rounding.
+def metric_step(metric: Metric, n: int, baseline_score: float | None) -> float:
+    """Return the default step for a metric that rests on n independent rows or clusters.
 
-    Three decimals are kept, so that the digits of a shown figure carry nothing below the step.
+    The default step is for metrics whose best value is 1. For others it is a share of the baseline
+    score, since their values have no scale of their own.
 
-    >>> round_to_step(0.6049, 0.02)
-    0.6
-    >>> round_to_step(0.6049, 0)
-    0.6049
+    >>> metric_step(Metric("rmse", "RMSE", higher_is_better=False), 2500, 40.0)
+    0.4
     """
-    if step == 0 or math.isnan(value):
+    if metric.higher_is_better and metric.bounds[1] == 1.0:
+        return default_step(n)
+    return default_step(n) * (abs(baseline_score or 0.0) or 1.0)
+
+
+def round_to_step(value: float, step: float) -> float:
+    """Return the multiple of `step` nearest to the value; step 0 is no rounding.
+
+    A value in [-1, 1] stays there. Decimals below the step are cut, three are kept at least.
+
+    >>> round_to_step(0.6049, 0.02), round_to_step(0.6049, 0), round_to_step(12.34, 0.25)
+    (0.6, 0.6049, 12.25)
+    """
+    if step == 0 or not math.isfinite(value):
         return value
-    return round(min(1.0, max(-1.0, round(value / step) * step)), 3)
+    rounded = round(value / step) * step
+    if abs(value) <= 1:
+        rounded = min(1.0, max(-1.0, rounded))
+    return round(rounded, max(3, -math.floor(math.log10(step))))
 
 
 @dataclass(frozen=True)
 class Release:
-    """Whether a score is let out, and the team's public score after it."""
+    """Whether a score is released, and the team's public score after it."""
 
     released: bool
     value: float | None
 
 
-def climb(reference: float | None, value: float | None, step: float) -> Release:
-    """Return what the Ladder does with a new score; `reference` is what it let out before.
+def climb(metric: Metric, reference: float | None, value: float | None, step: float) -> Release:
+    """Return what the Ladder does with a new score; `reference` is the team's score so far.
 
-    An undefined score never moves it. The first defined score is let out.
+    A score is released when it is better by more than a step. An undefined score never is, the
+    first defined score always.
 
-    >>> climb(None, 0.6049, 0.02)
+    >>> accuracy = Metric("accuracy", "accuracy")
+    >>> climb(accuracy, None, 0.6049, 0.02)
     Release(released=True, value=0.6)
-    >>> climb(0.6, 0.619, 0.02)
+    >>> climb(accuracy, 0.6, 0.619, 0.02)
     Release(released=False, value=0.6)
-    >>> climb(0.6, 0.6201, 0.02)
-    Release(released=True, value=0.62)
+    >>> climb(Metric("rmse", "RMSE", higher_is_better=False), 0.6, 0.579, 0.02)
+    Release(released=True, value=0.58)
     """
-    if value is None or (reference is not None and not value > reference + step):
+    if value is None:
+        return Release(False, reference)
+    if reference is not None and not metric.merit(value) > metric.merit(reference) + step:
         return Release(False, reference)
     return Release(True, round_to_step(value, step))
 
@@ -80,8 +102,8 @@ def climb(reference: float | None, value: float | None, step: float) -> Release:
 def public_metrics(metric: str, metrics: str, step: float) -> Mapping[str, Mapping[str, Any]]:
     """Return the metrics of a stored score as far as they may be shown.
 
-    Under a Ladder that is the primary metric alone, its ends rounded: the other metrics of one
-    file would tell more about the labels than the Ladder lets out.
+    Under a Ladder that is the primary metric alone, rounded to the step: other metrics would
+    reveal more about the labels than the Ladder releases.
     """
     every: dict[str, dict[str, Any]] = json.loads(metrics)
     if step == 0:

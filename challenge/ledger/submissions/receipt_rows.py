@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import schema
 from challenge.ledger.store.records import StoredScore, Submission, Team
-from challenge.ledger.store.rows import score_of, score_rows, submission_row
+from challenge.ledger.store.rows import read_teams, score_of, score_rows, submission_row
 from challenge.ledger.store.versions import ScoringVersion, current_scoring_versions
 from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC
 from challenge.ledger.submissions.quota import quota_left
@@ -17,9 +17,6 @@ from challenge.ledger.submissions.receipts import Receipt, figure
 from challenge.ledger.submissions.score_rows import public_reference
 from challenge.task import Subset
 from challenge.task.settings import Settings
-
-if TYPE_CHECKING:
-    from challenge.ledger.ledger import Ledger
 
 __all__ = ["receipt_of"]
 
@@ -35,7 +32,7 @@ def receipt_of(
     """Return the receipt of a stored submission, made of its rows alone."""
     submission, notes = submission_row(connection, submission_id)
     scoring_version = current_scoring_versions(connection)[submission.task]
-    team = ledger.team_in(connection, submission.team)
+    team = read_teams(connection, ledger.settings, team=submission.team)[submission.team]
     score = _shown_score(connection, submission_id, scoring_version, ledger.settings)
     reference = step = None
     if ledger.settings.is_contest():

@@ -7,29 +7,31 @@ Ladder is replayed from the first submission on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from challenge.errors import Fault, LedgerError, SubmissionError
+from challenge.kinds import Metric
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
 from challenge.ledger.store.prediction_files import missing_file_fault
+from challenge.ledger.store.rows import read_teams
 from challenge.ledger.store.versions import (
     ScoringVersion,
     add_scoring_version,
+    closed_at,
     current_scoring_versions,
     record_baseline_score,
     record_card,
 )
-from challenge.ledger.submissions.ladder import climb
-from challenge.ledger.submissions.score_rows import Scored, insert_score, score_file, step_of
+from challenge.ledger.submissions.best import best_positions, ranks_of
+from challenge.ledger.submissions.ladder import Release, climb
+from challenge.ledger.submissions.score_rows import Scored, insert_score, ladder_step, score_file
 from challenge.ledger.submissions.submit import scored_subset
 from challenge.task import Subset, Task
-
-if TYPE_CHECKING:
-    from challenge.ledger.ledger import Ledger
 
 __all__ = ["RescoreReport", "RescoreRow", "rescore"]
 
@@ -105,7 +107,7 @@ def rescore(
     breaks a rule of the contest; then nothing is stored.
     """
     with ledger.store.reading() as connection:
-        # What is scored, and by which step, rests on rules that stand still while a contest runs.
+        # Subset and step follow from settings that must not change while a contest runs.
         ledger.check_settings_in(connection, clock.now())
         known = current_scoring_versions(connection)
     wanted = task_ids or [name for name in ledger.challenge.built_ids() if name in known]
@@ -122,8 +124,11 @@ def _rescore_task(
     with ledger.store.reading() as connection:
         old = current_scoring_versions(connection).get(task.id)
         entries = _entries(connection, task.id)
-        closed = connection.execute(sa.select(schema.closes.c.id)).first() is not None
-        before = {} if old is None else _places(connection, old, entries, ledger, closed)
+        closed = closed_at(connection) is not None
+        deciding = _deciding(ledger, closed)
+        metric = task.kind.metric(task.metric)
+        stored = {} if old is None else _stored_values(connection, old, deciding)
+        before = _best(entries, stored, metric)
         weights = set() if old is None else _weights(connection, old)
     missing = [path for entry in entries if not (path := ledger.files.path(entry.sha256)).is_file()]
     if missing:
@@ -133,7 +138,14 @@ def _rescore_task(
     if same and not _weights_changed(task, entries, ledger, subsets, weights):
         return RescoreReport(task.id, True, False, len(entries))
     scores, unscorable = _score_all(ledger, task, entries, subsets, progress)
-    after = _replayed(ledger, entries, scores, closed)
+    baseline_scores = {subset: baseline_score(task, subset).value for subset in subsets}
+    steps, releases = _replayed(ledger, task, entries, scores, baseline_scores.get("public"))
+    values = {
+        key: scored.score.primary.value for (key, of), scored in scores.items() if of == deciding
+    }
+    if deciding == "public":
+        values = {key: one.value if one.released else None for key, one in releases.items()}
+    after = _best(entries, values, metric)
     if not dry_run:
         with ledger.store.writing() as connection:
             ledger.store.lock_still(connection)
@@ -144,7 +156,7 @@ def _rescore_task(
                     Fault(
                         f"task {task.id}",
                         "somebody submitted while the old submissions were scored",
-                        "a ledger that stands still for the rescore",
+                        "no new submission during a rescore",
                         "run the command again; nothing was stored",
                         code="rescore-again",
                     )
@@ -153,29 +165,15 @@ def _rescore_task(
             scoring_version = add_scoring_version(connection, task, SCORER_VERSION, at)
             record_card(connection, task, at)
             for subset in subsets:
-                record_baseline_score(
-                    connection, scoring_version, subset, baseline_score(task, subset).value, at
+                value = baseline_scores[subset]
+                record_baseline_score(connection, scoring_version, subset, value, at)
+            for (key, subset), scored in scores.items():
+                ladder = (steps[key], releases[key]) if subset == "public" else (0.0, None)
+                step, release = ladder
+                insert_score(
+                    connection, key, scoring_version, scored, at, step=step, release=release
                 )
-            references: dict[int, float | None] = {}
-            for entry in entries:
-                for subset in subsets:
-                    scored = scores.get((entry.id, subset))
-                    if scored is None:
-                        continue
-                    reference = references.get(entry.team) if subset == "public" else None
-                    reached = insert_score(
-                        connection,
-                        entry.id,
-                        scoring_version,
-                        scored,
-                        at,
-                        step=step_of(ledger.settings, scored.score),
-                        reference=reference,
-                    )
-                    if subset == "public":
-                        references[entry.team] = reached
-    names = _names(ledger)
-    rows = _side_by_side(before, after, names)
+    rows = _side_by_side(before, after, _names(ledger), metric)
     return RescoreReport(task.id, False, not dry_run, len(entries), rows, unscorable)
 
 
@@ -263,59 +261,54 @@ def _score_all(
     return scores, unscorable
 
 
-_Places = dict[int, tuple[int, float]]
-"""Team to its best submission and its value."""
-
-
 def _replayed(
     ledger: Ledger,
+    task: Task,
     entries: list[_Entry],
     scores: dict[tuple[int, Subset], Scored],
-    closed: bool,
-) -> _Places:
-    places: _Places = {}
+    baseline_score: float | None,
+) -> tuple[dict[int, float], dict[int, Release]]:
+    """Return the step and what the Ladder does, by submission, from the first one on."""
+    metric = task.kind.metric(task.metric)
+    steps: dict[int, float] = {}
+    releases: dict[int, Release] = {}
     references: dict[int, float | None] = {}
-    subset = _deciding(ledger, closed)
     for entry in entries:
-        scored = scores.get((entry.id, subset))
-        if scored is None:
-            continue
-        score = scored.score
-        value = score.primary.value
-        if subset == "public":
-            release = climb(references.get(entry.team), value, step_of(ledger.settings, score))
+        scored = scores.get((entry.id, "public"))
+        if scored is not None:
+            step = ladder_step(ledger.settings, task, scored.score, baseline_score)
+            value = scored.score.primary.value
+            release = climb(metric, references.get(entry.team), value, step)
+            steps[entry.id], releases[entry.id] = step, release
             references[entry.team] = release.value
-            value = release.value if release.released else None
-        _take(places, entry, value)
-    return places
+    return steps, releases
 
 
-def _places(
-    connection: sa.Connection,
-    scoring_version: ScoringVersion,
-    entries: list[_Entry],
-    ledger: Ledger,
-    closed: bool,
-) -> _Places:
+def _stored_values(
+    connection: sa.Connection, scoring_version: ScoringVersion, subset: Subset
+) -> dict[int, float | None]:
     scores = schema.scores
-    subset = _deciding(ledger, closed)
     column = scores.c.public_value if subset == "public" else scores.c.value
     query = sa.select(scores.c.submission, column).where(
         scores.c.scoring_version == scoring_version.id, scores.c.subset == subset
     )
-    values: dict[int, Any] = {row[0]: row[1] for row in connection.execute(query)}
-    places: _Places = {}
-    for entry in entries:
-        _take(places, entry, values.get(entry.id))
-    return places
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def _take(places: _Places, entry: _Entry, value: float | None) -> None:
-    if value is None or entry.withdrawn:
-        return
-    before = places.get(entry.team)
-    if before is None or value > before[1]:
-        places[entry.team] = (entry.id, float(value))
+_Best = dict[int, tuple[int, float]]
+"""Team to its best submission and its value."""
+
+
+def _best(entries: list[_Entry], values: Mapping[int, float | None], metric: Metric) -> _Best:
+    found = [
+        (entry.team, entry.id, value)
+        for entry in entries
+        if not entry.withdrawn and (value := values.get(entry.id)) is not None
+    ]
+    team, key = (np.array([row[i] for row in found], dtype=np.int64) for i in (0, 1))
+    merit = np.array([metric.merit(value) for _, _, value in found])
+    best = [found[position] for position in best_positions(merit, key, team)]
+    return {team_id: (submission, float(value)) for team_id, submission, value in best}
 
 
 def _deciding(ledger: Ledger, closed: bool) -> Subset:
@@ -324,8 +317,13 @@ def _deciding(ledger: Ledger, closed: bool) -> Subset:
     return "private" if closed else "public"
 
 
-def _side_by_side(before: _Places, after: _Places, names: dict[int, str]) -> tuple[RescoreRow, ...]:
-    old, new = _ranks(before), _ranks(after)
+def _side_by_side(
+    before: _Best, after: _Best, names: dict[int, str], metric: Metric
+) -> tuple[RescoreRow, ...]:
+    old, new = (
+        ranks_of({team: metric.merit(value) for team, (_, value) in best.items()})
+        for best in (before, after)
+    )
     rows = [
         RescoreRow(
             team=names[team],
@@ -343,13 +341,6 @@ def _side_by_side(before: _Places, after: _Places, names: dict[int, str]) -> tup
     )
 
 
-def _ranks(places: _Places) -> dict[int, int]:
-    values = sorted((value for _, value in places.values()), reverse=True)
-    return {team: values.index(value) + 1 for team, (_, value) in places.items()}
-
-
 def _names(ledger: Ledger) -> dict[int, str]:
-    from challenge.ledger.store.rows import read_teams
-
     with ledger.store.reading() as connection:
         return {key: team.name for key, team in read_teams(connection, ledger.settings).items()}

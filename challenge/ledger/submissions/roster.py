@@ -8,9 +8,12 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from challenge.errors import Fault, SubmissionError, WrongUse, nearest
-from challenge.ledger.store import schema
+from challenge.ledger.ledger import Ledger
+from challenge.ledger.store import clock, schema
 from challenge.ledger.store.clock import micros
 from challenge.ledger.store.database import Store
+from challenge.ledger.store.records import Team
+from challenge.ledger.store.rows import read_teams
 from challenge.ledger.submissions.names import (
     NAME_LENGTH,
     clean_text,
@@ -111,16 +114,15 @@ def add_team(
     return _row(connection, int(key[0]))
 
 
-def rename_team(
-    connection: sa.Connection, store: Store, old: str, new: str, at: datetime
-) -> TeamRow:
-    """Give the team another name; its history, its slug and its old names stay its own."""
+def rename_team(ledger: Ledger, old: str, new: str) -> Team:
+    """Give a team another name; it keeps its history, its slug and its old names."""
     new = check_team_name(new)
-    store.lock_all(connection)
-    team = require_team(connection, old)
-    _check_looks(connection, new, owner=team.id)
-    _add_name(connection, team.id, new, at)
-    return _row(connection, team.id)
+    with ledger.store.writing() as connection:
+        ledger.store.lock_all(connection)
+        key = require_team(connection, old).id
+        _check_looks(connection, new, owner=key)
+        _add_name(connection, key, new, clock.now())
+        return read_teams(connection, ledger.settings, team=key)[key]
 
 
 def _row(connection: sa.Connection, team: int) -> TeamRow:

@@ -1,4 +1,4 @@
-"""Rows of scores: what the scorer said, what the Ladder let out of it, and the replicates."""
+"""Rows of scores: the scorer's figures, what the Ladder released of them, and the replicates."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from challenge.ledger.store import schema
 from challenge.ledger.store.clock import micros
-from challenge.ledger.store.versions import ScoringVersion
-from challenge.ledger.submissions.ladder import climb, default_step
+from challenge.ledger.store.versions import ScoringVersion, read_metric
+from challenge.ledger.submissions.ladder import Release, metric_step
 from challenge.task import Subset, Task
 from challenge.task.settings import Settings
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from challenge.scoring import Predictions
     from challenge.scoring.score import Score
 
@@ -29,18 +28,18 @@ __all__ = [
     "Scored",
     "confusion_matrix_of",
     "insert_score",
+    "ladder_step",
     "public_reference",
     "score_file",
-    "step_of",
 ]
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What is computed of a submission for one half, and stored together.
+    """What is computed of a submission for one subset, and stored together.
 
-    `confusion_counts` (m, 3) counts rows by true and predicted class; None for a public subset, of
-    which nothing but released figures may ever lie in the ledger.
+    `confusion_counts` (m, 3) counts rows by true and predicted class. It is None for a public
+    subset: of that the ledger holds released figures only.
     """
 
     score: Score
@@ -48,7 +47,7 @@ class Scored:
 
 
 def score_file(task: Task, predictions: Predictions, subset: Subset) -> Scored:
-    """Score predictions of the test rows on a half."""
+    """Score predictions of the test rows on a subset."""
     from challenge.scoring import confusion_counts, score_predictions
 
     counts = None if subset == "public" else confusion_counts(task, predictions, subset)
@@ -57,35 +56,30 @@ def score_file(task: Task, predictions: Predictions, subset: Subset) -> Scored:
 
 def confusion_matrix_of(packed: bytes | None) -> NDArray[np.int32] | None:
     """Return the counts that `insert_score` packed."""
-    import numpy as np
-
     if packed is None:
         return None
     return np.frombuffer(zlib.decompress(packed), "<i4").reshape(-1, 3)
 
 
-def step_of(settings: Settings, score: Score) -> float:
-    """Return the step of the Ladder for this subset: 0 where there is none.
-
-    F1 rests on the positive clusters, every other metric on all clusters.
-    """
-    if score.subset != "public":
-        return 0.0
+def ladder_step(
+    settings: Settings, task: Task, score: Score, baseline_score: float | None
+) -> float:
+    """Return the step of the Ladder for a public score."""
     if settings.ladder_step is not None:
         return settings.ladder_step
-    n = float(score.n_clusters)
-    if score.metric == "f1":
-        n = score.diagnostics.get("n_positive_clusters") or n
-    return default_step(int(n))
+    metric = task.kind.metric(score.metric)
+    return metric_step(metric, task.kind.ladder_units(score), baseline_score)
 
 
 def public_reference(
     connection: sa.Connection, team: int, scoring_version: ScoringVersion
 ) -> float | None:
-    """Return the highest public score let out to the team, withdrawn submissions included."""
+    """Return the best public score released to the team, withdrawn submissions included."""
     rows, scores = schema.submissions, schema.scores
+    better = read_metric(connection, scoring_version.task).higher_is_better
+    best = (sa.func.max if better else sa.func.min)(scores.c.public_value)
     found = connection.execute(
-        sa.select(sa.func.max(scores.c.public_value))
+        sa.select(best)
         .select_from(scores.join(rows, rows.c.id == scores.c.submission))
         .where(
             rows.c.team == team,
@@ -133,25 +127,20 @@ def insert_score(
     scored: Scored,
     at: datetime,
     *,
-    step: float,
-    reference: float | None,
-) -> float | None:
-    """Insert a score with its replicates and counts; return the team's public score after it."""
-    import numpy as np
-
+    step: float = 0.0,
+    release: Release | None = None,
+) -> None:
+    """Insert a score with its replicates and counts; a public one with what the Ladder decided."""
     score = scored.score
-    values = _score_values(score)
-    release = climb(reference, values["value"], step)
-    released = release.released if score.subset == "public" else True
     key = connection.execute(
         schema.scores.insert().values(
             at=micros(at),
             submission=submission,
             scoring_version=scoring_version.id,
-            public_value=release.value if score.subset == "public" and released else None,
-            released=released,
+            public_value=release.value if release and release.released else None,
+            released=release is None or release.released,
             step=step,
-            **values,
+            **_score_values(score),
         )
     ).inserted_primary_key
     assert key is not None
@@ -163,4 +152,3 @@ def insert_score(
         connection.execute(
             schema.confusion_counts.insert().values(score=int(key[0]), counts=packed)
         )
-    return release.value

@@ -17,20 +17,23 @@ import sqlalchemy as sa
 
 from challenge.errors import Fault, SubmissionError
 from challenge.ledger.contest.contest_rules import check_dates, check_roster
+from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
 from challenge.ledger.store.clock import micros
+from challenge.ledger.store.database import ledger_faults
 from challenge.ledger.store.prediction_files import StagedFile
 from challenge.ledger.store.versions import (
     ScoringVersion,
     add_scoring_version,
+    closed_at,
     current_scoring_versions,
     has_submissions,
     record_baseline_score,
     record_card,
     rescore_first,
 )
-from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC
-from challenge.ledger.submissions.names import clean_text, name_faults
+from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC, climb
+from challenge.ledger.submissions.names import clean_text, fold, name_faults
 from challenge.ledger.submissions.quota import check_failures, check_quota
 from challenge.ledger.submissions.receipt_rows import receipt_of
 from challenge.ledger.submissions.receipts import Receipt
@@ -38,15 +41,14 @@ from challenge.ledger.submissions.roster import TeamRow, add_team, check_team_na
 from challenge.ledger.submissions.score_rows import (
     Scored,
     insert_score,
+    ladder_step,
     public_reference,
     score_file,
-    step_of,
 )
-from challenge.task import Subset, Task
+from challenge.task import Subset, Task, sha256_of_file
 from challenge.task.settings import Settings
 
 if TYPE_CHECKING:
-    from challenge.ledger.ledger import Ledger
     from challenge.scoring import Predictions
     from challenge.scoring.score import Score
 
@@ -90,6 +92,11 @@ def submit(
     stored; then nothing of it is.
     """
     entry = _entry(team, method, note, details, baseline)
+    with ledger_faults(ledger.store.where):
+        return _submit(ledger, task, path, entry)
+
+
+def _submit(ledger: Ledger, task: Task, path: Path, entry: Entry) -> Receipt:
     subset = scored_subset(ledger.settings, task)
     with ledger.store.reading() as connection:
         at = clock.now()
@@ -109,10 +116,10 @@ def submit(
         from challenge.scoring.score import baseline_score
 
         scored = None if subset is None else score_file(task, predictions, subset)
-        floor = None if subset is None else baseline_score(task, subset).value
+        baseline = None if subset is None else baseline_score(task, subset).value
         ledger.files.keep(staged)
         with ledger.store.writing() as connection:
-            return _store(connection, ledger, task, entry, predictions, staged, scored, floor)
+            return _store(connection, ledger, task, entry, predictions, staged, scored, baseline)
 
 
 def _entry(
@@ -154,7 +161,7 @@ def _admit(
     connection: sa.Connection, settings: Settings, entry: Entry, at: datetime
 ) -> TeamRow | None:
     """Raise SubmissionError when date, roster or name refuse the team; return it when known."""
-    closed = connection.execute(sa.select(schema.closes.c.id)).first() is not None
+    closed = closed_at(connection) is not None
     check_dates(settings, at, closed, what="submission", early=entry.baseline)
     known = find_team(connection, entry.team)
     if not entry.baseline:
@@ -197,17 +204,39 @@ def _checked(ledger: Ledger, task: Task, path: Path, entry: Entry) -> Prediction
     try:
         return read_predictions(task, path, max_bytes=ledger.settings.limits.file_mb << 20)
     except SubmissionError as error:
-        ledger.record_failure(entry.team, task.id, path, error)
+        _record_failure(ledger, entry.team, task.id, path, error)
         raise
+
+
+def _record_failure(
+    ledger: Ledger, team: str, task: str, path: Path, error: SubmissionError
+) -> None:
+    """Store a file that was refused for its content; it counts against a quota of its own.
+
+    A path that is not a readable regular file does not count: a pipe or a device could be read
+    without end. Raises SubmissionError when the quota is used up.
+    """
+    if not path.is_file():
+        return
+    try:
+        file_sha256 = sha256_of_file(path)
+    except OSError:
+        return
+    faults = json.dumps([fault.as_json() for fault in error.faults], ensure_ascii=False)
+    with ledger.store.writing() as connection:
+        at = clock.now()
+        check_failures(connection, ledger.settings.limits, team, task, at)
+        connection.execute(
+            schema.failures.insert().values(
+                at=micros(at), folded=fold(team), task=task, file_sha256=file_sha256, faults=faults
+            )
+        )
 
 
 def _identical(
     connection: sa.Connection, team: TeamRow | None, task: Task, staged: StagedFile
 ) -> int | None:
-    """Return the team's standing submission with the same predictions.
-
-    By their values; submissions of an older ledger are known by the bytes of their file alone.
-    """
+    """Return the team's earliest submission with the same values that is not withdrawn."""
     if team is None:
         return None
     rows, gone = schema.submissions, schema.withdrawals
@@ -217,10 +246,7 @@ def _identical(
         .where(
             rows.c.team == team.id,
             rows.c.task == task.id,
-            sa.or_(
-                rows.c.content == staged.content,
-                sa.and_(rows.c.content.is_(None), rows.c.sha256 == staged.sha256),
-            ),
+            rows.c.content == staged.content,
             gone.c.id.is_(None),
         )
         .order_by(rows.c.id)
@@ -237,7 +263,7 @@ def _store(
     predictions: Predictions,
     staged: StagedFile,
     scored: Scored | None,
-    floor: float | None,
+    baseline: float | None,
 ) -> Receipt:
     settings = ledger.settings
     ledger.store.lock_still(connection, shared=True)
@@ -282,11 +308,15 @@ def _store(
         score = scored.score
         _check_weights(connection, scoring_version, score)
         assert score.subset != "train"
-        record_baseline_score(connection, scoring_version, score.subset, floor, at)
-        step = step_of(settings, score)
-        reference = public_reference(connection, team.id, scoring_version)
+        record_baseline_score(connection, scoring_version, score.subset, baseline, at)
+        step, release = 0.0, None
+        if score.subset == "public":
+            step = ladder_step(settings, task, score, baseline)
+            reference = public_reference(connection, team.id, scoring_version)
+            metric = task.kind.metric(task.metric)
+            release = climb(metric, reference, score.primary.value, step)
         insert_score(
-            connection, int(key[0]), scoring_version, scored, at, step=step, reference=reference
+            connection, int(key[0]), scoring_version, scored, at, step=step, release=release
         )
     return receipt_of(connection, ledger, int(key[0]), at)
 

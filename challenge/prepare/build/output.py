@@ -17,7 +17,7 @@ from challenge.prepare.build.integer_ranks import count_distinct, dense_codes
 from challenge.prepare.build.plan import SUBSETS, TEST, TRAIN, Plan
 from challenge.prepare.readers.values import PIXELS
 from challenge.task.definition import TaskDefinition
-from challenge.task.digests import TableDigest, join_digests, salted
+from challenge.task.digests import TableDigest, data_digest, salted
 from challenge.task.tables import TableWriter, folds_schema, modalities_of, table_schema
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def write_files(
     _write_solution(private / "solution.parquet", solution)
     _write_sample(public, plan, kind, test_ids, plan.label[train_rows])
     return Written(
-        data_digest=_data_digest(kind, plan, digests),
+        data_digest=data_digest(kind.name, plan.classes, list(digests.values())),
         solution_digest=_solution_digest(secret, solution),
         n_train=len(train_rows),
         n_test=len(test_rows),
@@ -205,12 +205,6 @@ def _write_sample(
     (public / "sample_submission.csv").write_bytes(
         csv_bytes(pa.table({"id": ids, "label": label}).combine_chunks())
     )
-
-
-def _data_digest(kind: Kind, plan: Plan, digests: dict[str, TableDigest]) -> str:
-    classes = join_digests([name.encode() for name in plan.classes])
-    parts = [b"1", kind.name.encode(), classes]
-    return join_digests([*parts, *(digests[name].digest() for name in ("train", "test"))]).hex()
 
 
 def _solution_digest(secret: bytes, solution: pa.Table) -> str:
