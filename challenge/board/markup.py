@@ -13,17 +13,21 @@ from datetime import datetime, timezone
 from functools import lru_cache
 from html import escape
 
+from challenge.kinds import Metric
+
 __all__ = [
     "bytes_text",
     "clip",
     "count_text",
     "day_text",
-    "decimals_for",
     "escape",
+    "half_widths",
     "interval_text",
     "minute_text",
     "number_text",
+    "of_unit_scale",
     "plain",
+    "score_decimals",
     "seconds_text",
     "time_html",
     "user_html",
@@ -63,30 +67,52 @@ def _user_html(text: str, cap: int) -> str:
     return f"<bdi>{escape(clip(text, cap))}</bdi>"
 
 
-def decimals_for(half_widths: Iterable[float | None], fewest: int = 3) -> int:
-    """Return the decimals at which scores of one board are shown: two figures of its intervals.
+def of_unit_scale(metric: Metric) -> bool:
+    """Return whether 1 is the best value of a metric, so that its differences are shares of 1."""
+    return metric.higher_is_better and metric.bounds[1] == 1.0
 
-    The median half-width decides, so that one odd interval does not; without any, `fewest`.
 
-    >>> decimals_for([0.028, 0.031]), decimals_for([0.0031]), decimals_for([None])
-    (3, 4, 3)
+def score_decimals(
+    metric: Metric, values: Iterable[float | None], widths: Iterable[float] = ()
+) -> int:
+    """Return the decimals of scores: two figures of the median of the half-widths `widths`.
+
+    Without intervals three figures of the largest score; at least three decimals where 1 is best.
+
+    >>> f1, rmse = Metric("f1", "F1"), Metric("rmse", "RMSE", "labels", False, (0.0, math.inf))
+    >>> score_decimals(f1, [0.6], [0.028, 0.031]), score_decimals(f1, [0.6], [0.0031])
+    (3, 4)
+    >>> score_decimals(rmse, [12.3]), score_decimals(rmse, [12.3], [0.028]), score_decimals(f1, [])
+    (1, 3, 3)
     """
-    known = sorted(width for width in half_widths if width and math.isfinite(width))
-    if not known:
-        return fewest
-    return min(max(1 - math.floor(math.log10(known[len(known) // 2])), fewest), 6)
+    widths = sorted(width for width in widths if width and math.isfinite(width))
+    sizes = [abs(value) for value in values if value and math.isfinite(value)]
+    if widths:
+        decimals = 1 - math.floor(math.log10(widths[len(widths) // 2]))
+    elif sizes and not of_unit_scale(metric):
+        decimals = 2 - math.floor(math.log10(max(sizes)))
+    else:
+        decimals = 3
+    return min(max(decimals, 3), 6) if of_unit_scale(metric) else min(max(decimals, 0), 12)
+
+
+def half_widths(intervals: Iterable[tuple[float | None, float | None]]) -> list[float]:
+    """Return the half-widths of the intervals that are known."""
+    return [(high - low) / 2 for low, high in intervals if low is not None and high is not None]
 
 
 def number_text(value: float | None, decimals: int = 3) -> str:
-    """Return a score without its leading zero, with a true minus sign; undefined is a dash.
+    """Return a figure without a leading zero, with a true minus sign; undefined is a dash.
 
     >>> number_text(0.605), number_text(-0.0301), number_text(1.0), number_text(None)
     ('.605', '−.030', '1.000', '–')
+    >>> number_text(12.34, 1), number_text(-12345.6, 0)
+    ('12.3', '−12,346')
     """
     if value is None or not math.isfinite(value):
         return "–"
-    text = f"{abs(value):.{decimals}f}".removeprefix("0" if decimals else "")
-    return f"−{text}" if value < 0 and float(text) else text
+    text = f"{abs(value):,.{decimals}f}".removeprefix("0" if decimals else "")
+    return f"−{text}" if value < 0 and text.strip("0.") else text
 
 
 def interval_text(low: float | None, high: float | None, decimals: int = 3) -> str:

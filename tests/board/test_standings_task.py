@@ -165,7 +165,7 @@ def test_a_public_subset_that_is_too_small_is_named() -> None:
     snapshot = snapshot_of(made, subset="public", unscored=["t1"], baseline_scores={})
     board = task_board(snapshot, "t1", snapshot.replicates)
     assert "too small" in board.notes[0]
-    assert board.floor is None
+    assert board.baseline_score is None
     assert board.rows[0].reason == "the public subset is too small to show a score"
 
 

@@ -91,6 +91,7 @@ def _home_html(context: SiteContext) -> str:
                         f"progress-{track.id}",
                         f"{told}, {clip(track.title)}",
                         context.progress.get(track.id, ()),
+                        board.metric,
                         until=snapshot.closed_at or snapshot.at,
                     )
                     if snapshot.at

@@ -1,10 +1,9 @@
-"""The rules in words, generated from the settings that the program obeys."""
+"""The rules page, generated from the settings that the program obeys."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from challenge.board.markup import number_text
 from challenge.board.pages.page_frame import folder_name, render
 from challenge.board.pages.site_context import File, SiteContext
 from challenge.kinds import metric_title
@@ -36,7 +35,7 @@ def about_files(context: SiteContext) -> Iterator[File]:
             for track in settings.track
         ],
         steps=[
-            (context.title(task), number_text(step, 4))
+            (context.title(task), context.step_text(task))
             for task, step in snapshot.steps.items()
             if step
         ]
@@ -45,5 +44,5 @@ def about_files(context: SiteContext) -> Iterator[File]:
         unscored=[context.title(task) for task in sorted(snapshot.unscored)],
         roster=sorted(team.name for team in settings.team),
     )
-    words = "How entries are scored, ranked and told apart, and how to take part."
-    yield "about.html", context.frame.page("about.html", "Rules", words, content, place="about")
+    summary = "How entries are scored, ranked and compared, and how to take part."
+    yield "about.html", context.frame.page("about.html", "Rules", summary, content, place="about")

@@ -14,7 +14,7 @@ from challenge.board.markup import (
 )
 from challenge.board.pages.page_frame import folder_name
 from challenge.board.pages.site_context import SiteContext, board_decimals
-from challenge.board.plots import Scale, axis_svg, interval_svg, scale_for
+from challenge.board.plots import Scale, axis_svg, interval_svg, late_scale, scale_for
 from challenge.board.rules.board_rows import (
     Board,
     Cell,
@@ -37,20 +37,17 @@ __all__ = [
 
 
 def board_scale(board: Board[Any], n: int) -> Scale:
-    """Return the scale of a board's plot: its first `n` rows fit, the plot is about their middle.
+    """Return the scale of a board's plot, made for its first `n` rows.
 
-    One hopeless entry must not squeeze all others into a corner, so the lowest ends are cut where
-    they lie more than four times as far from the best as the median does.
+    One very bad entry must not make all others indistinguishable, so the worst ends are cut where
+    they are more than four times as far from the best as the median is.
     """
     rows = [row for row in board.rows[:n] if row.value is not None]
     values = [row.value for row in rows if row.value is not None]
     if not values:
         return scale_for([])
-    best, median = values[0], sorted(values)[len(values) // 2]
     ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
-    cut = best - max(4 * (best - median), 0.05)
-    lowest = min(ends)
-    return scale_for([max(lowest, min(cut, min(best, median))), max(ends)])
+    return late_scale(board.metric, values, ends, 4, 0.05)
 
 
 def tied_class(row: Standing) -> str:
@@ -120,12 +117,18 @@ def leader_band(board: Board[Any]) -> tuple[float, float] | None:
 
 def _plot_column(board: Board[Any], scale: Scale) -> Column[Any]:
     band = leader_band(board)
-    floor = board.floor if isinstance(board, TaskBoard) else None
+    baseline_score = board.baseline_score if isinstance(board, TaskBoard) else None
     return Column(
         "plot",
         "Interval",
         lambda row: interval_svg(
-            scale, row.value, row.low, row.high, band=band, floor=floor, strong=row.tied_first
+            scale,
+            row.value,
+            row.low,
+            row.high,
+            band=band,
+            baseline_score=baseline_score,
+            strong=row.tied_first,
         ),
         kind="plot",
         head_html=axis_svg(scale),

@@ -10,9 +10,12 @@ from challenge.board.markup import (
     bytes_text,
     clip,
     count_text,
+    half_widths,
     interval_text,
     number_text,
+    of_unit_scale,
     plain,
+    score_decimals,
     seconds_text,
     time_html,
     user_html,
@@ -44,7 +47,6 @@ _DETAIL_WORDS = {
     "time_limit_s": "Time limit",
     "method_digest": "Method’s digest",
 }
-_UNBOUNDED = ("log_loss", "brier", "mcc")
 
 
 def submission_files(context: SiteContext, team: Team, line: Line) -> Iterator[File]:
@@ -87,8 +89,8 @@ def _submission_html(context: SiteContext, team: Team, line: Line) -> str:
             '<h2 id="scores">Scores</h2>'
             f"<p>On {_SUBSET_TITLES.get(score.subset, escape(score.subset))}: "
             f"{count_text(score.n)} rows in {count_text(score.n_clusters)} independent clusters. "
-            f"One row is worth {number_text(score.resolution, max(decimals, 4))}.</p></div>"
-            f'<div class="split"><div>{_metrics_html(score, decimals)}'
+            f"{context.resolution_text(submission.task, score.resolution)}</p></div>"
+            f'<div class="split"><div>{_metrics_html(context, submission.task, score)}'
             '<p class="exports">With all submissions of the team as '
             f'<a href="../team/{team.slug}/submissions.json">JSON</a> or '
             f'<a href="../team/{team.slug}/submissions.csv">CSV</a>.</p></div>'
@@ -117,23 +119,28 @@ def _no_score(state: str) -> str:
     }.get(state, "This submission has no score.")
 
 
-def _metrics_html(score: StoredScore, decimals: int) -> str:
+def _metrics_html(context: SiteContext, task: str, score: StoredScore) -> str:
+    metrics, decimals = context.kind(task).metrics, context.decimals(task)
+    shares = of_unit_scale(context.metric(task))
     names = sorted(score.metrics, key=lambda name: name != score.metric)
     rows = []
     for name in names:
-        values = score.metrics[name]
+        values, metric = score.metrics[name], metrics.get(name)
         value, low, high = values.get("value"), values.get("low"), values.get("high")
-        interval = escape(interval_text(low, high, decimals))
+        own = decimals
+        if metric and name != score.metric and not (shares and of_unit_scale(metric)):
+            own = score_decimals(metric, [value], half_widths([(low, high)]))
+        interval = escape(interval_text(low, high, own))
         if interval:
             beside = f'<td class="number">{interval}</td>'
         else:
             beside = f'<td class="reason">{user_html(values.get("reason") or "–", 200)}</td>'
-        drawn = value is not None and name not in _UNBOUNDED
+        drawn = value is not None and metric is not None and metric.within_unit
         plot = interval_svg(_SCALE, value, low, high, strong=name == score.metric) if drawn else ""
         primary = ' <span class="tag">primary</span>' if name == score.metric else ""
         rows.append(
             f'<tr><th scope="row">{escape(metric_title(name))}{primary}</th>'
-            f'<td class="number"><b>{number_text(value, decimals)}</b></td>'
+            f'<td class="number"><b>{number_text(value, own)}</b></td>'
             f'{beside}<td class="plot">{plot}</td></tr>'
         )
     return (

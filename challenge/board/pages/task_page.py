@@ -78,8 +78,8 @@ def task_files(context: SiteContext, task_id: str) -> Iterator[File | BoardPage]
         task_columns(context, board, "../../"),
         board,
         name="board",
-        caption=f"Standings by {metric_title(board.metric)}",
-        look=(context.decimals(task_id), board.floor),
+        caption=f"Standings by {board.metric.title}",
+        look=(context.decimals(task_id), board.baseline_score),
         around=partial(_task_html, context, task_id, {"samples": samples, "schema": schema}),
     )
 

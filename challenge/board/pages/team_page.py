@@ -12,6 +12,7 @@ from challenge.board.markup import (
     clip,
     interval_text,
     number_text,
+    of_unit_scale,
     time_html,
     user_html,
 )
@@ -158,35 +159,49 @@ def _team_html(
 
 
 def _over_time(context: SiteContext, team: Team, lines: Sequence[Line]) -> str:
-    """Return the team's best score of each task as steps; empty while there is no way to see."""
+    """Return the team's best score of each task as steps; empty while no score has changed.
+
+    Tasks whose best score is 1 share a plot. Each other task has its own.
+    """
     steps: dict[str, list[tuple[datetime, float]]] = {}
     for line in lines:
         value = line.public[0] if line.public else line.score.value if line.score else None
+        if value is None or line.submission.withdrawn:
+            continue
         own = steps.setdefault(line.submission.task, [])
-        if value is not None and not line.submission.withdrawn and (not own or value > own[-1][1]):
+        merit = context.metric(line.submission.task).merit
+        if not own or merit(value) > merit(own[-1][1]):
             own.append((line.submission.at, value))
     if all(len(own) < 2 for own in steps.values()):
         return ""
-    kinds = cycle(("c1", "c2", "c3", "c4", "c5"))
-    drawn = [
-        Step(context.title(task), tuple(steps[task]), next(kinds))
-        for task in context.snapshot.cards
-        if steps.get(task)
-    ]
-    last = lines[-1].submission.at
+    colours = cycle(("c1", "c2", "c3", "c4", "c5"))
+    shared: dict[str, list[Step]] = {}
+    metrics = {}
+    for task in context.snapshot.cards:
+        if task in steps:
+            metric = context.metric(task)
+            plot = "" if of_unit_scale(metric) else f"-{task}"
+            shared.setdefault(plot, []).append(
+                Step(context.title(task), tuple(steps[task]), next(colours))
+            )
+            metrics[plot] = metric
     subset = "public score" if context.settings.is_contest() else "score"
     until = "until the close" if context.snapshot.closed_at else "so far"
-    plot = progress_svg(
-        "over-time",
-        f"Best {subset} over time, {clip(team.name, 64)}",
-        drawn,
-        until=last,
-        whole=True,
+    plots = "".join(
+        progress_svg(
+            f"over-time{plot}",
+            f"Best {subset} over time, {clip(team.name, 64)}",
+            drawn,
+            metrics[plot],
+            until=lines[-1].submission.at,
+            whole=True,
+        )
+        for plot, drawn in shared.items()
     )
     return (
         '<section class="wide" aria-labelledby="time"><div class="section-head"><h2 id="time">'
         f"Over time</h2><p>Best {subset} of each task {until}.</p></div>"
-        f"<figure>{plot}</figure></section>"
+        f"<figure>{plots}</figure></section>"
     )
 
 

@@ -33,7 +33,7 @@ def track_files(context: SiteContext, track_id: str) -> Iterator[File | BoardPag
         track_columns(context, board, "../../"),
         board,
         name="standings",
-        caption=f"Standings by mean {metric_title(board.metric)}",
+        caption=f"Standings by mean {board.metric.title}",
         look=[context.decimals(task) for task in board.tasks],
         around=partial(_track_html, context, track_id),
     )
@@ -78,6 +78,7 @@ def _track_html(
                 "progress",
                 f"{told}, {clip(track.title)}",
                 context.progress.get(track_id, ()),
+                board.metric,
                 until=snapshot.closed_at or snapshot.at,
             )
             if snapshot.at and number == 1

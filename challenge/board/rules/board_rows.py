@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 
 from challenge.board.exports import json_text, object_text
 from challenge.board.tables import pages_of
+from challenge.kinds import Kind, Metric
 from challenge.ledger.store.clock import iso
 from challenge.task import Subset
 
@@ -174,8 +175,8 @@ class Board(Generic[Row]):
     """The standings of a task or a track."""
 
     title: str
-    kind: str
-    metric: str
+    kind: Kind
+    metric: Metric
     subset: Subset
     n_compared: int
     """Teams, from the top, whose ranks have an interval."""
@@ -216,8 +217,8 @@ class Board(Generic[Row]):
         return {
             "format": 1,
             "title": self.title,
-            "kind": self.kind,
-            "metric": self.metric,
+            "kind": self.kind.name,
+            "metric": self.metric.name,
             "subset": self.subset,
             "n_compared": self.n_compared,
             "notes": list(self.notes),
@@ -234,8 +235,8 @@ class TaskBoard(Board[TaskRow]):
     n_clusters: int | None
     resolution: float | None
     """What one row is worth on the metric's scale."""
-    floor: float | None
-    """Score of the trivial baseline; None where the subset is too small to show a score."""
+    baseline_score: float | None
+    """Score of the trivial method; None where the subset is too small to show a score."""
 
     def csv_header(self) -> tuple[str, ...]:
         """Return the column names of the CSV export."""
@@ -253,7 +254,7 @@ class TaskBoard(Board[TaskRow]):
             "n": self.n,
             "n_clusters": self.n_clusters,
             "resolution": self.resolution,
-            "baseline_score": self.floor,
+            "baseline_score": self.baseline_score,
         }
 
 
