@@ -18,6 +18,7 @@ from challenge.board.markup import clip, day_text, number_text, of_unit_scale, s
 from challenge.kinds import Metric
 
 __all__ = [
+    "Curve",
     "Line",
     "Scale",
     "axis_svg",
@@ -29,6 +30,7 @@ __all__ = [
     "progress_svg",
     "scale_for",
     "shake_up_svg",
+    "trials_svg",
     "unit_of",
 ]
 
@@ -331,6 +333,80 @@ def _apart(ends: list[tuple[float, str, str]], gap: float = 15.0) -> list[tuple[
         for i in range(len(ys) - 2, -1, -1):
             ys[i] = min(ys[i], ys[i + 1] - gap)
     return [(y, *end[1:]) for y, end in zip(ys, placed, strict=True)]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line over the trials of a search: (trial, value); `kind` is a class of the CSS."""
+
+    kind: str
+    points: Sequence[tuple[int, float]]
+
+
+def trials_svg(
+    name: str,
+    title: str,
+    text: str,
+    n_trials: int,
+    curves: Sequence[Curve],
+    *,
+    points: Sequence[tuple[int, float]] = (),
+    failed: Sequence[int] = (),
+    stops: Sequence[tuple[str, int]] = (),
+    low: float | None = None,
+) -> str:
+    """Return curves and points over the numbers of trials, failed ones as crosses at the bottom.
+
+    `stops` are (rule, trial), drawn as dotted lines; `low` is where the axis begins.
+    """
+    width, height, right = 720.0, 250.0, 12.0
+    values = [value for curve in curves for _, value in curve.points]
+    values += [value for _, value in points]
+    scale = scale_for(values, unit=(max(values) - min(values)) or 1.0)
+    if low is not None:
+        # A third of the height stays free for the names of the rules.
+        scale = Scale(low, max(values) * 1.3 or 1.0)
+
+    def x(number: float) -> float:
+        return _LEFT + (number - 1) / (max(n_trials, 2) - 1) * (width - _LEFT - right)
+
+    def y(value: float) -> float:
+        share = (value - scale.low) / (scale.high - scale.low)
+        return height - _BOTTOM - share * (height - _TOP - _BOTTOM)
+
+    ticks = scale.ticks(4)
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else 0.1
+    body = [
+        f'<path class="grid" d="M{_n(_LEFT)} {_n(y(tick))}H{_n(width - right)}"/>'
+        f'<text class="tick" text-anchor="end" x="{_n(_LEFT - 8)}" y="{_n(y(tick) + 4)}">'
+        f"{_tick_text(tick, step)}</text>"
+        for tick in ticks
+    ]
+    every = max(1, round(_step(n_trials / 6)))
+    body += [
+        f'<text class="tick" text-anchor="middle" x="{_n(x(number))}" y="{_n(height - 10)}">'
+        f"{number}</text>"
+        for number in sorted({1, *range(every, n_trials + 1, every)})
+    ]
+    for row, (rule, number) in enumerate(stops):
+        side, gap = ("end", -5) if x(number) > width / 2 else ("start", 5)
+        body.append(
+            f'<path class="stop" d="M{_n(x(number))} {_n(_TOP)}V{_n(height - _BOTTOM)}"/>'
+            f'<text class="tick" text-anchor="{side}" x="{_n(x(number) + gap)}" '
+            f'y="{_n(_TOP + 12 + 15 * row)}">{escape(rule)}: {number}</text>'
+        )
+    body += [
+        f'<path class="failed" d="M{_n(x(number) - 3)} {_n(height - _BOTTOM - 3)}l6 6m0-6l-6 6"/>'
+        for number in failed
+    ]
+    body += [
+        f'<circle class="trial" cx="{_n(x(number))}" cy="{_n(y(value))}" r="2.5"/>'
+        for number, value in points
+    ]
+    for curve in curves:
+        path = "L".join(f"{_n(x(number))} {_n(y(value))}" for number, value in curve.points)
+        body.append(f'<path class="curve {curve.kind}" d="M{path}"/>')
+    return _figure(width, height, name, title, text, "".join(body))
 
 
 def shake_up_svg(name: str, title: str, moves: Sequence[tuple[str, int, int]]) -> str:

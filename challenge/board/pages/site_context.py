@@ -10,7 +10,7 @@ from typing import Any
 from challenge.board.markup import half_widths, number_text, of_unit_scale, score_decimals
 from challenge.board.pages.page_frame import Frame
 from challenge.board.plots import Line
-from challenge.board.rules.board_rows import Board, TaskBoard, TrackBoard
+from challenge.board.rules.boards import Board, TaskBoard, TrackBoard
 from challenge.kinds import Kind, Metric, kind_of
 from challenge.ledger.store.records import Card
 from challenge.ledger.store.snapshot import Snapshot
@@ -83,7 +83,7 @@ class SiteContext:
         metric = self.metric(task_id)
         own = score_decimals(metric, [resolution])
         decimals = max(self.decimals(task_id), 4) if of_unit_scale(metric) else own
-        return f"One row is worth {number_text(resolution, decimals)}."
+        return number_text(resolution, decimals)
 
     def modalities(self, task_id: str) -> list[str]:
         """Return the modalities of a task's columns, in a fixed order, each once."""
@@ -108,7 +108,7 @@ class SiteContext:
             t for t in dict.fromkeys([*tracks, *self.snapshot.cards]) if t in self.snapshot.cards
         ]
 
-    def progress_words(self) -> str:
+    def progress_text(self) -> str:
         """Return what the plot of scores over time shows: always the public subset."""
         if not self.settings.is_contest():
             return "Mean score over time"
@@ -116,7 +116,7 @@ class SiteContext:
             return "Mean public score over time"
         return "Mean public score until the close; the standings are of the private subset"
 
-    def step_words(self, tasks: Sequence[str]) -> str:
+    def steps_text(self, tasks: Sequence[str]) -> str:
         """Return the steps of public scores while a contest runs; empty otherwise."""
         steps = self.snapshot.steps if self.snapshot.subset == "public" else {}
         known = [task for task in tasks if steps.get(task)]
@@ -136,7 +136,7 @@ class SiteContext:
         step = self.snapshot.steps[task_id]
         return number_text(step, score_decimals(self.metric(task_id), [step]))
 
-    def state_words(self) -> str:
+    def state_text(self) -> str:
         """Return in one short sentence whether the challenge is running or closed."""
         if not self.settings.is_contest():
             return "Open benchmark: every score counts at once."

@@ -13,7 +13,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.board.rules.board_rows import TaskBoard, TaskRow
+from challenge.board.rules.board_rows import TaskRow
+from challenge.board.rules.boards import TaskBoard
 from challenge.board.rules.entries import (
     N_COMPARED,
     ReplicateSource,

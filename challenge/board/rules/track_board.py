@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.board.rules.board_rows import Cell, TrackBoard, TrackRow
+from challenge.board.rules.board_rows import Cell, TrackRow
+from challenge.board.rules.boards import TrackBoard
 from challenge.board.rules.entries import (
     N_COMPARED,
     Entries,
