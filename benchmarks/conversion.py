@@ -33,8 +33,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.measure import report, slope
 from challenge.prepare import RawTable
-from challenge.prepare.build.output import write_files
 from challenge.prepare.build.raw_rows import plan_rows
+from challenge.prepare.build.task_files import write_files
 from challenge.task import tables
 from challenge.task.definition import TaskDefinition
 

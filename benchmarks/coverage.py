@@ -25,13 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.kinds import kind_of
-from challenge.kinds.kind_modules import kind_module
+from challenge.kinds.estimates import MetricEstimate, estimates
 from challenge.kinds.scored_rows import ScoredRows
+from challenge.kinds.statistics.distributions import clopper_pearson
+from challenge.kinds.statistics.grouping import group_rows
 from challenge.scoring.predictions import Form, Predictions, Probabilities
 from challenge.scoring.score import value_with_interval
-from challenge.scoring.statistics.block_weights import group_rows
 from challenge.scoring.statistics.comparison import paired_difference
-from challenge.scoring.statistics.distributions import clopper_pearson
 from challenge.scoring.statistics.intervals import too_few_clusters
 
 PAGE = Path(__file__).parents[1] / "docs" / "intervals.md"
@@ -182,6 +182,11 @@ def _part(case: Case, labels: NDArray[Any], left: NDArray[Any], right: NDArray[A
     return ScoredRows(np.arange(n), n, labels.astype(np.int32), names, grouping)
 
 
+def _estimates(part: ScoredRows, predictions: Predictions) -> dict[str, MetricEstimate]:
+    kind = predictions.kind
+    return estimates(kind.metrics.values(), kind.outcome(part, predictions.answers))
+
+
 def true_values(case: Case) -> dict[str, float]:
     """Return what the first submission scores on the population, and the primary difference.
 
@@ -189,20 +194,16 @@ def true_values(case: Case) -> dict[str, float]:
     no two of them hang together.
     """
     rng, n = np.random.default_rng(1), 1_000_000
-    module, primary, block = (
-        kind_module(kind_of(case.kind)),
-        PRIMARY[case.kind],
-        np.arange(n) // 2_000,
-    )
+    primary, block = PRIMARY[case.kind], np.arange(n) // 2_000
     values = []
     for _ in range(POPULATION):
         labels, submissions, _, _ = draw(replace(case, equal=True), rng, n, n * (case.clusters > 0))
         part = _part(case, labels, block, block)
-        a, b = (module.measure(part, one) for one in _scores_of_first(submissions))
+        a, b = (_estimates(part, one) for one in _scores_of_first(submissions))
         figures = [a[name].value or 0.0 for name in METRICS[case.kind]]
         values.append([*figures, (a[primary].value or 0.0) - (b[primary].value or 0.0)])
     return dict(
-        zip((*METRICS[case.kind], "difference"), map(float, np.mean(values, axis=0)), strict=True)
+        zip((*METRICS[case.kind], "identity"), map(float, np.mean(values, axis=0)), strict=True)
     )
 
 
@@ -210,7 +211,7 @@ def coverage(case: Case, true: dict[str, float], replications: int, seed: int) -
     """Draw test sets and count the intervals that hold the true values."""
     flags = (case.shape == "skewed", case.equal, case.shared)
     rng = np.random.default_rng([seed, case.n, case.clusters, *flags])
-    module, primary = kind_module(kind_of(case.kind)), PRIMARY[case.kind]
+    primary = PRIMARY[case.kind]
     held, made = dict.fromkeys(true, 0), 0
     for drawn in range(1, replications + 1):
         labels, submissions, left, right = draw(case, rng, case.n, case.clusters)
@@ -220,7 +221,7 @@ def coverage(case: Case, true: dict[str, float], replications: int, seed: int) -
                 break
             continue
         made += 1
-        a, b = (module.measure(part, one) for one in _scores_of_first(submissions))
+        a, b = (_estimates(part, one) for one in _scores_of_first(submissions))
         for name in METRICS[case.kind]:
             value, _ = value_with_interval(part.grouping, a[name])
             held[name] += _holds(value.low, true[name], value.high)

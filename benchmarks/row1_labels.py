@@ -17,7 +17,7 @@ import pyarrow.csv as pc
 from benchmarks.measure import measure, peak_memory_mb, report, slope
 from benchmarks.scoring_files import make_task, write_labels
 from challenge.errors import SubmissionError
-from challenge.kinds.kind_modules import kind_module
+from challenge.kinds.estimates import estimates
 from challenge.scoring import read_predictions
 from challenge.scoring.score import solution_part
 from challenge.task import Task, read_task
@@ -28,7 +28,8 @@ __all__ = ["check_and_measure", "main"]
 def check_and_measure(task: Task, path: Path) -> object:
     """Check a file and compute every metric that it can have, points only."""
     part = solution_part(task, "all")
-    return kind_module(task.kind).measure(part, read_predictions(task, path))
+    outcome = task.kind.outcome(part, read_predictions(task, path).answers)
+    return estimates(task.kind.metrics.values(), outcome)
 
 
 def score_like_a_peer(task: Task, path: Path) -> object:

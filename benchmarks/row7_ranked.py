@@ -13,7 +13,8 @@ import argparse
 import numpy as np
 
 from benchmarks.measure import measure, report, slope
-from challenge.kinds.metrics.labels import f1, tally
+from challenge.kinds.metrics.labels import tally
+from challenge.kinds.metrics.pairs import f1
 from challenge.kinds.metrics.ranked import average_precision, rank, roc_auc
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from challenge.kinds import KINDS, kind_of
+
 PACKAGE = Path(__file__).parents[1] / "challenge"
 
 ARROWS = {
-    "kinds": {"scoring"},
+    "kinds": set(),
     "task": {"kinds"},
     "features": {"task"},
     "prepare": {"features", "kinds", "task"},
@@ -93,3 +95,81 @@ def test_the_start_of_the_command_line_loads_no_heavy_library() -> None:
     ).stdout.split()
     heavy = {"pandas", "sklearn", "pyarrow", "scipy", "numpy", "sqlalchemy", "pydantic", "PIL"}
     assert not heavy & set(loaded)
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
+        ".__init__"
+    )
+
+
+def imports_between_files(sources: dict[str, str]) -> dict[str, set[str]]:
+    """Return which files of the package each file imports, for types too."""
+    arrows: dict[str, set[str]] = {}
+    for name, source in sources.items():
+        found = set()
+        for imported in imported_modules(ast.parse(source)):
+            parent = imported.rpartition(".")[0]
+            found |= {one for one in (imported, parent) if one in sources}
+            if imported in sources:
+                # `from package import module` needs the module, whatever the package loads.
+                found.discard(parent)
+        arrows[name] = found - {name}
+    return arrows
+
+
+def circles(arrows: dict[str, set[str]]) -> list[str]:
+    """Return the files from which one comes back to where one began."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = [*arrows[start]]
+        while waiting:
+            one = waiting.pop()
+            if one not in seen:
+                seen.add(one)
+                waiting += arrows[one]
+        return seen
+
+    return sorted(name for name in arrows if name in reached(name))
+
+
+def test_no_two_files_import_each_other_in_a_circle() -> None:
+    sources = {module_name(path): path.read_text(encoding="utf-8") for path in FILES}
+    assert circles(imports_between_files(sources)) == []
+
+
+def test_a_circle_is_seen_also_when_it_is_for_types() -> None:
+    sources = {
+        "a": "if TYPE_CHECKING:\n    from b import B",
+        "b": "def f():\n    from c import C",
+        "c": "import a",
+        "d": "import a",
+    }
+    assert circles(imports_between_files(sources)) == ["a", "b", "c"]
+
+
+def test_no_two_files_have_the_same_name() -> None:
+    names = [path.name for path in FILES if path.name not in ("__init__.py", "convert.py")]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
+def names_of_kinds_and_metrics(source: str) -> list[str]:
+    taken = set(KINDS) | {name for kind in KINDS for name in kind_of(kind).metrics}
+    return [
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in taken
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_room_but_kinds_knows_a_kind_or_a_metric_by_its_name(path: Path) -> None:
+    # AutoGluon names problem types and measures of its own, some of them with the same words.
+    if room_of(path) == "kinds" or path.name.startswith("autogluon"):
+        return
+    assert names_of_kinds_and_metrics(path.read_text(encoding="utf-8")) == []
+
+
+def test_a_name_of_a_metric_is_seen() -> None:
+    assert names_of_kinds_and_metrics('x = {"macro_f1": 1}') == ["macro_f1"]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from html import escape
 from typing import Any, Generic, Literal
 
@@ -111,7 +110,7 @@ def _drawn(column: BoardColumn[Row], look: Look) -> Column[Row]:
     return Column(
         column.name,
         column.title,
-        partial(column.html, look=look),
+        lambda row: column.html(row, look),
         column.kind,
         column.sort,
         head_html=column.head_html(look) if column.head_html else None,

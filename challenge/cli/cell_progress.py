@@ -96,7 +96,7 @@ class CellReport:
 
 def print_reports(reports: Sequence[CellReport], *, json: bool) -> None:
     """Write what became of the cells, in the order of the grid."""
-    ordered = sorted(reports, key=lambda report: report.outcome.place)
+    ordered = sorted(reports, key=lambda report: report.outcome.index)
     if json:
         ok = not any(report.error for report in ordered)
         print_json({"format": 1, "ok": ok, "cells": [report.as_json() for report in ordered]})

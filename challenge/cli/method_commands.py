@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from challenge.ledger import Ledger
     from challenge.methods.run.grid import Engine, GridCell, Outcome
     from challenge.methods.run.runner import Options
+    from challenge.methods.run.sandbox import Isolation
 
 __all__: list[str] = []
 
@@ -55,9 +57,13 @@ def run(
     ] = None,
     preset: Preset = "default",
     isolation: Annotated[
-        str,
-        typer.Option("--isolation", help="bwrap: no network, sees public/ only; none: own code."),
-    ] = "none",
+        str | None,
+        typer.Option(
+            "--isolation",
+            help="bwrap: no network, sees public/ only; none [default: bwrap, but none for "
+            "built-in methods and files of the challenge's directory].",
+        ),
+    ] = None,
     submit: Annotated[bool, typer.Option("--submit", help="Submit the predictions.")] = False,
     team: Annotated[
         str | None, typer.Option("--team", help="Who submits; built-in methods: the baselines.")
@@ -84,6 +90,8 @@ def run(
 
     Each method on each task is a cell: train, predict, check, and with --submit score and store.
     """
+    from challenge.methods.run.engines import engine_named
+
     if task and track is None and not every and not submit:
         # A participant has no challenge directory: the public folder of a task is enough.
         chosen = [find_task(name, start_of(ctx)) for name in task]
@@ -92,14 +100,15 @@ def run(
     if submit and team is None:
         _refuse_without_team(methods)
     ledger = _ledger_of(ctx) if submit else None
-    options = _options(seed, threads, preset, time_limit, isolation)
+    options = _options(seed, threads, preset, time_limit)
     caps = {"seconds": cap_seconds, "memory_mb": cap_memory}
     _run_cells(
         methods,
         chosen,
         options,
-        _engine(engine, address, jobs, threads),
+        engine_named(engine, address, jobs, threads),
         ledger,
+        isolation=_isolation(isolation),
         to=to,
         team=team,
         caps={name: value for name, value in caps.items() if value is not None},
@@ -118,9 +127,11 @@ def baseline(
     threads: Threads = 2,
 ) -> None:
     """Run and submit AutoGluon, the reference."""
+    from challenge.methods.run.engines import engine_named
+
     chosen = _chosen(challenge_of(ctx), names, None, every)
-    options = _options(seed, threads, preset, time_limit, "none")
-    engine = _engine("local", None, None, threads)
+    options = _options(seed, threads, preset, time_limit)
+    engine = engine_named("local", None, None, threads)
     _run_cells(["autogluon"], chosen, options, engine, _ledger_of(ctx))
 
 
@@ -135,38 +146,20 @@ def init_method(
     say(f"{file} works as it is: `challenge run {file}:MyMethod --task TASK`")
 
 
-def _options(
-    seed: int, threads: int, preset: str, time_limit: float | None, isolation: str
-) -> Options:
-    """Return how cells are run; raise WrongUse for an unknown word."""
+def _options(seed: int, threads: int, preset: str, time_limit: float | None) -> Options:
+    """Return how cells are run, whatever the method."""
     from challenge.methods.run.runner import Options
+
+    return Options(seed, threads, preset, time_limit)
+
+
+def _isolation(name: str | None) -> Isolation | None:
+    """Return the isolation that was asked for, None for the default of each method."""
     from challenge.methods.run.sandbox import Isolation
 
-    _refuse_other("--isolation", isolation, get_args(Isolation))
-    return Options(seed, threads, preset, time_limit, cast("Isolation", isolation))
-
-
-def _engine(engine: str, address: str | None, jobs: int | None, threads: int) -> Engine:
-    """Return where cells run; raise WrongUse for words that do not go together."""
-    from challenge.methods.run.local import default_jobs, local_engine
-
-    _refuse_other("--engine", engine, ("local", "dask"))
-    if engine == "local" and address is None:
-        return local_engine(jobs or default_jobs(threads))
-    if engine == "local" or address is None or jobs is not None:
-        found = "--jobs" if jobs is not None and address else f"--engine {engine}"
-        raise WrongUse(
-            Fault(
-                found,
-                "words that do not go together",
-                "--engine dask with --address and without --jobs, or neither",
-                "name the scheduler with --address; its workers decide how many cells run at once",
-                code="engine",
-            )
-        )
-    from challenge.methods.run.cluster import dask_engine
-
-    return dask_engine(address)
+    if name is not None:
+        _refuse_other("--isolation", name, get_args(Isolation))
+    return cast("Isolation | None", name)
 
 
 def _refuse_other(where: str, word: str, allowed: Sequence[str]) -> None:
@@ -229,6 +222,7 @@ def _run_cells(
     engine: Engine,
     ledger: Ledger | None,
     *,
+    isolation: Isolation | None = None,
     to: Path | None = None,
     team: str | None = None,
     caps: dict[str, Any] | None = None,
@@ -240,7 +234,7 @@ def _run_cells(
 
     reports: list[CellReport] = []
     with tempfile.TemporaryDirectory(prefix="challenge-run-") as scratch:
-        cells = _cells(methods, tasks, options, to or Path(scratch), caps or {})
+        cells = _cells(methods, tasks, options, isolation, to or Path(scratch), caps or {})
         titles = [f"{cell.source.name} on {cell.task.id}" for cell in cells]
         with GridProgress(titles) as progress:
             outcomes = run_grid(cells, engine, read_predictions, progress.show_state)
@@ -248,13 +242,13 @@ def _run_cells(
                 with closing(outcomes):
                     for outcome in outcomes:
                         if ledger is not None and outcome.run is not None:
-                            progress.show_state(outcome.place, "scoring")
+                            progress.show_state(outcome.index, "scoring")
                         report = _report(outcome, ledger, team, kept=to is not None)
                         reports.append(report)
                         words = report.line()
-                        progress.done(outcome.place, words, failed=report.error is not None)
+                        progress.done(outcome.index, words, failed=report.error is not None)
                         if report.error is not None:
-                            progress.print_note(f"{titles[outcome.place]} failed:\n{report.error}")
+                            progress.print_note(f"{titles[outcome.index]} failed:\n{report.error}")
             except KeyboardInterrupt:
                 progress.print_note(
                     f"{len(reports)} of {len(cells)} cells ended and are kept: the same command "
@@ -271,20 +265,22 @@ def _cells(
     methods: Sequence[str],
     tasks: Sequence[Task],
     options: Options,
+    isolation: Isolation | None,
     out: Path,
     caps: dict[str, Any],
 ) -> list[GridCell]:
     """Return the cells of the grid, each once, method by method."""
     from challenge.methods import Caps, resolve_method
     from challenge.methods.run.grid import GridCell
+    from challenge.methods.run.runner import default_isolation
 
     sources = list({(source := resolve_method(word)).spec: source for word in methods}.values())
     several = len(sources) > 1
     return [
         GridCell(
-            source,
+            source.on(task),
             task,
-            options,
+            replace(options, isolation=isolation or default_isolation(source, task)),
             out / source.name.replace(":", "-") / task.id if several else out / task.id,
             Caps(**caps),
         )

@@ -85,18 +85,23 @@ def _rule(stop: str) -> Stop:
 def _tune(
     source: MethodSource, task: Task, n_trials: int, stop: Stop, seed: int, threads: int
 ) -> Tuning:
+    from challenge.methods.run.runner import default_isolation
     from challenge.methods.search import KeptTrials, Tuning, read_space, run_trial, search
 
     with Progress(f"{source.name} on {task.id}") as progress:
         progress("asking for its options")
-        declared = read_space(source, task)
+        isolation = default_isolation(source, task)
+        declared = read_space(source, task, isolation)
         store = KeptTrials.of(task, source, declared, seed, threads)
         if kept := store.read():
             print_note(f"{task.id}: {len(kept)} trials kept from an earlier call")
 
         def measure(options: Mapping[str, Value]) -> Measured:
-            with tempfile.TemporaryDirectory(prefix="challenge-trial-") as scratch:
-                file = run_trial(source, task, options, Path(scratch), seed=seed, threads=threads)
+            predictions = run_trial(
+                source, task, options, seed=seed, threads=threads, isolation=isolation
+            )
+            with tempfile.TemporaryDirectory(prefix="challenge-trial-") as folder:
+                (file := Path(folder) / "predictions.parquet").write_bytes(predictions)
                 return _measured(task, file)
 
         done = search(
@@ -114,14 +119,20 @@ def _tune(
 
 
 def _measured(task: Task, file: Path) -> Measured:
-    """Return what out-of-fold predictions scored: in each fold, and all metrics of all rows."""
+    """Return what out-of-fold predictions scored: in each fold, and all metrics of all rows.
+
+    Fold scores of a metric where lower is better are negated, so that a search always climbs.
+    """
     from challenge.methods.search import Measured
     from challenge.scoring import read_predictions, score_on_train
     from challenge.scoring.fold_scores import score_folds
 
     folds = score_folds(task, read_predictions(task, file, rows="train"))
     whole = score_on_train(task, file)
-    return Measured(folds, {name: metric.value for name, metric in whole.metrics.items()})
+    merit = task.kind.metrics[task.metric].merit
+    return Measured(
+        tuple(map(merit, folds)), {name: metric.value for name, metric in whole.metrics.items()}
+    )
 
 
 def _write(tuning: Tuning, folder: Path) -> None:
@@ -141,8 +152,8 @@ def _report(tuning: Tuning, to: Path | None) -> None:
     found, task, best = tuning.search, tuning.task, tuning.search.best
     gain = "" if tuning.gain is None else f", {tuning.gain:+.4f} against its own options"
     say(
-        f"{tuning.source.name} on {task.id}: {task.metric} {best.value:.4f} out of fold "
-        f"(error {fold_error(best.fold_scores):.4f}){gain}"
+        f"{tuning.source.name} on {task.id}: {task.metric} {tuning.shown(best.value):.4f} out "
+        f"of fold (error {fold_error(best.fold_scores):.4f}){gain}"
     )
     n_failed = sum(trial.failed for trial in found.trials)
     failed = f", {n_failed} failed" if n_failed else ""

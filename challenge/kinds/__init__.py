@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import import_module
+from challenge.kinds.base import KINDS, Kind, LabelType, Metric, Need, Undefined, kind_of
 
-from challenge.errors import Fault, WrongUse, nearest
-from challenge.kinds.base import Kind, LabelType, Metric, Need
-
-__all__ = ["KINDS", "Kind", "LabelType", "Metric", "Need", "kind_of", "kind_with", "metric_title"]
-
-KINDS = ("classification", "matching")
-"""Names of all kinds, which are also the names of their modules."""
-
-
-@cache
-def kind_of(name: str) -> Kind:
-    """Return a kind by name; raise WrongUse with the nearest name when there is none."""
-    if name not in KINDS:
-        guess = nearest(str(name), KINDS)
-        raise WrongUse(
-            Fault(
-                f"kind {name!r}",
-                "no such kind",
-                f"one of {', '.join(KINDS)}",
-                f"did you mean {guess}?" if guess else "choose one of these",
-                code="kind-unknown",
-            )
-        )
-    kind: Kind = import_module(f"challenge.kinds.{name}").KIND
-    return kind
+__all__ = [
+    "KINDS",
+    "Kind",
+    "LabelType",
+    "Metric",
+    "Need",
+    "Undefined",
+    "kind_of",
+    "kind_with",
+    "metric_title",
+]
 
 
 def kind_with(label: LabelType) -> Kind:

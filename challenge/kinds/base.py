@@ -9,11 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
 from typing import Any, Literal
 
 from challenge.errors import Fault, WrongUse, nearest
 
-__all__ = ["Kind", "LabelType", "Metric", "Need"]
+__all__ = [
+    "KINDS",
+    "Interval",
+    "Kind",
+    "LabelType",
+    "Metric",
+    "Need",
+    "Scale",
+    "Undefined",
+    "kind_of",
+]
 
 LabelType = Literal["class", "match", "number"]
 """What the truth of a row is: one of k classes, whether a pair matches, or a number."""
@@ -21,33 +33,74 @@ LabelType = Literal["class", "match", "number"]
 Need = Literal["labels", "probabilities", "scores"]
 """What a file must hold for a metric to be defined."""
 
+Scale = Literal["share", "correlation", "loss", "identity"]
+"""How an interval is made: as of a share, as of a correlation, on the logarithm, or as it is."""
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Undefined:
+    """A metric that has no value, with the reason."""
+
+    reason: str
+
 
 @dataclass(frozen=True)
 class Metric:
-    """One number by which predictions are judged.
+    """One number by which predictions are judged: adding a metric is adding one of these.
 
-    `bounds` are the least and the largest value, infinite where there is none. `primary` metrics
-    may decide a task, `averaged` ones (higher is better, within [0, 1]) also a track.
+    `value` maps the outcome of a kind (see `Kind.outcome`) to the figure. Everything else has a
+    default. `bounds` are the least and the largest value, infinite where there is none; `scale`
+    is how the interval is made, by default what fits the bounds. `primary` metrics may decide a
+    task; those that are no `task_only` (higher is better, at most 1) may also be averaged by a
+    track. `classes_weigh_alike` where a rare class counts as much as a common one. `units` names
+    the diagnostic that counts the clusters on which the metric rests; all of them when empty.
+
+    `influence` is a fast form of leaving out one cluster after another, `edge` the interval at
+    the edge of the bounds, where no influence is left, `added_variance` the variance that few
+    rows of a class add. `replicates` gives the metric under draws of group weights. `baseline` is
+    the score of the trivial answer where that is not its value, `resolution` what one row is
+    worth. `no_interval` is the reason why there is never an interval.
     """
 
     name: str
     title: str
+    value: Callable[[Any], float | Undefined]
     needs: Need = "labels"
     higher_is_better: bool = True
-    bounds: tuple[float, float] = (0.0, 1.0)
+    bounds: Interval = (0.0, 1.0)
     primary: bool = False
+    task_only: bool = False
+    classes_weigh_alike: bool = False
     units: str = ""
-    """Diagnostic that counts the clusters on which the metric rests; all of them when empty."""
+    scale: Scale | None = None
+    influence: Callable[[Any], Any] | None = None
+    edge: Callable[[Any, float], Interval | None] | None = None
+    added_variance: Callable[[Any], float] | None = None
+    replicates: Callable[[Any, Any], Any] | None = None
+    baseline: float | Callable[[Any], float] | None = None
+    resolution: Callable[[Any], float] | None = None
+    no_interval: str = ""
 
     @property
     def averaged(self) -> bool:
         """Whether a track may average it over tasks."""
-        return self.primary and self.higher_is_better and self.bounds[1] == 1.0
+        at_most_1 = self.higher_is_better and self.bounds[1] == 1.0
+        return self.primary and at_most_1 and not self.task_only
 
     @property
     def within_unit(self) -> bool:
         """Whether all values lie in [0, 1], so that they can share an axis."""
         return self.bounds == (0.0, 1.0)
+
+    @property
+    def interval_scale(self) -> Scale:
+        """The scale of its interval: the stated one, else the one that fits the bounds."""
+        if self.scale:
+            return self.scale
+        fitting: dict[Interval, Scale] = {(0.0, 1.0): "share", (-1.0, 1.0): "correlation"}
+        return fitting.get(self.bounds, "loss" if self.bounds[0] == 0.0 else "identity")
 
     def merit(self, value: float) -> float:
         """Return a number that is larger the better the value is."""
@@ -63,8 +116,10 @@ class Kind:
     """What is predicted and how it is judged.
 
     `title` names the kind on pages, `row` one row of its tables. `paired` rows hold two records
-    (`left_*`, `right_*`), which may be split by entity. `label` is the type of the truth,
-    `diagnostic_titles` are those of figures that no rank depends on.
+    (`left_*`, `right_*`), which may be split by entity. `label` is the type of the truth.
+    A new task gets `default_metric`, or `even_metric` where all classes are about equally large.
+    `diagnostic_titles` are those of figures that no rank depends on. `load_outcome` returns the
+    class that holds the truth beside the predictions, for the metrics to share what they need.
     """
 
     name: str
@@ -73,7 +128,9 @@ class Kind:
     label: LabelType
     default_metric: str
     load_metrics: Callable[[], tuple[Metric, ...]]
+    load_outcome: Callable[[], Any]
     paired: bool = False
+    even_metric: str | None = None
     diagnostic_titles: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -82,8 +139,6 @@ class Kind:
 
     def __reduce__(self) -> tuple[Callable[[str], Kind], tuple[str]]:
         """Return how another process gets the kind: by its name."""
-        from challenge.kinds import kind_of
-
         return kind_of, (self.name,)
 
     @property
@@ -95,6 +150,11 @@ class Kind:
     def primary_metrics(self) -> tuple[str, ...]:
         """Names of the metrics that may be a task's primary one."""
         return tuple(metric.name for metric in self.load_metrics() if metric.primary)
+
+    @property
+    def outcome(self) -> Any:
+        """The class whose instances hold the rows that count and the answers to them."""
+        return self.load_outcome()
 
     def ladder_units(self, score: Any) -> int:
         """Return the number of clusters on which the primary metric of a score rests."""
@@ -127,3 +187,25 @@ class Kind:
         if self.has_classes:
             return f"{len(document['classes'])} classes"
         return self.title
+
+
+KINDS = ("classification", "matching")
+"""Names of all kinds, which are also the names of their modules."""
+
+
+@cache
+def kind_of(name: str) -> Kind:
+    """Return a kind by name; raise WrongUse with the nearest name when there is none."""
+    if name not in KINDS:
+        guess = nearest(str(name), KINDS)
+        raise WrongUse(
+            Fault(
+                f"kind {name!r}",
+                "no such kind",
+                f"one of {', '.join(KINDS)}",
+                f"did you mean {guess}?" if guess else "choose one of these",
+                code="kind-unknown",
+            )
+        )
+    kind: Kind = import_module(f"challenge.kinds.{name}").KIND
+    return kind

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 from challenge.kinds.base import Kind, Metric
 
@@ -10,14 +10,15 @@ __all__ = ["KIND"]
 
 
 def _metrics() -> tuple[Metric, ...]:
-    return (
-        Metric("f1", "F1", primary=True, units="n_positive_clusters"),
-        Metric("precision", "precision"),
-        Metric("recall", "recall"),
-        Metric("average_precision", "average precision", "scores", primary=True),
-        Metric("roc_auc", "ROC AUC", "scores", primary=True),
-        Metric("log_loss", "log loss", "scores", False, (0.0, math.inf)),
-    )
+    from challenge.kinds.metrics.pairs import METRICS
+
+    return METRICS
+
+
+def _outcome() -> Any:
+    from challenge.kinds.metrics.pairs import PairOutcome
+
+    return PairOutcome
 
 
 KIND = Kind(
@@ -27,6 +28,7 @@ KIND = Kind(
     label="match",
     default_metric="f1",
     load_metrics=_metrics,
+    load_outcome=_outcome,
     paired=True,
     diagnostic_titles={
         "b_cubed_precision": "B-cubed precision",

@@ -1,39 +1,42 @@
-"""What a kind is given to score, and what it says about each metric."""
+"""The rows that count: their truth, and which of them depend on each other."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.scoring.statistics.block_weights import Grouping
-from challenge.scoring.statistics.distributions import clopper_pearson
-from challenge.scoring.statistics.intervals import Scale
-from challenge.scoring.statistics.jackknife import Influence
+from challenge.kinds.statistics.grouping import Grouping
 
-__all__ = ["Measured", "ScoredRows", "edge_of_shares", "f1_of_jaccard", "undefined"]
+__all__ = ["Answers", "Outcome", "ScoredRows"]
+
+
+def _unknown() -> float:
+    raise ValueError("the answer of train is not known here")
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredRows:
     """The truth of the rows that count: `rows` are their positions in the table of `n_table` rows.
 
-    `labels` and `grouping` are of these rows, `classes` the names of the task. `left`, `right` and
-    `seen` are those of the solution, None without record ids.
+    `labels` (positions in `classes`, or numbers) and `grouping` are of these rows, `classes` the
+    names of the task. `left`, `right` and `seen` are those of the solution, None without record
+    ids. `trivial` returns what the trivial method answers to every row: it is learned from train.
     """
 
     rows: NDArray[np.intp]
     n_table: int
-    labels: NDArray[np.int32]
+    labels: NDArray[Any]
     classes: tuple[str, ...]
     grouping: Grouping
     left: NDArray[np.int32] | None = None
     right: NDArray[np.int32] | None = None
     seen: NDArray[np.int8] | None = None
+    trivial: Callable[[], float] = _unknown
 
     @property
     def n(self) -> int:
@@ -44,50 +47,57 @@ class ScoredRows:
         """Return the values of the rows that count; no copy when all do."""
         return column if self.n == self.n_table else column[self.rows]
 
+    def kept(self, keep: NDArray[np.bool_]) -> ScoredRows:
+        """Return some of the rows; their grouping is left as it is, and fits no more."""
+        return replace(
+            self,
+            rows=self.rows[keep],
+            labels=self.labels[keep],
+            left=None if self.left is None else self.left[keep],
+            right=None if self.right is None else self.right[keep],
+            seen=None if self.seen is None else self.seen[keep],
+        )
+
 
 @dataclass(frozen=True, eq=False)
-class Measured:
-    """One metric of one submission.
+class Answers:
+    """What a submission says of every row of the table; None where it says nothing.
 
-    `value` is None when it is undefined, and `reason` says why (or why there is no interval).
-    `influence` gives the influence of groups and cells, `added_variance` the variance that few rows
-    of a class add, `edge` is the exact interval for a value on the edge of its range, where no
-    influence is left.
+    `codes` are decided classes, `probabilities` yields blocks of rows and their class
+    probabilities, `scores` are probabilities of a match, `numbers` predicted numbers.
     """
 
-    value: float | None
-    reason: str | None = None
-    scale: Scale = "share"
-    influence: Callable[[], Influence] | None = None
-    edge: Callable[[], tuple[float, float]] | None = None
-    added_variance: Callable[[], float] = lambda: 0.0
+    codes: NDArray[np.int32] | None = None
+    probabilities: Callable[[], Iterator[tuple[slice, NDArray[Any]]]] | None = None
+    scores: NDArray[np.float64] | None = None
+    numbers: NDArray[np.float64] | None = None
 
 
-def undefined(reason: str) -> Measured:
-    """Return a metric without a value."""
-    return Measured(None, reason)
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The truth of the rows that count, and the answers to them.
 
-
-def f1_of_jaccard(share: float) -> float:
-    """Return the F1 that belongs to hits / (hits + errors): 2s / (1 + s)."""
-    return 2.0 * share / (1.0 + share)
-
-
-def edge_of_shares(
-    right: bool, effective: list[float], weights: list[float], *, jaccard: bool
-) -> tuple[float, float]:
-    """Return the interval of a weighted mean of shares that are all 1 (`right`) or all 0.
-
-    Each share has its exact interval from its effective number of rows; their distances from the
-    edge are joined as roots of squares (MOVER, Zou and Donner 2008). With `jaccard` the shares are
-    hits / (hits + errors), and the mean is one of F1.
+    The outcome of a kind adds what its metrics share, computed when first asked for.
     """
-    total = 0.0
-    for n, weight in zip(effective, weights, strict=True):
-        low, high = clopper_pearson(n if right else 0.0, n)
-        share = low if right else high
-        if jaccard:
-            share = f1_of_jaccard(share)
-        total += (weight * (1.0 - share if right else share)) ** 2
-    distance = min(1.0, math.sqrt(total))
-    return (1.0 - distance, 1.0) if right else (0.0, distance)
+
+    rows: ScoredRows
+    answers: Answers
+
+    @classmethod
+    def trivial(cls, rows: ScoredRows) -> Outcome:
+        """Return the outcome of the trivial method."""
+        raise NotImplementedError
+
+    def kept(self, keep: NDArray[np.bool_]) -> Outcome:
+        """Return the outcome on some of the rows."""
+        return type(self)(self.rows.kept(keep), self.answers)
+
+    def diagnostics(self) -> dict[str, float | None]:
+        """Return figures that no rank depends on: none by default."""
+        return {}
+
+    @cached_property
+    def codes(self) -> NDArray[np.int32]:
+        """The decided classes of the rows that count."""
+        assert self.answers.codes is not None
+        return self.rows.of(self.answers.codes)

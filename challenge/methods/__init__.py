@@ -11,7 +11,8 @@ from challenge.methods.method_sources import (
 )
 from challenge.methods.protocol import Method, Progress
 from challenge.methods.run.runner import MethodRun, run_method
-from challenge.methods.run.sandbox import Caps, Isolation
+from challenge.methods.run.sandbox import Isolation
+from challenge.methods.run.supervisor import Caps
 from challenge.methods.template import init_method
 
 __all__ = [

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from challenge.features.text import text_values
-from challenge.methods.builtin.folds import label_codes
-from challenge.methods.protocol import decisions_frame, probabilities_frame
+from challenge.methods.builtin.folds import label_codes, label_numbers
+from challenge.methods.protocol import decisions_frame, numbers_frame, probabilities_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,17 +36,23 @@ class EstimatorMethod:
         self.details: dict[str, object] = {"model": " ".join(repr(self._model).split())[:500]}
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
-        """Fit on the feature columns and the labels (as they stand in the files)."""
+        """Fit on the feature columns and the labels, as they are in the files."""
         self._task = task
-        labels = [str(task.classes[code]) for code in label_codes(train, task)]
+        labels: Any
+        if task.kind.label == "number":
+            labels = label_numbers(train)
+        else:
+            labels = [str(task.classes[code]) for code in label_codes(train, task)]
         self._model.fit(self._features(train), labels)
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
-        """Return probabilities where the estimator has them, labels otherwise."""
+        """Return probabilities where the estimator has them, labels or numbers otherwise."""
         import numpy as np
         import pandas as pd
 
         features = self._features(test)
+        if self._task.kind.label == "number":
+            return numbers_frame(test, self._model.predict(features))
         if hasattr(self._model, "predict_proba"):
             found = np.asarray(self._model.predict_proba(features))
             places = [self._task.classes.index(str(name)) for name in self._model.classes_]
@@ -64,6 +70,6 @@ class EstimatorMethod:
         columns: dict[str, Any] = {}
         for column in self._task.columns:
             values = table[column.name]
-            words = column.modality in ("text", "image")
-            columns[column.name] = text_values(values) if words else values.reset_index(drop=True)
+            is_text = column.modality in ("text", "image")
+            columns[column.name] = text_values(values) if is_text else values.reset_index(drop=True)
         return pd.DataFrame(columns)

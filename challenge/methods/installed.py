@@ -57,11 +57,11 @@ def _code(entry: EntryPoint) -> tuple[Path, ...]:
 
 def _identity(entry: EntryPoint, code: tuple[Path, ...]) -> bytes:
     digest = hashlib.sha256(f"{entry.value} {_versions(entry)}".encode())
-    for place in code:
-        files = [place] if place.is_file() else sorted(place.rglob("*.py"))
+    for path in code:
+        files = [path] if path.is_file() else sorted(path.rglob("*.py"))
         for file in files:
             content = file.read_bytes()
-            name = file.relative_to(place.parent).as_posix()
+            name = file.relative_to(path.parent).as_posix()
             digest.update(f"\n{name} {len(content)}\n".encode() + content)
     return digest.digest()
 

@@ -1,6 +1,6 @@
 """From a name to a method: built-in, an installed entry point, or `file.py:Name`.
 
-A method's digest covers the code that it certainly runs: its file, and for all methods the code
+A method's digest covers the code that it is known to run: its file, and for all methods the code
 of features and methods of this package with the versions of the libraries below them.
 """
 
@@ -21,6 +21,7 @@ from challenge.errors import Fault, WrongUse, nearest
 from challenge.methods.builtin.checkpoints import Needs, checkpoint_needs
 from challenge.methods.installed import ENTRY_POINTS, entry_needs, entry_points
 from challenge.methods.protocol import Method
+from challenge.task import Task
 
 __all__ = [
     "BUILTINS",
@@ -33,7 +34,9 @@ __all__ = [
 ]
 
 BUILTINS: Mapping[str, tuple[str, str]] = {
-    "majority": ("challenge.methods.builtin.majority", "Majority"),
+    "trivial": ("challenge.methods.builtin.trivial", "Trivial"),
+    "majority": ("challenge.methods.builtin.trivial", "Trivial"),
+    "mean": ("challenge.methods.builtin.trivial", "Trivial"),
     "linear": ("challenge.methods.builtin.linear", "Linear"),
     "autogluon": ("challenge.methods.builtin.autogluon", "AutoGluon"),
     "autogluon-context": ("challenge.methods.builtin.autogluon_context", "AutoGluonContext"),
@@ -42,13 +45,11 @@ BUILTINS: Mapping[str, tuple[str, str]] = {
         "AutoGluonMultimodal",
     ),
 }
-"""Name of each built-in: the module and the class, whose name is that of its team."""
+"""Name of each built-in: its module and its class."""
+_TRIVIAL = {"class": "majority", "match": "majority", "number": "mean"}
+"""What the trivial method is called, by the type of the labels."""
 
 _WITH_CHECKPOINTS = ("autogluon-multimodal",)
-_DRIVERS = {
-    f"methods/{name}.py" for name in ("cluster", "grid", "kept", "local", "remote", "template")
-}
-"""Code that decides where cells run and what is kept of them, and no digit of theirs."""
 _LIBRARIES = (
     "numpy",
     "pandas",
@@ -83,6 +84,12 @@ class MethodSource:
     file: Path | None = None
     needs: Needs = field(default_factory=Needs)
 
+    def on(self, task: Task) -> MethodSource:
+        """Return the method as it is called on a task: the trivial one has a name for each."""
+        if not self.builtin or BUILTINS[self.spec] != BUILTINS["trivial"]:
+            return self
+        return resolve_method(_TRIVIAL[task.kind.label])
+
     def make(self, **options: Any) -> Method:
         """Import the method and build it, handing over the options that it asks for by name.
 
@@ -110,7 +117,7 @@ class MethodSource:
         return cast(Method, found)
 
     def declared(self) -> Any:
-        """Import the method's module and return what the name leads to, as it stands there."""
+        """Import the method's module and return what the name leads to."""
         if self.builtin:
             module, attribute = BUILTINS[self.spec]
             return getattr(importlib.import_module(module), attribute)
@@ -136,7 +143,8 @@ def resolve_method(spec: str) -> MethodSource:
     """
     if spec in BUILTINS:
         needs = checkpoint_needs() if spec in _WITH_CHECKPOINTS else Needs()
-        digest, title = _digest(spec, needs.identity), BUILTINS[spec][1]
+        title = spec.capitalize() if BUILTINS[spec] == BUILTINS["trivial"] else BUILTINS[spec][1]
+        digest = _digest(spec, needs.identity)
         return MethodSource(spec, spec, title, digest, builtin=True, needs=needs)
     if spec in (offered := entry_points()):
         needs = entry_needs(offered[spec])
@@ -187,12 +195,13 @@ def _version(name: str) -> str:
 
 
 def _digest(name: str, code: bytes = b"") -> str:
-    rooms = Path(__file__).parents[1]
+    # Not what runs cells, keeps them or searches: no digit depends on it.
+    package = Path(__file__).parents[1]
+    own = ("estimator.py", "protocol.py", "run/cell.py")
     files = [
-        path
-        for room in ("features", "methods")
-        for path in (rooms / room).glob("*.py")
-        if path.relative_to(rooms).as_posix() not in _DRIVERS
+        *(package / "features").rglob("*.py"),
+        *(package / "methods" / "builtin").rglob("*.py"),
+        *(package / "methods" / name for name in own),
     ]
     parts = [name.encode(), code, repr(sorted(versions().items())).encode()]
     parts += [path.read_bytes() for path in sorted(files)]

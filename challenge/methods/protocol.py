@@ -28,6 +28,7 @@ __all__ = [
     "Progress",
     "chosen_preset",
     "decisions_frame",
+    "numbers_frame",
     "probabilities_frame",
     "silent",
 ]
@@ -40,21 +41,21 @@ class Method(Protocol):
     """Anything with `fit` and `predict`; it is given the public folder of a task only."""
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
-        """Learn from the labelled rows; `task` tells columns, classes and where images lie."""
+        """Learn from the labelled rows; `task` has columns, classes and paths of images."""
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
-        """Return `id` and `label`, or one column per class, or (matching) `label` and `score`."""
+        """Return `id` and `label`, one column per class, or (matching) `label` and `score`."""
 
 
 class Progress(Protocol):
-    """Called with a few words whenever something visible happens."""
+    """Called with a short text whenever something visible happens."""
 
-    def __call__(self, words: str, /) -> None:
-        """Take the words."""
+    def __call__(self, text: str, /) -> None:
+        """Take the text."""
 
 
-def silent(words: str, /) -> None:
-    """Take progress and say nothing."""
+def silent(text: str, /) -> None:
+    """Ignore progress."""
 
 
 def chosen_preset(name: str, presets: Mapping[str, Preset]) -> Preset:
@@ -81,7 +82,7 @@ def probabilities_frame(test: pd.DataFrame, task: Task, rows: ArrayLike) -> pd.D
     values = np.asarray(rows, np.float64)
     values = values / values.sum(axis=1, keepdims=True)
     columns: dict[str, Any] = {"id": list(test["id"])}
-    columns |= {name: values[:, place] for place, name in enumerate(task.classes)}
+    columns |= {name: values[:, index] for index, name in enumerate(task.classes)}
     return pd.DataFrame(columns)
 
 
@@ -93,3 +94,11 @@ def decisions_frame(test: pd.DataFrame, scores: ArrayLike, threshold: float) -> 
     values = np.asarray(scores, np.float64).clip(0, 1)
     labels = (values >= threshold).astype(np.int8)
     return pd.DataFrame({"id": list(test["id"]), "label": labels, "score": values})
+
+
+def numbers_frame(test: pd.DataFrame, values: ArrayLike) -> pd.DataFrame:
+    """Return a submission of numbers, one a row in the test's order."""
+    import numpy as np
+    import pandas as pd
+
+    return pd.DataFrame({"id": list(test["id"]), "label": np.asarray(values, np.float64)})

@@ -13,13 +13,13 @@ TEMPLATE = '''"""A method of your own. Try it: challenge run {name}:MyMethod --t
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 
-from challenge.methods.protocol import decisions_frame, probabilities_frame
+from challenge.methods.protocol import decisions_frame, numbers_frame, probabilities_frame
 
 
 class MyMethod:
-    """Logistic regression on the words of all text and categorical columns."""
+    """A linear model on the words of all text and categorical columns."""
 
     def __init__(self, *, seed=0, progress=print):
         self.progress = progress
@@ -32,17 +32,22 @@ class MyMethod:
         self.progress("fitting")
         self.words = TfidfVectorizer(sublinear_tf=True)
         rows = self.words.fit_transform(self.texts(train))
-        self.model = LogisticRegression(max_iter=500).fit(rows, train["label"].astype(str))
+        if task.kind.label == "number":
+            self.model = Ridge().fit(rows, train["label"])
+        else:
+            self.model = LogisticRegression(max_iter=500).fit(rows, train["label"].astype(str))
 
     def predict(self, test):
         """Return the columns of a submission: id, and one probability column per class.
 
-        In matching: id, label (1 is a match) and, if you like, score.
+        In matching: id, label (1 is a match) and, if you like, score. Numbers: id and label.
         """
-        rows = self.model.predict_proba(self.words.transform(self.texts(test)))
-        places = [self.task.classes.index(label) for label in self.model.classes_]
+        rows = self.words.transform(self.texts(test))
+        if self.task.kind.label == "number":
+            return numbers_frame(test, self.model.predict(rows))
+        indices = [self.task.classes.index(label) for label in self.model.classes_]
         probabilities = np.zeros((len(test), len(self.task.classes)))
-        probabilities[:, places] = rows
+        probabilities[:, indices] = self.model.predict_proba(rows)
         if self.task.kind.paired:
             return decisions_frame(test, probabilities[:, 1], threshold=0.5)
         return probabilities_frame(test, self.task, probabilities)

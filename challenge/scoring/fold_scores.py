@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.errors import Fault, TaskError
-from challenge.kinds.kind_modules import kind_module
+from challenge.kinds.estimates import estimate
+from challenge.kinds.statistics.grouping import group_rows
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.score import part_of, refuse_strangers
 from challenge.scoring.solution import SUBSETS, VOID, Solution, int_array, read_train_truth
-from challenge.scoring.statistics.block_weights import group_rows
 from challenge.task import Task
 
 __all__ = ["score_folds"]
@@ -32,7 +32,8 @@ def score_folds(task: Task, predictions: Predictions) -> tuple[float, ...]:
         solution = Solution(truth.labels, subset, truth.cluster, truth.other)
         grouping = group_rows(truth.cluster[inside], truth.other[inside], task.data_digest.encode())
         part = part_of(task, solution, "public", grouping)
-        measured = kind_module(task.kind).measure(part, predictions)[task.metric]
+        outcome = task.kind.outcome(part, predictions.answers)
+        measured = estimate(task.kind.metric(task.metric), outcome)
         if measured.value is None:
             faults.append(_undefined(task, int(fold), str(measured.reason)))
         else:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.kinds import Kind
+from challenge.kinds.scored_rows import Answers
 from challenge.scoring.reading.spill import Columns, MemoryColumns
 
 __all__ = ["BLOCK_ROWS", "Form", "Predictions", "Probabilities", "Rows", "row_sums"]
@@ -132,3 +133,9 @@ class Predictions:
     def n(self) -> int:
         """Number of rows."""
         return len(self.codes)
+
+    @property
+    def answers(self) -> Answers:
+        """What the file says of every row, as metrics take it."""
+        blocks = None if self.probabilities is None else self.probabilities.blocks
+        return Answers(self.codes, blocks, self.scores)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,11 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.kinds import Kind
-from challenge.kinds.kind_modules import kind_module
-from challenge.kinds.scored_rows import Measured, ScoredRows
+from challenge.kinds.estimates import (
+    MetricEstimate,
+    baseline_of,
+    estimates,
+    replicates,
+    resolution_of,
+)
+from challenge.kinds.scored_rows import ScoredRows
+from challenge.kinds.statistics.grouping import Grouping, group_rows
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.solution import Solution, read_solution, read_train_truth
-from challenge.scoring.statistics.block_weights import Grouping, Weights, group_rows, read_weights
+from challenge.scoring.statistics.block_weights import Weights, read_weights
 from challenge.scoring.statistics.intervals import interval, spread, too_few_clusters
 from challenge.task import Subset, Task
 
@@ -156,7 +164,7 @@ def baseline_score(task: Task, subset: Subset) -> MetricValue:
     Matching: 0 for F1, one score for all pairs for the ranked metrics. No interval.
     """
     part = solution_part(task, subset)
-    value = kind_module(task.kind).baseline_score(part, task.metric, _majority(task))
+    value = baseline_of(task.kind.metric(task.metric), task.kind.outcome, part)
     return MetricValue(value, reason="no row counts here" if value is None else None)
 
 
@@ -181,7 +189,9 @@ def part_of(task: Task, solution: Solution, subset: Subset, grouping: Grouping) 
     records = (solution.left, solution.right, solution.seen)
     left, right, seen = (counting(column) if len(column) else None for column in records)
     labels = counting(solution.labels)
-    return ScoredRows(rows, n_table, labels, task.classes, grouping, left, right, seen)
+    return ScoredRows(
+        rows, n_table, labels, task.classes, grouping, left, right, seen, partial(_majority, task)
+    )
 
 
 def solution_part(task: Task, subset: Subset) -> ScoredRows:
@@ -198,14 +208,15 @@ def score_part(
     weights: Weights | None,
 ) -> Score:
     """Score predictions against the truth of a part; without weights there are no replicates."""
-    module = kind_module(task.kind)
-    measured = module.measure(part, predictions)
-    values = {name: value_with_interval(part.grouping, metric) for name, metric in measured.items()}
+    metrics = task.kind.metrics
+    metric = metrics[task.metric]
+    outcome = task.kind.outcome(part, predictions.answers)
+    found = estimates(metrics.values(), outcome)
+    values = {name: value_with_interval(part.grouping, one) for name, one in found.items()}
     primary, error = values[task.metric]
-    replicates = None
+    drawn = None
     if weights is not None and error is not None and primary.value is not None:
-        drawn = module.replicates(part, predictions, task.metric, weights.draws)
-        replicates = _centred(drawn, primary.value, error)
+        drawn = _centred(replicates(metric, outcome, weights.draws), primary.value, error)
     return Score(
         task_id=task.id,
         kind=task.kind,
@@ -219,31 +230,39 @@ def score_part(
         scorer_version=SCORER_VERSION,
         weights_hash=weights.sha256 if weights else "",
         metrics={name: value for name, (value, _) in values.items()},
-        resolution=(resolution := module.resolution(part, task.metric)),
+        resolution=(resolution := resolution_of(metric, part)),
         diagnostics={
             "smallest_gap": None if math.isnan(resolution) else WINS_TO_TELL * resolution,
             "clear_gap": None if error is None else 1.96 * math.sqrt(2.0) * error,
-            **module.diagnostics(part, predictions),
+            **outcome.diagnostics(),
         },
-        replicates=replicates,
+        replicates=drawn,
     )
 
 
-def value_with_interval(grouping: Grouping, metric: Measured) -> tuple[MetricValue, float | None]:
-    """Return a metric with its interval, and its standard error when the interval exists."""
-    if metric.value is None or metric.influence is None:
-        return MetricValue(metric.value, reason=metric.reason), None
+def value_with_interval(
+    grouping: Grouping, found: MetricEstimate
+) -> tuple[MetricValue, float | None]:
+    """Return a metric with its interval, and its standard error when the interval exists.
+
+    The interval holds the value and stays within the bounds of the metric.
+    """
+    value, metric = found.value, found.metric
+    if value is None or found.reason is not None:
+        return MetricValue(value, reason=found.reason), None
     if reason := too_few_clusters(grouping):
-        return MetricValue(metric.value, reason=reason), None
-    if metric.edge is not None:
-        low, high = metric.edge()
-        return MetricValue(metric.value, low, high), 0.0
-    plain = spread(grouping, metric.influence())
-    if plain.error <= 1e-12 * abs(metric.value):
-        return MetricValue(metric.value, reason="no interval: no row moves this figure"), 0.0
-    whole = plain.raised(metric.added_variance())
-    low, high = interval(metric.value, whole, metric.scale)
-    return MetricValue(metric.value, low, high), whole.error
+        return MetricValue(value, reason=reason), None
+    if (edge := found.edge()) is not None:
+        return MetricValue(value, *edge), 0.0
+    plain = spread(grouping, found.influence())
+    if plain.error <= 1e-12 * abs(value):
+        return MetricValue(value, reason="no interval: no row moves this figure"), 0.0
+    whole = plain.raised(found.added_variance())
+    low, high = interval(value, whole, metric.interval_scale)
+    least, largest = metric.bounds
+    return MetricValue(
+        value, min(max(low, least), value), max(min(high, largest), value)
+    ), whole.error
 
 
 def _centred(drawn: NDArray[np.float64], value: float, error: float) -> NDArray[np.float32]:

@@ -9,28 +9,47 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from challenge.task.image_process import ImageFault, ImageLimits, ask_image_process
+from challenge.task.svg import rebuild_svg
+
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["MAX_BYTES", "MAX_PIXELS", "SVG_SIDE", "ImageFault", "StandardImage", "normalise_image"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "RASTER_FORMATS",
+    "SVG_SIDE",
+    "ImageFault",
+    "StandardImage",
+    "answer_request",
+    "draw_svg",
+    "normalise_image",
+    "strip_jpeg",
+    "write_image",
+]
 
 MAX_BYTES = 64 << 20
 MAX_PIXELS = 64_000_000
+MAX_EMBEDDED_PIXELS = 4_000_000
 SVG_SIDE = 96
 """A drawing has no pixels of its own: its longer side becomes this many."""
+RASTER_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "ICO", "PPM")
+RASTER_LIMITS = ImageLimits(seconds=120, memory_mb=4096)
+"""The largest image, of noise with transparency, takes a sixth of the time, half of the memory."""
+SVG_LIMITS = ImageLimits(seconds=10, memory_mb=1536)
 
-_READ = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "ICO", "PPM")
+STANDARDISE, DRAW = b"S", b"D"
+_HEAD = struct.Struct(">?II32s")
+_SIZE = struct.Struct(">II")
 _KEPT_MODES = ("L", "LA", "RGB", "RGBA")
 _JPEG_QUALITY = 95
-
-
-class ImageFault(ValueError):
-    """The bytes are no image that a task may hold; the text says why, without a place."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +69,43 @@ class StandardImage:
 
 
 def normalise_image(data: bytes) -> StandardImage:
-    """Return the image as a task stores it; raise PictureFault when it cannot be one."""
+    """Return the image as a task stores it; raise ImageFault when it cannot be one.
+
+    The bytes are decoded by a child process that can open nothing.
+    """
     if not data:
         raise ImageFault("an empty file")
     if len(data) > MAX_BYTES:
         raise ImageFault(f"a file of {len(data):,} bytes (at most {MAX_BYTES:,})")
+    limits = SVG_LIMITS if _looks_like_svg(data) else RASTER_LIMITS
+    answer = ask_image_process(STANDARDISE, data, limits)
+    suffix, width, height, pixels = _HEAD.unpack_from(answer)
+    return StandardImage(answer[_HEAD.size :], ".jpg" if suffix else ".png", width, height, pixels)
+
+
+def draw_svg(data: bytes, width: int, height: int) -> bytes:
+    """Return a drawing as a PNG of this size on white; raise ImageFault when it cannot be drawn.
+
+    The drawing is rebuilt without references to the outside, and drawn by a child process that
+    can open nothing.
+    """
+    return ask_image_process(DRAW, _SIZE.pack(width, height) + data, SVG_LIMITS)
+
+
+def answer_request(request: bytes) -> bytes:
+    """Return the answer to a request of `normalise_image` or `draw_svg`, in the child process."""
+    kind, data = request[:1], request[1:]
+    if kind == DRAW:
+        return render_svg(data[_SIZE.size :], *_SIZE.unpack_from(data))
+    image = standardise(data)
+    head = _HEAD.pack(image.suffix == ".jpg", image.width, image.height, image.pixels)
+    return head + image.data
+
+
+def standardise(data: bytes) -> StandardImage:
+    """Decode an image in this process; for the child process alone."""
     if _looks_like_svg(data):
-        return _as_png(_open(_render(data)))
+        return _as_png(_open(render_svg(data)))
     image = _open(data)
     turned = image.getexif().get(0x0112, 1) not in (0, 1)
     if image.format != "JPEG":
@@ -70,7 +119,9 @@ def normalise_image(data: bytes) -> StandardImage:
     return StandardImage(kept, ".jpg", image.width, image.height, _pixel_digest(_open(kept)))
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(
+    data: bytes, formats: tuple[str, ...] = RASTER_FORMATS, max_pixels: int = MAX_PIXELS
+) -> Image.Image:
     """Decode the first frame wholly, within the caps."""
     from PIL import Image, UnidentifiedImageError
 
@@ -78,26 +129,27 @@ def _open(data: bytes) -> Image.Image:
         with warnings.catch_warnings():
             # Size is judged below by the header; Pillow's own, looser cap only warns.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=_READ)
-            if image.width * image.height > MAX_PIXELS:
-                raise ImageFault(_too_large(image.width * image.height))
+            image = Image.open(io.BytesIO(data), formats=formats)
+            if image.width * image.height > max_pixels:
+                raise ImageFault(_too_large(image.width * image.height, max_pixels))
             image.load()
     except ImageFault:
         raise
     except Image.DecompressionBombError as problem:
         # Pillow's own cap strikes before the size can be asked for.
         n_pixels = re.search(r"\((\d+) pixels\)", str(problem))
-        raise ImageFault(_too_large(int(n_pixels.group(1)) if n_pixels else 0)) from None
+        n = int(n_pixels.group(1)) if n_pixels else 0
+        raise ImageFault(_too_large(n, max_pixels)) from None
     except UnidentifiedImageError:
-        raise ImageFault(f"no image in a format that is read ({', '.join(_READ)}, SVG)") from None
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as problem:
+        raise ImageFault(f"no image in a format that is read ({', '.join(formats)}, SVG)") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as problem:
         raise ImageFault(f"a damaged image ({problem})") from None
     return image
 
 
-def _too_large(n_pixels: int) -> str:
+def _too_large(n_pixels: int, at_most: int) -> str:
     megapixels = f"{n_pixels / 1e6:.0f}" if n_pixels else "very many"
-    return f"an image of {megapixels} megapixels (at most {MAX_PIXELS // 1_000_000})"
+    return f"an image of {megapixels} megapixels (at most {at_most // 1_000_000})"
 
 
 def _as_png(image: Image.Image) -> StandardImage:
@@ -169,47 +221,36 @@ def _looks_like_svg(data: bytes) -> bool:
     )
 
 
-def _render(data: bytes) -> bytes:
-    """Return a drawing as PNG on white, refused when it asks for anything outside itself."""
+def render_svg(data: bytes, width: int = 0, height: int = 0) -> bytes:
+    """Return a drawing as PNG on white; without a size its longer side becomes `SVG_SIDE` pixels.
+
+    For the child process alone: others call `draw_svg`. Raises ImageFault when the drawing asks
+    for anything outside itself.
+    """
     import resvg_py
 
+    drawing = rebuild_svg(data, _as_embedded)
+    if not width:
+        is_wide = drawing.width >= drawing.height
+        width, height = (SVG_SIDE, 0) if is_wide else (0, SVG_SIDE)
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ImageFault("an SVG that is not UTF-8") from None
-    if re.search(r"<!ENTITY|<!DOCTYPE[^>]*\[", text, re.IGNORECASE):
-        raise ImageFault("an SVG that declares entities (they can name outside files)")
-    outside = re.search(
-        r"""(?:href|src)\s*=\s*["']\s*(?!\#|data:)[^"'\s]|url\(\s*["']?\s*(?!\#|data:)[^)"'\s]|@import""",
-        re.sub(r"<(?:\w+:)?a\b[^>]*>", "", text),
-        re.IGNORECASE,
-    )
-    if outside:
-        raise ImageFault("an SVG that refers to something outside itself")
-    try:
-        width, height = _svg_size(text)
         rendered = resvg_py.svg_to_bytes(
-            svg_string=text,
+            svg_string=drawing.text,
             background="white",
             skip_system_fonts=True,
-            width=SVG_SIDE if width >= height else None,
-            height=None if width >= height else SVG_SIDE,
+            width=width or None,
+            height=height or None,
         )
     except ValueError as problem:
         raise ImageFault(f"an SVG that cannot be drawn ({problem})") from None
     return bytes(rendered)
 
 
-def _svg_size(text: str) -> tuple[float, float]:
-    """Return the proportions of the drawing, from its view box or its width and height."""
-    root = re.search(r"<(?:\w+:)?svg\b[^>]*>", text)
-    tag = root.group(0) if root else ""
-    box = re.search(r"""viewBox\s*=\s*["']\s*([^"']+)""", tag)
-    numbers = [float(part) for part in re.split(r"[\s,]+", box.group(1).strip())] if box else []
-    sides = [re.search(rf"""\s{name}\s*=\s*["']\s*([\d.]+)""", tag) for name in ("width", "height")]
-    if all(sides):
-        return tuple(float(side.group(1)) for side in sides if side)  # type: ignore[return-value]
-    return (numbers[2], numbers[3]) if len(numbers) == 4 else (1.0, 1.0)
+def _as_embedded(data: bytes) -> bytes:
+    image = _open(data, ("PNG", "JPEG"), MAX_EMBEDDED_PIXELS)
+    target = io.BytesIO()
+    _plain(image).save(target, "PNG", compress_level=1)
+    return target.getvalue()
 
 
 def strip_jpeg(data: bytes) -> bytes:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import resvg_py
 from numpy.typing import NDArray
 
 from challenge.prepare.raw import RawRecords, in_batches
+from challenge.task.images import draw_svg
 
 PIXELS = 72
 SKIN_TONES = {f"1F3F{tone}" for tone in "BCDEF"}
@@ -95,14 +95,7 @@ def _family(code: str) -> str:
 
 
 def _drawing(file: Path) -> bytes:
-    image = resvg_py.svg_to_bytes(
-        svg_path=str(file),
-        width=PIXELS,
-        height=PIXELS,
-        background="#ffffff",
-        skip_system_fonts=True,
-    )
-    return bytes(image)
+    return draw_svg(file.read_bytes(), PIXELS, PIXELS)
 
 
 def _year(text: str) -> float | None:

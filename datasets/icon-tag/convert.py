@@ -7,9 +7,9 @@ from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
-import resvg_py
 
 from challenge.prepare.raw import RawTable, in_batches
+from challenge.task.images import draw_svg
 
 MIN_ICONS = 20
 PIXELS = 48
@@ -40,14 +40,7 @@ def convert(raw: Path) -> RawTable:
 
 
 def _drawing(file: Path) -> bytes:
-    image = resvg_py.svg_to_bytes(
-        svg_path=str(file),
-        width=PIXELS,
-        height=PIXELS,
-        background="#ffffff",
-        skip_system_fonts=True,
-    )
-    return bytes(image)
+    return draw_svg(file.read_bytes(), PIXELS, PIXELS)
 
 
 def _release(version: str) -> float:

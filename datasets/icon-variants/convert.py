@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import resvg_py
 from numpy.typing import NDArray
 from PIL import Image
 
 from challenge.prepare.raw import RawRecords, in_batches
+from challenge.task.images import draw_svg
 
 PIXELS = 48
 POSITIVES = 6
@@ -54,14 +54,7 @@ def convert(raw: Path) -> RawRecords:
 
 
 def _drawing(file: Path) -> bytes:
-    picture = resvg_py.svg_to_bytes(
-        svg_path=str(file),
-        width=PIXELS,
-        height=PIXELS,
-        background="#ffffff",
-        skip_system_fonts=True,
-    )
-    return bytes(picture)
+    return draw_svg(file.read_bytes(), PIXELS, PIXELS)
 
 
 def _release(version: str) -> float:

@@ -1,4 +1,4 @@
-"""What happens before the close beside the daily attempts: each act meets a rule of the contest."""
+"""Acts before the close, beside the daily attempts: each tests a rule of the contest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 _REAL = {"classification": ("icon-tag",), "matching": ("icon-variants", "fodors-zagats")}
 _METRICS = {"classification": "macro_f1", "matching": "f1"}
 _TITLES = {"classification": "k-way classification", "matching": "Matching of record pairs"}
-_TELLING = ("submit", "submissions", "leaderboard", "compare", "rescore")
+_SHOWING_SCORES = ("submit", "submissions", "leaderboard", "compare", "rescore")
 
 
 def prepare(contest: Contest) -> None:
@@ -55,11 +55,11 @@ def prepare(contest: Contest) -> None:
     path = contest.decisions("parcels", 1.0)
     stage.run("check", "parcels", str(path), says="no faults")
     _submit_refused(contest, "Owls", "parcels", path, fault="not-open")
-    stage.hold("before the opening nobody can hand in", True)
+    stage.hold("before the opening nobody can submit", True)
 
 
 def _fix_seed(contest: Contest, task: str) -> None:
-    # The split would hang on a secret drawn by chance, and the figures of the play with it.
+    # Otherwise the split, and all figures, would depend on a random secret.
     path = contest.challenge.datasets / task / "task.toml"
     path.write_text(path.read_text().replace("[split]", "[split]\nseed = 20260302"))
 
@@ -96,7 +96,7 @@ def _write_settings(contest: Contest) -> None:
 
 
 def open_gate(contest: Contest) -> None:
-    """Submit the trivial baseline; hand the public folder out."""
+    """Submit the trivial baseline; export the public folder."""
     stage = contest.stage
     stage.run("run", "majority", "--task", "parcels", "--submit", says="macro_f1")
     target = contest.scratch / "parcels.zip"
@@ -107,14 +107,14 @@ def open_gate(contest: Contest) -> None:
 
 
 def meet_the_quota(contest: Contest) -> None:
-    """Hand in until the day's quota is used up, and beyond."""
+    """Submit until the day's quota is used up, and beyond."""
     stage, task = contest.stage, "parcels"
     left, path = 1, contest.decisions(task, 0.6)
     first = contest.hand_in("Bees", task, path).json()
     left = first["quota_left"]
     again = contest.hand_in("Bees", task, path).json()
     stage.hold(
-        "the same file again is told to be identical and costs nothing",
+        "the same file again is reported as identical and costs no quota",
         again["identical_to"] == first["submission"]["id"] and again["quota_left"] == left,
     )
     broken = contest.new_path(".csv")
@@ -128,11 +128,11 @@ def meet_the_quota(contest: Contest) -> None:
     _submit_refused(contest, "Bees", task, more, fault="quota-day")
     stage.hold("the sixth file of a day is refused, also after a withdrawal", True)
     one = contest.hand_in("Bees", contest.tasks[1], contest.decisions(contest.tasks[1], 0.6))
-    stage.hold("the quota is counted for each task alone", one.json()["quota_left"] is not None)
+    stage.hold("the quota is counted per task", one.json()["quota_left"] is not None)
 
 
 def use_the_inbox(contest: Contest) -> None:
-    """Collect a good file, a faulty one, one of strangers; then the same again, renamed."""
+    """Collect a good file, a faulty one, one of an unknown team; then the good one renamed."""
     stage, inbox = contest.stage, contest.challenge.inbox
     good, faulty, strange = (
         inbox / "Wolves" / "parcels" / "rules-v2.csv",
@@ -146,15 +146,15 @@ def use_the_inbox(contest: Contest) -> None:
     done = stage.run("collect", "--json").json()["collected"]
     states = {Path(row["file"]).name: row["status"] for row in done}
     stage.hold(
-        "of the inbox the good file is accepted, the cut one refused, the strangers' one waits",
+        "in the inbox the good file is accepted, the cut one refused, the unknown team's one waits",
         states == {good.name: "accepted", faulty.name: "refused", strange.name: "waiting"},
     )
     receipt = read_json(good.with_name(good.name + ".receipt.json"))
     assert isinstance(receipt, dict), receipt
     number = receipt["submission"]["submission"]["id"]
     contest.remember(number, "Wolves", "parcels", good)
-    words = faulty.with_name(faulty.name + ".receipt.txt").read_text()
-    stage.hold("a receipt beside the file tells every fault and its fix", "fix:" in words)
+    receipt_text = faulty.with_name(faulty.name + ".receipt.txt").read_text()
+    stage.hold("a receipt beside the file lists every fault and its fix", "fix:" in receipt_text)
     before = stage.run("submissions", "--json").out
     moved = good.rename(good.with_name("renamed.csv"))
     contest.files[number] = moved
@@ -167,7 +167,7 @@ def use_the_inbox(contest: Contest) -> None:
 
 
 def break_names(contest: Contest) -> None:
-    """Try names: unknown, of another case, look-alike; rename a team."""
+    """Try names: unknown, in another case, look-alike; rename a team."""
     stage = contest.stage
     path = contest.decisions("parcels", 0.5)
     _submit_refused(contest, "Crows", "parcels", path, fault="unknown-team")
@@ -201,13 +201,13 @@ def withdraw_some(contest: Contest) -> None:
     rows = stage.run("submissions", "--team", "Owls", "--task", "parcels", "--json").json()
     now = [row for row in rows["submissions"] if row["state"] == "on the board"]
     stage.hold(
-        "after the withdrawal of the best the one before it stands again",
+        "after the withdrawal of the best one the next best counts again",
         all(row["value"] < best["value"] and row["id"] < best["id"] for row in now),
     )
 
 
 def change_rules(contest: Contest) -> None:
-    """Try to change what may not change once the contest is open."""
+    """Try to change settings that are frozen once the contest is open."""
     stage = contest.stage
     for old, new in (
         ('prize_tie = "split"', 'prize_tie = "earlier"'),
@@ -217,13 +217,13 @@ def change_rules(contest: Contest) -> None:
     ):
         with _settings_changed(contest, old, new):
             stage.refused("leaderboard", fault="settings-frozen")
-    stage.hold("prize rule, task list, reveal and finals stand still once it is open", True)
+    stage.hold("prize rule, task list, reveal and finals cannot change once it is open", True)
     with _settings_changed(contest, "[limits]", "[limits]\nper_dya = 7"):
         stage.refused("submissions", fault="toml-unknown-key")
 
 
 def fix_labels(contest: Contest) -> None:
-    """Take twenty faulty test rows out of the scores: void, convert, rescore."""
+    """Remove twenty faulty test rows from the scores: void, convert, rescore."""
     stage, task = contest.stage, "parcels"
     search_everything(contest)
     toml = contest.challenge.datasets / task / "task.toml"
@@ -234,16 +234,16 @@ def fix_labels(contest: Contest) -> None:
     stage.run("convert", task, says="built")
     path = contest.decisions(task, 0.5)
     stage.run("submit", task, str(path), "--team", "Owls", "--method", "m", code=3, says="rescore")
-    stage.hold("after a change of the truth nothing is scored before a rescore", True)
+    stage.hold("after a change of the solution nothing is scored before a rescore", True)
     plan = stage.run("rescore", task, "--dry-run", "--json").json()["tasks"]
     same = stage.run("leaderboard", "--json").json()["tracks"]
     stage.hold("a dry run of the rescore changes no board", same == before)
     done = stage.run("rescore", task, "--json").json()["tasks"]
     stage.hold("the rescore does what its dry run showed", done[0]["rows"] == plan[0]["rows"])
-    stage.hold("every old submission keeps its place in the new task", not done[0]["unscorable"])
+    stage.hold("every old submission is scored on the new task", not done[0]["unscorable"])
     stage.run("rescore", says="unchanged")
     after = stage.run("leaderboard", "--json").json()["tracks"]
-    stage.hold("the board is of the corrected truth", after != before)
+    stage.hold("the board is of the corrected solution", after != before)
 
 
 def select_finals(contest: Contest) -> None:
@@ -254,8 +254,8 @@ def select_finals(contest: Contest) -> None:
             contest.hand_in(team, "parcels", contest.decisions("parcels", 1.0))
         rows = stage.run("submissions", "--team", team, "--task", "parcels", "--json").json()
         free = [row["id"] for row in rows["submissions"] if row["state"] != "withdrawn"]
-        for place, number in enumerate(free[-wanted:]):
-            refused = place == 2
+        for index, number in enumerate(free[-wanted:]):
+            refused = index == 2
             stage.run(
                 "select",
                 str(number),
@@ -270,13 +270,13 @@ def select_finals(contest: Contest) -> None:
 
 
 def search_everything(contest: Contest) -> None:
-    """Ask every command, then search its words and all public files for the private subset."""
+    """Run every reading command, then search all output and public files for the private subset."""
     stage = contest.stage
     contest.build_site("searched")
     released = _ask_everything(contest)
     texts = {
-        f"answer {place} of {' '.join(answer.words)}": answer.out + answer.err
-        for place, answer in enumerate(stage.answers)
+        f"answer {index} of {' '.join(answer.words)}": answer.out + answer.err
+        for index, answer in enumerate(stage.answers)
     }
     publics = [contest.challenge.datasets / task / "public" for task in contest.tasks]
     folders = [contest.site, contest.challenge.inbox, *publics]
@@ -292,11 +292,11 @@ def search_everything(contest: Contest) -> None:
     for path in sorted(contest.site.rglob("*.json")):
         leaks += loose_figures(str(path.relative_to(contest.site)), read_json(path))
     for answer in stage.answers:
-        if answer.words[0] in _TELLING and "--json" in answer.words:
+        if answer.words[0] in _SHOWING_SCORES and "--json" in answer.words:
             leaks += loose_figures(" ".join(answer.words), answer.json())
-    assert not leaks, "\n".join(["the private subset can be read:", *leaks[:40]])
+    assert not leaks, "\n".join(["the private subset is visible:", *leaks[:40]])
     stage.hold(
-        f"{n_words:,} hidden figures stand nowhere in {len(texts)} answers and the public files;"
+        f"{n_words:,} hidden figures appear nowhere in {len(texts)} answers and the public files;"
         f" only {released} released submissions show a figure",
         True,
     )
@@ -314,12 +314,12 @@ def _ask_everything(contest: Contest) -> int:
     stage.run("close", "--dry-run", "--seed", "5", "--json")
     rows = stage.run("submissions", "--json").json()["submissions"]
     shown = [row for row in rows if row["value"] is not None]
-    mute = [row for row in rows if row["value"] is None and row["state"] == "not released"]
+    hidden = [row for row in rows if row["value"] is None and row["state"] == "not released"]
     pair = [row for row in shown if row["task"] == "parcels"][:2]
     stage.run("compare", *(str(row["id"]) for row in pair), "--json")
     stage.run("compare", *(str(row["id"]) for row in pair))
-    same = next(row for row in shown if row["task"] == mute[0]["task"])
-    stage.refused("compare", str(same["id"]), str(mute[0]["id"]), fault="not-released")
+    same = next(row for row in shown if row["task"] == hidden[0]["task"])
+    stage.refused("compare", str(same["id"]), str(hidden[0]["id"]), fault="not-released")
     return len(shown)
 
 

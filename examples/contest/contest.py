@@ -1,4 +1,4 @@
-"""The contest that is played: dates, teams, tasks, and a day in the life of its teams."""
+"""The played contest: dates, teams, tasks, and one day of attempts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPENS = datetime(2026, 3, 2, tzinfo=timezone.utc)
 DAYS = 21
 CLOSES = OPENS + timedelta(days=DAYS)
 NOON = timedelta(hours=18)
-"""When a day's special act begins, after its attempts."""
+"""When the act of a day begins, after its attempts."""
 
 PLAYERS = (
     Player("Owls", 1.02, 0.016, 0.30, "images and text, stacked"),
@@ -33,14 +33,14 @@ PLAYERS = (
     Player("Swifts", 0.92, 0.015, 0.30, "text only"),
     Player("Lynxes", 0.55, 0.020, 0.20, '=HYPERLINK("x")'),
 )
-"""Teams that try by themselves; the acts add a prober, one that comes late, one that leaves."""
+"""Teams with daily attempts; the acts add a prober, a late team and one that withdraws."""
 
 OTHERS = ("Magpies", "Moths", "Sloths")
 _SEED = 20260302
 
 
 class Contest:
-    """A contest on a stage: what was handed in, and what the site was on which day."""
+    """A contest on a stage: its submissions, and the site of each day."""
 
     def __init__(self, stage: Stage, scratch: Path, *, small: bool) -> None:
         self.stage = stage
@@ -66,7 +66,7 @@ class Contest:
         return [task for tasks in self.tracks.values() for task in tasks]
 
     def read_truths(self) -> None:
-        """Read what the tasks hide; the teams' luck hangs on it."""
+        """Read the hidden labels of the tasks."""
         for number, task in enumerate(self.tasks):
             self.truths[task] = read_truth(self.challenge.task(task), _SEED + number)
 
@@ -76,7 +76,7 @@ class Contest:
         return _SEED + self._number
 
     def new_path(self, ending: str) -> Path:
-        """Return the path of a file that is not there yet."""
+        """Return the path of a new file."""
         self._number += 1
         folder = self.scratch / "files"
         folder.mkdir(exist_ok=True)
@@ -94,12 +94,12 @@ class Contest:
         return answer
 
     def remember(self, submission: int, team: str, task: str, path: Path) -> None:
-        """Note whose a submission is and where its file lies."""
+        """Store the team, task and file of a submission."""
         self.files[submission] = path
         self.owners[submission] = (team, task)
 
     def codes(self, task: str, skill: float) -> NDArray[np.int64]:
-        """Return predicted codes of a team of this skill, new luck every time."""
+        """Return predicted codes of a team of this skill, new chance every time."""
         return predict(self.truths[task], skill, self.seed())[0]
 
     def decisions(self, task: str, skill: float) -> Path:
@@ -107,13 +107,13 @@ class Contest:
         return write_labels(self.truths[task], self.codes(task, skill), self.new_path(".csv"))
 
     def play_day(self, day: int) -> None:
-        """Let every team try as often as it is used to; Swifts leave one task out."""
+        """Play the attempts of all teams; Swifts leave one task out."""
         rush = (1.6 if day >= DAYS - 4 else 1.0) * (0.5 if self.small else 1.0)
         tries = [
             (float(self._draw.uniform(6, 16)), player, task)
             for player in PLAYERS
-            for place, task in enumerate(self.tasks)
-            if not (player.name == "Swifts" and place == 1)
+            for index, task in enumerate(self.tasks)
+            if not (player.name == "Swifts" and index == 1)
             for _ in range(int(self._draw.poisson(player.tries_a_day * rush)))
         ]
         for hour, player, task in sorted(tries, key=lambda one: one[0]):
@@ -123,10 +123,10 @@ class Contest:
     def _try(self, player: Player, task: str, day: int) -> None:
         skill = player.skill + player.growth * day + float(self._draw.normal(scale=0.12))
         truth = self.truths[task]
-        codes, sure = predict(truth, skill, self.seed())
+        codes, confidence = predict(truth, skill, self.seed())
         form = self._number % 3
         if form == 0:
-            path = write_scores(truth, codes, sure, self.new_path(".parquet"))
+            path = write_scores(truth, codes, confidence, self.new_path(".parquet"))
         else:
             path = write_labels(truth, codes, self.new_path(".csv" if form == 1 else ".csv.gz"))
         method = f"{player.method}, version {self._number}"
@@ -139,7 +139,7 @@ class Contest:
         return answer
 
     def copy_task(self, source: Path) -> None:
-        """Copy a built task into this challenge; what a build costs was paid before."""
+        """Copy a built task into this challenge."""
         target = self.challenge.datasets / source.name
         for part in ("public", "private"):
             shutil.copytree(source / part, target / part)

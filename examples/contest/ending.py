@@ -1,4 +1,4 @@
-"""The end of the contest: the rehearsal, those that come late, the close, the way back."""
+"""The end of the contest: the rehearsal, late teams, the close, past boards, a backup."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["close", "come_late", "keep", "look_back", "rehearse"]
 
 
 def rehearse(contest: Contest) -> None:
-    """Play the close on made-up labels; nothing may change by it."""
+    """Rehearse the close on made-up labels; nothing may change."""
     stage = contest.stage
     contest.build_site("before-rehearsal")
     first = stage.run("close", "--dry-run", "--seed", "7", says="a rehearsal").out
     again = stage.run("close", "--dry-run", "--seed", "7").out
     other = stage.run("close", "--dry-run", "--seed", "8").out
-    stage.hold("a rehearsal hangs on its seed alone", first == again and first != other)
+    stage.hold("a rehearsal depends on its seed alone", first == again and first != other)
     contest.build_site("after-rehearsal")
     stage.hold(
         "a rehearsal changes no page",
@@ -31,7 +31,7 @@ def rehearse(contest: Contest) -> None:
 
 
 def come_late(contest: Contest) -> None:
-    """Hand in, select and withdraw in the last second and in the one after it."""
+    """Submit, select and withdraw in the last second and in the one after it."""
     stage, task = contest.stage, contest.tasks[0]
     rows = stage.run("submissions", "--team", "Füchse", "--task", task, "--json").json()
     number = str(next(row["id"] for row in rows["submissions"] if row["state"] != "withdrawn"))
@@ -47,7 +47,7 @@ def come_late(contest: Contest) -> None:
     late.write_bytes(path.read_bytes())
     done = stage.run("collect", "--json").json()["collected"]
     stage.hold(
-        "at the second of the end nothing is taken any more, by command or inbox",
+        "from the second of the end nothing is accepted, by command or inbox",
         [row["status"] for row in done if row["file"].endswith("late.csv")] == ["refused"],
     )
     board = stage.run("leaderboard", "--json").json()["tracks"][0]
@@ -57,7 +57,7 @@ def come_late(contest: Contest) -> None:
 
 
 def close(contest: Contest) -> None:
-    """Close, once and for all; score the finals here too and compare."""
+    """Close the contest; score the finals independently and compare."""
     stage = contest.stage
     public = {row["team"]: row["rank"] for row in _board(contest)["rows"]}
     report = stage.run("close", "--json").json()
@@ -65,7 +65,7 @@ def close(contest: Contest) -> None:
         f"the close scored {report['n_finals']} finals of {report['n_teams']} teams",
         report["n_finals"] >= report["n_teams"],
     )
-    stage.run("close", code=1, says="closed already")
+    stage.run("close", code=1, says="already closed")
     number = str(next(iter(contest.files)))
     for words in (("select", number), ("withdraw", number)):
         stage.run(*words, code=1, says="nothing can be handed in")
@@ -86,7 +86,7 @@ def close(contest: Contest) -> None:
         if track["track"] == "classification":
             swifts = teams["Swifts"]
             stage.hold(
-                "a team that missed a task takes its floor there and no prize",
+                "a team that missed a task gets its baseline score there and no prize",
                 swifts["coverage"] == f"{len(track['tasks']) - 1}/{len(track['tasks'])}"
                 and not swifts["eligible"]
                 and not swifts["prize"],
@@ -102,7 +102,7 @@ def _board(contest: Contest) -> dict[str, list[dict[str, object]]]:
 
 
 def _check_finals(contest: Contest) -> None:
-    """Score the finals by themselves; the board must show the better one of each team."""
+    """Score the finals independently; the board must show the better one of each team."""
     stage = contest.stage
     rows = stage.run("submissions", "--json").json()["submissions"]
     finals = [row for row in rows if row["state"] in ("on the board", "counted")]
@@ -124,10 +124,10 @@ def _check_finals(contest: Contest) -> None:
         f"{len(best)} final scores are those of the private subset, the better of a team's finals",
         all(abs(shown[key] - value) < 1e-12 for key, value in best.items()),
     )
-    mute = [row for row in rows if row["state"] == "not a final"]
+    hidden = [row for row in rows if row["state"] == "not a final"]
     stage.hold(
-        f"the {len(mute)} submissions that are no finals have no private score",
-        all(row["value"] is None for row in mute) and len(mute) > 0,
+        f"the {len(hidden)} submissions that are not finals have no private score",
+        all(row["value"] is None for row in hidden) and len(hidden) > 0,
     )
     owls = [row["id"] for row in finals if row["team"] == "Owls" and row["task"] == "parcels"]
     stage.hold("both finals that a team selected were scored", len(owls) == 2)
@@ -136,19 +136,17 @@ def _check_finals(contest: Contest) -> None:
 
 
 def look_back(contest: Contest, day: str) -> None:
-    """Build a past board again, byte for byte, and today's once more."""
+    """Rebuild a past board, byte for byte, and today's again."""
     stage = contest.stage
     at, then = contest.sites[day]
     stage.run("leaderboard", "--as-of", at.isoformat())
-    stage.hold(
-        f"the site of {at:%d %B} comes again, byte for byte", hashes_of(contest.site) == then
-    )
+    stage.hold(f"the site of {at:%d %B} is rebuilt byte for byte", hashes_of(contest.site) == then)
     stage.run("leaderboard")
     stage.hold("and so does today's", hashes_of(contest.site) == contest.sites["closed again"][1])
 
 
 def keep(contest: Contest) -> None:
-    """Verify, damage and heal a file, back up, restore elsewhere."""
+    """Verify, damage and repair a file, back up, restore elsewhere."""
     stage = contest.stage
     stage.run("verify", says="no damage")
     victim = max((contest.challenge.submissions / "predictions").rglob("*.parquet"))
@@ -167,7 +165,7 @@ def keep(contest: Contest) -> None:
     there.run("verify", says="no damage")
     there.run("leaderboard")
     stage.hold(
-        "a restored backup, in an empty folder, gives the same site byte for byte",
+        "a restored backup, in an empty folder, gives the same site, byte for byte",
         hashes_of(Challenge(other).leaderboard) == hashes_of(contest.site),
     )
     there.run("restore", str(archive), code=3, says="nothing is overwritten")

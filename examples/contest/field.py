@@ -1,8 +1,8 @@
-"""The simulated teams: what they can, and the predictions files that come of it.
+"""The simulated teams: their skill, and the predictions files that follow from it.
 
-A row is predicted right when skill beats the row's difficulty, which all teams share in part: real
-teams fail on the same rows. The truth is read from `private/` only because this script plays all
-sides; a team never uses which subset a row is in.
+A row is predicted correctly when skill exceeds its difficulty, which teams share in part: real
+teams fail on the same rows. The truth is read from `private/` because this script plays all sides;
+no team uses the subset of a row.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SHARED = 0.7
 
 @dataclass(frozen=True)
 class Player:
-    """A simulated team: its skill at the start, what it learns a day, and how often it tries."""
+    """A simulated team: its first skill, what it learns a day, and its attempts a day and task."""
 
     name: str
     skill: float
@@ -37,7 +37,7 @@ class Player:
 
 @dataclass(frozen=True)
 class Truth:
-    """What a task hides, with what makes its rows hard."""
+    """The hidden labels of a task, and the difficulty of its rows."""
 
     task: Task
     ids: list[str]
@@ -51,10 +51,10 @@ class Truth:
 
 
 def read_truth(task: Task, seed: int) -> Truth:
-    """Read the solution of a task and draw how hard its rows are."""
+    """Read the solution of a task and draw the difficulty of its rows."""
     table = pq.ParquetFile(task.private / "solution.parquet").read(["id", "label"])
-    place = {name: code for code, name in enumerate(task.classes)}
-    codes = np.array([place[str(label)] for label in table.column("label").to_pylist()])
+    index = {name: code for code, name in enumerate(task.classes)}
+    codes = np.array([index[str(label)] for label in table.column("label").to_pylist()])
     draw = np.random.default_rng(seed)
     n, k = len(codes), len(task.classes)
     decoy = (codes + draw.integers(1, k, n)) % k
@@ -62,13 +62,13 @@ def read_truth(task: Task, seed: int) -> Truth:
 
 
 def predict(truth: Truth, skill: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return predicted codes and how sure the team is of each, 0.5 to 1."""
+    """Return predicted codes and the confidence in each, 0.5 to 1."""
     draw = np.random.default_rng(seed)
     n, k = len(truth.codes), len(truth.task.classes)
     noise = draw.normal(size=n)
     margin = skill - _SHARED * truth.difficulty - np.sqrt(1 - _SHARED**2) * noise
-    if truth.task.kind == "matching":
-        # Most pairs are plainly no match.
+    if truth.task.kind.paired:
+        # Most pairs are clearly no match.
         margin = margin + np.where(truth.codes == 0, 0.9, 0.0)
     other = np.where(draw.random(n) < 0.7, truth.decoy, draw.integers(0, k, n))
     codes = np.where(margin > 0, truth.codes, other)
@@ -76,7 +76,7 @@ def predict(truth: Truth, skill: float, seed: int) -> tuple[NDArray[np.int64], N
 
 
 def write_labels(truth: Truth, codes: NDArray[np.int64], path: Path) -> Path:
-    """Write decisions as CSV; `.gz` packs them."""
+    """Write decisions as CSV; `.gz` compresses it."""
     rows = zip(truth.ids, truth.labels(codes), strict=True)
     text = "id,label\n" + "".join(f'{key},"{label}"\n' for key, label in rows)
     data = text.encode()
@@ -85,17 +85,17 @@ def write_labels(truth: Truth, codes: NDArray[np.int64], path: Path) -> Path:
 
 
 def write_scores(
-    truth: Truth, codes: NDArray[np.int64], sure: NDArray[np.float64], path: Path
+    truth: Truth, codes: NDArray[np.int64], confidence: NDArray[np.float64], path: Path
 ) -> Path:
     """Write Parquet: a probability per class, or in matching the score of a match."""
     ids = pa.array(truth.ids)
-    if truth.task.kind == "matching":
-        columns = {"score": np.where(codes == 1, sure, 1 - sure)}
+    if truth.task.kind.paired:
+        columns = {"score": np.where(codes == 1, confidence, 1 - confidence)}
     else:
         k = len(truth.task.classes)
-        rest = (1 - sure) / (k - 1)
+        rest = (1 - confidence) / (k - 1)
         columns = {
-            name: np.where(codes == code, sure, rest)
+            name: np.where(codes == code, confidence, rest)
             for code, name in enumerate(truth.task.classes)
         }
     pq.write_table(pa.table({"id": ids, **columns}), path)

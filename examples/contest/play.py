@@ -1,4 +1,4 @@
-"""Play a whole contest: twelve simulated teams, three weeks, every rule met and some broken.
+"""Play a whole contest: twelve simulated teams, three weeks, every rule used and some broken.
 
     python examples/contest/play.py [--small] [--to DIR]
 
@@ -22,20 +22,20 @@ from prober import Prober
 from stage import Stage
 
 AS_OF_DAY = 9
-"""The day whose board is built again at the end."""
+"""The day whose board is rebuilt at the end."""
 
 
 def main() -> None:
     """Read the command line and play."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--small", action="store_true", help="two made-up tasks, fewer attempts")
-    parser.add_argument("--to", type=Path, help="a folder that is not there yet; kept")
-    words = parser.parse_args()
-    if words.to is not None and words.to.exists() and any(words.to.iterdir()):
-        sys.exit(f"{words.to}: not empty\n  expected: a new folder\n  fix: name another one")
+    parser.add_argument("--to", type=Path, help="a new folder, kept")
+    options = parser.parse_args()
+    if options.to is not None and options.to.exists() and any(options.to.iterdir()):
+        sys.exit(f"{options.to}: not empty\n  expected: a new folder\n  fix: name another one")
     with tempfile.TemporaryDirectory(prefix="contest-") as scratch:
-        contest = play(words.to or Path(scratch) / "contest", Path(scratch), small=words.small)
-    if words.to:
+        contest = play(options.to or Path(scratch) / "contest", Path(scratch), small=options.small)
+    if options.to:
         print(f"site: {contest.site / 'index.html'}")
 
 
@@ -88,7 +88,7 @@ def _report(contest: Contest, seconds: float) -> None:
     refused = sum(answer.code != 0 for answer in stage.answers)
     print(
         f"\n{len(stage.facts)} facts held; {len(stage.answers)} commands, {refused} of them"
-        f" refused as they must be; {len(contest.files)} submissions of"
+        f" refused as expected; {len(contest.files)} submissions of"
         f" {len({team for team, _ in contest.owners.values()})} teams on"
         f" {len(contest.tasks)} tasks; {seconds:.0f} s"
     )

@@ -1,7 +1,7 @@
-"""A team that does not learn but asks: it flips labels and keeps what the answer likes.
+"""A team that probes the board: it flips labels and keeps what improves the public score.
 
-It also hands in half a file, withdraws what did not help, and hands the same in again. The Ladder
-has to hold against that: what the prober gains in public stays small.
+It also submits half a file, withdraws files that did not help, and submits them again. Against the
+Ladder its public gain must stay small.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FLIPPED = 0.04
 
 
 class Prober:
-    """Climbs the public board of the first task by its answers alone."""
+    """Climbs the public board of the first task by its receipts alone."""
 
     def __init__(self, contest: Contest) -> None:
         self._contest = contest
@@ -34,7 +34,7 @@ class Prober:
         self._n_probes = 0
 
     def probe(self) -> None:
-        """Hand in a day's worth of probes; withdraw those that were not answered."""
+        """Submit the probes of one day; withdraw those that were not released."""
         contest, task = self._contest, self._contest.tasks[0]
         truth = contest.truths[task]
         if self._best is None:
@@ -51,7 +51,7 @@ class Prober:
                 self._best, self._reference, self._last = codes, reference, path
 
     def _answer(self, task: str, path: Path) -> float:
-        """Return the public score that the team is told; withdraw and try again when it is mute."""
+        """Return the public score; withdraw a file that was not released, sometimes try again."""
         contest = self._contest
         self._n_probes += 1
         receipt = contest.hand_in(_TEAM, task, path, method="probe").json()
@@ -62,7 +62,7 @@ class Prober:
         if self._n_probes % 7 == 3 and receipt["quota_left"]:
             again = contest.hand_in(_TEAM, task, path, method="probe").json()
             contest.stage.hold(
-                "a withdrawn file that comes again costs quota and is told nothing new",
+                "a withdrawn file that is submitted again costs quota and gets no new score",
                 not again["released"] and again["quota_left"] == receipt["quota_left"] - 1,
             )
         return float(receipt["reference"])
@@ -75,13 +75,13 @@ class Prober:
         words = ("submit", task, str(path), "--team", _TEAM, "--method", "probe")
         answer = contest.stage.run(*words, code=1)
         contest.stage.hold(
-            "half a file is refused with the number of missing rows, and tells no score",
+            "half a file is refused with the number of missing rows, and without a score",
             f"{len(contest.truths[task].ids) - len(whole) // 2 + 1:,}" in answer.err
             and "0." not in answer.out,
         )
 
     def settle(self) -> None:
-        """Compare what was gained in public with what the whole test set knows of it."""
+        """Compare the public gain with the private one."""
         assert self._first is not None and self._last is not None
         contest, name = self._contest, self._contest.tasks[0]
         task = contest.challenge.task(name)
@@ -94,6 +94,6 @@ class Prober:
         assert start is not None
         gained = (self._reference - start) - (true[1] - true[0])
         contest.stage.hold(
-            f"{self._n_probes} probes won {gained:+.3f} in public that is not real",
+            f"{self._n_probes} probes gained {gained:+.3f} in public that is not real",
             gained < 0.06,
         )

@@ -1,6 +1,6 @@
-"""The search for anything of the private subset in all that the public can see.
+"""The search for anything of the private subset in everything that is public.
 
-What must not show: scores and replicates of any submission on the private subset or on all rows,
+Must not appear: scores and replicates of any submission on the private subset or on all rows,
 the public ones before they are rounded to the Ladder's step, labels of test rows, the task's
 secret.
 """
@@ -23,21 +23,21 @@ from challenge.task import Task
 __all__ = ["find_leaks", "hidden_words", "label_leaks", "loose_figures"]
 
 _DIGITS = 11
-"""So many characters of a figure are sought; public ones have at most three decimals."""
+"""Characters of a figure that are searched for; public ones have at most three decimals."""
 
 _FIGURE = re.compile(rb"-?\d+\.\d{5,}(?:e-?\d+)?")
 
 _ID = re.compile(rb"[rp][0-9a-f]{16}")
 
 _EXACT = frozenset({"resolution", "step", "normalised", "mean_rank", "columns"})
-"""Keys of public figures that are no scores, or are made of public figures alone."""
+"""Keys of public figures that are not scores, or follow from public figures alone."""
 
 _GRAIN = 6000
-"""Three decimals, and means of them over one, two or three tasks, are whole in this unit."""
+"""Three decimals, and their means over one to three tasks, are integers in this unit."""
 
 
 def hidden_words(task: Task, files: Mapping[int, Path]) -> dict[bytes, str]:
-    """Return what must not be found, with what it is: byte strings of scores and secrets.
+    """Return the byte strings that must not be found, each with a description.
 
     `files` are the predictions files by submission.
     """
@@ -65,16 +65,16 @@ def hidden_words(task: Task, files: Mapping[int, Path]) -> dict[bytes, str]:
 def find_leaks(
     words: Mapping[bytes, str], folders: Iterable[Path], texts: Mapping[str, str]
 ) -> list[str]:
-    """Return where any of the words stands in files below the folders or in texts."""
+    """Return where any of the words appears in files below the folders or in texts."""
     figures = {word: what for word, what in words.items() if _FIGURE.fullmatch(word)}
     others = {word: what for word, what in words.items() if word not in figures}
     leaks: list[str] = []
     for where, data in _everything(folders, texts):
         seen = {match.group()[:_DIGITS] for match in _FIGURE.finditer(data)}
-        told = sorted(seen & figures.keys())
+        found_figures = sorted(seen & figures.keys())
         if "--dry-run" in where:
-            told = [word for word in told if not _is_ratio(word)]
-        found = [figures[word] for word in told]
+            found_figures = [word for word in found_figures if not _is_ratio(word)]
+        found = [figures[word] for word in found_figures]
         found.extend(what for word, what in others.items() if word in data)
         leaks.extend(f"{where}: {what}" for what in found)
     return leaks
@@ -95,11 +95,11 @@ def label_leaks(task: Task, site: Path) -> list[str]:
     """Return where a label of a test row could be read: in the task's public folder or the site."""
     leaks: list[str] = []
     test = pq.ParquetFile(task.public / "test.parquet").read()
-    told = {"label", "subset", "cluster", "other"} & set(test.column_names)
-    leaks.extend(f"test.parquet: column {name}" for name in sorted(told))
+    revealed = {"label", "subset", "cluster", "other"} & set(test.column_names)
+    leaks.extend(f"test.parquet: column {name}" for name in sorted(revealed))
     sample = (task.public / "sample_submission.csv").read_text(encoding="utf-8").splitlines()[1:]
     if len({line.split(",", 1)[1] for line in sample}) > 1:
-        leaks.append("sample_submission.csv: not one value for all rows")
+        leaks.append("sample_submission.csv: more than one value")
     ids = {key.encode() for key in test.column("id").to_pylist()}
     allowed = {"test.csv", "test.parquet", "sample_submission.csv"}
     for where, data in _everything([task.public, site], {}):
@@ -109,9 +109,9 @@ def label_leaks(task: Task, site: Path) -> list[str]:
 
 
 def loose_figures(where: str, document: object) -> list[str]:
-    """Return the figures of a JSON document that carry more digits than the Ladder lets out.
+    """Return the figures of a JSON document with more digits than the Ladder releases.
 
-    And any mark of a half that is not public.
+    And any name of a subset that is not public.
     """
     found = []
     for path, value in _leaves(document, ()):
@@ -148,6 +148,6 @@ def _everything(folders: Iterable[Path], texts: Mapping[str, str]) -> Iterator[t
 
 
 def read_json(path: Path) -> object:
-    """Return what a JSON file holds."""
+    """Return the content of a JSON file."""
     document: object = json.loads(path.read_text(encoding="utf-8"))
     return document

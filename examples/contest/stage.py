@@ -1,7 +1,7 @@
-"""The stage of a played contest: one challenge directory, a clock set by hand, and the commands.
+"""The stage of a played contest: one challenge directory, a simulated clock, and the commands.
 
-Commands run in this process, through the very entry point that a shell calls, so that two hundred
-of them take seconds; what they print, and their exit codes, are kept word for word.
+Commands run in this process through the entry point of the shell command, so that two hundred of
+them take seconds. Their output and exit codes are kept.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Answer", "Stage"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command said: exit code, stdout and stderr."""
+    """The result of a command: exit code, stdout and stderr."""
 
     words: tuple[str, ...]
     code: int
@@ -37,13 +37,13 @@ class Answer:
         return document
 
     def codes(self) -> set[str]:
-        """Return the names of the faults that a command with --json told."""
+        """Return the codes of the faults that a command with --json reported."""
         return {fault["code"] for fault in self.json().get("faults", [])}
 
 
 @dataclass
 class Stage:
-    """Runs commands at the time that its clock shows; keeps every answer and every fact."""
+    """Runs commands at the time of its clock; keeps every answer and every fact."""
 
     root: Path
     now: datetime
@@ -56,21 +56,21 @@ class Stage:
         self.now = max(self.now, moment)
 
     def run(self, *words: str, code: int = 0, says: str = "") -> Answer:
-        """Run `challenge -C ROOT WORDS…`; AssertionError for another exit code or other words.
+        """Run `challenge -C ROOT WORDS…`; AssertionError for another exit code or text.
 
         A second passes with every command.
         """
         self.now += timedelta(seconds=1)
         answer = _run(("-C", str(self.root), *words), self.now)
         self.answers.append(answer)
-        told = f"challenge {' '.join(words)}\nexit code {answer.code}\n{answer.out}{answer.err}"
-        assert answer.code == code, f"exit code {code} was expected:\n{told}"
-        assert says in answer.out + answer.err, f"{says!r} was expected:\n{told}"
-        assert "Traceback" not in answer.out + answer.err, told
+        shown = f"challenge {' '.join(words)}\nexit code {answer.code}\n{answer.out}{answer.err}"
+        assert answer.code == code, f"exit code {code} was expected:\n{shown}"
+        assert says in answer.out + answer.err, f"{says!r} was expected:\n{shown}"
+        assert "Traceback" not in answer.out + answer.err, shown
         return answer
 
     def refused(self, *words: str, fault: str, code: int = 1) -> Answer:
-        """Run a command that must be refused with a fault of this name, in words and as JSON."""
+        """Run a command that must be refused with a fault of this code and all four parts."""
         answer = self.run(*words, "--json", code=code)
         assert fault in answer.codes(), f"{fault} was expected: {answer.out}"
         for one in answer.json()["faults"]:
@@ -78,7 +78,7 @@ class Stage:
         return answer
 
     def hold(self, fact: str, holds: bool) -> None:
-        """Note a fact that must hold; AssertionError when it does not."""
+        """Store a fact; AssertionError when it does not hold."""
         assert holds, f"does not hold: {fact}"
         self.facts.append(fact)
         if self.talk:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import re
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +22,7 @@ from challenge.board.rules.standings import (
     track_board,
     track_progress,
 )
+from challenge.board.site import write_site
 from challenge.kinds import kind_of
 from challenge.ledger.store.snapshot import Snapshot
 from tests.board.hand import START, Made, snapshot_of
@@ -74,7 +80,8 @@ def test_equal_scores_share_a_rank_and_the_earlier_is_first() -> None:
 
 def test_intervals_may_leave_the_unit_interval(snapshot: Snapshot) -> None:
     row = track_board(snapshot, "main", snapshot.replicates).rows[0]
-    assert (row.value, row.low, row.high) == (12.3, pytest.approx(11.3), pytest.approx(13.3))
+    assert row.value == 12.3
+    assert (row.low, row.high) == pytest.approx((11.3, 13.3))
     assert row.wins == 1
 
 
@@ -146,3 +153,56 @@ def test_the_axis_is_cut_where_scores_are_bad_and_colours_run_to_the_lowest() ->
     assert heat_class(40.0, 40.0, 12.0) == "h0"
     assert heat_class(90.0, 40.0, 12.0) == "h0"
     assert heat_class(14.0, 40.0, 12.0) > heat_class(20.0, 40.0, 12.0)
+
+
+@pytest.fixture
+def site(tmp_path: Path, snapshot: Snapshot) -> Path:
+    card = snapshot.cards["t1"]
+    facts = {
+        "description": "",
+        "columns": [],
+        "classes": [],
+        "n_train": 10,
+        "n_test": 10,
+        "sources": [],
+    }
+    quantiles = {"label_quantiles": [[0.0, -2.5], [0.5, 12.25], [1.0, 1234.0]]}
+    card = replace(card, task={**card.task, **facts}, card=quantiles)
+    write_site(replace(snapshot, cards={"t1": card}), tmp_path)
+    return tmp_path
+
+
+def test_pages_and_exports_say_the_same_figures(site: Path) -> None:
+    page = (site / "task" / "t1" / "index.html").read_text("utf-8")
+    assert "<b>12.3</b><small>[11.3, 13.3]</small>" in page
+    assert 'data-v="12.3"' in page
+    first = dict(re.findall(r'data-col="(\w+)"( data-low-first)?', page))
+    assert first["score"] == first["rank"] == " data-low-first"
+    assert not first["entries"]
+    rows = json.loads((site / "task" / "t1" / "board.json").read_text("utf-8"))["rows"]
+    assert [row["value"] for row in rows] == [12.3, 12.4, 31.5, None]
+    with (site / "task" / "t1" / "board.csv").open(encoding="utf-8") as file:
+        assert [row["value"] for row in csv.DictReader(file)] == ["12.3", "12.4", "31.5", ""]
+    assert "12.3" in (site / "index.html").read_text("utf-8")
+    assert "Lower is better" in page
+
+
+def test_a_task_of_numbers_shows_quantiles_and_no_classes(site: Path) -> None:
+    page = (site / "task" / "t1" / "index.html").read_text("utf-8")
+    assert "12.25" in page
+    assert "1,234" in page
+    assert "Classes in train" not in page
+    assert not (site / "task" / "t1" / "classes.csv").exists()
+
+
+def test_a_submission_shows_its_score_without_a_plot_of_shares(site: Path) -> None:
+    page = (site / "submission" / "3.html").read_text("utf-8")
+    assert "<b>12.3</b>" in page
+    assert '<svg class="interval"' not in page
+    assert '<svg class="axis"' not in page
+
+
+def test_a_team_page_draws_its_falling_scores(site: Path) -> None:
+    page = (site / "team" / "best" / "index.html").read_text("utf-8")
+    assert "Best at the end: Task t1 at 12.3." in page
+    assert page.count("on the board</span>") == 1

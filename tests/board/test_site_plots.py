@@ -16,9 +16,9 @@ from challenge.board.plots import (
     scale_for,
     shake_up_svg,
 )
-from challenge.kinds import Metric
+from challenge.kinds import kind_of
 
-ACCURACY = Metric("accuracy", "accuracy")
+ACCURACY = kind_of("classification").metric("accuracy")
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 

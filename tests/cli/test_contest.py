@@ -58,7 +58,7 @@ def test_a_contest_from_the_first_file_to_the_close(contest: Challenge) -> None:
     assert shell(contest.root, "close", "--dry-run", "--json").json()["rehearsal"] is True
     assert shell(contest.root, "close", "--dry-run", "--seed", "-3").code == 2
     assert "closed: 2 finals of 2 teams" in shell(contest.root, "close", now=AFTER).out
-    refused(shell(contest.root, "close", now=AFTER), 1, "closed already")
+    refused(shell(contest.root, "close", now=AFTER), 1, "already closed")
     refused(shell(contest.root, "select", "1", now=AFTER), 1, "nothing can be handed in")
     board = shell(contest.root, "leaderboard", "--json", now=AFTER).json()["tracks"][0]
     assert (board["subset"], len(board["rows"])) == ("private", 2)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from challenge.kinds.metrics import classification_scores as classification
+from challenge.kinds.estimates import replicates
 from challenge.kinds.scored_rows import ScoredRows
 from challenge.scoring import score_on_train, score_predictions
 from challenge.scoring.statistics.block_weights import draw_weights
@@ -26,7 +26,8 @@ def test_replicates_are_the_metric_with_the_weights_of_clusters(tmp_path: Path) 
     )
     task = make_scored_task(tmp_path / "t", [str(t) for t in truth])
     predictions = predict(task, [str(c) for c in codes])
-    found = classification.replicates(part, predictions, "macro_f1", weights.draws)
+    outcome = task.kind.outcome(part, predictions.answers)
+    found = replicates(task.kind.metric("macro_f1"), outcome, weights.draws)
     for draw in range(5):
         rows = weights.draws[draw].astype(np.float64)[weights.grouping.group]
         expected = sk.f1_score(truth, codes, average="macro", sample_weight=rows)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from challenge.kinds.metrics import matching_scores as matching
+from challenge.kinds.estimates import replicates
 from challenge.kinds.scored_rows import ScoredRows
 from challenge.scoring import score_predictions
 from challenge.scoring.statistics.block_weights import draw_weights
@@ -31,7 +31,8 @@ def drawn(n: int = 300, entities: int = 40) -> tuple[ScoredRows, np.ndarray, np.
 def test_replicates_are_the_metric_with_products_of_weights(tmp_path: Path, metric: str) -> None:
     part, scores, draws = drawn()
     task = make_scored_task(tmp_path / "t", [str(t) for t in part.labels], kind="matching")
-    found = matching.replicates(part, predict(task, scores=scores), metric, draws)
+    outcome = task.kind.outcome(part, predict(task, scores=scores).answers)
+    found = replicates(task.kind.metric(metric), outcome, draws)
     grouping = part.grouping
     assert len(grouping.crossing) > 50
     for draw in range(5):

@@ -68,7 +68,7 @@ def test_while_a_contest_runs_every_figure_is_rounded_to_the_step(
     for end in (result.low, result.high):
         assert end == round(end, 3)
         assert round(end / 0.025, 6).is_integer()
-    assert "rows are not compared" in "\n".join(result.lines())
+    assert "rows are compared after the close" in "\n".join(result.lines())
     assert set(result.as_json()) == {
         "task_id", "metric", "step", "a", "b", "value", "low", "high",
     }  # fmt: skip
@@ -91,7 +91,7 @@ def test_after_the_close_only_finals_are_compared(
     monkeypatch.setenv("CHALLENGE_NOW", "2026-02-01T00:00:00Z")
     close(running)
     assert isinstance(compare(running, a, b), Comparison)
-    with pytest.raises(SubmissionError, match="only finals have a private score"):
+    with pytest.raises(SubmissionError, match="only those have a private score"):
         compare(running, earlier, b)
 
 

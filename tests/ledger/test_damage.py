@@ -110,7 +110,7 @@ def _fail(code: int) -> Callable[..., Any]:
         (errno.ENOSPC, "the disk is full"),
         (errno.EROFS, "may not be written"),
         (errno.EACCES, "may not be written"),
-        (errno.EIO, "the disk answers"),
+        (errno.EIO, "the disk reports"),
     ],
 )
 @pytest.mark.parametrize("place", ["tempfile.mkstemp", "os.fsync", "pathlib.Path.replace"])

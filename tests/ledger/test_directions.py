@@ -19,8 +19,8 @@ from challenge.ledger.submissions.ladder import Release, climb, metric_step, rou
 from challenge.ledger.submissions.score_rows import public_reference
 from tests.ledger.toy import make_challenge, write_hits
 
-RMSE = Metric("rmse", "RMSE", higher_is_better=False, bounds=(0.0, math.inf), primary=True)
-R2 = Metric("r2", "R squared", bounds=(-math.inf, 1.0), primary=True)
+RMSE = Metric("rmse", "RMSE", float, higher_is_better=False, bounds=(0.0, math.inf), primary=True)
+R2 = Metric("r2", "R squared", float, bounds=(-math.inf, 1.0), primary=True)
 
 CONTEST = """
 format = 1

@@ -267,7 +267,7 @@ def test_a_receipt_that_cannot_be_written_leaves_nothing_beside_the_file(ledger:
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("x" * 220 + ".csv", "longer than 200 bytes"), ("a\x1b[2J.csv", "cannot be shown")],
+    [("x" * 220 + ".csv", "longer than 200 bytes"), ("a\x1b[2J.csv", "unprintable characters")],
     ids=["long", "escape"],
 )
 def test_a_name_that_no_receipt_could_bear_is_left_alone(
@@ -318,7 +318,7 @@ def test_a_half_saved_challenge_toml_does_not_end_the_watch(
     monkeypatch.setattr("time.sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         watch(ledger, settle_s=0, report=reports.append)
-    assert "as it was" in reports[0].notes[0]
+    assert "was not read again" in reports[0].notes[0]
     assert receipt(path)["status"] == "accepted"
 
 

@@ -95,7 +95,7 @@ def test_a_rebuilt_task_waits_for_a_rescore(tmp_path: Path) -> None:
     submit(ledger, task, write_hits(task, tmp_path / "a.csv", 45), team="Ada", method="m")
     mended = make_task(challenge, "toy", solution="t", title="Mended")
     assert "challenge rescore toy" in refresh(ledger)[0]
-    with pytest.raises(Exception, match="built anew"):
+    with pytest.raises(Exception, match="was rebuilt"):
         submit(ledger, mended, write_hits(mended, tmp_path / "b.csv", 40), team="Ada", method="m")
     assert len(read_snapshot(ledger).primary) == 1
     assert read_snapshot(ledger).cards["toy"].card["title"] == "Toy"

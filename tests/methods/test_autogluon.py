@@ -112,7 +112,7 @@ def test_what_a_search_may_choose_moves_the_predictions(kind: str, tmp_path: Pat
     train = read_train(task)
     other: dict[str, Any] = {"leaves": 4, "learning_rate_scale": 2.0}
     if kind == "classification":
-        other["axes"] = 8
+        other["components"] = 8
     found = []
     for options in ({}, other):
         method = AutoGluon(threads=1, preset="fast", **options)

@@ -20,10 +20,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from challenge.errors import MissingRequirement
+from challenge.kinds.base import Kind, Metric
 from challenge.methods import run_method
 from challenge.methods.builtin.autogluon_multimodal import AutoGluonMultimodal, import_torchvision
 from challenge.methods.run.runner import MethodRun
-from challenge.methods.run.sandbox import has_bwrap
+from challenge.methods.run.sandbox import sandbox_fault
 from challenge.scoring import read_predictions, score_predictions
 from challenge.task import Task, sha256_of_file
 from challenge.task.frames import read_test, read_train
@@ -82,7 +83,7 @@ def value_of(task: Task, done: MethodRun) -> float:
     return value
 
 
-@pytest.mark.skipif(not has_bwrap(), reason="bubblewrap may not make its sandbox here")
+@pytest.mark.skipif(sandbox_fault() != "", reason="bubblewrap may not make its sandbox here")
 def test_it_learns_offline_and_to_the_last_digit_the_same_behind_sandbox(
     offline: None, tmp_path: Path
 ) -> None:
@@ -220,3 +221,25 @@ def test_a_hub_that_answers_is_asked_once_and_its_cache_afterwards(
 
     assert ask(HF_ENDPOINT=hub) == f"timm/tiny {digest}\n"
     assert ask(HF_HUB_OFFLINE="1") == f"timm/tiny {digest}\n"
+
+
+def test_it_predicts_numbers(offline: None, tmp_path: Path) -> None:
+    kind = Kind(
+        "numbers",
+        "numbers",
+        "record",
+        "number",
+        "rmse",
+        lambda: (Metric("rmse", "RMSE", float),),
+        load_outcome=object,
+    )
+    task = build_toy(tmp_path, n=120)
+    task = replace(task, kind=kind, classes=(), columns=task.columns_of("numeric", "categorical"))
+    train = read_train(task)
+    train["label"] = 10 * (train["colour"] == "red") + train["size"].fillna(0)
+    method = AutoGluonMultimodal(preset="fast", threads=1)
+    method.fit(train, task)
+    found = method.predict(read_test(task))
+    assert list(found.columns) == ["id", "label"] and len(found) == task.n_test
+    assert found["label"].notna().all() and found["label"].nunique() > 5
+    assert method.details["held_out_rmse"] > 0  # type: ignore[operator]

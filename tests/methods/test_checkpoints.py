@@ -11,7 +11,9 @@ from challenge.errors import MissingRequirement, WrongUse
 from challenge.methods import Caps, resolve_method
 from challenge.methods.builtin.autogluon_multimodal import AutoGluonMultimodal
 from challenge.methods.builtin.checkpoints import Needs, checkpoint_needs, find_checkpoint
-from challenge.methods.run.sandbox import has_bwrap, run_process
+from challenge.methods.run.handover import scratch_folder
+from challenge.methods.run.sandbox import sandbox_fault
+from challenge.methods.run.supervisor import run_process
 
 METHOD = "autogluon-multimodal"
 
@@ -93,32 +95,28 @@ def test_only_who_needs_checkpoints_is_given_them(folder: Path, tmp_path: Path) 
     assert checkpoint_needs().readable == (folder, tmp_path / "cache")
 
 
-@pytest.mark.skipif(not has_bwrap(), reason="bubblewrap may not make its sandbox here")
-def test_behind_the_sandbox_a_checkpoint_can_be_read_and_not_written(
-    folder: Path, tmp_path: Path
-) -> None:
+@pytest.mark.skipif(sandbox_fault() != "", reason="bubblewrap may not make its sandbox here")
+def test_behind_the_sandbox_a_checkpoint_can_be_read_and_not_written(folder: Path) -> None:
     code = (
         "import os, pathlib\n"
         "folder = pathlib.Path(os.environ['CHALLENGE_TEXT_CHECKPOINT'])\n"
         "print((folder / 'vocab.txt').read_text())\n"
         "try:\n    (folder / 'new').touch()\nexcept OSError:\n    print('read-only')\n"
     )
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
     needs = checkpoint_needs()
     heard: list[str] = []
-    ended = run_process(
-        ["-c", code],
-        scratch,
-        scratch / "log.txt",
-        threads=1,
-        caps=Caps(),
-        isolation="bwrap",
-        readable=needs.readable,
-        environment=needs.environment,
-        on_line=heard.append,
-    )
-    assert ended.code == 0, (scratch / "log.txt").read_text()
+    with scratch_folder() as scratch:
+        ended = run_process(
+            ["-c", code],
+            scratch,
+            threads=1,
+            caps=Caps(),
+            isolation="bwrap",
+            readable=needs.readable,
+            environment=needs.environment,
+            on_line=heard.append,
+        )
+    assert ended.code == 0, ended.log
     assert heard == ["vocab.txt", "read-only"]
 
 

@@ -87,7 +87,7 @@ def test_the_exponents_hold_a_temperature() -> None:
     assert exponent == pytest.approx(own / 3, rel=0.05)
 
 
-def test_the_shift_helps_rare_classes_only_if_the_measure_asks_for_it() -> None:
+def test_the_prior_correction_helps_rare_classes_only_if_the_measure_asks_for_it() -> None:
     random = np.random.default_rng(3)
     truth = random.choice(3, 3000, p=[0.9, 0.06, 0.04])
     shares = np.bincount(truth) / len(truth)
@@ -95,8 +95,8 @@ def test_the_shift_helps_rare_classes_only_if_the_measure_asks_for_it() -> None:
     tables = [raised / raised.sum(axis=1, keepdims=True)]
     plain = choose_blend(tables, truth, (1e-6,))
     shifted = choose_blend(tables, truth, (1e-6,), lambda decided: macro_f1_of(truth, decided, 3))
-    assert plain.shift == 0
-    assert shifted.shift > 0
+    assert plain.prior_correction == 0
+    assert shifted.prior_correction > 0
     assert macro_f1_of(truth, shifted(tables).argmax(axis=1), 3) > macro_f1_of(
         truth, plain(tables).argmax(axis=1), 3
     )

@@ -17,10 +17,10 @@ import pytest
 
 from challenge.errors import MissingRequirement
 from challenge.methods import resolve_method
+from challenge.methods.run import cluster as cluster_engine
 from challenge.methods.run.cluster import dask_engine
 from challenge.methods.run.grid import GridCell, Outcome, run_grid
 from challenge.methods.run.local import local_engine
-from challenge.methods.run.remote import RemoteCell
 from challenge.methods.run.runner import Options
 from challenge.scoring import read_predictions
 from challenge.task import Task
@@ -59,6 +59,35 @@ class Raises(Good):
         raise ValueError("no acorns")
 """
 
+LIES = """
+import hashlib, json, os
+
+class Evil:
+    def __reduce__(self):
+        return open, ({touched!r}, "w")
+
+RECORD = {{
+    "sha256": hashlib.sha256(b"x").hexdigest(), "title": "another team", "method": "m",
+    "seconds": 1.0, "cpu_s": 1.0, "peak_mb": 1, "isolation": "none", "details": {{}}, "note": "",
+}}
+
+def packed(**head):
+    whole = {{"format": 3, "record": RECORD, "faults": [], "lack": False, **head}}
+    return json.dumps(whole).encode() + b"\\n" + b"x"
+
+def lie(parcel, archive):
+    from distributed import get_worker
+
+    if parcel.options.seed == 5:
+        for event in ((10**9, "x"), (-1, "x"), "x", (0, "x" * 10**6), (0, 1), None):
+            get_worker().log_event(parcel.topic, event)
+    if parcel.options.seed == 6:
+        raise ValueError("no acorns")
+    return [
+        "a text", Evil(), 7, packed(record=None), packed(), b"x" * 10_000_000, None
+    ][parcel.options.seed]
+"""
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -77,7 +106,10 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     def start(module: str, *words: str) -> None:
         command = [sys.executable, "-m", f"distributed.cli.{module}", *words, "--no-dashboard"]
         root = Path(__file__).parents[2]
-        begun.append(subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=root))
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(root), str(tmp_path)))}
+        begun.append(
+            subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=root, env=environment)
+        )
 
     place = tmp_path / "scheduler.json"
     try:
@@ -157,17 +189,17 @@ def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(
     for outcome in run_grid(cells, dask_engine(cluster.address), read_predictions, kill_the_first):
         found.append(outcome)
     assert killed and is_gone(killed[0])
-    assert sorted(outcome.place for outcome in found) == list(range(6))
+    assert sorted(outcome.index for outcome in found) == list(range(6))
     failed = {o.cell.source.name: o.error.faults[0].code for o in found if o.error is not None}
     assert failed == {"oaks:Raises": "method-raised"}
     # The first try of the cell that died, its second one, and its sister: no cell ran in vain.
     assert len(starts(tmp_path)) == 3
-    there = {o.place: o.run.sha256 for o in found if o.run is not None}
+    there = {o.index: o.run.sha256 for o in found if o.run is not None}
     for task in tasks:
         for file in (task.cache / "runs").iterdir():
             file.unlink()
     here = run_grid(cells, local_engine(2), read_predictions, lambda place, words: None)
-    assert {o.place: o.run.sha256 for o in here if o.run is not None} == there
+    assert {o.index: o.run.sha256 for o in here if o.run is not None} == there
 
 
 def test_what_a_driver_leaves_is_ended_and_a_task_that_is_missing_is_sent(
@@ -186,21 +218,20 @@ def test_what_a_driver_leaves_is_ended_and_a_task_that_is_missing_is_sent(
     monkeypatch.undo()
     wait_for(lambda: all(is_gone(process) for process, _ in starts(tmp_path)))
 
-    real = RemoteCell.of
+    real = cluster_engine._parcel
     monkeypatch.setattr(
-        "challenge.methods.run.cluster.RemoteCell.of",
-        lambda *words: replace(real(*words), public="/nowhere/public"),
+        "challenge.methods.run.cluster._parcel",
+        lambda *given: replace(real(*given), public="/nowhere/public"),
     )
-    said: list[str] = []
     again = cells_of(tmp_path, ["Good"], tasks[:1])
     (outcome,) = run_grid(
         again,
         dask_engine(cluster.address),
         read_predictions,
-        lambda place, words: said.append(words),
+        lambda index, text: None,
     )
     assert outcome.run is not None
-    assert any(words.startswith("sending the task to tcp://") for words in said)
+    assert len(list(tmp_path.rglob("challenge-task-*"))) == 1, "unpacked by the worker that ran it"
 
 
 def test_a_worker_with_other_code_is_refused_and_without_workers_a_cell_is_lost(
@@ -219,9 +250,7 @@ def test_a_worker_with_other_code_is_refused_and_without_workers_a_cell_is_lost(
     assert len(error.value.faults) == 2
 
     # Workers that come when the run has begun were not asked before.
-    monkeypatch.setattr(
-        "challenge.methods.run.cluster._Dispatch._refuse_misfits", lambda self: None
-    )
+    monkeypatch.setattr("challenge.methods.run.cluster._shipped", lambda *given: {})
     late = run(other).error
     assert late is not None and late.faults[0].code == "worker-differs" and late.exit_code == 3
     assert starts(tmp_path) == []
@@ -244,6 +273,34 @@ def test_a_scheduler_that_is_killed_ends_the_run_with_its_cells_lost(
     found = list(
         run_grid(cells, dask_engine(cluster.address), read_predictions, kill_the_scheduler)
     )
-    assert sorted(outcome.place for outcome in found) == [0, 1]
+    assert sorted(outcome.index for outcome in found) == [0, 1]
     errors = [outcome.error.faults[0] for outcome in found if outcome.error is not None]
     assert [fault.code for fault in errors] == ["cell-lost", "cell-lost"]
+
+
+def test_what_a_lying_worker_answers_is_the_fault_of_its_cell(
+    cluster: Cluster, tasks: list[Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lies = tmp_path / "lies.py"
+    lies.write_text(LIES.format(touched=str(tmp_path / "touched")))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import lies as liar  # type: ignore[import-not-found]
+
+    names = ["text", "pickle", "number", "forged", "other", "huge_event", "raises"]
+    monkeypatch.setattr("challenge.methods.run.cluster._run_there", liar.lie)
+    monkeypatch.setattr("challenge.methods.run.cluster._shipped", lambda *given: {})
+    cells = [
+        replace(cell, options=replace(cell.options, seed=seed), folder=tmp_path / str(seed))
+        for seed in range(len(names))
+        for cell in cells_of(tmp_path, ["Good"], tasks[:1])
+    ]
+    found = {
+        names[outcome.index]: outcome.error.faults[0].code if outcome.error else ""
+        for outcome in run_grid(
+            cells, dask_engine(cluster.address), read_predictions, lambda index, text: None
+        )
+    }
+    assert found.pop("pickle") in ("answer-invalid", "cell-worker")
+    assert found.pop("raises") == "cell-worker"
+    assert set(found.values()) == {"answer-invalid"}
+    assert not (tmp_path / "touched").exists(), "the driver ran what a worker pickled"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from challenge.methods import Caps, resolve_method
+from challenge.methods.run.cell_answer import Answer, CellRecord
 from challenge.methods.run.grid import Engine, GridCell, Outcome, run_grid
 from challenge.methods.run.local import default_jobs, local_engine
 from challenge.methods.run.runner import Options
@@ -64,6 +66,21 @@ def write_methods(folder: Path) -> Path:
     return file
 
 
+def answer_of(predictions: bytes) -> Answer:
+    record = CellRecord(
+        sha256=hashlib.sha256(predictions).hexdigest(),
+        title="Owls",
+        method="oaks",
+        seconds=1.0,
+        cpu_s=1.0,
+        peak_mb=1,
+        isolation="none",
+        details={},
+        note="",
+    )
+    return Answer(record, predictions)
+
+
 def starts(folder: Path) -> list[str]:
     log = folder / "log"
     return log.read_text().splitlines() if log.exists() else []
@@ -99,7 +116,7 @@ def run(cells: Sequence[GridCell], engine: Engine | None = None) -> list[Outcome
     outcomes = run_grid(
         cells, engine or local_engine(2), read_predictions, lambda place, words: heard.append(place)
     )
-    found = sorted(outcomes, key=lambda outcome: outcome.place)
+    found = sorted(outcomes, key=lambda outcome: outcome.index)
     assert set(heard) == set(range(len(cells)))
     return found
 
@@ -152,7 +169,7 @@ def test_a_cell_ends_when_the_process_that_asked_for_it_is_killed(
         "import sys; from pathlib import Path\n"
         "from challenge.methods import run_method; from challenge.task import read_task\n"
         f"run_method({str(file) + ':Hangs'!r}, read_task(Path({str(tasks[0].public)!r})),"
-        f" Path({str(tmp_path / 'out')!r}), threads=1)\n"
+        f" Path({str(tmp_path / 'out')!r}), threads=1, isolation='none')\n"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as driver:
         while not starts(tmp_path):
@@ -173,9 +190,9 @@ def test_two_drivers_on_one_task_leave_whole_cells(tasks: list[Task]) -> None:
 
     def drive(character: bytes) -> None:
         for _ in range(40):
-            keep_cell(task, key, {"character": character.decode()}, character * 50_000)
+            keep_cell(task, key, answer_of(character * 50_000))
             kept = kept_cell(task, key)
-            if kept is None or set(kept[1]) != set(str(kept[0]["character"]).encode()):
+            if kept is None or len(set(kept.predictions)) != 1:
                 wrong.append(kept)
 
     drivers = [threading.Thread(target=drive, args=(character,)) for character in (b"a", b"b")]
@@ -192,11 +209,11 @@ def test_cells_that_nobody_asks_for_make_room(
     task = replace(tasks[1], public=tmp_path / "public")
     monkeypatch.setattr("challenge.methods.run.saved_cells._MOST_CELLS", 3)
     for place in range(3):
-        keep_cell(task, f"{place:032}", {}, b"x")
+        keep_cell(task, f"{place:032}", answer_of(b"x"))
         file = task.cache / "runs" / f"{place:032}.run"
         os.utime(file, (1_000_000_000 + place, 1_000_000_000 + place))
     assert kept_cell(task, f"{0:032}") is not None
-    keep_cell(task, f"{3:032}", {}, b"x")
+    keep_cell(task, f"{3:032}", answer_of(b"x"))
     left = [kept_cell(task, f"{place:032}") is not None for place in range(4)]
     assert left == [True, False, True, True]
     left_behind = task.cache / "runs" / ".half.tmp"
@@ -204,7 +221,7 @@ def test_cells_that_nobody_asks_for_make_room(
     (task.cache / "runs" / ".fresh.tmp").write_bytes(b"x")
     os.utime(left_behind, (1_000_000_000, 1_000_000_000))
     monkeypatch.setattr("challenge.methods.run.saved_cells._MOST_BYTES", 10)
-    keep_cell(task, f"{4:032}", {}, b"x" * 100)
+    keep_cell(task, f"{4:032}", answer_of(b"x" * 100))
     assert [kept_cell(task, f"{place:032}") is not None for place in range(5)] == [False] * 4 + [
         True
     ]
@@ -222,11 +239,11 @@ def test_a_folder_that_may_not_be_written_keeps_nothing_and_a_full_disk_is_told(
         monkeypatch.setattr("challenge.methods.run.saved_cells.write_atomically", write)
 
     refuse(errno.EROFS)
-    keep_cell(tasks[0], "e" * 32, {}, b"x")
+    keep_cell(tasks[0], "e" * 32, answer_of(b"x"))
     assert kept_cell(tasks[0], "e" * 32) is None
     refuse(errno.ENOSPC)
     with pytest.raises(OSError, match="No space left"):
-        keep_cell(tasks[0], "e" * 32, {}, b"x")
+        keep_cell(tasks[0], "e" * 32, answer_of(b"x"))
 
 
 def test_memory_is_capped_without_being_asked_for() -> None:

@@ -35,7 +35,7 @@ def read(task: Task, train: pd.DataFrame, *, frugal: bool = True, context: bool 
         task,
         seed=0,
         threads=1,
-        axes=64,
+        components=64,
         frugal=frugal,
         without=["text embedding"],
         context=context,
@@ -112,7 +112,7 @@ def test_candidates_are_told_by_whole_texts(pairs: Task) -> None:
 
 def test_nothing_to_compare_is_said(pairs: Task) -> None:
     task = replace(pairs, columns=(Column("left_image", "image"),))
-    with pytest.raises(WrongUse, match="run majority or linear"):
+    with pytest.raises(WrongUse, match="run trivial or linear"):
         read(task, read_train(pairs)[["id", "label"]])
 
 
@@ -122,7 +122,7 @@ def test_nothing_that_differs_is_said(table: Task) -> None:
 
     task, train = renamed(table, {"colour": "colour"})
     train["colour"] = "red"
-    with pytest.raises(WrongUse, match="tell two rows of train apart"):
+    with pytest.raises(WrongUse, match="distinguish two rows of train"):
         AutoGluon(threads=1, preset="fast").fit(train, task)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from challenge.methods import method_names, resolve_method, run_method
-from challenge.methods.run.sandbox import Isolation, has_bwrap
+from challenge.methods.run.sandbox import Isolation, sandbox_fault
 from challenge.task import Task
 from tests.toy import build_toy
 
@@ -53,7 +53,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_method_of_a_package_runs_by_its_name(
     site: Path, task: Task, tmp_path: Path, isolation: Isolation
 ) -> None:
-    if isolation == "bwrap" and not has_bwrap():
+    if isolation == "bwrap" and sandbox_fault():
         pytest.skip("bubblewrap may not make its sandbox here")
     assert "forest" in method_names()
     done = run_method("forest", task, tmp_path / "out", seed=7, threads=1, isolation=isolation)

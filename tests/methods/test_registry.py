@@ -8,7 +8,7 @@ import pytest
 
 from challenge.errors import WrongUse
 from challenge.methods import is_builtin, method_names, resolve_method
-from challenge.methods.builtin.majority import Majority
+from challenge.methods.builtin.trivial import Trivial
 from challenge.methods.estimator import EstimatorMethod
 
 MINE = """
@@ -35,9 +35,9 @@ def mine(tmp_path: Path) -> Path:
 def test_a_builtin_is_found_and_has_a_team() -> None:
     source = resolve_method("majority")
     assert (source.title, source.builtin) == ("Majority", True)
-    assert isinstance(source.make(seed=3, threads=2), Majority)
+    assert isinstance(source.make(seed=3, threads=2), Trivial)
     assert is_builtin("linear") and not is_builtin("linear.py:Linear")
-    assert method_names()[:3] == ("majority", "linear", "autogluon")
+    assert method_names()[:5] == ("trivial", "majority", "mean", "linear", "autogluon")
 
 
 def test_a_typing_error_gets_the_nearest_name() -> None:

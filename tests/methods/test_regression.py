@@ -39,7 +39,7 @@ def test_all_axes_are_read_where_the_last_one_tells() -> None:
     rows["n-grams x"][:, 139] += 4 * truth
     regression = ChosenRegression([0.3], (1.0,), whole=True)
     regression.fit(rows, truth, folds, 2, said)
-    assert regression.as_details()["n-gram axes"] == "all"
+    assert regression.as_details()["n-gram components"] == "all"
 
 
 def test_the_penalty_is_chosen() -> None:
@@ -60,4 +60,4 @@ def test_a_class_that_no_row_had_gets_zero() -> None:
     regression = ChosenRegression([1.0], (1.0,))
     rows = {"number y": random.normal(0, 1, (60, 3))}
     assert regression.fit(rows, truth, folds, 3, said).shape == (60, 3)
-    assert (regression.predict_proba(rows)[:, 2] == 0).all()
+    assert (regression.predict(rows)[:, 2] == 0).all()

@@ -199,3 +199,8 @@ def test_a_file_below_another_file_is_refused(tmp_path: Path) -> None:
 )
 def test_damage_is_said(data: bytes, tmp_path: Path) -> None:
     refused(written(tmp_path, "a.tgz", data), tmp_path / "out", "archive-damaged")
+
+
+def test_a_zip_member_named_nul_is_refused(tmp_path: Path) -> None:
+    data = zip_bytes(("X", b"data")).replace(b"X", b"\0")
+    refused(written(tmp_path, "a.zip", data), tmp_path / "out", "archive-path")

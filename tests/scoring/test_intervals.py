@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from challenge.kinds.metrics.ranked import rank, roc_auc, roc_auc_influence
-from challenge.scoring.statistics.block_weights import group_rows
-from challenge.scoring.statistics.distributions import t_quantile
+from challenge.kinds.statistics.distributions import t_quantile
+from challenge.kinds.statistics.grouping import group_rows
+from challenge.kinds.statistics.jackknife import Influence, influence_of_rows
 from challenge.scoring.statistics.intervals import Spread, _arms, interval, spread, too_few_clusters
-from challenge.scoring.statistics.jackknife import Influence, influence_of_rows
 
 KEY = b"k"
 
@@ -115,15 +115,15 @@ def test_the_skew_is_what_clusters_add_to_that_of_rows() -> None:
 
 def test_a_skewed_metric_reaches_further_to_its_skewed_side() -> None:
     reach = t_quantile(0.975, 20) * 0.05
-    low, high = interval(0.5, Spread(0.05, 20, -0.4), "difference")
+    low, high = interval(0.5, Spread(0.05, 20, -0.4), "identity")
     assert 0.5 - low > reach > high - 0.5 > 0
-    mirrored = interval(-0.5, Spread(0.05, 20, 0.4), "difference")
+    mirrored = interval(-0.5, Spread(0.05, 20, 0.4), "identity")
     assert mirrored == pytest.approx((-high, -low))
 
 
 def test_the_arms_undo_hall_s_transformation() -> None:
     s = -0.3
-    low, high = interval(0.0, Spread(1.0, 25, s), "difference")
+    low, high = interval(0.0, Spread(1.0, 25, s), "identity")
     for t, end in ((t_quantile(0.975, 25), -low), (-t_quantile(0.975, 25), -high)):
         assert end + s * end**2 / 3 + s**2 * end**3 / 27 + s / 6 == pytest.approx(t)
 

@@ -10,13 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from challenge.errors import TaskError
+from challenge.kinds.statistics.grouping import MAX_GROUPS, group_rows
 from challenge.scoring.solution import read_solution
-from challenge.scoring.statistics.block_weights import (
-    MAX_GROUPS,
-    draw_weights,
-    group_rows,
-    read_weights,
-)
+from challenge.scoring.statistics.block_weights import draw_weights, read_weights
 from tests.scoring.scored import make_scored_task, solution_of
 
 KEY = b"k" * 32

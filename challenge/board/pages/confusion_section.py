@@ -45,7 +45,7 @@ def confusion_facts(
     totals = counts.sum(axis=1).tolist()
     wrong = sorted((-n, i, j) for i, j, n in triples if i != j)
     pairs = [
-        {"true": names[i], "predicted": names[j], "n": -n, "of": totals[i]} for n, i, j in wrong
+        {"actual": names[i], "predicted": names[j], "n": -n, "of": totals[i]} for n, i, j in wrong
     ]
     return {
         "file": f"{submission.id}-confusion-matrix.csv",

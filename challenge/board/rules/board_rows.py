@@ -79,7 +79,7 @@ class Cell:
 class TrackRow(Standing):
     """One team on a track board: the mean of its scores over all tasks of the track.
 
-    `value` counts a missing task as its baseline score, and is None when no task counts yet. `at` is
+    `value` counts a missing task as its baseline score, and is None when no task counts. `at` is
     when the team had handed in all that counts here.
     """
 

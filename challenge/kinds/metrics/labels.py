@@ -7,27 +7,39 @@ give the weighted metric, so every function here works along the last axis of st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.kinds.base import Interval, Metric, Undefined
+from challenge.kinds.estimates import added_variance_of_share, edge_of_shares, influence_of_sums
+from challenge.kinds.scored_rows import Answers, Outcome, ScoredRows
+from challenge.kinds.statistics.distributions import clopper_pearson
+from challenge.kinds.statistics.jackknife import Influence
+
 __all__ = [
-    "GRADIENTS",
-    "LABEL_METRICS",
+    "METRICS",
     "Gradient",
+    "LabelOutcome",
     "Tallies",
     "accuracy",
+    "accuracy_gradient",
     "balanced_accuracy",
-    "f1",
+    "balanced_gradient",
+    "kappa",
     "macro_f1",
+    "macro_gradient",
     "mcc",
-    "precision",
-    "recall",
+    "mcc_gradient",
+    "numeric_gradient",
+    "ratio",
     "tally",
     "weighted_f1",
+    "weighted_gradient",
 ]
 
 Floats = NDArray[np.float64]
@@ -102,7 +114,7 @@ def tally(
     return Tallies(hits.astype(kind), predicted.astype(kind), true.astype(kind), present)
 
 
-def _ratio(above: Floats, below: Floats) -> Floats:
+def ratio(above: Floats, below: Floats) -> Floats:
     """Divide; 0/0 is NaN, which the scorer turns into a reason."""
     with np.errstate(divide="ignore", invalid="ignore"):
         result: Floats = np.divide(above, below)
@@ -117,7 +129,7 @@ def accuracy(t: Tallies) -> Floats:
     >>> float(accuracy(tally(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), 2)))
     0.75
     """
-    return _ratio(t.hits.sum(axis=-1), t.true.sum(axis=-1))
+    return ratio(t.hits.sum(axis=-1), t.true.sum(axis=-1))
 
 
 def balanced_accuracy(t: Tallies) -> Floats:
@@ -131,7 +143,7 @@ def balanced_accuracy(t: Tallies) -> Floats:
     >>> round(float(balanced_accuracy(tally(truth, predicted, 2))), 6)
     0.833333
     """
-    recalls = _ratio(t.hits[..., t.present], t.true[..., t.present])
+    recalls = ratio(t.hits[..., t.present], t.true[..., t.present])
     return _mean(recalls)
 
 
@@ -161,7 +173,7 @@ def weighted_f1(t: Tallies) -> Floats:
     0.766667
     """
     true = t.true[..., t.present]
-    return _ratio((true * _class_f1(t)).sum(axis=-1), true.sum(axis=-1))
+    return ratio((true * _class_f1(t)).sum(axis=-1), true.sum(axis=-1))
 
 
 def mcc(t: Tallies) -> Floats:
@@ -180,51 +192,31 @@ def mcc(t: Tallies) -> Floats:
     # Rounding may leave a tiny remainder where all weight is in one class.
     # One root of the product: a perfect file then has exactly 1.
     product = np.maximum(of_true, 0.0) * np.maximum(of_predicted, 0.0)
-    return _ratio(both, np.sqrt(product))
+    return ratio(both, np.sqrt(product))
 
 
-def precision(t: Tallies) -> Floats:
-    """Return the share of predicted matches that are matches, 0 to 1; class 1 is the match.
+def kappa(t: Tallies) -> Floats:
+    """Return Cohen's kappa: the agreement beyond chance, -1 to 1 (Cohen 1960).
 
-    Ties: none. Nothing predicted as a match: 0/0, NaN. Empty input: NaN.
+    Definition: (a - c) / (1 - c), a being the share of hits and c the share that two independent
+    raters with these counts would agree on. Ties: none. One class in both the solution and the
+    predictions: 0/0, NaN. Empty input: NaN.
 
-    >>> float(precision(tally(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 0]), 2)))
+    >>> float(kappa(tally(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]), 2)))
     0.5
     """
-    return _ratio(t.hits[..., 1], t.predicted[..., 1])
-
-
-def recall(t: Tallies) -> Floats:
-    """Return the share of matches that were predicted, 0 to 1; class 1 is the match.
-
-    Ties: none. No match in the solution part: 0/0, NaN. Empty input: NaN.
-
-    >>> float(recall(tally(np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 0, 1]), 2)))
-    0.6666666666666666
-    """
-    return _ratio(t.hits[..., 1], t.true[..., 1])
-
-
-def f1(t: Tallies) -> Floats:
-    """Return 2·hits / (matches + predicted matches), 0 to 1; class 1 is the match.
-
-    Ties: none. No predicted match: 0. No match in the solution part: NaN, whatever is predicted,
-    since the class is absent (scikit-learn says 0). Empty input: NaN.
-
-    >>> float(f1(tally(np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 0, 1]), 2)))
-    0.6666666666666666
-    """
-    below = t.true[..., 1] + t.predicted[..., 1]
-    return _ratio(2.0 * t.hits[..., 1], np.where(t.present[1], below, 0.0))
+    rows = t.true.sum(axis=-1)
+    chance = (t.true * t.predicted).sum(axis=-1)
+    return ratio(t.hits.sum(axis=-1) * rows - chance, rows**2 - chance)
 
 
 def _class_f1(t: Tallies) -> Floats:
     true = t.true[..., t.present]
-    return _ratio(2.0 * t.hits[..., t.present], true + t.predicted[..., t.present])
+    return ratio(2.0 * t.hits[..., t.present], true + t.predicted[..., t.present])
 
 
 def _mean(values: Floats) -> Floats:
-    return _ratio(values.sum(axis=-1), np.asarray(float(values.shape[-1])))
+    return ratio(values.sum(axis=-1), np.asarray(float(values.shape[-1])))
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,20 +242,23 @@ class Gradient:
         return influence
 
 
-def _accuracy_gradient(t: Tallies) -> Gradient:
+def accuracy_gradient(t: Tallies) -> Gradient:
+    """Return the gradient of the accuracy."""
     rows = t.true.sum()
     zero = np.zeros_like(t.true)
     return Gradient(zero + 1.0 / rows, zero, zero - t.hits.sum() / rows**2)
 
 
-def _balanced_gradient(t: Tallies) -> Gradient:
+def balanced_gradient(t: Tallies) -> Gradient:
+    """Return the gradient of the balanced accuracy."""
     k = t.present.sum()
     true = np.where(t.present, t.true, 1.0)
     on = t.present.astype(np.float64)
     return Gradient(on / (k * true), np.zeros_like(true), -on * t.hits / (k * true**2))
 
 
-def _macro_gradient(t: Tallies) -> Gradient:
+def macro_gradient(t: Tallies) -> Gradient:
+    """Return the gradient of macro F1."""
     k = t.present.sum()
     below = np.where(t.present, t.true + t.predicted, 1.0)
     on = t.present.astype(np.float64)
@@ -271,7 +266,8 @@ def _macro_gradient(t: Tallies) -> Gradient:
     return Gradient(on * 2.0 / (k * below), slope, slope)
 
 
-def _weighted_gradient(t: Tallies) -> Gradient:
+def weighted_gradient(t: Tallies) -> Gradient:
+    """Return the gradient of weighted F1."""
     rows = t.true.sum()
     below = np.where(t.present, t.true + t.predicted, 1.0)
     scores = np.where(t.present, 2.0 * t.hits / below, 0.0)
@@ -280,7 +276,8 @@ def _weighted_gradient(t: Tallies) -> Gradient:
     return Gradient(2.0 * t.true / below / rows, slope, slope + (scores - value) / rows)
 
 
-def _mcc_gradient(t: Tallies) -> Gradient:
+def mcc_gradient(t: Tallies) -> Gradient:
+    """Return the gradient of Matthews' correlation."""
     rows, hits = t.true.sum(), t.hits.sum()
     both = hits * rows - (t.true * t.predicted).sum()
     of_true = rows**2 - (t.true**2).sum()
@@ -295,46 +292,252 @@ def _mcc_gradient(t: Tallies) -> Gradient:
     )
 
 
-def _on_match(hits: float, predicted: float, true: float) -> Gradient:
-    return Gradient(
-        np.array([0.0, float(hits)]),
-        np.array([0.0, float(predicted)]),
-        np.array([0.0, float(true)]),
+_STEP = 0.01
+_BLOCK = 64
+
+
+def numeric_gradient(function: Callable[[Tallies], Floats], t: Tallies) -> Gradient:
+    """Return the gradient of a metric by central differences; 0 where it is undefined."""
+    whole = {"hits": t.hits, "predicted": t.predicted, "true": t.true}
+    slopes = {name: np.zeros(len(counts)) for name, counts in whole.items()}
+    for name, counts in whole.items():
+        for start in range(0, len(counts), _BLOCK):
+            here = np.arange(start, min(start + _BLOCK, len(counts)))
+            values = []
+            for step in (_STEP, -_STEP):
+                moved = np.repeat(counts[None], len(here), axis=0)
+                moved[np.arange(len(here)), here] += step
+                values.append(function(Tallies(**(whole | {name: moved}), present=t.present)))
+            slopes[name][here] = np.nan_to_num((values[0] - values[1]) / (2.0 * _STEP))
+    return Gradient(**slopes)
+
+
+class LabelOutcome(Outcome):
+    """Classes of rows beside the predicted ones, counted once for all metrics."""
+
+    @classmethod
+    def trivial(cls, rows: ScoredRows) -> Outcome:
+        """Return the outcome of giving every row the most frequent class of train."""
+        return cls(rows, Answers(np.full(rows.n_table, rows.trivial(), np.int32)))
+
+    @cached_property
+    def total(self) -> Tallies:
+        """The counts of all rows."""
+        return tally(self.rows.labels, self.codes, len(self.rows.classes))
+
+    @cached_property
+    def by_group(self) -> Tallies:
+        """The counts of each group."""
+        grouping, k = self.rows.grouping, len(self.rows.classes)
+        return tally(self.rows.labels, self.codes, k, grouping.group, grouping.n_groups)
+
+    @property
+    def all_right(self) -> bool:
+        """Whether every row got its class."""
+        return bool(self.total.hits.sum() == self.total.true.sum())
+
+    @property
+    def all_wrong(self) -> bool:
+        """Whether no row got its class."""
+        return not self.total.hits.sum() > 0
+
+
+def _label(
+    name: str,
+    title: str,
+    function: Callable[[Tallies], Floats],
+    gradient: Callable[[Tallies], Gradient] | None = None,
+    **options: Any,
+) -> Metric:
+    """Return a metric that is a function of the counts per class."""
+
+    def value(outcome: LabelOutcome) -> float | Undefined:
+        found = float(function(outcome.total))
+        return found if np.isfinite(found) else Undefined(_of_one_class(outcome.total))
+
+    def influence(outcome: LabelOutcome) -> Influence:
+        """Take out each group; first-order where its class would go with it."""
+        total, groups, grouping = outcome.total, outcome.by_group, outcome.rows.grouping
+        slopes = gradient(total) if gradient else numeric_gradient(function, total)
+        linear = slopes.of_groups(groups) / (1.0 - grouping.shares)
+        if grouping.independent:
+            return Influence(linear, np.zeros(0), float((linear**2) @ linear))
+        rest = Tallies(
+            total.hits - groups.hits,
+            total.predicted - groups.predicted,
+            total.true - groups.true,
+            total.present,
+        )
+        moved = function(total) - function(rest)
+        rows = slopes.of_rows(outcome.rows.labels, outcome.codes)
+        moved = np.where(np.isfinite(moved), moved, linear)
+        return Influence(moved, np.zeros(0), float((rows**2) @ rows))
+
+    def replicates(outcome: LabelOutcome, draws: NDArray[np.float32]) -> Floats:
+        return function(outcome.by_group.weighted(draws))
+
+    def resolution(rows: ScoredRows) -> float:
+        return _resolution(function, rows)
+
+    return Metric(
+        name,
+        title,
+        value,
+        influence=influence,
+        replicates=replicates,
+        resolution=resolution,
+        primary=True,
+        **options,
     )
 
 
-def _f1_gradient(t: Tallies) -> Gradient:
-    below = t.true[1] + t.predicted[1]
-    slope = -2.0 * t.hits[1] / below**2
-    return _on_match(2.0 / below, slope, slope)
+def _of_one_class(total: Tallies) -> str:
+    side = "solution" if (total.true > 0).sum() == 1 else "predictions"
+    return f"the {side} have one class only: 0/0"
 
 
-def _precision_gradient(t: Tallies) -> Gradient:
-    return _on_match(1.0 / t.predicted[1], -t.hits[1] / t.predicted[1] ** 2, 0.0)
+def _resolution(function: Callable[[Tallies], Floats], rows: ScoredRows) -> float:
+    """Return what a perfect file loses, on average over the rows, when one row turns wrong.
+
+    The row goes to the most frequent other class.
+    """
+    counts = np.bincount(rows.labels, minlength=len(rows.classes)).astype(np.float64)
+    ranked = np.argsort(-counts, kind="stable")
+    present = counts > 0
+    lost = 0.0
+    for code in np.flatnonzero(present):
+        hits, predicted = counts.copy(), counts.copy()
+        hits[code] -= 1
+        predicted[code] -= 1
+        predicted[ranked[0] if ranked[0] != code else ranked[1]] += 1
+        value = function(Tallies(hits, predicted, counts, present))
+        lost += counts[code] / rows.n * (1.0 - float(value))
+    return lost
 
 
-def _recall_gradient(t: Tallies) -> Gradient:
-    return _on_match(1.0 / t.true[1], 0.0, -t.hits[1] / t.true[1] ** 2)
+def _added_variance(*, of_f1: bool) -> Callable[[LabelOutcome], float]:
+    """A class of few rows adds its variance where all classes weigh alike.
+
+    Its F1 is 2s / (1 + s) of the share s of hits among hits and errors, its recall a share itself.
+    """
+
+    def added_variance(outcome: LabelOutcome) -> float:
+        total, counts = outcome.total, outcome.by_group
+        here = total.present
+        hits, rows, groups = total.hits[here], total.true[here], counts.true[:, here]
+        slopes = np.full(len(hits), 1.0 / len(hits))
+        if of_f1:
+            rows = rows + total.predicted[here] - hits
+            groups = groups + counts.predicted[:, here] - counts.hits[:, here]
+            slopes = 2.0 / (1.0 + hits / rows) ** 2 / len(hits)
+        effective = rows**2 / (groups**2).sum(axis=0)
+        return float(added_variance_of_share(hits / rows, effective, slopes).sum())
+
+    return added_variance
 
 
-LABEL_METRICS: Mapping[str, Callable[[Tallies], Floats]] = {
-    "accuracy": accuracy,
-    "balanced_accuracy": balanced_accuracy,
-    "macro_f1": macro_f1,
-    "weighted_f1": weighted_f1,
-    "mcc": mcc,
-    "f1": f1,
-    "precision": precision,
-    "recall": recall,
-}
+def _share_of_right(outcome: LabelOutcome) -> Interval:
+    everything = outcome.rows.grouping.effective_rows()
+    return clopper_pearson(everything if outcome.all_right else 0.0, everything)
 
-GRADIENTS: Mapping[str, Callable[[Tallies], Gradient]] = {
-    "accuracy": _accuracy_gradient,
-    "balanced_accuracy": _balanced_gradient,
-    "macro_f1": _macro_gradient,
-    "weighted_f1": _weighted_gradient,
-    "mcc": _mcc_gradient,
-    "f1": _f1_gradient,
-    "precision": _precision_gradient,
-    "recall": _recall_gradient,
-}
+
+def _edge_of_accuracy(outcome: LabelOutcome, value: float) -> Interval | None:
+    del value
+    return _share_of_right(outcome) if outcome.all_right or outcome.all_wrong else None
+
+
+def _edge_beyond_chance(outcome: LabelOutcome, value: float) -> Interval | None:
+    """Near 1 MCC is Cohen's kappa: 1 - errors / errors expected by chance."""
+    del value
+    if not outcome.all_right:
+        return None
+    shares = outcome.total.true / outcome.total.true.sum()
+    chance = 1.0 - float((shares**2).sum())
+    return max(-1.0, 1.0 - (1.0 - _share_of_right(outcome)[0]) / chance), 1.0
+
+
+def _edge_of_classes(
+    *, by_rows: bool, jaccard: bool
+) -> Callable[[LabelOutcome, float], Interval | None]:
+    """All averages over classes are at their edge together, when all rows are right or wrong."""
+
+    def edge(outcome: LabelOutcome, value: float) -> Interval | None:
+        del value
+        if not (outcome.all_right or outcome.all_wrong):
+            return None
+        total, rows = outcome.total, outcome.rows
+        shares = total.true / total.true.sum()
+        here = np.flatnonzero(total.present)
+        effective = [rows.grouping.effective_rows(rows.labels == code) for code in here]
+        equal = [1.0 / len(here)] * len(here)
+        weights = [float(shares[code]) for code in here] if by_rows else equal
+        return edge_of_shares(outcome.all_right, effective, weights, jaccard=jaccard)
+
+    return edge
+
+
+def _powers(outcome: LabelOutcome) -> Floats:
+    """Return 1, t, p, t², p² and t·p of each row: positions of its true and predicted class."""
+    t, p = outcome.rows.labels.astype(np.float64), outcome.codes.astype(np.float64)
+    return np.stack([np.ones(len(t)), t, p, t * t, p * p, t * p], axis=1)
+
+
+def _quadratic(sums: Floats) -> Floats:
+    n, t, p, tt, pp, tp = np.moveaxis(sums, -1, 0)
+    return 1.0 - ratio(n * (tt + pp - 2.0 * tp), n * (tt + pp) - 2.0 * t * p)
+
+
+def _quadratic_kappa(outcome: LabelOutcome) -> float | Undefined:
+    """Return kappa with errors weighted by their squared distance, -1 to 1 (Cohen 1968).
+
+    Definition: 1 - squared distances over those expected by chance. The distance of two classes is
+    that of their positions in the task's classes, which are sorted as text: name ordered classes
+    so that they sort (`1 bad`, `2 fair`, `3 good`). Ties: none. One class in both the solution and
+    the predictions: undefined. Empty input: undefined.
+    """
+    found = float(_quadratic(_powers(outcome).sum(axis=0)))
+    return found if np.isfinite(found) else Undefined(_of_one_class(outcome.total))
+
+
+def _quadratic_influence(outcome: LabelOutcome) -> Influence:
+    return influence_of_sums(outcome, _powers(outcome), _quadratic)
+
+
+METRICS = (
+    _label("accuracy", "accuracy", accuracy, accuracy_gradient, edge=_edge_of_accuracy),
+    _label(
+        "balanced_accuracy",
+        "balanced accuracy",
+        balanced_accuracy,
+        balanced_gradient,
+        classes_weigh_alike=True,
+        edge=_edge_of_classes(by_rows=False, jaccard=False),
+        added_variance=_added_variance(of_f1=False),
+    ),
+    _label(
+        "macro_f1",
+        "macro F1",
+        macro_f1,
+        macro_gradient,
+        classes_weigh_alike=True,
+        edge=_edge_of_classes(by_rows=False, jaccard=True),
+        added_variance=_added_variance(of_f1=True),
+    ),
+    _label(
+        "weighted_f1",
+        "weighted F1",
+        weighted_f1,
+        weighted_gradient,
+        edge=_edge_of_classes(by_rows=True, jaccard=True),
+    ),
+    _label(
+        "mcc",
+        "Matthews correlation",
+        mcc,
+        mcc_gradient,
+        bounds=(-1.0, 1.0),
+        edge=_edge_beyond_chance,
+        baseline=0.0,  # undefined for one class: the mean of guessing
+    ),
+)
+"""Label metrics of classification, in the order in which they are shown."""

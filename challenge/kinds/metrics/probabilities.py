@@ -6,20 +6,29 @@ over the matrix and little memory. Rows are taken as normalised.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.kinds.base import Interval, Metric, Undefined
+from challenge.kinds.estimates import mean_loss
+from challenge.kinds.metrics.labels import LabelOutcome
+from challenge.kinds.statistics.distributions import clopper_pearson
+
 __all__ = [
     "ECE_BINS",
+    "METRICS",
     "SMALLEST",
+    "ClassOutcome",
     "RowLosses",
     "binary_log_losses",
     "expected_calibration_error",
     "log_loss",
+    "loss_edge",
     "row_losses",
 ]
 
@@ -132,3 +141,120 @@ def expected_calibration_error(confidence: Floats, right: NDArray[np.bool_]) -> 
     bins = np.clip(np.ceil(confidence * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
     gaps = np.bincount(bins, weights=confidence - right, minlength=ECE_BINS)
     return float(np.abs(gaps).sum() / n)
+
+
+class ClassOutcome(LabelOutcome):
+    """Classes of rows beside what the submission says of each class."""
+
+    @cached_property
+    def losses(self) -> RowLosses | None:
+        """What each row that counts adds to the means; None without probabilities."""
+        rows, answers = self.rows, self.answers
+        if answers.probabilities is None or answers.codes is None:
+            return None
+        truth = np.zeros(rows.n_table, np.int32)
+        truth[rows.rows] = rows.labels
+        found = row_losses(answers.probabilities(), truth, answers.codes)
+        return RowLosses(*(rows.of(column) for column in vars(found).values()))
+
+
+def _of_losses(
+    metric: Callable[[RowLosses], NDArray[Any]],
+) -> Callable[[ClassOutcome], Floats]:
+    def column(outcome: ClassOutcome) -> Floats:
+        assert outcome.losses is not None
+        return metric(outcome.losses).astype(np.float64, copy=False)
+
+    return column
+
+
+def _where_given(
+    value: Callable[[ClassOutcome], float | Undefined],
+) -> Callable[[ClassOutcome], float | Undefined]:
+    """Return the metric of files with probabilities, undefined for others."""
+
+    def checked(outcome: ClassOutcome) -> float | Undefined:
+        if outcome.losses is None:
+            return Undefined("the file has no probabilities")
+        return value(outcome)
+
+    return checked
+
+
+def _mean(metric: Callable[[RowLosses], NDArray[Any]]) -> dict[str, Any]:
+    parts = mean_loss(_of_losses(metric))
+    return parts | {"value": _where_given(parts["value"])}
+
+
+def loss_edge(largest: float) -> Callable[[Any, float], Interval | None]:
+    """Return the interval of a mean loss of 0 that is at most `largest` in any row."""
+
+    def edge(outcome: Any, value: float) -> Interval | None:
+        if value != 0.0:
+            return None
+        n = outcome.rows.grouping.effective_rows()
+        return 0.0, largest * (1.0 - clopper_pearson(n, n)[0])
+
+    return edge
+
+
+def _top_3(outcome: ClassOutcome) -> float | Undefined:
+    assert outcome.losses is not None
+    if len(outcome.rows.classes) <= 3:
+        return Undefined("the task has no more than three classes: always 1")
+    return float(outcome.losses.in_top_3.mean())
+
+
+def _top_3_edge(outcome: ClassOutcome, value: float) -> Interval | None:
+    if value not in (0.0, 1.0):
+        return None
+    n = outcome.rows.grouping.effective_rows()
+    return clopper_pearson(n * value, n)
+
+
+def _calibration(outcome: ClassOutcome) -> float:
+    assert outcome.losses is not None
+    return expected_calibration_error(
+        outcome.losses.confidence, outcome.codes == outcome.rows.labels
+    )
+
+
+METRICS = (
+    Metric(
+        "log_loss",
+        "log loss",
+        needs="probabilities",
+        higher_is_better=False,
+        bounds=(0.0, float("inf")),
+        edge=loss_edge(-float(np.log(SMALLEST))),
+        **_mean(lambda losses: losses.log_loss),
+    ),
+    Metric(
+        "top_3_accuracy",
+        "top-3 accuracy",
+        _where_given(_top_3),
+        needs="probabilities",
+        edge=_top_3_edge,
+        influence=_mean(lambda losses: losses.in_top_3)["influence"],
+    ),
+    Metric(
+        "brier",
+        "Brier score",
+        needs="probabilities",
+        higher_is_better=False,
+        bounds=(0.0, 2.0),
+        edge=loss_edge(2.0),
+        **_mean(lambda losses: losses.brier),
+    ),
+    Metric(
+        "ece",
+        "calibration error",
+        _where_given(_calibration),
+        needs="probabilities",
+        higher_is_better=False,
+        no_interval=(
+            "no interval: the calibration error of a sample is too high by an unknown amount"
+        ),
+    ),
+)
+"""Metrics of class probabilities, in the order in which they are shown."""

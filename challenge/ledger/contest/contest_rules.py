@@ -1,4 +1,4 @@
-"""Who may do what, and when: dates, roster, and what may not change once a contest is open."""
+"""The rules of a contest: dates, roster, and settings that may not change once it is open."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def check_settings(
 ) -> None:
     """Raise TaskError with every rule that the new challenge.toml breaks.
 
-    Always: names of the roster are readable and cannot be mistaken, one person is in one team, a
-    track names each task once. Once somebody has submitted (`started`): benchmark or contest. From
-    the opening on: the rules that decide who wins stand still; tracks stay, and may only lose
-    tasks; with submissions the opening cannot be put off.
+    Always: roster names are readable and cannot be confused, one person is in one team, a track
+    names each task once. After the first submission (`started`): `reveal` may not change. From the
+    opening on: the rules that decide who wins may not change, and tracks may only lose tasks. With
+    submissions the opening cannot be postponed.
     """
     faults = [*_roster_faults(new), *_track_faults(new)]
     opened = new.is_contest() and (new.opens is None or at >= new.opens)
@@ -81,7 +81,7 @@ def check_settings(
     if old is not None and old.is_contest() and (old.opens is None or at >= old.opens):
         faults.extend(_frozen_faults(old, new, at, closed=closed))
         if started and new.opens is not None and at < new.opens:
-            # Before its opening nothing stands still: a later one would undo all of the above.
+            # Nothing is frozen before the opening: a later opening would undo all of the above.
             faults.append(_frozen("opens", old.opens, new.opens))
     elif old is not None and started and old.reveal != new.reveal:
         faults.append(_frozen("reveal", old.reveal, new.reveal))
@@ -101,7 +101,7 @@ def _roster_faults(settings: Settings) -> Iterable[Fault]:
             yield Fault(
                 where,
                 f"{name!r} beside {other!r}",
-                "names that nobody takes for one another",
+                "names that cannot be confused",
                 "rename one of the two",
                 code="team-look-alike",
             )

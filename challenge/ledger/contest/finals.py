@@ -54,7 +54,7 @@ Finals = dict[tuple[int, str], tuple[int, ...]]
 
 @dataclass(frozen=True)
 class CloseReport:
-    """What a close did: when, and how many teams and finals each task had."""
+    """The result of a close: its time, the numbers of teams and finals, the tasks with finals."""
 
     at: datetime
     n_teams: int
@@ -72,15 +72,15 @@ class CloseReport:
 
 
 def withdraw(ledger: Ledger, submission_id: int) -> Submission:
-    """Take a submission off the board; the one before it comes back, quota does not.
+    """Take a submission off the board: the team's next best counts again, quota does not return.
 
-    Raises SubmissionError after the end or when it is withdrawn already.
+    Raises SubmissionError after the end or when it is already withdrawn.
     """
     with ledger.store.writing() as connection:
         at = clock.now()
-        # Two withdrawals of one submission at once: the second waits, and is told in words.
+        # Of two withdrawals of one submission at once the second waits and is refused.
         ledger.store.lock_team(connection, submission_row(connection, submission_id)[0].team)
-        submission = _standing(connection, ledger, submission_id, at, "withdrawal")
+        submission = _active_submission(connection, ledger, submission_id, at, "withdrawal")
         connection.execute(
             schema.withdrawals.insert().values(at=micros(at), submission=submission.id)
         )
@@ -96,7 +96,7 @@ def select(ledger: Ledger, submission_id: int, *, chosen: bool = True) -> tuple[
     with ledger.store.writing() as connection:
         at = clock.now()
         ledger.store.lock_team(connection, submission_row(connection, submission_id)[0].team)
-        submission = _standing(connection, ledger, submission_id, at, "selection")
+        submission = _active_submission(connection, ledger, submission_id, at, "selection")
         before = selected_of(connection).get((submission.team, submission.task), ())
         finals = ledger.settings.finals
         if chosen and submission_id not in before and len(before) >= finals:
@@ -144,7 +144,7 @@ def play_close(
             ledger.store.lock_still(connection)
             at = now()
             _check_closable(connection, ledger.settings, at)
-            # A submission that was being stored when the scoring began must not be lost.
+            # A submission that was being stored when the scoring began must count.
             if choose_finals(connection, ledger.settings) != finals:
                 continue
             ledger.record_settings_in(connection, at)
@@ -278,11 +278,11 @@ def final_paths(ledger: Ledger, finals: Finals) -> dict[int, Path]:
     return paths
 
 
-def _standing(
+def _active_submission(
     connection: sa.Connection, ledger: Ledger, submission_id: int, at: datetime, what: str
 ) -> Submission:
     submission, _ = submission_row(connection, submission_id)
-    # An end that was moved after it had passed opens nothing again.
+    # Moving `closes` after it has passed reopens nothing.
     ledger.check_settings_in(connection, at)
     closed = closed_at(connection) is not None
     check_dates(ledger.settings, at, closed, what=what, early=True)
@@ -290,8 +290,8 @@ def _standing(
         raise SubmissionError(
             Fault(
                 f"submission {submission_id}",
-                "withdrawn already",
-                "a submission that stands",
+                "already withdrawn",
+                "a submission that is not withdrawn",
                 "see `challenge submissions`",
                 code="withdrawn",
             )
@@ -300,14 +300,14 @@ def _standing(
 
 
 def require_contest(settings: Settings, what: str) -> None:
-    """Raise SubmissionError in a benchmark, where nothing is hidden."""
+    """Raise SubmissionError in a benchmark, which hides nothing."""
     if not settings.is_contest():
         raise SubmissionError(
             Fault(
                 what,
                 'reveal = "all": everything shows at once',
                 'a contest (reveal = "contest" in challenge.toml)',
-                "nothing needs to be done: the board stands as it is",
+                "nothing to do: the board shows all scores already",
                 code="no-contest",
             )
         )
@@ -319,7 +319,7 @@ def _check_closable(connection: sa.Connection, settings: Settings, at: datetime)
         raise SubmissionError(
             Fault(
                 "close",
-                f"closed already, at {iso(closed)}",
+                f"already closed, at {iso(closed)}",
                 "a contest that is not closed",
                 "see `challenge leaderboard`; a close cannot be undone or repeated",
                 code="closed",

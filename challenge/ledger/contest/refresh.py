@@ -1,4 +1,4 @@
-"""Bringing the ledger's copy of challenge.toml and of the tasks up to date."""
+"""Updating the ledger's copy of challenge.toml and of the tasks."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ __all__ = ["refresh"]
 def refresh(ledger: Ledger) -> list[str]:
     """Store what changed in challenge.toml and in the public folders of the built tasks.
 
-    A task that was built anew after somebody had submitted keeps its old card until `rescore`;
-    the returned notes say so.
+    A task that was rebuilt after the first submission keeps its old card until `rescore`; a
+    returned note says so.
     """
     notes: list[str] = []
     with ledger.store.writing() as connection:
@@ -41,9 +41,9 @@ def _refresh_task(ledger: Ledger, task: Task) -> list[str]:
             known = scoring_version is not None and subset in baseline_scores_of(
                 connection, scoring_version
             )
-        floor = None
+        baseline = None
         if subset is not None and not known and (task.private / "solution.parquet").is_file():
-            floor = baseline_score(task, subset)
+            baseline = baseline_score(task, subset)
         with ledger.store.writing() as connection:
             ledger.store.lock_all(connection)
             at = clock.now()
@@ -51,8 +51,8 @@ def _refresh_task(ledger: Ledger, task: Task) -> list[str]:
             if scoring_version is None:
                 scoring_version = add_scoring_version(connection, task, SCORER_VERSION, at)
             record_card(connection, task, at)
-            if floor is not None and subset is not None:
-                record_baseline_score(connection, scoring_version, subset, floor.value, at)
+            if baseline is not None and subset is not None:
+                record_baseline_score(connection, scoring_version, subset, baseline.value, at)
     except LedgerError as error:
         if error.faults[0].code != "rescore-first":
             raise

@@ -1,9 +1,9 @@
 """The inbox: files that teams put into `inbox/<team>/<task>/`, each scored once.
 
-A file is taken when it has stood still, and it is a private copy that is checked and scored. Its
-name is the method, a text file beside it the note. What was collected before is known from the
-ledger by the SHA-256 of the bytes, so a kill, a second collector or a renamed file leads to the
-same receipt and never to a second score.
+A file is collected once it no longer changes, and a private copy of it is checked and scored. Its
+name is the method, a text file beside it the note. The ledger knows collected files by the SHA-256
+of their bytes: after a kill, by a second collector or under another name, a file gets the same
+receipt and no second score.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from challenge.ledger.submissions.submit import NOTE_LENGTH, submit
 __all__ = ["SETTLE_S", "CollectReport", "Seen", "collect", "watch"]
 
 SETTLE_S = 2.0
-"""How long size and time of a file must stand still before it is taken for whole."""
+"""Seconds without a change of size and time after which a file is complete."""
 
 _WAITING = frozenset({"quota-day", "not-open", "quota-failed", "unknown-team"})
-"""Faults that another day, or the organiser, takes away without another file."""
+"""Faults that time or the organiser resolves without another file."""
 
 _PATIENCE = timedelta(minutes=10)
 _LEFT_OVER_S = 86_400
@@ -49,14 +49,14 @@ _LEFT_OVER_S = 86_400
 
 @dataclass(frozen=True)
 class CollectReport:
-    """What one round did: outcomes with the path of each file, and notes for the organiser."""
+    """The result of one round: outcomes with the path of each file, and notes for the organiser."""
 
     collected: tuple[tuple[Path, Collected], ...]
     notes: tuple[str, ...]
 
 
 class Seen:
-    """What a watching collector need not look at again, and until when."""
+    """Files that a watching collector skips, and until when."""
 
     def __init__(self) -> None:
         self._done: dict[tuple[str, str, str], tuple[tuple[int, int, int], datetime | None]] = {}
@@ -79,7 +79,7 @@ def collect(
     progress: Callable[[str], None] | None = None,
     seen: Seen | None = None,
 ) -> CollectReport:
-    """Check and score what lies in the inbox, write a receipt beside each file.
+    """Check and score the files of the inbox, write a receipt beside each.
 
     Files that still change are left for the next round, faults of a file go into its receipt.
     Raises LedgerError when the ledger itself cannot go on.
@@ -98,13 +98,13 @@ def collect(
         try:
             outcome = _collect_file(ledger, candidate)
         except ChallengeError as error:
-            # What is not this file's doing is for the organiser; the file stays for later.
+            # Not the fault of this file: a note for the organiser, and the file stays for later.
             if isinstance(error, LedgerError) and error.faults[0].code != "rescore-first":
                 raise
             notes.append(f"{path}: left for later. {error}")
             continue
         except OSError as error:
-            notes.append(f"{path}: left for later. The disk answers: {error.strerror}")
+            notes.append(f"{path}: left for later. The disk reports: {error.strerror}")
             continue
         if isinstance(outcome, str):
             notes.append(f"{path}: {outcome}")
@@ -126,9 +126,9 @@ def watch(
     progress: Callable[[str], None] | None = None,
     report: Callable[[CollectReport], None] | None = None,
 ) -> None:
-    """Collect again and again until it is interrupted; challenge.toml is read anew each time.
+    """Collect in rounds until interrupted; challenge.toml is read again before each.
 
-    While it cannot be read, what it said before stays in force.
+    While it cannot be read, the settings before stay in force.
     """
     from challenge.task.settings import read_settings
 
@@ -137,8 +137,8 @@ def watch(
         try:
             ledger.settings = read_settings(ledger.challenge.root)
         except ChallengeError as error:
-            # Somebody is editing it: what stood there before goes on, and the organiser is told.
-            notes: tuple[str, ...] = (f"challenge.toml is as it was: {error}",)
+            # It may be half edited: the settings before stay in force, with a note.
+            notes: tuple[str, ...] = (f"challenge.toml was not read again: {error}",)
         else:
             notes = ()
         round_report = collect(ledger, settle_s=settle_s, progress=progress, seen=seen)
@@ -149,14 +149,14 @@ def watch(
 
 
 def _collect_file(ledger: Ledger, candidate: Candidate) -> Collected | str:
-    """Return the outcome, after its receipt is written, or in words why there is none yet."""
+    """Return the outcome, after its receipt is written, or the reason why there is none yet."""
     with open_folder(ledger.challenge.inbox, candidate) as folder:
         if folder is None:
-            return "moved while it was looked at"
+            return "moved while it was being read"
         largest = ledger.settings.limits.file_mb << 20
-        told = _told(folder, candidate, largest)
-        if told is not None:
-            return told
+        earlier = _written_outcome(folder, candidate, largest)
+        if earlier is not None:
+            return earlier
         with private_copy(_staging(ledger), folder, candidate, largest) as copy:
             if copy is None:
                 return "still being written, left for the next round"
@@ -179,22 +179,22 @@ def _submit(ledger: Ledger, candidate: Candidate, path: Path, sha256: str, note:
     except SubmissionError as error:
         waits = all(fault.code in _WAITING for fault in error.faults)
         return refused(sha256, error, waits=waits)
-    told = accepted(receipt, sha256)
+    outcome = accepted(receipt, sha256)
     if receipt.identical_to is not None:
-        # Another collector was faster with this very file: its receipt says nothing of a copy.
-        told = earlier_outcome(ledger, candidate.team, candidate.task, sha256) or told
-    return told
+        # Another collector was faster with this file: both write the same receipt.
+        outcome = earlier_outcome(ledger, candidate.team, candidate.task, sha256) or outcome
+    return outcome
 
 
-def _told(folder: int, candidate: Candidate, largest: int) -> Collected | None:
-    """Return the outcome that stands beside the file already, None when there is none."""
+def _written_outcome(folder: int, candidate: Candidate, largest: int) -> Collected | None:
+    """Return the outcome in the receipt beside the file, None when there is none."""
     texts = [read_beside(folder, candidate.name + ending) for ending in RECEIPTS]
     if None in texts:
         return None
     try:
         document = json.loads(texts[0] or b"")
     except (ValueError, RecursionError):
-        # Nobody but its team vouches for what lies there: it may be nested without end.
+        # A team can write anything here, such as endless nesting.
         return None
     if not isinstance(document, dict) or document.get("status") not in ("accepted", "refused"):
         return None
@@ -218,9 +218,9 @@ def _method_of(name: str) -> str:
 
 
 def _note_of(text: bytes | None) -> str:
-    """Return the note, without what no note may hold; a bad note must not refuse a good file."""
-    words = (text or b"").decode("utf-8", "replace")
-    shown = "".join(char if char.isprintable() else " " for char in words)
+    """Return the note without invalid characters: a bad note must not refuse a good file."""
+    decoded = (text or b"").decode("utf-8", "replace")
+    shown = "".join(char if char.isprintable() else " " for char in decoded)
     return " ".join(shown.split())[:NOTE_LENGTH].rstrip()
 
 
@@ -229,7 +229,7 @@ def _staging(ledger: Ledger) -> Path:
 
 
 def _remove_left_overs(staging: Path) -> None:
-    """Remove copies that a killed collector left behind."""
+    """Remove copies of killed collectors after a day."""
     for home in staging.glob("*") if staging.is_dir() else ():
         with contextlib.suppress(FileNotFoundError):
             if time.time() - home.stat().st_mtime > _LEFT_OVER_S:

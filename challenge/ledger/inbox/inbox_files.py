@@ -1,7 +1,7 @@
-"""Looking into the inbox: which files lie there, opened without following a link.
+"""The files of the inbox, opened without following a link.
 
-Whoever can write there may write anything, at any moment: links, pipes, half a file, names that no
-file system or receipt can hold. Such are left alone, and the organiser is told.
+Anyone who can write there may write anything at any time: links, pipes, partial files, names that
+no receipt can have. These are skipped with a note for the organiser.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 
 RECEIPTS = (".receipt.json", ".receipt.txt")
 NOTE = ".note.txt"
-"""Beside a file of predictions: what its team says about it."""
+"""Ending of the file beside predictions that holds the team's note."""
 _UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
 _LONGEST_NAME = 200
 """Bytes; a receipt's name is longer, and file systems end at 255."""
@@ -58,12 +58,12 @@ class Candidate:
         return self.team, self.task, self.name
 
     def path(self, inbox: Path) -> Path:
-        """Where the file lies."""
+        """The path of the file."""
         return inbox / self.team / self.task / self.name
 
 
 def candidates_in(inbox: Path, known: Collection[str], notes: list[str]) -> Iterator[Candidate]:
-    """Yield the files for the `known` tasks; what is none adds a note."""
+    """Yield the files for the `known` tasks; add a note for everything else."""
     if not inbox.is_dir():
         return
     for team in _folders(inbox, notes):
@@ -80,7 +80,7 @@ def candidates_in(inbox: Path, known: Collection[str], notes: list[str]) -> Iter
                 except FileNotFoundError:
                     continue
                 if mark is None:
-                    notes.append(f"{folder / name}: no regular file, left alone")
+                    notes.append(f"{folder / name}: not a regular file, skipped")
                     continue
                 yield Candidate(team, task, name, mark)
 
@@ -95,9 +95,7 @@ def _names(folder: Path, notes: list[str]) -> list[str]:
         notes.append(f"{folder}: cannot be listed: {error.strerror}")
         return []
     faults = {name: _fault_of_name(name) for name in names}
-    notes.extend(
-        f"{folder / ascii(name)}: {why}, left alone" for name, why in faults.items() if why
-    )
+    notes.extend(f"{folder / ascii(name)}: {why}, skipped" for name, why in faults.items() if why)
     return [name for name, why in faults.items() if not why]
 
 
@@ -106,7 +104,7 @@ def _fault_of_name(name: str) -> str:
         return "its name is not UTF-8"
     if len(name.encode()) > _LONGEST_NAME and not name.endswith(RECEIPTS):
         return f"its name is longer than {_LONGEST_NAME} bytes"
-    return "" if name.isprintable() else "its name has characters that cannot be shown"
+    return "" if name.isprintable() else "its name has unprintable characters"
 
 
 def _utf8(name: str) -> bool:
@@ -208,7 +206,7 @@ def sha256_of(reader: BinaryIO, largest: int, writer: BinaryIO | None = None) ->
 
 
 def write_beside(folder: int, target: str, text: str) -> None:
-    """Write a small file in one step, unless it says the same already."""
+    """Write a small file atomically, unless it has the same content already."""
     if read_beside(folder, target) == text.encode():
         return
     aside = f".{target}.{os.getpid()}-{time.monotonic_ns()}.tmp"

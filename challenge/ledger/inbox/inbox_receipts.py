@@ -1,4 +1,4 @@
-"""What became of a file of the inbox, and its receipts as JSON and as text."""
+"""The outcome for a file of the inbox, and its receipts as JSON and as text."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ __all__ = ["Collected", "accepted", "earlier_outcome", "refused"]
 class Collected:
     """The outcome for one file.
 
-    `accepted` and `refused` are final for these bytes; a `waiting` file is tried again, since
-    only the day or the date was against it. `known`: its receipt lay beside it already.
+    `accepted` and `refused` are final for these bytes. A `waiting` file is tried again: only a
+    quota, a date or the roster was against it. `known`: its receipt existed already.
     """
 
     status: Literal["accepted", "refused", "waiting"]
@@ -69,7 +69,7 @@ def refused(sha256: str, error: SubmissionError, *, waits: bool) -> Collected:
     """Return the outcome of a file that the check or the rules refused, with every fault."""
     faults = tuple(fault.as_json() for fault in error.faults)
     count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''} found"
-    message = "not taken yet; it will be tried again" if waits else f"refused: {count}"
+    message = "not accepted yet; it will be tried again" if waits else f"refused: {count}"
     return Collected(
         "waiting" if waits else "refused",
         sha256,
@@ -81,7 +81,7 @@ def refused(sha256: str, error: SubmissionError, *, waits: bool) -> Collected:
 
 
 def earlier_outcome(ledger: Ledger, team: str, task: str, sha256: str) -> Collected | None:
-    """Return what became of these bytes when they were collected before, None when never."""
+    """Return the outcome of an earlier collection of these bytes, None when there was none."""
     rows, failures = schema.submissions, schema.failures
     with ledger.store.reading() as connection:
         try:

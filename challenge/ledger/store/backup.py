@@ -1,9 +1,9 @@
-"""One archive that holds all that cannot be made again, and the way back from it.
+"""One archive of everything that cannot be rebuilt, and its restoration.
 
-It is a zip of a SQLite copy of the ledger (also when the ledger is a server), the predictions
-that its rows name, challenge.toml, and of each task the secret, the solution and the weights,
-with a manifest of hashes. The ledger is copied first: every file that its rows name was there
-before the rows. Keep the archive as secret as `private/`.
+It is a zip of a SQLite copy of the ledger (also of a server), its predictions, challenge.toml, and
+the secret, solution and weights of each task, with a manifest of hashes. The ledger is copied
+first, since a file is stored before the row that names it. Keep the archive as secret as
+`private/`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def backup(
     if os.path.lexists(target) and not _is_backup(target):
         raise _occupied(str(target), "name a new file, or one that `challenge backup` wrote")
     root = ledger.challenge.root
-    with _workplace(target.parent, target) as folder, ledger_faults(str(target)):
+    with _temporary_folder(target.parent, target) as folder, ledger_faults(str(target)):
         copy = folder / "ledger.db"
         hashes = _hashes(copy_ledger(ledger.store, copy))
         members: list[tuple[str, Path]] = [(_LEDGER, copy), ("challenge.toml", _toml(root))]
@@ -76,17 +76,17 @@ def restore(
 ) -> int:
     """Put everything of an archive back into a challenge directory; return the number of files.
 
-    Nothing is overwritten: LedgerError when a ledger is there already, or the archive is damaged.
-    Files that are there with the same content stay.
+    Nothing is overwritten: LedgerError when a ledger exists or the archive is damaged.
+    Existing files with the same content stay.
     """
     url = os.environ.get("CHALLENGE_LEDGER") or None
     ledger_path = challenge.submissions / "ledger.db"
-    # A journal that a ledger left behind would be played into the restored one.
+    # SQLite would apply a journal that another ledger left behind.
     for path in (ledger_path, ledger_path.with_name("ledger.db-wal")):
         if url is None and path.exists():
             raise _occupied(str(path))
     names = check_archive(source)
-    with _workplace(challenge.root, source) as folder, ledger_faults(str(challenge.root)):
+    with _temporary_folder(challenge.root, source) as folder, ledger_faults(str(challenge.root)):
         with zipfile.ZipFile(source) as archive:
             for done, name in enumerate(names, 1):
                 archive.extract(name, folder)
@@ -106,7 +106,7 @@ def restore(
             target.parent.mkdir(mode=0o700 if private else 0o755, parents=True, exist_ok=True)
             (folder / name).chmod(0o600 if private else 0o644)
             (folder / name).replace(target)
-        # The ledger comes last: its rows name files that are in their places now.
+        # The ledger comes last: the files that its rows name exist now.
         if url is None:
             ledger_path.parent.mkdir(exist_ok=True)
             (folder / _LEDGER).replace(ledger_path)
@@ -116,7 +116,7 @@ def restore(
 
 
 def check_archive(source: Path) -> list[str]:
-    """Return the members of an archive; raise LedgerError when it is damaged or none of ours."""
+    """Return the members of an archive; raise LedgerError when it is damaged or not a backup."""
     import hashlib
     import json
 
@@ -134,7 +134,7 @@ def check_archive(source: Path) -> list[str]:
                     while block := member.read(1 << 20):
                         digest.update(block)
                 if digest.hexdigest() != sha256:
-                    raise _damaged(source, f"{name} has another content")
+                    raise _damaged(source, f"{name} has other content")
             return sorted(manifest["files"])
     except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError) as error:
         raise _damaged(source, str(error) or type(error).__name__) from None
@@ -146,7 +146,7 @@ def _write_archive(
     hashes = {}
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as file:
         for done, (name, path) in enumerate(members, 1):
-            # Parquet files and drawn weights hardly shrink.
+            # Parquet files and weights are hardly compressible.
             stored = path.suffix in (".parquet", ".bin")
             kind = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             hashes[name] = sha256_of_file(path)
@@ -161,7 +161,7 @@ def _write_archive(
                 Fault(
                     name,
                     f"content of SHA-256 {sha256}",
-                    "the content that its name tells",
+                    "content of the SHA-256 in its name",
                     "run `challenge verify`; copy the file from an older backup",
                     code="predictions-damaged",
                 )
@@ -223,7 +223,7 @@ def _same(one: Path, other: Path) -> bool:
 
 
 @contextmanager
-def _workplace(parent: Path, where: Path) -> Iterator[Path]:
+def _temporary_folder(parent: Path, where: Path) -> Iterator[Path]:
     """Give a folder on the same disk as the target, so that files can be moved in one step."""
     with ledger_faults(str(where)):
         parent.mkdir(parents=True, exist_ok=True)
@@ -250,8 +250,8 @@ def _occupied(
     return LedgerError(
         Fault(
             where,
-            "something else is there already",
-            "a place that is free: nothing is overwritten",
+            "something else exists there",
+            "a free path: nothing is overwritten",
             fix,
             code="restore-occupied",
         )
@@ -263,7 +263,7 @@ def _damaged(source: Path, found: str) -> LedgerError:
         Fault(
             str(source),
             f"damaged or no backup: {found}",
-            "a whole archive that `challenge backup` wrote",
+            "an undamaged archive that `challenge backup` wrote",
             "take an older backup",
             code="backup-damaged",
         )

@@ -1,6 +1,6 @@
-"""The one clock of the ledger: UTC, to the microsecond, replaceable in tests and rehearsals.
+"""The clock of the ledger: UTC, to the microsecond, replaceable in tests.
 
-Rules of a contest turn on time, so nothing else in the room asks the machine what time it is.
+Contest rules depend on time, so all other code reads the time here.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ def read_time(text: str, where: str) -> datetime:
     >>> read_time("2026-01-31", "--as-of").isoformat()
     '2026-01-31T23:59:59.999999+00:00'
     """
-    words = text.strip()
-    words = words[:-1] + "+00:00" if words.endswith(("Z", "z")) else words
+    plain = text.strip()
+    plain = plain[:-1] + "+00:00" if plain.endswith(("Z", "z")) else plain
     try:
-        at = datetime.fromisoformat(words)
-        if _is_date(words):
+        at = datetime.fromisoformat(plain)
+        if _is_date(plain):
             at += timedelta(days=1) - timedelta(microseconds=1)
         at = at.replace(tzinfo=timezone.utc) if at.tzinfo is None else at.astimezone(timezone.utc)
     except (ValueError, OverflowError):
@@ -51,10 +51,10 @@ def read_time(text: str, where: str) -> datetime:
     return at
 
 
-def _is_date(words: str) -> bool:
+def _is_date(text: str) -> bool:
     # Newer versions of Python also read 20260131 and 2026-W05-6.
     try:
-        date.fromisoformat(words)
+        date.fromisoformat(text)
     except ValueError:
         return False
     return True
@@ -71,7 +71,7 @@ def from_micros(value: int) -> datetime:
 
 
 def day_start(at: datetime) -> datetime:
-    """Return midnight of the UTC day in which `at` lies."""
+    """Return midnight of the UTC day of `at`."""
     return at.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
 
 

@@ -1,8 +1,8 @@
 """The connection: SQLite in WAL mode beside the predictions, or any SQLAlchemy URL.
 
-Writers take the write lock when they begin (BEGIN IMMEDIATE), so that a check and the insert that
-rests on it cannot be separated. What the database or the disk refuses becomes a LedgerError that
-says what to do; nothing is half done, since every write is one transaction.
+Writers take the write lock when they begin (BEGIN IMMEDIATE), so that nothing comes between a check
+and the insert after it. Errors of the database or the disk become a LedgerError with a fix. Every
+write is one transaction.
 """
 
 from __future__ import annotations
@@ -91,10 +91,10 @@ class Store:
 
 @contextmanager
 def _one_at_a_time(folder: Path, wait_s: float) -> Iterator[None]:
-    """Hold the folder's lock, for which all writers wait alike.
+    """Hold the folder's lock, so that writers take turns.
 
-    In SQLite's own queue who came last looks most often, and among fifty somebody waits for ever.
-    After `wait_s`, or where the file system has no locks, that queue decides after all.
+    SQLite's own waiting is unfair: among fifty writers one may wait for ever. It applies after
+    `wait_s`, or where the file system has no locks.
     """
     until = time.monotonic() + wait_s
     handle = os.open(folder, os.O_RDONLY)
@@ -189,8 +189,8 @@ def _sqlite_engine(path: Path, busy_s: float) -> sa.Engine:
 
 
 def _create_sqlite(path: Path) -> None:
-    # Made aside and linked into place whole: two first submissions may come at once, and a
-    # process may be killed between two tables.
+    # Made under a temporary name and linked when complete: two first submissions may come at once,
+    # and a process may be killed between two tables.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".ledger-", suffix=".tmp")
     os.close(handle)
     try:
@@ -206,7 +206,7 @@ def _create_sqlite(path: Path) -> None:
         except FileExistsError:
             return
         except OSError:
-            # A file system without links; here the last of two creators wins, before any row.
+            # A file system without links: the last of two creators wins, before any row exists.
             Path(name).rename(path)
             return
     finally:
@@ -246,7 +246,7 @@ def _create_tables(connection: sa.Connection) -> None:
 
 @contextmanager
 def ledger_faults(where: str) -> Iterator[None]:
-    """Turn what the disk or the database refuses into a LedgerError with a fix."""
+    """Turn errors of the disk or the database into a LedgerError with a fix."""
     try:
         yield
     except OSError as error:
@@ -260,25 +260,25 @@ def ledger_faults(where: str) -> Iterator[None]:
 
 
 def _disk_fault(where: str, error: OSError) -> Fault:
-    place = str(error.filename) if error.filename else where
+    where = str(error.filename or where)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _full(place)
+        return _full(where)
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return _read_only(place)
+        return _read_only(where)
     return Fault(
-        place,
-        f"the disk answers: {error.strerror or error}",
+        where,
+        f"the disk reports: {error.strerror or error}",
         "a folder that can be read and written",
-        "mend the disk or name another folder with -C; nothing was stored",
+        "repair the disk or name another folder with -C; nothing was stored",
         code="ledger-disk",
     )
 
 
-def _full(place: str) -> Fault:
+def _full(where: str) -> Fault:
     return Fault(
-        place,
+        where,
         "the disk is full",
-        "room for the predictions and the ledger",
+        "free space for the predictions and the ledger",
         "free some space and run the command again; nothing was stored",
         code="ledger-disk-full",
     )
@@ -292,9 +292,9 @@ def _is_full(folder: Path) -> bool:
         return False
 
 
-def _read_only(place: str) -> Fault:
+def _read_only(where: str) -> Fault:
     return Fault(
-        place,
+        where,
         "may not be written",
         "a folder that this user may write",
         "change its permissions or run as the organiser; nothing was stored",
@@ -302,8 +302,8 @@ def _read_only(place: str) -> Fault:
     )
 
 
-def _database_fault(where: str, words: str, error: Exception) -> Fault:
-    lower = words.lower()
+def _database_fault(where: str, text: str, error: Exception) -> Fault:
+    lower = text.lower()
     if "disk is full" in lower or "no space" in lower:
         return _full(where)
     if ("disk i/o" in lower or "unable to open" in lower) and _is_full(Path(where).parent):
@@ -324,15 +324,15 @@ def _database_fault(where: str, words: str, error: Exception) -> Fault:
     ):
         return Fault(
             where,
-            f"damaged: {words}",
-            "a whole ledger",
+            f"damaged: {text}",
+            "an undamaged ledger",
             "run `challenge verify` to see the damage, then `challenge restore` the last backup",
             code="ledger-damaged",
         )
     return Fault(
         where,
-        words.strip() or type(error).__name__,
-        "a ledger that answers",
+        text.strip() or type(error).__name__,
+        "a database that responds",
         "check that the database is running and that CHALLENGE_LEDGER is right",
         code="ledger-database",
     )

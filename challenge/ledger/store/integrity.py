@@ -65,7 +65,7 @@ def verify(ledger: Ledger, progress: Callable[[str], None] | None = None) -> Ver
 
 def _file_faults(ledger: Ledger, sha256: str, ids: list[int]) -> list[Fault]:
     path = ledger.files.path(sha256)
-    words = tuple(f"submission {key}" for key in ids[:5])
+    first = tuple(f"submission {key}" for key in ids[:5])
     if not path.is_file():
         fault = missing_file_fault(path)
         return [
@@ -76,7 +76,7 @@ def _file_faults(ledger: Ledger, sha256: str, ids: list[int]) -> list[Fault]:
                 "copy the file from a backup",
                 fault.code,
                 len(ids),
-                words,
+                first,
             )
         ]
     try:
@@ -89,11 +89,11 @@ def _file_faults(ledger: Ledger, sha256: str, ids: list[int]) -> list[Fault]:
         Fault(
             str(path),
             f"content of SHA-256 {found}",
-            "the content that its name tells",
+            "content of the SHA-256 in its name",
             "copy the file from a backup",
             "predictions-damaged",
             len(ids),
-            words,
+            first,
         )
     ]
 
@@ -101,14 +101,14 @@ def _file_faults(ledger: Ledger, sha256: str, ids: list[int]) -> list[Fault]:
 def _database_faults(connection: sa.Connection, ledger: Ledger) -> list[Fault]:
     if not ledger.store.is_sqlite:
         return []
-    words = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+    lines = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
     orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     faults = []
-    if words != ["ok"]:
-        faults.append(_damage(ledger.store.where, "damaged pages", words))
+    if lines != ["ok"]:
+        faults.append(_damage(ledger.store.where, "damaged pages", lines))
     if orphans:
         lines = [f"{table} row {row} without its {parent}" for table, row, parent, _ in orphans]
-        faults.append(_damage(ledger.store.where, "rows that belong to nothing", lines))
+        faults.append(_damage(ledger.store.where, "rows without their parent row", lines))
     return faults
 
 
@@ -133,13 +133,13 @@ def _unscored_faults(connection: sa.Connection, ledger: Ledger) -> list[Fault]:
     return [_damage(ledger.store.where, "submissions without a score", missing)] if missing else []
 
 
-def _damage(where: str, found: str, words: list[str]) -> Fault:
+def _damage(where: str, found: str, lines: list[str]) -> Fault:
     return Fault(
         where,
         found,
-        "a whole ledger",
+        "an undamaged ledger",
         "`challenge restore` the last backup",
         "ledger-damaged",
-        len(words),
-        tuple(words[:5]),
+        len(lines),
+        tuple(lines[:5]),
     )

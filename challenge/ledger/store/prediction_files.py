@@ -1,8 +1,8 @@
 """Accepted predictions: one canonical file per content, named by its SHA-256.
 
-A file is written aside, synced and renamed before the row that names it is committed, so a row
-never points to a file that is not there. A file without a row is left over from a killed process
-or a refused submission, and harmless.
+A file is written under a temporary name, synced and renamed before its row is committed, so every
+row has its file. A file without a row comes from a killed process or a refused submission and does
+no harm.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LEFT_OVER_S = 86_400
 
 
 class StagedFile:
-    """A canonical file that is written but not yet in its place."""
+    """A canonical file under its temporary name."""
 
     def __init__(self, path: Path, sha256: str, content: str) -> None:
         self.path = path
@@ -43,7 +43,7 @@ class PredictionFiles:
         self.folder = folder
 
     def path(self, sha256: str) -> Path:
-        """Return where the content of this hash lies."""
+        """Return the path of the content with this hash."""
         return self.folder / sha256[:2] / f"{sha256}.parquet"
 
     def open_path(self, sha256: str) -> Path:
@@ -55,7 +55,7 @@ class PredictionFiles:
 
     @contextmanager
     def staged(self, predictions: Predictions, task: Task) -> Iterator[StagedFile]:
-        """Write the canonical file aside; it is removed at the end unless it was kept."""
+        """Write the canonical file under a temporary name; unless kept, it is removed again."""
         from challenge.scoring import content_digest, write_predictions
 
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ class PredictionFiles:
             path.unlink(missing_ok=True)
 
     def keep(self, staged: StagedFile) -> Path:
-        """Sync the staged file and move it to its place."""
+        """Sync the staged file and move it to its final path."""
         target = self.path(staged.sha256)
         if target.is_file() and sha256_of_file(target) == staged.sha256:
             return target
@@ -82,24 +82,24 @@ class PredictionFiles:
         return target
 
     def _remove_left_overs(self) -> None:
-        """Remove what killed processes left behind, a day later."""
+        """Remove files of killed processes after a day."""
         for path in self.folder.glob(".staged-*.tmp"):
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > _LEFT_OVER_S:
                     path.unlink()
 
     def hashes(self) -> set[str]:
-        """Return the hashes of all files in place."""
+        """Return the hashes of all stored files."""
         return {path.stem for path in self.folder.glob("??/*.parquet")}
 
 
 def missing_file_fault(path: Path) -> Fault:
-    """Say that the predictions of a submission are gone."""
+    """Return the fault of missing predictions."""
     return Fault(
         str(path),
         "the predictions of a submission are missing",
-        "every accepted file in its place",
-        "run `challenge verify` for the whole damage, then copy the file from a backup",
+        "every accepted file",
+        "run `challenge verify` to list all damage, then copy the file from a backup",
         code="predictions-missing",
     )
 

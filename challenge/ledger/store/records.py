@@ -1,7 +1,7 @@
-"""What the ledger hands out: plain frozen records, without a connection inside.
+"""Records of the ledger: frozen, without a database connection.
 
-Every figure in them may be shown. While a contest runs that means: released submissions only,
-rounded to the step of the Ladder (`ladder.py`); what is not released is not in here at all.
+Every figure in them may be shown. While a contest runs they hold released scores only, rounded to
+the step of the Ladder.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Team:
-    """Who submits. `slug` is ASCII, unique, never changes, and is safe as a file name."""
+    """A team. `slug` is ASCII, unique, never changes, and is safe as a file name."""
 
     id: int
     name: str
@@ -83,7 +83,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class StoredScore:
-    """What one submission scored on one half, as far as it may be shown.
+    """The score of one submission on one subset, as far as it may be shown.
 
     `metrics` maps a metric's name to value, low, high and reason. `step` is the step of the
     Ladder to which the figures are rounded, 0 when they are exact.
@@ -111,9 +111,9 @@ class StoredScore:
 
     @property
     def reason(self) -> str | None:
-        """Why the value or its interval is missing, in words; None when nothing is."""
-        words = self.metrics.get(self.metric, {}).get("reason")
-        return None if words is None else str(words)
+        """Why the value or its interval is missing; None when both are there."""
+        reason = self.metrics.get(self.metric, {}).get("reason")
+        return None if reason is None else str(reason)
 
     def as_json(self) -> dict[str, object]:
         """Return the score as plain values."""
@@ -143,7 +143,7 @@ Entry = tuple[Submission, StoredScore | None]
 
 @dataclass(frozen=True)
 class Card:
-    """A task as it stood when the ledger stored it; `task` and `card` are the parsed documents."""
+    """A task as the ledger stored it; `task` and `card` are the parsed documents."""
 
     id: str
     at: datetime

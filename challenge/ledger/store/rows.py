@@ -1,4 +1,4 @@
-"""Reading the ledger as it stood at one moment: rows become records that may be shown."""
+"""Reading rows of the ledger at one moment into records that may be shown."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ class RowSource:
             for position, query in enumerate(events):
                 for team, newest in plain_rows(connection, query):
                     marks.setdefault(team, ["0"] * len(events))[position] = str(newest)
-        # A rescore can also take a score away, which leaves no row of its own.
+        # A rescore can also drop a score without leaving a row.
         newest = str(max(self._scoring_versions, default=0))
         return {team: "-".join([*parts, newest]) for team, parts in sorted(marks.items())}
 
@@ -224,11 +224,11 @@ class RowSource:
 
         vectors, scores = schema.replicates, schema.scores
         result = np.full((len(submission_ids), REPLICATES), np.nan, dtype=np.float32)
-        places: dict[int, list[int]] = {}
-        for place, submission_id in enumerate(submission_ids):
-            places.setdefault(int(submission_id), []).append(place)
+        positions: dict[int, list[int]] = {}
+        for position, submission_id in enumerate(submission_ids):
+            positions.setdefault(int(submission_id), []).append(position)
         with self._store.reading() as connection:
-            for chunk in _chunks(list(places)):
+            for chunk in _chunks(list(positions)):
                 query = (
                     sa.select(scores.c.submission, vectors.c.vector)
                     .select_from(scores.join(vectors, vectors.c.score == scores.c.id))
@@ -241,12 +241,12 @@ class RowSource:
                     )
                 )
                 for submission_id, vector in connection.execute(query):
-                    result[places[submission_id]] = np.frombuffer(vector, dtype="<f4")
+                    result[positions[submission_id]] = np.frombuffer(vector, dtype="<f4")
         return result
 
     @cached_property
     def _all_methods(self) -> Mapping[int, str]:
-        # One pass over the table: hundreds of long lists of ids take ten times as long.
+        # One pass over the table is ten times as fast as hundreds of long lists of ids.
         rows = schema.submissions
         query = sa.select(rows.c.id, rows.c.method).where(rows.c.at <= self._until)
         with self._store.reading() as connection:
@@ -264,14 +264,14 @@ class RowSource:
 
 
 def plain_rows(connection: sa.Connection, query: sa.Select[Any]) -> list[tuple[Any, ...]]:
-    """Return rows as the driver's own tuples: a Row object a row costs as much as the reading."""
+    """Return rows as the driver's tuples: making Row objects takes as long as reading."""
     cursor = connection.execute(query).cursor
     return [] if cursor is None else list(cursor.fetchall())
 
 
 def submission_of(row: Any, withdrawn: frozenset[int] | set[int]) -> Submission:
     """Return the record of a row of `_SUBMISSION` columns."""
-    key, team, task, method, note, at, sha256, file_sha256, form, details, baseline, cage = row
+    key, team, task, method, note, at, sha256, file_sha256, form, details, baseline, isolation = row
     return Submission(
         id=key,
         team=team,
@@ -285,12 +285,12 @@ def submission_of(row: Any, withdrawn: frozenset[int] | set[int]) -> Submission:
         details=json.loads(details),
         baseline=bool(baseline),
         withdrawn=key in withdrawn,
-        isolation=cage,
+        isolation=isolation,
     )
 
 
 def require_storable(submission_id: int) -> None:
-    """Raise WrongUse for a number that the database cannot even look for."""
+    """Raise WrongUse for a number outside the range of ids."""
     if not 0 < submission_id < 1 << 63:
         raise unknown_submission(submission_id)
 
@@ -315,7 +315,7 @@ def submission_row(
 def score_rows(
     submission_id: int, subset: Subset, scoring_versions: Iterable[int]
 ) -> sa.Select[Any]:
-    """Return the query for a submission's score on a half, of one of the scoring versions."""
+    """Return the query for a submission's score on a subset, of one of the scoring versions."""
     rows = schema.scores
     return sa.select(*_SCORE).where(
         rows.c.submission == submission_id,

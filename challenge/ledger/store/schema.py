@@ -1,7 +1,7 @@
-"""The tables of the ledger. Rows are only ever added; what is true now is what was said last.
+"""The tables of the ledger. Rows are only added; the newest one is in force.
 
-Times are microseconds since 1970 in UTC. Replicates stand in a table of their own, so that no
-query for a page can carry them along.
+Times are microseconds since 1970 in UTC. Replicates have a table of their own, so that no query for
+a page reads them.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ scoring_versions = Table(
     Column("n_public", Integer, nullable=False),
     Index("scoring_versions_by_task", "task", "id"),
 )
-"""What scores of one column must share; the newest scoring version of a task is current."""
+"""What comparable scores share; the newest scoring version of a task is current."""
 
 baseline_scores = Table(
     "baseline_scores",
@@ -107,7 +107,7 @@ baseline_scores = Table(
     Column("value", Float),
     Index("baseline_scores_by_scoring_version", "scoring_version", "subset"),
 )
-"""Score of the trivial baseline."""
+"""Score of the trivial method."""
 
 teams = Table(
     "teams",
@@ -129,7 +129,7 @@ team_names = Table(
     Index("team_names_by_folded", "folded"),
     Index("team_names_by_skeleton", "skeleton"),
 )
-"""Every name that a team has had; none is ever free again for another team."""
+"""Every name that a team has had; another team can never take it."""
 
 submissions = Table(
     "submissions",
@@ -168,7 +168,7 @@ scores = Table(
     Column("resolution", Float),
     *_texts("metrics", "diagnostics"),
     UniqueConstraint("submission", "scoring_version", "subset", name="scored_once"),
-    # Covers the query of a whole board, so that it need not read the wide rows.
+    # Covers the query of a whole board, without reading the wide rows.
     Index(
         "scores_of_board",
         *("scoring_version", "subset", "submission", "at", "value", "low", "high"),
@@ -177,7 +177,7 @@ scores = Table(
     Index("scores_by_submission", "submission", "id"),
     Index("scores_by_time", "at"),
 )
-"""`public_value` is what the Ladder let out, `step` the step it used (0: no Ladder)."""
+"""`public_value` is the score that the Ladder released, `step` its step (0: no Ladder)."""
 
 replicates = Table(
     "replicates",
@@ -192,7 +192,7 @@ confusion_counts = Table(
     Column("score", Integer, ForeignKey("scores.id"), primary_key=True, autoincrement=False),
     Column("counts", LargeBinary, nullable=False),
 )
-"""Rows by true and predicted class, of scores that hide nothing: never of a public subset."""
+"""Rows by true and predicted class; never of a public subset."""
 
 failures = Table(
     "failures",

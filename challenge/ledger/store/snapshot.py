@@ -1,6 +1,6 @@
-"""The ledger at one moment: all that standings and pages are made of, and nothing else.
+"""The ledger at one moment: everything that boards and pages are built from.
 
-A snapshot is a function of rows up to its moment, so any past board can be built again.
+A snapshot depends only on rows up to its moment, so any past board can be rebuilt.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["Snapshot"]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What stood in the ledger at one moment.
+    """The content of the ledger at one moment.
 
     `at` is the newest event up to that moment, None in an empty ledger. `subset` decides the board:
     `all` in a benchmark, `public` while a contest runs, `private` after the close. `primary` holds
@@ -53,7 +53,7 @@ class Snapshot:
     unscored: frozenset[str] = frozenset()
 
     def primary_of(self, subset: Subset) -> PrimaryScores:
-        """Return the scores of a half that may be shown at this moment; KeyError otherwise."""
+        """Return the scores of a subset; KeyError when they may not be shown at this moment."""
         if subset == self.subset:
             return self.primary
         if subset == "public" and self.public is not None:
@@ -70,16 +70,12 @@ class Snapshot:
         """Return submissions, withdrawn and unreleased ones too, ascending by id, streamed."""
         return self.source.submissions(team=team, task=task)
 
-    def submissions_of(self, team: int) -> tuple[Submission, ...]:
-        """Return the submissions of a team, ascending by id."""
-        return tuple(self.source.submissions(team=team, task=None))
-
     def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
         """Return the method of each submission."""
         return self.source.methods(submission_ids)
 
     def details(self, submission_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
-        """Return what the method of each submission told: cost, versions, features, seed."""
+        """Return what the method of each submission reported: cost, versions, features, seed."""
         return self.source.details(submission_ids)
 
     def failed_runs(self) -> FailedRuns:
@@ -112,7 +108,7 @@ class Snapshot:
         return list(self.source.entries(self.subset, team=team))
 
     def team_marks(self) -> Mapping[int, str]:
-        """Return a text per team that changes whenever anything that its pages show changes."""
+        """Return a text per team that changes with anything its pages show."""
         return self.source.team_marks()
 
     def replicates(

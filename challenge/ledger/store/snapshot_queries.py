@@ -1,4 +1,4 @@
-"""Making a snapshot: few queries, columns instead of a record a row."""
+"""Reading a snapshot: few queries, and columns instead of one record a row."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class _Listed:
 
     def __init__(self, rows: NDArray[np.int64], gone: NDArray[np.int64]) -> None:
         self.id, self.team, self.at = rows
-        self.standing = ~np.isin(self.id, gone)
+        self.counts = ~np.isin(self.id, gone)
 
     def positions(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.searchsorted(self.id, ids)
@@ -152,8 +152,8 @@ def _primary(
             query = query.where(scores.c.released)
         rows = plain_rows(connection, query)
         part = np.empty((len(rows), 6))
-        for place, column in enumerate(zip(*rows, strict=True)):
-            part[:, place] = np.array(column, dtype=np.float64)
+        for position, column in enumerate(zip(*rows, strict=True)):
+            part[:, position] = np.array(column, dtype=np.float64)
         part[:, 5] = code
         parts.append(part)
     if subset == "public":
@@ -161,9 +161,9 @@ def _primary(
     table = np.concatenate(parts) if parts else np.empty((0, 6))
     table = table[np.argsort(table[:, 0], kind="stable")]
     ids = table[:, 0].astype(np.int64)
-    places = listed.positions(ids)
-    keep = listed.standing[places]
-    table, ids, places = table[keep], ids[keep], places[keep]
+    rows_of = listed.positions(ids)
+    keep = listed.counts[rows_of]
+    table, ids, rows_of = table[keep], ids[keep], rows_of[keep]
     low, high = table[:, 2], table[:, 3]
     for step in np.unique(table[table[:, 4] > 0, 4]):
         rounded = table[:, 4] == step
@@ -173,12 +173,12 @@ def _primary(
         subset=subset,
         tasks=tasks,
         submission=ids,
-        team=listed.team[places],
+        team=listed.team[rows_of],
         task=table[:, 5].astype(np.int32),
         value=table[:, 1].copy(),
         low=low.copy(),
         high=high.copy(),
-        at=listed.at[places],
+        at=listed.at[rows_of],
     )
 
 

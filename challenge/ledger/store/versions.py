@@ -1,8 +1,8 @@
-"""What the ledger keeps of `challenge.toml` and of the tasks: each version, when first seen.
+"""Versions of `challenge.toml`, cards and scoring, each stored when it was first seen.
 
-An *scoring version* is what scores must share to stand in one column: data digest, solution digest
-and scorer version. The newest scoring version of a task is the current one; it changes by itself
-only while nobody has submitted, afterwards by `rescore` alone, so that no board ever mixes two.
+A *scoring version* is data digest, solution digest and scorer version: what comparable scores
+share. The newest one of a task is current. Before the first submission a rebuilt task gets a new
+one at once, afterwards by `rescore` alone, so that no board mixes two.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def add_scoring_version(
 
 
 def has_submissions(connection: sa.Connection, task_id: str) -> bool:
-    """Whether anybody has submitted for the task."""
+    """Whether the task has submissions."""
     rows = schema.submissions
     query = sa.select(rows.c.id).where(rows.c.task == task_id).limit(1)
     return connection.execute(query).first() is not None
@@ -195,7 +195,7 @@ def record_baseline_score(
     value: float | None,
     at: datetime,
 ) -> None:
-    """Store the score of the trivial baseline once a scoring version and half."""
+    """Store the score of the trivial method once per scoring version and subset."""
     if subset not in baseline_scores_of(connection, scoring_version):
         connection.execute(
             schema.baseline_scores.insert().values(
@@ -207,7 +207,7 @@ def record_baseline_score(
 def baseline_scores_of(
     connection: sa.Connection, scoring_version: ScoringVersion, until: int | None = None
 ) -> Mapping[str, float | None]:
-    """Return the floors of a scoring version by half."""
+    """Return the baseline scores of a scoring version by subset."""
     rows = schema.baseline_scores
     query = sa.select(rows.c.subset, rows.c.value).where(
         rows.c.scoring_version == scoring_version.id
@@ -227,7 +227,7 @@ def closed_at(connection: sa.Connection, until: int | None = None) -> datetime |
 
 
 def newest_settings(connection: sa.Connection, until: int | None = None) -> Settings | None:
-    """Return challenge.toml as it stood, None before its first version."""
+    """Return the settings in force, None before their first version."""
     rows = schema.settings
     query = sa.select(rows.c.document).order_by(rows.c.id.desc()).limit(1)
     if until is not None:

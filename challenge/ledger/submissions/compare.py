@@ -1,8 +1,7 @@
-"""Two submissions of one task, compared as far as the moment allows.
+"""Two submissions of one task, compared as far as the rules allow.
 
-In a benchmark and after the close the rows themselves are compared. While a contest runs only what
-the Ladder has let out is: both submissions must be released, and every figure is rounded to the
-step, since counts of rows won and lost would tell labels.
+In a benchmark and after the close, rows are compared. While a contest runs, both submissions must
+be released and every figure is rounded to the step: counts of rows would reveal labels.
 """
 
 from __future__ import annotations
@@ -51,15 +50,15 @@ class ReleasedDifference:
         return [
             f"{self.metric}: a {number(self.a)}, b {number(self.b)}, "
             f"a minus b {figure(self.value, self.low, self.high)}",
-            f"rounded to {self.step:g}: the contest runs, so rows are not compared",
+            f"rounded to {self.step:g}; rows are compared after the close",
         ]
 
 
 def compare(ledger: Ledger, a: int, b: int) -> Comparison | ReleasedDifference:
     """Compare submission a with submission b.
 
-    Raises WrongUse when they are of two tasks or there is none of an id, SubmissionError when
-    nothing of one of them may be told.
+    Raises WrongUse for an unknown id or two different tasks, SubmissionError when the score of one
+    of them is hidden.
     """
     snapshot = read_snapshot(ledger)
     first, second = snapshot.submission(a), snapshot.submission(b)
@@ -78,7 +77,9 @@ def compare(ledger: Ledger, a: int, b: int) -> Comparison | ReleasedDifference:
     if snapshot.subset == "private":
         for submission in (first, second):
             if submission.id not in snapshot.finals.get((submission.team, submission.task), ()):
-                raise _untold(submission.id, "no final", "only finals have a private score")
+                raise _hidden(
+                    submission.id, "not a final", "a final: only those have a private score"
+                )
     from challenge.scoring import compare_predictions, read_predictions
 
     task = ledger.challenge.task(first.task)
@@ -93,7 +94,7 @@ def _released(snapshot: Snapshot, task_id: str, a: int, b: int) -> ReleasedDiffe
     values: list[float] = []
     for key, score in zip((a, b), scores, strict=True):
         if score is None or score.value is None:
-            raise _untold(key, "not released", "it did not move the public score")
+            raise _hidden(key, "not released", "a submission that improved the public score")
         values.append(score.value)
     step = snapshot.steps[task_id]
     value = values[0] - values[1]
@@ -108,7 +109,7 @@ def _released(snapshot: Snapshot, task_id: str, a: int, b: int) -> ReleasedDiffe
     )
 
 
-def _untold(submission_id: int, found: str, expected: str) -> SubmissionError:
+def _hidden(submission_id: int, found: str, expected: str) -> SubmissionError:
     return SubmissionError(
         Fault(
             f"submission {submission_id}",

@@ -1,4 +1,4 @@
-"""Runs that ended without predictions to score: a matrix must not show them as never tried."""
+"""Runs that ended without predictions: the matrix shows them as failed, not as never run."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["FailedRuns", "failed_runs_until", "record_failed_run"]
 
 FailedRuns = Mapping[tuple[int, str, str, str], str]
-"""Code of the fault by team id, method, task and the task's data digest; the last run counts."""
+"""Code of the fault by team id, method, task and the task's data digest; of the last run."""
 
 
 def record_failed_run(ledger: Ledger, task: Task, *, team: str, method: str, code: str) -> None:
-    """Remember that a team's method failed on a task; `code` is that of its first fault."""
+    """Store that a team's method failed on a task; `code` is that of its first fault."""
     with ledger.store.writing() as connection:
         values = {
             "at": micros(clock.now()),

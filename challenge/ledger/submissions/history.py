@@ -1,4 +1,4 @@
-"""The history of submissions, and what only the organiser may look at."""
+"""The history of submissions, and identical predictions of different teams."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _shown(snapshot: Snapshot) -> set[int]:
 
 
 def suspects(ledger: Ledger) -> list[tuple[str, tuple[int, ...]]]:
-    """Return identical predictions of different teams: task and submissions. Organisers only."""
+    """Return identical predictions of different teams, by task; for the organiser only."""
     rows = schema.submissions
     shared = (
         sa.select(rows.c.task, rows.c.content)

@@ -1,7 +1,7 @@
-"""Names that people give: teams, methods, notes. They are data, never markup and never paths.
+"""Names given by people: teams, methods, notes. They are data, never markup and never paths.
 
-Two team names are one when they differ only in case, and one of them is refused when a reader
-could take it for the other.
+Two team names are the same when they differ only in case. A name that looks like another team's
+is refused.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ __all__ = ["NAME_LENGTH", "clean_text", "fold", "name_faults", "skeleton", "slug
 
 NAME_LENGTH = 64
 
-_TAKEN_BY_SYSTEMS = frozenset(
+_RESERVED_NAMES = frozenset(
     {"con", "prn", "aux", "nul", "index", "all"}
     | {f"{port}{digit}" for port in ("com", "lpt") for digit in range(10)}
 )
 
 _STROKES = str.maketrans("0Il1|", "ollll")
-"""Digits and capitals that are a circle or a stroke; 5 and S, 8 and B can be told apart."""
+"""Digits and capitals that look like a circle or a stroke; 5 and S, 8 and B look different."""
 
 
 def clean_text(text: str) -> str:
@@ -31,7 +31,7 @@ def clean_text(text: str) -> str:
 
 
 def _storable(text: str) -> str:
-    """Return the text with halves of surrogate pairs spelled out: no database takes them."""
+    """Return the text with lone surrogates escaped, which no database stores."""
     return text.encode(errors="backslashreplace").decode()
 
 
@@ -63,7 +63,7 @@ def name_faults(text: str, where: str, *, longest: int, required: bool = True) -
         faults.append(
             Fault(
                 where,
-                f"{len(hidden)} characters that cannot be seen",
+                f"{len(hidden)} invisible characters",
                 "printable characters",
                 "remove them (controls, direction marks, private and unassigned characters)",
                 code="name-not-printable",
@@ -86,7 +86,7 @@ def name_faults(text: str, where: str, *, longest: int, required: bool = True) -
 
 
 def fold(name: str) -> str:
-    """Return the form in which names are one: `Alpha`, `ALPHA` and full-width ones agree.
+    """Return the form in which equal names agree: `Alpha`, `ALPHA` and full-width ones agree.
 
     >>> fold("ALPHA  Team") == fold("alpha team")
     True
@@ -96,7 +96,7 @@ def fold(name: str) -> str:
 
 
 def skeleton(name: str) -> str:
-    """Return the form in which names that look alike agree; not meant to be shown.
+    """Return the form in which names that look alike agree; never shown.
 
     >>> skeleton("Раураl") == skeleton("Paypal")
     True
@@ -106,7 +106,7 @@ def skeleton(name: str) -> str:
     True
     """
     text = _storable(clean_text(name))
-    # Letter by character without its accents, which stay: ё looks like ë as е looks like e.
+    # Character by character without accents, which are kept: ё looks like ë as е looks like e.
     seen = unicodedata.normalize("NFKD", text).translate(LOOK_ALIKES).translate(_STROKES)
     seen = unicodedata.normalize("NFKD", seen.casefold()).translate(LOOK_ALIKES)
     bare = "".join(
@@ -123,4 +123,4 @@ def slug_of(name: str) -> str:
     """
     ascii_text = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_text.lower())[:40].strip("-")
-    return f"team-{slug}" if slug in _TAKEN_BY_SYSTEMS else slug
+    return f"team-{slug}" if slug in _RESERVED_NAMES else slug

@@ -1,6 +1,6 @@
-"""How much a team may hand in: scored submissions a day and in all, and failed files a day.
+"""The quota of a team: submissions a day and in total, and faulty files a day.
 
-Withdrawn submissions count; identical ones and failed ones do not. Days are UTC days.
+Withdrawn submissions count; identical and faulty ones do not. Days are UTC days.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["check_failures", "check_quota", "quota_left"]
 def quota_left(
     connection: sa.Connection, limits: Limits, team: int, task: str, at: datetime
 ) -> int:
-    """Return how many submissions the team may still hand in for the task today."""
+    """Return how many submissions the team has left for the task today."""
     today, total = _counts(connection, team, task, at)
     left = limits.per_day - today
     if limits.total is not None:
@@ -40,7 +40,7 @@ def check_quota(
                 f"quota of {task}",
                 f"{total} submissions",
                 f"at most {limits.total} a team and task",
-                "there is none left; `challenge select` chooses among those stored",
+                "none is left; `challenge select` chooses among the stored ones",
                 code="quota-total",
             )
         )
@@ -59,7 +59,7 @@ def check_quota(
 def check_failures(
     connection: sa.Connection, limits: Limits, team: str, task: str, at: datetime
 ) -> None:
-    """Raise SubmissionError when the team, by all its names, had too many faulty files today."""
+    """Raise SubmissionError after too many faulty files today, under all names of the team."""
     failures = schema.failures
     count = connection.execute(
         sa.select(sa.func.count())

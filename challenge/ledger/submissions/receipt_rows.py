@@ -1,4 +1,4 @@
-"""What a team is told about its submission, made of the rows that are stored."""
+"""The receipt of a stored submission, read from its rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def receipt_of(
     *,
     identical: bool = False,
 ) -> Receipt:
-    """Return the receipt of a stored submission, made of its rows alone."""
+    """Return the receipt of a stored submission from its rows alone."""
     submission, notes = submission_row(connection, submission_id)
     scoring_version = current_scoring_versions(connection)[submission.task]
     team = read_teams(connection, ledger.settings, team=submission.team)[submission.team]
@@ -94,7 +94,7 @@ def _message(
             return f"{head}: accepted, {score.metric} is undefined ({score.reason})"
         return f"{head}: accepted, {score.metric} {figure(score)}"
     if settings.is_contest() and scoring_version.n_public < SMALLEST_PUBLIC:
-        return f"{head}: accepted; this task shows no public score, it counts at the close"
+        return f"{head}: accepted; this task has no public score; it counts at the close"
     if reference is None:
         return f"{head}: accepted, its public score is undefined"
     shown = f"{reference:.3f}".removeprefix("0")

@@ -1,4 +1,4 @@
-"""What a team is told about a submission, and what the history of submissions shows."""
+"""Records that are shown: the receipt of a submission, and a row of the history."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["HistoryRow", "Receipt", "figure"]
 
 
 def figure(score: StoredScore | None) -> str:
-    """Return a value with its interval as people read it, `–` when there is none.
+    """Return a value with its interval as text, `–` when there is none.
 
-    Figures rounded to a step carry the digits of the step and no more.
+    Figures rounded to a step have three decimals.
     """
     if score is None or score.value is None:
         return "–"
@@ -28,12 +28,12 @@ def _digits(step: float) -> int:
 
 @dataclass(frozen=True)
 class Receipt:
-    """The answer to a submission: what a team may know about it, and no more.
+    """The answer to a submission: what its team may know about it.
 
-    `score` is None when nothing is told: the Ladder did not move, or the public subset is too
-    small. `reference` is the team's public score on the task after this submission, None when it
-    has none. `identical_to` is the earlier submission with the same predictions; then `submission`
-    is that one, and no quota was used. `quota_left` is None where there is no quota (baselines).
+    `score` is None when it is not released: no improvement, or a public subset that is too small.
+    `reference` is the team's public score on the task after this submission, None when it has none.
+    `identical_to` is the earlier submission with the same predictions; then `submission` is that
+    one, and no quota was used. `quota_left` is None for baselines.
     """
 
     submission: Submission
@@ -64,7 +64,7 @@ class Receipt:
         }
 
     def lines(self) -> list[str]:
-        """Return the receipt as text for people, one fact a line."""
+        """Return the receipt as text, one fact a line."""
         lines = [self.message]
         if self.score is not None:
             for name, values in self.score.metrics.items():
@@ -94,7 +94,7 @@ class HistoryRow:
     """One line of the history: a submission, its team's name, and what may be shown of it.
 
     `state` is one of: on the board, counted, withdrawn, not released, no public score, and after
-    the close: on the board, counted, not a final. `selected` tells the choice of the team.
+    the close: on the board, counted, not a final. `selected` marks the choices of the team.
     """
 
     submission: Submission
@@ -104,7 +104,7 @@ class HistoryRow:
     selected: bool = False
 
     def figure(self) -> str:
-        """Return the primary metric with its interval, `–` when nothing is told."""
+        """Return the primary metric with its interval, `–` when it is not shown."""
         return figure(self.score)
 
     def as_json(self) -> dict[str, object]:

@@ -1,8 +1,7 @@
-"""Replaying every submission after a task or the scorer changed; nothing is overwritten.
+"""Scoring every submission again after a task or the scorer changed; nothing is overwritten.
 
-The new scores are a new scoring version beside the old one, stored together with the new card in
-one transaction, so a board shows the old scoring version or the new one, never a mixture. The
-Ladder is replayed from the first submission on.
+The new scores form a new scoring version. They are stored with the new card in one transaction, so
+a board never mixes two versions. The Ladder is replayed from the first submission on.
 """
 
 from __future__ import annotations
@@ -38,9 +37,9 @@ __all__ = ["RescoreReport", "RescoreRow", "rescore"]
 
 @dataclass(frozen=True)
 class RescoreRow:
-    """A team's place on a task before and after; None where it has no score.
+    """A team's score and rank on a task before and after; None where it has no score.
 
-    While a contest runs the values are what the Ladder lets out.
+    While a contest runs the values are those that the Ladder released.
     """
 
     team: str
@@ -60,8 +59,8 @@ class RescoreRow:
 class RescoreReport:
     """What a rescore of one task changed, or would change.
 
-    `unchanged` tells that task and scorer are those of the stored scores. `unscorable` maps a
-    submission to the reason why it has no place any more: its rows are not those of the task.
+    `unchanged`: task and scorer are those of the stored scores. `unscorable` maps a submission to
+    the reason why it has no score any more: its rows are not those of the task.
     """
 
     task: str
@@ -85,7 +84,7 @@ class RescoreReport:
 
 @dataclass(frozen=True)
 class _Entry:
-    """What is needed of a submission to score it anew."""
+    """What is needed of a submission to score it again."""
 
     id: int
     team: int
@@ -101,7 +100,7 @@ def rescore(
     dry_run: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> list[RescoreReport]:
-    """Score all submissions of the tasks (default: all with submissions) anew where needed.
+    """Score all submissions of the tasks again where needed (default: all with submissions).
 
     Raises LedgerError with every predictions file that is missing, TaskError when challenge.toml
     breaks a rule of the contest; then nothing is stored.
@@ -155,7 +154,7 @@ def _rescore_task(
                 raise LedgerError(
                     Fault(
                         f"task {task.id}",
-                        "somebody submitted while the old submissions were scored",
+                        "a submission came in while the old ones were scored",
                         "no new submission during a rescore",
                         "run the command again; nothing was stored",
                         code="rescore-again",
@@ -296,7 +295,7 @@ def _stored_values(
 
 
 _Best = dict[int, tuple[int, float]]
-"""Team to its best submission and its value."""
+"""The best submission and its value, by team."""
 
 
 def _best(entries: list[_Entry], values: Mapping[int, float | None], metric: Metric) -> _Best:

@@ -36,7 +36,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class TeamRow:
-    """A team as the rules see it: all names that it ever had, the newest last."""
+    """A team with all names that it ever had, the newest last."""
 
     id: int
     slug: str
@@ -99,7 +99,7 @@ def require_team(connection: sa.Connection, name: str) -> TeamRow:
 def add_team(
     connection: sa.Connection, store: Store, name: str, *, baseline: bool, at: datetime
 ) -> TeamRow:
-    """Add a team with a slug of its own; return the row, also when another process was first."""
+    """Add a team with its own slug; return the row, also when another process added it first."""
     store.lock_all(connection)
     known = find_team(connection, name)
     if known is not None:
@@ -148,7 +148,7 @@ def _check_looks(connection: sa.Connection, name: str, *, owner: int | None) -> 
     names = schema.team_names
     query = sa.select(names.c.name)
     if owner is None:
-        # The name itself may have come meanwhile: then it is this very team, and no look-alike.
+        # The same name may have been added meanwhile: that is this team, not a look-alike.
         query = query.where(names.c.skeleton == skeleton(name), names.c.folded != fold(name))
     else:
         alike = sa.or_(names.c.skeleton == skeleton(name), names.c.folded == fold(name))
@@ -159,8 +159,8 @@ def _check_looks(connection: sa.Connection, name: str, *, owner: int | None) -> 
             Fault(
                 "team",
                 repr(name),
-                f"a name that nobody takes for {other!r}",
-                "choose another one, or write the team's name as it was first written",
+                f"a name that cannot be confused with {other!r}",
+                "choose another name, or spell the existing team's name as it was registered",
                 code="team-look-alike",
             )
         )

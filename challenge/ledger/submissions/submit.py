@@ -1,7 +1,7 @@
 """One submission, from the file to its receipt.
 
-The file is checked and scored first, and its canonical form is safe on the disk, before one short
-transaction asks the rules again and inserts submission, score and replicates together.
+The file is checked, scored and stored in canonical form first. Then one short transaction checks
+the rules again and inserts submission, score and replicates together.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ _DETAILS_BYTES = 65_536
 
 @dataclass(frozen=True)
 class Entry:
-    """What a team says about its file, cleaned and checked."""
+    """What a team declares about its file, cleaned and checked."""
 
     team: str
     method: str
@@ -86,10 +86,10 @@ def submit(
     details: Mapping[str, object] | None = None,
     baseline: bool = False,
 ) -> Receipt:
-    """Check, score and store a predictions file; return what its team may know.
+    """Check, score and store a predictions file; return its receipt.
 
     Raises SubmissionError when the file or the rules refuse it, LedgerError when it cannot be
-    stored; then nothing of it is.
+    stored. On an error nothing is stored.
     """
     entry = _entry(team, method, note, details, baseline)
     with ledger_faults(ledger.store.where):
@@ -140,7 +140,7 @@ def _entry(
                 "details",
                 f"{len(text.encode()):,} bytes of JSON",
                 f"at most {_DETAILS_BYTES:,}",
-                "keep versions, seed and seconds, leave logs out",
+                "keep versions, seed and seconds; leave out logs",
                 code="details-too-long",
             )
         )
@@ -151,7 +151,7 @@ def _entry(
 
 
 def scored_subset(settings: Settings, task: Task) -> Subset | None:
-    """Return the subset that is scored at once, None when it is too small to tell anything."""
+    """Return the subset that is scored at once, None when it is too small for a public score."""
     if not settings.is_contest():
         return "all"
     return "public" if int(task.document["n_public"]) >= SMALLEST_PUBLIC else None
@@ -167,7 +167,7 @@ def _admit(
     if not entry.baseline:
         check_roster(settings, (*(known.names if known else ()), entry.team), "team")
     if known is not None and known.baseline != entry.baseline:
-        found = "a baseline" if known.baseline else "a team that takes part"
+        found = "a baseline" if known.baseline else "a participating team"
         raise SubmissionError(
             Fault(
                 "team",
@@ -181,7 +181,7 @@ def _admit(
 
 
 def current_scoring_version(connection: sa.Connection, task: Task) -> ScoringVersion | None:
-    """Return the scoring version of the task's scores now, None when it must be added."""
+    """Return the current scoring version of the task, None when it must be added."""
     from challenge.scoring.score import SCORER_VERSION
 
     scoring_version = current_scoring_versions(connection).get(task.id)
@@ -192,7 +192,7 @@ def current_scoring_version(connection: sa.Connection, task: Task) -> ScoringVer
             f"scores of version {scoring_version.scorer_version}, now it is {SCORER_VERSION}"
             if scoring_version.data_digest == task.data_digest
             and scoring_version.solution_digest == task.solution_digest
-            else "the task was built anew since the last submission"
+            else "the task was rebuilt since the last submission"
         )
         raise rescore_first(task.id, found)
     return None
@@ -270,13 +270,13 @@ def _store(
     team = _admit(connection, settings, entry, at := clock.now())
     scoring_version = current_scoring_version(connection, task)
     if team is None or scoring_version is None:
-        # The lock for all comes before the lock for a team, in every process.
+        # Every process takes the lock for all before the lock for a team.
         ledger.store.lock_all(connection)
         scoring_version = current_scoring_version(connection, task)
         if team is None:
             team = add_team(connection, ledger.store, entry.team, baseline=entry.baseline, at=at)
     ledger.store.lock_team(connection, team.id)
-    # The moment that counts is the one at which nobody can come in between any more.
+    # The time that counts is read while the locks are held.
     check_dates(settings, at := clock.now(), False, what="submission", early=entry.baseline)
     earlier = _identical(connection, team, task, staged)
     if earlier is not None:
@@ -337,4 +337,4 @@ def _check_weights(
         .limit(1)
     ).scalar()
     if other is not None and other != score.weights_hash:
-        raise rescore_first(scoring_version.task, "the bootstrap weights were drawn anew")
+        raise rescore_first(scoring_version.task, "the bootstrap weights were drawn again")

@@ -1,8 +1,8 @@
 """The reference entry: AutoGluon on explicit features, blended with a regression and a network.
 
 No time limit by default and fixed threads, so that two runs agree to the last digit. Models are
-bagged over the task's published folds; whatever is chosen (blend, shift, threshold) is chosen on
-these out-of-fold predictions, and nothing on test rows.
+bagged over the task's published folds. Blend, prior correction and threshold are chosen on these
+out-of-fold predictions, and nothing on test rows.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from challenge.methods.builtin.folds import (
     best_f1_threshold,
     fold_codes,
     label_codes,
+    label_numbers,
     log_loss_of,
     macro_f1_of,
     spread_lone_classes,
@@ -36,6 +37,7 @@ from challenge.methods.protocol import (
     Progress,
     chosen_preset,
     decisions_frame,
+    numbers_frame,
     probabilities_frame,
     silent,
 )
@@ -49,16 +51,16 @@ if TYPE_CHECKING:
 
 __all__ = ["AutoGluon"]
 
-_TREE_FLOORS, _FLOOR = (1e-2, 1e-3, 1e-4), 1e-6
+_TREE_LEAST, _LEAST = (1e-2, 1e-3, 1e-4), 1e-6
 """Least probability in the blend of the trees (the best out of fold) and of the regression."""
 
 
 class AutoGluon:
-    """TabularPredictor on dense blocks or pair features, and a logistic regression beside it.
+    """TabularPredictor on dense blocks or pair features, and a regression beside it.
 
-    A search may choose how many principal `axes` of a text or image the trees read, how wide the
-    `hidden` layer of the network is, how many `leaves` a boosted tree has, and by how much faster
-    than the preset boosting learns (`learning_rate_scale`).
+    A search may choose how many principal `components` of a text or image the trees read, the
+    width of the `hidden` layer of the network, the number of `leaves` of a boosted tree, and by
+    which factor boosting learns faster than in the preset (`learning_rate_scale`).
     """
 
     _context = False
@@ -71,7 +73,7 @@ class AutoGluon:
         time_limit: float | None = None,
         preset: str = "default",
         without: Collection[str] = (),
-        axes: int = 64,
+        components: int = 64,
         hidden: int = 256,
         leaves: int = 31,
         learning_rate_scale: float = 1.0,
@@ -90,8 +92,8 @@ class AutoGluon:
             )
         self._seed, self._threads, self._time_limit = seed, threads, time_limit
         self._progress, self._preset, self._without = progress, chosen, without
-        self._axes, self._hidden, self._leaves, self._learning_rate_scale = (
-            axes,
+        self._components, self._hidden, self._leaves, self._learning_rate_scale = (
+            components,
             hidden,
             leaves,
             learning_rate_scale,
@@ -106,7 +108,7 @@ class AutoGluon:
         if task.kind.has_classes:
             space["hidden"] = Integer(32, 512, log=True)
             if task.columns_of("text", "image"):
-                space["axes"] = Integer(8, 128, log=True)
+                space["components"] = Integer(8, 128, log=True)
         if len(task.classes) <= MANY_CLASSES:
             space |= {
                 "leaves": Integer(4, 128, log=True),
@@ -117,14 +119,20 @@ class AutoGluon:
     def fit(self, train: pd.DataFrame, task: Task) -> None:
         """Make the features, bag the models over the folds, choose the blend out of fold."""
         self._task, self._train = task, train[["id"]].reset_index(drop=True)
-        self._truth = truth = label_codes(train, task)
-        _refuse_lone_row(truth, task)
-        self._folds = folds = spread_lone_classes(fold_codes(train, task), truth)
+        self._is_number = task.kind.label == "number"
+        folds = fold_codes(train, task)
+        if self._is_number:
+            truth, folds = label_numbers(train), folds.clip(0)
+        else:
+            truth = label_codes(train, task)
+            _refuse_lone_row(truth, task)
+            folds = spread_lone_classes(folds, truth)
+        self._truth, self._folds = truth, folds
         self._inputs = make_inputs(
             task,
             seed=self._seed,
             threads=self._threads,
-            axes=self._axes,
+            components=self._components,
             frugal=self._preset.frugal,
             without=self._without,
             context=self._context,
@@ -143,11 +151,15 @@ class AutoGluon:
         self._network = None
         if task.kind.has_classes and not self._preset.frugal:
             self._progress("fitting a network")
-            self._network = Network(self._inputs.regression.weighing, self._hidden, self._seed)
+            self._network = Network(self._inputs.regression.block_weights, self._hidden, self._seed)
             with _quiet():
                 tables["network"] = self._network.fit(read.blocks, truth, folds, len(task.classes))
-        self._choose(tables, truth)
-        self.summary = " + ".join([*models, "LR", *(["MLP"] if self._network else [])])
+        if self._is_number:
+            self._choose_weights(tables)
+        else:
+            self._choose(tables, truth)
+        regression = "ridge" if self._is_number else "LR"
+        self.summary = " + ".join([*models, regression, *(["MLP"] if self._network else [])])
         self.details |= {
             "features": list(self._inputs.used),
             "models": [*models, *list(tables)[1:]],
@@ -159,22 +171,26 @@ class AutoGluon:
         }
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
-        """Return probabilities of the classes, or scores of matches and decisions."""
+        """Return probabilities of the classes, scores of matches and decisions, or numbers."""
         read = self._inputs.transform(test)
         tables = [
             self._predict_bag(read.trees),
-            self._inputs.regression.predict_proba(read.blocks),
+            self._inputs.regression.predict(read.blocks),
         ]
         if self._network is not None:
-            tables.append(self._network.predict_proba(read.blocks))
+            tables.append(self._network.predict(read.blocks))
+        if self._is_number:
+            return numbers_frame(test, self._combined(tables))
         return self._submission(test, self._temperature(self._blend(tables)))
 
     def predict_out_of_fold(self) -> pd.DataFrame:
         """Return predictions of the training rows by models that did not see their fold.
 
-        Blend and shift were chosen on these very rows; in matching each fold is decided by the
-        threshold that is best on the others.
+        Blend and prior correction were chosen on these very rows. In matching each fold is decided
+        by the threshold that is best on the others.
         """
+        if self._is_number:
+            return numbers_frame(self._train, self._blended)
         if self._task.kind.has_classes:
             return probabilities_frame(self._train, self._task, self._blended)
         scores = self._blended[:, 1]
@@ -197,23 +213,25 @@ class AutoGluon:
         folds: NDArray[Any],
         models: dict[str, Any],
     ) -> NDArray[Any]:
-        """Fit one model of each kind a fold; return the ensemble's out-of-fold probabilities."""
+        """Fit one model of each kind a fold; return the ensemble's out-of-fold predictions."""
+        import numpy as np
+
         with _quiet():
             from autogluon.core.utils.exceptions import NoValidFeatures
             from autogluon.tabular import TabularPredictor
 
             # Column names of any kind are safe this way; the label cannot clash with a feature.
-            named = table.set_axis([f"x{place}" for place in range(table.shape[1])], axis=1)
+            named = table.set_axis([f"x{index}" for index in range(table.shape[1])], axis=1)
             named = named.reset_index(drop=True).assign(label=truth, fold=folds)
             self._folder = tempfile.TemporaryDirectory(prefix="challenge-autogluon-")
             predictor = TabularPredictor(
                 "label",
                 path=self._folder.name,
-                problem_type="binary" if len(self._task.classes) == 2 else "multiclass",
-                eval_metric="log_loss",
+                problem_type=self._problem(),
+                eval_metric="root_mean_squared_error" if self._is_number else "log_loss",
                 groups="fold",
                 verbosity=0,
-                learner_kwargs={"label_count_threshold": 1},
+                learner_kwargs={} if self._is_number else {"label_count_threshold": 1},
             )
             try:
                 self._predictor = predictor.fit(
@@ -231,11 +249,22 @@ class AutoGluon:
                 )
             except NoValidFeatures as error:
                 raise nothing_to_read(self._task) from error
+            if self._is_number:
+                return np.asarray(self._predictor.predict_oof(), np.float64)
             return self._all_classes(self._predictor.predict_proba_oof(as_multiclass=True))
 
+    def _problem(self) -> str:
+        if self._is_number:
+            return "regression"
+        return "binary" if len(self._task.classes) == 2 else "multiclass"
+
     def _predict_bag(self, table: pd.DataFrame) -> NDArray[Any]:
+        import numpy as np
+
         with _quiet():
-            named = table.set_axis([f"x{place}" for place in range(table.shape[1])], axis=1)
+            named = table.set_axis([f"x{index}" for index in range(table.shape[1])], axis=1)
+            if self._is_number:
+                return np.asarray(self._predictor.predict(named), np.float64)
             return self._all_classes(self._predictor.predict_proba(named, as_multiclass=True))
 
     def _all_classes(self, found: pd.DataFrame) -> NDArray[Any]:
@@ -248,25 +277,27 @@ class AutoGluon:
     def _choose(self, named: dict[str, NDArray[Any]], truth: NDArray[Any]) -> None:
         import numpy as np
 
-        tables, others = list(named.values()), (_FLOOR,) * (len(named) - 1)
+        tables, others = list(named.values()), (_LEAST,) * (len(named) - 1)
         n_classes = len(self._task.classes)
 
         def macro_f1(decided: NDArray[Any]) -> float:
             return macro_f1_of(truth, decided, n_classes)
 
-        evenly = self._task.metric in ("macro_f1", "balanced_accuracy")
-        measure = macro_f1 if evenly else None
-        blends = [choose_blend(tables, truth, (low, *others), measure) for low in _TREE_FLOORS]
+        # A metric that weighs all classes alike asks for more decisions for rare ones.
+        alike = self._task.kind.metrics[self._task.metric].classes_weigh_alike
+        measure = macro_f1 if alike else None
+        blends = [choose_blend(tables, truth, (low, *others), measure) for low in _TREE_LEAST]
         self._blend = min(
-            blends, key=lambda blend: log_loss_of(truth, replace(blend, shift=0.0)(tables))
+            blends,
+            key=lambda blend: log_loss_of(truth, replace(blend, prior_correction=0.0)(tables)),
         )
-        # The exponents hold a temperature already; a shift for macro-F1 may ask for another.
+        # The exponents hold a temperature already; a prior correction may ask for another.
         blended = self._blend(tables)
         self._temperature = choose_temperature(blended, truth)
         self._blended = blended = self._temperature(blended)
         chosen: dict[str, object] = {
             "blend": dict(zip(named, self._blend.exponents, strict=True)),
-            "baseline_score": self._blend.baseline_scores[0],
+            "least_probability": self._blend.least[0],
             **self._temperature.as_details(),
         }
         if self._task.kind.paired:
@@ -275,11 +306,34 @@ class AutoGluon:
         else:
             decided = blended.argmax(axis=1)
             chosen |= {
-                "shift": self._blend.shift,
+                "prior_correction": self._blend.prior_correction,
                 "out_of_fold_macro_f1": round(macro_f1(decided), 6),
                 "out_of_fold_accuracy": round(float(np.mean(decided == truth)), 6),
             }
         self.details |= chosen
+
+    def _choose_weights(self, named: dict[str, NDArray[Any]]) -> None:
+        """Choose the weight of each model, none below 0, by squared error out of fold."""
+        import numpy as np
+        from scipy.optimize import nnls
+
+        self._center = float(self._truth.mean())
+        columns = np.column_stack(list(named.values())) - self._center
+        weights, _ = nnls(columns, self._truth - self._center)
+        self._model_weights = [round(float(weight), 6) for weight in weights]
+        self._blended = self._combined(list(named.values()))
+        error = float(np.sqrt(((self._blended - self._truth) ** 2).mean()))
+        self.details |= {
+            "blend": dict(zip(named, self._model_weights, strict=True)),
+            "out_of_fold_rmse": round(error, 6),
+        }
+
+    def _combined(self, tables: list[NDArray[Any]]) -> NDArray[Any]:
+        """Return the mean of train and what each model adds to it, by its weight."""
+        import numpy as np
+
+        added = np.column_stack(tables) - self._center
+        return np.asarray(self._center + added @ np.array(self._model_weights))
 
 
 def _refuse_lone_row(truth: NDArray[Any], task: Task) -> None:

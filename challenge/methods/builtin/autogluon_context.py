@@ -1,4 +1,4 @@
-"""The reference entry with an eye on candidates: matching that looks at all candidates jointly."""
+"""The reference entry with context: matching that reads all candidate pairs jointly."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["AutoGluonContext"]
 
 
 class AutoGluonContext(AutoGluon):
-    """AutoGluon that also sees where a pair stands among all pairs of its two records.
+    """AutoGluon that also reads how a pair compares with all pairs of its two records.
 
     It reads the features of all test pairs at once (no labels) and may learn how the candidates
     were drawn rather than what a match is, so it is an entry of its own. Matching only.

@@ -25,6 +25,7 @@ from challenge.methods.builtin.folds import (
     best_f1_threshold,
     fold_codes,
     label_codes,
+    label_numbers,
     macro_f1_of,
     spread_lone_classes,
 )
@@ -32,6 +33,7 @@ from challenge.methods.protocol import (
     Progress,
     chosen_preset,
     decisions_frame,
+    numbers_frame,
     probabilities_frame,
     silent,
 )
@@ -55,6 +57,7 @@ _STEPS = 10
 _TYPES = {
     "text": "text",
     "numeric": "numerical",
+    "datetime": "numerical",
     "categorical": "categorical",
     "image": "image_path",
 }
@@ -62,7 +65,7 @@ _NETWORKS: Mapping[CheckpointKind, str] = {"text": "hf_text", "image": "timm_ima
 """What AutoGluon calls the network of each kind of checkpoint."""
 _KEPT: list[Any] = []
 """Definitions of operators: they go when nothing refers to them."""
-_FLOOR = 1e-9
+_LEAST = 1e-9
 """Probability of a class that train does not have."""
 
 
@@ -108,20 +111,31 @@ class AutoGluonMultimodal:
             n_gpus = min(1, torch.cuda.device_count())
             device = torch.cuda.get_device_name(0) if n_gpus else "cpu"
             self.details["device"] = device
-            truth = label_codes(train, task)
-            held = _held_out(spread_lone_classes(fold_codes(train, task), truth), truth)
+            folds = fold_codes(train, task)
+            self._is_number = task.kind.label == "number"
+            if self._is_number:
+                truth, held = label_numbers(train), folds == folds.min()
+            else:
+                truth = label_codes(train, task)
+                held = _held_out(spread_lone_classes(folds, truth), truth)
             table = self._table(train).assign(label=truth)
             n_rows = int((~held).sum())
             settings = self._settings(n_rows, n_gpus)
             self._progress(f"fine-tuning {self.summary} on {n_rows:,} rows, {device}")
             self._fit(table[~held], table[held], settings)
-            found = self._probabilities(table[held])
-        self._choose(found, truth[held])
+            found = self._predictions(table[held])
+        if self._is_number:
+            error = float(((found - truth[held]) ** 2).mean() ** 0.5)
+            self.details |= {"held_out_rows": len(found), "held_out_rmse": round(error, 6)}
+        else:
+            self._choose(found, truth[held])
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
-        """Return probabilities of the classes, or scores of matches and decisions."""
+        """Return probabilities of the classes, scores of matches and decisions, or numbers."""
         with _quiet():
-            found = self._probabilities(self._table(test))
+            found = self._predictions(self._table(test))
+        if self._is_number:
+            return numbers_frame(test, found)
         if self._task.kind.paired:
             return decisions_frame(test, found[:, 1], self._threshold)
         return probabilities_frame(test, self._task, found)
@@ -139,7 +153,8 @@ class AutoGluonMultimodal:
         if not n_gpus:
             settings |= {"env.num_workers": 0, "env.num_workers_inference": 0}
         modalities = self._modalities()
-        models = ["ft_transformer"] if {"numeric", "categorical"} & set(modalities) else []
+        as_features = {"numeric", "datetime", "categorical"} & set(modalities)
+        models = ["ft_transformer"] if as_features else []
         found: dict[str, object] = {}
         faults: list[Fault] = []
         for kind, model in _NETWORKS.items():
@@ -167,7 +182,7 @@ class AutoGluonMultimodal:
         return settings
 
     def _table(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the columns as AutoGluon reads them, named by their place.
+        """Return the columns as AutoGluon reads them, named by their index.
 
         It joins texts in the order of the names, so this keeps the sides of a pair together.
         """
@@ -179,6 +194,9 @@ class AutoGluonMultimodal:
         ):
             if modality == "numeric":
                 columns[name] = number_values(frame[column.name])
+                continue
+            if modality == "datetime":
+                columns[name] = _seconds(frame[column.name])
                 continue
             values = text_values(frame[column.name])
             if modality == "categorical":
@@ -198,19 +216,25 @@ class AutoGluonMultimodal:
         ]
 
     def _names(self) -> list[str]:
-        return [f"x{place:04}" for place in range(len(self._task.columns))]
+        return [f"x{index:04}" for index in range(len(self._task.columns))]
 
     def _fit(self, train: pd.DataFrame, held: pd.DataFrame, settings: dict[str, object]) -> None:
         from autogluon.multimodal import MultiModalPredictor
 
-        matching = self._task.kind.paired
+        problem, measure = "multiclass", "log_loss"
+        if self._is_number:
+            problem, measure = "regression", "rmse"
+        elif train["label"].nunique() == 2:
+            problem = "binary"
+        if self._task.kind.paired:
+            # The decisions follow from the scores, so their order counts.
+            measure = "average_precision"
         types = [_TYPES[modality] for modality in self._modalities()]
         self._predictor = MultiModalPredictor(
             "label",
             path=str(Path(self._folder.name) / "model"),
-            problem_type="binary" if train["label"].nunique() == 2 else "multiclass",
-            # The decisions follow from the scores: order counts in matching, honesty elsewhere.
-            eval_metric="average_precision" if matching else "log_loss",
+            problem_type=problem,
+            eval_metric=measure,
             verbosity=0,
             enable_progress_bar=False,
         ).fit(
@@ -223,32 +247,43 @@ class AutoGluonMultimodal:
             seed=self._seed,
         )
 
-    def _probabilities(self, table: pd.DataFrame) -> NDArray[Any]:
-        """Return class probabilities of the rows, (n, classes)."""
+    def _predictions(self, table: pd.DataFrame) -> NDArray[Any]:
+        """Return class probabilities of the rows (n, classes), or numbers (n)."""
         import numpy as np
 
-        found = self._predictor.predict_proba(
-            table.drop(columns="label", errors="ignore"), as_pandas=False
-        )
-        rows = np.full((len(table), len(self._task.classes)), _FLOOR)
+        features = table.drop(columns="label", errors="ignore")
+        if self._is_number:
+            numbers = self._predictor.predict(features, as_pandas=False)
+            return np.asarray(numbers, np.float64).reshape(len(table))
+        found = self._predictor.predict_proba(features, as_pandas=False)
+        rows = np.full((len(table), len(self._task.classes)), _LEAST)
         rows[:, np.asarray(self._predictor.class_labels, np.int64)] += found
         return np.asarray(rows)
 
     def _choose(self, found: NDArray[Any], truth: NDArray[Any]) -> None:
         import numpy as np
 
-        told: dict[str, object] = {"held_out_rows": len(truth)}
+        chosen: dict[str, object] = {"held_out_rows": len(truth)}
         if self._task.kind.paired:
             self._threshold, f1 = best_f1_threshold(truth, found[:, 1])
-            told |= {"threshold": round(self._threshold, 6), "held_out_f1": round(f1, 6)}
+            chosen |= {"threshold": round(self._threshold, 6), "held_out_f1": round(f1, 6)}
         else:
             decided = found.argmax(axis=1)
             f1 = macro_f1_of(truth, decided, len(self._task.classes))
-            told |= {
+            chosen |= {
                 "held_out_macro_f1": round(f1, 6),
                 "held_out_accuracy": round(float(np.mean(decided == truth)), 6),
             }
-        self.details |= told
+        self.details |= chosen
+
+
+def _seconds(values: pd.Series) -> NDArray[Any]:
+    """Return points in time as seconds since 1970, missing as NaN."""
+    import numpy as np
+    import pandas as pd
+
+    since = pd.to_datetime(values, utc=True) - pd.Timestamp(0, tz="UTC")
+    return np.asarray(since.dt.total_seconds(), np.float64)
 
 
 def _held_out(folds: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:
@@ -310,7 +345,7 @@ def import_torchvision() -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what the libraries below tell of themselves."""
+    """Hold back the messages of the libraries below."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.disable(logging.ERROR)

@@ -1,8 +1,8 @@
-"""Several models' probabilities as one: exponents and shift chosen on out-of-fold rows.
+"""Several models' probabilities as one, chosen on out-of-fold rows.
 
-A blend is a weighted geometric mean; since the exponents need not sum to one, it also holds the
-temperature. They minimise log loss. The shift divides by a power of the class shares, for
-metrics that count every class alike, and is chosen for the task's own metric.
+A blend is a weighted geometric mean. Its exponents minimise log loss; they need not sum to one, so
+they hold the temperature too. The prior correction divides by a power of the class shares; it is
+for metrics that weigh all classes alike, and is chosen for the task's own metric.
 """
 
 from __future__ import annotations
@@ -17,44 +17,44 @@ if TYPE_CHECKING:
 __all__ = ["Blend", "choose_blend"]
 
 _PULL = 2e-3
-"""Towards equal exponents: where no row is wrong out of fold, log loss alone knows no bound."""
-_SHIFTS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 1.0)
+"""Towards equal exponents: where no row is wrong out of fold, log loss alone has no minimum."""
+_CORRECTIONS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
 class Blend:
-    """Exponents and floors of the models, class shares and the power that divides these out."""
+    """Exponents and least probabilities of the models, class shares and the power of these."""
 
     exponents: tuple[float, ...]
-    baseline_scores: tuple[float, ...]
+    least: tuple[float, ...]
     shares: tuple[float, ...]
-    shift: float = 0.0
+    prior_correction: float = 0.0
 
     def __call__(self, tables: Sequence[NDArray[Any]]) -> NDArray[Any]:
         """Return blended probabilities of the models' tables (rows x classes)."""
         import numpy as np
 
-        parts = zip(self.exponents, self.baseline_scores, tables, strict=True)
-        logs = sum(weight * _logs(table, floor) for weight, floor, table in parts)
-        return _softmax(np.asarray(logs) - self.shift * np.log(self.shares))
+        parts = zip(self.exponents, self.least, tables, strict=True)
+        logs = sum(weight * _logs(table, low) for weight, low, table in parts)
+        return _softmax(np.asarray(logs) - self.prior_correction * np.log(self.shares))
 
 
 def choose_blend(
     tables: Sequence[NDArray[Any]],
     truth: NDArray[Any],
-    baseline_scores: Sequence[float],
+    least: Sequence[float],
     measure: Callable[[NDArray[Any]], float] | None = None,
 ) -> Blend:
-    """Choose exponents by log loss of out-of-fold `tables`, then the shift by `measure`.
+    """Choose exponents by log loss of out-of-fold `tables`, then the prior correction by `measure`.
 
-    A probability below its model's floor counts as the floor: forests say 0 where they mean
-    rare. `measure` takes the decided class of each row, higher is better; None means no shift.
-    The least shift within a thousandth of the best is taken.
+    A probability below the `least` of its model counts as that: forests say 0 where they mean
+    rare. `measure` takes the decided class of each row, higher is better; None means no
+    correction. The least correction within a thousandth of the best is taken.
     """
     import numpy as np
     from scipy.optimize import minimize
 
-    logs = [_logs(table, floor) for table, floor in zip(tables, baseline_scores, strict=True)]
+    logs = [_logs(table, low) for table, low in zip(tables, least, strict=True)]
     rows = np.arange(len(truth))
     start = np.full(len(tables), 1 / len(tables))
 
@@ -69,19 +69,19 @@ def choose_blend(
     exponents = tuple(round(float(value), 4) for value in found.x)
     counts = np.bincount(truth, minlength=tables[0].shape[1]) + 0.5
     shares = tuple(float(value) for value in counts / counts.sum())
-    shifts = _SHIFTS if measure else (0.0,)
-    blends = [Blend(exponents, tuple(baseline_scores), shares, shift) for shift in shifts]
+    powers = _CORRECTIONS if measure else (0.0,)
+    blends = [Blend(exponents, tuple(least), shares, power) for power in powers]
     if measure is None:
         return blends[0]
     values = [measure(blend(tables).argmax(axis=1)) for blend in blends]
-    near = next(place for place, value in enumerate(values) if value >= max(values) - 1e-3)
+    near = next(index for index, value in enumerate(values) if value >= max(values) - 1e-3)
     return blends[near]
 
 
-def _logs(table: NDArray[Any], floor: float) -> NDArray[Any]:
+def _logs(table: NDArray[Any], low: float) -> NDArray[Any]:
     import numpy as np
 
-    values = np.log(np.maximum(np.asarray(table, np.float64), floor))
+    values = np.log(np.maximum(np.asarray(table, np.float64), low))
     return np.asarray(values - values.max(axis=1, keepdims=True))
 
 

@@ -1,4 +1,4 @@
-"""What is chosen by a method is chosen out of fold, on the folds that the task publishes."""
+"""Labels, folds and the figures by which methods choose out of fold."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ __all__ = [
     "f1_of",
     "fold_codes",
     "label_codes",
+    "label_numbers",
     "log_loss_of",
     "macro_f1_of",
     "spread_lone_classes",
@@ -36,24 +37,31 @@ def label_codes(train: pd.DataFrame, task: Task) -> NDArray[Any]:
     """Return the labels as positions in the task's classes."""
     import numpy as np
 
-    places = {name: place for place, name in enumerate(task.classes)}
-    return np.array([places[str(label)] for label in train["label"]], dtype=np.int64)
+    codes = {name: code for code, name in enumerate(task.classes)}
+    return np.array([codes[str(label)] for label in train["label"]], dtype=np.int64)
+
+
+def label_numbers(train: pd.DataFrame) -> NDArray[Any]:
+    """Return the labels as numbers, float64."""
+    import numpy as np
+
+    return train["label"].to_numpy(np.float64)
 
 
 def spread_lone_classes(folds: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:
-    """Return the folds with each class that stands in one fold only dealt out over all folds.
+    """Return the folds, with each class that occurs in one fold only spread over all folds.
 
-    A model that never saw a class can tell nothing about it. A single row stays where it is.
+    A model that never saw a class cannot predict it. A single row stays where it is.
     Rows of the fold -1 join fold 0.
     """
     import numpy as np
 
     spread = np.maximum(folds, 0)
-    places = np.unique(spread)
+    numbers = np.unique(spread)
     for code in np.unique(truth):
         rows = np.flatnonzero(truth == code)
         if len(rows) > 1 and len(np.unique(spread[rows])) == 1:
-            spread[rows] = places[np.arange(len(rows)) % len(places)]
+            spread[rows] = numbers[np.arange(len(rows)) % len(numbers)]
     return np.asarray(spread)
 
 
@@ -83,18 +91,18 @@ def best_f1_threshold(truth: NDArray[Any], scores: NDArray[Any]) -> tuple[float,
     following = np.append(ranked[1:], 0.0)
     gaps = ranked - following
     gaps[-1] = max(gaps[-1], 1e-9)  # from the least score on: all rows
-    f1[gaps <= 0] = -1  # equal scores cannot be parted
+    f1[gaps <= 0] = -1  # equal scores cannot be separated
     best = float(f1.max())
     near = np.flatnonzero(f1 >= best - 1e-12)
     at = near[np.argmax(gaps[near])]
     return float((ranked[at] + following[at]) / 2), best
 
 
-def log_loss_of(truth: NDArray[Any], rows: NDArray[Any], floor: float = 1e-6) -> float:
-    """Mean negative logarithm of the true class's probability, none below `floor`; 0 is best."""
+def log_loss_of(truth: NDArray[Any], rows: NDArray[Any], least: float = 1e-6) -> float:
+    """Mean negative logarithm of the true class's probability, none below `least`; 0 is best."""
     import numpy as np
 
-    return float(-np.log(np.maximum(rows[np.arange(len(truth)), truth], floor)).mean())
+    return float(-np.log(np.maximum(rows[np.arange(len(truth)), truth], least)).mean())
 
 
 def macro_f1_of(truth: NDArray[Any], decisions: NDArray[Any], n_classes: int) -> float:

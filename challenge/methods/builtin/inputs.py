@@ -1,7 +1,7 @@
 """What the models of the reference entry read: a table for trees, blocks for a regression.
 
-Classification: numbers, categories, and principal axes of texts and images. Matching: what the
-two sides have in common, and for the regression also which words they share or not.
+Single records: numbers, categories, and principal components of texts and images. Pairs: what
+the two sides have in common, and for the regression also which words they share or not.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ __all__ = ["PARTS", "Inputs", "PairInputs", "TableInputs", "make_inputs", "nothi
 PARTS = ("text embedding", "images", "pair features")
 """What can be left out, to see what it is worth."""
 
-_REGRESSION_AXES = 128
-_KINDS = 64
-"""So many most frequent values of a category are columns of their own for trees; all that are
-rare or missing count as one."""
+_REGRESSION_COMPONENTS = 128
+_AS_COLUMNS = ("number ", "category ", "datetime ")
+"""How the names of blocks begin that trees do not read, but the column itself."""
+_FREQUENT = 64
+"""So many most frequent values of a category are columns of their own for trees."""
 _CHARACTERS = 256
 """Frugal inputs read the start of a text."""
 _FAR = 5.0
-"""Standard deviations: what is farther off counts as so far."""
+"""Standard deviations at which scaled values are cut off."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def make_inputs(
     *,
     seed: int,
     threads: int,
-    axes: int,
+    components: int,
     frugal: bool,
     without: Collection[str],
     context: bool,
@@ -61,7 +62,7 @@ def make_inputs(
 ) -> TableInputs | PairInputs:
     """Return the unfitted inputs of a task; `without` names parts (PARTS) that are not read.
 
-    Of a table trees read so many principal `axes` of a text or an image, 128 at most.
+    Of a table, trees read so many principal `components` of a text or an image, 128 at most.
     Matching without pair features reads both records as one row. `frugal` uses no packaged
     weights, no matched words and no joined texts, reads the first 256 characters of a text, and
     tries one setting of the regression.
@@ -92,23 +93,23 @@ def make_inputs(
         raise WrongUse(
             Fault(
                 f"task {task.id}",
-                f"{task.kind} has no candidates",
+                f"{task.kind.title} has no candidates",
                 "a matching task",
                 "take autogluon",
                 code="no-candidates",
             )
         )
-    return TableInputs(task, seed=seed, axes=axes, frugal=frugal, **options)
+    return TableInputs(task, seed=seed, components=components, frugal=frugal, **options)
 
 
 def nothing_to_read(task: Task) -> WrongUse:
-    """Return the fault of a task in which no column tells two rows apart."""
+    """Return the fault of a task in which no column distinguishes two rows."""
     return WrongUse(
         Fault(
             f"task {task.id}",
-            "no column from which trees could tell two rows of train apart",
+            "no column by which trees could distinguish two rows of train",
             "at least one",
-            "run majority or linear, or add a column that differs",
+            "run trivial or linear, or add a column that differs",
             code="nothing-to-read",
         )
     )
@@ -121,7 +122,7 @@ def _starts_of_texts(task: Task, table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _tell_starts(task: Task, frugal: bool) -> tuple[str, ...]:
+def _names_of_starts(task: Task, frugal: bool) -> tuple[str, ...]:
     return (
         (f"first {_CHARACTERS} characters of texts",) if frugal and task.columns_of("text") else ()
     )
@@ -130,36 +131,39 @@ def _tell_starts(task: Task, frugal: bool) -> tuple[str, ...]:
 class TableInputs:
     """Rows of a table, column by column."""
 
-    def __init__(self, task: Task, *, seed: int, axes: int, frugal: bool, **options: Any) -> None:
-        self._task, self._axes, self._frugal = task, axes, frugal
+    def __init__(
+        self, task: Task, *, seed: int, components: int, frugal: bool, **options: Any
+    ) -> None:
+        self._task, self._components, self._frugal = task, components, frugal
         self._blocks = TableBlocks(
             task,
             seed=seed,
-            axes=_REGRESSION_AXES,
+            axes=_REGRESSION_COMPONENTS,
             whole_texts=not frugal,
             **options,
         )
+        numbers = task.kind.label == "number"
         self.regression = (
-            ChosenRegression((0.3,), (1.0,))
+            ChosenRegression((0.3,), (1.0,), numbers=numbers)
             if frugal
-            else ChosenRegression((1.0, 0.3), (0.5, 1.0, 2.0, 4.0), whole=True)
+            else ChosenRegression((1.0, 0.3), (0.5, 1.0, 2.0, 4.0), whole=True, numbers=numbers)
         )
         self._frequent: dict[str, NDArray[Any]] = {}
 
     @property
     def used(self) -> tuple[str, ...]:
         """The families of features, as shown on the row of a submission."""
-        return (*self._blocks.used, *_tell_starts(self._task, self._frugal))
+        return (*self._blocks.used, *_names_of_starts(self._task, self._frugal))
 
     def fit(self, train: pd.DataFrame) -> Inputs:
-        """Learn scales and axes, and return the training rows."""
+        """Learn scales and components, and return the training rows."""
         import numpy as np
 
         train = self._read(train)
         blocks = self._blocks.fit_transform(train)
         for column in self._task.columns_of("categorical"):
             sizes = blocks[f"category {column.name}"].sum(axis=0)
-            self._frequent[column.name] = np.sort(np.argsort(-sizes, kind="stable")[:_KINDS])
+            self._frequent[column.name] = np.sort(np.argsort(-sizes, kind="stable")[:_FREQUENT])
         return self._inputs(train, blocks)
 
     def transform(self, table: pd.DataFrame) -> Inputs:
@@ -176,14 +180,17 @@ class TableInputs:
         columns: list[Any] = []
         for column in self._task.columns_of("numeric"):
             columns.append(number_values(frame[column.name]))
+        for column in self._task.columns_of("datetime"):
+            # AutoGluon takes a point in time apart by itself.
+            columns.append(frame[column.name].reset_index(drop=True))
         for column in self._task.columns_of("categorical"):
             values = [value or None for value in text_values(frame[column.name])]
             columns.append(pd.Categorical(values))
             rows = blocks[f"category {column.name}"]
-            columns += [rows[:, place] for place in self._frequent[column.name]]
+            columns += [rows[:, index] for index in self._frequent[column.name]]
         for name, rows in blocks.items():
-            if not name.startswith(("number ", "category ")):
-                columns += [rows[:, axis] for axis in range(min(self._axes, rows.shape[1]))]
+            if not name.startswith(_AS_COLUMNS):
+                columns += [rows[:, index] for index in range(min(self._components, rows.shape[1]))]
         return Inputs(pd.DataFrame(dict(enumerate(columns))), blocks)
 
 
@@ -206,7 +213,7 @@ class PairInputs:
         """The families of features, as shown on the row of a submission."""
         candidates = ("context of candidates",) if self._context else ()
         words = ("matched words",) if self._words else ()
-        return (*self._pairs.used, *words, *candidates, *_tell_starts(self._task, self._frugal))
+        return (*self._pairs.used, *words, *candidates, *_names_of_starts(self._task, self._frugal))
 
     def fit(self, train: pd.DataFrame) -> Inputs:
         """Learn rarities, scales and words, and return the training pairs."""

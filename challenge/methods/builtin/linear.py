@@ -1,4 +1,4 @@
-"""The plain entry: one logistic regression on features that anybody would try first.
+"""The plain entry: one linear model on features that anybody would try first.
 
 No network and no weights: TF-IDF of text, scaled numbers, one-hot categories, simple image
 features; in matching, comparisons of the two sides.
@@ -6,7 +6,7 @@ features; in matching, comparisons of the two sides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,17 @@ from challenge.methods.builtin.folds import (
     best_f1_threshold,
     fold_codes,
     label_codes,
+    label_numbers,
     spread_lone_classes,
 )
-from challenge.methods.protocol import Progress, decisions_frame, probabilities_frame, silent
+from challenge.methods.builtin.ridge import PENALTIES, choose_penalty, ridge
+from challenge.methods.protocol import (
+    Progress,
+    decisions_frame,
+    numbers_frame,
+    probabilities_frame,
+    silent,
+)
 from challenge.methods.search.space import Choice, Dimension, Float
 
 if TYPE_CHECKING:
@@ -35,9 +43,10 @@ _LEAST = 1e-9
 
 
 class Linear:
-    """Logistic regression on blocks of the table (classification) or on pair features.
+    """Logistic regression on blocks of the table or on pair features; ridge for numbers.
 
-    `strength` is the inverse of the penalty, `balance` the power of how rare a class is that its
+    `strength` is the inverse of the penalty; of ridge, of its unit: the penalty itself is chosen
+    out of fold. `balance` the power of how rare a class is that its
     rows weigh more (0: all alike, 1: all classes alike). Blocks of text and of images are
     multiplied by their weights; `ngrams` of the text are of words, characters or both.
     """
@@ -59,32 +68,29 @@ class Linear:
         self._strength, self._balance, self._ngrams = strength, balance, ngrams
         self._weights = {"n-grams": text_weight, "pixels": image_weight}
         self._seed, self._threads, self._progress = seed, threads, progress
-        self.details: dict[str, object] = {"model": "logistic regression"}
-        self.summary = "logistic regression"
+        self.details: dict[str, object] = {}
+        self.summary = ""
 
     @staticmethod
     def space(task: Task) -> dict[str, Dimension]:
         """Return what a search may choose: of text and images where the task has them."""
-        space: dict[str, Dimension] = {
-            "strength": Float(0.01, 100, log=True),
-            "balance": Float(0, 1),
-        }
-        if task.kind.has_classes and task.columns_of("text"):
+        space: dict[str, Dimension] = {"strength": Float(0.01, 100, log=True)}
+        if task.kind.label != "number":
+            space["balance"] = Float(0, 1)
+        if not task.kind.paired and task.columns_of("text"):
             space["ngrams"] = Choice(("both", "words", "characters"))
             space["text_weight"] = Float(0.25, 4, log=True)
-        if task.kind.has_classes and task.columns_of("image"):
+        if not task.kind.paired and task.columns_of("image"):
             space["image_weight"] = Float(0.25, 4, log=True)
         return space
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
-        """Learn; temperature, and in matching the threshold for F1, are chosen out of fold."""
+        """Learn; temperature, threshold for F1 and penalty of ridge are chosen out of fold."""
         self._task, self._train = task, train[["id"]]
-        self._truth = label_codes(train, task)
         options: Any = {"weights": False, "threads": self._threads, "progress": self._progress}
-        make: Callable[..., Any] = logistic_regression
         if task.kind.paired:
             self._pairs = PairFeatures(task, **options).fit(train)
-            used, make = self._pairs.used, pair_regression
+            used = self._pairs.used
         else:
             self._blocks = TableBlocks(
                 task,
@@ -96,26 +102,48 @@ class Linear:
             )
             used = self._blocks.used
         rows = self._rows(train, fitting=True)
-        self._progress(f"fitting logistic regression on {rows.shape[1]:,} columns")
-        made = partial(make, self._strength, class_weights(self._truth, self._balance))
-        self._model = made().fit(rows, self._truth)
+        folds = fold_codes(train, task)
+        is_number = task.kind.label == "number"
+        self.summary = "ridge regression" if is_number else "logistic regression"
+        self.details |= {"model": self.summary, "features": list(used)}
+        self._progress(f"fitting {self.summary} on {rows.shape[1]:,} columns")
+        if is_number:
+            self._fit_numbers(rows, label_numbers(train), folds)
+        else:
+            self._fit_classes(rows, label_codes(train, task), folds)
+
+    def _fit_numbers(self, rows: NDArray[Any], truth: NDArray[Any], folds: NDArray[Any]) -> None:
+        make = pair_ridge if self._task.kind.paired else ridge
+        penalties = [penalty / self._strength for penalty in PENALTIES]
+        penalty, self._out_of_fold = choose_penalty(make, rows, truth, folds, penalties)
+        self._model = make(penalty).fit(rows, truth)
+        self.details["penalty"] = penalty
+
+    def _fit_classes(self, rows: NDArray[Any], truth: NDArray[Any], folds: NDArray[Any]) -> None:
+        task = self._task
+        make = pair_regression if task.kind.paired else logistic_regression
+        made = partial(make, self._strength, class_weights(truth, self._balance))
+        self._model = made().fit(rows, truth)
         self._progress("choosing the temperature out of fold")
-        self._folds = spread_lone_classes(fold_codes(train, task), self._truth)
-        found = out_of_fold(made, rows, self._truth, self._folds, len(task.classes))
-        self._temperature = choose_temperature(found, self._truth)
+        self._truth, self._folds = truth, spread_lone_classes(folds, truth)
+        found = out_of_fold(made, rows, truth, self._folds, len(task.classes))
+        self._temperature = choose_temperature(found, truth)
         self._out_of_fold = self._temperature(found + _LEAST)
-        self.details |= {"features": list(used), **self._temperature.as_details()}
+        self.details |= self._temperature.as_details()
         if task.kind.paired:
             scores = self._out_of_fold[:, 1]
-            self._threshold, f1 = best_f1_threshold(self._truth, scores)
+            self._threshold, f1 = best_f1_threshold(truth, scores)
             self.details |= {"threshold": self._threshold, "out_of_fold_f1": f1}
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
-        """Return probabilities of the classes, or scores of matches and decisions."""
+        """Return probabilities of the classes, scores of matches and decisions, or numbers."""
         import numpy as np
 
+        features = self._rows(test)
+        if self._task.kind.label == "number":
+            return numbers_frame(test, self._model.predict(features))
         found = np.full((len(test), len(self._task.classes)), _LEAST)
-        found[:, self._model.classes_] += self._model.predict_proba(self._rows(test))
+        found[:, self._model.classes_] += self._model.predict_proba(features)
         rows = self._temperature(found)
         if self._task.kind.paired:
             return decisions_frame(test, rows[:, 1], self._threshold)
@@ -126,6 +154,8 @@ class Linear:
 
         In matching each fold is decided by the threshold that is best on the others.
         """
+        if self._task.kind.label == "number":
+            return numbers_frame(self._train, self._out_of_fold)
         if self._task.kind.has_classes:
             return probabilities_frame(self._train, self._task, self._out_of_fold)
         scores = self._out_of_fold[:, 1]
@@ -204,10 +234,18 @@ def _parts(folds: NDArray[Any]) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
 
 def pair_regression(strength: float = 1.0, weights: dict[int, float] | None = None) -> Any:
     """Return an unfitted regression for pair features: median for NaN, unit variance."""
+    return _on_pairs(logistic_regression(strength, weights, solver="newton-cholesky"))
+
+
+def pair_ridge(penalty: float) -> Any:
+    """Return an unfitted ridge regression for pair features: median for NaN, unit variance."""
+    return _on_pairs(ridge(penalty))
+
+
+def _on_pairs(model: Any) -> Any:
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
-    model = logistic_regression(strength, weights, solver="newton-cholesky")
     return make_pipeline(imputer, StandardScaler(), model)

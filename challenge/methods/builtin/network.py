@@ -1,4 +1,4 @@
-"""A small neural network beside trees and regression: what is neither additive nor a box."""
+"""A small neural network beside trees and regression: it can learn smooth interactions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from challenge.methods.builtin.linear import out_of_fold
-from challenge.methods.builtin.regression import Weighing, all_classes
+from challenge.methods.builtin.regression import BlockWeights, all_classes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,26 +18,26 @@ _BATCH = 256
 
 
 class Network:
-    """One hidden layer on the blocks as a regression weighs them; 30 rounds, no torch.
+    """One hidden layer on the blocks, with the weights of a regression; 30 epochs, no torch.
 
     A step is taken every 256 rows, or every tenth of a table that is smaller than ten such steps.
     """
 
-    def __init__(self, weighing: Weighing, hidden: int, seed: int) -> None:
-        self._weighing, self._hidden, self._seed = Weighing(weighing.weights), hidden, seed
+    def __init__(self, weights: BlockWeights, hidden: int, seed: int) -> None:
+        self._weights, self._hidden, self._seed = BlockWeights(weights.by_family), hidden, seed
 
     def fit(
         self, blocks: Mapping[str, Any], truth: NDArray[Any], folds: NDArray[Any], n_classes: int
     ) -> NDArray[Any]:
         """Fit on all rows, and return the out-of-fold probabilities (rows x classes)."""
-        rows = self._weighing(blocks)
+        rows = self._weights(blocks)
         make = partial(self._make, max(1, min(_BATCH, len(truth) // 10)))
         self._model, self._n_classes = make().fit(rows, truth), n_classes
         return out_of_fold(make, rows, truth, folds, n_classes)
 
-    def predict_proba(self, blocks: Mapping[str, Any]) -> NDArray[Any]:
+    def predict(self, blocks: Mapping[str, Any]) -> NDArray[Any]:
         """Return probabilities of other rows (rows x classes); 0 for a class never seen."""
-        return all_classes(self._model, self._weighing(blocks), self._n_classes)
+        return all_classes(self._model, self._weights(blocks), self._n_classes)
 
     def _make(self, batch: int) -> Any:
         from sklearn.neural_network import MLPClassifier

@@ -1,8 +1,8 @@
-"""A logistic regression that finds out on each task how much weight each modality deserves.
+"""A regression that chooses on each task how much weight each modality gets.
 
-On one task texts tell the label and images hardly anything, on the next it is the other way
-round. So the weights, whether few or all axes of the n-grams are read, and the penalty are chosen
-by log loss on the task's own folds.
+On one task texts predict the label and images hardly do, on the next it is the other way round.
+So the weights, the number of components of the n-grams, and the penalty are chosen out of fold:
+by log loss for classes and matches (logistic), by squared error for numbers (ridge).
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from challenge.methods.builtin.blend import choose_blend
 from challenge.methods.builtin.folds import log_loss_of
 from challenge.methods.builtin.linear import logistic_regression, out_of_fold
+from challenge.methods.builtin.ridge import numbers_out_of_fold, ridge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ChosenRegression", "Weighing", "all_classes"]
+__all__ = ["BlockWeights", "ChosenRegression", "all_classes"]
 
 _FAMILIES = {
     "n-grams": "n-grams",
@@ -28,26 +29,27 @@ _FAMILIES = {
     "Lite0": "images",
     "words": "words",
 }
-"""First word of a block's name, and the family that it is weighed with."""
-_AXES = 128
-_FLOOR = 1e-6
+"""First word of a block's name, and the family whose weight it gets."""
+_COMPONENTS = 128
+_LEAST = 1e-6
+_RIDGE_STRENGTHS = (0.1, 0.01, 0.001, 1.0)
 
 
 @dataclass(frozen=True)
-class Weighing:
-    """Weight of each family of blocks (1 where it is not named) and axes of n-grams (None: all)."""
+class BlockWeights:
+    """Weight of each family of blocks (1 where not named), components of n-grams (None: all)."""
 
-    weights: Mapping[str, float]
-    axes: int | None = _AXES
+    by_family: Mapping[str, float]
+    components: int | None = _COMPONENTS
 
     def __call__(self, blocks: Mapping[str, Any]) -> Any:
-        """Return the weighed blocks side by side; sparse if one of them is."""
+        """Return the weighted blocks side by side; sparse if one of them is."""
         import numpy as np
         from scipy.sparse import hstack, issparse
 
         parts = [
-            (rows[:, : self.axes] if _family(name) == "n-grams" else rows)
-            * self.weights.get(_family(name), 1.0)
+            (rows[:, : self.components] if _family(name) == "n-grams" else rows)
+            * self.by_family.get(_family(name), 1.0)
             for name, rows in blocks.items()
         ]
         return hstack(parts, format="csr") if any(map(issparse, parts)) else np.hstack(parts)
@@ -55,10 +57,10 @@ class Weighing:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """The out-of-fold probabilities of a setting and their log loss; the lower one comes first."""
+    """The out-of-fold predictions of a setting and their loss; the lower one comes first."""
 
     loss: float
-    weighing: Weighing
+    weights: BlockWeights
     strength: float
     found: NDArray[Any]
 
@@ -67,12 +69,13 @@ class _Attempt:
 
 
 class ChosenRegression:
-    """Logistic regression on blocks of columns; families of blocks are multiplied by weights.
+    """Regression on blocks of columns; families of blocks are multiplied by weights.
 
-    Each family starts at the weight `start`, with at most 128 axes of n-grams and the first of
-    `strengths` (inverse penalties). One family after the other moves along `weights` (ascending)
-    as long as the log loss falls; then `whole` tries all axes, and the other strengths are tried.
-    `weighing` and `strength` are what was best, after `fit`.
+    Each family starts at the weight `start`, with at most 128 components of n-grams and the first
+    of `strengths` (inverse penalties). One family after the other moves along `weights`
+    (ascending) as long as the loss falls; then `whole` tries all components, and the other
+    strengths are tried. `numbers` makes it ridge, whose penalties are tried instead of strengths.
+    `block_weights` and `strength` are what was best, after `fit`.
     """
 
     def __init__(
@@ -83,9 +86,13 @@ class ChosenRegression:
         start: float = 1.0,
         whole: bool = False,
         solver: str = "lbfgs",
+        numbers: bool = False,
     ) -> None:
         self._strengths, self._weights, self._start = strengths, weights, start
-        self._whole, self._make = whole, partial(logistic_regression, solver=solver)
+        self._whole, self._numbers = whole, numbers
+        self._make: Callable[[float], Any] = partial(logistic_regression, solver=solver)
+        if numbers:
+            self._strengths, self._make = _RIDGE_STRENGTHS, _ridge_of
 
     def fit(
         self,
@@ -95,52 +102,73 @@ class ChosenRegression:
         n_classes: int,
         report: Callable[[str], None],
     ) -> NDArray[Any]:
-        """Choose, fit on all rows, and return the out-of-fold probabilities (rows x classes)."""
+        """Choose, fit on all rows, and return the out-of-fold predictions.
 
-        def attempt(weighing: Weighing, strength: float) -> _Attempt:
-            rows = weighing(blocks)
-            report(f"fitting logistic regression on {rows.shape[1]:,} columns")
-            found = out_of_fold(partial(self._make, strength), rows, truth, folds, n_classes)
+        Probabilities (rows x classes), or numbers (rows).
+        """
+
+        def attempt(weights: BlockWeights, strength: float) -> _Attempt:
+            rows = weights(blocks)
+            report(
+                f"fitting {'ridge' if self._numbers else 'logistic'} regression on "
+                f"{rows.shape[1]:,} columns"
+            )
+            made = partial(self._make, strength)
+            if self._numbers:
+                found = numbers_out_of_fold(made, rows, truth, folds)
+                return _Attempt(float(((found - truth) ** 2).mean()), weights, strength, found)
+            found = out_of_fold(made, rows, truth, folds, n_classes)
             # At its best temperature: the blend will give it one.
-            tempered = choose_blend([found], truth, (_FLOOR,))([found])
-            return _Attempt(log_loss_of(truth, tempered), weighing, strength, found)
+            tempered = choose_blend([found], truth, (_LEAST,))([found])
+            return _Attempt(log_loss_of(truth, tempered), weights, strength, found)
 
         first, *others = self._strengths
         families = [name for name in dict.fromkeys(map(_family, blocks)) if name]
-        best = attempt(Weighing(dict.fromkeys(families, self._start)), first)
+        best = attempt(BlockWeights(dict.fromkeys(families, self._start)), first)
         for family in families:
-            for way in (1, -1):
+            for step in (1, -1):
                 start = best
-                while (weight := self._next(best.weighing.weights[family], way)) is not None:
-                    weights = {**best.weighing.weights, family: weight}
-                    candidate = attempt(Weighing(weights), first)
+                while (weight := self._next(best.weights.by_family[family], step)) is not None:
+                    weights = {**best.weights.by_family, family: weight}
+                    candidate = attempt(BlockWeights(weights), first)
                     if candidate.loss >= best.loss:
                         break
                     best = candidate
                 if best is not start:
                     break
-        wide = (_family(name) == "n-grams" and b.shape[1] > _AXES for name, b in blocks.items())
+        wide = (
+            _family(name) == "n-grams" and rows.shape[1] > _COMPONENTS
+            for name, rows in blocks.items()
+        )
         if self._whole and any(wide):
-            best = min(best, attempt(Weighing(best.weighing.weights, None), first))
+            best = min(best, attempt(BlockWeights(best.weights.by_family, None), first))
         for strength in others:
-            best = min(best, attempt(best.weighing, strength))
-        self.weighing, self.strength = best.weighing, best.strength
-        self._model = self._make(self.strength).fit(self.weighing(blocks), truth)
+            best = min(best, attempt(best.weights, strength))
+        self.block_weights, self.strength = best.weights, best.strength
+        self._model = self._make(self.strength).fit(self.block_weights(blocks), truth)
         self._n_classes = n_classes
         return best.found
 
-    def _next(self, weight: float, way: int) -> float | None:
-        place = self._weights.index(weight) + way
-        return self._weights[place] if 0 <= place < len(self._weights) else None
+    def _next(self, weight: float, step: int) -> float | None:
+        index = self._weights.index(weight) + step
+        return self._weights[index] if 0 <= index < len(self._weights) else None
 
-    def predict_proba(self, blocks: Mapping[str, Any]) -> NDArray[Any]:
-        """Return probabilities of other rows (rows x classes); 0 for a class never seen."""
-        return all_classes(self._model, self.weighing(blocks), self._n_classes)
+    def predict(self, blocks: Mapping[str, Any]) -> NDArray[Any]:
+        """Return predictions of other rows, as `fit` does; 0 for a class never seen."""
+        rows = self.block_weights(blocks)
+        if self._numbers:
+            found: NDArray[Any] = self._model.predict(rows)
+            return found
+        return all_classes(self._model, rows, self._n_classes)
 
     def as_details(self) -> dict[str, object]:
         """Return what was chosen, as it is stored with a submission."""
-        axes = self.weighing.axes or "all"
-        return {**self.weighing.weights, "n-gram axes": axes, "strength": self.strength}
+        components = self.block_weights.components or "all"
+        return {
+            **self.block_weights.by_family,
+            "n-gram components": components,
+            "strength": self.strength,
+        }
 
 
 def all_classes(model: Any, rows: Any, n_classes: int) -> NDArray[Any]:
@@ -154,3 +182,7 @@ def all_classes(model: Any, rows: Any, n_classes: int) -> NDArray[Any]:
 
 def _family(name: str) -> str:
     return _FAMILIES.get(name.split()[0], "")
+
+
+def _ridge_of(strength: float) -> Any:
+    return ridge(1 / strength)

@@ -1,12 +1,15 @@
-"""One cell of the grid in a process of its own: read the public folder, fit, predict, write.
+"""The method's side of a request, in a process of its own.
 
-Run as `python -m challenge.methods.run.cell FOLDER`. FOLDER holds `request.json`; the outcome is
-`predictions.parquet` and `result.json` (or `fault.json`) in it. Progress goes to the standard
-output as lines; what the method itself prints goes to the standard error.
+Run as `python -m challenge.methods.run.cell FOLDER`. FOLDER holds `request.json` with a verb:
+`predict` (fit and predict the test rows), `declare` (what a search may choose) or `trial` (predict
+the training rows out of fold). The answer is `result.json` or `fault.json`, and for two of them
+`predictions.parquet`. Progress goes to the standard output as lines; what the method itself
+prints goes to the standard error.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
 import resource
 import signal
@@ -14,64 +17,84 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from challenge.errors import ChallengeError
+from challenge.errors import ChallengeError, Fault, WrongUse
+from challenge.methods.method_sources import MethodSource, resolve_method
+from challenge.methods.protocol import Progress
+from challenge.methods.run.handover import (
+    FAULT,
+    MOST_CHARACTERS,
+    MOST_FAULTS,
+    PREDICTIONS,
+    REQUEST,
+    RESULT,
+)
 from challenge.task import Task, dump_json, read_json, read_task
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "FAULT",
-    "LOG",
-    "PREDICTIONS",
-    "REQUEST",
-    "RESULT",
-    "progress_channel",
-    "run_cell",
-    "write_table",
-]
-
-REQUEST, RESULT, FAULT, LOG = "request.json", "result.json", "fault.json", "log.txt"
-PREDICTIONS = "predictions.parquet"
+__all__ = ["predict_out_of_fold", "write_table"]
 
 
-def run_cell(folder: Path, progress: TextIO) -> bool:
-    """Carry out `request.json`; return whether it worked, else `fault.json` says why not."""
+def _answer(folder: Path, progress: TextIO) -> bool:
+    """Carry out `request.json`; return whether it worked, else `fault.json` has the reason."""
 
-    def report(words: str, /) -> None:
-        progress.write(" ".join(words.split()) + "\n")
+    def report(text: str, /) -> None:
+        progress.write(" ".join(text.split()) + "\n")
         progress.flush()
 
     try:
-        result = _fit_and_predict(folder, read_json(folder / REQUEST), report)
+        result = _carry_out(folder, read_json(folder / REQUEST), report)
+        _write(folder / RESULT, result)
     except Exception as error:
         # Whatever a method raises is the cell's outcome, reported by the process that asked.
+        known = error if isinstance(error, ChallengeError) else None
         fault = {
-            "kind": type(error).__name__,
-            "message": str(error)[:2000],
-            "faults": [f.as_json() for f in getattr(error, "faults", ())],
-            "environment": isinstance(error, ChallengeError) and error.exit_code == 3,
+            "kind": type(error).__name__[:100],
+            "message": str(error)[:MOST_CHARACTERS],
+            "faults": [_short(fault) for fault in known.faults[:MOST_FAULTS]] if known else [],
+            "exit_code": known.exit_code if known else 1,
         }
         traceback.print_exc()
-        (folder / FAULT).write_text(dump_json(fault), encoding="utf-8")
+        _write(folder / FAULT, fault)
         return False
-    (folder / RESULT).write_text(dump_json(result), encoding="utf-8")
     return True
 
 
-def _fit_and_predict(folder: Path, request: Any, report: Any) -> dict[str, object]:
-    from challenge.methods.method_sources import resolve_method
-    from challenge.task.frames import read_test, read_train
+def _write(path: Path, answer: Mapping[str, object]) -> None:
+    path.write_text(dump_json(answer), encoding="utf-8", errors="replace")
 
+
+def _short(fault: Fault) -> dict[str, object]:
+    shown = fault.as_json() | {"first": [text[:MOST_CHARACTERS] for text in fault.first[:5]]}
+    return {
+        key: value[:MOST_CHARACTERS] if isinstance(value, str) else value
+        for key, value in shown.items()
+    }
+
+
+def _carry_out(folder: Path, request: Any, report: Progress) -> dict[str, object]:
     if request["file_bytes"]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_bytes"],) * 2)
     task = read_task(Path(request["public"]))
     source = resolve_method(request["method"])
-    options = {name: request[name] for name in ("seed", "threads", "time_limit", "preset")}
+    verbs: Mapping[str, Callable[[], dict[str, object]]] = {
+        "predict": lambda: _predict(source, task, request["options"], folder, report),
+        "declare": lambda: _declare(source, task),
+        "trial": lambda: _try(source, task, request["options"], folder, report),
+    }
+    return verbs[request["verb"]]()
+
+
+def _predict(
+    source: MethodSource, task: Task, options: Mapping[str, Any], folder: Path, report: Progress
+) -> dict[str, object]:
+    from challenge.task.frames import read_test, read_train
+
     report("starting")
     method = source.make(**options, progress=report)
     train = read_train(task)
@@ -95,16 +118,90 @@ def _fit_and_predict(folder: Path, request: Any, report: Any) -> dict[str, objec
     }
 
 
+def _try(
+    source: MethodSource, task: Task, options: Mapping[str, Any], folder: Path, report: Progress
+) -> dict[str, object]:
+    found = predict_out_of_fold(source, task, options, report)
+    write_table(found, task, folder / PREDICTIONS)
+    return {}
+
+
+def predict_out_of_fold(
+    source: MethodSource, task: Task, options: Mapping[str, Any], report: Progress
+) -> pd.DataFrame:
+    """Return predictions of every training row by a method that was not fitted on its fold.
+
+    A method that has them after one `fit` gives them as `predict_out_of_fold()`; any other is
+    fitted once a fold.
+    """
+    import pandas as pd
+
+    from challenge.methods.builtin.folds import fold_codes
+    from challenge.task.frames import read_train
+
+    train = read_train(task)
+    method: Any = source.make(**options, progress=report)
+    if callable(getattr(method, "predict_out_of_fold", None)):
+        method.fit(train, task)
+        found: pd.DataFrame = method.predict_out_of_fold()
+        return found
+    folds = fold_codes(train, task)
+    parts: list[Any] = []
+    for fold in sorted(set(folds.tolist())):
+        report(f"fold {fold}")
+        method = source.make(**options, progress=report)
+        method.fit(train[folds != fold].reset_index(drop=True), task)
+        outside = train[folds == fold].drop(columns="label").reset_index(drop=True)
+        parts.append(method.predict(outside))
+    together: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return together
+
+
+def _declare(source: MethodSource, task: Task) -> dict[str, object]:
+    """Return space and defaults as plain values."""
+    found = source.declared()
+    space = getattr(found, "space", None)
+    space = space(task) if callable(space) else space
+    if not space:
+        raise WrongUse(
+            Fault(
+                f"method {source.name}",
+                "no options that a search may choose",
+                "a class attribute `space`: names of options, each a Float, Integer or Choice",
+                "declare it, from challenge.methods.search.space",
+                code="no-space",
+            )
+        )
+    parameters = inspect.signature(found).parameters
+    if strange := sorted(set(space) - set(parameters)):
+        raise WrongUse(
+            Fault(
+                f"method {source.name}",
+                "`space` names options that __init__ does not take",
+                "keyword options of __init__",
+                "add the keyword, or take the name out of `space`",
+                code="space-option",
+                n=len(strange),
+                first=tuple(strange),
+            )
+        )
+    defaults = {name: parameters[name].default for name in space}
+    known = all(dimension.holds(defaults[name]) for name, dimension in space.items())
+    return {
+        "space": {name: dimension.as_json() for name, dimension in space.items()},
+        "defaults": defaults if known else {},
+    }
+
+
 def write_table(found: pd.DataFrame, task: Task, path: Path) -> None:
-    """Write what a method returned as Parquet: ids and labels as text, the rest as numbers."""
+    """Write what a method returned as Parquet: ids and classes as text, the rest as numbers."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     columns = {}
     for name in found.columns:
         values = found[name].astype(object).tolist()
-        texts = name == "id" or (name == "label" and task.kind.has_classes)
-        if texts:
+        if name == "id" or (name == "label" and task.kind.has_classes):
             columns[str(name)] = pa.array(
                 [value if value is None else str(value) for value in values], pa.string()
             )
@@ -127,7 +224,7 @@ def _plain(value: Any) -> Any:
 
 
 def _end_with(asker: int) -> None:
-    """Kill this process and its group when the process that asked for the cell is gone.
+    """Kill this process and its group when the process that asked is gone.
 
     Its end of the pipe closes with it, however it died; nothing is ever written to it.
     """
@@ -136,7 +233,7 @@ def _end_with(asker: int) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def progress_channel() -> TextIO:
+def _progress_channel() -> TextIO:
     """Return the way to the process that asked, out of the method's reach, and end with it.
 
     The method may print and read as it likes: what it prints goes to the standard error.
@@ -149,9 +246,5 @@ def progress_channel() -> TextIO:
     return channel
 
 
-def _main() -> int:
-    return 0 if run_cell(Path(sys.argv[1]), progress_channel()) else 1
-
-
 if __name__ == "__main__":
-    raise SystemExit(_main())
+    raise SystemExit(0 if _answer(Path(sys.argv[1]), _progress_channel()) else 1)

@@ -1,48 +1,75 @@
-"""Cells on a Dask cluster, through the futures of `distributed`; `remote` is the worker's side.
+"""Cells on a Dask cluster: `distributed` hands them out, moves the data and tries again.
 
-Not through joblib's own Dask backend: when a worker dies more often than the scheduler allows, it
-neither reports the cell nor ends (joblib 1.6), and one such cell would take the others with it.
+Nothing runs on a worker that differs from the driver's code. Answers travel as bytes, which the
+driver parses strictly; its client loads no pickled result. Not through joblib's own Dask backend:
+when a worker dies too often, it neither reports the cell nor ends (joblib 1.6).
 """
 
 from __future__ import annotations
 
+import io
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+import zipfile
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from challenge.errors import Fault, MissingRequirement
-from challenge.methods.run.grid import Answer, Engine, GridCell, Tell
-from challenge.methods.run.remote import Refusal, RemoteCell, answer_there, look_there, store_there
-from challenge.task import Task
+from challenge.errors import ChallengeError, Fault, MissingRequirement
+from challenge.methods.method_sources import MethodSource, resolve_method, versions
+from challenge.methods.run.cell_answer import Answer, pack_answer, unpack_answer
+from challenge.methods.run.exchange import MOST_LINE, readable
+from challenge.methods.run.grid import Engine, GridCell, Report, answer_here
+from challenge.methods.run.runner import Options
+from challenge.methods.run.supervisor import Caps
+from challenge.task import Task, read_task
 from challenge.task.export import export_task
 
 __all__ = ["dask_engine"]
 
-_TRIES = 3
-"""Times that a cell is handed out again after its first loss; the scheduler has its own bound."""
 _PATIENCE_S = 60.0
 _LOOK_S = 0.1
 _ASK_S = 2.0
+_REPORT_S = 0.1
+_SAFE_FORMS = ["dask", "msgpack", "error"]
+"""What the client deserialises: bytes and plain values, no pickles."""
+
+
+@dataclass(frozen=True)
+class _Parcel:
+    """A cell as it travels: names and digests, and the method's file where it is one."""
+
+    method: str
+    digest: str
+    file: bytes | None = field(repr=False)
+    versions: Mapping[str, str]
+    public: str
+    task: str
+    data_digest: str
+    options: Options
+    caps: Caps
+    key: str
+    topic: str
+    index: int
 
 
 def dask_engine(address: str) -> Engine:
     """Return the engine that runs cells on the workers of the cluster at `tcp://HOST:PORT`.
 
-    A cell whose worker died is handed out again, at most three times. Raises MissingRequirement
-    when `distributed` is missing, the cluster cannot be reached, or a worker has other code.
+    A cell whose worker died runs again, as often as the scheduler allows. Raises
+    MissingRequirement when `distributed` is missing, the cluster cannot be reached, or a worker
+    has other code.
     """
 
     def engine(
-        cells: Sequence[GridCell], report: Tell
+        cells: Sequence[GridCell], report: Report
     ) -> Generator[tuple[int, Answer], None, None]:
         if cells:
             with _connected(address) as client:
-                yield from _Dispatch(client, cells, report).answers()
+                yield from _answers(client, cells, report)
 
     return engine
 
@@ -62,7 +89,7 @@ def _connected(address: str) -> Iterator[Any]:
             )
         ) from None
     try:
-        client = Client(address, timeout="10s", set_as_default=False)
+        client = Client(address, timeout="10s", set_as_default=False, deserializers=_SAFE_FORMS)
     except (OSError, ValueError, TypeError) as error:
         raise MissingRequirement(
             Fault(
@@ -77,167 +104,251 @@ def _connected(address: str) -> Iterator[Any]:
         yield client
 
 
-class _Dispatch:
-    """Hands cells to workers and collects each answer once."""
+def _answers(
+    client: Any, cells: Sequence[GridCell], report: Report
+) -> Generator[tuple[int, Answer], None, None]:
+    """Yield index and answer of each cell; cells still open are cancelled when this is left."""
+    from distributed import as_completed
 
-    def __init__(self, client: Any, cells: Sequence[GridCell], report: Tell) -> None:
-        from distributed import as_completed
+    topic = f"challenge-{uuid4().hex}"
+    parcels = [_parcel(cell, topic, index) for index, cell in enumerate(cells)]
+    archives = _shipped(client, cells, parcels)
+    client.subscribe_topic(topic, lambda event: _hear(event[1], len(cells), report))
+    waiting = {
+        client.submit(
+            _run_there, parcel, archives.get(parcel.data_digest), key=parcel.key, pure=False
+        ): parcel.index
+        for parcel in parcels
+    }
+    try:
+        ended = as_completed(list(waiting), loop=client.loop)
+        while waiting and (future := _next(client, ended)) is not None:
+            index = waiting.pop(future)
+            yield index, _answer(future, cells[index])
+        for index in waiting.values():
+            yield index, _lost(cells[index], "no worker is left")
+        waiting.clear()
+    finally:
+        if client.status == "running":
+            client.cancel(list(waiting))
+            client.unsubscribe_topic(topic)
 
-        self._client, self._cells, self._report = client, cells, report
-        self._topic = f"challenge-{uuid4().hex}"
-        self._ended = as_completed(loop=client.loop)
-        self._open: dict[Any, int] = {}
-        self._losses: Counter[int] = Counter()
-        self._refused: set[str] = set()
-        self._shipped: set[tuple[str, str]] = set()
-        self._archives: dict[str, bytes] = {}
 
-    def answers(self) -> Generator[tuple[int, Answer], None, None]:
-        """Yield place and answer of each cell; cells still open are cancelled when this is left."""
-        self._refuse_misfits()
-        self._client.subscribe_topic(self._topic, lambda event: self._report(*event[1]))
-        try:
-            for place in range(len(self._cells)):
-                self._send(place)
-            while self._open:
-                future = self._next()
-                if future is None:
-                    for place in self._open.values():
-                        yield place, self._fault(place, "no worker is left", "cell-lost")
-                    self._open.clear()
-                    return
-                place = self._open.pop(future)
-                answer = self._answer(future, place)
-                if answer is not None:
-                    yield place, answer
-        finally:
-            if self._client.status == "running":
-                self._client.cancel(list(self._open))
-                self._client.unsubscribe_topic(self._topic)
+def _parcel(cell: GridCell, topic: str, index: int) -> _Parcel:
+    source = cell.source
+    return _Parcel(
+        method=source.spec,
+        digest=source.digest,
+        file=source.file.read_bytes() if source.file is not None else None,
+        versions=versions(),
+        public=str(cell.task.public.resolve()),
+        task=cell.task.id,
+        data_digest=cell.task.data_digest,
+        options=cell.options,
+        caps=cell.caps,
+        key=f"challenge-cell-{uuid4().hex}",
+        topic=topic,
+        index=index,
+    )
 
-    def _refuse_misfits(self) -> None:
-        """Raise MissingRequirement with every worker that has other code than the driver."""
-        first = {cell.source.digest: cell for cell in self._cells}
-        faults = []
-        for cell in first.values():
-            asked = RemoteCell.of(cell, "", "", 0)
-            found = self._client.run(look_there, asked, on_error="return")
-            for worker, words in sorted(found.items()):
-                if words:
-                    faults.append(_differs(worker, str(words)))
-        if faults:
-            raise MissingRequirement(dict.fromkeys(faults))
 
-    def _send(self, place: int, near: Sequence[str] = (), *, only: bool = False) -> None:
-        key = f"challenge-cell-{uuid4().hex}"
-        remote = RemoteCell.of(self._cells[place], key, self._topic, place)
-        where = {"workers": list(near), "allow_other_workers": not only} if near else {}
-        future = self._client.submit(answer_there, remote, key=key, pure=False, **where)
-        self._open[future] = place
-        self._ended.add(future)
+def _shipped(client: Any, cells: Sequence[GridCell], parcels: Sequence[_Parcel]) -> dict[str, Any]:
+    """Send each task that some worker lacks to all of them; return what was sent, by data digest.
 
-    def _next(self) -> Any:
-        """Return the next future that ended, None when nobody is left to end one."""
-        from distributed.client import ClosedClientError
+    Raises MissingRequirement with every worker whose code differs from the driver's.
+    """
+    try:
+        client.get_versions(check=True)
+    except ValueError as error:
+        raise MissingRequirement(_differs("of the cluster", str(error)[:2000])) from None
+    faults: dict[Fault, None] = {}
+    archives: dict[str, Any] = {}
+    for cell, parcel in zip(cells, parcels, strict=True):
+        for worker, (difference, has_task) in sorted(client.run(_look_there, parcel).items()):
+            if difference:
+                faults[_differs(worker, str(difference))] = None
+            elif not has_task and parcel.data_digest not in archives:
+                archives[parcel.data_digest] = client.scatter(
+                    _archive(cell.task), broadcast=True, hash=False
+                )
+    if faults:
+        raise MissingRequirement(faults)
+    return archives
 
-        seen = asked = time.monotonic()
-        while not self._ended.has_ready():
-            time.sleep(_LOOK_S)
-            now = time.monotonic()
-            if now - asked < _ASK_S:
-                continue
-            asked = now
-            # A scheduler that does not answer may come back for as long as we are patient.
-            with suppress(OSError, ClosedClientError):
-                seen = now if self._client.nthreads() else seen
-            if now - seen > _PATIENCE_S:
-                return None
-        return next(self._ended)
 
-    def _answer(self, future: Any, place: int) -> Answer | None:
-        """Return the answer of a future that ended; None when the cell was handed out again."""
-        from distributed import CancelledError, KilledWorker
-        from distributed import TimeoutError as Late
-        from distributed.client import ClosedClientError
-        from distributed.comm.core import CommClosedError
+def _archive(task: Task) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "task.zip"
+        export_task(task, path)
+        return path.read_bytes()
 
-        try:
-            found = future.result(timeout=_PATIENCE_S)
-        except CancelledError:
-            return self._fault(place, "the scheduler went away", "cell-lost")
-        except (KilledWorker, Late, CommClosedError):
-            return self._again(place, "its worker died")
-        except Exception as error:
-            # Whatever fails on a worker around the cell is that cell's outcome, not the grid's end.
-            return self._fault(place, f"{type(error).__name__}: {error}", "cell-worker")
-        if isinstance(found, Answer):
-            return found
-        try:
-            return self._after_refusal(found, place)
-        except (OSError, ClosedClientError):
-            return self._fault(place, "the scheduler went away", "cell-lost")
 
-    def _after_refusal(self, refusal: Refusal, place: int) -> Answer | None:
-        task = self._cells[place].task
-        if refusal.differs:
-            self._refused.add(refusal.worker)
-            others = [name for name in self._client.nthreads() if name not in self._refused]
-            if not others:
-                return Answer(faults=(_differs(refusal.worker, refusal.differs),), lack=True)
-            self._send(place, others, only=True)
+def _hear(event: Any, n_cells: int, report: Report) -> None:
+    """Pass on what a worker says a cell does; anything else that it says is dropped."""
+    if isinstance(event, (list, tuple)) and len(event) == 2:
+        index, text = event
+        if isinstance(index, int) and 0 <= index < n_cells and isinstance(text, str):
+            report(index, readable(text[:MOST_LINE]))
+
+
+def _next(client: Any, ended: Any) -> Any:
+    """Return the next future that ended, None when nobody is left to end one."""
+    from distributed.client import ClosedClientError
+
+    seen = asked = time.monotonic()
+    while not ended.has_ready():
+        time.sleep(_LOOK_S)
+        now = time.monotonic()
+        if now - asked < _ASK_S:
+            continue
+        asked = now
+        # A scheduler that does not answer may come back for as long as we are patient.
+        with suppress(OSError, ClosedClientError):
+            seen = now if client.nthreads() else seen
+        if now - seen > _PATIENCE_S:
             return None
-        ship = (task.data_digest, refusal.worker)
-        if ship in self._shipped and not self._lost(place):
-            return self._fault(place, "a worker does not get the task's files", "cell-lost")
-        self._shipped.add(ship)
-        self._report(place, f"sending the task to {refusal.worker}")
-        self._client.run(
-            store_there,
-            self._archive(task),
-            task.data_digest,
-            workers=[refusal.worker],
-            on_error="ignore",
-        )
-        self._send(place, [refusal.worker])
-        return None
-
-    def _archive(self, task: Task) -> bytes:
-        if task.data_digest not in self._archives:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "task.zip"
-                export_task(task, path)
-                self._archives[task.data_digest] = path.read_bytes()
-        return self._archives[task.data_digest]
-
-    def _again(self, place: int, why: str) -> Answer | None:
-        if not self._lost(place):
-            return self._fault(place, f"{why}, {_TRIES + 1} times", "cell-lost")
-        self._report(place, f"{why}; handed out again")
-        self._send(place)
-        return None
-
-    def _lost(self, place: int) -> bool:
-        """Count a loss; return whether the cell may be handed out again."""
-        self._losses[place] += 1
-        return self._losses[place] <= _TRIES
-
-    def _fault(self, place: int, found: str, code: str) -> Answer:
-        cell = self._cells[place]
-        fault = Fault(
-            f"method {cell.source.name} on {cell.task.id}",
-            found,
-            "an answer of a worker",
-            "look at the log of the cluster; the same command runs what is missing",
-            code=code,
-        )
-        return Answer(faults=(fault,), lack=True)
+    return next(ended)
 
 
-def _differs(worker: str, words: str) -> Fault:
+def _answer(future: Any, cell: GridCell) -> Answer:
+    from distributed import CancelledError, KilledWorker
+
+    try:
+        found = future.result(timeout=_PATIENCE_S)
+    except CancelledError:
+        return _lost(cell, "the scheduler went away")
+    except KilledWorker:
+        return _lost(cell, "its worker died, as often as the scheduler allows")
+    except Exception as error:
+        # Whatever fails on a worker around the cell is that cell's outcome, not the grid's end.
+        return _lost(cell, f"{type(error).__name__}: {readable(str(error)[:500])}", "cell-worker")
+    try:
+        return unpack_answer(found if isinstance(found, bytes) else b"", cell.where)
+    except ChallengeError as error:
+        return Answer(faults=error.faults)
+
+
+def _lost(cell: GridCell, found: str, code: str = "cell-lost") -> Answer:
+    fault = Fault(
+        cell.where,
+        found,
+        "an answer of a worker",
+        "look at the log of the cluster; the same command runs what is missing",
+        code=code,
+    )
+    return Answer(faults=(fault,), lack=True)
+
+
+def _differs(worker: str, found: str) -> Fault:
     return Fault(
         f"worker {worker}",
-        words,
-        "the same package, libraries and method as here, so that digits do not depend on the place",
+        found,
+        "the same package, libraries and method as here: digits must not depend on the worker",
         "install the same versions there, and start the worker again",
         code="worker-differs",
     )
+
+
+def _look_there(parcel: _Parcel, dask_worker: Any) -> tuple[str, bool]:
+    """Return how a worker's code differs (empty: it does not), and whether it has the task."""
+    with tempfile.TemporaryDirectory(prefix="challenge-method-") as folder:
+        difference = _method_there(parcel, Path(folder))[1]
+    return difference, _task_there(parcel, dask_worker) is not None
+
+
+def _run_there(parcel: _Parcel, archive: bytes | None) -> bytes:
+    """Run a cell on this worker; return its answer as bytes."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    with tempfile.TemporaryDirectory(prefix="challenge-method-") as folder:
+        source, difference = _method_there(parcel, Path(folder))
+        if source is None:
+            return pack_answer(Answer(faults=(_differs(worker.address, difference),), lack=True))
+        if archive is not None:
+            _unpack_there(archive, parcel, worker)
+        task = _task_there(parcel, worker)
+        if task is None:
+            fault = _differs(worker.address, f"lacks the files of {parcel.task}")
+            return pack_answer(Answer(faults=(fault,), lack=True))
+        memory = worker.memory_manager.memory_limit
+        caps = parcel.caps.on_this_machine(
+            worker.state.nthreads, None if memory is None else memory >> 20
+        )
+        cell = GridCell(source, task, parcel.options, Path(folder), caps)
+        return pack_answer(answer_here(cell, _reporter(parcel, worker), _cancelled(parcel, worker)))
+
+
+def _method_there(parcel: _Parcel, folder: Path) -> tuple[MethodSource | None, str]:
+    """Return the method as it is on this worker, or None and what differs."""
+    spec = parcel.method
+    try:
+        if parcel.file is not None:
+            path, _, name = spec.rpartition(":")
+            if not (Path(path).is_file() and Path(path).read_bytes() == parcel.file):
+                path = str(folder / Path(path).name)
+                Path(path).write_bytes(parcel.file)
+            spec = f"{path}:{name}"
+        source = resolve_method(spec)
+    except ChallengeError as error:
+        return None, f"has no method {parcel.method!r}: {error.faults[0].found}"
+    if source.digest == parcel.digest:
+        return source, ""
+    mine, theirs = versions(), parcel.versions
+    other = [
+        f"{name} {mine.get(name, 'missing')} (here {theirs.get(name, 'missing')})"
+        for name in sorted({*mine, *theirs})
+        if mine.get(name) != theirs.get(name)
+    ]
+    return None, f"has {', '.join(other)}" if other else f"has other code of {parcel.method!r}"
+
+
+def _task_there(parcel: _Parcel, worker: Any) -> Task | None:
+    for public in (Path(parcel.public), _home(parcel, worker) / parcel.task):
+        with suppress(ChallengeError):
+            task = read_task(public)
+            if task.data_digest == parcel.data_digest:
+                return task
+    return None
+
+
+def _unpack_there(archive: bytes, parcel: _Parcel, worker: Any) -> None:
+    home = _home(parcel, worker)
+    if home.exists():
+        return
+    with tempfile.TemporaryDirectory(dir=home.parent) as folder:
+        with zipfile.ZipFile(io.BytesIO(archive)) as packed:
+            packed.extractall(Path(folder) / "task")
+        try:
+            (Path(folder) / "task").rename(home)
+        except OSError:
+            # Another cell of this worker was first.
+            if not home.exists():
+                raise
+
+
+def _home(parcel: _Parcel, worker: Any) -> Path:
+    return Path(worker.local_directory) / f"challenge-task-{parcel.data_digest[:16]}"
+
+
+def _reporter(parcel: _Parcel, worker: Any) -> Callable[[str], None]:
+    """Return what sends progress to the driver, at most ten lines a second."""
+    last = 0.0
+
+    def report(text: str, /) -> None:
+        nonlocal last
+        if time.monotonic() - last > _REPORT_S:
+            last = time.monotonic()
+            worker.log_event(parcel.topic, (parcel.index, text))
+
+    return report
+
+
+def _cancelled(parcel: _Parcel, worker: Any) -> Callable[[], bool]:
+    """Return the question whether the driver has gone: Dask cannot end what runs in a thread."""
+
+    def cancelled() -> bool:
+        task = worker.state.tasks.get(parcel.key)
+        return task is None or task.state == "cancelled"
+
+    return cancelled

@@ -6,23 +6,23 @@ keeps it and yields the outcome. A cell that fails is an outcome like any other,
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from challenge.errors import ChallengeError, Fault, MissingRequirement
 from challenge.methods.method_sources import MethodSource
 from challenge.methods.protocol import Progress, silent
-from challenge.methods.run.cell import PREDICTIONS
-from challenge.methods.run.runner import MethodRun, Options, cell_key, run_here
-from challenge.methods.run.sandbox import Caps
+from challenge.methods.run.cell_answer import Answer, CellRecord
+from challenge.methods.run.exchange import invalid_answer
+from challenge.methods.run.handover import PREDICTIONS
+from challenge.methods.run.runner import MethodRun, Options, cell_key, method_name, run_here
 from challenge.methods.run.saved_cells import forget_cell, keep_cell, kept_cell
+from challenge.methods.run.supervisor import Caps
 from challenge.task import Task, write_atomically
 
-__all__ = ["Answer", "Engine", "GridCell", "Outcome", "Tell", "answer_here", "run_grid"]
+__all__ = ["Engine", "GridCell", "Outcome", "Report", "answer_here", "run_grid"]
 
 
 @dataclass(frozen=True)
@@ -36,46 +36,38 @@ class GridCell:
     caps: Caps = field(default_factory=Caps)
 
     @property
+    def where(self) -> str:
+        """What a fault of it is about."""
+        return f"method {self.source.name} on {self.task.id}"
+
+    @property
     def key(self) -> str:
         """The name under which the finished cell is kept."""
         return cell_key(self.source, self.task, self.options)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What comes back from the place where a cell ran: record and bytes of the file, or faults.
-
-    `lack` tells that the faults are the machine's, not the method's.
-    """
-
-    record: Mapping[str, Any] | None = None
-    predictions: bytes = field(default=b"", repr=False)
-    faults: tuple[Fault, ...] = ()
-    lack: bool = False
-
-
-@dataclass(frozen=True)
 class Outcome:
-    """How a cell ended: a run whose file was checked, or an error. `place` counts the cells."""
+    """How a cell ended: a run whose file was checked, or an error. `index` counts the cells."""
 
-    place: int
+    index: int
     cell: GridCell
     run: MethodRun | None = None
     error: ChallengeError | None = None
 
 
-Tell = Callable[[int, str], None]
-"""Called, from any thread, with the place of a cell in the grid and a few words."""
+Report = Callable[[int, str], None]
+"""Called, from any thread, with the index of a cell in the grid and what it does now."""
 
-Engine = Callable[[Sequence[GridCell], Tell], Generator[tuple[int, Answer], None, None]]
-"""Runs cells and yields each one's place and answer once, in the order in which they end."""
+Engine = Callable[[Sequence[GridCell], Report], Generator[tuple[int, Answer], None, None]]
+"""Runs cells and yields each one's index and answer once, in the order in which they end."""
 
 
 def run_grid(
     cells: Sequence[GridCell],
     engine: Engine,
     check: Callable[[Task, Path], object],
-    report: Tell,
+    report: Report,
 ) -> Generator[Outcome, None, None]:
     """Yield the outcome of each cell once: first those kept from earlier runs, then as they end.
 
@@ -83,45 +75,38 @@ def run_grid(
     cell's folder is removed before anything runs.
     """
     waiting = []
-    for place, cell in enumerate(cells):
+    for cell in cells:
         (cell.folder / PREDICTIONS).unlink(missing_ok=True)
-        if kept_cell(cell.task, cell.key) is None:
-            waiting.append(place)
-    for place in sorted(set(range(len(cells))) - set(waiting)):
-        cell = cells[place]
+    for index, cell in enumerate(cells):
         kept = kept_cell(cell.task, cell.key)
         if kept is None:
-            # Another driver pruned or replaced it a moment ago.
-            waiting.append(place)
+            waiting.append(index)
             continue
-        report(place, "kept from an earlier run")
-        yield _outcome(place, cell, Answer(*kept), check, reused=True)
+        report(index, "kept from an earlier run")
+        yield _outcome(index, cell, kept, check, reused=True)
 
-    def report_of(index: int, words: str) -> None:
-        report(waiting[index], words)
+    def report_of(position: int, text: str) -> None:
+        report(waiting[position], text)
 
-    with closing(engine([cells[place] for place in waiting], report_of)) as answers:
-        for index, answer in answers:
+    with closing(engine([cells[index] for index in waiting], report_of)) as answers:
+        for position, answer in answers:
+            index = waiting[position]
             if answer.record is not None:
-                report(waiting[index], "checking")
-            yield _outcome(waiting[index], cells[waiting[index]], answer, check, reused=False)
+                report(index, "checking")
+            yield _outcome(index, cells[index], answer, check, reused=False)
 
 
 def answer_here(
     cell: GridCell, report: Progress = silent, cancelled: Callable[[], bool] | None = None
 ) -> Answer:
-    """Run a cell on this machine; what goes wrong with it is told in the answer."""
+    """Run a cell on this machine; what goes wrong with it is in the answer."""
     try:
-        with tempfile.TemporaryDirectory(prefix="challenge-cell-") as folder:
-            done = run_here(
-                cell.source, cell.task, cell.options, Path(folder), cell.caps, report, cancelled
-            )
-            return Answer(done.record(), done.predictions.read_bytes())
+        return run_here(cell.source, cell.task, cell.options, cell.caps, report, cancelled)
     except ChallengeError as error:
         return Answer(faults=error.faults, lack=isinstance(error, MissingRequirement))
     except OSError as error:
         fault = Fault(
-            f"method {cell.source.name} on {cell.task.id}",
+            cell.where,
             f"the machine failed it: {error}",
             "room and permission for a scratch folder and a process",
             "look at that machine's disk, memory and limits",
@@ -131,7 +116,7 @@ def answer_here(
 
 
 def _outcome(
-    place: int,
+    index: int,
     cell: GridCell,
     answer: Answer,
     check: Callable[[Task, Path], object],
@@ -140,16 +125,23 @@ def _outcome(
 ) -> Outcome:
     if answer.record is None:
         kind = MissingRequirement if answer.lack else ChallengeError
-        return Outcome(place, cell, error=kind(answer.faults))
+        return Outcome(index, cell, error=kind(answer.faults))
     target = cell.folder / PREDICTIONS
-    write_atomically(target, answer.predictions)
-    run = MethodRun(predictions=target, reused=reused, **answer.record)
     try:
+        _require_same(cell, answer.record)
+        write_atomically(target, answer.predictions)
         check(cell.task, target)
     except ChallengeError as error:
         # What made the file may be mended without a trace in the digest: ask the method again.
         forget_cell(cell.task, cell.key)
-        return Outcome(place, cell, error=error)
+        return Outcome(index, cell, error=error)
     if not reused:
-        keep_cell(cell.task, cell.key, run.record(), answer.predictions)
-    return Outcome(place, cell, run)
+        keep_cell(cell.task, cell.key, answer)
+    return Outcome(index, cell, MethodRun.of(answer.record, target, reused=reused))
+
+
+def _require_same(cell: GridCell, record: CellRecord) -> None:
+    """Raise ChallengeError when a record is not of this cell, wherever it came from."""
+    expected = (cell.source.title, method_name(cell.source, cell.options), cell.options.isolation)
+    if (record.title, record.method, record.isolation) != expected:
+        raise invalid_answer(cell.where, "the record of another cell")

@@ -11,8 +11,9 @@ import warnings
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from challenge.methods.run.grid import Answer, Engine, GridCell, Tell, answer_here
-from challenge.methods.run.sandbox import machine_memory_mb
+from challenge.methods.run.cell_answer import Answer
+from challenge.methods.run.grid import Engine, GridCell, Report, answer_here
+from challenge.methods.run.supervisor import machine_memory_mb
 
 __all__ = ["default_jobs", "local_engine"]
 
@@ -37,13 +38,13 @@ def local_engine(jobs: int) -> Engine:
     """
 
     def engine(
-        cells: Sequence[GridCell], report: Tell
+        cells: Sequence[GridCell], report: Report
     ) -> Generator[tuple[int, Answer], None, None]:
         from joblib import Parallel, delayed
 
         watch = _Watch(cells, min(jobs, len(cells)), report)
         pool = Parallel(jobs, backend="threading", return_as="generator_unordered", batch_size=1)
-        answers = pool(delayed(watch.run)(place) for place in range(len(cells)))
+        answers = pool(delayed(watch.run)(index) for index in range(len(cells)))
         try:
             # Not `yield from`, which would close them where joblib warns of what we leave undone.
             for answer in answers:  # noqa: UP028
@@ -60,23 +61,23 @@ def local_engine(jobs: int) -> Engine:
 class _Watch:
     """Runs cells in threads and can end those that run."""
 
-    def __init__(self, cells: Sequence[GridCell], at_once: int, report: Tell) -> None:
+    def __init__(self, cells: Sequence[GridCell], at_once: int, report: Report) -> None:
         self._cells, self._at_once, self._report = cells, at_once, report
         self._cancelled = threading.Event()
         self._running = 0
         self._changed = threading.Condition()
 
-    def run(self, place: int) -> tuple[int, Answer]:
-        """Run the cell at this place and return its answer; an empty one after the end."""
+    def run(self, index: int) -> tuple[int, Answer]:
+        """Run the cell at this index and return its answer; an empty one after the end."""
         with self._changed:
             if self._cancelled.is_set():
-                return place, Answer()
+                return index, Answer()
             self._running += 1
         try:
-            cell = self._cells[place]
+            cell = self._cells[index]
             cell = replace(cell, caps=cell.caps.on_this_machine(self._at_once))
-            return place, answer_here(
-                cell, lambda words: self._report(place, words), self._cancelled.is_set
+            return index, answer_here(
+                cell, lambda text: self._report(index, text), self._cancelled.is_set
             )
         finally:
             with self._changed:

@@ -9,9 +9,10 @@ from typing import Any
 
 from challenge.methods.installed import ENTRY_POINTS
 from challenge.methods.method_sources import BUILTINS, MethodSource
-from challenge.methods.search.process import Declared
+from challenge.methods.search.declared import Declared
 from challenge.methods.search.regret import fold_error
 from challenge.methods.search.search_loop import RULES, Search, Stop
+from challenge.methods.search.trial import Trial
 from challenge.task import Task
 
 __all__ = ["Tuning", "tuned_file", "tuning_as_json"]
@@ -29,6 +30,10 @@ class Tuning:
     seed: int
     threads: int
     search: Search
+
+    def shown(self, merit: float) -> float:
+        """Return a value of the search as the task's metric has it."""
+        return self.task.kind.metrics[self.task.metric].merit(merit)
 
     @property
     def seconds(self) -> float:
@@ -65,12 +70,19 @@ def tuning_as_json(tuning: Tuning) -> dict[str, Any]:
         "n_failed": sum(trial.failed for trial in found.trials),
         "seconds": round(tuning.seconds, 1),
         "would_stop": {rule: found.stop_of(rule) for rule in RULES},
-        "best": found.best.as_json()
-        | {"value": found.best.value, "error": fold_error(found.best.fold_scores)},
+        "best": _trial_as_json(tuning, found.best)
+        | {
+            "value": tuning.shown(found.best.value),
+            "error": fold_error(found.best.fold_scores),
+        },
         "gain": tuning.gain,
-        "looks": [vars(look) for look in found.looks],
-        "trials": [trial.as_json() for trial in found.trials],
+        "looks": [vars(look) | {"best": tuning.shown(look.best)} for look in found.looks],
+        "trials": [_trial_as_json(tuning, trial) for trial in found.trials],
     }
+
+
+def _trial_as_json(tuning: Tuning, trial: Trial) -> dict[str, Any]:
+    return trial.as_json() | {"fold_scores": [tuning.shown(score) for score in trial.fold_scores]}
 
 
 def tuned_file(tuning: Tuning) -> str:
@@ -80,23 +92,23 @@ def tuned_file(tuning: Tuning) -> str:
     file, whole.
     """
     best, source = tuning.search.best, tuning.source
-    words = (
+    text = (
         f"{source.name} with the options that a search found best on {tuning.task.id}:\n"
-        f"{tuning.task.metric} {best.value:.4f} out of fold, trial {best.number} of "
+        f"{tuning.task.metric} {tuning.shown(best.value):.4f} out of fold, trial {best.number} of "
         f"{len(tuning.search.trials)}."
     )
     options = "".join(f"    {name}={value!r},\n" for name, value in sorted(best.options.items()))
     if source.file is not None:
         name = source.spec.rpartition(":")[2]
         code = source.file.read_text(encoding="utf-8").rstrip("\n")
-        comment = "".join(f"# {line}\n" for line in words.splitlines())
+        comment = "".join(f"# {line}\n" for line in text.splitlines())
         return (
             f"{code}\n\n\n{comment}import functools  # noqa: E402\n\n"
             f"tuned = functools.partial(\n    {name},\n{options})\n"
         )
     module, name = BUILTINS.get(source.spec) or _offered(source.spec)
     return (
-        f'"""{words}\n"""\n\nfrom functools import partial\n\nfrom {module} import {name}\n\n'
+        f'"""{text}\n"""\n\nfrom functools import partial\n\nfrom {module} import {name}\n\n'
         f"tuned = partial(\n    {name},\n{options})\n"
     )
 

@@ -1,4 +1,4 @@
-"""When a search may stop: what it can still gain is less than cross-validation can tell.
+"""When a search may stop: what it can still gain is less than cross-validation can show.
 
 The rule of Makarova et al. (2022, "Automatic Termination for Hyperparameter Optimization",
 section 3): a Gaussian process is fitted on the better half of the trials; its confidence bounds
@@ -71,7 +71,7 @@ def stagnates(values: Sequence[float]) -> bool:
 
 
 def regret_bound(
-    places: NDArray[Any],
+    points: NDArray[Any],
     values: Sequence[float],
     n_dimensions: int,
     candidates: NDArray[Any],
@@ -79,7 +79,7 @@ def regret_bound(
     """Return the most that the search can still gain with high probability, in the scores' unit.
 
     The largest upper bound over the space less the largest lower bound over the trials seen.
-    `places` (t, c) are the coordinates of the trials, `candidates` (m, c) cover the space. The
+    `points` (t, c) are the coordinates of the trials, `candidates` (m, c) cover the space. The
     better half of the trials, of equals the earlier, decides the process's parameters. All of
     that half alike: nothing is to be gained, 0.
     """
@@ -90,15 +90,15 @@ def regret_bound(
     if scores[better].min() == scores[better].max():
         return 0.0
     spread = float(scores[better].std())
-    process = fit_process(places, (scores - scores[better].mean()) / spread, better)
+    process = fit_process(points, (scores - scores[better].mean()) / spread, better)
     width = confidence_width(len(scores), n_dimensions)
-    mean, deviation = posterior(process, np.vstack([places, candidates]))
-    lower = (mean - width * deviation)[: len(places)].max()
+    mean, deviation = posterior(process, np.vstack([points, candidates]))
+    lower = (mean - width * deviation)[: len(points)].max()
     upper = (mean + width * deviation).max()
     return float(upper - lower) * spread
 
 
-def fit_process(places: NDArray[Any], values: NDArray[Any], better: NDArray[Any]) -> Any:
+def fit_process(points: NDArray[Any], values: NDArray[Any], better: NDArray[Any]) -> Any:
     """Return a Gaussian process with noise (Matérn 5/2, a length an axis), mean 0 far from trials.
 
     Lengths, amplitude and noise have the largest likelihood on the rows `better`: how the score
@@ -109,22 +109,22 @@ def fit_process(places: NDArray[Any], values: NDArray[Any], better: NDArray[Any]
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-    n_axes = places.shape[1]
+    n_coordinates = points.shape[1]
     kernel = ConstantKernel(1.0, (0.05, 1e3)) * Matern(
-        [0.5] * n_axes, [(0.1, 20.0)] * n_axes, nu=2.5
+        [0.5] * n_coordinates, [(0.1, 20.0)] * n_coordinates, nu=2.5
     ) + WhiteKernel(0.1, (1e-4, 2.0))
     process = GaussianProcessRegressor(kernel, n_restarts_optimizer=1, random_state=0)
     with warnings.catch_warnings():
         # A length at its limit is an option that does not matter: nothing to warn of.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        process.fit(places[better], values[better])
-    return GaussianProcessRegressor(process.kernel_, optimizer=None).fit(places, values)
+        process.fit(points[better], values[better])
+    return GaussianProcessRegressor(process.kernel_, optimizer=None).fit(points, values)
 
 
-def posterior(process: Any, places: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def posterior(process: Any, points: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return mean and deviation of the score itself: without the noise of measuring it again."""
     import numpy as np
 
-    mean, deviation = process.predict(places, return_std=True)
+    mean, deviation = process.predict(points, return_std=True)
     noise = process.kernel_.k2.noise_level
     return mean, np.sqrt(np.maximum(deviation**2 - noise, 0.0))

@@ -39,7 +39,7 @@ def sample_options(
     from optuna.trial import TrialState, create_trial
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    axes = {name: _distribution(dimension) for name, dimension in space.items()}
+    dimensions = {name: _distribution(dimension) for name, dimension in space.items()}
     digest = hashlib.sha256(f"{seed}/{number}".encode()).digest()
     sampler = optuna.samplers.TPESampler(seed=int.from_bytes(digest[:4], "big"), multivariate=True)
     study = optuna.create_study(direction="maximize", sampler=sampler)
@@ -47,9 +47,11 @@ def sample_options(
         state = TrialState.FAIL if trial.failed else TrialState.COMPLETE
         value = None if trial.failed else trial.value
         study.add_trial(
-            create_trial(state=state, params=dict(trial.options), distributions=axes, value=value)
+            create_trial(
+                state=state, params=dict(trial.options), distributions=dimensions, value=value
+            )
         )
-    proposed: dict[str, Value] = study.ask(axes).params
+    proposed: dict[str, Value] = study.ask(dimensions).params
     return proposed
 
 

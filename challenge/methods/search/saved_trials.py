@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from challenge.methods.method_sources import MethodSource
-from challenge.methods.search.process import Declared
+from challenge.methods.search.declared import Declared
 from challenge.methods.search.trial import Trial, trial_from_json
 from challenge.task import Task, dump_json, read_json, write_atomically
 

@@ -38,7 +38,7 @@ _CANDIDATES = 4096
 class Look:
     """How things stood after a trial, from the 20th finished one on.
 
-    `bound`: what is still to be gained, `error`: what the folds can tell, both in the metric.
+    `bound`: what is still to be gained, `error`: what the folds can show, both in the metric.
     """
 
     number: int
@@ -100,7 +100,7 @@ def search(
             options = first if first is not None and number == 1 else None
             if options is None:
                 options = propose(space, trials, seed, number)
-            progress(_words(number, n_trials, trials))
+            progress(_progress_text(number, n_trials, trials))
             trial = _try(options, measure, number, last=_is_last(trials, number, n_trials))
             keep(trial)
         trials.append(trial)
@@ -146,13 +146,13 @@ def _look(space: Space, trials: Sequence[Trial]) -> Look | None:
         return None
     best = best_of(finished)
     values = [trial.value for trial in finished]
-    places = np.array([_place(space, trial.options) for trial in finished])
-    bound = regret_bound(places, values, len(space), _candidates(space))
+    points = np.array([_point(space, trial.options) for trial in finished])
+    bound = regret_bound(points, values, len(space), _candidates(space))
     error = fold_error(best.fold_scores)
     return Look(trials[-1].number, best.value, bound, error, stagnates(values))
 
 
-def _place(space: Space, options: Mapping[str, Value]) -> list[float]:
+def _point(space: Space, options: Mapping[str, Value]) -> list[float]:
     return [
         share for name, dimension in space.items() for share in dimension.coordinates(options[name])
     ]
@@ -165,12 +165,12 @@ def _candidates(space: Space) -> NDArray[Any]:
 
     shares = qmc.Sobol(len(space), seed=0).random(_CANDIDATES)
     parts = []
-    for place, dimension in enumerate(space.values()):
-        parts.append([dimension.coordinates(dimension.at(share)) for share in shares[:, place]])
+    for index, dimension in enumerate(space.values()):
+        parts.append([dimension.coordinates(dimension.at(share)) for share in shares[:, index]])
     return np.hstack([np.array(part) for part in parts])
 
 
-def _words(number: int, n_trials: int, trials: Sequence[Trial]) -> str:
+def _progress_text(number: int, n_trials: int, trials: Sequence[Trial]) -> str:
     if all(trial.failed for trial in trials):
         return f"trial {number} of at most {n_trials}"
     return f"trial {number} of at most {n_trials}, best so far {best_of(trials).value:.4f}"

@@ -6,7 +6,7 @@
         def __init__(self, *, strength=1.0, words=1, seed=0): ...
 
 `space` may also be a static method of the task that returns such a mapping. A search sees a
-dimension as coordinates between 0 and 1, so that distances mean alike everywhere.
+dimension as coordinates between 0 and 1, so that distances can be compared.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class Float:
         return _is_number(value) and self.low <= float(value) <= self.high  # type: ignore[arg-type]
 
     def coordinates(self, value: Any) -> tuple[float, ...]:
-        """Return the place of a value between the ends, 0 to 1."""
+        """Return where a value lies between the ends, 0 to 1."""
         return (_share(self, value),)
 
     def at(self, share: float) -> float:
-        """Return the value at a place between the ends, 0 to 1."""
+        """Return the value at a share of the way between the ends, 0 to 1."""
         if self.log:
             return float(self.low * (self.high / self.low) ** share)
         return self.low + share * (self.high - self.low)
@@ -69,11 +69,11 @@ class Integer:
         return isinstance(value, int) and _is_number(value) and self.low <= value <= self.high
 
     def coordinates(self, value: Any) -> tuple[float, ...]:
-        """Return the place of a value between the ends, 0 to 1."""
+        """Return where a value lies between the ends, 0 to 1."""
         return (_share(self, value),)
 
     def at(self, share: float) -> int:
-        """Return the whole number nearest to a place between the ends, 0 to 1."""
+        """Return the whole number nearest to a share of the way between the ends, 0 to 1."""
         return round(Float(self.low, self.high, self.log).at(share))
 
     def as_json(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Integer:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several words or numbers without an order; the first is as good as the last."""
+    """One of several values without an order."""
 
     values: tuple[Value, ...]
 
@@ -100,7 +100,7 @@ class Choice:
         return tuple(float(repr(value) == repr(other)) for other in self.values)
 
     def at(self, share: float) -> Value:
-        """Return the value whose equal part of 0 to 1 holds the place."""
+        """Return the value whose equal part of 0 to 1 holds the share."""
         return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
 
     def as_json(self) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from challenge.prepare.build.output import Written
 from challenge.prepare.build.plan import TEST, TRAIN, Plan
+from challenge.prepare.build.task_files import Written
 from challenge.prepare.splits.split_rules import N_FOLDS
 from challenge.task.definition import TaskDefinition
 from challenge.task.digests import digest_document

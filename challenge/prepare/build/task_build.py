@@ -25,7 +25,7 @@ from challenge.errors import ChallengeError, Fault, MissingRequirement, TaskErro
 from challenge.prepare.build.batches import checked
 from challenge.prepare.build.cards import card_document, task_document, with_card_digest
 from challenge.prepare.build.ids import read_secret
-from challenge.prepare.build.output import write_files
+from challenge.prepare.build.task_files import write_files
 from challenge.prepare.raw import RawRecords, RawTable
 from challenge.prepare.sources.fetch import fingerprint, raw_folder
 from challenge.task.croissant import croissant_document

@@ -128,15 +128,18 @@ def look_at_size(n: int, unsure: list[str]) -> None:
         )
 
 
-def guess_metric(values: list[str | None], unsure: list[str]) -> str:
-    """Return macro_f1 where classes are unequal, else accuracy."""
+def guess_metric(kind: Kind, values: list[str | None], unsure: list[str]) -> str:
+    """Return the metric that suits the sizes of the classes."""
+    if kind.even_metric is None:
+        return kind.default_metric
     counts = Counter(value for value in values if value is not None)
     largest = max(counts.values()) / sum(counts.values())
     if largest * len(counts) > 1.4:
-        unsure.append(f"metric: macro_f1, since the largest of the classes has {largest:.0%}")
-        return "macro_f1"
-    unsure.append("metric: accuracy, since the classes are about equally large")
-    return "accuracy"
+        why = f"since the largest of the classes has {largest:.0%}"
+        unsure.append(f"metric: {kind.default_metric}, {why}")
+        return kind.default_metric
+    unsure.append(f"metric: {kind.even_metric}, since the classes are about equally large")
+    return kind.even_metric
 
 
 def guess_missing(

@@ -131,7 +131,7 @@ def _of_table(
     if any(one.why.startswith("dates") for one in columns.values()) and split["by"] == "row":
         unsure.append('split: rows carry dates; if later rows are to be foretold, by = "time"')
     look_at_size(len(values[label]), unsure)
-    metric = kind.default_metric if kind.paired else guess_metric(values[label], unsure)
+    metric = guess_metric(kind, values[label], unsure)
     return Plan(kind, "table", root, raw, options, metric, split, columns, sides, left_out)
 
 
@@ -214,7 +214,7 @@ def _of_competition(
         raw["images"] = images.relative_to(source).as_posix()
     look_at_labels(label, values[label], kind_with("class"), unsure)
     columns, options, left_out = sort_columns(profiles, {label, key}, key, None)
-    metric = guess_metric(values[label], unsure)
+    metric = guess_metric(kind_with("class"), values[label], unsure)
     split: dict[str, str | float] = {"by": "official"}
     return Plan(
         kind_with("class"),

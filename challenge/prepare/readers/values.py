@@ -88,7 +88,7 @@ class ImageStore:
         self._known: dict[str | bytes, tuple[str, bytes]] = {}
 
     def store(self, value: str | bytes) -> tuple[str, bytes]:
-        """Return the stored path and the pixel digest; raise PictureFault when it cannot be."""
+        """Return the stored path and the pixel digest; raise ImageFault when it cannot be."""
         if isinstance(value, str):
             if value not in self._known:
                 self._known[value] = self.store(self._read(value))

@@ -147,6 +147,8 @@ def _safe_parts(archive: Path, name: str) -> tuple[str, ...]:
     drive = bool(parts) and len(parts[0]) == 2 and parts[0].endswith(":")
     if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name or drive:
         raise _fault(archive, f"member {name!r} would leave the folder", "archive-path")
+    if not name:
+        raise _fault(archive, "a member without a name", "archive-path")
     return parts
 
 
@@ -179,7 +181,9 @@ def _zip_members(file: IO[bytes]) -> Iterator[_Member]:
     with zipfile.ZipFile(file) as content:
         for info in content.infolist():
             mode = info.external_attr >> 16
-            kind = "folder" if info.is_dir() else "link" if mode & 0o170000 == 0o120000 else "file"
+            # `is_dir` fails on an empty name, as that of a member whose name starts with NUL.
+            is_folder = info.filename.endswith("/")
+            kind = "folder" if is_folder else "link" if mode & 0o170000 == 0o120000 else "file"
             if info.flag_bits & 1:
                 raise zipfile.BadZipFile(f"{info.filename} is encrypted")
             if kind == "file":

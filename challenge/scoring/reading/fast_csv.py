@@ -7,7 +7,8 @@ numbers go through Arrow's CSV reader, whose results count only if rows, fields 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,12 @@ from challenge.task import Task
 __all__ = ["read_fast_csv"]
 
 _TEXT_CHUNK = 1 << 19
-_PARSE_CHUNK = 1 << 25
+_PARSE_CHUNK = 1 << 21
 _BLOCK = 1 << 20
 _HOT = 1 << 16
 _LF, _CR, _QUOTE, _COMMA = 10, 13, 34, 44
+_Span = tuple[int, int, int]
+"""Start, stop and number of lines of a piece of whole lines."""
 _IS_EDGE = np.zeros(256, np.bool_)
 _IS_EDGE[[_LF, _CR, _COMMA]] = True
 
@@ -193,20 +196,29 @@ def _read_numbers(task: Task, data: bytes, body: int, layout: Layout, index: Wor
     parse = pc.ParseOptions(ignore_empty_lines=False)
     # A block holds a line at least, or Arrow gives up.
     block = max(_BLOCK, 64 * layout.width)
-    read = pc.ReadOptions(column_names=names, block_size=block)
+    # Threads of Arrow that outlive the reading can abort the process when it exits.
+    read = pc.ReadOptions(column_names=names, block_size=block, use_threads=False)
     aligner = Aligner(index)
     numbers = empty_array((len(layout.numbers), n), np.dtype(np.float64))
     labels = None if layout.label is None else LabelCodes(task)
     codes = np.empty(n, np.int32)
     whole = pa.py_buffer(data)
     done = 0
-    for start, stop, n_lines in _spans(data, body, _PARSE_CHUNK):
+
+    def parsed(span: _Span) -> pa.Table:
+        start, stop, n_lines = span
         try:
             source = pa.BufferReader(whole.slice(start, stop - start))
             table = pc.read_csv(source, read, parse, convert)
         except (pa.ArrowException, ValueError):
             raise NotClean from None
-        if table.num_rows != n_lines or done + n_lines > n:
+        if table.num_rows != n_lines:
+            raise NotClean
+        return table
+
+    spans = list(_spans(data, body, max(_PARSE_CHUNK, 2 * block)))
+    for table in _in_order(parsed, spans, pa.cpu_count()):
+        if done + table.num_rows > n:
             raise NotClean
         for batch in table.to_batches():
             aligner.add(fields_of_arrow(batch.column(layout.id)))
@@ -224,7 +236,24 @@ def _read_numbers(task: Task, data: bytes, body: int, layout: Layout, index: Wor
     return Aligned(layout, aligned, MemoryColumns(numbers))
 
 
-def _spans(data: bytes, body: int, size: int) -> Iterator[tuple[int, int, int]]:
+def _in_order(parse: Callable[[_Span], Any], spans: list[_Span], n_threads: int) -> Iterator[Any]:
+    """Yield the tables of the spans in order, a few parsed ahead by threads that end here."""
+    if min(len(spans), n_threads) < 2:
+        yield from map(parse, spans)
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        ahead: deque[Any] = deque()
+        for span in spans:
+            ahead.append(pool.submit(parse, span))
+            if len(ahead) > n_threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def _spans(data: bytes, body: int, size: int) -> Iterator[_Span]:
     """Yield (start, stop, number of lines) of pieces of whole lines."""
     end = len(data)
     whole = np.frombuffer(data, np.uint8)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.kinds.kind_modules import kind_module
-from challenge.kinds.scored_rows import Measured, ScoredRows
+from challenge.kinds.estimates import MetricEstimate, estimates
+from challenge.kinds.scored_rows import ScoredRows
+from challenge.kinds.statistics.distributions import binomial_p
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.score import part_of, refuse_strangers
 from challenge.scoring.solution import read_solution
 from challenge.scoring.statistics.block_weights import read_weights
-from challenge.scoring.statistics.distributions import binomial_p
 from challenge.scoring.statistics.intervals import interval, spread, too_few_clusters
 from challenge.scoring.statistics.slices import SliceKind, read_slices
 from challenge.task import Subset, Task
@@ -145,8 +145,11 @@ def compare_predictions(task: Task, a: Predictions, b: Predictions, subset: Subs
         refuse_strangers(task, predictions, "test")
     solution = read_solution(task)
     part = part_of(task, solution, subset, read_weights(task, solution, subset).grouping)
-    module = kind_module(task.kind)
-    of_a, of_b = (module.measure(part, predictions) for predictions in (a, b))
+    metrics = task.kind.metrics
+    of_a, of_b = (
+        estimates(metrics.values(), task.kind.outcome(part, predictions.answers))
+        for predictions in (a, b)
+    )
     right_a, right_b = (part.of(p.codes) == part.labels for p in (a, b))
     same = _say_the_same(part, a, b)
     slices = (
@@ -161,7 +164,7 @@ def compare_predictions(task: Task, a: Predictions, b: Predictions, subset: Subs
         a=a.sha256,
         b=b.sha256,
         differences={
-            name: paired_difference(part, of_a[name], of_b[name], same) for name in module.METRICS
+            name: paired_difference(part, of_a[name], of_b[name], same) for name in metrics
         },
         outcomes=_outcomes(right_a, right_b),
         slices=tuple(
@@ -179,12 +182,14 @@ def _say_the_same(part: ScoredRows, a: Predictions, b: Predictions) -> bool:
     return all(p is None for p in plain) and bool((part.of(a.codes) == part.of(b.codes)).all())
 
 
-def paired_difference(part: ScoredRows, a: Measured, b: Measured, same: bool = False) -> Difference:
+def paired_difference(
+    part: ScoredRows, a: MetricEstimate, b: MetricEstimate, same: bool = False
+) -> Difference:
     """Return a minus b of one metric with its paired interval; `same` when both say the same."""
     if a.value is None or b.value is None:
         return Difference(a.value, b.value, None, reason=a.reason or b.reason)
     value = a.value - b.value
-    if a.influence is None or b.influence is None:
+    if a.reason or b.reason:
         return Difference(a.value, b.value, value, reason=a.reason or b.reason)
     if why := too_few_clusters(part.grouping):
         return Difference(a.value, b.value, value, reason=why)
@@ -194,7 +199,7 @@ def paired_difference(part: ScoredRows, a: Measured, b: Measured, same: bool = F
     if paired.error == 0.0:
         why = "no interval: no row moves this difference"
         return Difference(a.value, b.value, value, reason=why)
-    low, high = interval(value, paired, "difference")
+    low, high = interval(value, paired, "identity")
     return Difference(a.value, b.value, value, low, high)
 
 

@@ -15,15 +15,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.scoring.statistics.block_weights import Grouping
-from challenge.scoring.statistics.distributions import t_quantile
-from challenge.scoring.statistics.jackknife import Influence, split_cells
+from challenge.kinds.base import Scale
+from challenge.kinds.statistics.distributions import t_quantile
+from challenge.kinds.statistics.grouping import Grouping
+from challenge.kinds.statistics.jackknife import Influence, split_cells
 
 __all__ = [
     "MIN_CLUSTERS",
-    "Scale",
     "Spread",
-    "added_variance_of_share",
     "interval",
     "spread",
     "too_few_clusters",
@@ -39,7 +38,6 @@ FAR = 3.0
 """One hit among independent rows reaches 2.4 arms. A macro-F1 of .0004 is no share of rows, and
 would reach .4 if its error grew as that of a share does."""
 
-Scale = Literal["share", "correlation", "loss", "difference"]
 Floats = NDArray[np.float64]
 
 
@@ -121,19 +119,11 @@ def _unrelated(grouping: Grouping, influence: Influence) -> float:
     return float(alone @ alone) + float(influence.cells @ influence.cells)
 
 
-def added_variance_of_share(shares: Floats, effective: Floats, slopes: Floats) -> Floats:
-    """Return the variance that a quarter of a hit and of a miss more lend to shares of few rows.
-
-    `effective` are their rows, `slopes` the derivatives of the metric by the shares.
-    """
-    spread_of_one: Floats = 0.25 * (shares**2 + (1.0 - shares) ** 2)
-    return spread_of_one * (slopes / effective) ** 2
-
-
 def interval(value: float, spread: Spread, scale: Scale) -> tuple[float, float]:
     """Return the 95 % interval of a metric that is not at an edge.
 
-    A loss has a t interval on its logarithm, a difference on its own scale. A share s, and a
+    A loss has a t interval on its logarithm, an unbounded metric and a difference on their own
+    scale. A share s, and a
     correlation c as the share (1 + c) / 2, has the score interval of Wilson (1927, JASA 22): it
     holds each share p from which s is no further than the arm, the error at p being that at s
     times √(p (1 - p) / s (1 - s)). It cannot leave [0, 1] and has no steep place near the edges,
@@ -143,7 +133,7 @@ def interval(value: float, spread: Spread, scale: Scale) -> tuple[float, float]:
     (`_arms`): a metric that few bad groups can pull down has its long arm there.
     """
     below, above = _arms(spread)
-    if scale == "difference":
+    if scale == "identity":
         return value - below, value + above
     if scale == "loss":
         return value * math.exp(-min(below / value, 700.0)), value * math.exp(
@@ -158,8 +148,7 @@ def interval(value: float, spread: Spread, scale: Scale) -> tuple[float, float]:
 
 def _score_end(share: float, arm: float, side: Literal[-1, 1]) -> float:
     variance = share * (1.0 - share)
-    ratio = arm**2 / variance
-    if ratio > 1.0:
+    if variance == 0.0 or (ratio := arm**2 / variance) > 1.0:
         return min(max(share + side * arm, 0.0), 1.0)
     root: float = math.sqrt(ratio * (variance + ratio / 4.0))
     end = (share + ratio / 2.0 + side * root) / (1.0 + ratio)

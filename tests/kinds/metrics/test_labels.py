@@ -13,19 +13,48 @@ from numpy.typing import NDArray
 from sklearn import metrics as sk
 
 from challenge.kinds.metrics.labels import (
-    GRADIENTS,
-    LABEL_METRICS,
     Tallies,
     accuracy,
+    accuracy_gradient,
     balanced_accuracy,
-    f1,
+    balanced_gradient,
     macro_f1,
+    macro_gradient,
     mcc,
-    precision,
-    recall,
+    mcc_gradient,
     tally,
     weighted_f1,
+    weighted_gradient,
 )
+from challenge.kinds.metrics.pairs import (
+    f1,
+    f1_gradient,
+    precision,
+    precision_gradient,
+    recall,
+    recall_gradient,
+)
+
+LABEL_METRICS = {
+    "accuracy": accuracy,
+    "balanced_accuracy": balanced_accuracy,
+    "macro_f1": macro_f1,
+    "weighted_f1": weighted_f1,
+    "mcc": mcc,
+    "f1": f1,
+    "precision": precision,
+    "recall": recall,
+}
+GRADIENTS = {
+    "accuracy": accuracy_gradient,
+    "balanced_accuracy": balanced_gradient,
+    "macro_f1": macro_gradient,
+    "weighted_f1": weighted_gradient,
+    "mcc": mcc_gradient,
+    "f1": f1_gradient,
+    "precision": precision_gradient,
+    "recall": recall_gradient,
+}
 
 Codes = NDArray[np.int32]
 

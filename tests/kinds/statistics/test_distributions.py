@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
-from challenge.scoring.statistics.distributions import (
+from challenge.kinds.statistics.distributions import (
     beta_cdf,
     beta_quantile,
     binomial_p,

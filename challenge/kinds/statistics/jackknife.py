@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.scoring.statistics.block_weights import Grouping
+from challenge.kinds.statistics.grouping import Grouping
 
 __all__ = ["Influence", "influence_of_counts", "influence_of_rows", "split_cells"]
 

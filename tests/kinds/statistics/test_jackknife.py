@@ -12,8 +12,8 @@ from challenge.kinds.metrics.ranked import (
     binned_average_precision,
     rank,
 )
-from challenge.scoring.statistics.block_weights import group_rows
-from challenge.scoring.statistics.jackknife import influence_of_counts, influence_of_rows
+from challenge.kinds.statistics.grouping import group_rows
+from challenge.kinds.statistics.jackknife import influence_of_counts, influence_of_rows
 
 KEY = b"k"
 

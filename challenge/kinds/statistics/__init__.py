@@ -1,0 +1,1 @@
+"""What intervals are made of: groups of dependent rows, influences, distributions."""

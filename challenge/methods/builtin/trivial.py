@@ -1,0 +1,43 @@
+"""The trivial entry: what the training labels say on average, whatever the row says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from challenge.methods.builtin.folds import label_codes, label_numbers
+from challenge.methods.protocol import decisions_frame, numbers_frame, probabilities_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from challenge.task import Task
+
+__all__ = ["Trivial"]
+
+
+class Trivial:
+    """Predicts each class with its share of train; that nothing matches; the mean of numbers."""
+
+    def __init__(self) -> None:
+        self.details: dict[str, object] = {"features": []}
+
+    def fit(self, train: pd.DataFrame, task: Task) -> None:
+        """Average the labels."""
+        import numpy as np
+
+        self._task = task
+        if task.kind.label == "number":
+            self._mean = float(label_numbers(train).mean())
+        else:
+            counts = np.bincount(label_codes(train, task), minlength=len(task.classes))
+            self._shares = counts / counts.sum()
+
+    def predict(self, test: pd.DataFrame) -> pd.DataFrame:
+        """Return the same for every row."""
+        import numpy as np
+
+        if self._task.kind.label == "number":
+            return numbers_frame(test, np.full(len(test), self._mean))
+        if self._task.kind.paired:
+            return decisions_frame(test, np.full(len(test), self._shares[1]), threshold=1.1)
+        return probabilities_frame(test, self._task, np.tile(self._shares, (len(test), 1)))

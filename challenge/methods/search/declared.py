@@ -1,0 +1,72 @@
+"""A search's two requests to a method: what it lets a search choose, and a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from challenge.errors import WrongUse
+from challenge.methods.method_sources import MethodSource
+from challenge.methods.protocol import Progress, silent
+from challenge.methods.run.exchange import (
+    DeclareResult,
+    Request,
+    TrialResult,
+    ask,
+    invalid_answer,
+)
+from challenge.methods.run.sandbox import Isolation
+from challenge.methods.run.supervisor import Caps
+from challenge.methods.search.space import Space, Value, dimension_from_json
+from challenge.task import Task
+
+__all__ = ["Declared", "read_space", "run_trial"]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a method lets a search choose on a task, and what it takes when nobody chooses."""
+
+    space: Space
+    defaults: Mapping[str, Value] = field(default_factory=dict)
+
+
+def read_space(source: MethodSource, task: Task, isolation: Isolation = "none") -> Declared:
+    """Ask the method, in a process of its own, what it lets a search choose on the task.
+
+    Raises WrongUse when it declares nothing, or names what its `__init__` does not take.
+    """
+    request = Request("declare", source, task, isolation=isolation)
+    result: DeclareResult = ask(request, DeclareResult).result
+    try:
+        space = {
+            name: dimension_from_json(entry.model_dump()) for name, entry in result.space.items()
+        }
+    except WrongUse:
+        raise invalid_answer(request.where, "space: a range without numbers between") from None
+    defaults = result.defaults
+    outside = defaults.keys() - space.keys()
+    if outside or any(not space[name].holds(value) for name, value in defaults.items()):
+        raise invalid_answer(request.where, "defaults: not in the space") from None
+    return Declared(space, defaults)
+
+
+def run_trial(
+    source: MethodSource,
+    task: Task,
+    options: Mapping[str, Value],
+    *,
+    seed: int,
+    threads: int = 2,
+    isolation: Isolation = "none",
+    caps: Caps | None = None,
+    progress: Progress = silent,
+) -> bytes:
+    """Fit and predict; return the file of out-of-fold predictions, as Parquet.
+
+    Raises MissingRequirement when the method needs what is not installed, ChallengeError when it
+    crashed, was stopped at a cap or wrote nothing.
+    """
+    chosen = {"seed": seed, "threads": threads, **options}
+    request = Request("trial", source, task, chosen, threads, isolation, caps or Caps())
+    return ask(request, TrialResult, progress).predictions

@@ -1,0 +1,160 @@
+"""The child process that decodes images of strangers, seen from inside.
+
+All that decoding needs is loaded first. Then the process gives up whatever could reach the disk,
+the network or another process, and answers requests until its parent goes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import os
+import platform
+import resource
+import signal
+import struct
+import sys
+import warnings
+
+from challenge.task.image_process import ANSWER, READY, REQUEST, ImageFault
+from challenge.task.images import DRAW, RASTER_FORMATS, STANDARDISE, answer_request
+
+__all__ = ["main"]
+
+_SOCKET = 0
+_PIECE = 1 << 20
+
+_PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 22, 38
+_SECCOMP_MODE_FILTER = 2
+_LOAD_WORD, _JUMP_EQUAL, _RETURN = 0x20, 0x15, 0x06
+_ALLOW, _REFUSE = 0x7FFF0000, 0x00050001
+"""`_REFUSE` is the answer EPERM."""
+
+_CALLS = {
+    "read": (0, 63),
+    "write": (1, 64),
+    "close": (3, 57),
+    "fstat": (5, 80),
+    "lseek": (8, 62),
+    "mmap": (9, 222),
+    "mprotect": (10, 226),
+    "munmap": (11, 215),
+    "brk": (12, 214),
+    "rt_sigaction": (13, 134),
+    "rt_sigprocmask": (14, 135),
+    "rt_sigreturn": (15, 139),
+    "sched_yield": (24, 124),
+    "mremap": (25, 216),
+    "madvise": (28, 233),
+    "nanosleep": (35, 101),
+    "setitimer": (38, 103),
+    "getpid": (39, 172),
+    "exit": (60, 93),
+    "sigaltstack": (131, 132),
+    "gettid": (186, 178),
+    "futex": (202, 98),
+    "restart_syscall": (219, 128),
+    "clock_gettime": (228, 113),
+    "clock_nanosleep": (230, 115),
+    "exit_group": (231, 94),
+    "tgkill": (234, 131),
+    "prlimit64": (302, 261),
+    "getrandom": (318, 278),
+}
+"""The calls that stay, with their numbers on x86-64 and on ARM: none opens or starts anything."""
+_ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
+
+
+def main() -> None:
+    """Answer requests on the standard input, a socket, until it closes."""
+    warnings.simplefilter("ignore")
+    _load_decoders()
+    os.dup2(1, 2)
+    _confine()
+    _write(READY)
+    while True:
+        head = _read(REQUEST.size)
+        if not head:
+            return
+        size, seconds, memory_mb = REQUEST.unpack(head)
+        request = _read(size)
+        _limit(seconds, memory_mb)
+        done, answer = _answer(request)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        _write(ANSWER.pack(done, len(answer)) + answer)
+
+
+def _answer(request: bytes) -> tuple[bool, bytes]:
+    try:
+        return True, answer_request(request)
+    except ImageFault as problem:
+        text = str(problem)
+    except MemoryError:
+        text = "an image that takes too much memory to decode"
+    except Exception as problem:
+        text = f"a damaged image ({type(problem).__name__}: {problem})"
+    return False, text.encode(errors="replace")[:500]
+
+
+def _load_decoders() -> None:
+    """Decode one image of each format: later nothing more can be loaded."""
+    import numpy as np
+    from PIL import Image
+
+    Image.init()
+    for form in RASTER_FORMATS:
+        target = io.BytesIO()
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(target, form)
+        answer_request(STANDARDISE + target.getvalue())
+    answer_request(DRAW + struct.pack(">II", 8, 8) + b'<svg xmlns="http://www.w3.org/2000/svg"/>')
+
+
+def _confine() -> None:
+    """Make it impossible to open a file or a socket, or to leave a core file."""
+    for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE):
+        resource.setrlimit(limit, (0, 0))
+    if sys.platform == "linux" and platform.machine() in _ARCHITECTURES:
+        architecture, column = _ARCHITECTURES[platform.machine()]
+        _filter_calls(architecture, [numbers[column] for numbers in _CALLS.values()])
+
+
+def _filter_calls(architecture: int, calls: list[int]) -> None:
+    """Have the kernel refuse all calls but these; where it has no filters the limits remain."""
+    program = [
+        (_LOAD_WORD, 0, 0, 4),
+        (_JUMP_EQUAL, 0, len(calls) + 1, architecture),
+        (_LOAD_WORD, 0, 0, 0),
+        *((_JUMP_EQUAL, len(calls) - n, 0, call) for n, call in enumerate(calls)),
+        (_RETURN, 0, 0, _REFUSE),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
+    head = struct.pack("@HP", len(program), ctypes.addressof(code))
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.create_string_buffer(head), 0, 0)
+
+
+def _limit(seconds: int, memory_mb: int) -> None:
+    """Set what the next request may take; the kernel ends the process at its time."""
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, resource.RLIM_INFINITY))
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+def _read(size: int) -> bytes:
+    """Return exactly `size` bytes, or nothing when the parent is gone."""
+    pieces = []
+    while size:
+        piece = os.read(_SOCKET, min(size, _PIECE))
+        if not piece:
+            return b""
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
+
+
+def _write(data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(_SOCKET, view[:_PIECE]) :]
