@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from challenge.board.columns import TASK_COLUMNS, TRACK_COLUMNS, BoardColumn, Field
+from challenge.board.board_columns import TASK_COLUMNS, TRACK_COLUMNS, BoardColumn, Field
 from challenge.board.rules.board_rows import Standing
 from challenge.board.site import write_site
 from tests.board.showcase import showcase
@@ -29,7 +29,7 @@ LETTERS: BoardColumn[Standing] = BoardColumn(
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("challenge.board.rules.boards.TASK_COLUMNS", [*TASK_COLUMNS, LETTERS])
-    monkeypatch.setattr("challenge.board.columns.TRACK_COLUMNS", [*TRACK_COLUMNS, LETTERS])
+    monkeypatch.setattr("challenge.board.board_columns.TRACK_COLUMNS", [*TRACK_COLUMNS, LETTERS])
     monkeypatch.setattr("challenge.board.pages.home_page.TRACK_COLUMNS", [*TRACK_COLUMNS, LETTERS])
     write_site(showcase("closed", n_teams=4, n_each=2), tmp_path)
     return tmp_path

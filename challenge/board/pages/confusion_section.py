@@ -58,7 +58,7 @@ def confusion_facts(
             {
                 "name": name,
                 "n": totals[true],
-                "recall": f"{100 * counts[true, true] / totals[true]:.0f} %"
+                "share_right": f"{100 * counts[true, true] / totals[true]:.0f} %"
                 if totals[true]
                 else "–",
                 "cells": [(n, _heat(n, totals[true])) for n in counts[true].tolist()],

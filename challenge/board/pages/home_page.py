@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from challenge.board.columns import TRACK_COLUMNS, exported_fields
+from challenge.board.board_columns import TRACK_COLUMNS, exported_fields
 from challenge.board.exports import csv_export, json_text, object_text
 from challenge.board.html_tables import table_of
 from challenge.board.markup import clip, folder_name, number_text

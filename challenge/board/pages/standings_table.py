@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from challenge.board.columns import Look, drawn_columns
+from challenge.board.board_columns import Look, drawn_columns
 from challenge.board.html_tables import Column
 from challenge.board.pages.site_context import SiteContext, board_decimals
 from challenge.board.plots import Scale, late_scale, scale_for

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic
 
-from challenge.board.columns import TASK_COLUMNS, BoardColumn, exported_fields, track_columns
+from challenge.board.board_columns import TASK_COLUMNS, BoardColumn, exported_fields, track_columns
 from challenge.board.exports import csv_export, json_text, object_text
 from challenge.board.html_tables import pages_of
 from challenge.board.rules.board_rows import Row, TaskRow, TrackRow
