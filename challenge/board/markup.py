@@ -24,6 +24,7 @@ __all__ = [
     "folder_name",
     "half_widths",
     "interval_text",
+    "metric_text",
     "minute_text",
     "number_text",
     "of_unit_scale",
@@ -74,6 +75,16 @@ def _user_html(text: str, cap: int) -> str:
 def of_unit_scale(metric: Metric) -> bool:
     """Return whether 1 is the best value of a metric, so that its differences are shares of 1."""
     return metric.higher_is_better and metric.bounds[1] == 1.0
+
+
+def metric_text(metric: Metric) -> str:
+    """Return the title of a metric, with a note where lower is better.
+
+    >>> from challenge.kinds import kind_of
+    >>> metric_text(kind_of("matching").metric("log_loss"))
+    'log loss (lower is better)'
+    """
+    return metric.title if metric.higher_is_better else f"{metric.title} (lower is better)"
 
 
 def score_decimals(

@@ -1,7 +1,7 @@
 """Plots as inline SVG written by hand: no library, no script, colours by class only.
 
 Each figure has a role, a title and a description; a plot inside a table row is hidden from screen
-readers, since the same numbers stand beside it. Coordinates have one decimal, so equal input gives
+readers, since the same numbers are beside it. Coordinates have one decimal, so equal input gives
 equal bytes.
 """
 

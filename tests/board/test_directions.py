@@ -184,7 +184,8 @@ def test_pages_and_exports_say_the_same_figures(site: Path) -> None:
     with (site / "task" / "t1" / "board.csv").open(encoding="utf-8") as file:
         assert [row["value"] for row in csv.DictReader(file)] == ["12.3", "12.4", "31.5", ""]
     assert "12.3" in (site / "index.html").read_text("utf-8")
-    assert "Lower is better" in page
+    assert "Lower is better." in page
+    assert "Standings by log loss (lower is better)" in page
 
 
 def test_a_task_of_numbers_shows_quantiles_and_no_classes(site: Path) -> None:

@@ -16,7 +16,7 @@ from challenge.ledger.store.records import Card
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.task.settings import Settings
 
-__all__ = ["MODALITY_WORDS", "BoardPage", "File", "SiteContext"]
+__all__ = ["BoardPage", "File", "SiteContext"]
 
 File = tuple[str, "str | bytes"]
 """A path under the site's root with `/`, and its content."""
@@ -33,7 +33,8 @@ class BoardPage:
 
 _COARSE = 0.04
 """A step of the Ladder of at least this size hides differences that people look for."""
-MODALITY_WORDS = ("text", "numeric", "categorical", "image")
+_MODALITIES = ("text", "numeric", "categorical", "image", "datetime")
+"""In the order in which pages name them; others come last."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,9 @@ class SiteContext:
     def modalities(self, task_id: str) -> list[str]:
         """Return the modalities of a task's columns, in a fixed order, each once."""
         columns: list[dict[str, Any]] = self.card(task_id).task["columns"]
-        present = {column["modality"] for column in columns}
-        return [modality for modality in MODALITY_WORDS if modality in present]
+        present = sorted({column["modality"] for column in columns})
+        known = [modality for modality in _MODALITIES if modality in present]
+        return list(dict.fromkeys([*known, *present]))
 
     @cached_property
     def counting(self) -> frozenset[int]:

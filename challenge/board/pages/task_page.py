@@ -11,7 +11,14 @@ from typing import Any
 
 from challenge.board.exports import csv_export, json_export
 from challenge.board.html_tables import Pager, Table
-from challenge.board.markup import bytes_text, clip, count_text, folder_name, number_text
+from challenge.board.markup import (
+    bytes_text,
+    clip,
+    count_text,
+    folder_name,
+    metric_text,
+    number_text,
+)
 from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.paging import board_pages
 from challenge.board.pages.site_context import BoardPage, File, SiteContext
@@ -76,7 +83,7 @@ def task_files(context: SiteContext, task_id: str) -> Iterator[File | BoardPage]
         folder,
         board,
         name="board",
-        caption=f"Standings by {board.metric.title}",
+        caption=f"Standings by {metric_text(board.metric)}",
         look=(context.decimals(task_id), board.baseline_score),
         around=partial(_task_html, context, task_id, {"samples": samples, "schema": schema}),
     )
@@ -212,16 +219,16 @@ def _split_facts(task: Mapping[str, Any]) -> list[tuple[str, str]]:
     split: Mapping[str, Any] = task.get("split", {})
     facts = [("Split by", _BY.get(str(split.get("by")), str(split.get("by") or "not stated")))]
     facts += [
-        (words, f"{100 * split[key]:.0f} %")
-        for key, words in _SPLIT_SHARES.items()
+        (title, f"{100 * split[key]:.0f} %")
+        for key, title in _SPLIT_SHARES.items()
         if isinstance(split.get(key), (int, float))
     ]
     if split.get("by") == "entity" and split.get("truth"):
         complete = split["truth"] == "complete"
         facts.append(("Truth", "every match is known" if complete else "listed pairs only"))
     facts += [
-        (words, count_text(split[key]))
-        for key, words in _SPLIT_COUNTS.items()
+        (title, count_text(split[key]))
+        for key, title in _SPLIT_COUNTS.items()
         if isinstance(split.get(key), int) and split[key]
     ]
     clusters = split.get("n_clusters")

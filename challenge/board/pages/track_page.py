@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from challenge.board.html_tables import Pager, Table
-from challenge.board.markup import clip, folder_name, number_text
+from challenge.board.markup import clip, folder_name, metric_text, number_text
 from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.paging import board_pages
 from challenge.board.pages.site_context import BoardPage, File, SiteContext, board_decimals
@@ -24,7 +24,7 @@ def track_files(context: SiteContext, track_id: str) -> Iterator[File | BoardPag
         f"track/{folder_name(track_id)}",
         board,
         name="standings",
-        caption=f"Standings by mean {board.metric.title}",
+        caption=f"Standings by mean {metric_text(board.metric)}",
         look=[context.decimals(task) for task in board.tasks],
         around=partial(_track_html, context, track_id),
     )

@@ -1,6 +1,6 @@
 """What the rules read of a snapshot: scores of one task as columns, noise from replicates.
 
-The one place that knows how the ledger lays its scores out.
+No other file knows how the ledger stores its scores.
 """
 
 from __future__ import annotations

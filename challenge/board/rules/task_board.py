@@ -70,13 +70,13 @@ def task_board(
     # Twelve decimals, as ranks have: .605 - .578 is .027 and no .027000000000000024.
     scores, behind = numbers(entries.value[best]), numbers((merits[:1] - merits).round(12))
     teams, times = entries.team[best].tolist(), entries.at[best].tolist()
-    places, made = ranks.tolist(), counts.tolist()
+    rank, made = ranks.tolist(), counts.tolist()
     rows = []
     for i in range(len(best)):
         team = snapshot.teams[teams[i]]
         ranked = i < n_ranked
         row = TaskRow(
-            rank=places[i] if ranked else None,
+            rank=rank[i] if ranked else None,
             team=team.id,
             team_name=team.name,
             slug=team.slug,
@@ -87,7 +87,7 @@ def task_board(
             high=highs[i],
             rank_low=None,
             rank_high=None,
-            tied_first=places[i] == 1,
+            tied_first=rank[i] == 1,
             behind=behind[i],
             behind_low=None,
             behind_high=None,
