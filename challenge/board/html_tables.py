@@ -1,38 +1,32 @@
-"""Long tables as HTML strings: scrollable, captioned, sortable by the page's script, paged."""
+"""Tables of pages: columns, rows as HTML strings, pages of long tables.
+
+The template `parts.html` draws what is around the rows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from challenge.board.markup import count_text
+from markupsafe import Markup
 
-__all__ = [
-    "ALL_ROWS",
-    "PAGE_ROWS",
-    "Column",
-    "frame_html",
-    "pager_html",
-    "pages_of",
-    "rows_html",
-    "table_html",
-]
+__all__ = ["ALL_ROWS", "PAGE_ROWS", "Column", "Pager", "Table", "pages_of", "rows_html", "table_of"]
 
 Row = TypeVar("Row")
 
 ALL_ROWS = "rows.js"
 """Beside a table of several pages: all its teams, for the search of the page's script."""
 PAGE_ROWS = 250
-"""Rows of a board on one page; a phone scrolls this far without effort."""
+"""Rows of a board on one page."""
 
 
 @dataclass(frozen=True)
 class Column(Generic[Row]):
     """One column: `html` (already escaped) is shown, `value` is what the script sorts by.
 
-    `kind` is `text`, `number` or `plot`; only numbers need a `value`, plots are not sorted.
+    `kind` is `text`, `number` or `plot`; only numbers need a `value`, plots are not sorted. `help`
+    explains the column. `low_first` says that a first click puts the lowest value on top.
     """
 
     name: str
@@ -44,10 +38,31 @@ class Column(Generic[Row]):
     header: bool = False
     """The cell that names its row."""
     folded: bool = False
-    """Hidden until the reader asks for it; without the script it shows."""
+    """Hidden until the reader asks for it; without the script it is shown."""
+    help: str = ""
+    low_first: bool = False
+
+    @property
+    def head(self) -> str:
+        """The title, or the HTML that replaces it."""
+        return self.title if self.head_html is None else _safe(self.head_html)
 
 
-def table_html(
+@dataclass(frozen=True)
+class Table:
+    """What a template needs to draw a table; `caption` names it.
+
+    `name` is the id of the table, unique in its page, and the prefix of its state in the link.
+    """
+
+    columns: Sequence[Column[Any]]
+    body: Markup
+    name: str
+    caption: str
+    classes: str = ""
+
+
+def table_of(
     columns: Sequence[Column[Row]],
     rows: Iterable[Row],
     *,
@@ -55,30 +70,9 @@ def table_html(
     caption: str,
     row_class: Callable[[Row], str] = lambda row: "",
     classes: str = "",
-) -> str:
-    """Return a scrollable, keyboard-reachable table; `caption` is HTML and names it.
-
-    `name` is the id of the table, unique in its page, and the prefix of its state in the link.
-    """
-    body = rows_html(columns, rows, row_class)
-    return frame_html(columns, body, name=name, caption=caption, classes=classes)
-
-
-def frame_html(
-    columns: Sequence[Column[Row]], body: str, *, name: str, caption: str, classes: str = ""
-) -> str:
-    """Return a table whose rows are HTML already."""
-    head = "".join(
-        f'<th scope="col" class="{column.kind}" data-col="{column.name}"'
-        f"{' data-folded' if column.folded else ''}>{column.head_html or escape(column.title)}</th>"
-        for column in columns
-    )
-    return (
-        f'<div class="scroll" role="region" aria-labelledby="{name}-caption" tabindex="0">'
-        f'<table id="{name}" class="{("data " + classes).strip()}">'
-        f'<caption id="{name}-caption">{caption}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+) -> Table:
+    """Return a table with these rows."""
+    return Table(columns, _safe(rows_html(columns, rows, row_class)), name, caption, classes)
 
 
 def rows_html(
@@ -117,23 +111,32 @@ def pages_of(rows: Sequence[Row], size: int = PAGE_ROWS) -> list[Sequence[Row]]:
     return [rows[start : start + size] for start in range(0, len(rows), size)] or [rows]
 
 
-def pager_html(page: int, n_pages: int, n_rows: int, size: int = PAGE_ROWS) -> str:
-    """Return links between the pages of a board (`index.html`, `page-2.html`, …), from 1."""
-    if n_pages == 1:
-        return ""
-    near = sorted({1, *range(max(1, page - 2), min(n_pages, page + 2) + 1), n_pages})
-    parts, last = [], 0
-    for number in near:
-        if number > last + 1:
-            parts.append("<li aria-hidden='true'>…</li>")
-        last = number
-        href = "index.html" if number == 1 else f"page-{number}.html"
-        current = ' aria-current="page"' if number == page else ""
-        parts.append(f'<li><a href="{href}"{current}>{number}</a></li>')
-    first, final = (page - 1) * size + 1, min(page * size, n_rows)
-    return (
-        f'<nav class="pager" aria-label="Pages of this table" data-rows="{ALL_ROWS}" '
-        f'data-size="{size}">'
-        f"<p>Rows {count_text(first)} to {count_text(final)} of {count_text(n_rows)}</p>"
-        f"<ul>{''.join(parts)}</ul></nav>"
-    )
+@dataclass(frozen=True)
+class Pager:
+    """Links between the pages of a table (`index.html`, `page-2.html`, …), counted from 1."""
+
+    page: int
+    n_pages: int
+    n_rows: int
+    size: int = PAGE_ROWS
+    all_rows: str = ALL_ROWS
+
+    @property
+    def near(self) -> list[int]:
+        """The pages that are linked: the first, the last, and those about this one."""
+        about = range(max(1, self.page - 2), min(self.n_pages, self.page + 2) + 1)
+        return sorted({1, *about, self.n_pages})
+
+    @property
+    def first_row(self) -> int:
+        """The number of the first row of the page."""
+        return (self.page - 1) * self.size + 1
+
+    @property
+    def last_row(self) -> int:
+        """The number of the last row of the page."""
+        return min(self.page * self.size, self.n_rows)
+
+
+def _safe(html: str) -> Markup:
+    return Markup(html)  # noqa: S704

@@ -1,7 +1,7 @@
-"""The manifest of a site: what every file holds, and by which mark each group of them was made.
+"""The manifest of a site: the hash of every file, and the mark by which each group was made.
 
-It says `whole` once a build has ended. It keeps columns and no record a file: that of 100,000
-pages is read and written again for every single one that changes.
+It says `whole` once a build has ended. It holds columns instead of one record per file, since that
+of 100,000 pages is read and written again for each page that changes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["FORMAT", "MANIFEST", "UNFINISHED", "Manifest", "Stamp", "read_manife
 MANIFEST = "manifest.json"
 FORMAT = 2
 UNFINISHED = json.dumps({"format": FORMAT, "whole": False}) + "\n"
-"""What stands in its place while a build is at work."""
+"""The manifest while a build runs."""
 
 Stamp = tuple[str, int]
 """SHA-256 and size in bytes of a file."""
@@ -23,7 +23,7 @@ Stamp = tuple[str, int]
 
 @dataclass(frozen=True)
 class Manifest:
-    """Files as columns of one length; a group is its mark, its first place in them and its size."""
+    """Files as columns of one length; a group is its mark, its first index and its size."""
 
     paths: list[str] = field(default_factory=list)
     sha256: list[str] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Manifest:
         self.add(files)
 
     def add_kept(self, name: str, old: Manifest) -> None:
-        """Put a group at the end as it stands in an older manifest."""
+        """Put a group at the end as it is in an older manifest."""
         mark, first, n = old.groups[name]
         self.groups[name] = (mark, len(self.paths), n)
         self.paths.extend(old.paths[first : first + n])

@@ -1,32 +1,37 @@
 """Plots as inline SVG written by hand: no library, no script, colours by class only.
 
 Each figure has a role, a title and a description; a plot inside a table row is hidden from screen
-readers, since the same numbers stand beside it. Coordinates have one decimal, so equal input gives
+readers, since the same numbers are beside it. Coordinates have one decimal, so equal input gives
 equal bytes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from html import escape
 
-from challenge.board.markup import clip, day_text, number_text
+from challenge.board.markup import clip, day_text, number_text, of_unit_scale, score_decimals
+from challenge.kinds import Metric
 
 __all__ = [
+    "Curve",
     "Line",
     "Scale",
     "axis_svg",
     "bar_svg",
     "heat_class",
     "interval_svg",
+    "late_scale",
     "motif_svg",
     "progress_svg",
     "scale_for",
     "shake_up_svg",
+    "trials_svg",
+    "unit_of",
 ]
 
 
@@ -40,7 +45,7 @@ class Scale:
     margin: float = 12
 
     def at(self, value: float) -> float:
-        """Return the place of a value, kept inside the plot."""
+        """Return the coordinate of a value, kept inside the plot."""
         share = (value - self.low) / (self.high - self.low)
         return self.margin + min(max(share, 0.0), 1.0) * (self.width - 2 * self.margin)
 
@@ -51,14 +56,39 @@ class Scale:
         return [n * step for n in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
-def scale_for(values: Sequence[float | None], *, width: float = 216) -> Scale:
-    """Return a scale that holds all finite values with a little air; nothing finite is 0 to 1."""
+def scale_for(values: Sequence[float | None], *, unit: float = 1.0) -> Scale:
+    """Return a scale that holds all finite values with a margin; nothing finite is 0 to 1.
+
+    `unit` is the size of a large value, see `unit_of`.
+    """
     finite = [value for value in values if value is not None and math.isfinite(value)]
     if not finite:
-        return Scale(0.0, 1.0, width)
+        return Scale(0.0, 1.0)
     low, high = min(finite), max(finite)
-    air = max((high - low) * 0.04, 0.005)
-    return Scale(low - air, high + air, width)
+    air = max((high - low) * 0.04, 0.005 * unit)
+    return Scale(low - air, high + air)
+
+
+def unit_of(metric: Metric, values: Iterable[float]) -> float:
+    """Return 1 where that is the best score, else the size of the median score."""
+    sizes = sorted(map(abs, values))
+    return 1.0 if of_unit_scale(metric) or not sizes else sizes[len(sizes) // 2] or 1.0
+
+
+def late_scale(
+    metric: Metric, scores: Sequence[float], ends: Sequence[float], times: float, least: float
+) -> Scale:
+    """Return a scale on which the best scores are distinguished; the worst may lie outside.
+
+    It is cut `times` as far from the best score as the median is, and at least `least` of a unit;
+    `ends` are all that is drawn.
+    """
+    unit, sign = unit_of(metric, scores), metric.merit(1.0)
+    merits = sorted((sign * score for score in scores), reverse=True)
+    best, median = merits[0], merits[len(merits) // 2]
+    drawn = [sign * end for end in ends]
+    cut = best - max(times * (best - median), least * unit)
+    return scale_for([sign * max(min(drawn), cut), sign * max(drawn)], unit=unit)
 
 
 def _step(raw: float) -> float:
@@ -72,17 +102,17 @@ def _n(value: float) -> str:
 
 def _tick_text(tick: float, step: float) -> str:
     """Return a tick with the decimals of its step; whole numbers have none."""
-    if abs(tick - round(tick)) < 1e-9:
-        return f"{round(tick)}"
+    if abs(tick - round(tick)) < 1e-6 * step:
+        return number_text(round(tick), 0)
     decimals = -math.floor(math.log10(step) + 1e-9) + (f"{step:e}"[:3] == "2.5")
-    return number_text(tick, min(max(decimals, 1), 6))
+    return number_text(tick, min(max(decimals, 1), 12))
 
 
-def _figure(width: float, height: float, name: str, title: str, words: str, body: str) -> str:
+def _figure(width: float, height: float, name: str, title: str, text: str, body: str) -> str:
     return (
         f'<svg class="plot" viewBox="0 0 {_n(width)} {_n(height)}" width="{_n(width)}" '
         f'height="{_n(height)}" role="img" aria-labelledby="{name}-t {name}-d">'
-        f'<title id="{name}-t">{escape(title)}</title><desc id="{name}-d">{escape(words)}</desc>'
+        f'<title id="{name}-t">{escape(title)}</title><desc id="{name}-d">{escape(text)}</desc>'
         f"{body}</svg>"
     )
 
@@ -106,7 +136,7 @@ def axis_svg(scale: Scale) -> str:
 ROW = 48
 """Height of a row's plot; rows of a board are at least so high."""
 _OVER = 40
-"""Bands and grid lines reach so far beyond; the cell cuts them off, however high its row is."""
+"""Bands and grid lines extend this far beyond a row; the cell cuts them off."""
 
 
 def interval_svg(
@@ -116,7 +146,7 @@ def interval_svg(
     high: float | None,
     *,
     band: tuple[float, float] | None = None,
-    floor: float | None = None,
+    baseline_score: float | None = None,
     strong: bool = False,
 ) -> str:
     """Return one row of the interval plot: grid, the leader's band, whisker and point."""
@@ -128,14 +158,18 @@ def interval_svg(
             f'y="{-_OVER}" height="{ROW + 2 * _OVER}"/>'
         )
     parts.append(_grid(scale))
-    if floor is not None and scale.low <= floor <= scale.high:
-        parts.append(f'<path class="floor" d="M{_n(scale.at(floor))} {-_OVER}v{ROW + 2 * _OVER}"/>')
+    if baseline_score is not None and scale.low <= baseline_score <= scale.high:
+        x = _n(scale.at(baseline_score))
+        parts.append(f'<path class="baseline-score" d="M{x} {-_OVER}v{ROW + 2 * _OVER}"/>')
     kind = "mark strong" if strong else "mark"
-    if low is not None and high is not None and high > scale.low:
+    if low is not None and high is not None and high > scale.low and low < scale.high:
         a, b = _n(scale.at(low)), _n(scale.at(high))
         parts.append(f'<path class="{kind}" d="M{a} 24H{b}M{a} 20v8M{b} 20v8"/>')
     if value is not None and value < scale.low:
         parts.append(f'<path class="{kind} beyond" d="M{_n(scale.margin - 6)} 24l8 -5v10z"/>')
+    elif value is not None and value > scale.high:
+        x = _n(scale.width - scale.margin + 6)
+        parts.append(f'<path class="{kind} beyond" d="M{x} 24l-8 -5v10z"/>')
     elif value is not None:
         parts.append(f'<circle class="{kind}" cx="{_n(scale.at(value))}" cy="24" r="4.5"/>')
     return (
@@ -153,7 +187,7 @@ def _grid(scale: Scale) -> str:
 
 
 def bar_svg(share: float, *, width: float = 100, kind: str = "") -> str:
-    """Return a bar of a list; the number stands beside it."""
+    """Return a bar of a list; the number is beside it."""
     filled = max(min(share, 1.0), 0.0) * width
     return (
         f'<svg class="bar {kind}" aria-hidden="true" viewBox="0 0 {_n(width)} 8" '
@@ -162,16 +196,18 @@ def bar_svg(share: float, *, width: float = 100, kind: str = "") -> str:
     )
 
 
-def heat_class(value: float | None, low: float, high: float) -> str:
-    """Return the class of a heat-map cell, `h0` (floor or below) to `h8` (the best).
+def heat_class(value: float | None, baseline_score: float, best: float) -> str:
+    """Return the class of a heat-map cell, `h0` (the baseline score or worse) to `h8` (the best).
 
-    The share of the way is raised to the fourth power: good entries lie close together.
+    Lower may be better. The share of the way is raised to the fourth power: good scores lie close
+    together.
     """
     if value is None:
         return "none"
-    if high <= low:
+    if best == baseline_score:
         return "h8"
-    return f"h{round(8 * min(max((value - low) / (high - low), 0.0), 1.0) ** 4)}"
+    share = (value - baseline_score) / (best - baseline_score)
+    return f"h{round(8 * min(max(share, 0.0), 1.0) ** 4)}"
 
 
 @dataclass(frozen=True)
@@ -188,24 +224,32 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 116.0, 10.0, 28.0
 
 
 def progress_svg(
-    name: str, title: str, lines: Sequence[Line], *, until: datetime, whole: bool = False
+    name: str,
+    title: str,
+    lines: Sequence[Line],
+    metric: Metric,
+    *,
+    until: datetime,
+    whole: bool = False,
 ) -> str:
     """Return score over time as steps, each line labelled at its end; empty without any point.
 
     `until` is the last instant of the axis. The last line of `lines` is drawn on top. Without
-    `whole` the axis begins where the leaders can be told apart, and first steps lie below it.
+    `whole` the axis is about the best scores, and first steps may lie outside.
     """
     lines = [line for line in lines if line.points]
     if not lines:
         return ""
     start = min(line.points[0][0] for line in lines)
     until = max(until, start + timedelta(minutes=1))
+    values = [value for line in lines for _, value in line.points]
+    finals = [line.points[-1][1] for line in lines]
     scale = (
-        scale_for([value for line in lines for _, value in line.points])
+        scale_for(values, unit=unit_of(metric, values))
         if whole
-        else _late_scale(lines)
+        else late_scale(metric, finals, values, 3.5, 0.06)
     )
-    lines = [line for line in lines if line.points[-1][1] >= scale.low]
+    lines = [line for line in lines if scale.low <= line.points[-1][1] <= scale.high]
     span = (until - start).total_seconds()
 
     def x(at: datetime) -> float:
@@ -243,31 +287,24 @@ def progress_svg(
             f'<path class="line {line.kind}" d="{path}"/>'
             f'<circle class="dot {line.kind}" cx="{_n(x(at))}" cy="{_n(y(value))}" r="3"/>'
         )
-    # A nested drawing cuts off what lies below its edge: the climb out of the floor.
+    # A nested drawing cuts off what lies outside: the first scores.
     right, bottom = _n(_WIDTH - _RIGHT + 4), _n(_HEIGHT - _BOTTOM)
     body.append(
         f'<svg width="{right}" height="{bottom}" viewBox="0 0 {right} {bottom}">'
         f"{''.join(drawn)}</svg>"
     )
     body += [
-        f'<text class="label {kind}" x="{_n(_WIDTH - _RIGHT + 8)}" y="{_n(place + 4)}">'
+        f'<text class="label {kind}" x="{_n(_WIDTH - _RIGHT + 8)}" y="{_n(at_y + 4)}">'
         f"{escape(clip(label, 17))}</text>"
-        for place, label, kind in _apart(ends)
+        for at_y, label, kind in _apart(ends)
     ]
-    best = max(lines, key=lambda line: (line.points[-1][1], line.label))
-    words = (
-        f"Score over time from {day_text(start)} to {day_text(until)}. Highest at the end: "
-        f"{clip(best.label)} at {number_text(best.points[-1][1])}."
+    best = max(lines, key=lambda line: (metric.merit(line.points[-1][1]), line.label))
+    value = best.points[-1][1]
+    text = (
+        f"Score over time from {day_text(start)} to {day_text(until)}. Best at the end: "
+        f"{clip(best.label)} at {number_text(value, score_decimals(metric, [value]))}."
     )
-    return _figure(_WIDTH, _HEIGHT, name, title, words, "".join(body))
-
-
-def _late_scale(lines: Sequence[Line]) -> Scale:
-    """Return a scale on which the leaders can be told apart: the first steps may lie below it."""
-    finals = sorted((line.points[-1][1] for line in lines), reverse=True)
-    best, median = finals[0], finals[len(finals) // 2]
-    lowest = min(value for line in lines for _, value in line.points)
-    return scale_for([best, max(lowest, best - max(3.5 * (best - median), 0.06))])
+    return _figure(_WIDTH, _HEIGHT, name, title, text, "".join(body))
 
 
 def _dates(start: datetime, until: datetime) -> list[tuple[datetime, str, str]]:
@@ -287,15 +324,89 @@ def _dates(start: datetime, until: datetime) -> list[tuple[datetime, str, str]]:
 def _apart(ends: list[tuple[float, str, str]], gap: float = 15.0) -> list[tuple[float, str, str]]:
     """Move labels down, then up, until none covers its neighbour."""
     placed = sorted(ends)
-    places = [place for place, _, _ in placed]
-    for i in range(1, len(places)):
-        places[i] = max(places[i], places[i - 1] + gap)
+    ys = [y for y, _, _ in placed]
+    for i in range(1, len(ys)):
+        ys[i] = max(ys[i], ys[i - 1] + gap)
     lowest = _HEIGHT - _BOTTOM
-    if places and places[-1] > lowest:
-        places[-1] = lowest
-        for i in range(len(places) - 2, -1, -1):
-            places[i] = min(places[i], places[i + 1] - gap)
-    return [(place, *end[1:]) for place, end in zip(places, placed, strict=True)]
+    if ys and ys[-1] > lowest:
+        ys[-1] = lowest
+        for i in range(len(ys) - 2, -1, -1):
+            ys[i] = min(ys[i], ys[i + 1] - gap)
+    return [(y, *end[1:]) for y, end in zip(ys, placed, strict=True)]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line over the trials of a search: (trial, value); `kind` is a class of the CSS."""
+
+    kind: str
+    points: Sequence[tuple[int, float]]
+
+
+def trials_svg(
+    name: str,
+    title: str,
+    text: str,
+    n_trials: int,
+    curves: Sequence[Curve],
+    *,
+    points: Sequence[tuple[int, float]] = (),
+    failed: Sequence[int] = (),
+    stops: Sequence[tuple[str, int]] = (),
+    low: float | None = None,
+) -> str:
+    """Return curves and points over the numbers of trials, failed ones as crosses at the bottom.
+
+    `stops` are (rule, trial), drawn as dotted lines; `low` is where the axis begins.
+    """
+    width, height, right = 720.0, 250.0, 12.0
+    values = [value for curve in curves for _, value in curve.points]
+    values += [value for _, value in points]
+    scale = scale_for(values, unit=(max(values) - min(values)) or 1.0)
+    if low is not None:
+        # A third of the height stays free for the names of the rules.
+        scale = Scale(low, max(values) * 1.3 or 1.0)
+
+    def x(number: float) -> float:
+        return _LEFT + (number - 1) / (max(n_trials, 2) - 1) * (width - _LEFT - right)
+
+    def y(value: float) -> float:
+        share = (value - scale.low) / (scale.high - scale.low)
+        return height - _BOTTOM - share * (height - _TOP - _BOTTOM)
+
+    ticks = scale.ticks(4)
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else 0.1
+    body = [
+        f'<path class="grid" d="M{_n(_LEFT)} {_n(y(tick))}H{_n(width - right)}"/>'
+        f'<text class="tick" text-anchor="end" x="{_n(_LEFT - 8)}" y="{_n(y(tick) + 4)}">'
+        f"{_tick_text(tick, step)}</text>"
+        for tick in ticks
+    ]
+    every = max(1, round(_step(n_trials / 6)))
+    body += [
+        f'<text class="tick" text-anchor="middle" x="{_n(x(number))}" y="{_n(height - 10)}">'
+        f"{number}</text>"
+        for number in sorted({1, *range(every, n_trials + 1, every)})
+    ]
+    for row, (rule, number) in enumerate(stops):
+        side, gap = ("end", -5) if x(number) > width / 2 else ("start", 5)
+        body.append(
+            f'<path class="stop" d="M{_n(x(number))} {_n(_TOP)}V{_n(height - _BOTTOM)}"/>'
+            f'<text class="tick" text-anchor="{side}" x="{_n(x(number) + gap)}" '
+            f'y="{_n(_TOP + 12 + 15 * row)}">{escape(rule)}: {number}</text>'
+        )
+    body += [
+        f'<path class="failed" d="M{_n(x(number) - 3)} {_n(height - _BOTTOM - 3)}l6 6m0-6l-6 6"/>'
+        for number in failed
+    ]
+    body += [
+        f'<circle class="trial" cx="{_n(x(number))}" cy="{_n(y(value))}" r="2.5"/>'
+        for number, value in points
+    ]
+    for curve in curves:
+        path = "L".join(f"{_n(x(number))} {_n(y(value))}" for number, value in curve.points)
+        body.append(f'<path class="curve {curve.kind}" d="M{path}"/>')
+    return _figure(width, height, name, title, text, "".join(body))
 
 
 def shake_up_svg(name: str, title: str, moves: Sequence[tuple[str, int, int]]) -> str:
@@ -326,19 +437,18 @@ def shake_up_svg(name: str, title: str, moves: Sequence[tuple[str, int, int]]) -
         )
     last = -100.0
     for final, teams in sorted(names.items()):
-        place = max(y(final), last + 14)
-        last = place
+        last = max(y(final), last + 14)
         body.append(
-            f'<text class="label" x="220" y="{_n(place + 4)}">{final}  '
+            f'<text class="label" x="220" y="{_n(last + 4)}">{final}  '
             f"{escape(clip(', '.join(teams), 28))}</text>"
         )
     climbed = sum(final < public for _, public, final in moves)
     fell = sum(final > public for _, public, final in moves)
-    words = (
+    text = (
         f"Of {len(moves)} teams, {climbed} climbed and {fell} fell between the public and the "
         f"final rank; {len(moves) - climbed - fell} kept theirs."
     )
-    return _figure(_WIDTH, max(height, last + 24), name, title, words, "".join(body))
+    return _figure(_WIDTH, max(height, last + 24), name, title, text, "".join(body))
 
 
 def motif_svg() -> str:

@@ -1,7 +1,7 @@
 """The static site: a pure function of the ledger's snapshot and of this version of the product.
 
-Leaf pages first, the home page last, so that an interrupted build leaves links that work. Pages of
-a team and pages of a long board are drawn again only when something they show has changed.
+Leaf pages are written first and the home page last, so that an interrupted build leaves links that
+work. Pages of a team and of a long board are drawn again only when something they show has changed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FEW = 0.05
 
 @dataclass(frozen=True)
 class SiteReport:
-    """What a build did: files of the site, how many were written, how many stale ones went."""
+    """What a build did: files of the site, how many were written, how many stale ones removed."""
 
     index: Path
     pages: int
@@ -61,7 +61,7 @@ def build_site(
     as_of: datetime | None = None,
     progress: Progress | None = None,
 ) -> SiteReport:
-    """Write the site of a ledger, as it stood at `as_of` (default: now), into `out`.
+    """Write the site of a ledger, as of `as_of` (default: now), into `out`.
 
     Files are replaced one by one, unchanged ones are not touched, and stale ones are removed at
     the end. Raises MissingRequirement when the folder cannot be written.
@@ -94,11 +94,7 @@ def write_site(snapshot: Snapshot, out: Path, *, progress: Progress | None = Non
 
 @contextmanager
 def _no_collecting() -> Iterator[None]:
-    """Leave cyclic garbage alone meanwhile.
-
-    A build makes hundreds of thousands of small lists that live to its end; looking through them
-    again and again took a sixth of its time.
-    """
+    """Switch the garbage collector off: it took a sixth of the time of a build."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -109,7 +105,7 @@ def _no_collecting() -> Iterator[None]:
 
 
 def read_context(snapshot: Snapshot) -> SiteContext:
-    """Return boards and series of a snapshot: all that the pages show beside single submissions."""
+    """Return boards and series of a snapshot: all that the pages show beside submissions."""
     from challenge.board.pages.page_frame import Frame
     from challenge.board.plots import Line
     from challenge.board.rules.progress import track_progress
@@ -192,7 +188,7 @@ def _entries(snapshot: Snapshot, changed: Mapping[int, str]) -> Iterator[tuple[i
 
 
 def _public_scores(snapshot: Snapshot) -> PublicScores:
-    """Return the public scores beside final ones; none while there is only one half to show."""
+    """Return the public scores beside final ones; none where only one subset is shown."""
     if snapshot.closed_at is None or snapshot.public is None:
         return {}
     scores = snapshot.public
@@ -221,7 +217,7 @@ def _base(context: SiteContext) -> str:
 
 @lru_cache(maxsize=1)
 def _product() -> str:
-    """Return a hash of the code and templates that draw pages: a version may change in between."""
+    """Return a hash of the code and templates that draw pages: they may change in a version."""
     digest = hashlib.sha256()
     folder = resources.files("challenge.board")
     for part in ("", "pages", "templates"):

@@ -1,8 +1,8 @@
-"""Writing a site so that a reader sees whole pages only, and what is unchanged is not touched.
+"""Writes a site so that readers see whole pages only and unchanged files are not touched.
 
-Each file is made in a folder of its own and renamed into place. Before the first change the
-manifest is marked as unfinished, and the finished one comes last: a manifest that says `whole`
-tells what every file holds. Pages are not synced one by one (100,000 of them would take minutes);
+Each file is made in a hidden folder and renamed. Before the first change the manifest is marked as
+unfinished, and the finished one is written last: a manifest that says `whole` describes every file.
+Pages are not synced one by one (100,000 of them would take minutes);
 after a power cut their sizes differ from the manifest's, and the next build writes them again.
 """
 
@@ -49,14 +49,14 @@ def open_site(out: Path) -> Iterator[SiteWriter]:
                 str(out),
                 f"cannot write the site: {error.strerror or error}",
                 "a folder with room that this user may write",
-                "free space or mend the permissions, then build again: finished pages are kept",
+                "free space or correct the permissions, then build again; finished pages are kept",
                 code="site-unwritable",
             )
         ) from error
 
 
 class SiteWriter:
-    """The files of one build, in the order in which they come."""
+    """The files of one build, in the order in which they are written."""
 
     def __init__(self, out: Path) -> None:
         self.out = out
@@ -92,7 +92,7 @@ class SiteWriter:
         self._files[path] = self._put(path, content)
 
     def holds_group(self, name: str, mark: str) -> bool:
-        """Keep a group of files that was written with this very mark and is still whole."""
+        """Keep a group of files that was written with this mark and is still whole."""
         if name not in self._old.groups:
             return False
         known, first, n = self._old.groups[name]
@@ -118,7 +118,7 @@ class SiteWriter:
         for folder in sorted(
             {parent for path in stale for parent in Path(path).parents}, reverse=True
         ):
-            # A folder that still has pages refuses, and that is what is wanted.
+            # A folder that still has pages is not removed.
             try:
                 (self.out / folder).rmdir()
             except OSError:
@@ -138,7 +138,7 @@ class SiteWriter:
         return manifest
 
     def clean(self) -> None:
-        """Remove what a build needs only while it runs."""
+        """Remove the hidden folder of the build."""
         shutil.rmtree(self._building, ignore_errors=True)
 
     def _put(self, path: str, content: str | bytes) -> Stamp:

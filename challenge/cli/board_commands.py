@@ -57,7 +57,7 @@ def print_track(board: TrackBoard) -> None:
     """Write the standings of a track, and the sentences that belong to them."""
     from challenge.scoring.figures import figure
 
-    say(f"\n{board.title}: mean {board.metric} over {len(board.tasks)} tasks")
+    say(f"\n{board.title}: mean {board.metric.name} over {len(board.tasks)} tasks")
     print_table(
         ["rank", "team", "mean [95 % interval]", "tied with first", "tasks"],
         [

@@ -136,10 +136,12 @@ def _measured(task: Task, file: Path) -> Measured:
 
 
 def _write(tuning: Tuning, folder: Path) -> None:
-    from challenge.methods.search import tuned_file, tuning_as_json, tuning_page
+    from challenge.board.pages.tuning_page import tuning_page
+    from challenge.methods.search import tuned_file, tuning_as_json
 
     folder.mkdir(parents=True, exist_ok=True)
-    texts = (tuned_file(tuning), tuning_page(tuning), dump_json(tuning_as_json(tuning)))
+    document, metric = tuning_as_json(tuning), tuning.task.kind.metric(tuning.task.metric)
+    texts = (tuned_file(tuning), tuning_page(document, metric), dump_json(document))
     for name, text in zip(_FILES, texts, strict=True):
         write_atomically(folder / name, text)
 

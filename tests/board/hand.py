@@ -44,6 +44,7 @@ class HandSource(RowSource):
     teams: Mapping[str, int]
     n_clusters: int = 500
     failed: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    metric: str = "accuracy"
     read: list[int] = field(default_factory=list)
     """Ids whose replicates were asked for."""
 
@@ -64,11 +65,12 @@ class HandSource(RowSource):
     def score(self, submission_id: int, subset: Subset) -> StoredScore | None:
         value = self.made[submission_id - 1].value
         known = bool(np.isfinite(value))
-        metrics: dict[str, Any] = {} if known else {"accuracy": {"reason": "no rows of a class"}}
+        found = {"value": value} if known else {"reason": "no rows of a class"}
+        metrics: dict[str, Any] = {self.metric: found}
         return StoredScore(
             submission_id,
             subset,
-            "accuracy",
+            self.metric,
             value if known else None,
             None,
             None,
@@ -83,7 +85,8 @@ class HandSource(RowSource):
         )
 
     def entries(self, subset: Subset, *, team: int | None) -> Iterator[Entry]:
-        for found in self.submissions(team=team, task=None):
+        found_by_team = sorted(self.submissions(team=team, task=None), key=lambda s: s.team)
+        for found in found_by_team:
             yield found, self.score(found.id, subset)
 
     def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
@@ -125,6 +128,7 @@ def snapshot_of(
     n_clusters: int = 500,
     cards: Sequence[str] | None = None,
     failed: Mapping[tuple[str, str, str], str] | None = None,
+    metric: str = "accuracy",
 ) -> Snapshot:
     """Return a snapshot of one track over `tasks`; submission ids count the order of `made`.
 
@@ -143,7 +147,7 @@ def snapshot_of(
         "id": "main",
         "title": "Main",
         "kind": "classification",
-        "metric": "accuracy",
+        "metric": metric,
         "tasks": list(tasks),
         "prize": prize,
         "prize_tie": prize_tie,
@@ -157,7 +161,7 @@ def snapshot_of(
             "track": [track],
         }
     )
-    documents = {"kind": "classification", "metric": "accuracy"}
+    documents = {"kind": "classification", "metric": metric}
     return Snapshot(
         at=START,
         settings=settings,
@@ -169,7 +173,7 @@ def snapshot_of(
         subset=subset,
         primary=_columns(subset, made, ids, 1),
         baseline_scores=dict.fromkeys(tasks, 0.0) if baseline_scores is None else baseline_scores,
-        source=HandSource(tuple(everything), ids, n_clusters, failed or {}),
+        source=HandSource(tuple(everything), ids, n_clusters, failed or {}, metric),
         closed_at=closes if subset == "private" else None,
         public=_columns("public", public, ids, 1 + len(made)) if public else None,
         steps=steps or {},

@@ -7,7 +7,7 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
-from challenge.board.pages.comparison_page import comparison_fragment, comparison_page
+from challenge.board.pages.comparison_page import comparison_page
 from challenge.ledger.submissions.compare import ReleasedDifference
 from challenge.scoring import Comparison
 from challenge.scoring.statistics.comparison import Difference, PairedOutcomes
@@ -87,9 +87,9 @@ def test_names_are_escaped_and_nothing_is_fetched() -> None:
 
 def test_a_released_difference_says_its_step_and_no_rows() -> None:
     result = ReleasedDifference("toy", "accuracy", 0.025, 0.825, 0.625, 0.2, 0.15, 0.25)
-    reader = read(comparison_fragment(result, 1, 2))
-    assert reader.seen[0] == ("section", {"class": "comparison", "lang": "en"})
+    reader = read(comparison_page(result, 1, 2))
     assert "rounded to 0.025, and rows are not compared" in reader.text
-    figures = re.findall(r"-?\.\d+|\d+\.\d+|−\.\d+", reader.text)
+    shown = reader.text[reader.text.rindex("}") :]
+    figures = re.findall(r"-?\.\d+|\d+\.\d+|−\.\d+", shown)
     assert figures == [".8250", ".6250", ".2000", ".1500", ".2500", "0.025"]
     assert "alone right" not in reader.text and "McNemar" not in reader.text

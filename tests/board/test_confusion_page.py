@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from challenge.board.pages.confusion_section import confusion_files, confusion_html
+from challenge.board.pages.confusion_section import confusion_facts, confusion_files
+from challenge.board.pages.page_frame import render
 from challenge.board.pages.site_context import SiteContext
 from challenge.board.site import read_context
 from challenge.ledger.store.records import StoredScore, Submission
@@ -34,9 +35,11 @@ def entry_of(
 def test_a_matrix_says_how_many_rows_of_a_class_went_where(context: SiteContext) -> None:
     counts = [[0, 0, 1200], [0, 1, 3], [1, 1, 40]]
     submission, score = entry_of(context, "matching", range(2, 3), counts)
-    html = confusion_html(context, submission, score)
+    html = render("confusion.html", confusion=confusion_facts(context, submission, score))
     assert "1,240 of 1,243 rows are right." in html
-    assert "Most often <bdi>no match</bdi> was taken for <bdi>match</bdi>: 3 of 1,203 rows" in html
+    assert (
+        "Most often <bdi>no match</bdi> was predicted as <bdi>match</bdi>: 3 of 1,203 rows" in html
+    )
     assert '<span class="cell h0">0</span>' in html and "right" in html
     path, text = confusion_files(context, submission, score)[0]
     assert path == f"submission/{submission.id}-confusion-matrix.csv"
@@ -46,7 +49,7 @@ def test_a_matrix_says_how_many_rows_of_a_class_went_where(context: SiteContext)
 def test_many_classes_show_the_pairs_that_are_confused_most_often(context: SiteContext) -> None:
     counts = [[0, 0, 5], [0, 2, 2], [1, 0, 7], [2, 2, 9]]
     submission, score = entry_of(context, "classification", range(26, 500), counts)
-    html = confusion_html(context, submission, score)
+    html = render("confusion.html", confusion=confusion_facts(context, submission, score))
     assert "The 2 pairs of classes" in html
     assert html.index(">7</td>") < html.index(">2</td>")
     assert "100 %" in html and "29 %" in html
@@ -56,5 +59,5 @@ def test_many_classes_show_the_pairs_that_are_confused_most_often(context: SiteC
 def test_without_counts_there_is_nothing(context: SiteContext) -> None:
     submission, score = entry_of(context, "matching", range(2, 3), [[0, 0, 1]])
     bare = replace(score, confusion_counts=None)
-    assert confusion_html(context, submission, bare) == ""
+    assert confusion_facts(context, submission, bare) is None
     assert confusion_files(context, submission, bare) == []

@@ -45,7 +45,8 @@ def _files(out: Path) -> dict[str, bytes]:
     """Return the files that a visitor can ask for; hidden ones are unfinished."""
     found = {}
     for path in out.rglob("*"):
+        name = path.relative_to(out)
         with contextlib.suppress(IsADirectoryError):
-            if not path.name.startswith("."):
-                found[path.relative_to(out).as_posix()] = path.read_bytes()
+            if not any(part.startswith(".") for part in name.parts):
+                found[name.as_posix()] = path.read_bytes()
     return found

@@ -16,7 +16,9 @@ from challenge.board.plots import (
     scale_for,
     shake_up_svg,
 )
+from challenge.kinds import kind_of
 
+ACCURACY = kind_of("classification").metric("accuracy")
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
@@ -30,7 +32,7 @@ def test_a_scale_holds_its_values_and_its_ticks_are_round() -> None:
 
 def test_figures_have_a_name_and_words_and_are_well_formed() -> None:
     line = Line("A & B <c>", ((START, 0.5), (START + timedelta(days=3), 0.6)), "c1")
-    svg = progress_svg("p", "Over time", [line], until=START + timedelta(days=9))
+    svg = progress_svg("p", "Over time", [line], ACCURACY, until=START + timedelta(days=9))
     root = ElementTree.fromstring(svg)
     assert root.get("role") == "img"
     assert root.get("aria-labelledby") == "p-t p-d"
@@ -38,7 +40,7 @@ def test_figures_have_a_name_and_words_and_are_well_formed() -> None:
     assert "A &amp; B &lt;c&gt; at .600" in svg
     for other in (
         shake_up_svg("s", "Shake-up", [("<t>", 1, 2), ("u", 2, 1)]),
-        interval_svg(Scale(0, 1), 0.5, 0.4, 0.6, band=(0.4, 0.7), floor=0.1),
+        interval_svg(Scale(0, 1), 0.5, 0.4, 0.6, band=(0.4, 0.7), baseline_score=0.1),
         bar_svg(0.4),
         motif_svg(),
     ):
@@ -46,7 +48,7 @@ def test_figures_have_a_name_and_words_and_are_well_formed() -> None:
 
 
 def test_without_any_point_there_is_no_figure() -> None:
-    assert progress_svg("p", "t", [Line("a", ())], until=START) == ""
+    assert progress_svg("p", "t", [Line("a", ())], ACCURACY, until=START) == ""
     assert shake_up_svg("p", "t", []) == ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
@@ -37,7 +38,7 @@ def test_equal_scores_share_a_rank_and_the_earlier_stands_first() -> None:
 
 def test_the_gap_to_the_first_carries_no_dust_of_the_subtraction() -> None:
     board = board_of(Made("A", "t1", 0.605), Made("B", "t1", 0.578))
-    assert board.rows[1].as_json()["behind"] == 0.027
+    assert board.rows[1].behind == 0.027
     assert 0.605 - 0.578 != 0.027
 
 
@@ -165,7 +166,7 @@ def test_a_public_subset_that_is_too_small_is_named() -> None:
     snapshot = snapshot_of(made, subset="public", unscored=["t1"], baseline_scores={})
     board = task_board(snapshot, "t1", snapshot.replicates)
     assert "too small" in board.notes[0]
-    assert board.floor is None
+    assert board.baseline_score is None
     assert board.rows[0].reason == "the public subset is too small to show a score"
 
 
@@ -222,7 +223,9 @@ def test_json_has_no_nan_and_no_replicates_and_csv_has_a_cell_a_column() -> None
     )
     text = json.dumps(board.as_json(), allow_nan=False)
     assert "replicates" not in text and len(text) < 3000
-    assert {len(row) for row in board.csv_rows()} == {len(board.csv_header())}
+    rows = list(csv.reader(board.csv_text().splitlines()))
+    assert len(rows) == 4
+    assert {len(row) for row in rows} == {len(rows[0])}
 
 
 scores = st.lists(

@@ -101,7 +101,7 @@
       else { button.append(...head.childNodes); head.append(button); }
       button.addEventListener("click", () => {
         const now = head.getAttribute("aria-sort");
-        const firstDown = head.classList.contains("number") && head.dataset.col !== "rank" && head.dataset.col !== "ranks";
+        const firstDown = head.classList.contains("number") && head.dataset.lowFirst === undefined;
         const down = now === null ? firstDown : now === "ascending";
         sortBy(index, down);
         state.set(`${name}.sort`, (down ? "-" : "") + head.dataset.col);

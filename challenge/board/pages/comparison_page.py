@@ -1,122 +1,92 @@
-"""Two submissions side by side: one page that stands alone, its section to be put anywhere.
+"""Two submissions side by side, on a page that needs no other file.
 
-What it shows is what it is given: while a contest runs that is a released, rounded difference.
+While a contest runs it is given, and shows, a released and rounded difference only.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Sequence
-from html import escape
-from importlib import resources
+from typing import Any
 
-from challenge.board.html_tables import Column, table_html
-from challenge.board.markup import clip, count_text, interval_text, number_text, user_html
-from challenge.kinds import metric_title
+from challenge.board.markup import (
+    clip,
+    count_text,
+    half_widths,
+    interval_text,
+    number_text,
+    of_unit_scale,
+    score_decimals,
+)
+from challenge.board.pages.page_frame import render_alone
+from challenge.kinds import KINDS, Metric, kind_of, metric_title
 from challenge.ledger.submissions.compare import ReleasedDifference
 from challenge.scoring import Comparison
-from challenge.scoring.statistics.comparison import Difference, PairedOutcomes
+from challenge.scoring.statistics.comparison import PairedOutcomes
 
-__all__ = ["comparison_fragment", "comparison_page"]
-
-_DECIMALS = 4
-_Row = Sequence[str]
+__all__ = ["comparison_page"]
 
 
 def comparison_page(result: Comparison | ReleasedDifference, a: int, b: int) -> str:
-    """Return a whole HTML page, style included, that needs no other file and no network."""
-    style = (resources.files("challenge.board") / "assets" / "site.css").read_text("utf-8")
-    allowed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    title = escape(clip(f"Submissions {a} and {b} of {result.task_id}", 120))
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        f"style-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'\">\n"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="referrer" content="no-referrer">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n"
-        f'<main id="content">\n{comparison_fragment(result, a, b)}</main>\n</body>\n</html>\n'
+    """Return a whole HTML page that needs no other file and no network."""
+    metric = _metric(result.metric)
+    return render_alone(
+        "comparison.html",
+        f"Submissions {a} and {b} of {result.task_id}",
+        a=a,
+        b=b,
+        result=result,
+        lower=metric is not None and not metric.higher_is_better,
+        **(_released(result) if isinstance(result, ReleasedDifference) else _rows(result)),
     )
 
 
-def comparison_fragment(result: Comparison | ReleasedDifference, a: int, b: int) -> str:
-    """Return a section in the site's style; every value in it is escaped."""
-    head = (
-        f"<h1>Submission {a} against submission {b}</h1>\n"
-        f"<p>Task {user_html(result.task_id)}. A difference is {a} minus {b}, with its paired "
-        "95&nbsp;% interval: where that leaves out 0, the two differ.</p>\n"
-    )
-    parts = _released(result) if isinstance(result, ReleasedDifference) else _rows(result)
-    return f'<section class="comparison" lang="en">\n{head}{parts}</section>\n'
+def _metric(name: str) -> Metric | None:
+    kinds = (kind_of(kind) for kind in KINDS)
+    return next((kind.metrics[name] for kind in kinds if name in kind.metrics), None)
 
 
-def _released(result: ReleasedDifference) -> str:
-    row = (
-        escape(metric_title(result.metric)),
-        number_text(result.a, _DECIMALS),
-        number_text(result.b, _DECIMALS),
-        number_text(result.value, _DECIMALS),
-        interval_text(result.low, result.high, _DECIMALS),
-    )
-    return _table("metrics", "The public score", _METRIC_HEADS, [row]) + (
-        f"<p>The contest runs: figures are rounded to {result.step:g}, and rows are not "
-        "compared.</p>\n"
-    )
+def _released(result: ReleasedDifference) -> dict[str, Any]:
+    row = _figures(result.metric, result.a, result.b, result.value, result.low, result.high)
+    return {
+        "caption": "The public score",
+        "metrics": [row],
+        "outcomes": [],
+        "step": f"{result.step:g}",
+    }
 
 
-_METRIC_HEADS = ("Metric", "a", "b", "a − b", "95 % interval")
-_OUTCOME_HEADS = ("Rows", "n", "a alone right", "b alone right", "Both right", "Neither")
+def _rows(result: Comparison) -> dict[str, Any]:
+    every = [("All rows", result.outcomes), *((name, one) for _, name, one in result.slices)]
+    return {
+        "caption": f"Metrics on {count_text(result.n)} rows in {count_text(result.n_clusters)} "
+        f"clusters; the score is {metric_title(result.metric)}",
+        "metrics": [
+            _figures(name, one.a, one.b, one.value, one.low, one.high, one.reason)
+            for name, one in result.differences.items()
+        ],
+        "outcomes_caption": "Decisions on the same rows; McNemar’s exact test: "
+        f"p = {result.outcomes.p:.3g}",
+        "outcomes": [_outcomes(name, one) for name, one in every],
+        "step": "",
+    }
 
 
-def _rows(result: Comparison) -> str:
-    outcomes = result.outcomes
-    slices = [("All rows", outcomes), *((name, outcomes) for _, name, outcomes in result.slices)]
-    return "".join(
-        (
-            _table(
-                "metrics",
-                f"Metrics on {count_text(result.n)} rows in {count_text(result.n_clusters)} "
-                f"clusters; the score is {escape(metric_title(result.metric))}",
-                _METRIC_HEADS,
-                [_metric(name, each) for name, each in result.differences.items()],
-            ),
-            _table(
-                "rows",
-                f"Decisions on the same rows; McNemar’s exact test: p = {outcomes.p:.3g}",
-                _OUTCOME_HEADS,
-                [_outcomes(name, each) for name, each in slices],
-            ),
-        )
-    )
+def _figures(
+    name: str,
+    a: float | None,
+    b: float | None,
+    difference: float | None,
+    low: float | None,
+    high: float | None,
+    reason: str | None = None,
+) -> tuple[str, ...]:
+    metric, decimals = _metric(name), 4
+    if metric is not None and not of_unit_scale(metric):
+        decimals = score_decimals(metric, [a, b], half_widths([(low, high)]))
+    figures = (number_text(figure, decimals) for figure in (a, b, difference))
+    interval = interval_text(low, high, decimals) or clip(reason or "", 200)
+    return metric_title(name), *figures, interval
 
 
-def _metric(name: str, each: Difference) -> _Row:
-    interval = interval_text(each.low, each.high, _DECIMALS)
-    return (
-        escape(metric_title(name)),
-        number_text(each.a, _DECIMALS),
-        number_text(each.b, _DECIMALS),
-        number_text(each.value, _DECIMALS),
-        interval or escape(clip(each.reason or "", 200)),
-    )
-
-
-def _outcomes(name: str, outcomes: PairedOutcomes) -> _Row:
-    counts = (outcomes.n, outcomes.wins, outcomes.losses, outcomes.both_right, outcomes.both_wrong)
-    return (user_html(name), *(count_text(count) for count in counts))
-
-
-def _table(name: str, caption: str, heads: Sequence[str], rows: Sequence[_Row]) -> str:
-    columns = [
-        Column[_Row](
-            f"c{place}",
-            head,
-            lambda row, place=place: row[place],  # type: ignore[misc]
-            kind="number" if place else "text",
-            header=place == 0,
-        )
-        for place, head in enumerate(heads)
-    ]
-    return table_html(columns, rows, name=name, caption=caption) + "\n"
+def _outcomes(name: str, one: PairedOutcomes) -> tuple[str, ...]:
+    counts = (one.n, one.wins, one.losses, one.both_right, one.both_wrong)
+    return name, *(count_text(count) for count in counts)

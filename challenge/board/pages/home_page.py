@@ -1,17 +1,18 @@
-"""The home page: who leads each track, how it came about, what the tasks are, how to enter."""
+"""The home page: the leaders of each track, score over time, the tasks, how to enter."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from challenge.board.board_columns import TRACK_COLUMNS, exported_fields
 from challenge.board.exports import csv_export, json_text, object_text
-from challenge.board.html_tables import table_html
-from challenge.board.markup import clip, number_text, user_html
-from challenge.board.pages.page_frame import folder_name, render, trusted
+from challenge.board.html_tables import table_of
+from challenge.board.markup import clip, folder_name, number_text
+from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.site_context import File, SiteContext, board_decimals
-from challenge.board.pages.standings_table import tied_class, ties_words, track_columns
+from challenge.board.pages.standings_table import board_columns, tied_class, ties_text
 from challenge.board.plots import motif_svg, progress_svg
-from challenge.kinds import kind_of, metric_title
+from challenge.task.settings import Track
 
 __all__ = ["home_files", "task_summary"]
 
@@ -30,13 +31,13 @@ def home_files(context: SiteContext) -> Iterator[File]:
     texts = {key: json_text(value) for key, value in overview.items()}
     texts["tracks"] = f"[{', '.join(board.text() for board in boards.values())}]"
     yield "leaderboard.json", object_text(texts) + "\n"
-    names = ("rank", "team", "value", "low", "high", "tied_first", "coverage", "eligible")
+    fields = [one for one in exported_fields(TRACK_COLUMNS, "csv") if one.overview]
     rows = (
-        (board.track, *(plain[name] for name in names))
+        (board.track, *(one.value(row) for one in fields))
         for board in boards.values()
-        for plain in board.plain_rows
+        for row in board.rows
     )
-    yield "leaderboard.csv", csv_export(("track", *names), rows)
+    yield "leaderboard.csv", csv_export(("track", *(one.name for one in fields)), rows)
     yield "index.html", _home_html(context)
 
 
@@ -48,8 +49,8 @@ def task_summary(context: SiteContext, task: str) -> dict[str, object]:
         "id": task,
         "folder": folder_name(task),
         "title": card.task["title"],
-        "size": kind_of(card.task["kind"]).size_text(card.task),
-        "metric": metric_title(str(card.task["metric"])),
+        "size": context.kind(task).size_text(card.task),
+        "metric": context.metric(task).title,
         "modalities": context.modalities(task),
         "n_train": card.task["n_train"],
         "n_test": card.task["n_test"],
@@ -60,72 +61,69 @@ def task_summary(context: SiteContext, task: str) -> dict[str, object]:
     }
 
 
+def _track(context: SiteContext, track: Track, shown: str) -> Mapping[str, object]:
+    """Return what the home page shows of a track."""
+    board, snapshot = context.track_boards[track.id], context.snapshot
+    progress = ""
+    if snapshot.at:
+        progress = progress_svg(
+            f"progress-{track.id}",
+            f"{shown}, {clip(track.title)}",
+            context.progress.get(track.id, ()),
+            board.metric,
+            until=snapshot.closed_at or snapshot.at,
+        )
+    return {
+        "id": track.id,
+        "folder": folder_name(track.id),
+        "title": track.title,
+        "metric": board.metric.title,
+        "n_tasks": len(board.tasks),
+        "prize": track.prize,
+        "n_rows": len(board.rows),
+        "ties": ties_text(board),
+        "table": table_of(
+            board_columns(context, board, "", home=True),
+            board.rows[:PODIUM],
+            name=f"podium-{track.id}",
+            caption=f"The first {PODIUM} by mean score, {clip(track.title, 60)}",
+            row_class=tied_class,
+            classes="podium",
+        ),
+        "progress": trusted(progress),
+    }
+
+
 def _home_html(context: SiteContext) -> str:
     snapshot, settings = context.snapshot, context.settings
-    told = context.progress_words()
-    tracks = []
-    for track in settings.track:
-        board = context.track_boards[track.id]
-        tracks.append(
-            {
-                "id": track.id,
-                "folder": folder_name(track.id),
-                "title": track.title,
-                "metric": metric_title(track.metric),
-                "n_tasks": len(board.tasks),
-                "prize": track.prize,
-                "n_rows": len(board.rows),
-                "ties": ties_words(board),
-                "table": trusted(
-                    table_html(
-                        track_columns(context, board, "", short=True),
-                        board.rows[:PODIUM],
-                        name=f"podium-{track.id}",
-                        caption=f"The first places by mean score, {user_html(track.title, 60)}",
-                        row_class=tied_class,
-                        classes="podium",
-                    )
-                ),
-                "progress": trusted(
-                    progress_svg(
-                        f"progress-{track.id}",
-                        f"{told}, {clip(track.title)}",
-                        context.progress.get(track.id, ()),
-                        until=snapshot.closed_at or snapshot.at,
-                    )
-                    if snapshot.at
-                    else ""
-                ),
-            }
-        )
-    n_submissions = sum(
-        row.n_submissions for board in context.task_boards.values() for row in board.rows
+    rows = [row for board in context.task_boards.values() for row in board.rows]
+    # A team that has no submission, or withdrew all of them, is on no board.
+    on_boards = {row.team for row in rows}
+    teams = [team for team in snapshot.teams.values() if team.id in on_boards]
+    shown = context.progress_text()
+    leaders = "; ".join(
+        f"{clip(board.title, 40)}: {clip(board.rows[0].team_name, 40)} "
+        f"{number_text(board.rows[0].value, board_decimals(board))}"
+        for board in context.track_boards.values()
+        if board.rows and board.rows[0].value is not None
     )
-    # Who has withdrawn everything, or never handed in, stands on no board.
-    standing = {row.team for board in context.task_boards.values() for row in board.rows}
-    teams = [team for team in snapshot.teams.values() if team.id in standing]
-    example = next(iter(context.tasks()), "TASK")
-    content = render(
+    return context.frame.page(
         "home.html",
+        "index.html",
+        title="Overview",
+        summary=f"{clip(settings.description, 120)} {leaders}".strip() or "Leaderboard",
+        place="home",
         settings=settings,
-        state=context.state_words(),
+        state=context.state_text(),
         at=snapshot.at,
         motif=trusted(motif_svg()),
         closed_at=snapshot.closed_at,
         n_teams=sum(not team.baseline for team in teams),
         n_baselines=sum(team.baseline for team in teams),
-        n_submissions=n_submissions,
-        tracks=tracks,
-        told=told,
+        n_submissions=sum(row.n_submissions for row in rows),
+        tracks=[_track(context, track, shown) for track in settings.track],
+        shown=shown,
         tasks=[task_summary(context, task) for task in context.tasks()],
-        example=example,
+        example=next(iter(context.tasks()), "TASK"),
         running=settings.is_contest() and snapshot.closed_at is None,
     )
-    leaders = "; ".join(
-        f"{clip(track.title, 40)}: {clip(board.rows[0].team_name, 40)} "
-        f"{number_text(board.rows[0].value, board_decimals(board))}"
-        for track in settings.track
-        if (board := context.track_boards[track.id]).rows and board.rows[0].value is not None
-    )
-    words = f"{clip(settings.description, 120)} {leaders}".strip() or "Leaderboard"
-    return context.frame.page("index.html", "Overview", words, content, place="home")

@@ -1,25 +1,24 @@
-"""The method × task matrix as a heat map that is also a table, and in words above it."""
+"""The method × task matrix as a heat map that is also a table, with a summary above it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 from challenge.board.exports import csv_export, json_export
-from challenge.board.html_tables import Column, table_html
+from challenge.board.html_tables import Column, table_of
 from challenge.board.markup import (
     bytes_text,
     count_text,
+    folder_name,
     interval_text,
     number_text,
     seconds_text,
     user_html,
 )
-from challenge.board.pages.page_frame import folder_name, render, trusted
 from challenge.board.pages.site_context import File, SiteContext
 from challenge.board.plots import heat_class
 from challenge.board.rules.method_matrix import Matrix, MatrixCell, MatrixRow, method_matrix
 from challenge.board.rules.swap import Swap
-from challenge.kinds import metric_title
 
 __all__ = ["matrix_files"]
 
@@ -28,7 +27,7 @@ _FAULTS = {
     "method-crashed": "crashed",
     "method-time": "ran out of time",
     "method-memory": "ran out of memory",
-    "method-output": "said too much",
+    "method-output": "printed too much",
 }
 
 
@@ -37,49 +36,46 @@ def matrix_files(context: SiteContext) -> Iterator[File]:
     matrix = method_matrix(context.snapshot)
     yield "matrix/matrix.json", json_export(matrix.as_json())
     yield "matrix/matrix.csv", csv_export(matrix.csv_header(), matrix.csv_rows())
-    content = render(
-        "matrix.html",
-        n_shown=len(matrix.rows),
-        n_rows=matrix.n_rows,
-        n_tasks=len(matrix.tasks),
-        swap=[trusted(_sentence(one)) for one in matrix.swap],
-        table=trusted(
-            table_html(
-                _columns(context, matrix),
-                matrix.rows,
-                name="matrix",
-                caption="Best score of each method on each task, with interval and cost",
-                row_class=lambda row: "base" if row.baseline else "",
-                classes="board heat",
-            )
+    table = table_of(
+        _columns(context, matrix),
+        matrix.rows,
+        name="matrix",
+        caption="Best score of each method on each task, with interval and cost",
+        row_class=lambda row: "base" if row.baseline else "",
+        classes="board heat",
+    )
+    path = "matrix/index.html"
+    yield (
+        path,
+        context.frame.page(
+            "matrix.html",
+            path,
+            title="Methods × tasks",
+            summary="Every method on every task: what if a team used another team’s method?",
+            place="matrix",
+            n_shown=len(matrix.rows),
+            n_rows=matrix.n_rows,
+            swap=[_swap_text(one) for one in matrix.swap],
+            table=table,
         ),
     )
-    words = "Every method on every task: what if they used the other team’s method on their data?"
-    path = "matrix/index.html"
-    yield path, context.frame.page(path, "Methods × tasks", words, content, place="matrix")
 
 
-def _sentence(one: Swap) -> str:
-    """Say as HTML what the best method of another team would change for a team."""
-    start = (
-        f"<b>{user_html(one.team_name, 48)}</b>, with {user_html(one.other_method, 60)} "
-        f"of {user_html(one.other_team_name, 48)} instead of its {user_html(one.method, 60)}: "
-    )
-    if not one.n_shared:
-        return f"{start}no task was run by both."
-    n_tasks = f"{one.n_shared} task{'s' if one.n_shared > 1 else ''}"
+def _swap_text(one: Swap) -> dict[str, object]:
+    """Return what the best method of another team would change for a team."""
+    n, change = one.n_shared, number_text(one.change, 3)
     parts = [
-        f"{words} on {len(tasks)}"
-        for words, tasks in (
+        f"{text} on {len(tasks)}"
+        for text, tasks in (
             ("significantly better", one.better),
             ("significantly worse", one.worse),
-            ("not told apart", one.alike),
+            ("not distinguished", one.alike),
         )
         if tasks
     ]
-    change = number_text(one.change, 3)
     sign = "+" if one.change is not None and one.change > 0 else ""
-    return f"{start}of {n_tasks}, {', '.join(parts)}; mean change {sign}{change}."
+    verdict = f"of {n} task{'s' if n > 1 else ''}, {', '.join(parts)}; mean change {sign}{change}."
+    return {"swap": one, "verdict": verdict if n else "no task was run by both."}
 
 
 def _columns(context: SiteContext, matrix: Matrix) -> list[Column[MatrixRow]]:
@@ -119,15 +115,16 @@ def _count(name: str, title: str, of: Callable[[MatrixRow], int]) -> Column[Matr
 
 
 def _task_column(context: SiteContext, matrix: Matrix, index: int) -> Column[MatrixRow]:
-    task, floor, best = matrix.tasks[index], matrix.baseline_scores[index], matrix.bests[index]
+    task, best = matrix.tasks[index], matrix.bests[index]
+    baseline_score = matrix.baseline_scores[index]
     decimals = context.decimals(task)
-    metric = metric_title(str(context.card(task).task["metric"]))
+    metric = context.metric(task)
 
     def html(row: MatrixRow) -> str:
         cell = row.cells[index]
         if cell.state != "scored":
             return _empty_html(cell)
-        kind = heat_class(cell.value, floor, floor if best is None else best)
+        kind = heat_class(cell.value, baseline_score, baseline_score if best is None else best)
         mark = "best" if cell.best else "tied" if cell.tied else ""
         value = number_text(cell.value, decimals)
         lines = [interval_text(cell.low, cell.high, decimals), mark, _cost(cell)]
@@ -144,15 +141,16 @@ def _task_column(context: SiteContext, matrix: Matrix, index: int) -> Column[Mat
         "number",
         lambda row: row.values[index],
         head_html=f'<a href="../task/{folder_name(task)}/index.html">'
-        f"{user_html(context.title(task), 60)}</a><small>{metric}</small>",
+        f"{user_html(context.title(task), 60)}</a><small>{metric.title}</small>",
+        low_first=not metric.higher_is_better,
     )
 
 
 def _empty_html(cell: MatrixCell) -> str:
-    words = str(cell.state)
+    text = str(cell.state)
     if cell.state == "failed":
-        words = f"failed<small>{_FAULTS.get(cell.fault or '', 'wrong file')}</small>"
-    return f'<span class="cell none">{words}</span>'
+        text = f"failed<small>{_FAULTS.get(cell.fault or '', 'wrong file')}</small>"
+    return f'<span class="cell none">{text}</span>'
 
 
 def _cost(cell: MatrixCell) -> str:

@@ -1,10 +1,12 @@
-"""The frame around every page: head, policy, navigation, footer; and the templates' environment."""
+"""The templates' environment, and what all pages of a site share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import lru_cache
-from html import escape
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,6 +17,7 @@ from challenge.board.markup import (
     bytes_text,
     clip,
     count_text,
+    folder_name,
     interval_text,
     number_text,
     plain,
@@ -23,10 +26,7 @@ from challenge.board.markup import (
 )
 from challenge.task.settings import Settings
 
-__all__ = ["Frame", "folder_name", "render", "root_of", "trusted"]
-
-_HOLES = ("@@TITLE@@", "@@WORDS@@", "@@CONTENT@@")
-_WINDOWS = {"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for n in range(1, 10))}
+__all__ = ["Frame", "render", "render_alone", "root_of", "trusted"]
 
 
 @lru_cache(maxsize=1)
@@ -51,9 +51,21 @@ def _environment() -> Environment:
     return environment
 
 
-def render(template: str, **values: Any) -> Markup:
+def render(template: str, **values: Any) -> str:
     """Return a template of this package filled in; text is escaped, Markup is not."""
-    return trusted(_environment().get_template(template).render(**values))
+    return _environment().get_template(template).render(**values)
+
+
+def render_alone(template: str, title: str, **values: Any) -> str:
+    """Return a page that needs no other file: it holds the site's style, and a policy for it."""
+    style = (resources.files("challenge.board") / "assets" / "site.css").read_text("utf-8")
+    return render(
+        template,
+        page_title=clip(title, 120),
+        style=trusted(style),
+        style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        **values,
+    )
 
 
 def trusted(html: str) -> Markup:
@@ -62,7 +74,7 @@ def trusted(html: str) -> Markup:
 
 
 def root_of(path: str) -> str:
-    """Return the way from a page up to the site's root: `""`, `"../"`, ….
+    """Return the relative path from a page to the site's root: `""`, `"../"`, ….
 
     >>> root_of("task/icon-tag/index.html")
     '../../'
@@ -70,60 +82,35 @@ def root_of(path: str) -> str:
     return "../" * path.count("/")
 
 
-def folder_name(identifier: str) -> str:
-    """Return a task's or track's folder: its id, unless Windows keeps that name for a device.
-
-    >>> folder_name("icon-tag"), folder_name("con")
-    ('icon-tag', 'con_')
-    """
-    return identifier + "_" if identifier in _WINDOWS else identifier
-
-
 @dataclass(frozen=True)
 class Frame:
-    """What all pages of one build share; frames are drawn once a depth and place.
+    """What all pages of one build share.
 
     Nothing here changes with a submission, or every page would be written again.
     """
 
     settings: Settings
-    _drawn: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict, repr=False)
 
-    def page(self, path: str, title: str, words: str, content: str, *, place: str = "") -> str:
+    @cached_property
+    def _shared(self) -> dict[str, Any]:
+        tracks = [(folder_name(track.id), track.id, track.title) for track in self.settings.track]
+        site = plain(self.settings.title)
+        return {"site": site, "version": __version__, "nav_tracks": tracks}
+
+    def page(
+        self, template: str, path: str, *, title: str, summary: str, place: str = "", **values: Any
+    ) -> str:
         """Return a whole page.
 
-        `title` and `words` (the description that link previews show) are plain text; `content` is
-        HTML; `place` is the entry of the navigation that is current.
+        `summary` is the description that link previews show; `place` is the current entry of the
+        navigation.
         """
-        root = root_of(path)
-        if (root, place) not in self._drawn:
-            self._drawn[root, place] = self._draw(root, place)
-        pieces = self._drawn[root, place]
-        values = {
-            _HOLES[0]: escape(clip(title, 120)),
-            _HOLES[1]: escape(clip(words, 200)),
-            _HOLES[2]: content,
-        }
-        return "".join(values.get(piece, piece) for piece in pieces)
-
-    def _draw(self, root: str, place: str) -> tuple[str, ...]:
-        drawn = render(
-            "frame.html",
-            root=root,
+        return render(
+            template,
+            root=root_of(path),
             place=place,
-            site=plain(self.settings.title),
-            version=__version__,
-            tracks=[
-                (folder_name(track.id), track.id, track.title) for track in self.settings.track
-            ],
-            title=_HOLES[0],
-            words=_HOLES[1],
-            content=_HOLES[2],
+            page_title=clip(title, 120),
+            summary=clip(summary, 200),
+            **self._shared,
+            **values,
         )
-        # The text between the holes is fixed, so a value that contains a hole's name stays text.
-        pieces, rest = [], str(drawn)
-        while any(hole in rest for hole in _HOLES):
-            start, hole = min((rest.index(hole), hole) for hole in _HOLES if hole in rest)
-            pieces += [rest[:start], hole]
-            rest = rest[start + len(hole) :]
-        return (*pieces, rest)

@@ -1,11 +1,10 @@
-"""The rules in words, generated from the settings that the program obeys."""
+"""The rules page, generated from the settings that the program obeys."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from challenge.board.markup import number_text
-from challenge.board.pages.page_frame import folder_name, render
+from challenge.board.markup import folder_name
 from challenge.board.pages.site_context import File, SiteContext
 from challenge.kinds import metric_title
 
@@ -15,35 +14,40 @@ __all__ = ["about_files"]
 def about_files(context: SiteContext) -> Iterator[File]:
     """Yield the page of the rules."""
     settings, snapshot = context.settings, context.snapshot
-    content = render(
+    yield (
         "about.html",
-        settings=settings,
-        contest=settings.is_contest(),
-        closed_at=snapshot.closed_at,
-        state=context.state_words(),
-        tracks=[
-            {
-                "folder": folder_name(track.id),
-                "title": track.title,
-                "metric": metric_title(track.metric),
-                "prize": track.prize,
-                "prize_tie": track.prize_tie,
-                "tasks": [
-                    (folder_name(task), context.title(task), task in snapshot.cards)
-                    for task in track.tasks
-                ],
-            }
-            for track in settings.track
-        ],
-        steps=[
-            (context.title(task), number_text(step, 4))
-            for task, step in snapshot.steps.items()
-            if step
-        ]
-        if snapshot.subset == "public"
-        else [],
-        unscored=[context.title(task) for task in sorted(snapshot.unscored)],
-        roster=sorted(team.name for team in settings.team),
+        context.frame.page(
+            "about.html",
+            "about.html",
+            title="Rules",
+            summary="How entries are scored, ranked and compared, and how to take part.",
+            place="about",
+            settings=settings,
+            contest=settings.is_contest(),
+            closed_at=snapshot.closed_at,
+            state=context.state_text(),
+            tracks=[
+                {
+                    "folder": folder_name(track.id),
+                    "title": track.title,
+                    "metric": metric_title(track.metric),
+                    "prize": track.prize,
+                    "prize_tie": track.prize_tie,
+                    "tasks": [
+                        (folder_name(task), context.title(task), task in snapshot.cards)
+                        for task in track.tasks
+                    ],
+                }
+                for track in settings.track
+            ],
+            steps=[
+                (context.title(task), context.step_text(task))
+                for task, step in snapshot.steps.items()
+                if step
+            ]
+            if snapshot.subset == "public"
+            else [],
+            unscored=[context.title(task) for task in sorted(snapshot.unscored)],
+            roster=sorted(team.name for team in settings.team),
+        ),
     )
-    words = "How entries are scored, ranked and told apart, and how to take part."
-    yield "about.html", context.frame.page("about.html", "Rules", words, content, place="about")

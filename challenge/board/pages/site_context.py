@@ -1,28 +1,30 @@
-"""What pages are made of: the snapshot, its boards, and the words that several pages share."""
+"""What pages are made of: the snapshot, its boards, and the texts that several pages share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from challenge.board.markup import decimals_for, number_text
+from challenge.board.markup import half_widths, number_text, of_unit_scale, score_decimals
 from challenge.board.pages.page_frame import Frame
 from challenge.board.plots import Line
-from challenge.board.rules.board_rows import Board, TaskBoard, TrackBoard
+from challenge.board.rules.boards import Board, TaskBoard, TrackBoard
+from challenge.kinds import Kind, Metric, kind_of
 from challenge.ledger.store.records import Card
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.task.settings import Settings
 
-__all__ = ["MODALITY_WORDS", "BoardPage", "File", "SiteContext"]
+__all__ = ["BoardPage", "File", "SiteContext"]
 
 File = tuple[str, "str | bytes"]
-"""A path under the site's root with `/`, and what stands in it."""
+"""A path under the site's root with `/`, and its content."""
 
 
 @dataclass(frozen=True)
 class BoardPage:
-    """One page of a long board: drawn only when `mark` is not that of the page that is there."""
+    """One page of a long board: drawn only when `mark` differs from that of the last build."""
 
     path: str
     mark: str
@@ -30,8 +32,9 @@ class BoardPage:
 
 
 _COARSE = 0.04
-"""From here on a step of the Ladder hides differences that people look for."""
-MODALITY_WORDS = ("text", "numeric", "categorical", "image")
+"""A step of the Ladder of at least this size hides differences that people look for."""
+_MODALITIES = ("text", "numeric", "categorical", "image", "datetime")
+"""In the order in which pages name them; others come last."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,20 @@ class SiteContext:
 
     @property
     def settings(self) -> Settings:
-        """The rules as they stood at the snapshot's moment."""
+        """The settings at the snapshot's moment."""
         return self.snapshot.settings
 
     def card(self, task_id: str) -> Card:
         """Return a task's stored card."""
         return self.snapshot.cards[task_id]
+
+    def kind(self, task_id: str) -> Kind:
+        """Return a task's kind."""
+        return kind_of(self.card(task_id).task["kind"])
+
+    def metric(self, task_id: str) -> Metric:
+        """Return a task's primary metric."""
+        return self.card(task_id).metric
 
     def title(self, task_id: str) -> str:
         """Return a task's title, its id when it has no card yet."""
@@ -63,15 +74,34 @@ class SiteContext:
     def decimals(self, task_id: str) -> int:
         """Return the decimals of scores of a task, from the intervals of its board."""
         if task_id not in self._decimals:
-            board = self.task_boards.get(task_id)
-            self._decimals[task_id] = board_decimals(board) if board else 3
+            self._decimals[task_id] = board_decimals(self.task_boards[task_id])
         return self._decimals[task_id]
+
+    def resolution_text(self, task_id: str, resolution: float | None) -> str:
+        """Return what one row is worth on the scale of the metric; empty where it is unknown."""
+        if not resolution:
+            return ""
+        metric = self.metric(task_id)
+        own = score_decimals(metric, [resolution])
+        decimals = max(self.decimals(task_id), 4) if of_unit_scale(metric) else own
+        return number_text(resolution, decimals)
 
     def modalities(self, task_id: str) -> list[str]:
         """Return the modalities of a task's columns, in a fixed order, each once."""
         columns: list[dict[str, Any]] = self.card(task_id).task["columns"]
-        present = {column["modality"] for column in columns}
-        return [modality for modality in MODALITY_WORDS if modality in present]
+        present = sorted({column["modality"] for column in columns})
+        known = [modality for modality in _MODALITIES if modality in present]
+        return list(dict.fromkeys([*known, *present]))
+
+    @cached_property
+    def counting(self) -> frozenset[int]:
+        """The submissions whose scores the task boards show."""
+        return frozenset(
+            row.submission
+            for board in self.task_boards.values()
+            for row in board.rows
+            if row.value is not None
+        )
 
     def tasks(self) -> list[str]:
         """Return the tasks that have a page: in the order of the tracks, others after them."""
@@ -80,7 +110,7 @@ class SiteContext:
             t for t in dict.fromkeys([*tracks, *self.snapshot.cards]) if t in self.snapshot.cards
         ]
 
-    def progress_words(self) -> str:
+    def progress_text(self) -> str:
         """Return what the plot of scores over time shows: always the public subset."""
         if not self.settings.is_contest():
             return "Mean score over time"
@@ -88,23 +118,28 @@ class SiteContext:
             return "Mean public score over time"
         return "Mean public score until the close; the standings are of the private subset"
 
-    def step_words(self, tasks: Sequence[str]) -> str:
+    def steps_text(self, tasks: Sequence[str]) -> str:
         """Return the steps of public scores while a contest runs; empty otherwise."""
         steps = self.snapshot.steps if self.snapshot.subset == "public" else {}
         known = [task for task in tasks if steps.get(task)]
         if not known:
             return ""
         each = ", ".join(
-            number_text(steps[task]) + (f" ({self.title(task)})" if len(tasks) > 1 else "")
+            self.step_text(task) + (f" ({self.title(task)})" if len(tasks) > 1 else "")
             for task in known
         )
-        words = f"Public scores move in steps of {each}, so that nobody can learn the hidden rows"
-        if max(steps[task] for task in known) >= _COARSE:
-            words += "; where a step is that large, teams of different strength share a rank"
-        return words + "."
+        text = f"Public scores move in steps of {each}, so that nobody can learn the hidden rows"
+        if any(of_unit_scale(self.metric(task)) and steps[task] >= _COARSE for task in known):
+            text += "; where a step is that large, teams of different strength share a rank"
+        return text + "."
 
-    def state_words(self) -> str:
-        """Return where the challenge stands, in one short sentence."""
+    def step_text(self, task_id: str) -> str:
+        """Return the step of a task's public scores."""
+        step = self.snapshot.steps[task_id]
+        return number_text(step, score_decimals(self.metric(task_id), [step]))
+
+    def state_text(self) -> str:
+        """Return in one short sentence whether the challenge is running or closed."""
         if not self.settings.is_contest():
             return "Open benchmark: every score counts at once."
         if self.snapshot.closed_at:
@@ -113,8 +148,7 @@ class SiteContext:
 
 
 def board_decimals(board: Board[Any]) -> int:
-    """Return the decimals that respect the intervals of the upper part of a board."""
-    return decimals_for(
-        (row.high - row.low) / 2 if row.low is not None and row.high is not None else None
-        for row in board.rows[:50]
-    )
+    """Return the decimals of the scores of a board, from the intervals of its upper part."""
+    rows = board.rows[:50]
+    widths = half_widths((row.low, row.high) for row in rows)
+    return score_decimals(board.metric, [row.value for row in rows], widths)

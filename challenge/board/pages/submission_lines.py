@@ -1,4 +1,4 @@
-"""A team's submissions as its pages show them: which count, and the state of each in a word."""
+"""A team's submissions as its pages show them: which count, and the state of each."""
 
 from __future__ import annotations
 
@@ -27,28 +27,15 @@ class Line:
 
 def team_lines(context: SiteContext, entries: Sequence[Entry], public: PublicScores) -> list[Line]:
     """Return a team's submissions, oldest first."""
-    counting = _counting(entries)
-    return [_line(context, entry, counting, public) for entry in entries]
+    return [_line(context, entry, public) for entry in entries]
 
 
-def _counting(entries: Sequence[Entry]) -> frozenset[int]:
-    """Return the submissions that a board shows: the best of each task, the earlier at a tie."""
-    best: dict[str, tuple[float, int]] = {}
-    for submission, score in entries:
-        if submission.withdrawn or score is None or score.value is None:
-            continue
-        key = (-round(score.value, 12), submission.id)
-        best[submission.task] = min(best.get(submission.task, key), key)
-    return frozenset(submission for _, submission in best.values())
-
-
-def _line(
-    context: SiteContext, entry: Entry, counting: frozenset[int], public: PublicScores
-) -> Line:
+def _line(context: SiteContext, entry: Entry, public: PublicScores) -> Line:
     submission, score = entry
+    counts = submission.id in context.counting
     if submission.withdrawn:
         state = "withdrawn"
-    elif submission.id in counting:
+    elif counts:
         state = "on the board"
     elif score is not None:
         state = "scored"
@@ -58,4 +45,4 @@ def _line(
         state = "not a final"
     else:
         state = "not scored"
-    return Line(submission, score, state, submission.id in counting, public.get(submission.id))
+    return Line(submission, score, state, counts, public.get(submission.id))

@@ -1,24 +1,28 @@
-"""A submission's page: what it scored, with intervals, and what it was made with."""
+"""A submission's page: its scores with intervals, and what it was made with."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from html import escape
+from typing import Any
 
 from challenge.board.markup import (
     bytes_text,
     clip,
     count_text,
+    folder_name,
+    half_widths,
     interval_text,
     number_text,
+    of_unit_scale,
     plain,
+    score_decimals,
     seconds_text,
-    time_html,
     user_html,
 )
-from challenge.board.pages.confusion_section import confusion_files, confusion_html
-from challenge.board.pages.page_frame import folder_name
+from challenge.board.pages.confusion_section import confusion_facts, confusion_files
+from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.site_context import File, SiteContext
 from challenge.board.pages.submission_lines import Line
 from challenge.board.plots import Scale, axis_svg, interval_svg
@@ -33,9 +37,11 @@ _SUBSET_TITLES = {
     "private": "the private subset of the test set",
 }
 _SCALE = Scale(0.0, 1.0, 160, 10)
+Fact = tuple[str, str]
+"""A name and its value, a text or HTML."""
 _LONG = 60
-"""Characters of HTML from which a fact has a line of its own."""
-_DETAIL_WORDS = {
+"""Facts with more characters come last and have a line of their own."""
+_DETAIL_TITLES = {
     "cpu_s": "Processor time",
     "fit_s": "Fitting",
     "predict_s": "Predicting",
@@ -44,7 +50,6 @@ _DETAIL_WORDS = {
     "time_limit_s": "Time limit",
     "method_digest": "Method’s digest",
 }
-_UNBOUNDED = ("log_loss", "brier", "mcc")
 
 
 def submission_files(context: SiteContext, team: Team, line: Line) -> Iterator[File]:
@@ -56,130 +61,101 @@ def submission_files(context: SiteContext, team: Team, line: Line) -> Iterator[F
 
 def _submission_html(context: SiteContext, team: Team, line: Line) -> str:
     submission, score = line.submission, line.score
-    contest = context.settings.is_contest()
-    task_title = context.title(submission.task)
-    decimals = context.decimals(submission.task)
-    facts = [
-        ("Team", f'<a href="../team/{team.slug}/index.html">{user_html(team.name, 64)}</a>'),
-        (
-            "Task",
-            f'<a href="../task/{folder_name(submission.task)}/index.html">'
-            f"{user_html(task_title)}</a>",
-        ),
-        ("Handed in", time_html(submission.at)),
-        ("State", escape(line.state)),
-    ]
-    parts = [
-        '<div class="wide"><header class="page-head">',
-        f'<p class="eyebrow">Submission {submission.id}</p>',
-        f"<h1>{user_html(submission.method or 'no name', 160)}</h1>",
-    ]
-    if submission.note:
-        parts.append(f'<p class="lead">{user_html(submission.note, 600)}</p>')
-    parts.append(f"{_facts(facts, 'facts small')}</header></div>")
-    parts.append('<section class="wide" aria-labelledby="scores"><div class="section-head">')
-    if score is None:
-        parts.append(
-            f'<h2 id="scores">Score</h2></div><p>{escape(_no_score(line.state))}</p></section>'
-        )
-    else:
-        parts.append(
-            '<h2 id="scores">Scores</h2>'
-            f"<p>On {_SUBSET_TITLES.get(score.subset, escape(score.subset))}: "
-            f"{count_text(score.n)} rows in {count_text(score.n_clusters)} independent clusters. "
-            f"One row is worth {number_text(score.resolution, max(decimals, 4))}.</p></div>"
-            f'<div class="split"><div>{_metrics_html(score, decimals)}'
-            '<p class="exports">With all submissions of the team as '
-            f'<a href="../team/{team.slug}/submissions.json">JSON</a> or '
-            f'<a href="../team/{team.slug}/submissions.csv">CSV</a>.</p></div>'
-        )
-        parts.append(f"{_made_html(submission, score, contest)}</div></section>")
-        parts.append(confusion_html(context, submission, score))
-    if score is None:
-        parts.append(f'<section class="wide">{_made_html(submission, None, contest)}</section>')
-    title = f"{clip(submission.method or 'Submission', 60)} (submission {submission.id})"
-    words = f"{clip(team.name, 48)} on {clip(task_title, 60)}"
+    task_title, decimals = context.title(submission.task), context.decimals(submission.task)
+    summary = f"{clip(team.name, 48)} on {clip(task_title, 60)}"
     if score is not None and score.value is not None:
-        words += f": {metric_title(score.metric)} {number_text(score.value, decimals)}"
+        summary += f": {metric_title(score.metric)} {number_text(score.value, decimals)}"
         interval = interval_text(score.low, score.high, decimals)
-        words += f", interval {interval}" if interval else ""
+        summary += f", interval {interval}" if interval else ""
+    metrics = _metrics(context, submission.task, score) if score else []
     return context.frame.page(
-        f"submission/{submission.id}.html", title, words + ".", "".join(parts)
+        "submission.html",
+        f"submission/{submission.id}.html",
+        title=f"{clip(submission.method or 'Submission', 60)} (submission {submission.id})",
+        summary=f"{summary}.",
+        submission=submission,
+        team=team,
+        task_folder=folder_name(submission.task),
+        task_title=task_title,
+        state=line.state,
+        score=score,
+        no_score=_NO_SCORE.get(line.state, "This submission has no score."),
+        subset=_SUBSET_TITLES[score.subset] if score else "",
+        resolution=context.resolution_text(submission.task, score.resolution) if score else "",
+        metrics=metrics,
+        axis=trusted(axis_svg(_SCALE) if any(one["plot"] for one in metrics) else ""),
+        diagnostics=_diagnostics(context, submission.task, score) if score else [],
+        used=_used(submission, score, context.settings.is_contest()),
+        confusion=confusion_facts(context, submission, score) if score else None,
     )
 
 
-def _no_score(state: str) -> str:
-    return {
-        "withdrawn": "This submission was withdrawn by its team.",
-        "no public score": "No public score: it did not improve on the team’s best by a step, or "
-        "the public subset of the task is too small to be shown.",
-        "not a final": "Not one of the team’s finals, so it was not scored on the private subset.",
-    }.get(state, "This submission has no score.")
+_NO_SCORE = {
+    "withdrawn": "This submission was withdrawn by its team.",
+    "no public score": "No public score: it did not improve on the team’s best by a step, or the "
+    "public subset of the task is too small to be shown.",
+    "not a final": "Not one of the team’s finals, so it was not scored on the private subset.",
+}
 
 
-def _metrics_html(score: StoredScore, decimals: int) -> str:
-    names = sorted(score.metrics, key=lambda name: name != score.metric)
+def _metrics(context: SiteContext, task: str, score: StoredScore) -> list[dict[str, Any]]:
+    """Return the rows of the table of metrics, the primary one first."""
+    metrics, shares = context.kind(task).metrics, of_unit_scale(context.metric(task))
     rows = []
-    for name in names:
-        values = score.metrics[name]
+    for name in sorted(score.metrics, key=lambda name: name != score.metric):
+        values, metric = score.metrics[name], metrics.get(name)
         value, low, high = values.get("value"), values.get("low"), values.get("high")
-        interval = escape(interval_text(low, high, decimals))
-        if interval:
-            beside = f'<td class="number">{interval}</td>'
-        else:
-            beside = f'<td class="reason">{user_html(values.get("reason") or "–", 200)}</td>'
-        drawn = value is not None and name not in _UNBOUNDED
-        plot = interval_svg(_SCALE, value, low, high, strong=name == score.metric) if drawn else ""
-        primary = ' <span class="tag">primary</span>' if name == score.metric else ""
+        decimals, primary = context.decimals(task), name == score.metric
+        if metric and not primary and not (shares and of_unit_scale(metric)):
+            decimals = score_decimals(metric, [value], half_widths([(low, high)]))
+        drawn = value is not None and metric is not None and metric.within_unit
         rows.append(
-            f'<tr><th scope="row">{escape(metric_title(name))}{primary}</th>'
-            f'<td class="number"><b>{number_text(value, decimals)}</b></td>'
-            f'{beside}<td class="plot">{plot}</td></tr>'
+            {
+                "title": metric_title(name),
+                "primary": primary,
+                "value": number_text(value, decimals),
+                "interval": interval_text(low, high, decimals),
+                "reason": values.get("reason") or "–",
+                "plot": trusted(
+                    interval_svg(_SCALE, value, low, high, strong=primary) if drawn else ""
+                ),
+            }
         )
-    return (
-        '<div class="scroll" role="region" aria-labelledby="metrics-caption" tabindex="0">'
-        '<table class="plain-table metrics" id="metrics"><caption id="metrics-caption">Metrics '
-        'with 95 % intervals</caption><thead><tr><th scope="col">Metric</th><th scope="col" '
-        'class="number">Value</th><th scope="col" class="number">Interval</th>'
-        f'<th scope="col" class="plot">{axis_svg(_SCALE)}</th></tr></thead><tbody>'
-        f"{''.join(rows)}</tbody></table></div>{_diagnostics_html(score, decimals)}"
-    )
+    return rows
 
 
-def _diagnostics_html(score: StoredScore, decimals: int) -> str:
-    if not score.diagnostics:
-        return ""
-    items = []
+def _diagnostics(context: SiteContext, task: str, score: StoredScore) -> list[Fact]:
+    metric, facts = context.metric(task), []
     for name, figure in sorted(score.diagnostics.items()):
+        decimals = context.decimals(task)
+        if not of_unit_scale(metric):
+            decimals = score_decimals(metric, [figure])
         count = name.startswith("n_") and figure is not None
         text = count_text(round(figure or 0)) if count else number_text(figure, decimals)
-        items.append((metric_title(name.removeprefix("n_")), text))
-    return (
-        '<details class="diagnostics"><summary>Diagnostics</summary>'
-        f"{_facts(items, 'answers')}</details>"
-    )
+        facts.append((metric_title(name.removeprefix("n_")), text))
+    return facts
 
 
-def _made_html(submission: Submission, score: StoredScore | None, contest: bool) -> str:
-    facts = [("File", escape(submission.form))]
+def _used(submission: Submission, score: StoredScore | None, contest: bool) -> list[Fact]:
+    """Return what the submission was made with, long values last."""
+    facts: list[Fact] = [("File", submission.form)]
     if submission.isolation:
-        isolated = "its own room (bwrap)" if submission.isolation == "bwrap" else "no isolation"
-        facts.append(("Ran in", isolated))
+        sandbox = "sandbox (bwrap)" if submission.isolation == "bwrap" else "no isolation"
+        facts.append(("Ran in", sandbox))
     for key, value in sorted(submission.details.items()):
         if key == "isolation" or value is None or value in ([], {}, ""):
             continue
-        words = _DETAIL_WORDS.get(key, plain(key).replace("_", " ").capitalize()[:60])
-        facts.append((words, _detail_html(key, value)))
+        title = _DETAIL_TITLES.get(key, plain(key).replace("_", " ").capitalize()[:60])
+        facts.append((title, trusted(_detail_html(key, value))))
     if not contest:
-        # In a contest it is for the organiser alone to see whose predictions are identical.
-        facts.append(("Predictions", _digest_html(submission.sha256)))
+        # In a contest only the organiser may see whose predictions are identical.
+        facts.append(("Predictions", trusted(_digest_html(submission.sha256))))
     if score is not None:
         facts += [
             ("Scorer version", f"{score.scorer_version}"),
-            ("Data digest", _digest_html(score.data_digest)),
+            ("Data digest", trusted(_digest_html(score.data_digest))),
         ]
-    facts.sort(key=lambda fact: len(fact[1]) > _LONG)
-    return f'<div class="made"><h3>What it used</h3>{_facts(facts, "answers")}</div>'
+    return sorted(facts, key=lambda fact: len(fact[1]) > _LONG)
 
 
 def _digest_html(digest: str) -> str:
@@ -202,14 +178,3 @@ def _detail_html(key: str, value: object) -> str:
     if isinstance(value, (bool, int, float)) or value is None:
         return user_html(json.dumps(value), 40)
     return user_html(value, 1200)
-
-
-def _facts(facts: Sequence[tuple[str, str]], classes: str) -> str:
-    items = "".join(
-        f"<div{_long(value)}><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in facts
-    )
-    return f'<dl class="{classes}">{items}</dl>'
-
-
-def _long(value: str) -> str:
-    return ' class="long"' if len(value) > _LONG else ""

@@ -1,4 +1,4 @@
-"""A task page: the board first, then all that a reader or participant wants to know of the data."""
+"""A task page: the board, then the facts about the data."""
 
 from __future__ import annotations
 
@@ -10,13 +10,21 @@ from functools import partial
 from typing import Any
 
 from challenge.board.exports import csv_export, json_export
-from challenge.board.markup import bytes_text, clip, count_text, number_text
-from challenge.board.pages.page_frame import folder_name, render, trusted
+from challenge.board.html_tables import Pager, Table
+from challenge.board.markup import (
+    bytes_text,
+    clip,
+    count_text,
+    folder_name,
+    metric_text,
+    number_text,
+)
+from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.paging import board_pages
 from challenge.board.pages.site_context import BoardPage, File, SiteContext
-from challenge.board.pages.standings_table import task_columns, ties_words
+from challenge.board.pages.standings_table import ties_text
 from challenge.board.plots import bar_svg
-from challenge.kinds import kind_of, metric_title
+from challenge.ledger.store.records import Card
 
 __all__ = ["task_files"]
 
@@ -29,24 +37,24 @@ _QUESTIONS = (
 )
 _BY = {
     "row": "single rows, stratified by label",
-    "group": "whole groups, none of which straddles",
-    "entity": "whole entities: no entity stands on both sides",
+    "group": "whole groups, each on one side",
+    "entity": "whole entities: no entity is on both sides",
     "time": "time: the latest rows are the test",
     "official": "the split that the source published",
 }
 _SPLIT_SHARES = {
     "test": "Share hidden as test",
     "public": "Share of the test that scores in public",
-    "unseen_share": "Test pairs of which training shows neither record’s entity",
-    "half_seen_share": "Test pairs of which training shows one",
-    "seen_share": "Test pairs of which training shows both",
+    "unseen_share": "Test pairs with neither entity in train",
+    "half_seen_share": "Test pairs with one entity in train",
+    "seen_share": "Test pairs with both entities in train",
 }
 _SPLIT_COUNTS = {
     "n_records": "Records",
     "n_entities": "Entities",
     "n_groups": "Groups",
-    "n_unlabelled": "Rows dropped for want of a label",
-    "n_crossing": "Pairs dropped for straddling the split",
+    "n_unlabelled": "Rows without a label, dropped",
+    "n_crossing": "Pairs across the split, dropped",
 }
 _ABSENT: Mapping[str, Any] = {"description": "", "sources": (), "left_out": {}, "notes": ()}
 N_BARS = 60
@@ -59,27 +67,24 @@ def task_files(context: SiteContext, task_id: str) -> Iterator[File | BoardPage]
     samples, images = _samples(card.card if card.task.get("samples") else {})
     for name, data in images.items():
         yield f"{folder}/{name}", data
-    schema = _schema(card.task, card.card)
-    yield (
-        f"{folder}/task.json",
-        json_export({"format": 1, "task": card.task, "columns": schema, "classes": _classes(card)}),
-    )
+    schema, classes = _schema(card.task, card.card), _classes(card)
+    document = {"format": 1, "task": card.task, "columns": schema, "classes": classes}
+    yield f"{folder}/task.json", json_export(document)
     keys = (
         *("name", "modality", "description", "missing_share", "n_distinct"),
         *("min", "max", "mean", "mean_length"),
     )
     yield f"{folder}/columns.csv", csv_export(keys, ([row[key] for key in keys] for row in schema))
-    yield f"{folder}/classes.csv", csv_export(("class", "n_train"), _classes(card))
+    if classes:
+        yield f"{folder}/classes.csv", csv_export(("class", "n_train"), classes)
     board = context.task_boards[task_id]
-    yield f"{folder}/board.json", board.text() + "\n"
-    yield f"{folder}/board.csv", csv_export(board.csv_header(), board.csv_rows())
     yield from board_pages(
+        context,
         folder,
-        task_columns(context, board, "../../"),
         board,
         name="board",
-        caption=f"Standings by {metric_title(board.metric)}",
-        look=(context.decimals(task_id), board.floor),
+        caption=f"Standings by {metric_text(board.metric)}",
+        look=(context.decimals(task_id), board.baseline_score),
         around=partial(_task_html, context, task_id, {"samples": samples, "schema": schema}),
     )
 
@@ -89,47 +94,45 @@ def _task_html(
     task_id: str,
     values: Mapping[str, Any],
     path: str,
-    number: int,
-    table: str,
-    pager: str,
+    table: Table,
+    pager: Pager,
 ) -> str:
     card, board = context.card(task_id), context.task_boards[task_id]
     document = {**_ABSENT, **card.task}
-    decimals = context.decimals(task_id)
-    kind = kind_of(document["kind"])
-    classes = sorted(_classes(card), key=lambda item: -item[1])
-    most = max((n for _, n in classes), default=1) or 1
-    tracks = [
-        (folder_name(track.id), track.title)
-        for track in context.settings.track
-        if task_id in track.tasks
-    ]
-    content = render(
+    title, whole = clip(document["title"]), pager.page == 1
+    size = board.kind.size_text(document).capitalize()
+    summary = f"{size}, {', '.join(context.modalities(task_id))}. {ties_text(board)}"
+    first = board.rows[0] if board.rows else None
+    if first is not None and first.value is not None:
+        score = number_text(first.value, context.decimals(task_id))
+        summary = f"{clip(first.team_name, 48)} leads with {score}. {summary}"
+    return context.frame.page(
         "task.html",
+        path,
+        title=title if whole else f"{title}, page {pager.page}",
+        summary=summary,
         id=task_id,
-        number=number,
-        matching=kind.label == "match",
         document=document,
-        tracks=tracks,
+        kind=board.kind,
+        size=size,
+        tracks=[
+            (folder_name(track.id), track.title)
+            for track in context.settings.track
+            if task_id in track.tasks
+        ],
         modalities=context.modalities(task_id),
-        metric=metric_title(str(document["metric"])),
         board=board,
-        decimals=decimals,
-        resolution=number_text(board.resolution, max(decimals, 4)) if board.resolution else None,
-        state=context.state_words(),
-        steps=context.step_words([task_id]),
-        ties=ties_words(board),
-        table=trusted(table),
-        pager=trusted(pager),
-        schema=values["schema"],
-        samples=values["samples"],
-        bars=[(name, n, trusted(bar_svg(n / most, kind="text"))) for name, n in classes[:N_BARS]],
-        n_more_classes=max(len(classes) - N_BARS, 0),
-        n_classes=len(classes),
-        smallest=classes[-1] if classes else None,
-        largest=classes[0] if classes else None,
-        match_share=_match_share(classes) if kind.label == "match" else None,
-        match_bar=trusted(bar_svg(_match_share(classes) or 0.0, width=300, kind="numeric")),
+        baseline_score=None
+        if board.baseline_score is None
+        else number_text(board.baseline_score, context.decimals(task_id)),
+        resolution=context.resolution_text(task_id, board.resolution),
+        state=context.state_text(),
+        steps=context.steps_text([task_id]),
+        ties=ties_text(board),
+        table=table,
+        pager=pager,
+        **values,
+        **_label_facts(card),
         split=_split_facts(document),
         findings=_findings(document),
         answers=[
@@ -143,25 +146,33 @@ def _task_html(
             ("card", card.card_digest),
         ],
     )
-    title = clip(document["title"]) if number == 1 else f"{clip(document['title'])}, page {number}"
-    what = kind.size_text(document).capitalize()
-    words = f"{what}, {', '.join(context.modalities(task_id))}. {ties_words(board)}"
-    first = board.rows[0] if board.rows else None
-    if first is not None and first.value is not None:
-        words = (
-            f"{clip(first.team_name, 48)} leads with {number_text(first.value, decimals)}. {words}"
-        )
-    return context.frame.page(path, title, words, content)
 
 
-def _classes(card: Any) -> list[tuple[str, int]]:
+def _classes(card: Card) -> list[tuple[str, int]]:
     counts: Mapping[str, int] = card.card.get("class_counts", {})
     return [(name, int(counts.get(name, 0))) for name in card.task["classes"]] if counts else []
 
 
-def _match_share(classes: list[tuple[str, int]]) -> float | None:
-    total = sum(n for _, n in classes)
-    return dict(classes).get("1", 0) / total if total else None
+def _label_facts(card: Card) -> dict[str, Any]:
+    """Return what is shown of the labels of train: class sizes, or quantiles of numbers."""
+    classes = sorted(_classes(card), key=lambda item: -item[1])
+    most = max((n for _, n in classes), default=1) or 1
+    share = dict(classes).get("1", 0) / (sum(n for _, n in classes) or 1)
+    return {
+        "bars": [
+            (name, n, trusted(bar_svg(n / most, kind="text"))) for name, n in classes[:N_BARS]
+        ],
+        "n_classes": len(classes),
+        "n_more_classes": max(len(classes) - N_BARS, 0),
+        "smallest": classes[-1] if classes else None,
+        "largest": classes[0] if classes else None,
+        "match_share": share,
+        "match_bar": trusted(bar_svg(share, width=300, kind="numeric")),
+        "quantiles": [
+            (f"{100 * share:.4g} %", f"{value:,.6g}".replace("-", "−"))
+            for share, value in card.card.get("label_quantiles", ())
+        ],
+    }
 
 
 def _schema(task: Mapping[str, Any], card: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -208,16 +219,16 @@ def _split_facts(task: Mapping[str, Any]) -> list[tuple[str, str]]:
     split: Mapping[str, Any] = task.get("split", {})
     facts = [("Split by", _BY.get(str(split.get("by")), str(split.get("by") or "not stated")))]
     facts += [
-        (words, f"{100 * split[key]:.0f} %")
-        for key, words in _SPLIT_SHARES.items()
+        (title, f"{100 * split[key]:.0f} %")
+        for key, title in _SPLIT_SHARES.items()
         if isinstance(split.get(key), (int, float))
     ]
     if split.get("by") == "entity" and split.get("truth"):
         complete = split["truth"] == "complete"
         facts.append(("Truth", "every match is known" if complete else "listed pairs only"))
     facts += [
-        (words, count_text(split[key]))
-        for key, words in _SPLIT_COUNTS.items()
+        (title, count_text(split[key]))
+        for key, title in _SPLIT_COUNTS.items()
         if isinstance(split.get(key), int) and split[key]
     ]
     clusters = split.get("n_clusters")

@@ -1,29 +1,30 @@
-"""A team's pages. No rank stands here, so that news of other teams leave them alone."""
+"""A team's pages. They show no rank, so that submissions of other teams do not change them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from html import escape
 from itertools import cycle
 
 from challenge.board.exports import csv_export, json_export
-from challenge.board.html_tables import Column, pager_html, pages_of, table_html
+from challenge.board.html_tables import Column, Pager, pages_of, table_of
 from challenge.board.markup import (
     clip,
+    folder_name,
     interval_text,
     number_text,
+    of_unit_scale,
+    score_html,
     time_html,
     user_html,
 )
-from challenge.board.pages.page_frame import folder_name
+from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.site_context import File, SiteContext
 from challenge.board.pages.submission_lines import Line, PublicScores, team_lines
 from challenge.board.pages.submission_page import submission_files
 from challenge.board.plots import Line as Step
 from challenge.board.plots import progress_svg
-from challenge.kinds import metric_title
-from challenge.ledger.store.records import Entry, Submission, Team
+from challenge.ledger.store.records import Entry, StoredScore, Submission, Team
 
 __all__ = ["team_files"]
 
@@ -111,101 +112,88 @@ def _csv_rows(lines: Sequence[Line]) -> Iterator[tuple[object, ...]]:
 def _team_html(
     context: SiteContext, team: Team, lines: Sequence[Line], path: str, number: int
 ) -> str:
-    best = [line for line in lines if line.counts]
     order = {task: n for n, task in enumerate(context.snapshot.cards)}
-    best.sort(key=lambda line: order.get(line.submission.task, len(order)))
-    closed = context.snapshot.closed_at is not None
-    parts = [
-        '<div class="wide"><header class="page-head">',
-        f'<p class="eyebrow">{"Baseline" if team.baseline else "Team"}</p>',
-        f"<h1>{user_html(team.name, 64)}</h1>",
-    ]
-    if team.members:
-        # A count: the roster tells the organiser who they are, often by their addresses.
-        count = len(team.members)
-        parts.append(f'<p class="lead">{count} member{"" if count == 1 else "s"}</p>')
-    if team.baseline:
-        parts.append('<p class="lead">Entered by the organiser for comparison; takes no prize.</p>')
-    parts.append("</header></div>")
-    if number == 1:
-        parts.append(
-            '<section class="wide" aria-labelledby="best"><div class="section-head">'
-            '<h2 id="best">What counts</h2><p>The best submission of each task. Places stand on '
-            "the boards.</p></div>"
-        )
-        parts.append(_cards(context, best) if best else "<p>Nothing counts yet.</p>")
-        parts.append("</section>")
-        parts.append(_over_time(context, team, lines))
+    best = sorted(
+        (line for line in lines if line.counts), key=lambda line: order[line.submission.task]
+    )
+    closed, name = context.snapshot.closed_at is not None, clip(team.name, 64)
     pages = pages_of(lines[::-1])
-    table = table_html(
-        _team_columns(context, closed),
-        pages[number - 1],
-        name="submissions",
-        caption="Submissions, newest first",
-        classes="board",
-        row_class=lambda line: "gone" if line.submission.withdrawn else "",
+    subset = "public score" if context.settings.is_contest() else "score"
+    n_tasks = len({line.submission.task for line in lines})
+    return context.frame.page(
+        "team.html",
+        path,
+        title=name if number == 1 else f"{name}, page {number}",
+        summary=f"{len(lines)} submissions on {n_tasks} tasks.",
+        team=team,
+        n_submissions=len(lines),
+        subset=subset,
+        until="until the close" if closed else "so far",
+        best=[_best(context, line.submission, line.score) for line in best if line.score],
+        over_time=trusted(_over_time(context, team, lines, subset) if number == 1 else ""),
+        table=table_of(
+            _team_columns(context, closed),
+            pages[number - 1],
+            name="submissions",
+            caption="Submissions, newest first",
+            classes="board",
+            row_class=lambda line: "gone" if line.submission.withdrawn else "",
+        ),
+        pager=Pager(number, len(pages), len(lines)),
     )
-    parts.append(
-        '<section class="wide" aria-labelledby="history"><div class="section-head">'
-        f'<h2 id="history">All submissions</h2><p>{len(lines)} so far.</p></div>{table}'
-        f"{pager_html(number, len(pages), len(lines))}"
-        '<p class="exports">All metrics of all submissions as <a href="submissions.json">JSON</a> '
-        'or <a href="submissions.csv">CSV</a>.</p></section>'
-    )
-    title = clip(team.name, 64) if number == 1 else f"{clip(team.name, 64)}, page {number}"
-    words = f"{len(lines)} submissions on {len({line.submission.task for line in lines})} tasks."
-    return context.frame.page(path, title, words, "".join(parts))
 
 
-def _over_time(context: SiteContext, team: Team, lines: Sequence[Line]) -> str:
-    """Return the team's best score of each task as steps; empty while there is no way to see."""
+def _best(context: SiteContext, submission: Submission, score: StoredScore) -> dict[str, object]:
+    """Return what the card of a task shows."""
+    decimals = context.decimals(submission.task)
+    return {
+        "submission": submission,
+        "folder": folder_name(submission.task),
+        "task": context.title(submission.task),
+        "value": number_text(score.value, decimals),
+        "metric": context.metric(submission.task).title,
+        "interval": interval_text(score.low, score.high, decimals),
+    }
+
+
+def _over_time(context: SiteContext, team: Team, lines: Sequence[Line], subset: str) -> str:
+    """Return plots of the team's best scores as steps; empty while no score has changed.
+
+    Tasks whose best score is 1 share a plot. Each other task has its own.
+    """
     steps: dict[str, list[tuple[datetime, float]]] = {}
     for line in lines:
         value = line.public[0] if line.public else line.score.value if line.score else None
+        if value is None or line.submission.withdrawn:
+            continue
         own = steps.setdefault(line.submission.task, [])
-        if value is not None and not line.submission.withdrawn and (not own or value > own[-1][1]):
+        merit = context.metric(line.submission.task).merit
+        if not own or merit(value) > merit(own[-1][1]):
             own.append((line.submission.at, value))
     if all(len(own) < 2 for own in steps.values()):
         return ""
-    kinds = cycle(("c1", "c2", "c3", "c4", "c5"))
-    drawn = [
-        Step(context.title(task), tuple(steps[task]), next(kinds))
-        for task in context.snapshot.cards
-        if steps.get(task)
-    ]
-    last = lines[-1].submission.at
-    subset = "public score" if context.settings.is_contest() else "score"
-    until = "until the close" if context.snapshot.closed_at else "so far"
-    plot = progress_svg(
-        "over-time",
-        f"Best {subset} over time, {clip(team.name, 64)}",
-        drawn,
-        until=last,
-        whole=True,
-    )
-    return (
-        '<section class="wide" aria-labelledby="time"><div class="section-head"><h2 id="time">'
-        f"Over time</h2><p>Best {subset} of each task {until}.</p></div>"
-        f"<figure>{plot}</figure></section>"
-    )
-
-
-def _cards(context: SiteContext, best: Sequence[Line]) -> str:
-    items = []
-    for line in best:
-        submission, score = line.submission, line.score
-        assert score is not None
-        decimals = context.decimals(submission.task)
-        interval = interval_text(score.low, score.high, decimals)
-        items.append(
-            f'<li class="card"><h3><a href="../../task/{folder_name(submission.task)}/index.html">'
-            f"{user_html(context.title(submission.task))}</a></h3>"
-            f'<p class="best"><b>{number_text(score.value, decimals)}</b> <span>'
-            f"{escape(metric_title(score.metric))}{', ' + interval if interval else ''}</span></p>"
-            f'<p class="sizes"><a href="../../submission/{submission.id}.html">'
-            f"{user_html(submission.method or 'no name')}</a></p></li>"
+    colours = cycle(("c1", "c2", "c3", "c4", "c5"))
+    shared: dict[str, list[Step]] = {}
+    metrics = {}
+    for task in context.snapshot.cards:
+        if task in steps:
+            metric = context.metric(task)
+            plot = "" if of_unit_scale(metric) else f"-{task}"
+            shared.setdefault(plot, []).append(
+                Step(context.title(task), tuple(steps[task]), next(colours))
+            )
+            metrics[plot] = metric
+    return "".join(
+        progress_svg(
+            f"over-time{plot}",
+            f"Best {subset} over time, {clip(team.name, 64)}",
+            drawn,
+            metrics[plot],
+            until=lines[-1].submission.at,
+            whole=True,
         )
-    return f'<ul class="cards">{"".join(items)}</ul>'
+        for plot, drawn in shared.items()
+    )
 
 
 def _team_columns(context: SiteContext, closed: bool) -> list[Column[Line]]:
@@ -213,10 +201,7 @@ def _team_columns(context: SiteContext, closed: bool) -> list[Column[Line]]:
         if line.score is None:
             return '<span class="undefined">–</span>'
         decimals = context.decimals(line.submission.task)
-        interval = interval_text(line.score.low, line.score.high, decimals)
-        return f"<b>{number_text(line.score.value, decimals)}</b>" + (
-            f"<small>{interval}</small>" if interval else ""
-        )
+        return score_html(line.score.value, line.score.low, line.score.high, decimals)
 
     def public(line: Line) -> str:
         if line.public is None:

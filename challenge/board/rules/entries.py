@@ -1,6 +1,6 @@
 """What the rules read of a snapshot: scores of one task as columns, noise from replicates.
 
-The one place that knows how the ledger lays its scores out.
+No other file knows how the ledger stores its scores.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.board.rules.ranking import best_of_groups
+from challenge.board.rules.ranking import comparable
 from challenge.board.rules.ties import centre
 from challenge.errors import Fault, WrongUse, nearest
+from challenge.kinds import Metric
 from challenge.ledger.store.records import PrimaryScores
 from challenge.ledger.store.snapshot import Snapshot
+from challenge.ledger.submissions.best import best_positions
 from challenge.task import Subset
 
 __all__ = [
@@ -38,9 +40,10 @@ ReplicateSource = Callable[[Sequence[int]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Entries:
-    """The counted submissions of one task on one subset, as columns of one length."""
+    """The counted submissions of one task on one subset, the earliest first."""
 
     subset: Subset
+    metric: Metric
     submission: NDArray[np.int64]
     team: NDArray[np.int64]
     value: NDArray[np.float64]
@@ -48,9 +51,18 @@ class Entries:
     high: NDArray[np.float64]
     at: NDArray[np.int64]
 
-    def best(self) -> NDArray[np.int64]:
-        """Positions of each team's best entry, teams ascending; the earlier one of equals."""
-        return best_of_groups(self.team, self.value, self.at, self.submission)
+    @property
+    def merit(self) -> NDArray[np.float64]:
+        """The scores, turned so that larger is better."""
+        return self.metric.merit(1.0) * self.value
+
+    def best(self, groups: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """Return the index of the best entry of each group, groups ascending; default: teams.
+
+        The earlier one of equals; one without a score only where its group has no other.
+        """
+        groups = self.team if groups is None else groups
+        return best_positions(comparable(self.merit), np.arange(len(groups)), groups)
 
     def counts(self) -> NDArray[np.int64]:
         """Entries of each team, teams ascending."""
@@ -58,7 +70,7 @@ class Entries:
 
 
 def scores_of(snapshot: Snapshot, subset: Subset) -> PrimaryScores:
-    """Return the scores of a half that the snapshot may show; raise WrongUse for another."""
+    """Return the scores of a subset that may be shown; raise WrongUse for another."""
     try:
         return snapshot.primary_of(subset)
     except KeyError:
@@ -75,12 +87,12 @@ def scores_of(snapshot: Snapshot, subset: Subset) -> PrimaryScores:
 
 
 def baseline_score_of(snapshot: Snapshot, task_id: str, subset: Subset) -> float:
-    """Return the score of the trivial baseline on a half; 0, the least, where it has none."""
+    """Return the score of the trivial method on a subset; 0 where it has none."""
     return known_baseline_score(snapshot, task_id, subset) or 0.0
 
 
 def known_baseline_score(snapshot: Snapshot, task_id: str, subset: Subset) -> float | None:
-    """Return the score of the trivial baseline, None where the subset is too small to be scored."""
+    """Return the score of the trivial method; None where the subset is too small to be scored."""
     return (
         snapshot.baseline_scores if subset == snapshot.subset else snapshot.public_baseline_scores
     ).get(task_id)
@@ -102,10 +114,12 @@ def entries_of(snapshot: Snapshot, task_id: str, subset: Subset | None = None) -
     scores = scores_of(snapshot, subset or snapshot.subset)
     if task_id in scores.tasks:
         of_task = np.flatnonzero(scores.task == scores.tasks.index(task_id))
+        of_task = of_task[np.lexsort((scores.submission[of_task], scores.at[of_task]))]
     else:
         of_task = np.zeros(0, dtype=np.int64)
     return Entries(
         scores.subset,
+        snapshot.cards[task_id].metric,
         scores.submission[of_task],
         scores.team[of_task],
         scores.value[of_task],
@@ -118,22 +132,23 @@ def entries_of(snapshot: Snapshot, task_id: str, subset: Subset | None = None) -
 def noise_of(
     entries: Entries, best: NDArray[np.int64], replicates: ReplicateSource
 ) -> NDArray[np.float64]:
-    """Noise, (len(best), draws), of the teams whose best entries stand at the positions `best`.
+    """Return the noise, (len(best), draws), of the merits of the entries at the indices `best`.
 
     On the private subset a team's score is the better of its finals, so its replicates are the
-    maximum over them, draw by draw, before they are centred. NaN where there are none.
+    better of theirs, draw by draw, before they are centred. NaN where there are none.
     """
     if not len(best):
         return np.zeros((0, 1))
     owner = np.arange(len(best))
     positions = best
     if entries.subset == "private":
-        place = {int(team): i for i, team in enumerate(entries.team[best])}
+        index = {int(team): i for i, team in enumerate(entries.team[best])}
         scored = np.flatnonzero(np.isfinite(entries.value))
-        mine = [(place[int(entries.team[p])], p) for p in scored if int(entries.team[p]) in place]
+        mine = [(index[int(entries.team[p])], p) for p in scored if int(entries.team[p]) in index]
         owner = np.array([i for i, _ in mine], dtype=np.int64)
         positions = np.array([p for _, p in mine], dtype=np.int64)
     drawn = np.asarray(replicates(entries.submission[positions].tolist()), dtype=np.float64)
+    drawn = entries.metric.merit(1.0) * drawn
     highest = np.full((len(best), drawn.shape[1]), -np.inf)
     np.maximum.at(highest, owner, drawn)
     return centre(highest)

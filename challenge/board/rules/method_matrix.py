@@ -2,8 +2,8 @@
 
 It answers "what if they used the other team's method on their data?": a method that was run on
 every task has a full row. A row is a team and the name of a method; its cells are its best
-submissions. The name decides, not the digest of the code: a method that was mended since, or whose
-libraries moved on, is still the same row.
+submissions. The name decides, not the digest of the code: a method that was corrected, or whose
+libraries were updated, is still the same row.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.board.rules.entries import baseline_score_of, entries_of
+from challenge.board.rules.ranking import page_order
 from challenge.board.rules.swap import Swap, swaps_of
 from challenge.board.rules.task_board import number
 from challenge.board.rules.ties import centre, compare_with_first
@@ -33,9 +34,9 @@ CellState = Literal["scored", "no score", "failed", "not run"]
 class MatrixCell:
     """One method of one team on one task; a state other than `scored` has no figures.
 
-    `tied` is that the best of the task cannot be told from it (paired draws, simultaneous over
-    the rows shown; asked of the 60 highest). `seconds` of the wall and `peak_mb` are what the run
-    told, None by hand.
+    `tied` is whether the best of the task cannot be distinguished from it (paired draws,
+    simultaneous over the rows shown; computed for the 60 best). `seconds` (wall) and `peak_mb` are
+    what the run reported, None for a file made by hand.
     """
 
     state: CellState
@@ -56,7 +57,7 @@ class MatrixCell:
 
 @dataclass(frozen=True)
 class MatrixRow:
-    """One method of one team; its cells stand in the order of `Matrix.tasks`."""
+    """One method of one team; its cells are in the order of `Matrix.tasks`."""
 
     team: int
     team_name: str
@@ -65,7 +66,7 @@ class MatrixRow:
     method: str
     cells: tuple[MatrixCell, ...]
     normalised: float | None
-    """Mean over all tasks on the scale 0 = floor, 1 = best of the task; not run counts 0."""
+    """Mean over all tasks, where 0 is the baseline score and 1 the best; not run counts 0."""
 
     @property
     def values(self) -> tuple[float | None, ...]:
@@ -84,19 +85,19 @@ class MatrixRow:
 
     @property
     def n_best(self) -> int:
-        """Tasks whose highest value it has."""
+        """Tasks on which it has the best score."""
         return sum(cell.best for cell in self.cells)
 
     @property
     def n_tied(self) -> int:
-        """Tasks where it is the best or cannot be told from it."""
+        """Tasks where it is the best or cannot be distinguished from it."""
         return sum(cell.tied for cell in self.cells)
 
     @property
     def seconds(self) -> float | None:
-        """Wall seconds over all tasks that told them."""
-        told = [cell.seconds for cell in self.cells if cell.seconds is not None]
-        return sum(told) if told else None
+        """Wall seconds over all tasks for which they are known."""
+        known = [cell.seconds for cell in self.cells if cell.seconds is not None]
+        return sum(known) if known else None
 
     def as_json(self) -> dict[str, object]:
         """Return the row as plain values."""
@@ -121,15 +122,15 @@ _PER_TASK = ("low", "high", "state", "best", "tied", "seconds", "peak_mb")
 
 @dataclass(frozen=True)
 class Matrix:
-    """Methods by tasks, the best first; `n_rows` counts the methods that there are in all.
+    """Methods by tasks, the best first; `n_rows` counts all methods.
 
-    `swap` says for each team what the best method of another team would change.
+    `swap` gives for each team what the best method of another team would change.
     """
 
     tasks: tuple[str, ...]
     baseline_scores: tuple[float, ...]
     bests: tuple[float | None, ...]
-    """Highest value of each task, None where there is no score."""
+    """Best score of each task, None where there is none."""
     rows: tuple[MatrixRow, ...]
     n_rows: int
     swap: tuple[Swap, ...] = ()
@@ -175,17 +176,24 @@ class _Table:
     """(team, method) by tasks: NaN where there is no value, -1 where there is no submission."""
 
     keys: list[tuple[int, str]]
+    signs: NDArray[np.float64]
+    """Of each task: -1 where lower scores are better."""
     values: NDArray[np.float64]
     lows: NDArray[np.float64]
     highs: NDArray[np.float64]
     submissions: NDArray[np.int64]
 
+    @property
+    def merits(self) -> NDArray[np.float64]:
+        """The values, turned so that larger is better."""
+        return self.signs * self.values
+
 
 def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
     """Return the best `n_rows` methods over the tasks of all tracks, in their declared order.
 
-    Order: normalised mean, then more tasks run, then team id and method. A task of two tracks
-    stands once.
+    Order: normalised mean, then more tasks run, then team id and method. A task of two tracks is
+    there once.
     """
     subset = snapshot.subset
     tracks = snapshot.settings.track
@@ -203,24 +211,26 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
     baseline_scores = np.array(
         [baseline_score_of(snapshot, task, subset) for task in tasks], dtype=np.float64
     )
-    normalised = normalised_scores(table.values, baseline_scores)
+    merits = table.merits
+    normalised = normalised_scores(merits, table.signs * baseline_scores)
     n_run = np.isfinite(table.values).sum(axis=1)
-    rounded = -np.round(np.nan_to_num(normalised), 12)
-    order = np.lexsort((np.arange(len(table.keys)), -n_run, rounded))
-    bests = np.where(np.isfinite(table.values), table.values, -np.inf).max(axis=0, initial=-np.inf)
+    order = page_order(np.nan_to_num(normalised), -n_run, np.arange(len(table.keys)))
+    bests = np.where(np.isfinite(merits), merits, -np.inf).max(axis=0, initial=-np.inf)
     shown = order[:n_rows]
     noise = [_noise(snapshot, table, task, shown) for task in range(len(tasks))]
     tied = np.stack([_tied(table, t, shown, noise[t]) for t in range(len(tasks))] or [shown > 0], 1)
-    told = snapshot.details([one for one in table.submissions[shown].ravel().tolist() if one >= 0])
+    details = snapshot.details(
+        [one for one in table.submissions[shown].ravel().tolist() if one >= 0]
+    )
     rows = []
-    for place, i in enumerate(shown.tolist()):
+    for index, i in enumerate(shown.tolist()):
         team_id, method = table.keys[i]
         team = snapshot.teams[team_id]
         cells = []
         for t, task in enumerate(tasks):
             fault = failed.get((team_id, method, task))
-            best = bool(table.values[i, t] == bests[t])
-            cells.append(_cell(table, i, t, best, bool(tied[place, t]), told, fault))
+            best = bool(merits[i, t] == bests[t])
+            cells.append(_cell(table, i, t, best, bool(tied[index, t]), details, fault))
         rows.append(
             MatrixRow(
                 team=team.id,
@@ -235,12 +245,12 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
     return Matrix(
         tasks,
         tuple(baseline_scores.tolist()),
-        tuple(number(value) for value in bests),
+        tuple(number(value) for value in table.signs * bests),
         tuple(rows),
         len(table.keys),
         swaps_of(
             [(row.team, row.team_name, row.method) for row in rows],
-            table.values[shown],
+            merits[shown],
             noise,
             tasks,
         ),
@@ -253,7 +263,7 @@ def _cell(
     t: int,
     best: bool,
     tied: bool,
-    told: Mapping[int, Mapping[str, Any]],
+    details: Mapping[int, Mapping[str, Any]],
     fault: str | None,
 ) -> MatrixCell:
     submission, value = int(table.submissions[i, t]), number(table.values[i, t])
@@ -261,7 +271,7 @@ def _cell(
         return MatrixCell("not run") if fault is None else MatrixCell("failed", fault=fault)
     if value is None:
         return MatrixCell("no score", submission)
-    cost = told.get(submission, {})
+    cost = details.get(submission, {})
     return MatrixCell(
         state="scored",
         submission=submission,
@@ -275,47 +285,44 @@ def _cell(
     )
 
 
-def _figure(told: object) -> float | None:
+def _figure(value: object) -> float | None:
     # Details are whatever a team handed in.
-    fine = isinstance(told, (int, float)) and not isinstance(told, bool)
-    return number(float(str(told))) if fine else None
+    fine = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number(float(str(value))) if fine else None
 
 
 def _noise(
     snapshot: Snapshot, table: _Table, t: int, shown: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return centred replicates, (len(shown), draws), of the submissions shown; NaN elsewhere."""
+    """Return centred replicates, (len(shown), draws), of the merits shown; NaN elsewhere."""
     submissions = table.submissions[shown, t]
     scored = np.flatnonzero(np.isfinite(table.values[shown, t]))
     drawn = snapshot.replicates(submissions[scored].tolist())
     noise = np.full((len(shown), drawn.shape[1] if drawn.ndim == 2 else 1), np.nan)
     if len(scored):
-        noise[scored] = centre(np.asarray(drawn, dtype=np.float64))
+        noise[scored] = centre(table.signs[t] * np.asarray(drawn, dtype=np.float64))
     return noise
 
 
 def _tied(
     table: _Table, t: int, shown: NDArray[np.int64], noise: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Tell for each row shown whether the best of them cannot be told from it on the task.
+    """Return for each row shown whether it cannot be distinguished from the best on the task.
 
-    Only the highest `_N_COMPARED` are compared: the work grows with their square.
+    Only the best `_N_COMPARED` are compared: the work grows with their square.
     """
-    values = table.values[shown, t]
+    merits = table.merits[shown, t]
+    submissions = table.submissions[shown, t]
     found = np.zeros(len(shown), dtype=bool)
-    scored = np.flatnonzero(np.isfinite(values))
-    order = scored[np.lexsort((table.submissions[shown, t][scored], -values[scored]))]
-    top = order[:_N_COMPARED]
+    n_scored = int(np.isfinite(merits).sum())
+    top = page_order(merits, submissions, submissions)[: min(n_scored, _N_COMPARED)]
     if len(top):
-        found[top] = compare_with_first(values[top], noise[top], len(order)).tied_first
+        found[top] = compare_with_first(merits[top], noise[top], n_scored).tied_first
     return found
 
 
 def _table(snapshot: Snapshot, tasks: Sequence[str]) -> _Table:
-    """Return the best submission of each team and method on each task.
-
-    Of equal values the earlier submission counts; one without a value only where there is no other.
-    """
+    """Return the best submission of each team and method on each task."""
     entries = [entries_of(snapshot, task) for task in tasks]
     ids = [own.submission.tolist() for own in entries]
     methods = snapshot.methods(list(chain.from_iterable(ids)))
@@ -329,17 +336,14 @@ def _table(snapshot: Snapshot, tasks: Sequence[str]) -> _Table:
     values, lows, highs = (np.full((len(keys), len(tasks)), np.nan) for _ in range(3))
     submissions = np.full((len(keys), len(tasks)), -1, dtype=np.int64)
     for t, (own, part) in enumerate(zip(entries, parts, strict=True)):
-        # Exact values, not the rounded ones of a board: equal is equal here. NaN sorts last.
-        order = np.lexsort((own.submission, -own.value, part))
-        first = np.ones(len(order), dtype=bool)
-        first[1:] = part[order][1:] != part[order][:-1]
-        best = order[first]
+        best = own.best(part)
         where = np.searchsorted(keys, part[best])
         values[where, t] = own.value[best]
         lows[where, t], highs[where, t] = own.low[best], own.high[best]
         submissions[where, t] = own.submission[best]
     named = [(key // len(names), names[key % len(names)]) for key in keys.tolist()]
-    return _Table(named, values, lows, highs, submissions)
+    signs = np.array([own.metric.merit(1.0) for own in entries])
+    return _Table(named, signs, values, lows, highs, submissions)
 
 
 def _with_rows(table: _Table, keys: set[tuple[int, str]]) -> _Table:
@@ -348,6 +352,7 @@ def _with_rows(table: _Table, keys: set[tuple[int, str]]) -> _Table:
     empty = np.full((len(new), table.values.shape[1]), np.nan)
     return _Table(
         [*table.keys, *new],
+        table.signs,
         np.concatenate([table.values, empty]),
         np.concatenate([table.lows, empty]),
         np.concatenate([table.highs, empty]),

@@ -1,10 +1,10 @@
-"""Who takes the prize of a track, once its final scores stand.
+"""Which teams get the prize of a track, once its final scores are known.
 
-Only teams that are no baseline and have a score on every task compete; the others are taken out
-before the comparison, so that a baseline in front does not decide who is tied with whom.
+Only teams that are not baselines and have a score on every task compete. The others are left out
+of the comparison, so that a leading baseline does not decide who is tied with whom.
 
 `split`: all competing teams that are statistically tied with the first of them share it.
-`earlier`: the highest final score takes it; of equal scores the one that was there earlier.
+`earlier`: the best final score takes it; of equal scores the earlier one.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ __all__ = ["award"]
 
 
 def award(
-    values: NDArray[np.float64],
+    merits: NDArray[np.float64],
     noise: NDArray[np.float64],
     competes: NDArray[np.bool_],
     tie: Literal["split", "earlier"],
 ) -> NDArray[np.float64]:
-    """Share of the prize of each team, summing to 1 (or to 0 when nobody competes).
+    """Return the share of the prize of each team, summing to 1 (or to 0 when nobody competes).
 
-    `values` and `noise` are as for `compare_with_first`, in page order.
+    `merits` and `noise` are as for `compare_with_first`, in page order.
 
     >>> nothing = np.zeros((3, 2))
     >>> award(np.array([0.9, 0.8, 0.8]), nothing, np.array([False, True, True]), "split")
@@ -35,13 +35,13 @@ def award(
     >>> award(np.array([0.9, 0.8, 0.8]), nothing, np.array([False, True, True]), "earlier")
     array([0., 1., 0.])
     """
-    shares = np.zeros(len(values))
+    shares = np.zeros(len(merits))
     competing = np.flatnonzero(competes)
     if not len(competing):
         return shares
     if tie == "earlier":
         shares[competing[0]] = 1.0
         return shares
-    tied = compare_with_first(values[competing], noise[competing]).tied_first
+    tied = compare_with_first(merits[competing], noise[competing]).tied_first
     shares[competing[tied]] = 1.0 / np.count_nonzero(tied)
     return shares

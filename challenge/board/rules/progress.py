@@ -1,7 +1,7 @@
 """Score over time: what each team's best was at any moment, and the best of all, as steps.
 
-While a contest runs, and after its close too, this is the story of the public subset (the final
-scores have one moment only, the close); in a benchmark it is that of all rows.
+In a contest, running or closed, the scores are those of the public subset: final scores have one
+moment only, the close. In a benchmark they are of all rows.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.board.rules.entries import Entries, baseline_score_of, entries_of
+from challenge.board.rules.ranking import page_order
 from challenge.board.rules.track_board import counted_tasks
 from challenge.ledger.store.clock import from_micros, iso
 from challenge.ledger.store.snapshot import Snapshot
@@ -26,7 +27,7 @@ __all__ = ["Progress", "Series", "progress_series", "track_progress"]
 class Series:
     """A step function: from each time on the value holds, until the next point.
 
-    `team` is None for the best of all teams. Values never fall.
+    `team` is None for the best of all teams. Values never get worse.
     """
 
     team: int | None
@@ -64,43 +65,47 @@ class Progress:
 
 
 def progress_series(snapshot: Snapshot, task_id: str, n_teams: int = 8) -> Progress:
-    """Return the scores over time of a task, with the `n_teams` teams that got highest."""
+    """Return the scores over time of a task, with the `n_teams` best teams."""
     return _progress(snapshot, task_id, (task_id,), n_teams)
 
 
 def track_progress(snapshot: Snapshot, track_id: str, n_teams: int = 8) -> Progress:
-    """Return the means over time of a track: tasks not entered by then count as their floor."""
-    tasks = counted_tasks(snapshot, track_id, _told(snapshot))
+    """Return the means over time of a track; tasks not entered yet count as the baseline score."""
+    tasks = counted_tasks(snapshot, track_id, _subset(snapshot))
     return _progress(snapshot, track_id, tasks, n_teams)
 
 
-def _told(snapshot: Snapshot) -> Subset:
+def _subset(snapshot: Snapshot) -> Subset:
     return "all" if snapshot.subset == "all" else "public"
 
 
 def _progress(snapshot: Snapshot, about: str, tasks: Sequence[str], n_teams: int) -> Progress:
-    subset = _told(snapshot)
+    subset = _subset(snapshot)
+    entries = [entries_of(snapshot, task, subset) for task in tasks]
+    sign = entries[0].metric.merit(1.0) if entries else 1.0
+    baseline_scores = [baseline_score_of(snapshot, task, subset) for task in tasks]
     points: dict[int, list[tuple[int, float]]] = {}
     overall: list[tuple[int, float]] = []
-    for at, team, mean in _improvements(snapshot, tasks, subset):
-        _step_up(points.setdefault(team, []), at, mean)
-        if not overall or mean > overall[-1][1]:
-            _step_up(overall, at, mean)
-    highest = sorted(points, key=lambda team: (-points[team][-1][1], points[team][-1][0], team))
+    for at, team, mean in _improvements(entries, baseline_scores):
+        _step(points.setdefault(team, []), at, mean)
+        if not overall or sign * mean > sign * overall[-1][1]:
+            _step(overall, at, mean)
+    teams = list(points)
+    last_at, last = zip(*(points[team][-1] for team in teams), strict=True) if teams else ((), ())
+    order = page_order(sign * np.array(last), np.array(last_at), np.array(teams, dtype=np.int64))
     series = []
-    for team in highest[:n_teams]:
+    for team in (teams[index] for index in order[:n_teams]):
         known = snapshot.teams[team]
         series.append(Series(team, known.name, known.baseline, _dated(points[team])))
     return Progress(about, subset, Series(None, "", False, _dated(overall)), tuple(series))
 
 
 def _improvements(
-    snapshot: Snapshot, tasks: Sequence[str], subset: Subset
+    entries: Sequence[Entries], baseline_scores: list[float]
 ) -> Iterator[tuple[int, int, float]]:
     """Yield (time, team, mean over the tasks) whenever a team's mean gets a new value."""
     records: list[tuple[int, int, int, int, float]] = []
-    for t, task in enumerate(tasks):
-        own = entries_of(snapshot, task, subset)
+    for t, own in enumerate(entries):
         scored = _records(own)
         records += zip(
             own.at[scored].tolist(),
@@ -110,7 +115,6 @@ def _improvements(
             own.value[scored].tolist(),
             strict=True,
         )
-    baseline_scores = [baseline_score_of(snapshot, task, subset) for task in tasks]
     best: dict[int, list[float]] = {}
     for at, _, team, t, value in sorted(records):
         mine = best.setdefault(team, baseline_scores.copy())
@@ -119,17 +123,17 @@ def _improvements(
 
 
 def _records(own: Entries) -> NDArray[np.int64]:
-    """Positions of the entries that were their team's best on the task when they came."""
+    """Return the indices of the entries that were their team's best when they came."""
     scored = np.flatnonzero(np.isfinite(own.value))
     order = scored[np.lexsort((own.submission[scored], own.at[scored], own.team[scored]))]
-    team, level = own.team[order], np.unique(own.value[order], return_inverse=True)[1]
-    # A team's levels lie above all levels of the teams before it, so one running maximum serves.
+    team, level = own.team[order], np.unique(own.merit[order], return_inverse=True)[1]
+    # The levels of a team are above those of all teams before it: one running maximum serves all.
     block = np.cumsum(np.diff(team, prepend=team[:1]) != 0) * (len(order) + 1)
     highest = np.maximum.accumulate(block + level)
     return order[np.diff(highest, prepend=-1) > 0]
 
 
-def _step_up(points: list[tuple[int, float]], at: int, value: float) -> None:
+def _step(points: list[tuple[int, float]], at: int, value: float) -> None:
     if points and points[-1][0] == at:
         points[-1] = (at, value)
     else:

@@ -16,7 +16,7 @@ __all__ = ["Move", "ShakeUp", "rank_correlation", "shake_up"]
 
 @dataclass(frozen=True)
 class Move:
-    """One team's way from the public to the final board; `change` > 0 is upwards."""
+    """The ranks of one team on the public and the final board; `change` > 0 is upwards."""
 
     team: int
     team_name: str
@@ -26,7 +26,7 @@ class Move:
     public_value: float
     final_value: float
     gap: float
-    """Public minus final: what the public subset flattered."""
+    """By how much the public score was better than the final one."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class ShakeUp:
     """All moves of a task or a track, in the order of the final board.
 
     `correlation` is Spearman's between the ranks, None for fewer than three teams or when all
-    of one side are equal.
+    ranks of one board are equal.
     """
 
     about: str
@@ -69,15 +69,14 @@ def shake_up(snapshot: Snapshot, about: str) -> ShakeUp | None:
     """
     if snapshot.subset != "private" or snapshot.public is None:
         return None
-    boarded = (
-        track_board if about in {track.id for track in snapshot.settings.track} else task_board
-    )
+    ranked = track_board if about in {track.id for track in snapshot.settings.track} else task_board
     before = {
         row.team: (row.rank, row.value)
-        for row in boarded(snapshot, about, None, subset="public").rows
+        for row in ranked(snapshot, about, None, subset="public").rows
     }
+    board = ranked(snapshot, about, None)
     moves = []
-    for row in boarded(snapshot, about, None).rows:
+    for row in board.rows:
         public_rank, public_value = before.get(row.team, (None, None))
         if row.rank is None or row.value is None or public_rank is None or public_value is None:
             continue
@@ -90,7 +89,7 @@ def shake_up(snapshot: Snapshot, about: str) -> ShakeUp | None:
                 public_rank - row.rank,
                 public_value,
                 row.value,
-                round(public_value - row.value, 12),
+                round(board.metric.merit(public_value - row.value), 12),
             )
         )
     publics = np.array([move.public_rank for move in moves], dtype=np.float64)

@@ -1,8 +1,9 @@
-"""The public names of the rules: boards, their rows, and who stands where."""
+"""The public names of the rules: boards and their rows, matrix, progress, shake-up."""
 
 from __future__ import annotations
 
-from challenge.board.rules.board_rows import Cell, TaskBoard, TaskRow, TrackBoard, TrackRow
+from challenge.board.rules.board_rows import Cell, TaskRow, TrackRow
+from challenge.board.rules.boards import TaskBoard, TrackBoard
 from challenge.board.rules.entries import N_COMPARED, ReplicateSource
 from challenge.board.rules.method_matrix import Matrix, MatrixRow, method_matrix
 from challenge.board.rules.progress import Progress, Series, progress_series, track_progress

@@ -1,7 +1,7 @@
 """What if a team used the other team's method on its tasks? The matrix, read pair by pair.
 
-For each team its best row is set against the best row of another team, on the tasks that both
-ran. On each task the difference is judged by paired draws, as on a board of these two.
+Each team's best row is compared with the best row of another team, on the tasks that both ran. On
+each task the difference is judged by paired draws, as on a board of these two.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _MOST_TEAMS = 50
 class Swap:
     """What the other team's method does on the tasks of one team, compared with its own.
 
-    `better`, `worse` and `alike` are tasks: significantly better, significantly worse, not told
-    apart. `change` is the mean of other minus own over all three. None of them: no task was run by
-    both.
+    `better`, `worse` and `alike` are tasks: significantly better, significantly worse, not
+    distinguished. `change` is the mean improvement over all three. None of them: no task was run
+    by both.
     """
 
     team_name: str
@@ -59,28 +59,28 @@ class Swap:
 
 def swaps_of(
     rows: Sequence[tuple[int, str, str]],
-    values: NDArray[np.float64],
+    merits: NDArray[np.float64],
     noise: Sequence[NDArray[np.float64]],
     tasks: Sequence[str],
 ) -> tuple[Swap, ...]:
     """Return for the first 50 teams what the best method of another team would change.
 
-    `rows` are (team id, team name, method), best first; `values` (rows, tasks) with NaN where there
+    `rows` are (team id, team name, method), best first; `merits` (rows, tasks) with NaN where there
     is none; `noise` per task (rows, draws), centred.
     """
     firsts: dict[int, int] = {}
-    for place, (team, _, _) in enumerate(rows):
-        firsts.setdefault(team, place)
+    for index, (team, _, _) in enumerate(rows):
+        firsts.setdefault(team, index)
     found = []
     for team, own in islice(firsts.items(), _MOST_TEAMS):
-        other = next((place for place, row in enumerate(rows) if row[0] != team), None)
+        other = next((index for index, row in enumerate(rows) if row[0] != team), None)
         if other is None:
             continue
-        shared = np.flatnonzero(np.isfinite(values[own]) & np.isfinite(values[other]))
+        shared = np.flatnonzero(np.isfinite(merits[own]) & np.isfinite(merits[other]))
         judged: dict[int, list[str]] = {-1: [], 0: [], 1: []}
         for t in shared.tolist():
-            judged[_verdict(values[[own, other], t], noise[t][[own, other]])].append(tasks[t])
-        change = float((values[other] - values[own])[shared].mean()) if len(shared) else None
+            judged[_verdict(merits[[own, other], t], noise[t][[own, other]])].append(tasks[t])
+        change = float((merits[other] - merits[own])[shared].mean()) if len(shared) else None
         found.append(
             Swap(
                 team_name=rows[own][1],
@@ -96,12 +96,12 @@ def swaps_of(
     return tuple(found)
 
 
-def _verdict(values: NDArray[np.float64], noise: NDArray[np.float64]) -> int:
+def _verdict(merits: NDArray[np.float64], noise: NDArray[np.float64]) -> int:
     """Return 1 when the second is significantly better than the first, -1 when worse, else 0.
 
-    Without noise nothing is told apart.
+    Without noise the two are not distinguished.
     """
-    order = np.argsort(-values, kind="stable")
-    if compare_with_first(values[order], noise[order]).tied_first[1]:
+    order = np.argsort(-merits, kind="stable")
+    if compare_with_first(merits[order], noise[order]).tied_first[1]:
         return 0
     return 1 if order[0] == 1 else -1

@@ -1,8 +1,8 @@
 """The standings of one task: each team by its best submission so far.
 
-Best is the highest score, the earlier submission at equal scores; a withdrawn submission is not
-in the snapshot's scores, so withdrawing the best one brings the one before it back. Baselines
-are ranked like everybody. After the close the scores are those of the finals alone.
+A withdrawn submission is not in the snapshot's scores, so withdrawing the best one brings the one
+before it back. Baselines are ranked like all others. After the close the scores are those of the
+finals alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.board.rules.board_rows import TaskBoard, TaskRow
+from challenge.board.rules.board_rows import TaskRow
+from challenge.board.rules.boards import TaskBoard
 from challenge.board.rules.entries import (
     N_COMPARED,
     ReplicateSource,
@@ -23,6 +24,7 @@ from challenge.board.rules.entries import (
 )
 from challenge.board.rules.ranking import page_order, shared_ranks
 from challenge.board.rules.ties import Ties, compare_with_first
+from challenge.kinds import kind_of
 from challenge.ledger.store.clock import from_micros
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.ledger.submissions.ladder import round_to_step
@@ -42,39 +44,39 @@ def task_board(
 
     `replicates` gives the replicates of submissions on that subset; None leaves out the intervals
     of ranks and the ties. Only the first `N_COMPARED` teams are compared; of the others those
-    with the leader's very score are tied first. Teams without a score stand below all, without a
-    rank. Raises WrongUse for a task that is not built, or a half that is hidden.
+    with the leader's very score are tied first. Teams without a score are below all, without a
+    rank. Raises WrongUse for a task that is not built, or a subset that is hidden.
     """
     subset = subset or snapshot.subset
     entries = entries_of(snapshot, task_id, subset)
     best = entries.best()
     counts = entries.counts()
-    order = page_order(entries.value[best], entries.at[best], entries.submission[best])
+    order = page_order(entries.merit[best], entries.at[best], entries.submission[best])
     best, counts = best[order], counts[order]
-    values = entries.value[best]
-    ranks = shared_ranks(values)
+    merits = entries.merit[best]
+    ranks = shared_ranks(merits)
     n_ranked = int(np.count_nonzero(ranks))
     n_compared = min(N_COMPARED, n_ranked) if replicates else 0
     ties = None
     notes: tuple[str, ...] = ()
     if replicates and n_compared:
         noise = noise_of(entries, best[:n_compared], replicates)
-        found = compare_with_first(values[:n_compared], noise, n_ranked)
+        found = compare_with_first(merits[:n_compared], noise, n_ranked)
         ties = rounded_ties(found, snapshot.steps.get(task_id, 0.0) if subset == "public" else 0.0)
         notes = tie_notes(noise, found, n_ranked)
     ids = entries.submission[best].tolist()
     methods = snapshot.methods(ids)
     lows, highs = numbers(entries.low[best]), numbers(entries.high[best])
     # Twelve decimals, as ranks have: .605 - .578 is .027 and no .027000000000000024.
-    scores, behind = numbers(values), numbers((values[:1] - values).round(12))
+    scores, behind = numbers(entries.value[best]), numbers((merits[:1] - merits).round(12))
     teams, times = entries.team[best].tolist(), entries.at[best].tolist()
-    places, made = ranks.tolist(), counts.tolist()
+    rank, made = ranks.tolist(), counts.tolist()
     rows = []
     for i in range(len(best)):
         team = snapshot.teams[teams[i]]
         ranked = i < n_ranked
         row = TaskRow(
-            rank=places[i] if ranked else None,
+            rank=rank[i] if ranked else None,
             team=team.id,
             team_name=team.name,
             slug=team.slug,
@@ -85,7 +87,7 @@ def task_board(
             high=highs[i],
             rank_low=None,
             rank_high=None,
-            tied_first=places[i] == 1,
+            tied_first=rank[i] == 1,
             behind=behind[i],
             behind_low=None,
             behind_high=None,
@@ -116,13 +118,13 @@ def task_board(
     return TaskBoard(
         task=task_id,
         title=str(document["title"]),
-        kind=str(document["kind"]),
-        metric=str(document["metric"]),
+        kind=kind_of(document["kind"]),
+        metric=entries.metric,
         subset=subset,
         n=score.n if score else None,
         n_clusters=score.n_clusters if score else None,
         resolution=score.resolution if score else None,
-        floor=known_baseline_score(snapshot, task_id, subset),
+        baseline_score=known_baseline_score(snapshot, task_id, subset),
         n_compared=n_compared,
         rows=tuple(rows),
         notes=notes,
@@ -154,7 +156,7 @@ def rounded(ends: NDArray[np.float64], step: float) -> NDArray[np.float64]:
 
 
 def tie_notes(noise: NDArray[np.float64], ties: Ties, n_ranked: int) -> tuple[str, ...]:
-    """Say in sentences what the ties of a board do not tell."""
+    """Return sentences about what the ties of a board leave open."""
     notes = []
     n_unknown = int(np.count_nonzero(~np.isfinite(noise).all(axis=1)))
     if n_unknown == len(noise):

@@ -1,8 +1,8 @@
 """The standings of a track: the mean of the primary metric over all its tasks.
 
-A task without a score of the team counts as the task's floor, is marked, and costs the
-eligibility for the prize: a mean over the entered tasks alone could be raised by leaving the
-hardest one out. A score below the floor stays what it is.
+A task without a score of the team counts as the task's baseline score, is marked, and makes the
+team ineligible for the prize. A mean over the entered tasks alone could be raised by leaving the
+hardest one out. A score below the baseline score counts as it is.
 
 A task is left out for every team alike when nobody can have a score on it: it is not built, or
 its public subset is too small to be shown while the contest runs.
@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.board.rules.board_rows import Cell, TrackBoard, TrackRow
+from challenge.board.rules.board_rows import Cell, TrackRow
+from challenge.board.rules.boards import TrackBoard
 from challenge.board.rules.entries import (
     N_COMPARED,
     Entries,
@@ -47,36 +48,39 @@ def track_board(
 ) -> TrackBoard:
     """Rank the teams of a track on the subset that counts (or the public one, after the close).
 
-    Worked out by hand, floors .2, .3, .1 (a dash is a task not entered, * marks its floor):
+    An example with baseline scores .2, .3, .1 (- is a task not entered, * its baseline score):
 
         team    t1    t2    t3     mean over all    coverage   rank   (mean of the entered)
         A      .8    .7    .6     2.1/3 = .700       3/3        1          .70
         B      .9    .9     -     (1.8 + .1*)/3 = .633  2/3     2          .90
         C      .5    .6    .7     1.8/3 = .600       3/3        3          .60
 
-    The interval of a mean is put together from those of the tasks, whose rows are independent; a
-    floor has no noise. A team of which one counted score has no interval has none, and counts as
+    The interval of a mean comes from those of the tasks, whose rows are independent; a baseline
+    score has no noise. A team of which one counted score has no interval has none, and counts as
     tied. Ties come from the replicates; `replicates` None leaves both out.
     Raises WrongUse for a track that `challenge.toml` does not have.
     """
     subset = subset or snapshot.subset
     track = _track(snapshot, track_id)
+    metric = track.kind.metric(track.metric)
     left_out = _left_out(snapshot, track, subset)
     tasks = counted_tasks(snapshot, track_id, subset)
-    table = _table(snapshot, tasks, subset)
+    table = _table(snapshot, tasks, subset, metric.merit(1.0))
     n_ranked = int(np.count_nonzero(table.ranks))
     n_compared = min(N_COMPARED, n_ranked) if replicates else 0
     rows = _rows(snapshot, table, tasks)
     notes: tuple[str, ...] = ()
     if replicates and n_compared:
-        values = table.means[:n_compared]
+        values = table.merits[:n_compared]
         noise = _mean_noise(table, n_compared, replicates)
         found = compare_with_first(values, noise, n_ranked)
         notes = tie_notes(noise, found, n_ranked)
         step = max((snapshot.steps.get(task, 0.0) for task in tasks), default=0.0)
         step = step if subset == "public" else 0.0
         ties = rounded_ties(found, step)
-        low, high = (rounded(ends, step) for ends in _mean_intervals(table, n_compared))
+        low, high = (
+            rounded(ends, step) for ends in _mean_intervals(table, n_compared, metric.bounds)
+        )
         compared = [_compared(row, ties, i, low, high) for i, row in enumerate(rows[:n_compared])]
         if subset == "private" and track.prize and track.prize_tie:
             competes = np.array([row.eligible for row in compared], dtype=bool)
@@ -93,8 +97,8 @@ def track_board(
     return TrackBoard(
         track=track.id,
         title=track.title,
-        kind=track.kind.name,
-        metric=track.metric,
+        kind=track.kind,
+        metric=metric,
         subset=subset,
         tasks=tasks,
         baseline_scores=tuple(table.baseline_scores.tolist()),
@@ -107,7 +111,7 @@ def track_board(
 
 
 def counted_tasks(snapshot: Snapshot, track_id: str, subset: Subset) -> tuple[str, ...]:
-    """Return the tasks of a track that count for its mean on a half, in their declared order."""
+    """Return the tasks of a track that count for its mean on a subset, in their declared order."""
     track = _track(snapshot, track_id)
     left_out = _left_out(snapshot, track, subset)
     return tuple(task for task in track.tasks if task not in left_out)
@@ -119,13 +123,15 @@ class _Table:
 
     entries: tuple[Entries, ...]
     teams: NDArray[np.int64]
-    position: NDArray[np.int64]
+    index: NDArray[np.int64]
     """Of the best entry among the entries of the task."""
     n_entries: NDArray[np.int64]
     value: NDArray[np.float64]
     task_ranks: NDArray[np.int64]
     baseline_scores: NDArray[np.float64]
     means: NDArray[np.float64]
+    merits: NDArray[np.float64]
+    """The means, turned so that larger is better."""
     ranks: NDArray[np.int64]
     mean_ranks: NDArray[np.float64]
     wins: NDArray[np.int64]
@@ -133,21 +139,21 @@ class _Table:
     at: NDArray[np.int64]
 
 
-def _table(snapshot: Snapshot, tasks: tuple[str, ...], subset: Subset) -> _Table:
+def _table(snapshot: Snapshot, tasks: tuple[str, ...], subset: Subset, sign: float) -> _Table:
     entries = tuple(entries_of(snapshot, task, subset) for task in tasks)
     baseline_scores = np.array(
         [baseline_score_of(snapshot, task, subset) for task in tasks], dtype=np.float64
     )
     teams = np.unique(np.concatenate([e.team for e in entries] or [np.zeros(0, np.int64)]))
     shape = (len(teams), len(tasks))
-    position = np.full(shape, -1, dtype=np.int64)
+    index = np.full(shape, -1, dtype=np.int64)
     n_entries = np.zeros(shape, dtype=np.int64)
     value = np.full(shape, np.nan)
     at = np.zeros(shape, dtype=np.int64)
     for t, own in enumerate(entries):
         best = own.best()
         where = np.searchsorted(teams, own.team[best])
-        position[where, t] = best
+        index[where, t] = best
         n_entries[where, t] = own.counts()
         value[where, t] = own.value[best]
         at[where, t] = own.at[best]
@@ -157,10 +163,12 @@ def _table(snapshot: Snapshot, tasks: tuple[str, ...], subset: Subset) -> _Table
     if entered.any():
         means[entered] = np.where(scored, value, baseline_scores)[entered].mean(axis=1)
     task_ranks = np.stack(
-        [shared_ranks(value[:, t]) for t in range(len(tasks))] or [np.zeros(0, np.int64)], axis=1
+        [shared_ranks(sign * value[:, t]) for t in range(len(tasks))] or [np.zeros(0, np.int64)],
+        axis=1,
     )
     last_at = at.max(axis=1, initial=0)
-    order = page_order(means, last_at, teams)
+    merits = sign * means
+    order = page_order(merits, last_at, teams)
     below_all = scored.sum(axis=0) + 1
     mean_ranks = np.full(len(teams), np.nan)
     if tasks:
@@ -168,33 +176,35 @@ def _table(snapshot: Snapshot, tasks: tuple[str, ...], subset: Subset) -> _Table
     return _Table(
         entries,
         teams[order],
-        position[order],
+        index[order],
         n_entries[order],
         value[order],
         task_ranks[order],
         baseline_scores,
         means[order],
-        shared_ranks(means[order]),
+        merits[order],
+        shared_ranks(merits[order]),
         mean_ranks[order],
         (task_ranks == 1).sum(axis=1)[order],
-        normalised_scores(value, baseline_scores)[order],
+        normalised_scores(sign * value, sign * baseline_scores)[order],
         last_at[order],
     )
 
 
 def normalised_scores(
-    value: NDArray[np.float64], baseline_scores: NDArray[np.float64]
+    merits: NDArray[np.float64], baseline_merits: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Mean over the tasks of (value - floor) / (best - floor); a missing score counts 0.
+    """Return the mean over the tasks of (score - baseline score) / (best - baseline score).
 
-    Below the floor it is negative. A task on which nobody is above the floor has no such scale and
-    is left out for all; NaN when that leaves none.
+    Both as merits. A missing score counts 0; below the baseline score it is negative. A task on
+    which nobody is above the baseline score is left out for all; NaN when that leaves none.
     """
-    best = np.where(np.isfinite(value), value, -np.inf).max(axis=0, initial=-np.inf)
-    usable = best > baseline_scores
+    best = np.where(np.isfinite(merits), merits, -np.inf).max(axis=0, initial=-np.inf)
+    usable = best > baseline_merits
     if not usable.any():
-        return np.full(len(value), np.nan)
-    scale = (value[:, usable] - baseline_scores[usable]) / (best[usable] - baseline_scores[usable])
+        return np.full(len(merits), np.nan)
+    above = merits[:, usable] - baseline_merits[usable]
+    scale = above / (best[usable] - baseline_merits[usable])
     mean: NDArray[np.float64] = np.nan_to_num(scale, nan=0.0).mean(axis=1)
     return mean
 
@@ -204,28 +214,30 @@ def _mean_noise(table: _Table, n: int, replicates: ReplicateSource) -> NDArray[n
     for t, own in enumerate(table.entries):
         has = np.flatnonzero(np.isfinite(table.value[:n, t]))
         if len(has):
-            noise = noise_of(own, table.position[has, t], replicates)
+            noise = noise_of(own, table.index[has, t], replicates)
             part = np.zeros((n, noise.shape[1]))
             part[has] = noise
             total = total + part
     return total / max(1, len(table.entries))
 
 
-def _mean_intervals(table: _Table, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """95 % intervals of the first `n` means, NaN where one task has none.
+def _mean_intervals(
+    table: _Table, n: int, bounds: tuple[float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return 95 % intervals of the first `n` means, NaN where one task has none.
 
-    Each arm is the root of the summed squares of the tasks' arms over the number of tasks (MOVER:
-    Zou and Donner 2008), so edges and skew of the tasks' own intervals stay.
+    Each half-width is the root of the summed squares of the tasks' half-widths over the number of
+    tasks (MOVER: Zou and Donner 2008), so the skew of the tasks' own intervals stays.
     """
     down, up = np.zeros(n), np.zeros(n)
     for t, own in enumerate(table.entries):
         has = np.flatnonzero(np.isfinite(table.value[:n, t]))
-        at = table.position[has, t]
+        at = table.index[has, t]
         down[has] += (own.value[at] - own.low[at]) ** 2
         up[has] += (own.high[at] - own.value[at]) ** 2
     means, n_tasks = table.means[:n], max(1, len(table.entries))
     low, high = means - np.sqrt(down) / n_tasks, means + np.sqrt(up) / n_tasks
-    return np.maximum(low, 0.0), np.minimum(high, 1.0)
+    return np.maximum(low, bounds[0]), np.minimum(high, bounds[1])
 
 
 def _rows(snapshot: Snapshot, table: _Table, tasks: tuple[str, ...]) -> list[TrackRow]:
@@ -236,6 +248,7 @@ def _rows(snapshot: Snapshot, table: _Table, tasks: tuple[str, ...]) -> list[Tra
         table.teams.tolist(),
         table.ranks.tolist(),
         numbers(table.means),
+        table.merits.tolist(),
         n_entered,
         zip(*cells, strict=True) if cells else [()] * len(table.teams),
         numbers(table.mean_ranks),
@@ -245,9 +258,9 @@ def _rows(snapshot: Snapshot, table: _Table, tasks: tuple[str, ...]) -> list[Tra
         table.at.tolist(),
         strict=True,
     )
-    first = next(iter(table.means.tolist()), 0.0)
+    first = next(iter(table.merits.tolist()), 0.0)
     rows = []
-    for team_id, rank, mean, entered, own, mean_rank, wins, normalised, n, at in columns:
+    for team_id, rank, mean, merit, entered, own, mean_rank, wins, normalised, n, at in columns:
         team = snapshot.teams[team_id]
         rows.append(
             TrackRow(
@@ -262,7 +275,7 @@ def _rows(snapshot: Snapshot, table: _Table, tasks: tuple[str, ...]) -> list[Tra
                 rank_low=None,
                 rank_high=None,
                 tied_first=rank == 1,
-                behind=round(first - mean, 12) if rank else None,
+                behind=round(first - merit, 12) if rank else None,
                 behind_low=None,
                 behind_high=None,
                 n_entered=entered,
@@ -281,20 +294,17 @@ def _rows(snapshot: Snapshot, table: _Table, tasks: tuple[str, ...]) -> list[Tra
 
 def _cells(table: _Table, task: str, t: int) -> list[Cell]:
     """Return the cells of one task, a team each, in page order."""
-    entries, floor, position = (
-        table.entries[t],
-        float(table.baseline_scores[t]),
-        table.position[:, t],
-    )
-    entered = position >= 0
-    low, high = np.full(len(position), np.nan), np.full(len(position), np.nan)
-    submission = np.zeros(len(position), dtype=np.int64)
+    entries, index = table.entries[t], table.index[:, t]
+    baseline_score = float(table.baseline_scores[t])
+    entered = index >= 0
+    low, high = np.full(len(index), np.nan), np.full(len(index), np.nan)
+    submission = np.zeros(len(index), dtype=np.int64)
     for column, source in (
         (low, entries.low),
         (high, entries.high),
         (submission, entries.submission),
     ):
-        column[entered] = source[position[entered]]
+        column[entered] = source[index[entered]]
     columns = zip(
         numbers(table.value[:, t]),
         numbers(low),
@@ -309,7 +319,7 @@ def _cells(table: _Table, task: str, t: int) -> list[Cell]:
             value=value,
             low=own_low,
             high=own_high,
-            counted=floor if value is None else value,
+            counted=baseline_score if value is None else value,
             rank=rank or None,
             submission=key or None,
             missing=value is None,

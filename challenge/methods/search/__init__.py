@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from challenge.methods.search.answer import Tuning, tuned_file, tuning_as_json
 from challenge.methods.search.declared import Declared, read_space, run_trial
-from challenge.methods.search.page import tuning_page
 from challenge.methods.search.regret import MIN_TRIALS, PATIENCE, fold_error, regret_bound
 from challenge.methods.search.sampler import require_optuna
 from challenge.methods.search.saved_trials import KeptTrials
@@ -31,5 +30,4 @@ __all__ = [
     "search",
     "tuned_file",
     "tuning_as_json",
-    "tuning_page",
 ]
