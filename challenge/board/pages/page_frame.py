@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib import resources
 from typing import Any
 
@@ -90,12 +90,7 @@ class Frame:
     """
 
     settings: Settings
-
-    @cached_property
-    def _shared(self) -> dict[str, Any]:
-        tracks = [(folder_name(track.id), track.id, track.title) for track in self.settings.track]
-        site = plain(self.settings.title)
-        return {"site": site, "version": __version__, "nav_tracks": tracks}
+    _tops: dict[tuple[str, str], Markup] = field(default_factory=dict, repr=False)
 
     def page(
         self, template: str, path: str, *, title: str, summary: str, place: str = "", **values: Any
@@ -105,12 +100,19 @@ class Frame:
         `summary` is the description that link previews show; `place` is the current entry of the
         navigation.
         """
+        root, site = root_of(path), plain(self.settings.title)
+        if (root, place) not in self._tops:
+            # The same on all pages of a folder depth, so it is drawn once.
+            tracks = [(folder_name(one.id), one.id, one.title) for one in self.settings.track]
+            top = render("top.html", root=root, place=place, site=site, tracks=tracks)
+            self._tops[root, place] = trusted(top)
         return render(
             template,
-            root=root_of(path),
-            place=place,
+            root=root,
+            site=site,
+            version=__version__,
+            top=self._tops[root, place],
             page_title=clip(title, 120),
             summary=clip(summary, 200),
-            **self._shared,
             **values,
         )

@@ -111,7 +111,7 @@ def _metrics(context: SiteContext, task: str, score: StoredScore) -> list[dict[s
         drawn = value is not None and metric is not None and metric.within_unit
         rows.append(
             {
-                "title": metric_title(name),
+                "title": metric.title if metric else metric_title(name),
                 "primary": primary,
                 "value": number_text(value, decimals),
                 "interval": interval_text(low, high, decimals),
