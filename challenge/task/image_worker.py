@@ -104,7 +104,7 @@ def _load_decoders() -> None:
     Image.init()
     for form in RASTER_FORMATS:
         target = io.BytesIO()
-        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(target, form)
+        Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(target, form)
         answer_request(STANDARDISE + target.getvalue())
     answer_request(DRAW + struct.pack(">II", 8, 8) + b'<svg xmlns="http://www.w3.org/2000/svg"/>')
 

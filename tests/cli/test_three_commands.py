@@ -117,5 +117,5 @@ def test_records_and_a_list_of_pairs_take_three_commands(contest: Path) -> None:
         root, "shops", "--from", str(root / "shops.csv"), "--kind", "matching",
         "--pairs", str(root / "judged.csv"),
     )  # fmt: skip
-    assert "matching of pairs" in page.text
+    assert "matching of pairs" in page.text.lower()
     assert "left_name" in page.text
