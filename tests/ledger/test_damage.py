@@ -22,6 +22,7 @@ from challenge.ledger.store.database import ledger_faults
 from challenge.ledger.store.integrity import verify
 from challenge.task import Challenge, sha256_of_file
 from tests.ledger.toy import make_challenge, write_hits
+from tests.waiting import at_most
 
 
 @pytest.fixture
@@ -198,6 +199,29 @@ def test_a_changed_image_and_an_unreadable_card_are_damage(ledger: Ledger) -> No
     (public / "croissant.json").write_text("[]")
     where = {fault.where for fault in verify(ledger).faults}
     assert where == {str(image), str(public / "croissant.json")}
+
+
+@pytest.mark.parametrize("way", ["pipe", "link", "folder"])
+def test_a_card_that_is_no_plain_file_is_damage(ledger: Ledger, way: str, tmp_path: Path) -> None:
+    path = ledger.challenge.task("toy").public / "croissant.json"
+    copy = path.rename(tmp_path / "copy.json")
+    if way == "pipe":
+        os.mkfifo(path)
+    elif way == "link":
+        path.symlink_to(copy)
+    else:
+        path.mkdir()
+    with at_most(30):
+        (fault,) = verify(ledger).faults
+    assert (fault.where, fault.found) == (str(path), "no regular file")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"digests": 7}'])
+def test_digests_that_do_not_read_are_damage(ledger: Ledger, content: str) -> None:
+    path = ledger.challenge.task("toy").private / "build.json"
+    path.write_text(content)
+    (fault,) = verify(ledger).faults
+    assert (fault.code, fault.where) == ("public-damaged", str(path))
 
 
 def test_a_ledger_that_may_not_be_written_is_told_and_can_be_read(

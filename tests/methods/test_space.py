@@ -42,6 +42,8 @@ def test_values_outside_are_known() -> None:
         (lambda: Float(2, 1), "Float(low=2, high=1, log=False)"),
         (lambda: Float(0, 1, log=True), "log=True"),
         (lambda: Integer(1, 1), "Integer(low=1"),
+        (lambda: Float(-1e308, 1e308), "Float(low=-1e+308"),
+        (lambda: Float(5e-324, 1e308, log=True), "Float(low=5e-324"),
         (lambda: Choice(("a",)), "Choice(('a',))"),
         (lambda: Choice(("a", "a")), "Choice(('a', 'a'))"),
     ],

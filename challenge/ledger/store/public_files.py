@@ -28,7 +28,11 @@ def public_faults(task: Task) -> list[Fault]:
     faults = [*_listed_faults(task), *_image_faults(task)]
     if faults:
         return faults
-    expected = _built_digest(task)
+    try:
+        expected = _built_digest(task)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        path = str(task.private / "build.json")
+        return [_changed(task, path, f"unreadable: {error}", "the digests of the build")]
     for suffix in ("parquet", "csv"):
         found = _data_digest_of(task, suffix)
         if found != expected:
@@ -39,6 +43,9 @@ def public_faults(task: Task) -> list[Fault]:
 
 def _listed_faults(task: Task) -> Iterator[Fault]:
     path = task.public / "croissant.json"
+    if not _is_plain(path):
+        yield _changed(task, str(path), "no regular file", "the card that was built")
+        return
     try:
         files = {
             str(one["name"]): str(one["sha256"])
@@ -62,9 +69,13 @@ def _image_faults(task: Task) -> Iterator[Fault]:
             yield _changed(task, str(path), found, "content of the SHA-256 in its name")
 
 
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
 def _content(path: Path) -> str:
     """Return the SHA-256 of a regular file, or why there is none."""
-    if path.is_symlink() or not path.is_file():
+    if not _is_plain(path):
         return "no regular file"
     try:
         return sha256_of_file(path)

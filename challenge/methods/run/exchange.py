@@ -36,6 +36,8 @@ __all__ = [
     "Answered",
     "DeclareResult",
     "FaultEntry",
+    "Finite",
+    "Name",
     "Note",
     "Plain",
     "PredictResult",
@@ -44,6 +46,7 @@ __all__ = [
     "StrictAnswer",
     "Text",
     "TrialResult",
+    "UsedValue",
     "ask",
     "invalid_answer",
     "parse_answer",
@@ -87,8 +90,16 @@ def _bounded(value: Any) -> Any:
     return visit(value, 0)
 
 
-_Name = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-_Value = str | int | float | bool
+def _as_it_is(value: Any) -> Any:
+    """Return a plain value that is used as it came; raise ValueError where it needs cleaning."""
+    if _bounded(value) != value:
+        raise ValueError("characters that can be neither stored nor shown")
+    return value
+
+
+Finite = Annotated[int | float, BeforeValidator(_bounded)]
+Name = Annotated[str, Field(max_length=100, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+UsedValue = Annotated[str | int | float | bool, BeforeValidator(_as_it_is)]
 Text = Annotated[str, Field(max_length=MOST_CHARACTERS), BeforeValidator(_bounded)]
 Note = Annotated[Text, Field(max_length=MOST_LINE)]
 Plain = Annotated[dict[str, Any], BeforeValidator(_bounded)]
@@ -137,21 +148,21 @@ class PredictResult(StrictAnswer):
 
 class _RangeEntry(StrictAnswer):
     type: Literal["float", "integer"]
-    low: int | float
-    high: int | float
+    low: Finite
+    high: Finite
     log: bool
 
 
 class _ChoiceEntry(StrictAnswer):
     type: Literal["choice"]
-    values: Annotated[list[_Value], Field(max_length=1000)]
+    values: Annotated[list[UsedValue], Field(max_length=1000)]
 
 
 class DeclareResult(StrictAnswer):
     """What `declare` answers: the options that a search may choose, and the method's own."""
 
-    space: Annotated[dict[_Name, _RangeEntry | _ChoiceEntry], Field(max_length=100)]
-    defaults: Annotated[dict[_Name, _Value], Field(max_length=100)]
+    space: Annotated[dict[Name, _RangeEntry | _ChoiceEntry], Field(max_length=100)]
+    defaults: Annotated[dict[Name, UsedValue], Field(max_length=100)]
 
 
 class TrialResult(StrictAnswer):

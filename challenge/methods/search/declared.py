@@ -17,7 +17,7 @@ from challenge.methods.run.exchange import (
 )
 from challenge.methods.run.sandbox import Isolation
 from challenge.methods.run.supervisor import Caps
-from challenge.methods.search.space import Space, Value, dimension_from_json
+from challenge.methods.search.space import Space, Value, dimension_from_json, holds_options
 from challenge.task import Task
 
 __all__ = ["Declared", "read_space", "run_trial"]
@@ -45,8 +45,7 @@ def read_space(source: MethodSource, task: Task, isolation: Isolation = "none") 
     except WrongUse:
         raise invalid_answer(request.where, "space: a range without numbers between") from None
     defaults = result.defaults
-    outside = defaults.keys() - space.keys()
-    if outside or any(not space[name].holds(value) for name, value in defaults.items()):
+    if defaults and not holds_options(space, defaults):
         raise invalid_answer(request.where, "defaults: not in the space") from None
     return Declared(space, defaults)
 

@@ -5,14 +5,42 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
+from pydantic import Field
+
+from challenge.errors import ChallengeError
 from challenge.methods.method_sources import MethodSource
+from challenge.methods.run.exchange import (
+    Finite,
+    Name,
+    Seconds,
+    StrictAnswer,
+    Text,
+    UsedValue,
+    parse_answer,
+)
+from challenge.methods.run.handover import MOST_CHARACTERS, open_plain
 from challenge.methods.search.declared import Declared
+from challenge.methods.search.space import Space, holds_options
 from challenge.methods.search.trial import Trial, trial_from_json
-from challenge.task import Task, dump_json, read_json, write_atomically
+from challenge.task import Task, dump_json, write_atomically
 
 __all__ = ["KeptTrials"]
+
+_MOST_BYTES = 1 << 20
+
+
+class _KeptTrial(StrictAnswer):
+    """What the file of a trial holds."""
+
+    format: Literal[1]
+    number: int
+    options: dict[Name, UsedValue]
+    fold_scores: Annotated[list[Finite], Field(max_length=1000)]
+    seconds: Seconds
+    reason: Text
+    figures: dict[Text, Finite | None]
 
 
 @dataclass(frozen=True)
@@ -24,6 +52,7 @@ class KeptTrials:
     """
 
     folder: Path
+    space: Space
 
     @classmethod
     def of(
@@ -40,24 +69,34 @@ class KeptTrials:
             "threads": threads,
         }
         digest = hashlib.sha256(dump_json(question).encode()).hexdigest()[:32]
-        return cls(task.cache / "tuning" / digest)
+        return cls(task.cache / "tuning" / digest, declared.space)
 
     def read(self) -> list[Trial]:
-        """Return the trials from the first to the last before one that is missing or damaged."""
+        """Return the trials from the first to the last before one that is missing or damaged.
+
+        A file that is not a plain one, or not a trial of this space, is damaged.
+        """
         found: list[Trial] = []
-        while True:
-            try:
-                document: Any = read_json(self._file(len(found) + 1))
-                if document["format"] != 1:
-                    return found
-                found.append(trial_from_json(document))
-            except (OSError, ValueError, KeyError, TypeError):
-                return found
+        while (trial := self._read(len(found) + 1)) is not None:
+            found.append(trial)
+        return found
 
     def keep(self, trial: Trial) -> None:
         """Store a finished or failed trial."""
-        document = {**trial.as_json(), "format": 1}
+        # A longer reason would make the file one that is not read again.
+        reason = trial.reason[:MOST_CHARACTERS]
+        document = {**trial.as_json(), "reason": reason, "format": 1}
         write_atomically(self._file(trial.number), dump_json(document))
+
+    def _read(self, number: int) -> Trial | None:
+        try:
+            with open_plain(self._file(number)) as opened:
+                data = opened.read(_MOST_BYTES)
+            kept = parse_answer(data, _KeptTrial, "a kept trial")
+        except (OSError, ChallengeError):
+            return None
+        whole = kept.number == number and holds_options(self.space, kept.options)
+        return trial_from_json(kept.model_dump()) if whole else None
 
     def _file(self, number: int) -> Path:
         return self.folder / f"trial-{number:04}.json"

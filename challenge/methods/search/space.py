@@ -18,7 +18,16 @@ from typing import Any
 
 from challenge.errors import Fault, WrongUse
 
-__all__ = ["Choice", "Dimension", "Float", "Integer", "Space", "Value", "dimension_from_json"]
+__all__ = [
+    "Choice",
+    "Dimension",
+    "Float",
+    "Integer",
+    "Space",
+    "Value",
+    "dimension_from_json",
+    "holds_options",
+]
 
 Value = str | int | float | bool
 
@@ -124,6 +133,13 @@ def dimension_from_json(document: Mapping[str, Any]) -> Dimension:
     return made(document["low"], document["high"], document["log"])
 
 
+def holds_options(space: Space, options: Mapping[str, Value]) -> bool:
+    """Return whether the options name every dimension of the space, each with a value in it."""
+    return options.keys() == space.keys() and all(
+        space[name].holds(value) for name, value in options.items()
+    )
+
+
 def _share(dimension: Float | Integer, value: float) -> float:
     low, high = dimension.low, dimension.high
     if dimension.log:
@@ -139,6 +155,8 @@ def _refuse_range(dimension: Float | Integer) -> None:
     low, high = dimension.low, dimension.high
     if not (_is_number(low) and _is_number(high) and low < high and (low > 0 or not dimension.log)):
         raise _fault(repr(dimension), "low < high, both finite, and above 0 with log=True")
+    if not math.isfinite(high / low if dimension.log else high - low):
+        raise _fault(repr(dimension), "a range that is itself a finite number")
 
 
 def _fault(found: str, expected: str) -> WrongUse:

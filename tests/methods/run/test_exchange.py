@@ -97,6 +97,11 @@ def test_what_cannot_be_stored_or_shown_is_replaced() -> None:
         {"a": {"type": "float", "low": "0", "high": 1, "log": False}},
         {"a": {"type": "choice", "values": [[1], [2]]}},
         {"a": {"type": "tree"}},
+        {"a": {"type": "float", "low": 0, "high": 10**400, "log": False}},
+        {"a": {"type": "integer", "low": -(10**400), "high": 1, "log": False}},
+        {"a": {"type": "choice", "values": ["\ud800", "b"]}},
+        {"a": {"type": "choice", "values": ["\x1b[2J", "b"]}},
+        {"a": {"type": "choice", "values": [10**400, 1]}},
     ],
 )
 def test_a_forged_space_is_a_fault(space: object) -> None:
