@@ -184,7 +184,8 @@ def test_every_unknown_modality_is_a_fault_that_names_the_nearest() -> None:
     with pytest.raises(TaskError) as caught:
         table_schema(columns, kind_of("classification"), record_ids=False, label=False)
     near, far = caught.value.faults
-    assert (near.where, near.found) == ("column b", "unknown modality 'numerc'")
+    assert (near.where, near.code) == ("column b", "modality-unknown")
+    assert near.found == "unknown modality 'numerc'"
     assert near.expected == "one of text, numeric, categorical, image"
     assert near.fix == "did you mean 'numeric'?"
     assert (far.where, far.fix) == ("column c", "write one of these")
