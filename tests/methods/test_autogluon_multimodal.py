@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from challenge.errors import MissingRequirement
-from challenge.kinds import kind_of
 from challenge.methods import run_method
 from challenge.methods.builtin.autogluon_multimodal import AutoGluonMultimodal, import_torchvision
 from challenge.methods.run.runner import MethodRun
@@ -221,23 +220,3 @@ def test_a_hub_that_answers_is_asked_once_and_its_cache_afterwards(
 
     assert ask(HF_ENDPOINT=hub) == f"timm/tiny {digest}\n"
     assert ask(HF_HUB_OFFLINE="1") == f"timm/tiny {digest}\n"
-
-
-def test_it_predicts_numbers(offline: None, tmp_path: Path) -> None:
-    kind = kind_of("regression")
-    task = build_toy(tmp_path, n=120)
-    task = replace(
-        task,
-        kind=kind,
-        classes=(),
-        metric="rmse",
-        columns=task.columns_of("numeric", "categorical"),
-    )
-    train = read_train(task)
-    train["label"] = 10 * (train["colour"] == "red") + train["size"].fillna(0)
-    method = AutoGluonMultimodal(preset="fast", threads=1)
-    method.fit(train, task)
-    found = method.predict(read_test(task))
-    assert list(found.columns) == ["id", "label"] and len(found) == task.n_test
-    assert found["label"].notna().all() and found["label"].nunique() > 5
-    assert method.details["held_out_rmse"] > 0  # type: ignore[operator]
