@@ -42,9 +42,9 @@ def prepare(contest: Contest) -> None:
                 contest.copy_task(here / name)
                 contest.tracks.setdefault(track, []).append(name)
     if len(contest.tracks["classification"]) == 1:
-        _declare_characters(contest)
-        contest.tracks["classification"].append("characters")
-    built = [name for name in ("parcels", "characters") if name in contest.tasks]
+        _declare_letters(contest)
+        contest.tracks["classification"].append("letters")
+    built = [name for name in ("parcels", "letters") if name in contest.tasks]
     stage.run("convert", *built, says="built")
     stage.run("convert", built[-1], says="unchanged")
     _write_settings(contest)
@@ -64,11 +64,11 @@ def _fix_seed(contest: Contest, task: str) -> None:
     path.write_text(path.read_text().replace("[split]", "[split]\nseed = 20260302"))
 
 
-def _declare_characters(contest: Contest) -> None:
-    source, target = (contest.challenge.datasets / name for name in ("parcels", "characters"))
+def _declare_letters(contest: Contest) -> None:
+    source, target = (contest.challenge.datasets / name for name in ("parcels", "letters"))
     target.mkdir()
     toml = (source / "task.toml").read_text()
-    toml = toml.replace('id = "parcels"', 'id = "characters"').replace("test = 0.4", "test = 0.5")
+    toml = toml.replace('id = "parcels"', 'id = "letters"').replace("test = 0.4", "test = 0.5")
     title = 'title = "Handling of a character (made up)"'
     (target / "task.toml").write_text(re.sub(r"^title = .*$", title, toml, flags=re.MULTILINE))
     code = (source / "convert.py").read_text()

@@ -49,6 +49,8 @@ def task_summary(context: SiteContext, task: str) -> dict[str, object]:
         "id": task,
         "folder": folder_name(task),
         "title": card.task["title"],
+        "kind": context.kind(task).name,
+        "n_classes": len(card.task["classes"]),
         "size": context.kind(task).size_text(card.task),
         "metric": context.metric(task).title,
         "modalities": context.modalities(task),
