@@ -20,7 +20,7 @@ NUMBERS = (
 )  # fmt: skip
 CATEGORIES = (
     "material", "materialname", "skill", "attacktype", "move_block", "move_type", "slaying",
-    "no_pick", "no_drop", "alive", "invisible", "is_baseline_score", "blocksview",
+    "no_pick", "no_drop", "alive", "invisible", "is_floor", "blocksview",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from types import ModuleType
 
 import pyarrow.parquet as pq
 
-from challenge.prepare.build.ids import draw_draws, id_strings
+from challenge.prepare.build.ids import keyed_draws, id_strings
 from challenge.prepare.sources.fetch import cache_folder, raw_folder
 from challenge.task.definition import read_definition
 
@@ -30,7 +30,7 @@ def write_references(out: Path) -> dict[str, Path]:
     raw = raw_folder(read_definition(FOLDER), cache_folder(FOLDER.parents[1]), FOLDER)
     pairs = list(converter.read_pairs(raw))
     secret = (FOLDER / "private" / "secret").read_bytes()
-    ids = id_strings(draw_draws(secret, "row", [pair.key for pair in pairs]).number, "p")
+    ids = id_strings(keyed_draws(secret, "row", [pair.key for pair in pairs]).number, "p")
     pair_of = dict(zip(ids.to_pylist(), pairs, strict=True))
     asked = pq.read_table(FOLDER / "public" / "test.parquet", columns=["id"])["id"].to_pylist()
     out.mkdir(parents=True, exist_ok=True)

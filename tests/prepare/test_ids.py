@@ -6,14 +6,14 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from challenge.prepare.build.ids import draw_draws, id_strings, keyed_digest, read_secret
+from challenge.prepare.build.ids import keyed_draws, id_strings, keyed_digest, read_secret
 
 SECRET = bytes(range(32))
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))), st.binary(max_size=100))
 def test_a_draw_is_hmac_sha256_of_the_key(keys: list[str], secret: bytes) -> None:
-    draws = draw_draws(secret, "row", keys)
+    draws = keyed_draws(secret, "row", keys)
     for place, key in enumerate(keys):
         digest = hmac.digest(secret, b"row\0" + key.encode(), "sha256")
         assert digest == keyed_digest(secret, "row", key.encode())
@@ -24,7 +24,7 @@ def test_a_draw_is_hmac_sha256_of_the_key(keys: list[str], secret: bytes) -> Non
 @given(st.lists(st.text("a\n\0é", max_size=4)), st.integers(0, 2))
 def test_keys_of_an_arrow_array_have_the_draws_of_the_same_list(keys: list[str], cut: int) -> None:
     array = pa.array(["\n"] * cut + keys, pa.string()).slice(cut)
-    one, two = (draw_draws(SECRET, "row", given) for given in (array, keys))
+    one, two = (keyed_draws(SECRET, "row", given) for given in (array, keys))
     assert (one.number == two.number).all() and (one.place == two.place).all()
     assert len(one.number) == len(keys)
 
@@ -38,12 +38,12 @@ def test_the_order_of_ids_is_the_order_of_their_numbers(numbers: list[int]) -> N
 
 def test_another_secret_gives_another_order() -> None:
     keys = [str(place) for place in range(100)]
-    one, two = (draw_draws(secret, "row", keys).number for secret in (SECRET, SECRET[::-1]))
+    one, two = (keyed_draws(secret, "row", keys).number for secret in (SECRET, SECRET[::-1]))
     assert np.argsort(one).tolist() != np.argsort(two).tolist()
 
 
 def test_an_id_tells_nothing_about_the_other_words() -> None:
-    draws = draw_draws(SECRET, "row", [str(place) for place in range(4000)])
+    draws = keyed_draws(SECRET, "row", [str(place) for place in range(4000)])
     for word in (draws.split, draws.place):
         ranks = np.corrcoef(np.argsort(np.argsort(draws.number)), np.argsort(np.argsort(word)))
         assert abs(ranks[0, 1]) < 0.06

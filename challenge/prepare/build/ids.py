@@ -1,7 +1,7 @@
 """Keyed identity: ids that tell nothing, and the chance that decides about each row.
 
 HMAC-SHA256(secret, raw key) gives 32 bytes. The first 8 are the id, the others are independent of
-it and decide side, half and fold, so that neither an id nor the order of ids tells where a row
+it and decide side, subset and fold, so that neither an id nor the order of ids tells where a row
 went or why. The same secret and key give the same draw on every machine and library version.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["SECRET_BYTES", "Fates", "draw_draws", "id_strings", "keyed_digest", "read_secret"]
+__all__ = ["SECRET_BYTES", "KeyedDraws", "keyed_draws", "id_strings", "keyed_digest", "read_secret"]
 
 SECRET_BYTES = 32
 _BLOCK = 64
@@ -32,7 +32,7 @@ _ID_LENGTH = 17
 
 
 @dataclass(frozen=True)
-class Fates:
+class KeyedDraws:
     """Per row: `number` (the id as an unsigned integer) and two independent random words.
 
     `split` decides the side, `place` the subset of a test row or the fold of a train row.
@@ -67,8 +67,8 @@ def keyed_digest(secret: bytes, purpose: str, message: bytes) -> bytes:
     return hmac.digest(secret, purpose.encode() + b"\0" + message, "sha256")
 
 
-def draw_draws(secret: bytes, purpose: str, keys: Sequence[str] | pa.Array) -> Fates:
-    """Return the draw of each raw key; equal keys have equal fates.
+def keyed_draws(secret: bytes, purpose: str, keys: Sequence[str] | pa.Array) -> KeyedDraws:
+    """Return the draws of the raw keys; equal keys have equal draws.
 
     An Arrow array has to hold strings without nulls.
     """
@@ -84,7 +84,7 @@ def draw_draws(secret: bytes, purpose: str, keys: Sequence[str] | pa.Array) -> F
         second.update(first.digest())
         keep(second.digest())
     words = np.frombuffer(b"".join(digests), dtype=">u8").reshape(-1, 4).astype(np.uint64)
-    return Fates(*(np.ascontiguousarray(words[:, column]) for column in range(3)))
+    return KeyedDraws(*(np.ascontiguousarray(words[:, column]) for column in range(3)))
 
 
 def _as_bytes(keys: Sequence[str] | pa.Array) -> list[bytes]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from challenge.errors import Fault, TaskError
 from challenge.prepare.build.id_order import HELD_BYTES, SortedRows
-from challenge.prepare.build.ids import Fates, draw_draws, id_strings
+from challenge.prepare.build.ids import KeyedDraws, keyed_draws, id_strings
 from challenge.prepare.build.plan import Plan
 from challenge.prepare.build.row_facts import Categories, RowFacts
 from challenge.prepare.build.table_checks import check_classes, check_schema
@@ -55,7 +55,7 @@ def plan_rows(
         ["key", "label", "group", "split", "subset", "left_key", "right_key", "left_entity",
          "right_entity", "time", "left content", "right content"]
     )  # fmt: skip
-    draws: list[Fates] = []
+    draws: list[KeyedDraws] = []
     n_unlabelled = n_read = 0
     record_ids: bool | None = None
     for batch in raw.batches():
@@ -75,7 +75,7 @@ def plan_rows(
             faults.add("key-missing", "key", "no key", "a unique key in every row",
                        "number the rows in the converter", n=keys.null_count)  # fmt: skip
             keys = keys.fill_null("")
-        draw = draw_draws(secret, "row", keys)
+        draw = keyed_draws(secret, "row", keys)
         draws.append(draw)
         values = standard_values(batch, keys, columns, images, faults)
         categories.update(values)
@@ -85,7 +85,7 @@ def plan_rows(
         if record_ids:
             for name in ("left_id", "right_id"):
                 records = _keys(batch, name.replace("id", "key"), faults)
-                arrays[name] = id_strings(draw_draws(secret, "record", records).number, "r")
+                arrays[name] = id_strings(keyed_draws(secret, "record", records).number, "r")
         if matching:
             _check_decisions(labels, keys, faults)
         import pyarrow as pa
@@ -100,7 +100,7 @@ def plan_rows(
     numbers.sort()
     _refuse_equal_ids(numbers, raw, where)
     del numbers
-    draw = Fates(
+    draw = KeyedDraws(
         number=np.zeros(0, dtype=np.uint64),
         split=np.concatenate([draw.split for draw in draws]),
         place=np.concatenate([draw.place for draw in draws]),

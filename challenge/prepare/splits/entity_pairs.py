@@ -15,7 +15,7 @@ import numpy as np
 
 from challenge.errors import Fault, TaskError
 from challenge.prepare.build.id_order import ROW
-from challenge.prepare.build.ids import Fates, draw_draws, id_strings
+from challenge.prepare.build.ids import KeyedDraws, keyed_draws, id_strings
 from challenge.prepare.build.plan import TEST, TRAIN, Plan
 from challenge.prepare.build.row_facts import Categories
 from challenge.prepare.build.table_checks import check_classes, check_schema
@@ -73,10 +73,10 @@ def plan_pairs(
     entity = given["entity"].combine_chunks().dictionary_encode().indices.to_numpy()
     entity = entity.astype(np.int64)
     table = _tables(given, where)
-    draw = draw_draws(secret, "record", keys)
+    draw = keyed_draws(secret, "record", keys)
     component = tie(len(keys), entity, *_groups(given), *_ties(records))
     refuse_giant(component, where, "a component")
-    cell = _cells(component, draw_draws(secret, "record split", keys), definition)
+    cell = _cells(component, keyed_draws(secret, "record split", keys), definition)
     progress(f"{len(keys):,} records of {len(np.unique(entity)):,} entities")
     parts = []
     for number in np.unique(cell):
@@ -87,7 +87,7 @@ def plan_pairs(
     left, right = _oriented(pairs, table, keys, secret)
     label = (entity[left] == entity[right]).astype(np.int32)
     check_classes(sorted({str(code) for code in label.tolist()}), where)
-    pair_draw = draw_draws(
+    pair_draw = keyed_draws(
         secret, "row", [f"{keys[a]}\x1f{keys[b]}" for a, b in zip(left, right, strict=True)]
     )
     order = np.argsort(pair_draw.number)
@@ -238,7 +238,7 @@ def _ties(records: pa.Table) -> list[NDArray[np.int64]]:
 
 
 def _cells(
-    component: NDArray[np.int64], draw: Fates, definition: TaskDefinition
+    component: NDArray[np.int64], draw: KeyedDraws, definition: TaskDefinition
 ) -> NDArray[np.int64]:
     """Return the cell of each record: 0 … 4 a fold of train, -1 public test, -2 private test."""
     size = np.minimum(np.bincount(component), 8)[component]
@@ -265,7 +265,7 @@ def _pairs_of_cell(
     members: NDArray[np.int64],
     entity: NDArray[np.int64],
     table: NDArray[np.int8] | None,
-    draw: Fates,
+    draw: KeyedDraws,
 ) -> NDArray[np.int64]:
     """Return positives and hard negatives among the members, smaller record number first."""
     import pyarrow as pa
@@ -304,7 +304,7 @@ def _positives(
     members: NDArray[np.int64],
     entity: NDArray[np.int64],
     table: NDArray[np.int8] | None,
-    draw: Fates,
+    draw: KeyedDraws,
     most: int | None,
 ) -> NDArray[np.int64]:
     pairs: list[NDArray[np.int64]] = [np.zeros((0, 2), dtype=np.int64)]
@@ -380,7 +380,7 @@ def _oriented(
             f"{keys[a]}\x1f{keys[b]}" if keys[a] < keys[b] else f"{keys[b]}\x1f{keys[a]}"
             for a, b in pairs
         ]
-        turned = (draw_draws(secret, "side", names).split & np.uint64(1)).astype(bool)
+        turned = (keyed_draws(secret, "side", names).split & np.uint64(1)).astype(bool)
         # The order of the records in the raw table must play no part.
         turned ^= np.array([keys[a] > keys[b] for a, b in pairs], dtype=bool)
     return np.where(turned, pairs[:, 1], pairs[:, 0]), np.where(turned, pairs[:, 0], pairs[:, 1])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from challenge.errors import Fault, TaskError
-from challenge.prepare.build.ids import Fates, draw_draws
+from challenge.prepare.build.ids import KeyedDraws, keyed_draws
 from challenge.prepare.build.integer_ranks import dense_codes
 from challenge.prepare.build.plan import TEST, TRAIN, UNUSED
 from challenge.prepare.build.row_facts import RowFacts
@@ -58,7 +58,7 @@ def subsets_and_folds(
     side: NDArray[np.int8],
     cluster: NDArray[np.int64],
     label: NDArray[np.int32],
-    draw: Fates,
+    draw: KeyedDraws,
     public_share: float,
 ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
     """Return half (of test rows) and fold (of train rows); whole clusters go to one of them."""
@@ -88,7 +88,7 @@ def subsets_and_folds(
 def decide_sides(
     definition: TaskDefinition,
     facts: RowFacts,
-    draw: Fates,
+    draw: KeyedDraws,
     label: NDArray[np.int32],
     secret: bytes,
     record_ids: bool,
@@ -129,7 +129,7 @@ def decide_sides(
     elif split.by == "entity":
         assert component is not None and left is not None and right is not None
         refuse_giant(component, where, "a component")
-        word = draw_draws(secret, "record split", keys).split
+        word = keyed_draws(secret, "record split", keys).split
         size = np.bincount(component)
         record_side = choose_share(
             summarise_clusters(component, np.minimum(size, 8)[component], word), split.test
