@@ -17,7 +17,7 @@ from types import ModuleType
 
 import pyarrow.parquet as pq
 
-from challenge.prepare.build.ids import keyed_draws, id_strings
+from challenge.prepare.build.ids import id_strings, keyed_draws
 from challenge.prepare.sources.fetch import cache_folder, raw_folder
 from challenge.task.definition import read_definition
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from challenge.prepare.build.ids import keyed_draws, id_strings, keyed_digest, read_secret
+from challenge.prepare.build.ids import id_strings, keyed_digest, keyed_draws, read_secret
 
 SECRET = bytes(range(32))
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["SECRET_BYTES", "KeyedDraws", "keyed_draws", "id_strings", "keyed_digest", "read_secret"]
+__all__ = ["SECRET_BYTES", "KeyedDraws", "id_strings", "keyed_digest", "keyed_draws", "read_secret"]
 
 SECRET_BYTES = 32
 _BLOCK = 64

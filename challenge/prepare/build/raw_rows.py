@@ -11,7 +11,7 @@ import numpy as np
 
 from challenge.errors import Fault, TaskError
 from challenge.prepare.build.id_order import HELD_BYTES, SortedRows
-from challenge.prepare.build.ids import KeyedDraws, keyed_draws, id_strings
+from challenge.prepare.build.ids import KeyedDraws, id_strings, keyed_draws
 from challenge.prepare.build.plan import Plan
 from challenge.prepare.build.row_facts import Categories, RowFacts
 from challenge.prepare.build.table_checks import check_classes, check_schema
