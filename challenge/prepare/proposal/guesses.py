@@ -15,7 +15,7 @@ from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.proposal.profiles import Profile
 from challenge.prepare.readers.image_files import ImageFolder
 from challenge.prepare.readers.table_files import RawFile
-from challenge.prepare.splits.split_rules import LARGEST_SHARE
+from challenge.prepare.splits.clusters import LARGEST_SHARE
 from challenge.task.columns import RESERVED
 
 __all__ = [

@@ -10,6 +10,7 @@ from pathlib import Path
 from challenge.kinds import Kind
 from challenge.prepare.proposal.notes import Note
 from challenge.prepare.proposal.profiles import Profile
+from challenge.task.datasheet import UNANSWERED, hints
 
 __all__ = ["Plan", "Proposal", "proposal_of"]
 
@@ -113,12 +114,8 @@ def proposal_of(task_id: str, plan: Plan, place: str, notes: list[Note]) -> Prop
         ]
     lines += [
         "",
-        "[datasheet]  # unanswered questions show on the page as *not stated*",
-        'row = ""  # what is one row, and how was it chosen?',
-        'labelled_by = ""  # who decided the label?',
-        'certainty = ""  # how sure are they?',
-        'not_for = ""  # what must the data not be used for?',
-        'weaknesses = ""  # what is known to be weak?',
+        f"[datasheet]  # unanswered questions show on the page as *{UNANSWERED}*",
+        *(f'{key} = ""  # {hint}' for key, hint in hints()),
         "",
     ]
     return Proposal("\n".join(lines), plan.kind, tuple(notes), unsure)
