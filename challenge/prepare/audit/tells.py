@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from challenge.prepare.audit.prediction import Auc, auc_of_categories, auc_of_numbers
 from challenge.prepare.audit.report import Finding
 from challenge.prepare.audit.subject import SideRows, Subject, normalised
-from challenge.task.columns import Column
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
 
 __all__ = [
+    "ALONE",
+    "auc_of_agreement",
+    "auc_of_column",
+    "exceeds",
     "labels_in_text",
     "telling_agreement",
     "telling_columns",
@@ -30,6 +33,7 @@ _WORD = re.compile(r"\w+")
 _LAST_DIGITS = re.compile(r"\d{1,15}$")
 ROWS = 20_000
 ALONE = 0.98
+"""AUC above which a column, or the agreement of both sides, is found to give the label away."""
 ORDER = 0.6
 
 
@@ -39,8 +43,8 @@ def telling_columns(subject: Subject) -> Iterator[Finding]:
     k = len(subject.classes)
     for column in subject.columns_of("numeric", "categorical", "text"):
         values = table[column.name].combine_chunks()
-        auc = _auc_of_column(column, values, labels, k)
-        if _tells(auc, ALONE):
+        auc = auc_of_column(values, labels, k)
+        if exceeds(auc, ALONE):
             assert auc is not None
             yield Finding(
                 f"telling-column-{column.name}",
@@ -49,7 +53,7 @@ def telling_columns(subject: Subject) -> Iterator[Finding]:
                 len(labels),
                 f"column {column.name} alone predicts the label (AUC {auc[0]:.3f})",
             )
-        elif _counts_rows(values) and _tells(auc, ORDER):
+        elif _counts_rows(values) and exceeds(auc, ORDER):
             assert auc is not None
             yield Finding(
                 f"telling-number-{column.name}",
@@ -69,13 +73,8 @@ def telling_agreement(subject: Subject) -> Iterator[Finding]:
         if column.side != "left" or other not in names:
             continue
         left, right = (table[name].combine_chunks() for name in (column.name, other))
-        if column.modality == "numeric":
-            gap = np.abs(_numbers(left) - _numbers(right))
-        else:
-            same = pc.equal(_characters(left), _characters(right))
-            gap = 1.0 - pc.fill_null(same.cast(pa.float64()), 0.5).to_numpy(zero_copy_only=False)
-        auc = auc_of_numbers(gap, labels, 2)
-        if _tells(auc, ALONE):
+        auc = auc_of_agreement(left, right, labels)
+        if exceeds(auc, ALONE):
             assert auc is not None
             yield Finding(
                 f"telling-agreement-{column.attribute}",
@@ -85,6 +84,16 @@ def telling_agreement(subject: Subject) -> Iterator[Finding]:
                 f"whether both sides agree in {column.attribute} alone predicts the label "
                 f"(AUC {auc[0]:.3f})",
             )
+
+
+def auc_of_agreement(left: pa.Array, right: pa.Array, labels: NDArray[np.int64]) -> Auc | None:
+    """Return how well it predicts matches (labels 0 and 1) that two values are near or equal."""
+    if _are_numbers(left):
+        gap = np.abs(_numbers(left) - _numbers(right))
+    else:
+        same = pc.equal(_characters(left), _characters(right))
+        gap = 1.0 - pc.fill_null(same.cast(pa.float64()), 0.5).to_numpy(zero_copy_only=False)
+    return auc_of_numbers(gap, labels, 2)
 
 
 def telling_order(subject: Subject) -> Iterator[Finding]:
@@ -97,7 +106,7 @@ def telling_order(subject: Subject) -> Iterator[Finding]:
         position = position[:: len(position) // ROWS + 1]
         every = part.labels[position]
         auc = auc_of_numbers(position.astype(float), every, k) if len(position) else None
-        if _tells(auc, ORDER):
+        if exceeds(auc, ORDER):
             assert auc is not None
             yield Finding(
                 f"telling-order-{side}",
@@ -114,7 +123,7 @@ def telling_order(subject: Subject) -> Iterator[Finding]:
                 once.sort()
                 order = _order_of_ids(ids.take(pa.array(once)))
                 auc = auc_of_numbers(order, labels[once], k)
-                if _tells(auc, ORDER):
+                if exceeds(auc, ORDER):
                     assert auc is not None
                     yield Finding(
                         f"telling-{name.replace('_', '-')}-{side}",
@@ -149,7 +158,7 @@ def telling_files(subject: Subject) -> Iterator[Finding]:
         )
         for fact_name, values, limit, words in checks:
             auc = auc_of_numbers(values, labels, k) if len(labels) else None
-            if _tells(auc, limit):
+            if exceeds(auc, limit):
                 assert auc is not None
                 yield Finding(
                     f"telling-file-{fact_name}-{column.name}",
@@ -205,16 +214,16 @@ def _labelled(part: SideRows, rows: int = ROWS) -> tuple[pa.Table, NDArray[np.in
     return table.filter(pa.array(known)), labels[known]
 
 
-def _tells(auc: Auc | None, limit: float) -> bool:
+def exceeds(auc: Auc | None, limit: float) -> bool:
+    """Whether an AUC is above a limit, and significantly above one half."""
     return auc is not None and auc[0] > limit and auc[0] - 0.5 > auc[1]
 
 
-def _auc_of_column(
-    column: Column, values: pa.Array, labels: NDArray[np.int64], k: int
-) -> Auc | None:
+def auc_of_column(values: pa.Array, labels: NDArray[np.int64], k: int) -> Auc | None:
+    """Return how well a column alone, of numbers or of texts, predicts labels 0 … k-1."""
     if not len(labels):
         return None
-    if column.modality == "numeric":
+    if _are_numbers(values):
         return auc_of_numbers(_numbers(values), labels, k)
     text = pc.fill_null(normalised(values), "")
     codes = text.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
@@ -227,9 +236,13 @@ def _numbers(values: pa.Array) -> NDArray[np.float64]:
     )
 
 
+def _are_numbers(values: pa.Array) -> bool:
+    return bool(pa.types.is_floating(values.type) or pa.types.is_integer(values.type))
+
+
 def _counts_rows(values: pa.Array) -> bool:
     """Whether whole numbers that never recur lie close together, as running numbers do."""
-    if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
+    if not _are_numbers(values):
         return False
     numbers = _numbers(values.drop_null())
     if len(numbers) < 50 or not np.all(numbers == np.round(numbers)):

@@ -9,10 +9,14 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import replace
 
+import numpy as np
+
 from challenge.errors import Fault, TaskError, nearest
 from challenge.kinds import Kind
+from challenge.prepare.audit.tells import ALONE, auc_of_column, exceeds
 from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.proposal.profiles import Profile
+from challenge.prepare.readers.cells import as_modality
 from challenge.prepare.readers.image_files import ImageFolder
 from challenge.prepare.readers.table_files import RawFile
 from challenge.prepare.splits.clusters import LARGEST_SHARE
@@ -28,7 +32,7 @@ __all__ = [
     "images_by_key",
     "look_at_labels",
     "look_at_size",
-    "look_for_tells",
+    "look_for_leaks",
     "sort_columns",
     "take_sides",
 ]
@@ -312,16 +316,19 @@ def images_by_key(
     )
 
 
-def look_for_tells(
+def look_for_leaks(
     columns: dict[str, Profile], values: dict[str, list[str | None]], label: str, notes: list[Note]
 ) -> None:
-    """Note on categories that decide the label: perhaps it under another name."""
+    """Note on columns that alone predict the label, as the audit of the built task will."""
+    import pyarrow as pa
+
+    known = [row for row, text in enumerate(values[label]) if text is not None]
+    classes = {text: code for code, text in enumerate(sorted(set(values[label]) - {None}))}  # type: ignore[type-var]
+    labels = np.array([classes[values[label][row]] for row in known])
     for name, one in columns.items():
-        if one.modality != "categorical" or name not in values or one.n_distinct > one.n / 5:
+        if one.modality == "image" or name not in values:
             continue
-        labels_of: dict[str, set[str]] = defaultdict(set)
-        for value, own in zip(values[name], values[label], strict=True):
-            if value is not None and own is not None:
-                labels_of[value].add(own)
-        if len(labels_of) > 1 and all(len(owns) == 1 for owns in labels_of.values()):
-            notes.append(note(Code.PREDICTS_LABEL, column=name))
+        texts = pa.array([values[name][row] for row in known], pa.string())
+        auc = auc_of_column(as_modality(texts, one.modality, one.date), labels, len(classes))
+        if auc is not None and exceeds(auc, ALONE):
+            notes.append(note(Code.PREDICTS_LABEL, column=name, auc=auc[0]))

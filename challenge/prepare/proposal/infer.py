@@ -21,7 +21,7 @@ from challenge.prepare.proposal.guesses import (
     images_by_key,
     look_at_labels,
     look_at_size,
-    look_for_tells,
+    look_for_leaks,
     sort_columns,
     take_sides,
 )
@@ -126,7 +126,7 @@ def _of_table(
                 options[f"{side}_key"] = f"{side}_id"
     if found_images is not None and not any(one.modality == "image" for one in columns.values()):
         images_by_key(columns, found_images, key, values, notes)
-    look_for_tells(columns, values, label, notes)
+    look_for_leaks(columns, values, label, notes)
     if any(one.why.code is Code.DATES for one in columns.values()) and split["by"] == "row":
         notes.append(note(Code.TIME))
     look_at_size(len(values[label]), notes)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from challenge.errors import Fault, TaskError, nearest
 from challenge.kinds import kind_with
-from challenge.prepare.audit.tells import ALONE
+from challenge.prepare.audit.tells import ALONE, auc_of_agreement, exceeds
 from challenge.prepare.build.raw_rows import MATCH_WORDS
 from challenge.prepare.converters.deepmatcher import IDS, LABELS
 from challenge.prepare.proposal.guesses import (
@@ -88,7 +89,7 @@ def plan_of_pairs(
         answers = _first(list_of_pairs, label)
         look_at_labels(label, answers, kind_with("match"), notes)
         look_at_size(len(answers), notes)
-        agreeing = _what_decides(list_of_pairs, tables, str(key), ids, answers, profiles)
+        agreeing = _agreeing_columns(list_of_pairs, tables, str(key), ids, answers, profiles)
         notes += [note(Code.AGREEMENT_LEFT_OUT, column=name) for name in agreeing]
     options |= {
         name: table.path.relative_to(root).with_suffix("").as_posix()
@@ -222,7 +223,7 @@ def _find_label(pairs: RawFile, label: str | None, ids: list[str], notes: list[N
     return found[0]
 
 
-def _what_decides(
+def _agreeing_columns(
     pairs: RawFile,
     tables: list[RawFile],
     key: str,
@@ -230,37 +231,24 @@ def _what_decides(
     answers: list[str | None],
     profiles: dict[str, Profile],
 ) -> list[str]:
-    """Return the attributes of which equality alone predicts matches.
+    """Return the attributes whose agreement alone predicts matches, as the audit measures it."""
+    import pyarrow as pa
 
-    Measured as the audit of a built task does: by the AUC, where one missing value counts half.
-    """
-    sides = [_first(pairs, ids[side]) for side in ("left", "right")]
-    truth = [None if one is None else one.casefold() in ("1", "true") for one in answers]
+    known = [row for row, text in enumerate(answers) if text is not None]
+    labels = np.array([MATCH_WORDS[str(answers[row]).casefold()] for row in known])
     names = [
         name
         for name, one in profiles.items()
         if name != key and not one.empty and all(name in table.names for table in tables)
     ]
-    looks = [
-        records_by_key(table, key, names, set(side))
-        for table, side in zip((tables[0], tables[-1]), sides, strict=True)
-    ]
+    sides = []
+    for table, side in ((tables[0], "left"), (tables[-1], "right")):
+        column = _first(pairs, ids[side])
+        records = records_by_key(table, key, names, set(column))
+        sides.append([records.get(column[row], [None] * len(names)) for row in known])
     found = []
-    nothing: list[str | None] = [None] * len(names)
-    for place, name in enumerate(names):
-        equal: dict[bool, list[float]] = {True: [], False: []}
-        for left_id, right_id, match in zip(*sides, truth, strict=True):
-            left, right = looks[0].get(left_id, nothing), looks[1].get(right_id, nothing)
-            if match is not None:
-                equal[match].append(_alike(left[place], right[place]))
-        shares = {match: sum(values) / len(values) for match, values in equal.items() if values}
-        if len(shares) == 2 and (1 + shares[True] - shares[False]) / 2 > ALONE:
+    for index, name in enumerate(names):
+        left, right = (pa.array([one[index] for one in side], pa.string()) for side in sides)
+        if exceeds(auc_of_agreement(left, right, labels), ALONE):
             found.append(name)
     return found
-
-
-def _alike(left: str | None, right: str | None) -> float:
-    if left is None or right is None:
-        return 0.5
-    first, second = (re.sub(r"[\W_]+", "", text.casefold()) for text in (left, right))
-    return float(first == second) if first and second else 0.5
