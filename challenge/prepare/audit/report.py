@@ -78,18 +78,12 @@ class AuditReport:
     def stopping(self, accept: Mapping[str, str], where: str) -> tuple[Fault, ...]:
         """Return a fault for each high finding without a reason in `accept`."""
         return tuple(
-            Fault(
-                where,
-                f"{finding.name}: {finding.message}",
-                "no high finding of the leak audit",
-                f"{_fix(finding.name)}; or, when it is known and bearable, write "
-                f'`"{finding.name}" = "why"` under [accept]',
-                code="audit-high",
-                n=finding.count,
-            )
+            Fault(where, f"{finding.name}: {finding.message}", "no high finding of the leak audit",
+                  f"{_fix(finding.name)}; or, when it is known and bearable, write "
+                  f'`"{finding.name}" = "why"` under [accept]', "audit-high", n=finding.count)
             for finding in self.high()
             if not accept.get(finding.name, "").strip()
-        )
+        )  # fmt: skip
 
     def summary(self, accept: Mapping[str, str]) -> dict[str, object]:
         """Return what everybody may see: counts and messages, never a row."""

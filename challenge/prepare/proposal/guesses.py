@@ -11,9 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from challenge.errors import Fault, TaskError, nearest
+from challenge.errors import Fault, TaskError
 from challenge.kinds import Kind
 from challenge.prepare.audit.tells import ALONE, auc_of_column, exceeds
+from challenge.prepare.build.table_checks import missing_column
 from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.proposal.profiles import Profile
 from challenge.prepare.readers.cells import as_modality
@@ -58,16 +59,8 @@ def guess_label(
     """Return the label column: the one named, else by its name, else the last that fits."""
     if label is not None:
         if label not in profiles:
-            guess = nearest(label, profiles)
-            raise TaskError(
-                Fault(
-                    table.path.name,
-                    f"no column {label!r} (there are: {', '.join(profiles)})",
-                    "the column to predict",
-                    f"did you mean {guess!r}?" if guess else "name one of these",
-                    code="column-missing",
-                )
-            )
+            expected, fix = "the column to predict", "name one of these"
+            raise TaskError(missing_column(table.path.name, label, profiles, expected, fix))
         return label
     folded = {name.casefold(): name for name in profiles}
     named = [folded[name] for name in _LABEL_NAMES if name in folded]
@@ -108,14 +101,11 @@ def look_at_labels(label: str, values: list[str | None], kind: Kind, notes: list
         )  # fmt: skip
     if len(counts) > 50 and len(counts) > n / 5:
         raise TaskError(
-            Fault(
-                f"column {label}",
-                f"{len(counts):,} different values in {n:,} rows",
-                "classes that recur",
-                "name another column with --label; numbers to foretell are no task here yet",
-                code="label-unknown",
-            )
-        )
+            Fault(f"column {label}", f"{len(counts):,} different values in {n:,} rows",
+                  "classes that recur",
+                  "name another column with --label; numbers to foretell are no task here yet",
+                  "label-unknown")
+        )  # fmt: skip
     rare = [name for name, times in counts.items() if times < 5]
     if rare:
         notes.append(note(Code.RARE_CLASSES, n=len(rare), of=len(counts)))

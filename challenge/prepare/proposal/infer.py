@@ -29,7 +29,7 @@ from challenge.prepare.proposal.infer_pairs import pair_split, plan_of_pairs
 from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.proposal.profiles import open_image_folder, profile_columns, profile_values
 from challenge.prepare.proposal.proposal_text import Plan, Proposal, proposal_of
-from challenge.prepare.readers.table_files import find_table, open_table
+from challenge.prepare.readers.table_files import find_table, open_table, tables_in
 
 __all__ = ["Proposal", "propose_task"]
 
@@ -135,26 +135,18 @@ def _of_table(
 
 
 def _one_table(folder: Path) -> Path:
-    found = {
-        path
-        for stem in {one.stem for one in folder.iterdir() if one.is_file()}
-        if (path := find_table(folder, stem)) is not None
-    }
+    found = tables_in(folder)
     if len(found) != 1:
-        names = ", ".join(sorted(path.name for path in found))
-        fix = (
-            "name the file itself"
-            if names
-            else (
-                "list the rows in a CSV, with their images' names and their labels; name it with "
-                "--from, and the images' folder with --images"
-            )
-        )
+        names = ", ".join(path.name for path in found)
+        fix = "name the file itself" if names else (
+            "list the rows in a CSV, with their images' names and their labels; name it with "
+            "--from, and the images' folder with --images"
+        )  # fmt: skip
         raise TaskError(
             Fault(str(folder), names or "no table", "one table, or a folder in a known form",
                   fix, "raw-file-missing")
         )  # fmt: skip
-    return found.pop()
+    return found[0]
 
 
 def _of_ditto(source: Path, notes: list[Note]) -> Plan:
@@ -170,17 +162,9 @@ def _of_ditto(source: Path, notes: list[Note]) -> Plan:
     profiles = {name: profile_values(name, texts) for name, texts in values.items()}
     columns, options, left_out = sort_columns(profiles, set(), None, None)
     split = pair_split((source / "test.txt").is_file(), notes)
+    kind = kind_with("match")
     return Plan(
-        kind_with("match"),
-        "ditto",
-        source,
-        {},
-        options,
-        kind_with("match").default_metric,
-        split,
-        columns,
-        {},
-        left_out,
+        kind, "ditto", source, {}, options, kind.default_metric, split, columns, {}, left_out
     )
 
 
@@ -211,19 +195,9 @@ def _of_competition(
     raw = {"label": label} | ({"key": key} if key else {})
     if images is not None:
         raw["images"] = images.relative_to(source).as_posix()
-    look_at_labels(label, values[label], kind_with("class"), notes)
+    kind = kind_with("class")
+    look_at_labels(label, values[label], kind, notes)
     columns, options, left_out = sort_columns(profiles, {label, key}, key, None)
-    metric = guess_metric(kind_with("class"), values[label], notes)
+    metric = guess_metric(kind, values[label], notes)
     split: dict[str, str | float] = {"by": "official"}
-    return Plan(
-        kind_with("class"),
-        "competition",
-        source,
-        raw,
-        options,
-        metric,
-        split,
-        columns,
-        {},
-        left_out,
-    )
+    return Plan(kind, "competition", source, raw, options, metric, split, columns, {}, left_out)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from challenge.errors import Fault, TaskError, nearest
+from challenge.errors import Fault, TaskError
 from challenge.kinds import kind_with
 from challenge.prepare.audit.tells import ALONE, auc_of_agreement, exceeds
 from challenge.prepare.build.raw_rows import MATCH_WORDS
+from challenge.prepare.build.table_checks import missing_column
 from challenge.prepare.converters.deepmatcher import IDS, LABELS
 from challenge.prepare.proposal.guesses import (
     guess_key,
@@ -30,7 +31,7 @@ from challenge.prepare.proposal.profiles import (
     records_by_key,
 )
 from challenge.prepare.proposal.proposal_text import Plan
-from challenge.prepare.readers.table_files import RawFile, find_table, open_table
+from challenge.prepare.readers.table_files import RawFile, find_table, open_table, tables_in
 
 __all__ = ["pair_split", "plan_of_pairs"]
 
@@ -130,8 +131,7 @@ def _record_tables(source: Path, pairs: Path | None) -> list[Path]:
     known = [find_table(source, name) for name in ("tableA", "tableB")]
     if known[0] is not None:
         return [path for path in known if path is not None]
-    stems = {one.stem for one in source.iterdir() if one.is_file() and one != pairs}
-    found = [path for stem in sorted(stems) if (path := find_table(source, stem)) is not None]
+    found = [path for path in tables_in(source) if path != pairs]
     if len(found) not in (1, 2):
         beside = f"beside {pairs.name}" if pairs is not None else "of records"
         raise TaskError(
@@ -199,14 +199,10 @@ def _hits(texts: dict[str, list[str]], known: set[str | None]) -> list[str]:
 
 
 def _find_label(pairs: RawFile, label: str | None, ids: list[str], notes: list[Note]) -> str:
-    """Return the column that tells whether a pair is a match."""
+    """Return the column that says whether a pair is a match."""
     if label is not None and label not in pairs.names:
-        guess = nearest(label, pairs.names)
-        raise TaskError(
-            Fault(pairs.path.name, f"no column {label!r} (there are: {', '.join(pairs.names)})",
-                  "the column that tells matches",
-                  f"did you mean {guess!r}?" if guess else "name one of these", "column-missing")
-        )  # fmt: skip
+        expected, fix = "the column that says which pairs match", "name one of these"
+        raise TaskError(missing_column(pairs.path.name, label, pairs.names, expected, fix))
     rest = [name for name in pairs.names if name not in ids]
     fitting = [
         name for name in rest if {one for one in _first(pairs, name) if one} <= set(MATCH_WORDS)
@@ -215,7 +211,8 @@ def _find_label(pairs: RawFile, label: str | None, ids: list[str], notes: list[N
     found = [*([label] if label else []), *named, *(fitting if len(fitting) == 1 else [])]
     if not found:
         raise TaskError(
-            Fault(pairs.path.name, f"no column that tells matches (there are: {', '.join(rest)})",
+            Fault(pairs.path.name,
+                  f"no column that says which pairs match (there are: {', '.join(rest)})",
                   "a column of 1 and 0", "name it with --label", "label-unknown")
         )  # fmt: skip
     if label is None and found[0] not in LABELS:

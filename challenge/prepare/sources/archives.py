@@ -76,14 +76,10 @@ def unpack(
             if not _is_damage(error):
                 raise
             raise TaskError(
-                Fault(
-                    archive.name,
-                    f"damaged: {str(error)[:200]}",
-                    "a complete zip, tar or deb archive",
-                    "fetch it again and compare its sha256",
-                    code="archive-damaged",
-                )
-            ) from None
+                Fault(archive.name, f"damaged: {str(error)[:200]}",
+                      "a complete zip, tar or deb archive", "fetch it again and compare its sha256",
+                      "archive-damaged")
+            ) from None  # fmt: skip
         if into.exists():
             shutil.rmtree(into)
         folder.rename(into)
@@ -156,15 +152,10 @@ def _safe_parts(archive: Path, name: str) -> tuple[str, ...]:
 
 def _fault(archive: Path, found: str, code: str) -> TaskError:
     return TaskError(
-        Fault(
-            archive.name,
-            found,
-            "plain files inside one folder, within the size caps",
-            "nothing was unpacked; do not trust this archive, or name the members that are "
-            "needed with `unpack`",
-            code=code,
-        )
-    )
+        Fault(archive.name, found, "plain files inside one folder, within the size caps",
+              "nothing was unpacked; do not trust this archive, or name the members that are "
+              "needed with `unpack`", code)
+    )  # fmt: skip
 
 
 def _members(archive: Path) -> Iterator[_Member]:

@@ -189,14 +189,10 @@ def _local(source: Source, folder: Path) -> Path:
     path = Path(source.name) if Path(source.name).is_absolute() else folder / source.name
     if not path.exists():
         raise TaskError(
-            Fault(
-                f"source path = {source.name!r}",
-                "no such file or folder",
-                f"a file or folder, relative to {folder.name}/",
-                "correct the path in task.toml",
-                code="source-missing",
-            )
-        )
+            Fault(f"source path = {source.name!r}", "no such file or folder",
+                  f"a file or folder, relative to {folder.name}/", "correct the path in task.toml",
+                  "source-missing")
+        )  # fmt: skip
     if source.sha256 is not None and path.is_file():
         _compare(source, path)
     return path.resolve()
@@ -206,15 +202,11 @@ def _compare(source: Source, file: Path) -> None:
     found = sha256_of_file(file)
     if found != source.sha256:
         raise TaskError(
-            Fault(
-                f"source {source.kind} {source.name}",
-                f"{file.name} has sha256 {found}",
-                f"sha256 {source.sha256}",
-                "nothing was unpacked; if the new file is right, and only then, correct the "
-                "sha256 in task.toml",
-                code="source-sha256",
-            )
-        )
+            Fault(f"source {source.kind} {source.name}", f"{file.name} has sha256 {found}",
+                  f"sha256 {source.sha256}",
+                  "nothing was unpacked; if the new file is right, and only then, correct the "
+                  "sha256 in task.toml", "source-sha256")
+        )  # fmt: skip
 
 
 def _one_file(folder: Path) -> Path | None:
@@ -235,14 +227,9 @@ def _pin(source: Source) -> tuple[str, str]:
     match = _PIN.fullmatch(source.name)
     if match is None:
         raise TaskError(
-            Fault(
-                f"source {source.kind} = {source.name!r}",
-                "no package with a version",
-                "name==version",
-                "write the exact version",
-                code="source-unpinned",
-            )
-        )
+            Fault(f"source {source.kind} = {source.name!r}", "no package with a version",
+                  "name==version", "write the exact version", "source-unpinned")
+        )  # fmt: skip
     return match["name"], match["version"]
 
 
@@ -309,14 +296,9 @@ def _not_had(source: Source, why: str) -> TaskError:
         "url": "look whether the address is right and can be reached, then try again: it resumes",
     }
     return TaskError(
-        Fault(
-            f"source {source.kind} {source.name}",
-            why,
-            "the file with the sha256 of task.toml",
-            fixes[source.kind],
-            code="source-unavailable",
-        )
-    )
+        Fault(f"source {source.kind} {source.name}", why, "the file with the sha256 of task.toml",
+              fixes[source.kind], "source-unavailable")
+    )  # fmt: skip
 
 
 def _no_client(source: Source, folder: Path) -> MissingRequirement:
@@ -324,14 +306,10 @@ def _no_client(source: Source, folder: Path) -> MissingRequirement:
     others = _tasks_without(source.kind, folder.parent)
     rest = f"; these tasks do not need it: {', '.join(others)}" if others else ""
     return MissingRequirement(
-        Fault(
-            f"source {source.kind} {source.name}",
-            f"no `{client}` on this machine",
-            f"the client {client}, which fetches {source.kind} packages",
-            f"install {client}{rest}",
-            code="client-missing",
-        )
-    )
+        Fault(f"source {source.kind} {source.name}", f"no `{client}` on this machine",
+              f"the client {client}, which fetches {source.kind} packages",
+              f"install {client}{rest}", "client-missing")
+    )  # fmt: skip
 
 
 def _tasks_without(kind: str, datasets: Path) -> list[str]:

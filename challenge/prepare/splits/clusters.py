@@ -183,11 +183,8 @@ def refuse_giant(component: NDArray[np.int64], where: str, what: str) -> None:
     largest = int(np.bincount(component).max())
     if largest > LARGEST_SHARE * len(component) and largest > 1:
         raise TaskError(
-            Fault(
-                where,
-                f"{what} of {largest:,} of {len(component):,} records hangs together",
-                f"at most {LARGEST_SHARE:.0%} of the records in one piece",
-                "look for wrong matches or for records that many share, or split by row",
-                code="giant-component",
-            )
-        )
+            Fault(where, f"{what} of {largest:,} of {len(component):,} records hangs together",
+                  f"at most {LARGEST_SHARE:.0%} of the records in one piece",
+                  "look for wrong matches or for records that many share, or split by row",
+                  "giant-component")
+        )  # fmt: skip
