@@ -115,9 +115,9 @@ def test_a_row_copied_across_the_split_is_found(tmp_path: Path) -> None:
     assert (finding.severity, finding.count, finding.of) == ("high", 9, 180)
     assert "1 of them with another label" in finding.message
     summary = str(report.summary({}))
-    assert "9 of 180 test rows also stand in train'" in summary
+    assert "9 of 180 test rows are also in train'" in summary
     assert "another label" not in summary, "what test labels tell is for the organiser"
-    assert "0 contents of train stand with more than one label" in summary
+    assert "0 contents of train have more than one label" in summary
     assert len(finding.examples) == 9
     assert found(report, "contradictory-labels").count == 1
 
@@ -486,7 +486,7 @@ def test_record_ids_that_follow_the_label_are_found(tmp_path: Path) -> None:
     [
         ("near-identical-texts", 'by = "group"'),
         ("telling-agreement-code", "[left_out]"),
-        ("telling-order-test", "mend the converter"),
+        ("telling-order-test", "correct the converter"),
     ],
 )
 def test_a_high_finding_tells_its_own_fix(name: str, fix: str) -> None:

@@ -61,7 +61,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """All findings of one task, the gravest first; `notes` say what was looked at in part."""
+    """All findings of a task, the most severe first; `notes` say what was looked at in part."""
 
     task: str
     findings: tuple[Finding, ...]
@@ -131,4 +131,4 @@ class AuditReport:
 
 def _fix(name: str) -> str:
     found = (fix for start, fix in _FIXES if name.startswith(start))
-    return next(found, "mend the converter or the split")
+    return next(found, "correct the converter or the split")

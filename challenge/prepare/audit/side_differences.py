@@ -1,4 +1,4 @@
-"""How the two sides differ, and what the task does not say of itself."""
+"""How the two sides differ, and what the task does not state."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROWS = 4_000
 def missing_classes(subject: Subject) -> Iterator[Finding]:
     """Find classes that only one side has: nobody can learn, or nobody is asked.
 
-    Anybody sees which classes train lacks. Which ones test lacks is told to the organiser only.
+    Anybody sees which classes train lacks. Only the organiser learns which ones test lacks.
     """
     k = len(subject.classes)
     in_train = np.bincount(subject.train.labels[subject.train.labels >= 0], minlength=k) > 0
@@ -50,7 +50,7 @@ def missing_classes(subject: Subject) -> Iterator[Finding]:
 
 
 def unstated_licences(subject: Subject) -> Iterator[Finding]:
-    """Find sources of which nobody said under which licence they may be used."""
+    """Find sources without a licence."""
     silent = [source for source in subject.sources if not str(source.get("licence") or "").strip()]
     if silent:
         yield Finding(
@@ -63,7 +63,7 @@ def unstated_licences(subject: Subject) -> Iterator[Finding]:
 
 
 def shifted_sides(subject: Subject) -> Iterator[Finding]:
-    """Find a test side that a small tree tells from train (AUC above .6) without the label."""
+    """Find a test side that a small tree separates from train (AUC above .6) without labels."""
     columns = subject.columns_of("numeric", "categorical", "text")
     tables = [_once_each(part).slice(0, ROWS) for part in (subject.train, subject.test)]
     if not columns or min(table.num_rows for table in tables) < 50:
@@ -84,7 +84,7 @@ def shifted_sides(subject: Subject) -> Iterator[Finding]:
             "low" if kept else "medium",
             subject.test.n,
             subject.test.n,
-            f"test rows are told from train rows without their label (AUC {auc[0]:.2f})"
+            f"test rows can be distinguished from train rows without their label (AUC {auc[0]:.2f})"
             + (f", as a split by {subject.split_by} brings with it" if kept else ""),
         )
 

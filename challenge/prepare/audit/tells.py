@@ -1,4 +1,4 @@
-"""What tells the label by itself: a column, an id, the order of rows, a file, a word."""
+"""What alone predicts the label: a column, an id, the order of rows, a file, a word."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def telling_order(subject: Subject) -> Iterator[Finding]:
         for name in ("id", "left_id", "right_id"):
             if name in table.schema.names:
                 ids = table[name].combine_chunks()
-                # A record that stands in many pairs tells its own label again: each counts once.
+                # A record of many pairs would repeat its own label: each counts once.
                 once = np.unique(ids.dictionary_encode().indices.to_numpy(), return_index=True)[1]
                 once.sort()
                 order = _order_of_ids(ids.take(pa.array(once)))
@@ -207,7 +207,7 @@ def labels_in_text(subject: Subject) -> Iterator[Finding]:
 
 
 def _labelled(part: SideRows, rows: int = ROWS) -> tuple[pa.Table, NDArray[np.int64]]:
-    """Return the first rows with a label that counts; rows stand in random order."""
+    """Return the first rows with a label that counts; rows are in random order."""
     table = part.sample.slice(0, rows)
     labels = part.labels[: table.num_rows]
     known = labels >= 0
@@ -252,7 +252,7 @@ def _counts_rows(values: pa.Array) -> bool:
 
 
 def _order_of_ids(ids: pa.Array) -> NDArray[np.float64]:
-    """Return ids as numbers where all of them end in one, else as their place in order."""
+    """Return ids as numbers where all of them end in one, else as their position in order."""
     texts = [text or "" for text in ids.to_pylist()]
     numbers = []
     for text in texts:

@@ -1,4 +1,4 @@
-"""Guesses about a whole raw table: which column is what, and what that may get wrong.
+"""Guesses about a whole raw table: label, key, group, metric and features.
 
 Each guess appends a note to `notes` when a person should look at it.
 """
@@ -46,9 +46,9 @@ _GROUP_NAME = re.compile(
 )
 
 PUBLIC_ROWS = 300
-"""Public test rows from which on a running contest shows scores; the ledger's own limit."""
+"""Fewest public test rows with which a running contest shows scores; the ledger's own limit."""
 _SHARED = 0.02
-"""Share of the rows that have to be variants of another one before the split heeds them."""
+"""Share of the rows that must be variants of another one before the split considers them."""
 _VARIANTS = 5
 """Rows that a thing may have on average, for its rows to be variants."""
 
@@ -86,7 +86,7 @@ def guess_label(
 
 
 def look_at_labels(label: str, values: list[str | None], kind: Kind, notes: list[Note]) -> None:
-    """Raise TaskError for labels that make no task; note on rare and missing ones."""
+    """Raise TaskError for labels that make no task; note rare and missing ones."""
     counts = Counter(value for value in values if value is not None)
     n = sum(counts.values())
     if len(counts) < 2:
@@ -103,7 +103,7 @@ def look_at_labels(label: str, values: list[str | None], kind: Kind, notes: list
         raise TaskError(
             Fault(f"column {label}", f"{len(counts):,} different values in {n:,} rows",
                   "classes that recur",
-                  "name another column with --label; numbers to foretell are no task here yet",
+                  "name another column with --label; numbers cannot be predicted here yet",
                   "label-unknown")
         )  # fmt: skip
     rare = [name for name, times in counts.items() if times < 5]
@@ -114,7 +114,7 @@ def look_at_labels(label: str, values: list[str | None], kind: Kind, notes: list
 
 
 def look_at_size(n: int, notes: list[Note]) -> None:
-    """Note on tables whose public subset will be too small to show a score while a contest runs."""
+    """Note that the public subset will be too small to show a score while a contest runs."""
     n_public = round(0.3 * 0.3 * n)
     if n_public < PUBLIC_ROWS:
         notes.append(note(Code.FEW_PUBLIC_ROWS, n=n_public, least=PUBLIC_ROWS))
@@ -136,7 +136,7 @@ def guess_metric(kind: Kind, values: list[str | None], notes: list[Note]) -> str
 def guess_missing(
     profiles: dict[str, Profile], values: dict[str, list[str | None]], notes: list[Note]
 ) -> str | None:
-    """Return the word that stands for no value in numbers, when texts have it too."""
+    """Return the word that means no value among numbers, when texts have it too."""
     words = Counter(word for one in profiles.values() for word in one.missing_words)
     for word, _ in words.most_common(1):
         others = tuple(
@@ -195,7 +195,7 @@ def guess_variants(
 ) -> str | None:
     """Return a text or image that some rows share, nearly always with one label.
 
-    Such rows are variants of one thing: on both sides of the split they would tell the label.
+    Such rows are variants of one thing: on both sides of the split they would reveal the label.
     """
     n = len(values[label])
     totals = Counter(values[label])
@@ -309,7 +309,7 @@ def images_by_key(
 def look_for_leaks(
     columns: dict[str, Profile], values: dict[str, list[str | None]], label: str, notes: list[Note]
 ) -> None:
-    """Note on columns that alone predict the label, as the audit of the built task will."""
+    """Note columns that alone predict the label, measured as the audit of the built task does."""
     import pyarrow as pa
 
     known = [row for row, text in enumerate(values[label]) if text is not None]

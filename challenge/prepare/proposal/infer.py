@@ -66,10 +66,10 @@ def propose_task(
         plan = _of_table(source, images, label, kind, notes)
     notes += [doubt for one in plan.columns.values() for doubt in one.doubts]
     notes.append(note(Code.LICENCE))
-    place = str(plan.source)
+    path = str(plan.source)
     if folder is not None and plan.source.is_relative_to(folder.resolve().parents[1]):
-        place = Path(os.path.relpath(plan.source, folder.resolve())).as_posix()
-    return proposal_of(task_id, plan, place, notes)
+        path = Path(os.path.relpath(plan.source, folder.resolve())).as_posix()
+    return proposal_of(task_id, plan, path, notes)
 
 
 def _existing(path: Path, expected: str) -> Path:

@@ -46,7 +46,7 @@ _OTHER_LABELS = (
     "y",
 )
 _FOUND = 0.9
-"""Share of a column of pairs that has to be ids of records."""
+"""Share of the values of a column of pairs that must be ids of records."""
 
 
 def plan_of_pairs(
@@ -176,14 +176,14 @@ def _find_ids(
         if len(tables) == 2 and not named and len({one[0][0] for one in fitting}) == 2:
             left_table, right_table = (table.path.stem for table in tables)
             notes.append(note(Code.SIDES, left=left_table, right=right_table))
-        ordered = [tables[place] for place in order][: len(tables)]
+        ordered = [tables[index] for index in order][: len(tables)]
         return candidate, {"left": left, "right": right}, ordered
     raise TaskError(
         Fault(
             pairs.path.name,
             f"no two columns of ids of {' and '.join(table.path.name for table in tables)} "
             f"(there are: {', '.join(pairs.names)})",
-            "ids of records, each of which stands once in its table",
+            "ids of records, each once in its table",
             "name the columns ltable_id and rtable_id, and the records' own column id",
             code="ids-unknown",
         )

@@ -1,8 +1,7 @@
-"""Unpacking archives of strangers: everything inside the folder, nothing followed, sizes capped.
+"""Unpacking untrusted archives: every file inside the folder, no link followed, sizes capped.
 
 The kind of an archive is judged by its first bytes, never by its name. Members are written into
-a temporary folder that takes the final name when the last one is safe, so a refused archive
-leaves nothing behind.
+a temporary folder that gets the final name at the end, so a refused archive leaves nothing.
 """
 
 from __future__ import annotations
@@ -87,7 +86,7 @@ def unpack(
 
 
 def _is_damage(error: Exception) -> bool:
-    """Whether a reader stumbled over the bytes of the archive: each of them in its own way."""
+    """Whether a reader failed on the bytes of the archive; each raises its own errors."""
     if isinstance(error, OSError):
         # bz2, gzip and zstd give no number; a seek before the start is "invalid argument".
         return error.errno in (None, errno.EINVAL)

@@ -1,7 +1,7 @@
 """Where raw data comes from: an archive is fetched by the client that owns it, then checked.
 
-Nothing is unpacked or even opened before its sha256 agrees with `task.toml`. Downloads lie in
-the cache under their sha256, unpacked trees beside them; both are made once.
+Nothing is unpacked or even opened before its sha256 agrees with `task.toml`. Downloads are
+kept in the cache under their sha256, with unpacked trees beside them; both are made once.
 """
 
 from __future__ import annotations
@@ -137,8 +137,8 @@ def _read_of(definition: TaskDefinition, path: Path) -> list[Path]:
     return [one for one in named if one is not None] + ([path / raw.images] if raw.images else [])
 
 
-def _files(place: Path) -> list[Path]:
-    return list(place.rglob("*")) if place.is_dir() else [place]
+def _files(path: Path) -> list[Path]:
+    return list(path.rglob("*")) if path.is_dir() else [path]
 
 
 def _tree(source: Source, cache: Path, folder: Path, progress: Progress) -> Path:
@@ -158,7 +158,7 @@ def _tree(source: Source, cache: Path, folder: Path, progress: Progress) -> Path
 def fetch(source: Source, cache: Path, folder: Path, *, progress: Progress = _silent) -> Path:
     """Return the checked file of a source (for `path` also a folder), fetching it when needed.
 
-    Raises TaskError when its sha256 is another one, or it is not to be had; MissingRequirement when
+    Raises TaskError when its sha256 differs or it cannot be fetched; MissingRequirement when
     the client that owns it is not on the machine.
     """
     if source.kind == "path":
@@ -179,7 +179,7 @@ def fetch(source: Source, cache: Path, folder: Path, *, progress: Progress = _si
             _run_client(source, content, folder)
         file = _one_file(content)
         if file is None:
-            raise _not_had(source, "the client brought no file")
+            raise _unavailable(source, "the client fetched no file")
         _compare(source, file)
         _move(content, kept)
     return kept / file.name
@@ -220,7 +220,7 @@ def _move(content: Path, to: Path) -> None:
     except OSError:
         if not to.exists():
             raise
-        # Another process was quicker, and its copy passed the same check.
+        # Another process was faster, and its copy passed the same check.
 
 
 def _pin(source: Source) -> tuple[str, str]:
@@ -250,10 +250,10 @@ def _run_client(source: Source, into: Path, folder: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise _not_had(source, f"no end after {_TIME_LIMIT_S} s") from None
+        raise _unavailable(source, f"not finished after {_TIME_LIMIT_S} s") from None
     (into / "pin.txt").unlink(missing_ok=True)
     if done.returncode != 0:
-        raise _not_had(source, _last_words(done.stderr or done.stdout))
+        raise _unavailable(source, _last_words(done.stderr or done.stdout))
 
 
 def _command(source: Source, name: str, version: str, into: Path) -> Sequence[str] | None:
@@ -283,17 +283,17 @@ def _pip() -> list[str] | None:
 
 def _last_words(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("ERROR", "E:", "npm error", "npm ERR"))]
-    return "; ".join((telling or lines)[-3:])[:500] or "the client failed without a word"
+    errors = [line for line in lines if line.startswith(("ERROR", "E:", "npm error", "npm ERR"))]
+    return "; ".join((errors or lines)[-3:])[:500] or "the client failed without a message"
 
 
-def _not_had(source: Source, why: str) -> TaskError:
+def _unavailable(source: Source, why: str) -> TaskError:
     fixes = {
-        "pypi": "look whether that version is still there, and whether the index can be reached",
-        "npm": "look whether that version is still there, and whether the registry can be reached",
+        "pypi": "check that the version still exists and that the index can be reached",
+        "npm": "check that the version still exists and that the registry can be reached",
         "apt": "run `apt-get update`; Debian drops old versions, then name the new one and its "
         "sha256",
-        "url": "look whether the address is right and can be reached, then try again: it resumes",
+        "url": "check that the address is right and can be reached, then try again: it resumes",
     }
     return TaskError(
         Fault(f"source {source.kind} {source.name}", why, "the file with the sha256 of task.toml",
@@ -313,7 +313,7 @@ def _no_client(source: Source, folder: Path) -> MissingRequirement:
 
 
 def _tasks_without(kind: str, datasets: Path) -> list[str]:
-    """Return the ids of the declared tasks beside each other that have no source of `kind`."""
+    """Return the ids of the declared tasks of a folder that have no source of `kind`."""
     found = []
     for path in sorted(datasets.glob("*/task.toml")):
         try:
@@ -352,4 +352,4 @@ def _download_url(source: Source, into: Path, parts: Path) -> None:
         pooch.get_logger().setLevel("ERROR")
         pooch.retrieve(source.name, known_hash=None, fname=name, path=into, downloader=downloader)
     except (OSError, ValueError) as error:
-        raise _not_had(source, str(error)[:300]) from None
+        raise _unavailable(source, str(error)[:300]) from None
