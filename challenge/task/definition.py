@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
-from challenge.task.columns import RESERVED, Column, Modality
-from challenge.task.declarations import Declaration, KindName, read_declaration
+from challenge.task.columns import RESERVED, Column
+from challenge.task.declarations import Declaration, KindName, ModalityName, read_declaration
 
 __all__ = [
     "ColumnWords",
@@ -118,7 +118,7 @@ class Split(Declaration):
 class ColumnWords(Declaration):
     """One feature; in matching `sides` says which sides of the pair have it."""
 
-    modality: Modality
+    modality: ModalityName
     description: str = ""
     integer: bool = False
     sides: Literal["both", "left", "right"] = "both"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from challenge.scoring.solution import Solution, int_array
 from challenge.task import Task
+from challenge.task.modalities import MODALITIES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +56,7 @@ def _missing(task: Task) -> list[Slice]:
     import pyarrow as pa
 
     slices = []
-    for modality in ("text", "numeric", "categorical", "image"):
+    for modality in MODALITIES:
         names = [column.name for column in task.columns_of(modality)]
         if not names:
             continue
