@@ -34,6 +34,8 @@ class Modality:
     """A modality without peculiarities: values are texts in UTF-8."""
 
     name: ClassVar[str]
+    is_text: ClassVar[bool] = False
+    """Whether values are read as sentences: by n-grams, by lengths, by near copies."""
     is_image: ClassVar[bool] = False
     is_categorical: ClassVar[bool] = False
     """Whether values are stored as a dictionary of the distinct ones."""
@@ -90,6 +92,7 @@ class Modality:
 
 class _Text(Modality):
     name = "text"
+    is_text = True
     mostly_distinct = True
 
     def statistics(self) -> ColumnStatistics:

@@ -17,6 +17,7 @@ from challenge.prepare.readers.image_files import ImageFolder
 from challenge.prepare.readers.table_files import RawFile
 from challenge.prepare.splits.clusters import LARGEST_SHARE
 from challenge.task.columns import RESERVED
+from challenge.task.modalities import modality_of
 
 __all__ = [
     "guess_group",
@@ -70,7 +71,7 @@ def guess_label(
     fitting = [
         name
         for name, one in profiles.items()
-        if one.modality == "categorical" and 2 <= one.n_distinct <= 200
+        if modality_of(one.modality).is_categorical and 2 <= one.n_distinct <= 200
         if not one.is_id and not one.is_key
     ]
     if not named and not fitting:
@@ -173,7 +174,8 @@ def guess_group(
     """Return the column whose values several rows share as rows of one thing do."""
     best: tuple[int, str] | None = None
     for name, one in profiles.items():
-        if name in (label, key) or one.modality in ("numeric", "image") or one.n_missing:
+        modality = modality_of(one.modality)
+        if name in (label, key) or modality.is_ordered or modality.is_image or one.n_missing:
             continue
         if one.counts_up:
             continue
@@ -210,7 +212,8 @@ def guess_variants(
     for name, one in profiles.items():
         if name in (label, key) or one.n_missing or one.n_distinct < n / _VARIANTS:
             continue
-        if one.modality not in ("text", "image") or one.why.code is Code.IMAGES_INSIDE:
+        modality = modality_of(one.modality)
+        if not (modality.is_text or modality.is_image) or one.why.code is Code.IMAGES_INSIDE:
             continue
         labels_of: dict[str | None, Counter[str | None]] = defaultdict(Counter)
         for value, own in zip(values[name], values[label], strict=True):
@@ -317,7 +320,9 @@ def look_for_tells(
 ) -> None:
     """Note on categories that decide the label: perhaps it under another name."""
     for name, one in columns.items():
-        if one.modality != "categorical" or name not in values or one.n_distinct > one.n / 5:
+        if not modality_of(one.modality).is_categorical or name not in values:
+            continue
+        if one.n_distinct > one.n / 5:
             continue
         labels_of: dict[str, set[str]] = defaultdict(set)
         for value, own in zip(values[name], values[label], strict=True):
