@@ -11,9 +11,15 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
-from challenge.prepare.audit.prediction import Auc, auc_of_categories, auc_of_numbers
+from challenge.prepare.audit.prediction import (
+    Auc,
+    auc_of_categories,
+    auc_of_numbers,
+    number_array,
+)
 from challenge.prepare.audit.report import Finding
 from challenge.prepare.audit.subject import SideRows, Subject, normalised
+from challenge.task.modalities import modality_of
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
 
@@ -41,7 +47,9 @@ def telling_columns(subject: Subject) -> Iterator[Finding]:
     """Find features that alone predict the label of train (AUC above .98), and counters."""
     table, labels = _labelled(subject.train)
     k = len(subject.classes)
-    for column in subject.columns_of("numeric", "categorical", "text"):
+    for column in subject.columns:
+        if modality_of(column.modality).is_image:
+            continue
         values = table[column.name].combine_chunks()
         auc = auc_of_column(values, labels, k)
         if exceeds(auc, ALONE):
@@ -88,8 +96,8 @@ def telling_agreement(subject: Subject) -> Iterator[Finding]:
 
 def auc_of_agreement(left: pa.Array, right: pa.Array, labels: NDArray[np.int64]) -> Auc | None:
     """Return how well it predicts matches (labels 0 and 1) that two values are near or equal."""
-    if _are_numbers(left):
-        gap = np.abs(_numbers(left) - _numbers(right))
+    if _is_ordered(left):
+        gap = np.abs(number_array(left) - number_array(right))
     else:
         same = pc.equal(_characters(left), _characters(right))
         gap = 1.0 - pc.fill_null(same.cast(pa.float64()), 0.5).to_numpy(zero_copy_only=False)
@@ -223,28 +231,25 @@ def auc_of_column(values: pa.Array, labels: NDArray[np.int64], k: int) -> Auc | 
     """Return how well a column alone, of numbers or of texts, predicts labels 0 … k-1."""
     if not len(labels):
         return None
-    if _are_numbers(values):
-        return auc_of_numbers(_numbers(values), labels, k)
+    if _is_ordered(values):
+        return auc_of_numbers(number_array(values), labels, k)
     text = pc.fill_null(normalised(values), "")
     codes = text.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
     return auc_of_categories(codes, labels, k)
 
 
-def _numbers(values: pa.Array) -> NDArray[np.float64]:
-    return np.asarray(
-        values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=float
+def _is_ordered(values: pa.Array) -> bool:
+    kind = values.type
+    return bool(
+        pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_timestamp(kind)
     )
-
-
-def _are_numbers(values: pa.Array) -> bool:
-    return bool(pa.types.is_floating(values.type) or pa.types.is_integer(values.type))
 
 
 def _counts_rows(values: pa.Array) -> bool:
     """Whether whole numbers that never recur lie close together, as running numbers do."""
-    if not _are_numbers(values):
+    if not _is_ordered(values) or pa.types.is_timestamp(values.type):
         return False
-    numbers = _numbers(values.drop_null())
+    numbers = number_array(values.drop_null())
     if len(numbers) < 50 or not np.all(numbers == np.round(numbers)):
         return False
     spread = numbers.max() - numbers.min()

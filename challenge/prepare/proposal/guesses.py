@@ -17,11 +17,11 @@ from challenge.prepare.audit.tells import ALONE, auc_of_column, exceeds
 from challenge.prepare.build.table_checks import missing_column
 from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.proposal.profiles import Profile
-from challenge.prepare.readers.cells import as_modality
 from challenge.prepare.readers.image_files import ImageFolder
 from challenge.prepare.readers.table_files import RawFile
 from challenge.prepare.splits.clusters import LARGEST_SHARE
 from challenge.task.columns import RESERVED
+from challenge.task.modalities import modality_of
 
 __all__ = [
     "guess_group",
@@ -67,7 +67,7 @@ def guess_label(
     fitting = [
         name
         for name, one in profiles.items()
-        if one.modality == "categorical" and 2 <= one.n_distinct <= 200
+        if modality_of(one.modality).is_categorical and 2 <= one.n_distinct <= 200
         if not one.is_id and not one.is_key
     ]
     if not named and not fitting:
@@ -167,7 +167,8 @@ def guess_group(
     """Return the column whose values several rows share as rows of one thing do."""
     best: tuple[int, str] | None = None
     for name, one in profiles.items():
-        if name in (label, key) or one.modality in ("numeric", "image") or one.n_missing:
+        modality = modality_of(one.modality)
+        if name in (label, key) or modality.is_ordered or modality.is_image or one.n_missing:
             continue
         if one.counts_up:
             continue
@@ -204,7 +205,8 @@ def guess_variants(
     for name, one in profiles.items():
         if name in (label, key) or one.n_missing or one.n_distinct < n / _VARIANTS:
             continue
-        if one.modality not in ("text", "image") or one.why.code is Code.IMAGES_INSIDE:
+        modality = modality_of(one.modality)
+        if not (modality.is_text or modality.is_image) or one.why.code is Code.IMAGES_INSIDE:
             continue
         labels_of: dict[str | None, Counter[str | None]] = defaultdict(Counter)
         for value, own in zip(values[name], values[label], strict=True):
@@ -316,9 +318,10 @@ def look_for_leaks(
     classes = {text: code for code, text in enumerate(sorted(set(values[label]) - {None}))}  # type: ignore[type-var]
     labels = np.array([classes[values[label][row]] for row in known])
     for name, one in columns.items():
-        if one.modality == "image" or name not in values:
+        modality = modality_of(one.modality)
+        if modality.is_image or name not in values:
             continue
         texts = pa.array([values[name][row] for row in known], pa.string())
-        auc = auc_of_column(as_modality(texts, one.modality, one.date), labels, len(classes))
+        auc = auc_of_column(modality.read_cells(texts, one.date), labels, len(classes))
         if auc is not None and exceeds(auc, ALONE):
             notes.append(note(Code.PREDICTS_LABEL, column=name, auc=auc[0]))

@@ -30,6 +30,7 @@ from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.proposal.profiles import open_image_folder, profile_columns, profile_values
 from challenge.prepare.proposal.proposal_text import Plan, Proposal, proposal_of
 from challenge.prepare.readers.table_files import find_table, open_table, tables_in
+from challenge.task.modalities import modality_of
 
 __all__ = ["Proposal", "propose_task"]
 
@@ -124,7 +125,9 @@ def _of_table(
         for side in ("left", "right"):
             if f"{side}_id" in profiles:
                 options[f"{side}_key"] = f"{side}_id"
-    if found_images is not None and not any(one.modality == "image" for one in columns.values()):
+    if found_images is not None and not any(
+        modality_of(one.modality).is_image for one in columns.values()
+    ):
         images_by_key(columns, found_images, key, values, notes)
     look_for_leaks(columns, values, label, notes)
     if any(one.why.code is Code.DATES for one in columns.values()) and split["by"] == "row":

@@ -32,6 +32,7 @@ from challenge.prepare.proposal.profiles import (
 )
 from challenge.prepare.proposal.proposal_text import Plan
 from challenge.prepare.readers.table_files import RawFile, find_table, open_table, tables_in
+from challenge.task.modalities import modality_of
 
 __all__ = ["pair_split", "plan_of_pairs"]
 
@@ -106,7 +107,9 @@ def plan_of_pairs(
         for name, one in profiles.items()
     }
     columns, more, left_out = sort_columns(profiles, {"id", key, *agreeing}, key, None)
-    if image_folder is not None and not any(one.modality == "image" for one in columns.values()):
+    if image_folder is not None and not any(
+        modality_of(one.modality).is_image for one in columns.values()
+    ):
         images_by_key(columns, image_folder, None, values, notes)
     official = pairs is None and find_table(folder, "test") is not None
     split = pair_split(official, notes)

@@ -20,13 +20,6 @@ from challenge.prepare.build.plan import TEST, TRAIN, Plan
 from challenge.prepare.build.row_facts import Categories
 from challenge.prepare.build.table_checks import check_classes, check_schema
 from challenge.prepare.raw import RawRecords
-from challenge.prepare.readers.values import (
-    PIXELS,
-    Faults,
-    ImageStore,
-    standard_values,
-    text_values,
-)
 from challenge.prepare.splits.clusters import (
     assign_folds,
     choose_share,
@@ -38,6 +31,13 @@ from challenge.prepare.splits.sides import seen_shares, tie
 from challenge.task import SUBSETS
 from challenge.task.columns import Column
 from challenge.task.definition import TaskDefinition
+from challenge.task.modalities import modality_of, standard_values
+from challenge.task.raw_values import (
+    PIXELS,
+    Faults,
+    ImageStore,
+    text_values,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -157,7 +157,7 @@ def _read(
 
     faults = Faults(where)
     images = ImageStore(public, raw.folder, progress)
-    categories = Categories([c.name for c in columns if c.modality == "categorical"])
+    categories = Categories([c.name for c in columns if modality_of(c.modality).is_categorical])
     batches: list[pa.RecordBatch] = []
     chunks: list[pa.Table] = []
     for batch in raw.batches():
