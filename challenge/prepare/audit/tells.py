@@ -36,10 +36,10 @@ ORDER = 0.6
 def telling_columns(subject: Subject) -> Iterator[Finding]:
     """Find features that alone predict the label of train (AUC above .98), and counters."""
     table, labels = _labelled(subject.train)
-    k = len(subject.classes)
+    k, ordered = subject.n_labels, subject.ordered
     for column in subject.columns_of("numeric", "categorical", "text"):
         values = table[column.name].combine_chunks()
-        auc = _auc_of_column(column, values, labels, k)
+        auc = _auc_of_column(column, values, labels, k, ordered)
         if _tells(auc, ALONE):
             assert auc is not None
             yield Finding(
@@ -89,14 +89,18 @@ def telling_agreement(subject: Subject) -> Iterator[Finding]:
 
 def telling_order(subject: Subject) -> Iterator[Finding]:
     """Find ids, or the order of the rows, that predict the label (AUC above .6)."""
-    k = len(subject.classes)
+    k, ordered = subject.n_labels, subject.ordered
     for side, part in (("train", subject.train), ("test", subject.test)):
         table, labels = _labelled(part)
         # Rows from everywhere: the first ones of a table sorted by label have one label.
         position = np.flatnonzero(part.labels[: part.sample.num_rows] >= 0)
         position = position[:: len(position) // ROWS + 1]
         every = part.labels[position]
-        auc = auc_of_numbers(position.astype(float), every, k) if len(position) else None
+        auc = (
+            auc_of_numbers(position.astype(float), every, k, ordered=ordered)
+            if len(position)
+            else None
+        )
         if _tells(auc, ORDER):
             assert auc is not None
             yield Finding(
@@ -113,7 +117,7 @@ def telling_order(subject: Subject) -> Iterator[Finding]:
                 once = np.unique(ids.dictionary_encode().indices.to_numpy(), return_index=True)[1]
                 once.sort()
                 order = _order_of_ids(ids.take(pa.array(once)))
-                auc = auc_of_numbers(order, labels[once], k)
+                auc = auc_of_numbers(order, labels[once], k, ordered=ordered)
                 if _tells(auc, ORDER):
                     assert auc is not None
                     yield Finding(
@@ -130,7 +134,7 @@ def telling_files(subject: Subject) -> Iterator[Finding]:
     from PIL import Image
 
     table, labels = _labelled(subject.train, ROWS // 4)
-    k = len(subject.classes)
+    k, ordered = subject.n_labels, subject.ordered
     for column in subject.columns_of("image"):
         paths = table[column.name].cast(pa.string()).to_pylist()
         facts = np.full((len(paths), 4), np.nan)
@@ -148,7 +152,7 @@ def telling_files(subject: Subject) -> Iterator[Finding]:
             ("name", names.astype(float), ORDER, "the name"),
         )
         for fact_name, values, limit, words in checks:
-            auc = auc_of_numbers(values, labels, k) if len(labels) else None
+            auc = auc_of_numbers(values, labels, k, ordered=ordered) if len(labels) else None
             if _tells(auc, limit):
                 assert auc is not None
                 yield Finding(
@@ -161,16 +165,23 @@ def telling_files(subject: Subject) -> Iterator[Finding]:
 
 
 def labels_in_text(subject: Subject) -> Iterator[Finding]:
-    """Find texts that say the name of their own class, more often than that of another one."""
+    """Find texts that say their own class or number, more often than that of another row."""
     if subject.kind.paired:
         return
-    words = [_words(name) for name in subject.classes]
     table, labels = _labelled(subject.train)
-    asked = np.array([len(word) >= 3 and not word.isdigit() for word in words], dtype=bool)
-    rows = np.flatnonzero(asked[labels]) if len(labels) else labels
+    if subject.ordered:
+        numbers = subject.train.truth[: len(labels)].view(np.float64).tolist()
+        words = [_words(f"{number:.15g}") for number in numbers]
+        rows = np.flatnonzero([len(word) >= 3 for word in words])
+        own_words = [words[row] for row in rows]
+    else:
+        words = [_words(name) for name in subject.classes]
+        asked = np.array([len(word) >= 3 and not word.isdigit() for word in words], dtype=bool)
+        rows = np.flatnonzero(asked[labels]) if len(labels) else labels
+        own_words = [words[label] for label in labels[rows]]
     if not len(rows):
         return
-    own_words = [words[label] for label in labels[rows]]
+    what = "number" if subject.ordered else "class"
     turned = np.roll(own_words, 1).tolist()
     for column in subject.columns_of("text", "categorical"):
         values = table[column.name].combine_chunks().take(pa.array(rows)).cast(pa.string())
@@ -192,7 +203,7 @@ def labels_in_text(subject: Subject) -> Iterator[Finding]:
                 "high" if gain > 0.5 else "medium",
                 int(own.sum()),
                 len(rows),
-                f"{int(own.sum()):,} of {len(rows):,} train rows name their own class in "
+                f"{int(own.sum()):,} of {len(rows):,} train rows name their own {what} in "
                 f"{column.name} ({int(other.sum()):,} name that of another row)",
             )
 
@@ -210,15 +221,15 @@ def _tells(auc: Auc | None, limit: float) -> bool:
 
 
 def _auc_of_column(
-    column: Column, values: pa.Array, labels: NDArray[np.int64], k: int
+    column: Column, values: pa.Array, labels: NDArray[np.int64], k: int, ordered: bool
 ) -> Auc | None:
     if not len(labels):
         return None
     if column.modality == "numeric":
-        return auc_of_numbers(_numbers(values), labels, k)
+        return auc_of_numbers(_numbers(values), labels, k, ordered=ordered)
     text = pc.fill_null(normalised(values), "")
     codes = text.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    return auc_of_categories(codes, labels, k)
+    return auc_of_categories(codes, labels, k, ordered=ordered)
 
 
 def _numbers(values: pa.Array) -> NDArray[np.float64]:
