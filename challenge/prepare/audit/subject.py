@@ -87,7 +87,7 @@ class Subject:
     @property
     def equal_label(self) -> str:
         """What two rows share whose label codes are equal."""
-        return "label" if self.kind.label != "number" else f"{self.n_labels}-quantile of the label"
+        return f"range of the label (one of {self.n_labels})" if self.ordered else "label"
 
     def columns_of(self, *modalities: str) -> tuple[Column, ...]:
         """Return the features of these modalities."""
