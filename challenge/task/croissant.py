@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from challenge.kinds import LabelType, kind_of
+from challenge.task.datasheet import UNANSWERED
 from challenge.task.files import sha256_of_file
 
 __all__ = ["croissant_document"]
@@ -84,7 +85,7 @@ def croissant_document(public: Path, document: Mapping[str, Any]) -> dict[str, A
         "name": document["id"],
         "alternateName": document["title"],
         "description": " ".join(document["description"].split()) or document["title"],
-        "license": licences or ["not stated"],
+        "license": licences or [UNANSWERED],
         "creator": [{"@type": "sc:Organization", "name": name} for name in dict.fromkeys(names)],
         "version": f"1.0.0+{document['digests']['data'][:12]}",
         "citeAs": f"{document['title']} ({document['id']}, {document['digests']['data'][:12]})",

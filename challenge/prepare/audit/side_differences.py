@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from challenge.prepare.audit.prediction import auc_of_numbers
 from challenge.prepare.audit.report import Finding, Shown
 from challenge.prepare.audit.subject import SideRows, Subject
+from challenge.task.splits import SPLIT_RULES
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
 
@@ -78,7 +79,8 @@ def shifted_sides(subject: Subject) -> Iterator[Finding]:
     side = np.repeat([0, 1], [table.num_rows for table in tables])
     auc = auc_of_numbers(facts, side.astype(np.int64), 2)
     if auc is not None and auc[0] > SHIFT and auc[0] - 0.5 > auc[1]:
-        kept = subject.split_by in ("group", "entity", "time")
+        rule = SPLIT_RULES.get(subject.split_by)
+        kept = rule is not None and rule.uneven
         yield Finding(
             "shifted-sides",
             "low" if kept else "medium",

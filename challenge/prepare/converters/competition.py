@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault, TaskError, nearest
-from challenge.prepare.converters.table import feature_arrays
+from challenge.prepare.converters.table import feature_arrays, split_arrays
 from challenge.prepare.raw import RawTable
 from challenge.prepare.readers.cells import as_modality
 from challenge.prepare.readers.image_files import open_images
@@ -47,9 +47,9 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
         for name in by_key:
             if sources[name] not in train.names:
                 del sources[name]
-    groups = [definition.split.group] if definition.split.group else []
-    asked = [*((train, name) for name in (*sources.values(), *groups, label)),
-             *((test, name) for name in (*sources.values(), *groups))]  # fmt: skip
+    read = definition.split.raw_columns
+    both = (*sources.values(), *read.values())
+    asked = [*((train, name) for name in (*both, label)), *((test, name) for name in both)]
     faults = [_missing(table, name) for table, name in asked if name not in table.names]
     if faults:
         raise TaskError(faults)
@@ -74,8 +74,8 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
                 }
                 if answers.has_subsets:
                     arrays["subset"] = subsets
-                if definition.split.group:
-                    arrays["group"] = as_modality(batch.column(definition.split.group), "text")
+                asked_for = {name: batch.column(column) for name, column in read.items()}
+                arrays |= split_arrays(table.path.name, asked_for, definition)
                 taken = {name: batch.column(source) for name, source in sources.items()}
                 arrays |= feature_arrays(taken, columns, definition, images, keys)
                 yield pa.RecordBatch.from_pydict(arrays)

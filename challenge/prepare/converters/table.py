@@ -19,11 +19,12 @@ from challenge.prepare.readers.image_files import ImageFolder, open_images
 from challenge.prepare.readers.table_files import RawFile, find_table, open_table
 from challenge.task.columns import Column
 from challenge.task.definition import TaskDefinition
+from challenge.task.splits import SPLIT_COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["convert", "feature_arrays", "table_rows"]
+__all__ = ["convert", "feature_arrays", "split_arrays", "table_rows"]
 
 _YEAR_FIRST = re.compile(r"\d{4}([-/.]?\d{2}([-/.]?\d{2}([T ]?\d{2}.*)?)?)?")
 """Dates whose order as texts is their order in time."""
@@ -68,11 +69,10 @@ def table_rows(raw: Path, table: RawFile, definition: TaskDefinition) -> RawTabl
             keys = _keys(taken.get("key"), start, batch.num_rows)
             start += batch.num_rows
             arrays: dict[str, Any] = {"key": keys}
-            for name in ("label", "group", "split", "subset", "left_key", "right_key"):
+            for name in ("label", "subset", "left_key", "right_key"):
                 if name in taken:
                     arrays[name] = as_modality(taken[name], "text")
-            if "time" in taken:
-                arrays["time"] = _moments(table.path.name, taken["time"], definition)
+            arrays |= split_arrays(table.path.name, taken, definition)
             arrays |= feature_arrays(taken, columns, definition, images, keys)
             yield pa.RecordBatch.from_pydict(arrays)
 
@@ -87,10 +87,9 @@ def _wanted(table: RawFile, definition: TaskDefinition) -> dict[str, str]:
     }
     if raw.key:
         asked["key"] = (raw.key, f"key = {raw.key!r} under [raw]")
-    for by, named in (("group", split.group), ("time", split.time)):
-        if named:
-            asked[by] = (named, f"{by} = {named!r} under [split]")
-    if split.by == "official" or "split" in options:
+    for by, named in split.raw_columns.items():
+        asked[by] = (named, f"{by} = {named!r} under [split]")
+    if split.rule.column == "split" or "split" in options:
         asked["split"] = (str(options.get("split", "split")), "the official split")
     for name in ("subset", "left_key", "right_key"):
         if name in options:
@@ -139,12 +138,25 @@ def _present(array: Any, definition: TaskDefinition) -> Any:
     return pc.if_else(pc.equal(array, str(word)), pa.scalar(None, pa.string()), array)
 
 
-def _moments(file: str, array: Any, definition: TaskDefinition) -> pa.Array:
+def split_arrays(
+    file: str, taken: Mapping[str, Any], definition: TaskDefinition
+) -> dict[str, pa.Array]:
+    """Return the columns of a batch that rules of a split read: texts, or values to be sorted."""
+    return {
+        name: _moments(file, taken[name], definition.split.raw_columns[name], definition)
+        if rule.ordered
+        else as_modality(taken[name], "text")
+        for name, rule in SPLIT_COLUMNS.items()
+        if name in taken
+    }
+
+
+def _moments(file: str, array: Any, column: str, definition: TaskDefinition) -> pa.Array:
     """Return numbers, or texts whose order is that of time; refuse dates that sort as words."""
     import pyarrow as pa
 
-    column = f"date_{definition.split.time}"
-    pattern = definition.raw.options.get(column)
+    option = f"date_{column}"
+    pattern = definition.raw.options.get(option)
     moments = as_modality(array, "numeric", None if pattern is None else str(pattern))
     if not pa.types.is_string(moments.type):
         return moments
@@ -152,16 +164,16 @@ def _moments(file: str, array: Any, definition: TaskDefinition) -> pa.Array:
     if pattern is None:
         wrong = [text for text in texts if not _YEAR_FIRST.fullmatch(text)]
         guess = date_format(texts[:1000])
-        fix = f'write `{column} = "{guess or "%d.%m.%Y"}"` under [raw.options]'
+        fix = f'write `{option} = "{guess or "%d.%m.%Y"}"` under [raw.options]'
     else:
         wrong = [text for text in texts if date_format([text], [str(pattern)]) is None]
-        fix = f"correct the dates, or `{column}` under [raw.options]"
+        fix = f"correct the dates, or `{option}` under [raw.options]"
     if not wrong:
         return moments
     expected = "numbers, or dates with the year first (2024-01-31)"
     raise TaskError(
         Fault(
-            f"{file}, column {definition.split.time}",
+            f"{file}, column {column}",
             f"{wrong[0]!r} is no time that can be ordered",
             expected if pattern is None else f"dates written {pattern}",
             fix,
