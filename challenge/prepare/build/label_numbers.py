@@ -49,13 +49,13 @@ def number_labels(array: pa.Array, keys: pa.Array, faults: Faults) -> NDArray[np
         found = np.array([math.nan if one is None else one for one in read]) + 0.0
         unread = np.array([one is None for one in read], dtype=bool)
     cases = (
-        (unread, "label-number", "values that are no numbers", "correct them"),
-        (np.isinf(found), "label-infinite", "infinite numbers", "correct them"),
+        (unread, "label-number", "values that are no numbers", "correct or empty them"),
+        (np.isinf(found), "label-infinite", "infinite numbers", "correct or empty them"),
         (
             ~unread & np.isnan(found),
             "label-missing",
             "words for no number",
-            "empty them",
+            "empty them, or write one as `missing` under [raw.options]",
         ),
     )
     for wrong, code, words, fix in cases:
@@ -66,7 +66,7 @@ def number_labels(array: pa.Array, keys: pa.Array, faults: Faults) -> NDArray[np
                 "label",
                 words,
                 "a finite number in every row that has a label",
-                f"{fix} (rows without a label are dropped and counted), or correct `label`",
+                f"{fix}; rows without a label are dropped and counted",
                 [f"{keys[row].as_py()}: {array[row].as_py()!r}" for row in rows],
             )
     return found

@@ -100,10 +100,10 @@ def plan_rows(
     if not draws:
         found = f"{n_read:,} rows, none with a label" if n_read else "0 rows"
         raise TaskError(Fault(where, found, "rows with a label", "check the raw data", "no-rows"))
-    numbers = np.concatenate([draw.number for draw in draws])
-    numbers.sort()
-    _refuse_equal_ids(numbers, raw, where)
-    del numbers
+    ascending = np.concatenate([draw.number for draw in draws])
+    ascending.sort()
+    _refuse_equal_ids(ascending, raw, where)
+    del ascending
     draw = KeyedDraws(
         number=np.zeros(0, dtype=np.uint64),
         split=np.concatenate([draw.split for draw in draws]),
