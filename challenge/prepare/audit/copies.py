@@ -67,7 +67,7 @@ def _differs(subject: Subject, copied: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _with_label(part: SideRows) -> NDArray[np.uint64]:
-    return part.rows + (part.labels + 1).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return part.rows + part.truth * np.uint64(0x9E3779B97F4A7C15)
 
 
 def _counts(table: tuple[NDArray[Any], NDArray[Any]], keys: NDArray[Any]) -> NDArray[Any]:
@@ -210,7 +210,7 @@ def _near_finding(
         _grade(gain, high=0.05, medium=0.01),
         n,
         n_test,
-        f"{words}; {n_told:,} of them share its label",
+        f"{words}; {n_told:,} of them share its {subject.equal_label}",
         subject.test.examples(mask),
         Shown(n, n_test, words),
     )

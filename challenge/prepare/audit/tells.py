@@ -46,12 +46,12 @@ ORDER = 0.6
 def telling_columns(subject: Subject) -> Iterator[Finding]:
     """Find features that alone predict the label of train (AUC above .98), and counters."""
     table, labels = _labelled(subject.train)
-    k = len(subject.classes)
+    k, ordered = subject.n_labels, subject.ordered
     for column in subject.columns:
         if modality_of(column.modality).is_image:
             continue
         values = table[column.name].combine_chunks()
-        auc = auc_of_column(values, labels, k)
+        auc = auc_of_column(values, labels, k, ordered=ordered)
         if exceeds(auc, ALONE):
             assert auc is not None
             yield Finding(
@@ -106,14 +106,18 @@ def auc_of_agreement(left: pa.Array, right: pa.Array, labels: NDArray[np.int64])
 
 def telling_order(subject: Subject) -> Iterator[Finding]:
     """Find ids, or the order of the rows, that predict the label (AUC above .6)."""
-    k = len(subject.classes)
+    k, ordered = subject.n_labels, subject.ordered
     for side, part in (("train", subject.train), ("test", subject.test)):
         table, labels = _labelled(part)
         # Rows from everywhere: the first ones of a table sorted by label have one label.
         position = np.flatnonzero(part.labels[: part.sample.num_rows] >= 0)
         position = position[:: len(position) // ROWS + 1]
         every = part.labels[position]
-        auc = auc_of_numbers(position.astype(float), every, k) if len(position) else None
+        auc = (
+            auc_of_numbers(position.astype(float), every, k, ordered=ordered)
+            if len(position)
+            else None
+        )
         if exceeds(auc, ORDER):
             assert auc is not None
             yield Finding(
@@ -130,7 +134,7 @@ def telling_order(subject: Subject) -> Iterator[Finding]:
                 once = np.unique(ids.dictionary_encode().indices.to_numpy(), return_index=True)[1]
                 once.sort()
                 order = _order_of_ids(ids.take(pa.array(once)))
-                auc = auc_of_numbers(order, labels[once], k)
+                auc = auc_of_numbers(order, labels[once], k, ordered=ordered)
                 if exceeds(auc, ORDER):
                     assert auc is not None
                     yield Finding(
@@ -147,7 +151,7 @@ def telling_files(subject: Subject) -> Iterator[Finding]:
     from PIL import Image
 
     table, labels = _labelled(subject.train, ROWS // 4)
-    k = len(subject.classes)
+    k, ordered = subject.n_labels, subject.ordered
     for column in subject.columns_of("image"):
         paths = table[column.name].cast(pa.string()).to_pylist()
         facts = np.full((len(paths), 4), np.nan)
@@ -165,7 +169,7 @@ def telling_files(subject: Subject) -> Iterator[Finding]:
             ("name", names.astype(float), ORDER, "the name"),
         )
         for fact_name, values, limit, words in checks:
-            auc = auc_of_numbers(values, labels, k) if len(labels) else None
+            auc = auc_of_numbers(values, labels, k, ordered=ordered) if len(labels) else None
             if exceeds(auc, limit):
                 assert auc is not None
                 yield Finding(
@@ -178,16 +182,23 @@ def telling_files(subject: Subject) -> Iterator[Finding]:
 
 
 def labels_in_text(subject: Subject) -> Iterator[Finding]:
-    """Find texts that say the name of their own class, more often than that of another one."""
+    """Find texts that say their own class or number, more often than that of another row."""
     if subject.kind.paired:
         return
-    words = [_words(name) for name in subject.classes]
     table, labels = _labelled(subject.train)
-    asked = np.array([len(word) >= 3 and not word.isdigit() for word in words], dtype=bool)
-    rows = np.flatnonzero(asked[labels]) if len(labels) else labels
+    if subject.ordered:
+        numbers = subject.train.truth[: len(labels)].view(np.float64).tolist()
+        words = [_words(f"{number:.15g}") for number in numbers]
+        rows = np.flatnonzero([len(word) >= 3 for word in words])
+        own_words = [words[row] for row in rows]
+    else:
+        words = [_words(name) for name in subject.classes]
+        asked = np.array([len(word) >= 3 and not word.isdigit() for word in words], dtype=bool)
+        rows = np.flatnonzero(asked[labels]) if len(labels) else labels
+        own_words = [words[label] for label in labels[rows]]
     if not len(rows):
         return
-    own_words = [words[label] for label in labels[rows]]
+    what = "number" if subject.ordered else "class"
     turned = np.roll(own_words, 1).tolist()
     for column in subject.columns_of("text", "categorical"):
         values = table[column.name].combine_chunks().take(pa.array(rows)).cast(pa.string())
@@ -209,7 +220,7 @@ def labels_in_text(subject: Subject) -> Iterator[Finding]:
                 "high" if gain > 0.5 else "medium",
                 int(own.sum()),
                 len(rows),
-                f"{int(own.sum()):,} of {len(rows):,} train rows name their own class in "
+                f"{int(own.sum()):,} of {len(rows):,} train rows name their own {what} in "
                 f"{column.name} ({int(other.sum()):,} name that of another row)",
             )
 
@@ -227,15 +238,20 @@ def exceeds(auc: Auc | None, limit: float) -> bool:
     return auc is not None and auc[0] > limit and auc[0] - 0.5 > auc[1]
 
 
-def auc_of_column(values: pa.Array, labels: NDArray[np.int64], k: int) -> Auc | None:
-    """Return how well a column alone, of numbers or of texts, predicts labels 0 … k-1."""
+def auc_of_column(
+    values: pa.Array, labels: NDArray[np.int64], k: int, *, ordered: bool = False
+) -> Auc | None:
+    """Return how well a column alone, of numbers or of texts, predicts labels 0 … k-1.
+
+    `ordered` codes ascend with the label: ranges of numbers.
+    """
     if not len(labels):
         return None
     if _is_ordered(values):
-        return auc_of_numbers(number_array(values), labels, k)
+        return auc_of_numbers(number_array(values), labels, k, ordered=ordered)
     text = pc.fill_null(normalised(values), "")
     codes = text.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    return auc_of_categories(codes, labels, k)
+    return auc_of_categories(codes, labels, k, ordered=ordered)
 
 
 def _is_ordered(values: pa.Array) -> bool:

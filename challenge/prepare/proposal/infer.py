@@ -14,11 +14,13 @@ from challenge.kinds import Kind, kind_with
 from challenge.prepare.proposal.guesses import (
     guess_group,
     guess_key,
+    guess_kind,
     guess_label,
     guess_metric,
     guess_missing,
     guess_variants,
     images_by_key,
+    label_ranges,
     look_at_labels,
     look_at_size,
     look_for_leaks,
@@ -62,7 +64,7 @@ def propose_task(
     elif source.is_dir() and (source / "train.txt").is_file():
         plan = _of_ditto(source, notes)
     elif source.is_dir() and find_table(source, "solution") is not None:
-        plan = _of_competition(source, images, label, notes)
+        plan = _of_competition(source, images, label, kind, notes)
     else:
         plan = _of_table(source, images, label, kind, notes)
     notes += [doubt for one in plan.columns.values() for doubt in one.doubts]
@@ -93,8 +95,9 @@ def _of_table(
     if not values or not len(next(iter(values.values()))):
         raise TaskError(Fault(file.name, "0 rows", "rows", "check the raw data", "no-rows"))
     pairwise = {name for name in profiles if name.startswith(("left_", "right_"))}
-    kind = kind or (kind_with("match") if len(pairwise) >= 2 else kind_with("class"))
-    label = guess_label(table, profiles, label, notes)
+    kind = kind or (kind_with("match") if len(pairwise) >= 2 else None)
+    label = guess_label(table, profiles, label, kind, notes)
+    kind = kind or guess_kind(profiles[label], values[label], notes)
     root = Path(os.path.commonpath([file.parent, images])) if images else file.parent
     raw = {"file": file.relative_to(root).as_posix(), "label": label}
     if images:
@@ -104,6 +107,7 @@ def _of_table(
     if table.encoding not in (None, "utf-8"):
         raw["encoding"] = str(table.encoding)
     look_at_labels(label, values[label], kind, notes)
+    alike = values if kind.label != "number" else values | {label: label_ranges(values[label])}
     key = guess_key(profiles, label)
     if key is not None:
         raw["key"] = key
@@ -111,9 +115,12 @@ def _of_table(
     if not kind.paired:
         group = guess_group(profiles, values, label, key, notes)
     if not kind.paired and group is None:
-        group, shown = guess_variants(profiles, values, label, key, notes), True
+        group, shown = guess_variants(profiles, alike, label, key, notes), True
     columns, options, left_out = sort_columns(profiles, {label, key}, key, None if shown else group)
-    if (word := guess_missing(profiles, values, notes)) is not None:
+    word = guess_missing(profiles, values, notes)
+    if word is None and kind.label == "number":
+        word = next(iter(profiles[label].missing_words), None)
+    if word is not None:
         options["missing"] = word
     split: dict[str, str | float] = {"by": "row", "test": 0.3}
     if group is not None:
@@ -129,7 +136,7 @@ def _of_table(
         modality_of(one.modality).is_image for one in columns.values()
     ):
         images_by_key(columns, found_images, key, values, notes)
-    look_for_leaks(columns, values, label, notes)
+    look_for_leaks(columns, alike, label, kind, notes)
     if any(one.why.code is Code.DATES for one in columns.values()) and split["by"] == "row":
         notes.append(note(Code.TIME))
     look_at_size(len(values[label]), notes)
@@ -172,7 +179,7 @@ def _of_ditto(source: Path, notes: list[Note]) -> Plan:
 
 
 def _of_competition(
-    source: Path, images: Path | None, label: str | None, notes: list[Note]
+    source: Path, images: Path | None, label: str | None, kind: Kind | None, notes: list[Note]
 ) -> Plan:
     train = find_table(source, "train")
     if train is None:
@@ -193,12 +200,12 @@ def _of_competition(
                   "put them there", "images-missing")
         )  # fmt: skip
     profiles, values = profile_columns(table, open_image_folder(images))
-    label = guess_label(table, profiles, label or (answers[0] if answers else None), notes)
+    label = guess_label(table, profiles, label or (answers[0] if answers else None), kind, notes)
+    kind = kind or guess_kind(profiles[label], values[label], notes)
     key = shared[0] if shared else None
     raw = {"label": label} | ({"key": key} if key else {})
     if images is not None:
         raw["images"] = images.relative_to(source).as_posix()
-    kind = kind_with("class")
     look_at_labels(label, values[label], kind, notes)
     columns, options, left_out = sort_columns(profiles, {label, key}, key, None)
     metric = guess_metric(kind, values[label], notes)

@@ -70,6 +70,15 @@ class Code(Enum):
     LICENCE = "licence: the data do not state it; the page shows it as not stated until you do"
     LABEL = "label: taken to be {column}"
     LABEL_AMONG = "label: taken to be {column}; {others} would do as well"
+    NUMBER_KIND = (
+        "kind: {kind}, since the label has {n:,} different numbers; write --kind {other} if they "
+        "only name classes"
+    )
+    NUMBER_CLASSES = (
+        "kind: {kind}, since the label has only {n:,} different numbers that recur; write --kind "
+        "{other} if a prediction near the true number is better than one far from it"
+    )
+    LABEL_MISSING = "label: {texts} is no number; rows with it will be dropped"
     RARE_CLASSES = (
         "label: {n:,} of {of:,} classes have fewer than 5 rows; merge or drop them, else a "
         "side of the split may lack them"
