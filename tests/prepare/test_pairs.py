@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from challenge.errors import TaskError
 from challenge.prepare.build.plan import TEST, TRAIN, Plan
 from challenge.prepare.raw import RawRecords, in_batches
+from challenge.prepare.splits.clusters import components
 from challenge.prepare.splits.entity_pairs import nearest_by_text, plan_pairs
-from challenge.prepare.splits.split_rules import components
 from challenge.task.definition import read_definition
 from tests.toy import declare_toy, toy_records
 
@@ -169,7 +169,7 @@ def test_a_shared_image_ties_and_a_placeholder_does_not(plan: Callable[..., Plan
 def test_a_giant_entity_stops_the_build(plan: Callable[..., Plan]) -> None:
     records = toy_records(100, images=False)
     records = with_column(records, "entity", ["one"] * 30 + [f"e{place}" for place in range(70)])
-    with pytest.raises(TaskError, match="a component of 30 of 100 records hangs together"):
+    with pytest.raises(TaskError, match="a component of 30 of 100 records is tied together"):
         plan(records)
 
 
@@ -222,7 +222,7 @@ def test_records_without_words_still_have_negatives(plan: Callable[..., Plan]) -
 @pytest.mark.parametrize(
     ("column", "values", "message"),
     [
-        ("key", ["same"] * 100, "column key: keys that stand in several records"),
+        ("key", ["same"] * 100, "column key: keys of several records"),
         ("entity", [None] * 100, "column entity: no entity"),
         ("table", ["middle"] * 100, "column table: 'middle'"),
         ("words", ["a\0"] * 100, "column words: a NUL character"),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import replace
 from pathlib import Path
 
-from challenge.errors import Fault, TaskError, nearest
+import numpy as np
+
+from challenge.errors import Fault, TaskError
 from challenge.kinds import kind_with
-from challenge.prepare.audit.tells import ALONE
+from challenge.prepare.audit.tells import ALONE, auc_of_agreement, exceeds
 from challenge.prepare.build.raw_rows import MATCH_WORDS
+from challenge.prepare.build.table_checks import missing_column
 from challenge.prepare.converters.deepmatcher import IDS, LABELS
 from challenge.prepare.proposal.guesses import (
     guess_key,
@@ -19,6 +21,7 @@ from challenge.prepare.proposal.guesses import (
     look_at_size,
     sort_columns,
 )
+from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.proposal.profiles import (
     ROWS,
     Profile,
@@ -28,7 +31,8 @@ from challenge.prepare.proposal.profiles import (
     records_by_key,
 )
 from challenge.prepare.proposal.proposal_text import Plan
-from challenge.prepare.readers.table_files import RawFile, find_table, open_table
+from challenge.prepare.readers.table_files import RawFile, find_table, open_table, tables_in
+from challenge.task.modalities import modality_of
 
 __all__ = ["pair_split", "plan_of_pairs"]
 
@@ -43,7 +47,7 @@ _OTHER_LABELS = (
     "y",
 )
 _FOUND = 0.9
-"""Share of a column of pairs that has to be ids of records."""
+"""Share of the values of a column of pairs that must be ids of records."""
 
 
 def plan_of_pairs(
@@ -51,7 +55,7 @@ def plan_of_pairs(
     pairs: Path | None,
     images: Path | None,
     label: str | None,
-    unsure: list[str],
+    notes: list[Note],
 ) -> Plan:
     """Return the plan of a table (or folder) of records and of a list of labelled pairs of them.
 
@@ -68,31 +72,27 @@ def plan_of_pairs(
     profiles: dict[str, Profile] = {}
     values: dict[str, list[str | None]] = {}
     for table in tables:
-        unsure += table.notes
+        notes += [note(Code.READER, text=text) for text in table.notes]
         found, texts = profile_columns(table, image_folder)
         for name, one in found.items():
             profiles.setdefault(name, one)
             values.setdefault(name, texts[name])
     key = "id" if "id" in profiles else guess_key(profiles, "")
-    told: dict[str, str] = {}
+    agreeing: list[str] = []
     options: dict[str, str] = {}
     if pairs is not None:
         list_of_pairs = open_table(pairs)
-        unsure += list_of_pairs.notes
-        key, ids, tables = _find_ids(list_of_pairs, tables, key, unsure)
+        notes += [note(Code.READER, text=text) for text in list_of_pairs.notes]
+        key, ids, tables = _find_ids(list_of_pairs, tables, key, notes)
         options |= {f"{side}_id": name for side, name in ids.items() if name not in IDS[side]}
-        label = _find_label(list_of_pairs, label, list(ids.values()), unsure)
+        label = _find_label(list_of_pairs, label, list(ids.values()), notes)
         if label not in LABELS:
             raw["label"] = label
         answers = _first(list_of_pairs, label)
-        look_at_labels(label, answers, kind_with("match"), unsure)
-        look_at_size(len(answers), unsure)
-        told = _what_decides(list_of_pairs, tables, str(key), ids, answers, profiles)
-        unsure += [
-            f"column {name}: left out, since it is equal on both sides just where the label is 1; "
-            "is it the answer under another name?"
-            for name in told
-        ]
+        look_at_labels(label, answers, kind_with("match"), notes)
+        look_at_size(len(answers), notes)
+        agreeing = _agreeing_columns(list_of_pairs, tables, str(key), ids, answers, profiles)
+        notes += [note(Code.AGREEMENT_LEFT_OUT, column=name) for name in agreeing]
     options |= {
         name: table.path.relative_to(root).with_suffix("").as_posix()
         for name, table in zip(("tableA", "tableB"), tables, strict=False)
@@ -100,31 +100,30 @@ def plan_of_pairs(
     }
     if key not in (None, "id"):
         raw["key"] = str(key)
-        unsure.append(f"key: {key} is taken for the id of a record")
-    # Names of a few words recur, yet what tells two of them apart is their characters.
+        notes.append(note(Code.RECORD_KEY, column=str(key)))
+    # Names of a few words recur, yet their characters are what distinguishes two of them.
     profiles = {
-        name: replace(one, modality="text", doubts=()) if one.why == "short texts" else one
+        name: replace(one, modality="text", doubts=()) if one.why.code is Code.SHORT_TEXTS else one
         for name, one in profiles.items()
     }
-    columns, more, left_out = sort_columns(profiles, {"id", key, *told}, key, None)
-    if image_folder is not None and not any(one.modality == "image" for one in columns.values()):
-        images_by_key(columns, image_folder, None, values, unsure)
+    columns, more, left_out = sort_columns(profiles, {"id", key, *agreeing}, key, None)
+    if image_folder is not None and not any(
+        modality_of(one.modality).is_image for one in columns.values()
+    ):
+        images_by_key(columns, image_folder, None, values, notes)
     official = pairs is None and find_table(folder, "test") is not None
-    split = pair_split(official, unsure)
+    split = pair_split(official, notes)
     kind = kind_with("match")
     return Plan(
         kind, "deepmatcher", root, raw, options | more, kind.default_metric, split, columns, {},
-        left_out | told,
+        left_out | {name: note(Code.AGREEMENT) for name in agreeing},
     )  # fmt: skip
 
 
-def pair_split(official: bool, unsure: list[str]) -> dict[str, str | float]:
-    """Return the split of pairs by entities; `official` tells that the data brings one."""
+def pair_split(official: bool, notes: list[Note]) -> dict[str, str | float]:
+    """Return the split of pairs by entities; `official` says that the data brings one."""
     if official:
-        unsure.append(
-            'split: by = "official" would keep the given one; "entity" lets no record stand on '
-            "both sides"
-        )
+        notes.append(note(Code.OFFICIAL_SPLIT))
     return {"by": "entity", "test": 0.3}
 
 
@@ -135,8 +134,7 @@ def _record_tables(source: Path, pairs: Path | None) -> list[Path]:
     known = [find_table(source, name) for name in ("tableA", "tableB")]
     if known[0] is not None:
         return [path for path in known if path is not None]
-    stems = {one.stem for one in source.iterdir() if one.is_file() and one != pairs}
-    found = [path for stem in sorted(stems) if (path := find_table(source, stem)) is not None]
+    found = [path for path in tables_in(source) if path != pairs]
     if len(found) not in (1, 2):
         beside = f"beside {pairs.name}" if pairs is not None else "of records"
         raise TaskError(
@@ -152,7 +150,7 @@ def _first(table: RawFile, name: str) -> list[str | None]:
 
 
 def _find_ids(
-    pairs: RawFile, tables: list[RawFile], key: str | None, unsure: list[str]
+    pairs: RawFile, tables: list[RawFile], key: str | None, notes: list[Note]
 ) -> tuple[str, dict[str, str], list[RawFile]]:
     """Return the records' id column, the pairs' columns of ids, and the tables, left one first.
 
@@ -179,18 +177,16 @@ def _find_ids(
         order, (left, right) = fitting[0]
         named = {table.path.stem for table in tables} == {"tableA", "tableB"}
         if len(tables) == 2 and not named and len({one[0][0] for one in fitting}) == 2:
-            unsure.append(
-                f"sides: {tables[0].path.stem} is taken for the left one, "
-                f"{tables[1].path.stem} for the right one"
-            )
-        ordered = [tables[place] for place in order][: len(tables)]
+            left_table, right_table = (table.path.stem for table in tables)
+            notes.append(note(Code.SIDES, left=left_table, right=right_table))
+        ordered = [tables[index] for index in order][: len(tables)]
         return candidate, {"left": left, "right": right}, ordered
     raise TaskError(
         Fault(
             pairs.path.name,
             f"no two columns of ids of {' and '.join(table.path.name for table in tables)} "
             f"(there are: {', '.join(pairs.names)})",
-            "ids of records, each of which stands once in its table",
+            "ids of records, each once in its table",
             "name the columns ltable_id and rtable_id, and the records' own column id",
             code="ids-unknown",
         )
@@ -205,15 +201,11 @@ def _hits(texts: dict[str, list[str]], known: set[str | None]) -> list[str]:
     ]
 
 
-def _find_label(pairs: RawFile, label: str | None, ids: list[str], unsure: list[str]) -> str:
-    """Return the column that tells whether a pair is a match."""
+def _find_label(pairs: RawFile, label: str | None, ids: list[str], notes: list[Note]) -> str:
+    """Return the column that says whether a pair is a match."""
     if label is not None and label not in pairs.names:
-        guess = nearest(label, pairs.names)
-        raise TaskError(
-            Fault(pairs.path.name, f"no column {label!r} (there are: {', '.join(pairs.names)})",
-                  "the column that tells matches",
-                  f"did you mean {guess!r}?" if guess else "name one of these", "column-missing")
-        )  # fmt: skip
+        expected, fix = "the column that says which pairs match", "name one of these"
+        raise TaskError(missing_column(pairs.path.name, label, pairs.names, expected, fix))
     rest = [name for name in pairs.names if name not in ids]
     fitting = [
         name for name in rest if {one for one in _first(pairs, name) if one} <= set(MATCH_WORDS)
@@ -222,53 +214,41 @@ def _find_label(pairs: RawFile, label: str | None, ids: list[str], unsure: list[
     found = [*([label] if label else []), *named, *(fitting if len(fitting) == 1 else [])]
     if not found:
         raise TaskError(
-            Fault(pairs.path.name, f"no column that tells matches (there are: {', '.join(rest)})",
+            Fault(pairs.path.name,
+                  f"no column that says which pairs match (there are: {', '.join(rest)})",
                   "a column of 1 and 0", "name it with --label", "label-unknown")
         )  # fmt: skip
     if label is None and found[0] not in LABELS:
-        unsure.append(f"label: taken to be {found[0]}")
+        notes.append(note(Code.LABEL, column=found[0]))
     return found[0]
 
 
-def _what_decides(
+def _agreeing_columns(
     pairs: RawFile,
     tables: list[RawFile],
     key: str,
     ids: dict[str, str],
     answers: list[str | None],
     profiles: dict[str, Profile],
-) -> dict[str, str]:
-    """Return the attributes of which equality alone tells matches, with the reason.
+) -> list[str]:
+    """Return the attributes whose agreement alone predicts matches, as the audit measures it."""
+    import pyarrow as pa
 
-    Measured as the audit of a built task does: by the AUC, where one missing value counts half.
-    """
-    sides = [_first(pairs, ids[side]) for side in ("left", "right")]
-    truth = [None if one is None else one.casefold() in ("1", "true") for one in answers]
+    known = [row for row, text in enumerate(answers) if text is not None]
+    labels = np.array([MATCH_WORDS[str(answers[row]).casefold()] for row in known])
     names = [
         name
         for name, one in profiles.items()
         if name != key and not one.empty and all(name in table.names for table in tables)
     ]
-    looks = [
-        records_by_key(table, key, names, set(side))
-        for table, side in zip((tables[0], tables[-1]), sides, strict=True)
-    ]
-    found = {}
-    nothing: list[str | None] = [None] * len(names)
-    for place, name in enumerate(names):
-        equal: dict[bool, list[float]] = {True: [], False: []}
-        for left_id, right_id, match in zip(*sides, truth, strict=True):
-            left, right = looks[0].get(left_id, nothing), looks[1].get(right_id, nothing)
-            if match is not None:
-                equal[match].append(_alike(left[place], right[place]))
-        shares = {match: sum(values) / len(values) for match, values in equal.items() if values}
-        if len(shares) == 2 and (1 + shares[True] - shares[False]) / 2 > ALONE:
-            found[name] = "Equal on both sides just where the pair is a match"
+    sides = []
+    for table, side in ((tables[0], "left"), (tables[-1], "right")):
+        column = _first(pairs, ids[side])
+        records = records_by_key(table, key, names, set(column))
+        sides.append([records.get(column[row], [None] * len(names)) for row in known])
+    found = []
+    for index, name in enumerate(names):
+        left, right = (pa.array([one[index] for one in side], pa.string()) for side in sides)
+        if exceeds(auc_of_agreement(left, right, labels), ALONE):
+            found.append(name)
     return found
-
-
-def _alike(left: str | None, right: str | None) -> float:
-    if left is None or right is None:
-        return 0.5
-    first, second = (re.sub(r"[\W_]+", "", text.casefold()) for text in (left, right))
-    return float(first == second) if first and second else 0.5
