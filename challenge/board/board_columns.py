@@ -301,7 +301,7 @@ _WHEN: BoardColumn[Any] = BoardColumn(
     "when",
     (Field("at", lambda row: iso(row.at) if row.at else None),),
     "Handed in",
-    "When the best submission was handed in.",
+    "When the best submission was made.",
     page=15,
     html=_when_html,
     sort=lambda row: int(row.at.timestamp()) if row.at else None,
@@ -369,7 +369,7 @@ TRACK_COLUMNS: list[BoardColumn[TrackRow]] = [
     replace(
         _WHEN,
         title="Complete since",
-        help="When the team had handed in all that counts here.",
+        help="When the team had submitted everything that counts here.",
         folded=lambda look: True,
     ),
     BoardColumn(

@@ -48,7 +48,7 @@ def open_site(out: Path) -> Iterator[SiteWriter]:
             Fault(
                 str(out),
                 f"cannot write the site: {error.strerror or error}",
-                "a folder with room that this user may write",
+                "a folder with free space that this user may write",
                 "free space or correct the permissions, then build again; finished pages are kept",
                 code="site-unwritable",
             )

@@ -44,7 +44,11 @@ class CellReport:
         """How it ended, in words."""
         if self.error is not None:
             return f"failed: {self.error.faults[0].found}"[:100]
-        again = ", run kept from before" if self.outcome.run and self.outcome.run.reused else ""
+        again = (
+            ", run kept from an earlier call"
+            if self.outcome.run and self.outcome.run.reused
+            else ""
+        )
         return self._words() + again
 
     def _words(self) -> str:

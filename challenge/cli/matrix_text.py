@@ -69,7 +69,7 @@ def _sentence(one: Swap) -> str:
 
     judged = (
         f"significantly better on {len(one.better)}, significantly worse on "
-        f"{len(one.worse)}, not distinguished on "
+        f"{len(one.worse)}, no significant difference on "
         f"{len(one.alike)} of {one.n_shared}; mean change {figure(one.change)}"
     )
     return (

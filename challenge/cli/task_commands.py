@@ -28,7 +28,9 @@ All = Annotated[bool, typer.Option("--all", help="All tasks of the challenge.")]
 
 @app.command(epilog="Example: challenge init my-challenge")
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder; made when missing.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder; it is created if missing.")
+    ],
 ) -> None:
     """Start a challenge directory.
 
@@ -118,7 +120,7 @@ def show(
 ) -> None:
     """Show one task.
 
-    What a row is, schema, sizes, classes, metric, licence, audit.
+    Schema, sizes, classes, metric, licence, audit.
     """
     found = find_task(task, start_of(ctx))
     if json:
@@ -142,7 +144,7 @@ def show(
         [[column.name, column.modality, column.description] for column in found.columns],
     )
     if document.get("left_out"):
-        say("\nleft out, since they would give the label away:")
+        say("\nleft out because they would reveal the label:")
         print_table(["column", "reason"], list(document["left_out"].items()))
     _show_audit(document.get("audit") or {})
     for line in document.get("notes", []):
@@ -202,7 +204,7 @@ def add(
     task: Annotated[str, typer.Argument(metavar="ID", help="Lower case, digits, hyphens.")],
     source: Annotated[
         Path,
-        typer.Option("--from", metavar="FILE", help="A table, or a folder in a known form."),
+        typer.Option("--from", metavar="FILE", help="A table, or a folder of a known form."),
     ],
     images: Annotated[
         Path | None, typer.Option("--images", help="A folder or zip with the images.")
@@ -215,7 +217,7 @@ def add(
 ) -> None:
     """Write a task.toml from raw data.
 
-    Infers modalities, kind, group column, metric and split, and says what it was unsure of.
+    Infers modalities, kind, group column, metric and split, and lists what it was unsure of.
     """
     from challenge.prepare.proposal.infer import propose_task
     from challenge.task.definition import TASK_ID
@@ -265,7 +267,7 @@ def _track_hint(tracks: list[Track], task: str, kind: Kind) -> str:
 def convert(ctx: typer.Context, names: Names = None, every: All = False) -> None:
     """Turn raw data into tasks.
 
-    What is unchanged is left alone. A task that cannot be built is reported, and the others go on.
+    Unchanged tasks are skipped. A task that cannot be built is reported, and the others go on.
     """
     from challenge.prepare import build_task
 
@@ -331,9 +333,9 @@ def export(
     task: Annotated[str, typer.Argument(metavar="TASK", help="The id of a built task.")],
     to: Annotated[Path | None, typer.Option("--to", help="Where the zip goes.")] = None,
 ) -> None:
-    """Pack what participants get.
+    """Write the zip that participants get.
 
-    A zip of the public folder, with reproducible bytes.
+    The zip holds the public folder. Its bytes are reproducible.
     """
     from challenge.task.export import export_task
 

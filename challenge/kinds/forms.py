@@ -102,7 +102,7 @@ class Forms(ABC):
         """Return what to do about a faulty number, by the code of its fault."""
         return {
             "number-empty": "predict every row; 0 is a probability, too",
-            "number-nan": "find out why the model gave NaN; fill in a probability",
+            "number-nan": "find out why the model returned NaN; fill in a probability",
             "number-infinite": "clip to [0, 1]",
             "number-overflow": "clip to [0, 1]",
             "number-comma": 'write a decimal point (decimal=".")',

@@ -81,7 +81,7 @@ class MatchForms(Forms):
             yield Fault(
                 where,
                 "decisions only (`label`)",
-                f"a column `score`: {self.metric.name} ranks the pairs, and decisions do not rank",
+                f"a column `score`: {self.metric.name} needs a ranking of the pairs",
                 "add `score`, a probability of a match in [0, 1]",
                 code="column-kind",
             )

@@ -338,7 +338,7 @@ class NumberForms(Forms):
         if code == "number-empty":
             return "predict every row; the mean of train is a prediction, too"
         if code in ("number-nan", "number-infinite", "number-overflow"):
-            return "find out why the model gave it; write a finite number"
+            return "find out why the model returned it; write a finite number"
         return super().number_fix(code)
 
 

@@ -47,8 +47,8 @@ def _undefined(task: Task, fold: int, reason: str) -> Fault:
     return Fault(
         f"{task.id}, fold {fold}",
         f"{task.metric} is undefined: {reason}",
-        "a figure for every fold",
-        "take a metric that is defined in small folds, or predict otherwise",
+        "a value for every fold",
+        "use a metric that is defined in small folds",
         code="fold-undefined",
     )
 

@@ -166,7 +166,7 @@ def baseline_score(task: Task, subset: Subset) -> MetricValue:
     """
     part = solution_part(task, subset)
     value = baseline_of(task.kind.metric(task.metric), task.kind.outcome, part)
-    return MetricValue(value, reason="no row counts here" if value is None else None)
+    return MetricValue(value, reason="no row is scored here" if value is None else None)
 
 
 def refuse_strangers(task: Task, predictions: Predictions, rows: str) -> None:
@@ -257,7 +257,7 @@ def value_with_interval(
         return MetricValue(value, *edge), 0.0
     plain = spread(grouping, found.influence())
     if plain.error <= 1e-12 * abs(value):
-        return MetricValue(value, reason="no interval: no row moves this figure"), 0.0
+        return MetricValue(value, reason="no interval: no row changes this value"), 0.0
     whole = plain.raised(found.added_variance())
     low, high = interval(value, whole, metric.interval_scale)
     least, largest = metric.bounds

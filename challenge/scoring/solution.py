@@ -157,7 +157,7 @@ def label_codes(column: pa.ChunkedArray, classes: tuple[str, ...], where: str) -
         raise TaskError(
             Fault(
                 f"{where}, column label",
-                f"{len(unknown)} labels that are no class of the task",
+                f"{len(unknown)} labels that are not classes of the task",
                 "the classes of task.json",
                 "build the task again",
                 code="solution-labels",
@@ -188,7 +188,7 @@ def _double_array(column: pa.ChunkedArray, path: Path) -> NDArray[np.float64]:
     try:
         array = _whole(column).cast(pa.float64()).fill_null(float("nan"))
     except pa.ArrowInvalid as error:
-        raise _damaged(path, f"labels that are no numbers: {error}") from None
+        raise _damaged(path, f"labels that are not numbers: {error}") from None
     if len(array) == 0:
         return np.zeros(0)
     return np.frombuffer(array.buffers()[1], np.float64, len(array), 8 * array.offset).copy()
@@ -243,7 +243,7 @@ def _read_parquet(task: Task, path: Path) -> Solution:
         or not (_known(labels) | (subset == VOID)).all()
         or min(cluster.min(initial=0), other.min(initial=0)) < 0
     ):
-        raise _damaged(path, "rows without a label, a half or a cluster")
+        raise _damaged(path, "rows without a label, a subset or a cluster")
     records = _records(task) if task.record_ids else ()
     labels[~_known(labels)] = 0
     return Solution(labels, subset, cluster, other, *records)

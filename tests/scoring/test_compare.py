@@ -81,7 +81,7 @@ def test_equal_files_differ_by_nothing_and_say_so(tmp_path: Path) -> None:
     a, b = predict(task, labels[::-1]), predict(task, labels[::-1], sha256="e" * 64)
     found = compare_predictions(task, a, b, "all")
     assert found.primary.value == 0.0
-    assert found.primary.reason == "no interval: both say the same here"
+    assert found.primary.reason == "no interval: both predict the same here"
 
 
 def test_slices_by_missing_modality_seen_records_and_length(tmp_path: Path) -> None:

@@ -107,9 +107,9 @@ def nothing_to_read(task: Task) -> WrongUse:
     return WrongUse(
         Fault(
             f"task {task.id}",
-            "no column by which trees could distinguish two rows of train",
+            "no column whose values differ between rows of train",
             "at least one",
-            "run trivial or linear, or add a column that differs",
+            "run trivial or linear, or add a column whose values differ",
             code="nothing-to-read",
         )
     )

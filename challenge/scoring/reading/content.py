@@ -80,9 +80,9 @@ def read_csv_content(task: Task, text: CsvText) -> Content:
             fault(
                 "csv-fields",
                 text.name,
-                f"{ragged.n} line(s) with another number of fields than the header",
+                f"{ragged.n} line(s) whose number of fields differs from the header",
                 f"{layout.width} fields in every line",
-                "quote values that hold a comma or a line end; close what was cut off",
+                "quote values that hold a comma or a line end; complete a line that was cut off",
                 ragged.n,
                 ragged.first,
             )

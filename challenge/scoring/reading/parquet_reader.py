@@ -192,7 +192,7 @@ def _unpacked(intake: Intake, leaves: list[int]) -> int:
     total, most = 0, intake.most_bytes
     for chunks in read_chunks(intake.read_at, intake.size):
         if len(chunks) <= max(leaves, default=-1):
-            raise PageError("a row group lacks columns")
+            raise PageError("a row group without all columns")
         for leaf in leaves:
             total += unpacked_bytes(chunks[leaf], intake.read_at, most - total)
             if total > most:

@@ -51,7 +51,7 @@ def read_id_column(task: Task, rows: Rows) -> pa.StringArray:
         column = pq.ParquetFile(path).read(columns=["id"], use_threads=False).column("id")
         ids = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
         if not pa.types.is_string(ids.type) or ids.null_count:
-            raise ValueError("its ids are no strings")
+            raise ValueError("its ids are not strings")
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise TaskError(
             Fault(

@@ -69,7 +69,7 @@ def _label_faults(task: Task, content: Content, empty: Tally, unknown: Tally) ->
         yield fault(
             "label-unknown",
             where,
-            f"{unknown.n:,} label(s) that are none of the task's",
+            f"{unknown.n:,} label(s) that are not classes of the task",
             expected,
             fix,
             unknown.n,

@@ -197,10 +197,10 @@ def paired_difference(
     if why := too_few_clusters(part.grouping):
         return Difference(a.value, b.value, value, reason=why)
     if same:
-        return Difference(a.value, b.value, value, reason="no interval: both say the same here")
+        return Difference(a.value, b.value, value, reason="no interval: both predict the same here")
     paired = spread(part.grouping, a.influence() - b.influence())
     if paired.error == 0.0:
-        why = "no interval: no row moves this difference"
+        why = "no interval: no row changes this difference"
         return Difference(a.value, b.value, value, reason=why)
     low, high = interval(value, paired, "identity")
     return Difference(a.value, b.value, value, low, high)
