@@ -126,25 +126,25 @@ class GridProgress:
         self._beats = threading.Thread(target=self._beat, daemon=True)
         self._live = _LiveCells(len(titles)) if sys.stderr.isatty() else None
 
-    def show_state(self, place: int, words: str) -> None:
+    def show_state(self, index: int, words: str) -> None:
         """Say what a cell does now; it counts as running from its first words on."""
         with self._lock:
-            if self._words.get(place) == words:
+            if self._words.get(index) == words:
                 return
-            self._words[place] = words
+            self._words[index] = words
             if self._live is not None:
-                self._live.show(place, self._titles[place], words)
+                self._live.show(index, self._titles[index], words)
             else:
                 self._line(f"{self._titles[place]}: {words}")
 
-    def done(self, place: int, words: str, *, failed: bool) -> None:
+    def done(self, index: int, words: str, *, failed: bool) -> None:
         """Say how a cell ended."""
         with self._lock:
-            self._words.pop(place, None)
+            self._words.pop(index, None)
             self._n_done += 1
             self._n_failed += failed
             if self._live is not None:
-                self._live.drop(place, self._count())
+                self._live.drop(index, self._count())
             self._line(f"{self._titles[place]}: {words} ({self._count()})")
 
     def print_note(self, text: str) -> None:
@@ -225,15 +225,15 @@ class _LiveCells:
         """Take the lines away."""
         self._live.stop()
 
-    def show(self, place: int, title: str, words: str) -> None:
+    def show(self, index: int, title: str, words: str) -> None:
         """Draw the line of a cell, new or changed."""
-        if place not in self._lines:
-            self._lines[place] = self._cells.add_task(plain(title), total=None, words="")
-        self._cells.update(self._lines[place], words=plain(words)[:60])
+        if index not in self._lines:
+            self._lines[index] = self._cells.add_task(plain(title), total=None, words="")
+        self._cells.update(self._lines[index], words=plain(words)[:60])
 
-    def drop(self, place: int, count: str) -> None:
+    def drop(self, index: int, count: str) -> None:
         """Take the line of a cell away and move the whole on."""
-        if (line := self._lines.pop(place, None)) is not None:
+        if (line := self._lines.pop(index, None)) is not None:
             self._cells.remove_task(line)
         self._all.update(self._whole, advance=1, words=count)
 

@@ -91,7 +91,7 @@ def submit(
 
 
 def _rank_of(ledger: Ledger, receipt: Receipt) -> str | None:
-    """Return the place of the receipt's team on the task's board, such as '3 of 12'."""
+    """Return the rank of the receipt's team on the task's board, such as '3 of 12'."""
     from challenge.board.rules.standings import task_board
     from challenge.ledger import read_snapshot
 

@@ -30,7 +30,7 @@ class MatchForms(Forms):
     """A decision per pair in `label`, a probability of a match in `score`, or both."""
 
     label_type: Literal["string", "int8", "double"] = "int8"
-    number_place: str = "column score"
+    number_columns: str = "column score"
     records: tuple[str, ...] = ("left_id", "right_id")
 
     @property

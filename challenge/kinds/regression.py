@@ -291,7 +291,7 @@ class NumberForms(Forms):
     """A number per row in `label`."""
 
     label_type: Literal["string", "int8", "double"] = "double"
-    number_place: str = "column label"
+    number_columns: str = "column label"
     number_range: tuple[float, float] = ANY
 
     @property

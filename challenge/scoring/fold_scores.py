@@ -61,5 +61,5 @@ def _fold_of_rows(task: Task) -> NDArray[np.int32]:
 
     ids = pq.ParquetFile(task.public / "train.parquet").read(["id"]).column("id")
     folds = pq.ParquetFile(task.public / "folds.parquet").read(["id", "fold"])
-    places = pc.index_in(ids.cast(pa.string()), folds.column("id").cast(pa.string()))
-    return int_array(folds.column("fold").take(places))
+    rows = pc.index_in(ids.cast(pa.string()), folds.column("id").cast(pa.string()))
+    return int_array(folds.column("fold").take(rows))
