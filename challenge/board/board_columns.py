@@ -206,11 +206,11 @@ def _public_html(row: Standing, look: Look) -> str:
     if row.rank is None or row.rank == row.public_rank:
         return f"{row.public_rank}"
     up = row.rank < row.public_rank
-    arrow, word = ("▲", "up") if up else ("▼", "down")
+    arrow, direction = ("▲", "up") if up else ("▼", "down")
     steps = abs(row.rank - row.public_rank)
     return (
-        f'{row.public_rank} <span class="{word}"><span aria-hidden="true">{arrow}</span>'
-        f'<span class="hidden">{word} </span>{steps}</span>'
+        f'{row.public_rank} <span class="{direction}"><span aria-hidden="true">{arrow}</span>'
+        f'<span class="hidden">{direction} </span>{steps}</span>'
     )
 
 

@@ -96,8 +96,8 @@ def select(
     from challenge.ledger import select as select_final
 
     chosen = select_final(_ledger(ctx), submission, chosen=not undo)
-    words = ", ".join(str(one) for one in chosen)
-    say(f"selected now: {words or 'none (the best public submission counts)'}")
+    shown = ", ".join(str(one) for one in chosen)
+    say(f"selected now: {shown or 'none (the best public submission counts)'}")
 
 
 @app.command(epilog="Example: challenge withdraw 17 --yes")

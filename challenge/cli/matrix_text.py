@@ -1,4 +1,4 @@
-"""The method × task matrix on a terminal: the methods, then each task, then in words."""
+"""The method × task matrix on a terminal: the methods, then each task, then sentences."""
 
 from __future__ import annotations
 

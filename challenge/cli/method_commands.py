@@ -171,11 +171,11 @@ def _isolation(name: str | None) -> Isolation | None:
     return cast("Isolation | None", name)
 
 
-def _refuse_other(where: str, word: str, allowed: Sequence[str]) -> None:
-    if word not in allowed:
-        guess = nearest(word, allowed)
+def _refuse_other(where: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        guess = nearest(value, allowed)
         fix = f"did you mean {guess!r}?" if guess else "name one"
-        raise WrongUse(Fault(where, repr(word), " or ".join(allowed), fix, code=where.lstrip("-")))
+        raise WrongUse(Fault(where, repr(value), " or ".join(allowed), fix, code=where.lstrip("-")))
 
 
 def _refuse_without_team(methods: Sequence[str]) -> None:
@@ -196,14 +196,14 @@ def _ledger_of(ctx: typer.Context) -> Ledger:
 def _chosen(
     challenge: Challenge, names: list[str] | None, track: str | None, every: bool
 ) -> list[Task]:
-    """Return the built tasks that the words of the command line mean; say which are not built."""
-    words = list(names or [])
+    """Return the built tasks that the command line names; report which are not built."""
+    chosen = list(names or [])
     if track is not None:
-        words += _tasks_of_track(challenge, track)
+        chosen += _tasks_of_track(challenge, track)
     built = challenge.built_ids()
     if every and (missing := sorted(set(challenge.task_ids()) - set(built))):
         print_note(f"note: not built, so skipped: {', '.join(missing)}")
-    return [challenge.task(task_id) for task_id in chosen_tasks(challenge, words, every, built)]
+    return [challenge.task(task_id) for task_id in chosen_tasks(challenge, chosen, every, built)]
 
 
 def _tasks_of_track(challenge: Challenge, track_id: str) -> list[str]:
@@ -254,8 +254,8 @@ def _run_cells(
                             progress.show_state(outcome.index, "scoring")
                         report = _report(outcome, ledger, team, kept=to is not None)
                         reports.append(report)
-                        words = report.line()
-                        progress.done(outcome.index, words, failed=report.error is not None)
+                        line = report.line()
+                        progress.done(outcome.index, line, failed=report.error is not None)
                         if report.error is not None:
                             progress.print_note(f"{titles[outcome.index]} failed:\n{report.error}")
             except KeyboardInterrupt:
@@ -283,7 +283,7 @@ def _cells(
     from challenge.methods.run.grid import GridCell
     from challenge.methods.run.runner import default_isolation
 
-    sources = list({(source := resolve_method(word)).spec: source for word in methods}.values())
+    sources = list({(source := resolve_method(value)).spec: source for value in methods}.values())
     several = len(sources) > 1
     return [
         GridCell(

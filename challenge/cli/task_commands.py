@@ -165,9 +165,9 @@ def _show_audit(audit: dict[str, Any]) -> None:
         )
 
 
-def _shortened(words: tuple[str, ...], shown: int = 12) -> str:
-    rest = len(words) - shown
-    return ", ".join(words[:shown]) + (f" and {rest} more" if rest > 0 else "")
+def _shortened(names: tuple[str, ...], shown: int = 12) -> str:
+    rest = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _facts(facts: dict[str, Any]) -> str:
@@ -177,7 +177,7 @@ def _facts(facts: dict[str, Any]) -> str:
 def chosen_tasks(
     challenge: Challenge, names: list[str] | None, every: bool, among: tuple[str, ...]
 ) -> list[str]:
-    """Return the task ids that the words of the command line mean.
+    """Return the task ids that the command line names.
 
     Raises WrongUse for an unknown name, and when neither names nor --all are given.
     """

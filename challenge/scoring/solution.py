@@ -151,9 +151,9 @@ def label_codes(column: pa.ChunkedArray, classes: tuple[str, ...], where: str) -
     elif pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     encoded = _whole(column).dictionary_encode()
-    words = encoded.dictionary.to_pylist()
+    texts = encoded.dictionary.to_pylist()
     position = {name: code for code, name in enumerate(classes)}
-    if unknown := [word for word in words if word not in position]:
+    if unknown := [text for text in texts if text not in position]:
         raise TaskError(
             Fault(
                 f"{where}, column label",
@@ -164,7 +164,7 @@ def label_codes(column: pa.ChunkedArray, classes: tuple[str, ...], where: str) -
                 n=len(unknown),
             )
         )
-    table = np.array([position[word] for word in words] + [-1], np.int32)
+    table = np.array([position[text] for text in texts] + [-1], np.int32)
     codes: NDArray[np.int32] = table[int_array(encoded.indices)]
     return codes
 

@@ -94,7 +94,7 @@ def find_number_faults(task: Task, content: Content) -> Iterator[Fault]:
         return
     forms = forms_of(task)
     alone = len(content.layout.numbers) == 1
-    where = f"{content.name}, {forms.number_place}"
+    where = f"{content.name}, {forms.number_columns}"
     for code, text in _NUMBER_TEXT.items():
         tally = content.bad_numbers.get(code)
         if tally:

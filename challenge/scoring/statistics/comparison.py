@@ -122,7 +122,7 @@ class Comparison:
     def lines(self) -> list[str]:
         """Return the comparison as text, one fact a line."""
         outcomes = self.outcomes
-        lines = [_words(name, difference) for name, difference in self.differences.items()]
+        lines = [_line(name, difference) for name, difference in self.differences.items()]
         lines.append(
             f"of {outcomes.n:,} rows: a alone {self.won} {outcomes.wins:,}, "
             f"b alone {self.won} {outcomes.losses:,}, "
@@ -211,7 +211,7 @@ def _outcomes(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> PairedOutcomes:
     return PairedOutcomes(int(a.sum()) - both, int(b.sum()) - both, both, len(a) - either)
 
 
-def _words(name: str, difference: Difference) -> str:
+def _line(name: str, difference: Difference) -> str:
     if difference.value is None:
         return f"{name}: undefined ({difference.reason})"
     known = f"{name}: {difference.a:.4f} - {difference.b:.4f} = {difference.value:+.4f}"
