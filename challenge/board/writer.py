@@ -104,7 +104,7 @@ class SiteWriter:
         return True
 
     def write_group(self, name: str, mark: str, files: Iterable[tuple[str, str | bytes]]) -> None:
-        """Write files that depend on nothing but what `mark` stands for."""
+        """Write files that depend only on what `mark` was computed from."""
         self._groups[name] = (mark, {path: self._put(path, content) for path, content in files})
 
     def finish(self) -> None:

@@ -156,7 +156,7 @@ def init_method(
 
 
 def _options(seed: int, threads: int, preset: str, time_limit: float | None) -> Options:
-    """Return how cells are run, whatever the method."""
+    """Return how the cells of all methods are run."""
     from challenge.methods.run.runner import Options
 
     return Options(seed, threads, preset, time_limit)

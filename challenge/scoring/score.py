@@ -43,7 +43,7 @@ SCORER_VERSION = 3
 """Rises whenever the value of any score may change."""
 
 WINS_TO_TELL = 6
-"""The fewest wins without a loss that an exact McNemar test tells from chance: 2 / 2^6 < .05."""
+"""The fewest wins without a loss that an exact McNemar test finds significant: 2 / 2^6 < .05."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ class MetricValue:
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """What a submission scored on one half of a task (`train`: out-of-fold, on public data).
+    """What a submission scored on one subset of a task (`train`: out-of-fold, on public data).
 
     `resolution` is what one row is worth. `replicates` (1000,) belong to the primary metric and
-    are the task's secret: enough of them tell the labels. None: undefined, or no interval.
-    `notes` are sentences that belong beside the figures.
+    are the task's secret: enough of them reveal the labels. None: undefined, or no interval.
+    `notes` are sentences to show beside the scores.
     """
 
     task_id: str
@@ -119,8 +119,8 @@ class Score:
 def score_predictions(task: Task, predictions: Predictions, subset: Subset) -> Score:
     """Score predictions of the test rows against the solution; organisers only.
 
-    Void rows count in no half. Raises TaskError when the solution is missing or damaged, ValueError
-    when the predictions are of another task or table.
+    Void rows count in no subset. Raises TaskError when the solution is missing or damaged,
+    ValueError when the predictions are of another task or table.
     """
     refuse_strangers(task, predictions, "test")
     solution = read_solution(task)
@@ -180,7 +180,7 @@ def refuse_strangers(task: Task, predictions: Predictions, rows: str) -> None:
 
 
 def part_of(task: Task, solution: Solution, subset: Subset, grouping: Grouping) -> ScoredRows:
-    """Return the rows that count in a half, with their truth."""
+    """Return the rows that count in a subset, with their truth."""
     rows = solution.rows(subset)
     n_table = len(solution.labels)
 
@@ -196,7 +196,7 @@ def part_of(task: Task, solution: Solution, subset: Subset, grouping: Grouping) 
 
 
 def solution_part(task: Task, subset: Subset) -> ScoredRows:
-    """Return the part of the hidden truth that counts in a half; organisers only."""
+    """Return the part of the hidden truth that counts in a subset; organisers only."""
     solution = read_solution(task)
     return part_of(task, solution, subset, read_weights(task, solution, subset).grouping)
 
@@ -269,8 +269,8 @@ def value_with_interval(
 def _centred(drawn: NDArray[np.float64], value: float, error: float) -> NDArray[np.float32]:
     """Move the draws to mean `value` and standard deviation `error`.
 
-    Reweighting rows that hang together in pairs overstates their variance, up to threefold for
-    pairs that are independent; the standard error does not (Owen 2007, section 4).
+    Reweighting rows that depend on each other in pairs overstates their variance, up to threefold
+    for pairs that are independent; the standard error does not (Owen 2007, section 4).
     """
     spread = float(drawn.std())
     scale = error / spread if spread > 0.0 and error > 0.0 else 0.0
@@ -279,7 +279,7 @@ def _centred(drawn: NDArray[np.float64], value: float, error: float) -> NDArray[
 
 
 def _trivial_answer(task: Task) -> Callable[[], float]:
-    """Return what returns the answer of the trivial method, learned from train when it is asked."""
+    """Return a function that learns the answer of the trivial method from train when called."""
 
     @cache
     def answer() -> float:

@@ -41,7 +41,7 @@ class Solution:
     `labels` are positions in the task's classes, or numbers (float64). `subset` is 0 public,
     1 private, 2 void. `cluster` and `other` are the clusters that the row depends on: equal,
     unless a pair joins two entities.
-    `left` and `right` number the records of each pair, `seen` counts how many of both stand in
+    `left` and `right` number the records of each pair, `seen` counts how many of both are in
     train; these three are empty where rows have no record ids.
     """
 
@@ -54,7 +54,7 @@ class Solution:
     seen: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
 
     def rows(self, subset: Subset) -> NDArray[np.intp]:
-        """Return the positions of the rows that count in a half; void rows count in none."""
+        """Return the positions of the rows that count in a subset; void rows count in none."""
         wanted = self.subset != VOID if subset == "all" else self.subset == SUBSETS.index(subset)
         return np.flatnonzero(wanted)
 
@@ -209,7 +209,7 @@ def _record_codes(tables: list[pa.Table]) -> NDArray[np.int32]:
 def _records(
     task: Task,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int8]]:
-    """Return left and right record of each test pair, and how many of both stand in train."""
+    """Return left and right record of each test pair, and how many of both are in train."""
     import pyarrow.parquet as pq
 
     test, train = (

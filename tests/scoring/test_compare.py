@@ -68,7 +68,7 @@ def test_swapping_both_turns_every_sign(tmp_path: Path) -> None:
         other = back.differences[name]
         assert difference.value == -other.value  # type: ignore[operator]
         assert difference.low == pytest.approx(-other.high)  # type: ignore[operator]
-    assert there.primary.tells
+    assert there.primary.excludes_zero
     assert (there.outcomes.wins, there.outcomes.losses) == (
         back.outcomes.losses,
         back.outcomes.wins,

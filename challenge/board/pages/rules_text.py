@@ -1,4 +1,4 @@
-"""The rules page, generated from the settings that the program obeys."""
+"""The rules page, generated from the settings of the challenge."""
 
 from __future__ import annotations
 

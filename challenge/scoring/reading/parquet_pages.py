@@ -1,8 +1,8 @@
 """How much the pages of a Parquet column unpack to, known before anything is unpacked.
 
-A few bytes of Parquet can stand for gigabytes, and the sizes in the footer may lie. Arrow believes
-the header of each page, so the headers are walked (Thrift's compact protocol) and added up. A
-dictionary needs a look inside: each of its values may be repeated in every row.
+A few bytes of Parquet can unpack to gigabytes, and the sizes in the footer may be wrong. Arrow
+trusts the header of each page, so the headers are walked (Thrift's compact protocol) and added
+up. A dictionary needs a look inside: each of its values may be repeated in every row.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class PageError(ValueError):
 
 @dataclass(frozen=True)
 class Chunk:
-    """Where one column of one row group lies, as the footer says."""
+    """Where one column of one row group is, as the footer says."""
 
     start: int
     end: int

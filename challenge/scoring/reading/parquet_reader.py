@@ -35,7 +35,7 @@ _NUMPY_NAMES = {"float": "float32", "double": "float64"}
 
 
 def read_fast_parquet(task: Task, intake: Intake, index: WordIndex) -> Aligned:
-    """Return the aligned content of a clean file; raise NotClean at any doubt.
+    """Return the aligned content of a clean file; raise NotClean otherwise.
 
     Columns are read a few at a time, and go to disk when they are many and long.
     """

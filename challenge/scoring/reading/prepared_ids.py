@@ -1,6 +1,6 @@
 """The public ids of a task, prepared once per data digest for a quick comparison.
 
-The prepared file is in `cache/`. It is believed only when it names this very `test.parquet` and
+The prepared file is in `cache/`. It is used only when it names this very `test.parquet` and
 its seal holds; else it is made again. A file that it calls faulty is checked once more against the
 Parquet file itself, so a cache can cost time but no truth.
 """

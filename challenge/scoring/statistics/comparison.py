@@ -38,8 +38,8 @@ class Difference:
     reason: str | None = None
 
     @property
-    def tells(self) -> bool:
-        """Whether the interval leaves out 0."""
+    def excludes_zero(self) -> bool:
+        """Whether the interval does not contain 0."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
     def as_json(self) -> dict[str, float | str | None]:
@@ -52,7 +52,7 @@ class PairedOutcomes:
     """How the decisions of a and b fell on the same rows: `wins` only a has right, `losses` only b.
 
     `p` is the exact two-sided McNemar test: how often a fair coin would fall as unevenly over the
-    rows that only one has right. It takes rows as independent.
+    rows that only one has right. It treats rows as independent.
     """
 
     wins: int
@@ -77,7 +77,7 @@ class PairedOutcomes:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Submission a against submission b on one half.
+    """Submission a against submission b on one subset.
 
     `slices` are (kind, name, paired outcomes): by true class, missing modality, records seen in
     train, length. `won` is what the better answer to a row is called: `right`, or `nearer` of
