@@ -250,7 +250,7 @@ def _cell(held: int, made: int) -> tuple[str, bool, bool]:
 
 
 def _chance(made: int) -> float:
-    """Return how likely an estimate is to lie within 93 to 97 % when the truth is 95 %."""
+    """Return how likely an estimate is to be within 93 to 97 % when the truth is 95 %."""
     near = [held for held in range(made + 1) if 0.93 <= round(held / made, 3) <= 0.97]
     ways = (math.lgamma(made + 1) - math.lgamma(h + 1) - math.lgamma(made - h + 1) for h in near)
     log, not_log = math.log(0.95), math.log(0.05)
@@ -296,10 +296,11 @@ def table(results: dict[Case, Found]) -> str:
     inside = sum(fits for _, fits, _ in cells)
     near = sum(close and not fits for _, fits, close in cells)
     chance = sum(_chance(found.made) * len(found.held) for found in results.values() if found.made)
+    rest = len(cells) - inside
     lines.append(
-        f"{inside} of {len(cells)} estimates lie within 93 to 97 % (if every interval held exactly "
-        f"95 %, so many test sets would leave {chance:.0f} there); {near} of the other "
-        f"{len(cells) - inside} have an interval that reaches into that range."
+        f"{inside} of {len(cells)} estimates are within 93 to 97 %. With a coverage of exactly "
+        f"95 %, {chance:.0f} are expected there. Of the other {rest}, {near} have an interval that "
+        f"overlaps this range."
     )
     return "\n".join(lines)
 

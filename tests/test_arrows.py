@@ -11,36 +11,7 @@ import pytest
 
 from challenge.kinds import KINDS, kind_of
 from challenge.task import MODALITIES
-
-PACKAGE = Path(__file__).parents[1] / "challenge"
-
-ARROWS = {
-    "kinds": set(),
-    "task": {"kinds"},
-    "features": {"task"},
-    "prepare": {"features", "kinds", "task"},
-    "methods": {"features", "kinds", "task"},
-    "scoring": {"kinds", "task"},
-    "ledger": {"kinds", "scoring", "task"},
-    "board": {"kinds", "ledger", "scoring", "task"},
-    "cli": {"kinds", "task", "features", "prepare", "methods", "scoring", "ledger", "board"},
-}
-FILES = sorted(PACKAGE.rglob("*.py"))
-
-
-def room_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-
-
-def imported_modules(tree: ast.AST) -> list[str]:
-    names: list[str] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute"
-            names += [f"{node.module}.{alias.name}" for alias in node.names]
-    return names
+from tests.imports import ARROWS, FILES, PACKAGE, imported_modules, room_of
 
 
 def wrong_arrows(room: str, names: list[str]) -> list[str]:

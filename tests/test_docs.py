@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from docs.architecture import PAGE, direct, rendered
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"<!-- runs: (?P<name>[a-z]+) -->\s*```bash\n(?P<code>.*?)```", re.S)
@@ -31,6 +33,16 @@ def test_the_page_of_commands_is_what_the_commands_say() -> None:
     ).stdout
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     assert made.strip() == page.strip(), "run `python docs/commands.py`"
+
+
+def test_the_picture_of_the_architecture_is_drawn_from_the_imports() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert rendered(page) == page, "run `python -m docs.architecture`"
+
+
+def test_an_arrow_that_follows_from_two_others_is_not_drawn() -> None:
+    imports: dict[str, set[str]] = {"c": {"a", "b"}, "b": {"a"}, "a": set()}
+    assert direct(imports) == [("c", "b"), ("b", "a")]
 
 
 def test_the_readme_has_the_first_minutes_of_all_three_users() -> None:

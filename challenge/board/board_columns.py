@@ -206,11 +206,11 @@ def _public_html(row: Standing, look: Look) -> str:
     if row.rank is None or row.rank == row.public_rank:
         return f"{row.public_rank}"
     up = row.rank < row.public_rank
-    arrow, word = ("▲", "up") if up else ("▼", "down")
+    arrow, direction = ("▲", "up") if up else ("▼", "down")
     steps = abs(row.rank - row.public_rank)
     return (
-        f'{row.public_rank} <span class="{word}"><span aria-hidden="true">{arrow}</span>'
-        f'<span class="hidden">{word} </span>{steps}</span>'
+        f'{row.public_rank} <span class="{direction}"><span aria-hidden="true">{arrow}</span>'
+        f'<span class="hidden">{direction} </span>{steps}</span>'
     )
 
 
@@ -301,7 +301,7 @@ _WHEN: BoardColumn[Any] = BoardColumn(
     "when",
     (Field("at", lambda row: iso(row.at) if row.at else None),),
     "Handed in",
-    "When the best submission was handed in.",
+    "When the best submission was made.",
     page=15,
     html=_when_html,
     sort=lambda row: int(row.at.timestamp()) if row.at else None,
@@ -369,7 +369,7 @@ TRACK_COLUMNS: list[BoardColumn[TrackRow]] = [
     replace(
         _WHEN,
         title="Complete since",
-        help="When the team had handed in all that counts here.",
+        help="When the team had submitted everything that counts here.",
         folded=lambda look: True,
     ),
     BoardColumn(

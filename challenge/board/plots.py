@@ -78,7 +78,7 @@ def unit_of(metric: Metric, values: Iterable[float]) -> float:
 def late_scale(
     metric: Metric, scores: Sequence[float], ends: Sequence[float], times: float, least: float
 ) -> Scale:
-    """Return a scale on which the best scores are distinguished; the worst may lie outside.
+    """Return a scale on which the best scores are distinguished; the worst may be outside.
 
     It is cut `times` as far from the best score as the median is, and at least `least` of a unit;
     `ends` are all that is drawn.
@@ -199,7 +199,7 @@ def bar_svg(share: float, *, width: float = 100, kind: str = "") -> str:
 def heat_class(value: float | None, baseline_score: float, best: float) -> str:
     """Return the class of a heat-map cell, `h0` (the baseline score or worse) to `h8` (the best).
 
-    Lower may be better. The share of the way is raised to the fourth power: good scores lie close
+    Lower may be better. The share of the way is raised to the fourth power: good scores are close
     together.
     """
     if value is None:
@@ -235,7 +235,7 @@ def progress_svg(
     """Return score over time as steps, each line labelled at its end; empty without any point.
 
     `until` is the last instant of the axis. The last line of `lines` is drawn on top. Without
-    `whole` the axis is about the best scores, and first steps may lie outside.
+    `whole` the axis is about the best scores, and first steps may be outside.
     """
     lines = [line for line in lines if line.points]
     if not lines:
@@ -287,7 +287,7 @@ def progress_svg(
             f'<path class="line {line.kind}" d="{path}"/>'
             f'<circle class="dot {line.kind}" cx="{_n(x(at))}" cy="{_n(y(value))}" r="3"/>'
         )
-    # A nested drawing cuts off what lies outside: the first scores.
+    # A nested drawing cuts off the first scores, which are outside.
     right, bottom = _n(_WIDTH - _RIGHT + 4), _n(_HEIGHT - _BOTTOM)
     body.append(
         f'<svg width="{right}" height="{bottom}" viewBox="0 0 {right} {bottom}">'

@@ -48,7 +48,7 @@ def open_site(out: Path) -> Iterator[SiteWriter]:
             Fault(
                 str(out),
                 f"cannot write the site: {error.strerror or error}",
-                "a folder with room that this user may write",
+                "a folder with free space that this user may write",
                 "free space or correct the permissions, then build again; finished pages are kept",
                 code="site-unwritable",
             )
@@ -104,7 +104,7 @@ class SiteWriter:
         return True
 
     def write_group(self, name: str, mark: str, files: Iterable[tuple[str, str | bytes]]) -> None:
-        """Write files that depend on nothing but what `mark` stands for."""
+        """Write files that depend only on what `mark` was computed from."""
         self._groups[name] = (mark, {path: self._put(path, content) for path, content in files})
 
     def finish(self) -> None:

@@ -114,7 +114,7 @@ def main() -> None:
         _report(lack)
         sys.exit(lack.exit_code)
     except KeyboardInterrupt:
-        typer.echo("interrupted; nothing is half done", err=True)
+        typer.echo("interrupted; no change is half done", err=True)
         sys.exit(_INTERRUPTED)
 
 
@@ -135,8 +135,8 @@ def _lack_of(error: OSError) -> MissingRequirement | None:
         errno.EACCES: ("permission denied", "access for this user", "change owner or mode"),
         errno.EPERM: ("not permitted", "access for this user", "change owner or mode"),
         errno.ENAMETOOLONG: ("name too long", "a name that the disk takes", "shorten it"),
-        errno.ELOOP: ("a link that leads to itself", "a file or folder", "correct the link"),
-        errno.ENOTDIR: ("a file on the way", "a folder", "correct the path"),
+        errno.ELOOP: ("a link to itself", "a file or folder", "correct the link"),
+        errno.ENOTDIR: ("a file where a folder is expected", "a folder", "correct the path"),
         errno.EISDIR: ("a folder", "a file", "correct the path"),
         errno.EROFS: ("read-only file system", "a writable folder", "mount it writable"),
     }

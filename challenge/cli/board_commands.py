@@ -20,7 +20,7 @@ __all__ = ["print_track"]
 def leaderboard(
     ctx: typer.Context,
     as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="DATE", help="As it stood then (UTC).")
+        str | None, typer.Option("--as-of", metavar="DATE", help="The board as of this date (UTC).")
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the home page in a browser.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
@@ -83,8 +83,8 @@ def matrix(
 ) -> None:
     """Show every method on every task.
 
-    What each method scored and cost where it ran, which is best or tied with the best, and what
-    another team's method would change. `normalised` is 0 at the floor of a task, 1 at its best.
+    Scores and costs, which method is best or tied with the best, and what another team's method
+    would change. `normalised` is 0 at the baseline score of a task, 1 at its best.
     """
     from challenge.board.rules.standings import method_matrix
     from challenge.ledger import open_ledger, read_snapshot

@@ -1,4 +1,4 @@
-"""How a grid of cells is told: live on a terminal, as lines in a log, as a table and as JSON."""
+"""How a grid of cells is shown: live on a terminal, as lines in a log, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class CellReport:
     receipt: Receipt | None = None
 
     @property
-    def word(self) -> Literal["failed", "predicted", "identical", "submitted"]:
-        """How it ended, in one word."""
+    def outcome_name(self) -> Literal["failed", "predicted", "identical", "submitted"]:
+        """The outcome in one word."""
         if self.error is not None:
             return "failed"
         if self.receipt is None:
@@ -41,13 +41,17 @@ class CellReport:
         return "submitted" if self.receipt.identical_to is None else "identical"
 
     def line(self) -> str:
-        """How it ended, in words."""
+        """Return how it ended, as a sentence."""
         if self.error is not None:
             return f"failed: {self.error.faults[0].found}"[:100]
-        again = ", run kept from before" if self.outcome.run and self.outcome.run.reused else ""
-        return self._words() + again
+        again = (
+            ", run kept from an earlier call"
+            if self.outcome.run and self.outcome.run.reused
+            else ""
+        )
+        return self._text() + again
 
-    def _words(self) -> str:
+    def _text(self) -> str:
         from challenge.scoring.figures import figure
 
         if self.receipt is None:
@@ -71,7 +75,7 @@ class CellReport:
         return {
             "method": run.method if run else cell.source.name,
             "task": cell.task.id,
-            "outcome": self.word,
+            "outcome": self.outcome_name,
             "seconds": run.seconds if run else None,
             "cpu_s": run.cpu_s if run else None,
             "peak_mb": run.peak_mb if run else None,
@@ -106,15 +110,15 @@ def print_reports(reports: Sequence[CellReport], *, json: bool) -> None:
 
 
 class GridProgress:
-    """Tells on stderr which cells run, what they do and for how long, and how many are done.
+    """Shows on stderr which cells run, what they do and for how long, and how many are done.
 
-    On a terminal a live line for each running cell; elsewhere a line a step, and every ten
-    seconds one on the whole, so that a log shows life.
+    On a terminal a live line for each running cell; elsewhere a line per step, and every ten
+    seconds a summary, so that a log shows that the run goes on.
     """
 
     def __init__(self, titles: Sequence[str]) -> None:
         self._titles = titles
-        self._words: dict[int, str] = {}
+        self._texts: dict[int, str] = {}
         self._n_done = self._n_failed = 0
         self._started = self._spoken = time.monotonic()
         self._lock = threading.Lock()
@@ -122,26 +126,26 @@ class GridProgress:
         self._beats = threading.Thread(target=self._beat, daemon=True)
         self._live = _LiveCells(len(titles)) if sys.stderr.isatty() else None
 
-    def show_state(self, place: int, words: str) -> None:
-        """Say what a cell does now; it counts as running from its first words on."""
+    def show_state(self, index: int, text: str) -> None:
+        """Show what a cell does now; it counts as running from the first text on."""
         with self._lock:
-            if self._words.get(place) == words:
+            if self._texts.get(index) == text:
                 return
-            self._words[place] = words
+            self._texts[index] = text
             if self._live is not None:
-                self._live.show(place, self._titles[place], words)
+                self._live.show(index, self._titles[index], text)
             else:
-                self._line(f"{self._titles[place]}: {words}")
+                self._line(f"{self._titles[index]}: {text}")
 
-    def done(self, place: int, words: str, *, failed: bool) -> None:
+    def done(self, index: int, text: str, *, failed: bool) -> None:
         """Say how a cell ended."""
         with self._lock:
-            self._words.pop(place, None)
+            self._texts.pop(index, None)
             self._n_done += 1
             self._n_failed += failed
             if self._live is not None:
-                self._live.drop(place, self._count())
-            self._line(f"{self._titles[place]}: {words} ({self._count()})")
+                self._live.drop(index, self._count())
+            self._line(f"{self._titles[index]}: {text} ({self._count()})")
 
     def print_note(self, text: str) -> None:
         """Write something beside the result, above what is live."""
@@ -166,7 +170,7 @@ class GridProgress:
         while not self._over.wait(1.0):
             with self._lock:
                 if time.monotonic() - self._spoken > _HEARTBEAT_S:
-                    running = "; ".join(f"{self._titles[i]}: {w}" for i, w in self._words.items())
+                    running = "; ".join(f"{self._titles[i]}: {w}" for i, w in self._texts.items())
                     self._line(f"{self._count()}; running: {running or 'none yet'}")
 
     def __enter__(self) -> GridProgress:
@@ -205,11 +209,11 @@ class _LiveCells:
         )
 
         self._console = Console(stderr=True)
-        words = TextColumn("{task.fields[words]}", markup=False)
+        text = TextColumn("{task.fields[text]}", markup=False)
         title = TextColumn("{task.description}", markup=False)
-        self._cells = Progress(SpinnerColumn(), title, TimeElapsedColumn(), words)
-        self._all = Progress(BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn(), words)
-        self._whole = self._all.add_task("", total=n_cells, words="")
+        self._cells = Progress(SpinnerColumn(), title, TimeElapsedColumn(), text)
+        self._all = Progress(BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn(), text)
+        self._whole = self._all.add_task("", total=n_cells, text="")
         self._lines: dict[int, Any] = {}
         self._live = Live(Group(self._cells, self._all), console=self._console, transient=True)
 
@@ -221,17 +225,17 @@ class _LiveCells:
         """Take the lines away."""
         self._live.stop()
 
-    def show(self, place: int, title: str, words: str) -> None:
+    def show(self, index: int, title: str, text: str) -> None:
         """Draw the line of a cell, new or changed."""
-        if place not in self._lines:
-            self._lines[place] = self._cells.add_task(plain(title), total=None, words="")
-        self._cells.update(self._lines[place], words=plain(words)[:60])
+        if index not in self._lines:
+            self._lines[index] = self._cells.add_task(plain(title), total=None, text="")
+        self._cells.update(self._lines[index], text=plain(text)[:60])
 
-    def drop(self, place: int, count: str) -> None:
+    def drop(self, index: int, count: str) -> None:
         """Take the line of a cell away and move the whole on."""
-        if (line := self._lines.pop(place, None)) is not None:
+        if (line := self._lines.pop(index, None)) is not None:
             self._cells.remove_task(line)
-        self._all.update(self._whole, advance=1, words=count)
+        self._all.update(self._whole, advance=1, text=count)
 
     def write(self, text: str) -> None:
         """Write a line above those that change."""

@@ -49,12 +49,12 @@ def _ledger(ctx: typer.Context) -> Ledger:
 @app.command(epilog="Example: challenge collect --watch")
 def collect(
     ctx: typer.Context,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on until interrupted.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Repeat until interrupted.")] = False,
     json: Json = False,
 ) -> None:
-    """Check and score what lies in the inbox.
+    """Check and score the files in the inbox.
 
-    Files lie in inbox/TEAM/TASK/; a receipt is written beside each: the score, or every fault.
+    Files are in inbox/TEAM/TASK/. A receipt is written beside each: the score, or every fault.
     """
     from challenge.ledger.inbox import collector as inbox
 
@@ -87,17 +87,17 @@ def _print_collected(done: CollectReport, *, json: bool) -> None:
 def select(
     ctx: typer.Context,
     submission: SubmissionId,
-    undo: Annotated[bool, typer.Option("--undo", help="Take the selection back.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Undo the selection.")] = False,
 ) -> None:
     """Select a submission as a final.
 
-    Without a selection the best public submission decides, else the latest.
+    Without a selection the best public submission counts, or else the latest.
     """
     from challenge.ledger import select as select_final
 
     chosen = select_final(_ledger(ctx), submission, chosen=not undo)
-    words = ", ".join(str(one) for one in chosen)
-    say(f"selected now: {words or 'none (the best public submission decides)'}")
+    shown = ", ".join(str(one) for one in chosen)
+    say(f"selected now: {shown or 'none (the best public submission counts)'}")
 
 
 @app.command(epilog="Example: challenge withdraw 17 --yes")
@@ -108,7 +108,7 @@ def withdraw(
 ) -> None:
     """Take a submission off the board.
 
-    The one before it comes back; quota does not.
+    The team's next best submission counts. The used quota stays used.
     """
     from challenge.ledger import withdraw as withdraw_submission
 
@@ -127,7 +127,7 @@ def close(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the simulated labels.")] = 0,
     json: Json = False,
 ) -> None:
-    """End the contest: private scores, once and for all."""
+    """End the contest and compute the private scores. This cannot be undone."""
     from challenge.ledger import close as close_contest
     from challenge.ledger import rehearse
 
@@ -161,7 +161,7 @@ def _print_rehearsal(rehearsal: Rehearsal, *, json: bool) -> None:
         return
     report = rehearsal.report
     say(
-        f"a rehearsal on labels made up from seed {rehearsal.seed}: nothing was stored, the private"
+        f"rehearsal on simulated labels, seed {rehearsal.seed}: nothing was stored, the private"
         f" subset was not opened; {report.n_finals} finals of {report.n_teams} teams"
     )
     for board in boards:
@@ -180,12 +180,14 @@ def _print_rehearsal(rehearsal: Rehearsal, *, json: bool) -> None:
 def rescore(
     ctx: typer.Context,
     names: Annotated[list[str] | None, typer.Argument(metavar="TASK")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show, store nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the result, store nothing.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Score anew after a task or the scorer changed.
+    """Score again after a task or the scorer changed.
 
-    Old and new ranks side by side; nothing is overwritten, the old scores stay in the ledger.
+    Shows old and new ranks side by side. The old scores stay in the ledger.
     """
     from challenge.ledger import rescore as rescore_tasks
 
@@ -209,7 +211,7 @@ def _print_rescore(report: RescoreReport) -> None:
         say(f"{report.task}: unchanged, {report.n_submissions} submissions")
         return
     state = "stored" if report.stored else "not stored (dry run)"
-    say(f"\n{report.task}: {report.n_submissions} submissions scored anew, {state}")
+    say(f"\n{report.task}: {report.n_submissions} submissions scored again, {state}")
     print_table(
         ["old rank", "new rank", "team", "old score", "new score"],
         [
@@ -225,21 +227,21 @@ def _print_rescore(report: RescoreReport) -> None:
         right=(0, 1),
     )
     for number, reason in report.unscorable.items():
-        print_note(f"note: submission {number} has no place any more: {reason}")
+        print_note(f"note: submission {number} has no rank now: {reason}")
 
 
 @app.command(epilog='Example: challenge rename "Owls" "Night Owls"')
 def rename(ctx: typer.Context, old: str, new: str) -> None:
-    """Give a team another name; its history stays."""
+    """Give a team another name. Its history stays."""
     from challenge.ledger import rename_team
 
     team = rename_team(_ledger(ctx), old, new)
-    say(f"{old} is now {team.name}; the old name stays taken")
+    say(f"{old} is now {team.name}; no other team can take the old name")
 
 
 @app.command(epilog="Example: challenge verify --json")
 def verify(ctx: typer.Context, json: Json = False) -> None:
-    """Hash everything anew and report damage."""
+    """Hash everything again and report damage."""
     from challenge.ledger import verify as verify_ledger
 
     with Progress("verify") as progress:
@@ -261,8 +263,8 @@ def backup(
 ) -> None:
     """Write ledger, files and secrets into one archive.
 
-    Submissions may go on meanwhile, and the archive is checked. Keep it private: solutions are
-    inside.
+    Submissions may continue during the backup. The archive is checked. Keep it private: it holds
+    the solutions.
     """
     from challenge.ledger import backup as write_backup
 
@@ -275,7 +277,7 @@ def backup(
 def restore(
     ctx: typer.Context, file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")]
 ) -> None:
-    """Put a backup into an empty folder, or into this challenge directory.
+    """Restore a backup into an empty folder, or into this challenge directory.
 
     Nothing is overwritten.
     """

@@ -1,4 +1,4 @@
-"""The method × task matrix on a terminal: the methods, then each task, then in words."""
+"""The method × task matrix on a terminal: the methods, then each task, then sentences."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def print_matrix(matrix: Matrix) -> None:
         ],
         right=(2, 3, 4, 5, 6),
     )
-    for place, task in enumerate(matrix.tasks):
+    for index, task in enumerate(matrix.tasks):
         say(f"\n{task}")
         ordered = sorted(
             matrix.rows,
-            key=lambda row: -2.0 if (value := row.values[place]) is None else value,
+            key=lambda row: -2.0 if (value := row.values[index]) is None else value,
             reverse=True,
         )
         print_table(
             ["team", "method", "score [95 % interval]", "", "seconds", "peak MB"],
-            [[row.team_name, row.method, *_cells(row.cells[place])] for row in ordered],
+            [[row.team_name, row.method, *_cells(row.cells[index])] for row in ordered],
             right=(4, 5),
         )
     if matrix.swap:
@@ -69,7 +69,7 @@ def _sentence(one: Swap) -> str:
 
     judged = (
         f"significantly better on {len(one.better)}, significantly worse on "
-        f"{len(one.worse)}, not distinguished on "
+        f"{len(one.worse)}, no significant difference on "
         f"{len(one.alike)} of {one.n_shared}; mean change {figure(one.change)}"
     )
     return (

@@ -29,7 +29,9 @@ __all__: list[str] = []
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the method.")]
 TimeLimit = Annotated[
     float | None,
-    typer.Option("--time-limit", metavar="S", help="Seconds a fit; digits then depend on load."),
+    typer.Option(
+        "--time-limit", metavar="S", help="Seconds per fit; digits then depend on the load."
+    ),
 ]
 All = Annotated[bool, typer.Option("--all", help="All built tasks.")]
 Preset = Annotated[str, typer.Option("--preset", help="fast, default or best.")]
@@ -47,7 +49,9 @@ def run(
         list[str],
         typer.Argument(metavar="METHOD", help="A built-in, an entry point, file.py:Class."),
     ],
-    task: Annotated[list[str] | None, typer.Option("--task", help="A task; may repeat.")] = None,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", help="A task; can be repeated.")
+    ] = None,
     track: Annotated[str | None, typer.Option("--track", help="All tasks of a track.")] = None,
     every: All = False,
     time_limit: TimeLimit = None,
@@ -71,24 +75,29 @@ def run(
     threads: Threads = 2,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", min=1, help="Cells at once here (default: cores / threads)."),
+        typer.Option(
+            "--jobs", min=1, help="Cells at once on this machine (default: cores / threads)."
+        ),
     ] = None,
     engine: Annotated[str, typer.Option("--engine", help="local, or dask: a cluster.")] = "local",
     address: Annotated[
         str | None, typer.Option("--address", metavar="tcp://…", help="The scheduler of Dask.")
     ] = None,
     cap_seconds: Annotated[
-        float | None, typer.Option("--cap-seconds", min=1, help="A cell's end (default: 6 h).")
+        float | None,
+        typer.Option("--cap-seconds", min=1, help="Time limit of a cell (default: 6 h)."),
     ] = None,
     cap_memory: Annotated[
         int | None,
-        typer.Option("--cap-memory", metavar="MB", help="Memory (default: 80 % of the machine)."),
+        typer.Option(
+            "--cap-memory", metavar="MB", help="Memory of a cell (default: 80 % of the machine)."
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
 ) -> None:
     """Run methods on tasks.
 
-    Each method on each task is a cell: train, predict, check, and with --submit score and store.
+    Each method on each task is a cell: train, predict, check; with --submit also score and store.
     """
     from challenge.methods.run.engines import engine_named
 
@@ -126,7 +135,7 @@ def baseline(
     preset: Preset = "default",
     threads: Threads = 2,
 ) -> None:
-    """Run and submit AutoGluon, the reference."""
+    """Run AutoGluon, the reference entry, and submit."""
     from challenge.methods.run.engines import engine_named
 
     chosen = _chosen(challenge_of(ctx), names, None, every)
@@ -137,9 +146,9 @@ def baseline(
 
 @app.command(epilog="Example: challenge init-method my_method.py")
 def init_method(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A Python file; written.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The Python file to write.")],
 ) -> None:
-    """Write a method to begin with."""
+    """Write a method to start from."""
     from challenge.methods.template import init_method as write_method
 
     write_method(file)
@@ -147,7 +156,7 @@ def init_method(
 
 
 def _options(seed: int, threads: int, preset: str, time_limit: float | None) -> Options:
-    """Return how cells are run, whatever the method."""
+    """Return how the cells of all methods are run."""
     from challenge.methods.run.runner import Options
 
     return Options(seed, threads, preset, time_limit)
@@ -162,11 +171,11 @@ def _isolation(name: str | None) -> Isolation | None:
     return cast("Isolation | None", name)
 
 
-def _refuse_other(where: str, word: str, allowed: Sequence[str]) -> None:
-    if word not in allowed:
-        guess = nearest(word, allowed)
+def _refuse_other(where: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        guess = nearest(value, allowed)
         fix = f"did you mean {guess!r}?" if guess else "name one"
-        raise WrongUse(Fault(where, repr(word), " or ".join(allowed), fix, code=where.lstrip("-")))
+        raise WrongUse(Fault(where, repr(value), " or ".join(allowed), fix, code=where.lstrip("-")))
 
 
 def _refuse_without_team(methods: Sequence[str]) -> None:
@@ -187,14 +196,14 @@ def _ledger_of(ctx: typer.Context) -> Ledger:
 def _chosen(
     challenge: Challenge, names: list[str] | None, track: str | None, every: bool
 ) -> list[Task]:
-    """Return the built tasks that the words of the command line mean; say which are not built."""
-    words = list(names or [])
+    """Return the built tasks that the command line names; report which are not built."""
+    chosen = list(names or [])
     if track is not None:
-        words += _tasks_of_track(challenge, track)
+        chosen += _tasks_of_track(challenge, track)
     built = challenge.built_ids()
     if every and (missing := sorted(set(challenge.task_ids()) - set(built))):
-        print_note(f"note: not built, so left alone: {', '.join(missing)}")
-    return [challenge.task(task_id) for task_id in chosen_tasks(challenge, words, every, built)]
+        print_note(f"note: not built, so skipped: {', '.join(missing)}")
+    return [challenge.task(task_id) for task_id in chosen_tasks(challenge, chosen, every, built)]
 
 
 def _tasks_of_track(challenge: Challenge, track_id: str) -> list[str]:
@@ -245,8 +254,8 @@ def _run_cells(
                             progress.show_state(outcome.index, "scoring")
                         report = _report(outcome, ledger, team, kept=to is not None)
                         reports.append(report)
-                        words = report.line()
-                        progress.done(outcome.index, words, failed=report.error is not None)
+                        line = report.line()
+                        progress.done(outcome.index, line, failed=report.error is not None)
                         if report.error is not None:
                             progress.print_note(f"{titles[outcome.index]} failed:\n{report.error}")
             except KeyboardInterrupt:
@@ -274,7 +283,7 @@ def _cells(
     from challenge.methods.run.grid import GridCell
     from challenge.methods.run.runner import default_isolation
 
-    sources = list({(source := resolve_method(word)).spec: source for word in methods}.values())
+    sources = list({(source := resolve_method(value)).spec: source for value in methods}.values())
     several = len(sources) > 1
     return [
         GridCell(

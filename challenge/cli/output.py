@@ -44,7 +44,7 @@ def print_json(value: object) -> None:
 def plain(text: str, keep: str = "") -> str:
     r"""Return the text with control and direction characters made visible.
 
-    Names come from strangers: an escape sequence must not reach the terminal.
+    Names are given by users: an escape sequence must not reach the terminal.
 
     >>> plain("a\x1b[2Jb")
     'a\\x1b[2Jb'

@@ -30,8 +30,8 @@ File = Annotated[
 def check(ctx: typer.Context, task: TaskName, file: File, json: Json = False) -> None:
     """Report every fault of a predictions file.
 
-    All at once; exit 1 when there is one. Needs the public folder alone, and is the very check
-    that `submit` runs.
+    All at once; exit 1 when there is one. Needs only the public folder. `submit` runs the same
+    check.
     """
     from challenge.scoring import read_predictions
 
@@ -63,7 +63,7 @@ def submit(
     task: TaskName,
     file: File,
     team: Annotated[str, typer.Option("--team", help="Who submits.")],
-    method: Annotated[str, typer.Option("--method", help="Name of how it was made.")],
+    method: Annotated[str, typer.Option("--method", help="Name of the method.")],
     note: Annotated[str, typer.Option("--note", help="Anything a reader should know.")] = "",
     json: Json = False,
 ) -> None:
@@ -92,7 +92,7 @@ def submit(
 
 
 def _rank_of(ledger: Ledger, receipt: Receipt) -> str | None:
-    """Return the place of the receipt's team on the task's board, such as '3 of 12'."""
+    """Return the rank of the receipt's team on the task's board, such as '3 of 12'."""
     from challenge.board.rules.standings import task_board
     from challenge.ledger import read_snapshot
 
@@ -150,7 +150,8 @@ def score(
 ) -> None:
     """Score out-of-fold predictions, offline.
 
-    Public data only: every train row, predicted by a model that did not see its fold (`folds.csv`).
+    Needs public data only. Every train row is predicted by a model that did not see its fold
+    (`folds.csv`).
     """
     from challenge.scoring import score_on_train
 
@@ -191,16 +192,16 @@ def _print_score(result: Score) -> None:
 def compare(
     ctx: typer.Context,
     a: Annotated[int, typer.Argument(metavar="A", help="A submission's id.")],
-    b: Annotated[int, typer.Argument(metavar="B", help="Another one of the same task.")],
+    b: Annotated[int, typer.Argument(metavar="B", help="Another submission to the same task.")],
     json: Json = False,
     html: Annotated[
         Path | None,
-        typer.Option("--html", metavar="FILE", help="Write a page that stands alone, too."),
+        typer.Option("--html", metavar="FILE", help="Also write a self-contained page."),
     ] = None,
 ) -> None:
     """Compare two submissions of one task.
 
-    The paired difference with its interval; where rows may be compared also McNemar's exact test,
+    The paired difference with its interval. Where rows may be compared, also McNemar's exact test,
     wins and losses, by class and by slice.
     """
     from challenge.ledger import compare as compare_submissions

@@ -29,7 +29,9 @@ All = Annotated[bool, typer.Option("--all", help="All tasks of the challenge.")]
 
 @app.command(epilog="Example: challenge init my-challenge")
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder; made when missing.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder; it is created if missing.")
+    ],
 ) -> None:
     """Start a challenge directory.
 
@@ -119,7 +121,7 @@ def show(
 ) -> None:
     """Show one task.
 
-    What a row is, schema, sizes, classes, metric, licence, audit.
+    Schema, sizes, classes, metric, licence, audit.
     """
     from challenge.task.datasheet import UNANSWERED
 
@@ -145,7 +147,7 @@ def show(
         [[column.name, column.modality, column.description] for column in found.columns],
     )
     if document.get("left_out"):
-        say("\nleft out, since they would give the label away:")
+        say("\nleft out because they would reveal the label:")
         print_table(["column", "reason"], list(document["left_out"].items()))
     _show_audit(document.get("audit") or {})
     for line in document.get("notes", []):
@@ -175,9 +177,9 @@ def _show_audit(audit: dict[str, Any]) -> None:
         )
 
 
-def _shortened(words: tuple[str, ...], shown: int = 12) -> str:
-    rest = len(words) - shown
-    return ", ".join(words[:shown]) + (f" and {rest} more" if rest > 0 else "")
+def _shortened(names: tuple[str, ...], shown: int = 12) -> str:
+    rest = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _facts(facts: dict[str, Any]) -> str:
@@ -187,7 +189,7 @@ def _facts(facts: dict[str, Any]) -> str:
 def chosen_tasks(
     challenge: Challenge, names: list[str] | None, every: bool, among: tuple[str, ...]
 ) -> list[str]:
-    """Return the task ids that the words of the command line mean.
+    """Return the task ids that the command line names.
 
     Raises WrongUse for an unknown name, and when neither names nor --all are given.
     """
@@ -214,7 +216,7 @@ def add(
     task: Annotated[str, typer.Argument(metavar="ID", help="Lower case, digits, hyphens.")],
     source: Annotated[
         Path,
-        typer.Option("--from", metavar="FILE", help="A table, or a folder in a known form."),
+        typer.Option("--from", metavar="FILE", help="A table, or a folder of a known form."),
     ],
     images: Annotated[
         Path | None, typer.Option("--images", help="A folder or zip with the images.")
@@ -230,7 +232,7 @@ def add(
 ) -> None:
     """Write a task.toml from raw data.
 
-    Infers modalities, kind, group column, metric and split, and says what it was unsure of.
+    Infers modalities, kind, group column, metric and split, and lists what it was unsure of.
     """
     from challenge.prepare.proposal.infer import propose_task
     from challenge.task.definition import TASK_ID
@@ -280,7 +282,7 @@ def _track_hint(tracks: list[Track], task: str, kind: Kind) -> str:
 def convert(ctx: typer.Context, names: Names = None, every: All = False) -> None:
     """Turn raw data into tasks.
 
-    What is unchanged is left alone. A task that cannot be built is reported, and the others go on.
+    Unchanged tasks are skipped. A task that cannot be built is reported, and the others go on.
     """
     from challenge.prepare import build_task
 
@@ -346,9 +348,9 @@ def export(
     task: Annotated[str, typer.Argument(metavar="TASK", help="The id of a built task.")],
     to: Annotated[Path | None, typer.Option("--to", help="Where the zip goes.")] = None,
 ) -> None:
-    """Pack what participants get.
+    """Write the zip that participants get.
 
-    A zip of the public folder, with reproducible bytes.
+    The zip holds the public folder. Its bytes are reproducible.
     """
     from challenge.task.export import export_task
 

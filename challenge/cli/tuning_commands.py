@@ -31,13 +31,13 @@ def tune(
         str,
         typer.Argument(metavar="METHOD", help="A built-in name, an entry point, file.py:Class."),
     ],
-    task: Annotated[list[str], typer.Option("--task", help="A task; may repeat.")],
+    task: Annotated[list[str], typer.Option("--task", help="A task; can be repeated.")],
     trials: Annotated[int, typer.Option("--trials", metavar="N", min=1, help="At most.")] = 60,
     stop: Annotated[
         str,
         typer.Option(
             "--stop",
-            help="regret: no more to gain than the folds can tell; stagnation: 10 trials without "
+            help="regret: less to gain than the folds can measure; stagnation: 10 trials without "
             "a better one; none. Never before 20 trials.",
         ),
     ] = "regret",
@@ -150,7 +150,7 @@ def _report(tuning: Tuning, to: Path | None) -> None:
     from challenge.methods.search import fold_error
 
     found, task, best = tuning.search, tuning.task, tuning.search.best
-    gain = "" if tuning.gain is None else f", {tuning.gain:+.4f} against its own options"
+    gain = "" if tuning.gain is None else f", {tuning.gain:+.4f} against its defaults"
     say(
         f"{tuning.source.name} on {task.id}: {task.metric} {tuning.shown(best.value):.4f} out "
         f"of fold (error {fold_error(best.fold_scores):.4f}){gain}"

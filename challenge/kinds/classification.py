@@ -29,7 +29,7 @@ def _outcome() -> Any:
 class ClassForms(Forms):
     """A class per row in `label`, or one column of probabilities per class."""
 
-    number_place: str = "class columns"
+    number_columns: str = "class columns"
 
     @property
     def expected(self) -> str:

@@ -68,7 +68,7 @@ class MetricEstimate:
 def estimate(metric: Metric, outcome: Outcome) -> MetricEstimate:
     """Return a metric of an outcome."""
     if outcome.rows.n == 0:
-        return MetricEstimate(metric, outcome, None, "no row counts here")
+        return MetricEstimate(metric, outcome, None, "no row is scored here")
     value = metric.value(outcome)
     if isinstance(value, Undefined):
         return MetricEstimate(metric, outcome, None, value.reason)

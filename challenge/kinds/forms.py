@@ -34,14 +34,14 @@ class Forms(ABC):
     """The forms of a task with these classes and this primary metric.
 
     `label_type` is the type of `label` in Parquet. `number_range` holds the values of number
-    columns; `number_place` names these columns in a fault. `others` are columns that belong to
+    columns; `number_columns` names these columns in a fault. `others` are columns that belong to
     other kinds, `records` those that name the records of a pair.
     """
 
     classes: tuple[str, ...]
     metric: Metric
     label_type: Literal["string", "int8", "double"] = "string"
-    number_place: str = ""
+    number_columns: str = ""
     number_range: tuple[float, float] = (0.0, 1.0)
     others: tuple[str, ...] = ("label", "score")
     records: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ class Forms(ABC):
         """Return what to do about a faulty number, by the code of its fault."""
         return {
             "number-empty": "predict every row; 0 is a probability, too",
-            "number-nan": "find out why the model gave NaN; fill in a probability",
+            "number-nan": "find out why the model returned NaN; fill in a probability",
             "number-infinite": "clip to [0, 1]",
             "number-overflow": "clip to [0, 1]",
             "number-comma": 'write a decimal point (decimal=".")',

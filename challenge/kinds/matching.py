@@ -30,7 +30,7 @@ class MatchForms(Forms):
     """A decision per pair in `label`, a probability of a match in `score`, or both."""
 
     label_type: Literal["string", "int8", "double"] = "int8"
-    number_place: str = "column score"
+    number_columns: str = "column score"
     records: tuple[str, ...] = ("left_id", "right_id")
 
     @property
@@ -81,7 +81,7 @@ class MatchForms(Forms):
             yield Fault(
                 where,
                 "decisions only (`label`)",
-                f"a column `score`: {self.metric.name} ranks the pairs, and decisions do not rank",
+                f"a column `score`: {self.metric.name} needs a ranking of the pairs",
                 "add `score`, a probability of a match in [0, 1]",
                 code="column-kind",
             )

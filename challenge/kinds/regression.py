@@ -291,7 +291,7 @@ class NumberForms(Forms):
     """A number per row in `label`."""
 
     label_type: Literal["string", "int8", "double"] = "double"
-    number_place: str = "column label"
+    number_columns: str = "column label"
     number_range: tuple[float, float] = ANY
 
     @property
@@ -338,7 +338,7 @@ class NumberForms(Forms):
         if code == "number-empty":
             return "predict every row; the mean of train is a prediction, too"
         if code in ("number-nan", "number-infinite", "number-overflow"):
-            return "find out why the model gave it; write a finite number"
+            return "find out why the model returned it; write a finite number"
         return super().number_fix(code)
 
 

@@ -52,7 +52,7 @@ class ScoredRows:
         return replace(self, rows=np.arange(self.n), n_table=self.n)
 
     def kept(self, keep: NDArray[np.bool_]) -> ScoredRows:
-        """Return some of the rows; their grouping is left as it is, and fits no more."""
+        """Return some of the rows; their grouping is not updated."""
         return replace(
             self,
             rows=self.rows[keep],

@@ -47,8 +47,8 @@ def _undefined(task: Task, fold: int, reason: str) -> Fault:
     return Fault(
         f"{task.id}, fold {fold}",
         f"{task.metric} is undefined: {reason}",
-        "a figure for every fold",
-        "take a metric that is defined in small folds, or predict otherwise",
+        "a value for every fold",
+        "use a metric that is defined in small folds",
         code="fold-undefined",
     )
 
@@ -61,5 +61,5 @@ def _fold_of_rows(task: Task) -> NDArray[np.int32]:
 
     ids = pq.ParquetFile(task.public / "train.parquet").read(["id"]).column("id")
     folds = pq.ParquetFile(task.public / "folds.parquet").read(["id", "fold"])
-    places = pc.index_in(ids.cast(pa.string()), folds.column("id").cast(pa.string()))
-    return int_array(folds.column("fold").take(places))
+    rows = pc.index_in(ids.cast(pa.string()), folds.column("id").cast(pa.string()))
+    return int_array(folds.column("fold").take(rows))

@@ -1,7 +1,7 @@
 """Predictions: what a file says, aligned to the rows of its task; no ids are left.
 
-Class probabilities are handed out in blocks of rows, so that a million rows of a hundred classes
-need not lie in memory at once.
+Class probabilities are returned in blocks of rows, so that a million rows of a hundred classes
+need not be in memory at once.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Survey:
 class Probabilities:
     """Probabilities of `shape[1]` classes for `shape[0]` rows, in the order of the task.
 
-    They are kept as the file gave them, and normalised as they are handed out.
+    They are stored as in the file, and normalised when they are read.
     """
 
     def __init__(self, columns: Columns) -> None:

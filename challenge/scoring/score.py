@@ -44,7 +44,7 @@ SCORER_VERSION = 3
 """Rises whenever the value of any score may change."""
 
 WINS_TO_TELL = 6
-"""The fewest wins without a loss that an exact McNemar test tells from chance: 2 / 2^6 < .05."""
+"""The fewest wins without a loss that an exact McNemar test finds significant: 2 / 2^6 < .05."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,11 @@ class MetricValue:
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """What a submission scored on one half of a task (`train`: out-of-fold, on public data).
+    """What a submission scored on one subset of a task (`train`: out-of-fold, on public data).
 
     `resolution` is what one row is worth, NaN for a metric that has none. `replicates` (1000,)
-    belong to the primary metric and are the task's secret: enough of them tell the labels. None:
-    undefined, or no interval.
-    `notes` are sentences that belong beside the figures.
+    belong to the primary metric and are the task's secret: enough of them reveal the labels.
+    None: undefined, or no interval. `notes` are sentences to show beside the scores.
     """
 
     task_id: str
@@ -121,8 +120,8 @@ class Score:
 def score_predictions(task: Task, predictions: Predictions, subset: Subset) -> Score:
     """Score predictions of the test rows against the solution; organisers only.
 
-    Void rows count in no half. Raises TaskError when the solution is missing or damaged, ValueError
-    when the predictions are of another task or table.
+    Void rows count in no subset. Raises TaskError when the solution is missing or damaged,
+    ValueError when the predictions are of another task or table.
     """
     refuse_strangers(task, predictions, "test")
     solution = read_solution(task)
@@ -169,7 +168,7 @@ def baseline_score(task: Task, subset: Subset) -> MetricValue:
     """
     part = solution_part(task, subset)
     value = baseline_of(task.kind.metric(task.metric), task.kind.outcome, part)
-    return MetricValue(value, reason="no row counts here" if value is None else None)
+    return MetricValue(value, reason="no row is scored here" if value is None else None)
 
 
 def refuse_strangers(task: Task, predictions: Predictions, rows: str) -> None:
@@ -183,7 +182,7 @@ def refuse_strangers(task: Task, predictions: Predictions, rows: str) -> None:
 
 
 def part_of(task: Task, solution: Solution, subset: Subset, grouping: Grouping) -> ScoredRows:
-    """Return the rows that count in a half, with their truth."""
+    """Return the rows that count in a subset, with their truth."""
     rows = solution.rows(subset)
     n_table = len(solution.labels)
 
@@ -199,7 +198,7 @@ def part_of(task: Task, solution: Solution, subset: Subset, grouping: Grouping) 
 
 
 def solution_part(task: Task, subset: Subset) -> ScoredRows:
-    """Return the part of the hidden truth that counts in a half; organisers only."""
+    """Return the part of the hidden truth that counts in a subset; organisers only."""
     solution = read_solution(task)
     return part_of(task, solution, subset, read_weights(task, solution, subset).grouping)
 
@@ -260,7 +259,7 @@ def value_with_interval(
         return MetricValue(value, *edge), 0.0
     plain = spread(grouping, found.influence())
     if plain.error <= 1e-12 * abs(value):
-        return MetricValue(value, reason="no interval: no row moves this figure"), 0.0
+        return MetricValue(value, reason="no interval: no row changes this value"), 0.0
     whole = plain.raised(found.added_variance())
     low, high = interval(value, whole, metric.interval_scale)
     least, largest = metric.bounds
@@ -272,8 +271,8 @@ def value_with_interval(
 def _centred(drawn: NDArray[np.float64], value: float, error: float) -> NDArray[np.float32]:
     """Move the draws to mean `value` and standard deviation `error`.
 
-    Reweighting rows that hang together in pairs overstates their variance, up to threefold for
-    pairs that are independent; the standard error does not (Owen 2007, section 4).
+    Reweighting rows that depend on each other in pairs overstates their variance, up to threefold
+    for pairs that are independent; the standard error does not (Owen 2007, section 4).
     """
     spread = float(drawn.std())
     scale = error / spread if spread > 0.0 and error > 0.0 else 0.0
@@ -282,7 +281,7 @@ def _centred(drawn: NDArray[np.float64], value: float, error: float) -> NDArray[
 
 
 def _trivial_answer(task: Task) -> Callable[[], float]:
-    """Return what returns the answer of the trivial method, learned from train when it is asked."""
+    """Return a function that learns the answer of the trivial method from train when called."""
 
     @cache
     def answer() -> float:

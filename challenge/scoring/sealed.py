@@ -1,4 +1,4 @@
-"""Arrays kept in a file, believed only when their seal holds.
+"""Arrays kept in a file, used only when their hash matches.
 
 The seal is a SHA-256 over what the arrays were made from and over every byte of them; a quick one
 is over sums of them. A file that they were made from need not be hashed again while the file
@@ -50,7 +50,7 @@ class SourceStamp:
         return cls(sha256_of_file(path), stamp if quiet else None)
 
     def is_stamp_of(self, path: Path) -> bool:
-        """Whether the file is surely the one that was hashed; False when that is not known."""
+        """Whether the file is known to be the one that was hashed."""
         return self.stamp is not None and self.stamp == _stamp(path)
 
 

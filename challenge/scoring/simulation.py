@@ -1,4 +1,4 @@
-"""Scoring against labels that were made up, for a rehearsal; `private/` is not opened."""
+"""Scoring against simulated labels, for a rehearsal; `private/` is not opened."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ _AGREEMENT = 0.6
 
 
 def simulate_solution(task: Task, votes: list[Predictions], seed: int) -> Solution:
-    """Make up labels and halves of the test rows from public data and the submissions alone.
+    """Simulate labels and subsets of the test rows from public data and the submissions alone.
 
     A label is what a random submission says, or else a label of a random row of train, so that
-    submissions differ in score. As many rows as task.json tells are public. Rows are independent.
+    submissions differ in score. The number of public rows is that of task.json. Rows are
+    independent.
     """
     generator = np.random.default_rng(seed)
     train = read_train_truth(task).labels

@@ -41,7 +41,7 @@ class Solution:
     `labels` are positions in the task's classes, or numbers (float64). `subset` is 0 public,
     1 private, 2 void. `cluster` and `other` are the clusters that the row depends on: equal,
     unless a pair joins two entities.
-    `left` and `right` number the records of each pair, `seen` counts how many of both stand in
+    `left` and `right` number the records of each pair, `seen` counts how many of both are in
     train; these three are empty where rows have no record ids.
     """
 
@@ -54,7 +54,7 @@ class Solution:
     seen: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
 
     def rows(self, subset: Subset) -> NDArray[np.intp]:
-        """Return the positions of the rows that count in a half; void rows count in none."""
+        """Return the positions of the rows that count in a subset; void rows count in none."""
         wanted = self.subset != VOID if subset == "all" else self.subset == SUBSETS.index(subset)
         return np.flatnonzero(wanted)
 
@@ -151,20 +151,20 @@ def label_codes(column: pa.ChunkedArray, classes: tuple[str, ...], where: str) -
     elif pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     encoded = _whole(column).dictionary_encode()
-    words = encoded.dictionary.to_pylist()
+    texts = encoded.dictionary.to_pylist()
     position = {name: code for code, name in enumerate(classes)}
-    if unknown := [word for word in words if word not in position]:
+    if unknown := [text for text in texts if text not in position]:
         raise TaskError(
             Fault(
                 f"{where}, column label",
-                f"{len(unknown)} labels that are no class of the task",
+                f"{len(unknown)} labels that are not classes of the task",
                 "the classes of task.json",
                 "build the task again",
                 code="solution-labels",
                 n=len(unknown),
             )
         )
-    table = np.array([position[word] for word in words] + [-1], np.int32)
+    table = np.array([position[text] for text in texts] + [-1], np.int32)
     codes: NDArray[np.int32] = table[int_array(encoded.indices)]
     return codes
 
@@ -188,7 +188,7 @@ def _double_array(column: pa.ChunkedArray, path: Path) -> NDArray[np.float64]:
     try:
         array = _whole(column).cast(pa.float64()).fill_null(float("nan"))
     except pa.ArrowInvalid as error:
-        raise _damaged(path, f"labels that are no numbers: {error}") from None
+        raise _damaged(path, f"labels that are not numbers: {error}") from None
     if len(array) == 0:
         return np.zeros(0)
     return np.frombuffer(array.buffers()[1], np.float64, len(array), 8 * array.offset).copy()
@@ -209,7 +209,7 @@ def _record_codes(tables: list[pa.Table]) -> NDArray[np.int32]:
 def _records(
     task: Task,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int8]]:
-    """Return left and right record of each test pair, and how many of both stand in train."""
+    """Return left and right record of each test pair, and how many of both are in train."""
     import pyarrow.parquet as pq
 
     test, train = (
@@ -243,7 +243,7 @@ def _read_parquet(task: Task, path: Path) -> Solution:
         or not (_known(labels) | (subset == VOID)).all()
         or min(cluster.min(initial=0), other.min(initial=0)) < 0
     ):
-        raise _damaged(path, "rows without a label, a half or a cluster")
+        raise _damaged(path, "rows without a label, a subset or a cluster")
     records = _records(task) if task.record_ids else ()
     labels[~_known(labels)] = 0
     return Solution(labels, subset, cluster, other, *records)

@@ -156,7 +156,7 @@ def test_a_task_of_another_metric_is_left_out_of_the_mean() -> None:
     other = replace(card, task={**card.task, "metric": "macro_f1"})
     board = track_board(replace(snapshot, cards={**snapshot.cards, "t2": other}), "main", None)
     assert board.tasks == ("t1",)
-    assert board.left_out == {"t2": "scored by macro_f1, which has no mean with accuracy"}
+    assert board.left_out == {"t2": "scored by macro_f1, which cannot be averaged with accuracy"}
     assert [row.value for row in board.rows] == [0.9, 0.8]
 
 

@@ -54,13 +54,13 @@ def test_a_contest_from_the_first_file_to_the_close(contest: Challenge) -> None:
     refused(shell(contest.root, "withdraw", "2", "--yes"), 1, "withdrawn")
     refused(shell(contest.root, "close"), 1, "2026-02-01")
     first = shell(contest.root, "close", "--dry-run", "--seed", "3")
-    assert first.out.startswith("a rehearsal on labels made up from seed 3")
+    assert first.out.startswith("rehearsal on simulated labels, seed 3")
     assert shell(contest.root, "close", "--dry-run", "--seed", "3").out == first.out
     assert shell(contest.root, "close", "--dry-run", "--json").json()["rehearsal"] is True
     assert shell(contest.root, "close", "--dry-run", "--seed", "-3").code == 2
     assert "closed: 2 finals of 2 teams" in shell(contest.root, "close", now=AFTER).out
     refused(shell(contest.root, "close", now=AFTER), 1, "already closed")
-    refused(shell(contest.root, "select", "1", now=AFTER), 1, "nothing can be handed in")
+    refused(shell(contest.root, "select", "1", now=AFTER), 1, "nothing can be submitted")
     board = shell(contest.root, "leaderboard", "--json", now=AFTER).json()["tracks"][0]
     assert (board["subset"], len(board["rows"])) == ("private", 2)
 
@@ -100,7 +100,7 @@ def test_a_task_that_was_built_anew_waits_for_a_rescore(contest: Challenge) -> N
     assert (answer.code, answer.fault()) == (3, "rescore-first")
     dry = shell(contest.root, "rescore", "--dry-run")
     assert "not stored (dry run)" in dry.out
-    assert "scored anew, stored" in shell(contest.root, "rescore").out
+    assert "scored again, stored" in shell(contest.root, "rescore").out
     assert shell(contest.root, "rescore").out == "toy: unchanged, 1 submissions\n"
     assert hand_in(contest, 250).code == 0
 
@@ -129,7 +129,7 @@ def test_a_backup_goes_into_an_empty_folder(contest: Challenge, tmp_path: Path) 
     assert rows[0] == rows[1]
     refused(shell(other, "restore", str(archive)), 3, "nothing is overwritten")
     archive.write_bytes(archive.read_bytes()[:-100])
-    refused(shell(tmp_path / "third", "restore", str(archive)), 3, "take an older backup")
+    refused(shell(tmp_path / "third", "restore", str(archive)), 3, "use an older backup")
 
 
 def test_nobody_to_ask_means_no_withdrawal(

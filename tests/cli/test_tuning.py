@@ -66,7 +66,7 @@ def test_a_search_ends_in_a_file_that_runs(task: Task, tmp_path: Path) -> None:
     words = (f"{root / 'mine.py'}:Mine", "--to", str(tmp_path), "--stop", "none", "--trials")
     done = tune(task, *words, "6")
     assert done.code == 0, done.err
-    assert "macro_f1" in done.out and "against its own options" in done.out
+    assert "macro_f1" in done.out and "against its defaults" in done.out
     assert "6 of 6 trials" in done.out
 
     folder = tmp_path / task.id

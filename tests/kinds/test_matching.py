@@ -89,7 +89,7 @@ def test_one_score_for_all_pairs_says_that_nothing_moves(tmp_path: Path) -> None
     )
     score = score_predictions(task, predict(task, scores=[0.7] * 80), "all")
     assert score.primary.value == 0.5
-    assert score.primary.reason == "no interval: no row moves this figure"
+    assert score.primary.reason == "no interval: no row changes this value"
     assert score.metrics["average_precision"].value == pytest.approx(0.25)
 
 
@@ -108,7 +108,7 @@ def test_a_half_without_rows_is_undefined(tmp_path: Path) -> None:
         task = make_scored_task(tmp_path / kind, labels, kind=kind)
         score = score_predictions(task, predict(task, labels), "public")
         assert (score.n, score.n_clusters, score.primary.value) == (0, 0, None)
-        assert score.primary.reason == "no row counts here"
+        assert score.primary.reason == "no row is scored here"
 
 
 def test_entities_worked_out_by_hand(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_undefined_figures_have_a_reason() -> None:
     same = estimates_of(np.full(40, MEAN), truth)
     assert same["skill"].reason == "every row here is the mean of train: 0/0"
     none = estimates_of(np.zeros(0), np.zeros(0))
-    assert {one.reason for one in none.values()} == {"no row counts here"}
+    assert {one.reason for one in none.values()} == {"no row is scored here"}
 
 
 def test_the_objects_say_what_boards_ask() -> None:

@@ -109,8 +109,8 @@ def _fail(code: int) -> Callable[..., Any]:
     ("code", "words"),
     [
         (errno.ENOSPC, "the disk is full"),
-        (errno.EROFS, "may not be written"),
-        (errno.EACCES, "may not be written"),
+        (errno.EROFS, "cannot be written"),
+        (errno.EACCES, "cannot be written"),
         (errno.EIO, "the disk reports"),
     ],
 )
@@ -213,7 +213,7 @@ def test_a_card_that_is_no_plain_file_is_damage(ledger: Ledger, way: str, tmp_pa
         path.mkdir()
     with at_most(30):
         (fault,) = verify(ledger).faults
-    assert (fault.where, fault.found) == (str(path), "no regular file")
+    assert (fault.where, fault.found) == (str(path), "not a regular file")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"digests": 7}'])
@@ -233,7 +233,7 @@ def test_a_ledger_that_may_not_be_written_is_told_and_can_be_read(
     def _read_only(connection: Any, record: Any) -> None:
         connection.execute("PRAGMA query_only=ON")
 
-    with pytest.raises(LedgerError, match="may not be written"):
+    with pytest.raises(LedgerError, match="cannot be written"):
         hand_in(ledger, tmp_path, 50)
     assert len(read_snapshot(ledger).primary) == 2
 
@@ -279,7 +279,7 @@ def test_an_archive_that_leads_out_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("../evil", "x")
         file.writestr("manifest.json", '{"format": 1, "files": {"../evil": "0"}}')
-    with pytest.raises(LedgerError, match="leads out"):
+    with pytest.raises(LedgerError, match="points outside"):
         restore(archive, Challenge(tmp_path / "fresh"))
     assert not (tmp_path / "evil").exists()
 

@@ -261,7 +261,7 @@ def test_a_forged_receipt_nested_without_end_stops_nobody(ledger: Ledger) -> Non
 def test_a_receipt_that_cannot_be_written_leaves_nothing_beside_the_file(ledger: Ledger) -> None:
     path = put(ledger, "a.csv", 45)
     Path(f"{path}.receipt.json").mkdir()
-    assert any("left for later" in line for line in run(ledger).notes)
+    assert any("skipped for now" in line for line in run(ledger).notes)
     assert {one.name for one in path.parent.iterdir()} == {"a.csv", "a.csv.receipt.json"}
 
 
@@ -318,7 +318,7 @@ def test_a_half_saved_challenge_toml_does_not_end_the_watch(
     monkeypatch.setattr("time.sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         watch(ledger, settle_s=0, report=reports.append)
-    assert "was not read again" in reports[0].notes[0]
+    assert "could not be read again" in reports[0].notes[0]
     assert receipt(path)["status"] == "accepted"
 
 

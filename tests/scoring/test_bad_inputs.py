@@ -429,7 +429,7 @@ def test_case_26_a_sum_of_1_0005_is_accepted_and_normalised(animals: Task) -> No
 
 def test_case_27_the_wrong_kind_of_prediction_is_explained(tmp_path: Path) -> None:
     for name, words in (
-        ("ranked-27-decisions-for-ranking.csv", "average_precision ranks the pairs"),
+        ("ranked-27-decisions-for-ranking.csv", "average_precision needs a ranking"),
         ("27-scores-for-classes.csv", "macro_f1 needs `label`"),
         ("pairs-27-classes-for-scores.csv", "`score`"),
     ):

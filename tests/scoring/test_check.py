@@ -132,7 +132,7 @@ def test_parquet_read_into_other_memory_says_the_same(
     assert (first.probabilities.as_array() == again.probabilities.as_array()).all()
     assert first.sha256 == again.sha256
     pq.write_table(pa.table({"id": ["x"] * 50, **columns}), path)
-    with pytest.raises(SubmissionError, match="not one id"):
+    with pytest.raises(SubmissionError, match="no id of"):
         read_predictions(task, path)
 
 

@@ -68,7 +68,7 @@ def test_swapping_both_turns_every_sign(tmp_path: Path) -> None:
         other = back.differences[name]
         assert difference.value == -other.value  # type: ignore[operator]
         assert difference.low == pytest.approx(-other.high)  # type: ignore[operator]
-    assert there.primary.tells
+    assert there.primary.excludes_zero
     assert (there.outcomes.wins, there.outcomes.losses) == (
         back.outcomes.losses,
         back.outcomes.wins,
@@ -81,7 +81,7 @@ def test_equal_files_differ_by_nothing_and_say_so(tmp_path: Path) -> None:
     a, b = predict(task, labels[::-1]), predict(task, labels[::-1], sha256="e" * 64)
     found = compare_predictions(task, a, b, "all")
     assert found.primary.value == 0.0
-    assert found.primary.reason == "no interval: both say the same here"
+    assert found.primary.reason == "no interval: both predict the same here"
 
 
 def test_slices_by_missing_modality_seen_records_and_length(tmp_path: Path) -> None:

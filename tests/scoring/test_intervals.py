@@ -11,7 +11,13 @@ from challenge.kinds.metrics.ranked import rank, roc_auc, roc_auc_influence
 from challenge.kinds.statistics.distributions import t_quantile
 from challenge.kinds.statistics.grouping import group_rows
 from challenge.kinds.statistics.jackknife import Influence, influence_of_rows
-from challenge.scoring.statistics.intervals import Spread, _arms, interval, spread, too_few_clusters
+from challenge.scoring.statistics.intervals import (
+    Spread,
+    _half_widths,
+    interval,
+    spread,
+    too_few_clusters,
+)
 
 KEY = b"k"
 
@@ -121,7 +127,7 @@ def test_a_skewed_metric_reaches_further_to_its_skewed_side() -> None:
     assert mirrored == pytest.approx((-high, -low))
 
 
-def test_the_arms_undo_hall_s_transformation() -> None:
+def test_the_half_widths_undo_hall_s_transformation() -> None:
     s = -0.3
     low, high = interval(0.0, Spread(1.0, 25, s), "identity")
     for t, end in ((t_quantile(0.975, 25), -low), (-t_quantile(0.975, 25), -high)):
@@ -185,14 +191,16 @@ def test_no_skew_makes_an_arm_run_away() -> None:
     # Few groups and much skew: the cubic root is vertical there, and once gave nine errors.
     for skew in np.linspace(-1.0, 1.0, 81):
         for df in (1, 6, 8, 12, 30, 1_000):
-            below, above = _arms(Spread(1.0, df, float(skew)))
+            below, above = _half_widths(Spread(1.0, df, float(skew)))
             quantile = t_quantile(0.975, df)
             assert 0.0 < min(below, above) <= max(below, above) <= 2.0 * (quantile + 1.0 / 6.0)
 
 
-def test_arms_change_gradually_with_the_skew() -> None:
-    arms = [_arms(Spread(1.0, 8, float(skew)))[0] for skew in np.linspace(-1.0, 1.0, 2001)]
-    assert np.abs(np.diff(arms)).max() < 0.02
+def test_half_widths_change_gradually_with_the_skew() -> None:
+    half_widths = [
+        _half_widths(Spread(1.0, 8, float(skew)))[0] for skew in np.linspace(-1.0, 1.0, 2001)
+    ]
+    assert np.abs(np.diff(half_widths)).max() < 0.02
 
 
 @pytest.mark.parametrize("value", [1e-9, 0.001, 0.5, 0.999, 1 - 1e-9])

@@ -133,7 +133,7 @@ def test_a_label_that_is_no_class_is_refused_without_being_told(tmp_path: Path) 
         table.set_column(1, "label", pa.array(["a", "b", "hidden", "a"])),
         task.private / "solution.parquet",
     )
-    with pytest.raises(TaskError, match="no class of the task") as caught:
+    with pytest.raises(TaskError, match="not classes of the task") as caught:
         read_solution(task)
     assert "hidden" not in str(caught.value)
 

@@ -114,7 +114,7 @@ def _home_html(context: SiteContext) -> str:
         "index.html",
         title="Overview",
         summary=f"{clip(settings.description, 120)} {leaders}".strip() or "Leaderboard",
-        place="home",
+        section="home",
         settings=settings,
         state=context.state_text(),
         at=snapshot.at,

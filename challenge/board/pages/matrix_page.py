@@ -52,7 +52,7 @@ def matrix_files(context: SiteContext) -> Iterator[File]:
             path,
             title="Methods × tasks",
             summary="Every method on every task: what if a team used another team’s method?",
-            place="matrix",
+            section="matrix",
             n_shown=len(matrix.rows),
             n_rows=matrix.n_rows,
             swap=[_swap_text(one) for one in matrix.swap],

@@ -93,25 +93,32 @@ class Frame:
     _tops: dict[tuple[str, str], Markup] = field(default_factory=dict, repr=False)
 
     def page(
-        self, template: str, path: str, *, title: str, summary: str, place: str = "", **values: Any
+        self,
+        template: str,
+        path: str,
+        *,
+        title: str,
+        summary: str,
+        section: str = "",
+        **values: Any,
     ) -> str:
         """Return a whole page.
 
-        `summary` is the description that link previews show; `place` is the current entry of the
+        `summary` is the description that link previews show; `section` is the current entry of the
         navigation.
         """
         root, site = root_of(path), plain(self.settings.title)
-        if (root, place) not in self._tops:
+        if (root, section) not in self._tops:
             # The same on all pages of a folder depth, so it is drawn once.
             tracks = [(folder_name(one.id), one.id, one.title) for one in self.settings.track]
-            top = render("top.html", root=root, place=place, site=site, tracks=tracks)
-            self._tops[root, place] = trusted(top)
+            top = render("top.html", root=root, section=section, site=site, tracks=tracks)
+            self._tops[root, section] = trusted(top)
         return render(
             template,
             root=root,
             site=site,
             version=__version__,
-            top=self._tops[root, place],
+            top=self._tops[root, section],
             page_title=clip(title, 120),
             summary=clip(summary, 200),
             **values,

@@ -40,7 +40,7 @@ def board_pages(
     """Yield the exports and the pages of a board, the first page last.
 
     The mark of a page is made of all that is drawn around its rows, of the rows as values, and of
-    `look`: whatever else the cells are drawn by. It takes a tenth of the time of drawing the rows.
+    `look`: all else that the cells depend on. It takes a tenth of the time of drawing the rows.
     """
     yield f"{folder}/{name}.json", board.text() + "\n"
     yield f"{folder}/{name}.csv", board.csv_text()

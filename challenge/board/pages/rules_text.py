@@ -1,4 +1,4 @@
-"""The rules page, generated from the settings that the program obeys."""
+"""The rules page, generated from the settings of the challenge."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def about_files(context: SiteContext) -> Iterator[File]:
             "about.html",
             title="Rules",
             summary="How entries are scored, ranked and compared, and how to take part.",
-            place="about",
+            section="about",
             settings=settings,
             contest=settings.is_contest(),
             closed_at=snapshot.closed_at,

@@ -127,9 +127,9 @@ class SiteContext:
             self.step_text(task) + (f" ({self.title(task)})" if len(tasks) > 1 else "")
             for task in known
         )
-        text = f"Public scores move in steps of {each}, so that nobody can learn the hidden rows"
+        text = f"Public scores move in steps of {each}, to protect the hidden labels"
         if any(of_unit_scale(self.metric(task)) and steps[task] >= _COARSE for task in known):
-            text += "; where a step is that large, teams of different strength share a rank"
+            text += "; where a step is large, teams of different strength share a rank"
         return text + "."
 
     def step_text(self, task_id: str) -> str:

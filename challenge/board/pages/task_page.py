@@ -32,7 +32,7 @@ __all__ = ["task_files"]
 
 _SPLIT_SHARES = {
     "test": "Share hidden as test",
-    "public": "Share of the test that scores in public",
+    "public": "Share of the test that is scored in public",
     "unseen_share": "Test pairs with neither entity in train",
     "half_seen_share": "Test pairs with one entity in train",
     "seen_share": "Test pairs with both entities in train",

@@ -61,7 +61,7 @@ def _track_html(context: SiteContext, track_id: str, path: str, table: Table, pa
         path,
         title=clip(track.title) if whole else f"{clip(track.title)}, page {pager.page}",
         summary=summary,
-        place=f"track/{track_id}",
+        section=f"track/{track_id}",
         shown=shown,
         steps=context.steps_text(board.tasks),
         track=track,

@@ -45,7 +45,7 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRow(Standing):
-    """One team on a task board, by its best submission: `at` is when that was handed in."""
+    """One team on a task board, by its best submission: `at` is when it was submitted."""
 
     submission: int
     method: str
@@ -80,7 +80,7 @@ class TrackRow(Standing):
     """One team on a track board: the mean of its scores over all tasks of the track.
 
     `value` counts a missing task as its baseline score, and is None when no task counts. `at` is
-    when the team had handed in all that counts here.
+    when the team had submitted everything that counts here.
     """
 
     n_entered: int

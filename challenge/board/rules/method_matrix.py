@@ -286,7 +286,7 @@ def _cell(
 
 
 def _figure(value: object) -> float | None:
-    # Details are whatever a team handed in.
+    # Details are any values that a team submitted.
     fine = isinstance(value, (int, float)) and not isinstance(value, bool)
     return number(float(str(value))) if fine else None
 

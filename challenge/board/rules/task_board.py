@@ -112,7 +112,9 @@ def task_board(
         }
         rows = [replace(row, public_rank=before.get(row.team)) for row in rows]
     if subset == "public" and task_id in snapshot.unscored:
-        notes = ("The public subset is too small to show a score; scores come with the close.",)
+        notes = (
+            "The public subset is too small to show a score; scores are shown after the close.",
+        )
     score = snapshot.score(ids[0], subset) if n_ranked else None
     document = snapshot.cards[task_id].task
     return TaskBoard(
@@ -173,7 +175,7 @@ def tie_notes(noise: NDArray[np.float64], ties: Ties, n_ranked: int) -> tuple[st
             f"{n_ranked:,} teams."
         )
         if ties.tied_first[-1]:
-            notes.append("The group tied with the first may go on below them.")
+            notes.append("The group tied with the first may extend below them.")
     return tuple(notes)
 
 

@@ -371,9 +371,9 @@ def _left_out(snapshot: Snapshot, track: Track, subset: Subset) -> dict[str, str
     reasons = {}
     for task in track.tasks:
         if task not in snapshot.cards:
-            reasons[task] = "not built yet, so nobody can have a score on it"
+            reasons[task] = "not built yet, so it has no scores"
         elif (metric := snapshot.cards[task].task.get("metric")) != track.metric:
-            reasons[task] = f"scored by {metric}, which has no mean with {track.metric}"
+            reasons[task] = f"scored by {metric}, which cannot be averaged with {track.metric}"
         elif subset == "public" and task in snapshot.unscored:
             reasons[task] = (
                 f"fewer than {SMALLEST_PUBLIC} public rows, so it shows no public score and stays "

@@ -50,7 +50,7 @@ Mask = NDArray[np.bool_]
 
 
 class PairOutcome(Outcome):
-    """Which pairs match beside what the submission says of them."""
+    """The truth of pairs beside the predictions."""
 
     @staticmethod
     def learn(labels: NDArray[np.int32], n_classes: int) -> float:
@@ -161,7 +161,7 @@ def recall(t: Tallies) -> Floats:
 def f1(t: Tallies) -> Floats:
     """Return 2·hits / (matches + predicted matches), 0 to 1; class 1 is the match.
 
-    Ties: none. No predicted match: 0. No match in the solution part: NaN, whatever is predicted,
+    Ties: none. No predicted match: 0. No match in the solution part: NaN for any predictions,
     since the class is absent (scikit-learn says 0). Empty input: NaN.
 
     >>> float(f1(tally(np.array([0, 0, 1, 1, 1]), np.array([0, 1, 1, 0, 1]), 2)))

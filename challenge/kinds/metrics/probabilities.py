@@ -46,7 +46,7 @@ class RowLosses:
     """What each row adds to the means; all length n.
 
     `log_loss`: -ln of the true class's probability, `brier`: squared distance to the 0/1 vector of
-    the truth (0 to 2), `in_top_3`: whether fewer than three classes stand before the true one,
+    the truth (0 to 2), `in_top_3`: whether fewer than three classes rank before the true one,
     `confidence`: the largest probability.
     """
 
@@ -64,7 +64,7 @@ def row_losses(
     """Return the losses of each row; `blocks` are (rows, (b, k) probabilities), all rows once.
 
     `codes` are the classes of the largest probabilities. Ties in `in_top_3`: among equal
-    probabilities the later class stands first, which is scikit-learn's order in
+    probabilities the later class ranks first, which is scikit-learn's order in
     `top_k_accuracy_score`. Empty input: empty arrays.
 
     >>> p = np.array([[0.7, 0.2, 0.1, 0.0], [0.25, 0.25, 0.25, 0.25]])
@@ -90,7 +90,7 @@ def row_losses(
 def _in_top(
     block: NDArray[Any], p: NDArray[Any], mine: NDArray[np.integer[Any]]
 ) -> NDArray[np.bool_]:
-    """Return whether fewer than three classes stand before the true one, whose probability is p."""
+    """Return whether fewer than three classes rank before the true one, whose probability is p."""
     before = (block > p[:, None]).view(np.int8).sum(axis=1, dtype=np.int32)
     near = np.flatnonzero(before < TOP)
     equal = (block[near] == p[near, None]).view(np.int8).sum(axis=1, dtype=np.int32)
@@ -144,7 +144,7 @@ def expected_calibration_error(confidence: Floats, right: NDArray[np.bool_]) -> 
 
 
 class ClassOutcome(LabelOutcome):
-    """Classes of rows beside what the submission says of each class."""
+    """The classes of rows beside the predicted probabilities."""
 
     @cached_property
     def losses(self) -> RowLosses | None:

@@ -1,7 +1,7 @@
 """Metrics of a ranking of pairs, from one sort: average precision and area under the ROC curve.
 
 Pairs of one score form one step: nothing between them is decided, and no metric may depend on the
-order in which they stand in the file.
+order of the file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """How many matches and others stand at each score, the highest score first.
+    """How many matches and others have each score, the highest score first.
 
     `matches` and `others` (steps,) are the counts, `of_rows` (n,) the scores of the pairs in file
     order as whole numbers that rise from the highest score on, `is_match` (n,) their truth.

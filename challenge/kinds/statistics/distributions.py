@@ -24,7 +24,7 @@ _TINY = 1e-300
 
 
 def normal_quantile(p: float) -> float:
-    """Return the value below which a standard normal lies with probability `p`, 0 < p < 1.
+    """Return the value below which a standard normal is with probability `p`, 0 < p < 1.
 
     >>> round(normal_quantile(0.975), 6)
     1.959964
@@ -99,7 +99,7 @@ def beta_quantile(p: float, a: float, b: float) -> float:
 
 @lru_cache(maxsize=4096)
 def t_quantile(p: float, df: float) -> float:
-    """Return the value below which Student's t with `df` > 0 degrees lies with probability `p`.
+    """Return the value below which Student's t with `df` > 0 degrees is with probability `p`.
 
     >>> round(t_quantile(0.975, 29), 6)
     2.04523
@@ -151,7 +151,7 @@ def clopper_pearson(hits: float, n: float, confidence: float = 0.95) -> tuple[fl
 def binomial_p(wins: int, losses: int) -> float:
     """Return the exact two-sided p-value of `wins` against `losses` of a fair coin.
 
-    No trial at all tells nothing: 1.
+    Without any trial: 1.
 
     >>> binomial_p(6, 0)
     0.03125

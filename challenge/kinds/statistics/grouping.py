@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 class Grouping:
     """Which rows of a subset depend on each other.
 
-    Row j depends on the groups `group[j]` and `other[j]`. Where these differ the row lies in a
+    Row j depends on the groups `group[j]` and `other[j]`. Where these differ the row is in a
     cell, the unordered couple of both: `crossing` are those rows, `cell` the cell of each, and
     `cell_left`, `cell_right` the groups of each cell. `n_clusters` counts the clusters themselves,
     `cluster` and `second` are those of each row.
@@ -57,7 +57,7 @@ class Grouping:
 
     @cached_property
     def cell_sizes(self) -> Floats:
-        """How many rows lie in each cell."""
+        """The number of rows in each cell."""
         return np.bincount(self.cell, minlength=len(self.cell_left)).astype(np.float64)
 
     @property

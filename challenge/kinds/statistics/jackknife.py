@@ -77,9 +77,9 @@ def influence_of_counts(
     """Return the influence of groups on a metric that is a function of counts.
 
     Row j counts in `column[j]`; `metric` maps counts (m, n_columns) to m values. `rows` (n,) is the
-    first-order influence, which stands in where the metric is undefined without a group. A group
+    first-order influence, which is used where the metric is undefined without a group. A group
     is taken out with all its pairs; pairs across groups then weigh as if half of those had gone,
-    for the reason that `influence_of_rows` tells.
+    for the reason given in `influence_of_rows`.
     """
     linear = influence_of_rows(grouping, rows)
     crossing = grouping.crossing

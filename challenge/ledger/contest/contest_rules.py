@@ -25,7 +25,7 @@ def check_dates(
                 what,
                 f"{ended}; now it is {iso(at)}",
                 "a time before the end",
-                "nothing can be handed in, selected or withdrawn any more",
+                "nothing can be submitted, selected or withdrawn now",
                 code="closed",
             )
         )
@@ -57,7 +57,7 @@ def check_roster(settings: Settings, names: Iterable[str], where: str) -> None:
             where,
             repr(names[-1]),
             "a team of the roster in challenge.toml",
-            (f"did you mean {guess!r}? Else " if guess else "")
+            (f"did you mean {guess!r}? Otherwise " if guess else "")
             + "ask the organiser to add the team",
             code="unknown-team",
         )
@@ -69,7 +69,7 @@ def check_settings(
 ) -> None:
     """Raise TaskError with every rule that the new challenge.toml breaks.
 
-    Always: roster names are readable and cannot be confused, one person is in one team, a track
+    Always: roster names are readable and do not look alike, one person is in one team, a track
     names each task once. After the first submission (`started`): `reveal` may not change. From the
     opening on: the rules that decide who wins may not change, and tracks may only lose tasks. With
     submissions the opening cannot be postponed.
@@ -101,7 +101,7 @@ def _roster_faults(settings: Settings) -> Iterable[Fault]:
             yield Fault(
                 where,
                 f"{name!r} beside {other!r}",
-                "names that cannot be confused",
+                "names that do not look alike",
                 "rename one of the two",
                 code="team-look-alike",
             )
@@ -124,7 +124,7 @@ def _track_faults(settings: Settings) -> Iterable[Fault]:
             yield Fault(
                 f"challenge.toml, track {track.id}, tasks",
                 f"{', '.join(twice)} more than once",
-                "each task once: the mean would count it again",
+                "each task once, because the mean would count it again",
                 "remove the repetition",
                 code="track-task-twice",
             )
@@ -168,7 +168,7 @@ def _frozen(key: str, old: object, new: object) -> Fault:
     return Fault(
         f"challenge.toml, {key}",
         f"{new} (it was {old})",
-        "no change of this once the contest is open",
-        "put the old value back",
+        "no change of this after the contest opened",
+        "restore the old value",
         code="settings-frozen",
     )

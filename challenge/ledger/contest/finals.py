@@ -105,7 +105,7 @@ def select(ledger: Ledger, submission_id: int, *, chosen: bool = True) -> tuple[
                     f"selection for {submission.task}",
                     f"{len(before)} are selected: {', '.join(map(str, before))}",
                     f"at most {finals} a team and task",
-                    f"take one back first: `challenge select {before[0]} --undo`",
+                    f"undo one first: `challenge select {before[0]} --undo`",
                     code="selected-enough",
                 )
             )
@@ -305,7 +305,7 @@ def require_contest(settings: Settings, what: str) -> None:
         raise SubmissionError(
             Fault(
                 what,
-                'reveal = "all": everything shows at once',
+                'reveal = "all": every score is shown at once',
                 'a contest (reveal = "contest" in challenge.toml)',
                 "nothing to do: the board shows all scores already",
                 code="no-contest",
@@ -332,7 +332,7 @@ def _check_closable(connection: sa.Connection, settings: Settings, at: datetime)
                 "close",
                 f"it is {iso(at)}",
                 f"a time from {iso(closes)} on" if closes else "`closes` in challenge.toml",
-                "wait; `challenge close --dry-run` rehearses it on simulated labels",
+                "wait; `challenge close --dry-run` is a rehearsal on simulated labels",
                 code="not-over",
             )
         )

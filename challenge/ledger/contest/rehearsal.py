@@ -110,5 +110,5 @@ def _simulated_scores(
         for key, predictions in zip(ids, votes, strict=True):
             scores[key] = Scored(score_simulated(task, predictions, solution, seed), None)
         if progress:
-            progress(f"{task_id}: {len(ids)} finals scored on made-up labels")
+            progress(f"{task_id}: {len(ids)} finals scored on simulated labels")
     return scores

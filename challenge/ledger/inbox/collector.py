@@ -101,10 +101,10 @@ def collect(
             # Not the fault of this file: a note for the organiser, and the file stays for later.
             if isinstance(error, LedgerError) and error.faults[0].code != "rescore-first":
                 raise
-            notes.append(f"{path}: left for later. {error}")
+            notes.append(f"{path}: skipped for now. {error}")
             continue
         except OSError as error:
-            notes.append(f"{path}: left for later. The disk reports: {error.strerror}")
+            notes.append(f"{path}: skipped for now. The disk reports: {error.strerror}")
             continue
         if isinstance(outcome, str):
             notes.append(f"{path}: {outcome}")
@@ -138,7 +138,7 @@ def watch(
             ledger.settings = read_settings(ledger.challenge.root)
         except ChallengeError as error:
             # It may be half edited: the settings before stay in force, with a note.
-            notes: tuple[str, ...] = (f"challenge.toml was not read again: {error}",)
+            notes: tuple[str, ...] = (f"challenge.toml could not be read again: {error}",)
         else:
             notes = ()
         round_report = collect(ledger, settle_s=settle_s, progress=progress, seen=seen)
@@ -152,14 +152,14 @@ def _collect_file(ledger: Ledger, candidate: Candidate) -> Collected | str:
     """Return the outcome, after its receipt is written, or the reason why there is none yet."""
     with open_folder(ledger.challenge.inbox, candidate) as folder:
         if folder is None:
-            return "moved while it was being read"
+            return "moved while it was read"
         largest = ledger.settings.limits.file_mb << 20
         earlier = _written_outcome(folder, candidate, largest)
         if earlier is not None:
             return earlier
         with private_copy(_staging(ledger), folder, candidate, largest) as copy:
             if copy is None:
-                return "still being written, left for the next round"
+                return "still being written, skipped in this round"
             path, sha256 = copy
             outcome = earlier_outcome(ledger, candidate.team, candidate.task, sha256)
             if outcome is None:

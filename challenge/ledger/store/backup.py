@@ -128,7 +128,7 @@ def check_archive(source: Path) -> list[str]:
             for name, sha256 in manifest["files"].items():
                 parts = Path(name).parts
                 if Path(name).is_absolute() or ".." in parts:
-                    raise _damaged(source, f"{name} leads out of the directory")
+                    raise _damaged(source, f"{name} points outside of the directory")
                 digest = hashlib.sha256()
                 with archive.open(name) as member:
                     while block := member.read(1 << 20):
@@ -262,9 +262,9 @@ def _damaged(source: Path, found: str) -> LedgerError:
     return LedgerError(
         Fault(
             str(source),
-            f"damaged or no backup: {found}",
+            f"damaged, or not a backup: {found}",
             "an undamaged archive that `challenge backup` wrote",
-            "take an older backup",
+            "use an older backup",
             code="backup-damaged",
         )
     )

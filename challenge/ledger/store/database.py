@@ -295,7 +295,7 @@ def _is_full(folder: Path) -> bool:
 def _read_only(where: str) -> Fault:
     return Fault(
         where,
-        "may not be written",
+        "cannot be written",
         "a folder that this user may write",
         "change its permissions or run as the organiser; nothing was stored",
         code="ledger-read-only",

@@ -45,7 +45,7 @@ def public_faults(task: Task) -> list[Fault]:
 def _listed_faults(task: Task) -> Iterator[Fault]:
     path = task.public / "croissant.json"
     if not _is_plain(path):
-        yield _changed(task, str(path), "no regular file", "the card that was built")
+        yield _changed(task, str(path), "not a regular file", "the card that was built")
         return
     try:
         files = {
@@ -77,7 +77,7 @@ def _is_plain(path: Path) -> bool:
 def _content(path: Path) -> str:
     """Return the SHA-256 of a regular file, or why there is none."""
     if not _is_plain(path):
-        return "no regular file"
+        return "not a regular file"
     try:
         return sha256_of_file(path)
     except OSError as error:

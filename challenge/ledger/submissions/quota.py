@@ -40,7 +40,7 @@ def check_quota(
                 f"quota of {task}",
                 f"{total} submissions",
                 f"at most {limits.total} a team and task",
-                "none is left; `challenge select` chooses among the stored ones",
+                "none is left; choose among the stored ones with `challenge select`",
                 code="quota-total",
             )
         )
@@ -50,7 +50,7 @@ def check_quota(
                 f"quota of {task}",
                 f"{today} submissions today",
                 f"at most {limits.per_day} a team, task and day",
-                f"hand it in after {iso(day_start(at) + timedelta(days=1))}",
+                f"submit it after {iso(day_start(at) + timedelta(days=1))}",
                 code="quota-day",
             )
         )
@@ -76,7 +76,7 @@ def check_failures(
                 f"failed files of {task}",
                 f"{count} today",
                 f"at most {limits.failed_per_day} a team, task and day",
-                "find the faults with `challenge check`, and hand in after "
+                "find the faults with `challenge check`, and submit after "
                 f"{iso(day_start(at) + timedelta(days=1))}",
                 code="quota-failed",
             )

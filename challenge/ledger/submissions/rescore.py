@@ -154,7 +154,7 @@ def _rescore_task(
                 raise LedgerError(
                     Fault(
                         f"task {task.id}",
-                        "a submission came in while the old ones were scored",
+                        "a submission arrived during the rescore",
                         "no new submission during a rescore",
                         "run the command again; nothing was stored",
                         code="rescore-again",

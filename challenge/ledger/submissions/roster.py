@@ -159,7 +159,7 @@ def _check_looks(connection: sa.Connection, name: str, *, owner: int | None) -> 
             Fault(
                 "team",
                 repr(name),
-                f"a name that cannot be confused with {other!r}",
+                f"a name that does not look like {other!r}",
                 "choose another name, or spell the existing team's name as it was registered",
                 code="team-look-alike",
             )

@@ -347,7 +347,7 @@ def _refuse_lone_row(truth: NDArray[Any], task: Task) -> None:
             Fault(
                 f"task {task.id}",
                 f"{number} training row of class {name}",
-                "two of each class at least, to learn from one and judge by the other",
+                "at least two rows of each class",
                 "run linear, or add rows",
                 code="lone-row",
             )

@@ -299,7 +299,7 @@ def _hub_name(kind: CheckpointKind, preset: str) -> str:
 
 
 def _without_classifier(folder: Path, target: Path) -> Path:
-    """Write the vision network anew, as AutoGluon reads it: no classifier, one torch file."""
+    """Write the vision network again, as AutoGluon reads it: no classifier, one torch file."""
     import timm
     import torch
 
@@ -319,9 +319,9 @@ def _without_classifier(folder: Path, target: Path) -> Path:
 
 
 def import_torchvision() -> None:
-    """Import torchvision also where its compiled half was built for another torch.
+    """Import torchvision also where its compiled part was built for another torch.
 
-    Of that half only operators on boxes are looked for at import; nobody calls them here.
+    Of that part only operators on boxes are looked up at import; they are never called here.
     """
     try:
         import torchvision

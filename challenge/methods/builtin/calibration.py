@@ -1,4 +1,4 @@
-"""One number that makes probabilities honest: a temperature chosen on out-of-fold rows.
+"""Calibration of probabilities by one number: a temperature chosen on out-of-fold rows.
 
 Dividing logarithms by a temperature keeps every order: decisions, thresholds on ranks and all
 metrics of labels stay, log loss and calibration error move (Guo et al. 2017, section 4.2).

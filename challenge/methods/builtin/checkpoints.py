@@ -136,7 +136,7 @@ def _from_hub(kind: CheckpointKind, name: str) -> Path:
                 f"{VARIABLES[kind]} is not set, and {name} is neither in the hub's cache nor to"
                 f" be had from a hub ({type(error).__name__})",
                 f"a folder with {_WHOLE[kind]}, or a model hub that answers",
-                f"set {VARIABLES[kind]} to such a folder, or let this machine reach a hub",
+                f"set {VARIABLES[kind]} to such a folder, or give this machine access to a hub",
                 code="checkpoint-missing",
             )
         ) from error

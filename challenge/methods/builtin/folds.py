@@ -74,7 +74,7 @@ def f1_of(truth: NDArray[Any], decisions: NDArray[Any]) -> float:
 def best_f1_threshold(truth: NDArray[Any], scores: NDArray[Any]) -> tuple[float, float]:
     """Return the score from which on rows are matches so that F1 is largest, and that F1.
 
-    The threshold lies midway between two scores; of equal F1 the widest plateau's middle wins,
+    The threshold is midway between two scores; of equal F1 the widest plateau's middle wins,
     so that a change of one row moves it little. No match in `truth` gives 0.5 and 0.
 
     >>> import numpy as np

@@ -107,9 +107,9 @@ def nothing_to_read(task: Task) -> WrongUse:
     return WrongUse(
         Fault(
             f"task {task.id}",
-            "no column by which trees could distinguish two rows of train",
+            "no column whose values differ between rows of train",
             "at least one",
-            "run trivial or linear, or add a column that differs",
+            "run trivial or linear, or add a column whose values differ",
             code="nothing-to-read",
         )
     )
@@ -244,7 +244,7 @@ class PairInputs:
             return self._pairs.transform(self._read(pairs))
         from challenge.task.frames import read_test, read_train
 
-        # Candidates are the pairs of train and test alike: a candidate may stand on either side.
+        # Candidates are the pairs of train and test alike: a candidate may be on either side.
         parts = [pairs, read_train(self._task), read_test(self._task)]
         everything = pd.concat(parts, ignore_index=True).drop_duplicates("id", ignore_index=True)
         compared = self._pairs.transform(self._read(everything))

@@ -1,4 +1,4 @@
-"""The plain entry: one linear model on features that anybody would try first.
+"""The simple entry: one linear model on the usual features.
 
 No network and no weights: TF-IDF of text, scaled numbers, one-hot categories, simple image
 features; in matching, comparisons of the two sides.

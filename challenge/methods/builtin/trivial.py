@@ -1,4 +1,4 @@
-"""The trivial entry: what the training labels say on average, whatever the row says."""
+"""The trivial entry: the same answer for every row, learned from the labels of train."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def read_space(source: MethodSource, task: Task, isolation: Isolation = "none") 
             name: dimension_from_json(entry.model_dump()) for name, entry in result.space.items()
         }
     except WrongUse:
-        raise invalid_answer(request.where, "space: a range without numbers between") from None
+        raise invalid_answer(request.where, "space: a range that holds no number") from None
     defaults = result.defaults
     if defaults and not holds_options(space, defaults):
         raise invalid_answer(request.where, "defaults: not in the space") from None

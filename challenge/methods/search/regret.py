@@ -2,7 +2,7 @@
 
 The rule of Makarova et al. (2022, "Automatic Termination for Hyperparameter Optimization",
 section 3): a Gaussian process is fitted on the better half of the trials; its confidence bounds
-bound the regret, and the search stops once that lies below the statistical error of the best
+bound the regret, and the search stops once that is below the statistical error of the best
 trial's score. Scores are maximised here, so bounds change sides against the paper's losses.
 """
 
@@ -81,7 +81,7 @@ def regret_bound(
     The largest upper bound over the space less the largest lower bound over the trials seen.
     `points` (t, c) are the coordinates of the trials, `candidates` (m, c) cover the space. The
     better half of the trials, of equals the earlier, decides the process's parameters. All of
-    that half alike: nothing is to be gained, 0.
+    that half alike: nothing can be gained, 0.
     """
     import numpy as np
 

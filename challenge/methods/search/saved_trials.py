@@ -1,4 +1,4 @@
-"""Finished trials on disk, so that a search which was interrupted goes on where it was."""
+"""Finished trials on disk, so that an interrupted search continues where it stopped."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The search: propose options, measure them, and stop when the rule says so.
 
-What is proposed depends on the seed and the trials before alone, so that a search which was
-interrupted, or gets more trials later, goes on as if it had never stopped.
+Proposals depend on the seed and the earlier trials only. So an interrupted search, or one that
+gets more trials later, ends as if it had never stopped.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ Propose = Callable[[Space, Sequence[Trial], int, int], Mapping[str, Value]]
 """From space, trials before, seed and number to the options of a trial."""
 
 _HOPELESS = 5
-"""So many failures and no success: the method is at fault, not its options."""
+"""After so many failures and no success the method is at fault, not its options."""
 _CANDIDATES = 4096
 
 
 @dataclass(frozen=True)
 class Look:
-    """How things stood after a trial, from the 20th finished one on.
+    """The state after a trial, from the 20th finished one on.
 
     `bound`: what is still to be gained, `error`: what the folds can show, both in the metric.
     """
@@ -55,7 +55,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Search:
-    """All trials in order, how things stood after each, and whether a rule ended it."""
+    """All trials in order, the state after each, and whether a rule ended the search."""
 
     trials: tuple[Trial, ...]
     looks: tuple[Look, ...]

@@ -44,7 +44,7 @@ class Float:
         _refuse_range(self)
 
     def holds(self, value: object) -> bool:
-        """Return whether the value lies in the range."""
+        """Return whether the value is in the range."""
         return _is_number(value) and self.low <= float(value) <= self.high  # type: ignore[arg-type]
 
     def coordinates(self, value: Any) -> tuple[float, ...]:
@@ -74,7 +74,7 @@ class Integer:
         _refuse_range(self)
 
     def holds(self, value: object) -> bool:
-        """Return whether the value is whole and lies in the range."""
+        """Return whether the value is a whole number in the range."""
         return isinstance(value, int) and _is_number(value) and self.low <= value <= self.high
 
     def coordinates(self, value: Any) -> tuple[float, ...]:

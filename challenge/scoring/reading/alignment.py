@@ -18,7 +18,7 @@ _CHUNK = 1 << 14
 
 
 class NotClean(Exception):
-    """The quick way is not sure that the file is clean."""
+    """The fast reader cannot show that the file is clean."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ class Aligner:
         return np.array_equal(read_texts(ids, length), index.texts[here])
 
     def rows(self) -> NDArray[np.int32] | None:
-        """Return the task's row of each id; None when all stand in the stored order.
+        """Return the task's row of each id; None when all are in the stored order.
 
         Raises NotClean unless every row of the task was there exactly once.
         """

@@ -1,6 +1,6 @@
 """One validator: the predictions of a file, aligned to the task, or every fault of the file.
 
-The quick readers may only answer that a file is clean. At any doubt the strict way reads it again
+The quick readers may only answer that a file is clean. Otherwise the strict reader reads it again
 and finds every fault; so it alone decides what a fault is.
 """
 

@@ -40,7 +40,7 @@ class Content:
     faults: list[Fault] = field(default_factory=list)
 
     def place(self, row: int) -> str:
-        """Name the place of a row as the reader of the file counts."""
+        """Return a row's line or number, as the reader of the file counts."""
         return f"{self.unit} {self.places[row]}"
 
     def count_bad(self, code: str, row_place: str, column: str, text: bytes | str) -> None:
@@ -54,7 +54,7 @@ class Content:
 
 
 def read_csv_content(task: Task, text: CsvText) -> Content:
-    """Read all records; the faults of header and grammar stand in `faults`."""
+    """Read all records; the faults of header and grammar are in `faults`."""
     records = text.records()
     header = next(records, (1, [b""]))[1]
     names = [name.decode("utf-8", "replace") for name in header]
@@ -80,9 +80,9 @@ def read_csv_content(task: Task, text: CsvText) -> Content:
             fault(
                 "csv-fields",
                 text.name,
-                f"{ragged.n} line(s) with another number of fields than the header",
+                f"{ragged.n} line(s) whose number of fields differs from the header",
                 f"{layout.width} fields in every line",
-                "quote values that hold a comma or a line end; close what was cut off",
+                "quote values that hold a comma or a line end; complete a line that was cut off",
                 ragged.n,
                 ragged.first,
             )

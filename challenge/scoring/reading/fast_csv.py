@@ -1,4 +1,4 @@
-"""The quick CSV reader: it may only ever answer *clean*, and hands over at any doubt.
+"""The quick CSV reader: it accepts clean files only and raises NotClean otherwise.
 
 It takes files in which each line feed ends a record and each comma a field: quotes only where
 none is needed. Label files are compared with the known ids and classes as 64-bit words, unparsed;
@@ -36,7 +36,7 @@ _IS_EDGE[[_LF, _CR, _COMMA]] = True
 
 
 def read_fast_csv(task: Task, data: bytes, index: WordIndex) -> Aligned:
-    """Return the aligned content of a clean file; raise NotClean at any doubt."""
+    """Return the aligned content of a clean file; raise NotClean otherwise."""
     header = read_header(data)
     if header is None or header[1] >= len(data):
         raise NotClean
@@ -72,7 +72,7 @@ def _require_plain_quotes(data: bytes, body: int) -> None:
 
 
 def _require_needless(lines: NDArray[np.uint8]) -> None:
-    """Raise NotClean unless each quote stands at an edge of a field with no special character.
+    """Raise NotClean unless each quote is at an edge of a field with no special character.
 
     Then the text means the same without its quotes, and Arrow cannot misread it.
     """

@@ -1,6 +1,6 @@
 """The faults of a predictions file: one stable code each, and what each code means.
 
-`docs/faults.md` describes every code with an example and is held complete by a test.
+`docs/faults.md` describes every code; a test checks that none is missing.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ __all__ = ["CODES", "Tally", "fault", "shown"]
 
 CODES: dict[str, str] = {
     # The file
-    "file-missing": "nothing lies at that path",
+    "file-missing": "there is no file at that path",
     "file-not-a-file": "the path is a directory, a pipe or a device",
     "file-suffix": "the suffix is not one of a predictions file",
     "file-unreadable": "the operating system refuses to read it",
-    "file-changed": "somebody writes to it while it is read",
+    "file-changed": "it changed while it was read",
     "file-empty": "it has 0 bytes",
     "file-too-large": "it has more bytes than the cap",
     "file-unpacks-too-large": "it unpacks to more bytes than the cap",
@@ -28,9 +28,9 @@ CODES: dict[str, str] = {
     # Text
     "text-encoding": "it is not UTF-8",
     "text-line-end": "lines end with a carriage return alone",
-    "csv-delimiter": "something other than a comma stands between fields",
+    "csv-delimiter": "fields are separated by something other than a comma",
     "csv-fields": "a line has more or fewer fields than the header",
-    "csv-quote": "a quote stands inside an unquoted field, or text after a closing quote",
+    "csv-quote": "a quote is inside an unquoted field, or text is after a closing quote",
     "csv-unclosed-quote": "a quote is opened and never closed",
     "csv-blank-line": "a line is empty",
     # Columns
@@ -40,7 +40,7 @@ CODES: dict[str, str] = {
     "column-index": "an index column of a data frame was written",
     "column-pair": "the records of a pair are named beside, or instead of, its id",
     "column-duplicate": "two columns have one name",
-    "column-kind": "decisions, probabilities or scores are not what kind and metric need",
+    "column-kind": "the columns do not fit the kind and metric of the task",
     "column-type": "a Parquet column has a type that cannot hold its values",
     # Ids
     "id-empty": "a row has no id",
@@ -48,7 +48,7 @@ CODES: dict[str, str] = {
     "id-unknown": "ids are not of the task",
     "id-duplicate": "one id has several rows",
     "id-other-rows": "ids belong to the other part of the task, such as train",
-    "id-other-task": "not one id belongs to the task",
+    "id-other-task": "no id belongs to the task",
     # Labels
     "label-empty": "a row has no label",
     "label-unknown": "a label is not a class of the task",
@@ -59,7 +59,7 @@ CODES: dict[str, str] = {
     "number-overflow": "a number is too large for a double",
     "number-comma": "a number has a decimal comma",
     "number-percent": "a number has a percent sign",
-    "number-text": "text stands where a number belongs",
+    "number-text": "there is text where a number is expected",
     "number-range": "a number is outside [0, 1]",
     "number-sum": "the probabilities of a row do not sum to 1",
 }
@@ -82,7 +82,7 @@ def fault(
 
 @dataclass
 class Tally:
-    """How often something happened, and the first five places."""
+    """How often something happened, and where: the first five."""
 
     n: int = 0
     first: list[str] = field(default_factory=list)

@@ -61,7 +61,7 @@ def find_id_faults(
                 where,
                 f"{n_missing:,} of {len(expected):,} ids have no row",
                 f"one row for every id of {rows}.csv",
-                "predict every row; the score counts all of them",
+                "predict every row: all of them are scored",
                 n_missing,
                 absent.first,
             )
@@ -84,7 +84,7 @@ def _empty_and_repeated(where: str, empty: Tally, repeated: Tally) -> Iterator[F
         yield fault(
             "id-duplicate",
             where,
-            f"{repeated.n:,} row(s) whose id stands above already",
+            f"{repeated.n:,} row(s) whose id was already used above",
             "one row per id",
             "keep one row of each",
             repeated.n,
@@ -129,7 +129,7 @@ def _unknown(
         yield fault(
             "id-other-task",
             where,
-            f"not one id of {task.id}: {len(strange):,} unknown",
+            f"no id of {task.id}: {len(strange):,} unknown",
             f"ids of {rows}.csv of {task.id}",
             "check which task the file was made for",
             len(strange),
@@ -141,7 +141,7 @@ def _unknown(
         where,
         f"{len(strange):,} row(s) with ids that the task does not have",
         f"ids of {rows}.csv, as text, unchanged",
-        "read ids as strings (dtype=str) and copy them as they are",
+        "read ids as strings (dtype=str) and copy them unchanged",
         len(strange),
         [text + (f" (did you mean {guess}?)" if guess else "") for text, guess in first],
     )

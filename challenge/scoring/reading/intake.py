@@ -117,7 +117,7 @@ def take_in(path: Path, max_bytes: int = MAX_BYTES) -> Intake:
         return Intake(name, data, sha256, "parquet", most_bytes=max_bytes)
     for magic, what in _FOREIGN.items():
         if data.startswith(magic):
-            raise _refused("file-format", name, f"{what}, left unread", _EXPECTED, _WRITE)
+            raise _refused("file-format", name, f"{what}, not opened", _EXPECTED, _WRITE)
     if not data:
         raise _refused("file-empty", name, "0 bytes when unpacked", _EXPECTED, _WRITE)
     return Intake(name, data, sha256, "csv", most_bytes=max_bytes)
@@ -172,8 +172,8 @@ def _read(path: Path, max_bytes: int) -> bytes | Intake:
             "file-changed",
             str(path),
             "it changed while it was read",
-            "a file that is written to its end",
-            "wait until it is, then repeat",
+            "a completely written file",
+            "wait until it is, then repeat the command",
         )
     if isinstance(data, bytes) and len(data) > max_bytes:
         raise _too_large(name, len(data), max_bytes)
@@ -216,7 +216,7 @@ def _gunzip(raw: bytes, name: str) -> Iterator[bytes]:
         step = _FIRST_FEED
         while not decoder.eof:
             if at >= len(raw) and not decoder.unconsumed_tail:
-                raise _cut_off(name, "gzip", "it ends inside the compressed data")
+                raise _cut_off(name, "gzip", "the compressed data is cut off")
             try:
                 if decoder.unconsumed_tail:
                     block = decoder.decompress(decoder.unconsumed_tail, _BLOCK)

@@ -53,9 +53,9 @@ def read_layout(task: Task, names: Sequence[str], where: str) -> tuple[Layout, l
             fault(
                 "column-duplicate",
                 where,
-                f"{len(twice)} column name(s) more than once",
+                f"{len(twice)} column name(s) used more than once",
                 "each column once",
-                "remove the columns that are not meant",
+                "remove the others",
                 len(twice),
                 [shown(name) for name in [*twice][:5]],
             )
@@ -140,7 +140,7 @@ def _unknown(forms: Forms, place: dict[str, int], meant: set[str], where: str) -
             where,
             f"column(s) {', '.join(pairs)}",
             "`id` alone, which names the pair",
-            "remove them; take `id` from the test table, whose pairs are the only ones asked for",
+            "remove them; take `id` from the test table, which lists the pairs to predict",
             len(pairs),
         )
     told = {*index, *pairs}

@@ -1,8 +1,8 @@
 """How much the pages of a Parquet column unpack to, known before anything is unpacked.
 
-A few bytes of Parquet can stand for gigabytes, and the sizes in the footer may lie. Arrow believes
-the header of each page, so the headers are walked (Thrift's compact protocol) and added up. A
-dictionary needs a look inside: each of its values may be repeated in every row.
+A few bytes of Parquet can unpack to gigabytes, and the sizes in the footer may be wrong. Arrow
+trusts the header of each page, so the headers are walked (Thrift's compact protocol) and added
+up. A dictionary needs a look inside: each of its values may be repeated in every row.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class PageError(ValueError):
 
 @dataclass(frozen=True)
 class Chunk:
-    """Where one column of one row group lies, as the footer says."""
+    """Where one column of one row group is, as the footer says."""
 
     start: int
     end: int
@@ -104,21 +104,21 @@ def unpacked_bytes(chunk: Chunk, read_at: Callable[[int, int], bytes], most: int
 def _integer(fields: dict[int, Any], number: int) -> int:
     value = fields.get(number)
     if not isinstance(value, int):
-        raise PageError("a page without a sound header")
+        raise PageError("a page with a damaged header")
     return value
 
 
 def _struct(fields: Any, number: int) -> dict[int, Any]:
     value = fields.get(number) if isinstance(fields, dict) else None
     if not isinstance(value, dict):
-        raise PageError("not the structure of Parquet")
+        raise PageError("not a valid Parquet structure")
     return value
 
 
 def _list(fields: Any, number: int) -> list[Any]:
     value = fields.get(number) if isinstance(fields, dict) else None
     if not isinstance(value, list):
-        raise PageError("not the structure of Parquet")
+        raise PageError("not a valid Parquet structure")
     return value
 
 
@@ -157,14 +157,14 @@ def _read_header(text: bytes) -> tuple[dict[int, Any], int]:
     try:
         header, size = _read_struct(text, 0, 0)
     except IndexError:
-        raise PageError("a page without a sound header") from None
+        raise PageError("a page with a damaged header") from None
     return header, size
 
 
 def _read_struct(text: bytes, at: int, depth: int) -> tuple[dict[int, Any], int]:
     """Return the fields of a struct by number, numbers and structs only, and where it ends."""
     if depth > 16:
-        raise PageError("a page header too deep")
+        raise PageError("a page header that is nested too deeply")
     fields: dict[int, Any] = {}
     number = 0
     while True:

@@ -35,7 +35,7 @@ _NUMPY_NAMES = {"float": "float32", "double": "float64"}
 
 
 def read_fast_parquet(task: Task, intake: Intake, index: WordIndex) -> Aligned:
-    """Return the aligned content of a clean file; raise NotClean at any doubt.
+    """Return the aligned content of a clean file; raise NotClean otherwise.
 
     Columns are read a few at a time, and go to disk when they are many and long.
     """
@@ -192,7 +192,7 @@ def _unpacked(intake: Intake, leaves: list[int]) -> int:
     total, most = 0, intake.most_bytes
     for chunks in read_chunks(intake.read_at, intake.size):
         if len(chunks) <= max(leaves, default=-1):
-            raise PageError("a row group lacks columns")
+            raise PageError("a row group without all columns")
         for leaf in leaves:
             total += unpacked_bytes(chunks[leaf], intake.read_at, most - total)
             if total > most:

@@ -1,6 +1,6 @@
 """The public ids of a task, prepared once per data digest for a quick comparison.
 
-The prepared file is in `cache/`. It is believed only when it names this very `test.parquet` and
+The prepared file is in `cache/`. It is used only when it names this very `test.parquet` and
 its seal holds; else it is made again. A file that it calls faulty is checked once more against the
 Parquet file itself, so a cache can cost time but no truth.
 """
@@ -53,7 +53,7 @@ def read_id_column(task: Task, rows: Rows) -> pa.StringArray:
         column = file.read(columns=["id"], use_threads=False).column("id")
         ids = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
         if not pa.types.is_string(ids.type) or ids.null_count:
-            raise ValueError("its ids are no strings")
+            raise ValueError("its ids are not strings")
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise TaskError(
             Fault(

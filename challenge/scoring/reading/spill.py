@@ -123,7 +123,7 @@ def empty_array(shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
 def _temporary_file(size: int) -> Any:
     file = tempfile.TemporaryFile(prefix="challenge-")  # noqa: SIM115 - lives as long as its owner
     try:
-        # Asked for at once: a full disk is told now, not in the middle.
+        # Reserved at once: a full disk is reported now, not in the middle.
         os.posix_fallocate(file.fileno(), 0, size)
     except OSError as error:
         if error.errno == errno.ENOSPC:

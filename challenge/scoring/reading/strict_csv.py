@@ -1,7 +1,7 @@
 """The serial CSV reader that owns the grammar: RFC 4180, UTF-8, comma, LF or CRLF.
 
-It finds every fault of the text with its line, and goes on behind each, so that the faults of the
-values are found in the same run. It is linear in the file, whatever the file holds.
+It finds every fault of the text with its line, and continues after each, so that the faults of the
+values are found in the same run. Its time is linear in the size of any file.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def _label_faults(task: Task, content: Content, empty: Tally, unknown: Tally) ->
         yield fault(
             "label-unknown",
             where,
-            f"{unknown.n:,} label(s) that are none of the task's",
+            f"{unknown.n:,} label(s) that are not classes of the task",
             expected,
             fix,
             unknown.n,
@@ -94,7 +94,7 @@ def find_number_faults(task: Task, content: Content) -> Iterator[Fault]:
         return
     forms = forms_of(task)
     alone = len(content.layout.numbers) == 1
-    where = f"{content.name}, {forms.number_place}"
+    where = f"{content.name}, {forms.number_columns}"
     for code, text in _NUMBER_TEXT.items():
         tally = content.bad_numbers.get(code)
         if tally:

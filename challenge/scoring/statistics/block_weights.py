@@ -30,7 +30,7 @@ Ints = NDArray[np.int32]
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """The draws of one task and half: `draws` is (1000, n_groups) float32 with mean 1 per draw."""
+    """The draws of one task and subset: `draws` is (1000, n_groups) float32, mean 1 per draw."""
 
     grouping: Grouping
     draws: NDArray[np.float32]
@@ -38,7 +38,7 @@ class Weights:
 
 
 def read_weights(task: Task, solution: Solution, subset: Subset) -> Weights:
-    """Return the stored weights of a task and half; draw and store them when there are none.
+    """Return the stored weights of a task and subset; draw and store them when there are none.
 
     Stored weights of another solution, or with a byte that changed, are drawn again.
     """

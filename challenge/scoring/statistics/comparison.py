@@ -38,8 +38,8 @@ class Difference:
     reason: str | None = None
 
     @property
-    def tells(self) -> bool:
-        """Whether the interval leaves out 0."""
+    def excludes_zero(self) -> bool:
+        """Whether the interval does not contain 0."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
     def as_json(self) -> dict[str, float | str | None]:
@@ -52,7 +52,7 @@ class PairedOutcomes:
     """How the decisions of a and b fell on the same rows: `wins` only a has right, `losses` only b.
 
     `p` is the exact two-sided McNemar test: how often a fair coin would fall as unevenly over the
-    rows that only one has right. It takes rows as independent.
+    rows that only one has right. It treats rows as independent.
     """
 
     wins: int
@@ -77,7 +77,7 @@ class PairedOutcomes:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Submission a against submission b on one half.
+    """Submission a against submission b on one subset.
 
     `slices` are (kind, name, paired outcomes): by true class, missing modality, records seen in
     train, length. `won` is what the better answer to a row is called: `right`, or `nearer` of
@@ -122,7 +122,7 @@ class Comparison:
     def lines(self) -> list[str]:
         """Return the comparison as text, one fact a line."""
         outcomes = self.outcomes
-        lines = [_words(name, difference) for name, difference in self.differences.items()]
+        lines = [_line(name, difference) for name, difference in self.differences.items()]
         lines.append(
             f"of {outcomes.n:,} rows: a alone {self.won} {outcomes.wins:,}, "
             f"b alone {self.won} {outcomes.losses:,}, "
@@ -197,10 +197,10 @@ def paired_difference(
     if why := too_few_clusters(part.grouping):
         return Difference(a.value, b.value, value, reason=why)
     if same:
-        return Difference(a.value, b.value, value, reason="no interval: both say the same here")
+        return Difference(a.value, b.value, value, reason="no interval: both predict the same here")
     paired = spread(part.grouping, a.influence() - b.influence())
     if paired.error == 0.0:
-        why = "no interval: no row moves this difference"
+        why = "no interval: no row changes this difference"
         return Difference(a.value, b.value, value, reason=why)
     low, high = interval(value, paired, "identity")
     return Difference(a.value, b.value, value, low, high)
@@ -211,7 +211,7 @@ def _outcomes(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> PairedOutcomes:
     return PairedOutcomes(int(a.sum()) - both, int(b.sum()) - both, both, len(a) - either)
 
 
-def _words(name: str, difference: Difference) -> str:
+def _line(name: str, difference: Difference) -> str:
     if difference.value is None:
         return f"{name}: undefined ({difference.reason})"
     known = f"{name}: {difference.a:.4f} - {difference.b:.4f} = {difference.value:+.4f}"

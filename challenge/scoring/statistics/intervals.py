@@ -1,9 +1,9 @@
 """95 % intervals from the jackknife, with dependent rows taken together.
 
-What each group moves (`jackknife`) is squared and summed; a pair across two groups stands in both
-and is counted once (the dyadic estimate of Fafchamps and Gubert 2007). A rare class adds what a
-quarter of a hit and of a miss more would tell, since six right rows of six prove no variance of
-nothing. Where it vanishes, at the edges, the exact interval takes over.
+The change of the metric without each group (`jackknife`) is squared and summed. A pair across two
+groups belongs to both and is counted once (the dyadic estimate of Fafchamps and Gubert 2007). A
+rare class adds the variance of a quarter of a hit and a quarter of a miss: six correct rows of six
+are no evidence of a variance of 0. At the edges, where it vanishes, the exact interval is used.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ __all__ = [
 
 MIN_CLUSTERS = 30
 CONFIDENCE = 0.95
-FLOOR = 0.1
+LEAST_VARIANCE_SHARE = 0.1
 SLOPE = 2.0
-"""An arm grows at most twice as fast as the quantile, however skewed the metric is."""
+"""A half-width grows at most twice as fast as the quantile, for any skew of the metric."""
 
 FAR = 3.0
-"""One hit among independent rows reaches 2.4 arms. A macro-F1 of .0004 is no share of rows, and
-would reach .4 if its error grew as that of a share does."""
+"""The longest half-width, in those of the plain interval; one hit among independent rows reaches
+2.4. A macro-F1 of .0004 is not a share of rows: if its error grew like one, it would reach .4."""
 
 Floats = NDArray[np.float64]
 
@@ -61,8 +61,8 @@ class Spread:
 def too_few_clusters(grouping: Grouping) -> str | None:
     """Return why there is no interval when the clusters are worth fewer than 30, else None.
 
-    With fewer the error is known too badly for any quantile to help (docs/intervals.md). Compared
-    is the rounded figure, which is the one shown.
+    With fewer, the error itself is hardly known (docs/intervals.md). The rounded number is
+    compared, because it is the one shown.
     """
     worth = grouping.effective_clusters
     if round(worth) >= MIN_CLUSTERS:
@@ -82,7 +82,7 @@ def spread(grouping: Grouping, influence: Influence) -> Spread:
     jackknife in clustered regression models", Stata Journal 2023), times 1 - sum of squared
     shares, which is (G - 1) / G when groups are equal. It holds second-order terms and so is not
     too low where the first-order influences nearly cancel (Efron and Stein 1981). The dyadic
-    estimate may fall below 0 by chance; a tenth of what unrelated pairs would give is its floor.
+    estimate may fall below 0 by chance, so it is at least a tenth of what unrelated pairs give.
 
     Degrees of freedom are the fewer of two counts. From the sizes alone: those of Bell and
     McCaffrey (2002) when rows of a group agree, (sum of squares)² / sum of fourth powers of the
@@ -99,7 +99,9 @@ def spread(grouping: Grouping, influence: Influence) -> Spread:
     twice = float(own @ own) - 0.5 * float(common @ common)
     squares = grouping.shares**2
     total, second = float(squares.sum()), float(moved @ moved)
-    variance = max((1.0 - total) * second - twice, FLOOR * _unrelated(grouping, influence))
+    variance = max(
+        (1.0 - total) * second - twice, LEAST_VARIANCE_SHARE * _unrelated(grouping, influence)
+    )
     if second == 0.0:
         return Spread(math.sqrt(variance), grouping.n_groups - 1)
     from_sizes = total**2 / float(squares @ squares) - 1.0
@@ -122,17 +124,18 @@ def _unrelated(grouping: Grouping, influence: Influence) -> float:
 def interval(value: float, spread: Spread, scale: Scale) -> tuple[float, float]:
     """Return the 95 % interval of a metric that is not at an edge.
 
-    A loss has a t interval on its logarithm, an unbounded metric and a difference on their own
-    scale. A share s, and a
-    correlation c as the share (1 + c) / 2, has the score interval of Wilson (1927, JASA 22): it
-    holds each share p from which s is no further than the arm, the error at p being that at s
-    times √(p (1 - p) / s (1 - s)). It cannot leave [0, 1] and has no steep place near the edges,
-    as a logit has. Where the arm is longer than √(s (1 - s)), s is worth less than about four
-    rows, nothing is known of the error elsewhere, and the share stays on its own scale, cut at
-    the edges; and an end is never further than `FAR` arms. The two arms are those of a skewed mean
-    (`_arms`): a metric that few bad groups can pull down has its long arm there.
+    A loss has a t interval on its logarithm. An unbounded metric and a difference have one on their
+    own scale.
+
+    A share s, and a correlation c as the share (1 + c) / 2, has the score interval of Wilson (1927,
+    JASA 22). It contains each share p whose distance from s is at most the half-width; the error at
+    p is that at s times √(p (1 - p) / s (1 - s)). It stays in [0, 1], and unlike a logit it is not
+    steep near the edges. Where the half-width is longer than √(s (1 - s)), s is worth less than
+    about four rows and the error elsewhere is unknown. The share then stays on its own scale, cut
+    at the edges. No end is further than `FAR` half-widths. The two half-widths are those of a
+    skewed mean (`_half_widths`): a metric that few bad groups can lower has the longer one below.
     """
-    below, above = _arms(spread)
+    below, above = _half_widths(spread)
     if scale == "identity":
         return value - below, value + above
     if scale == "loss":
@@ -146,26 +149,26 @@ def interval(value: float, spread: Spread, scale: Scale) -> tuple[float, float]:
     return _score_end(value, below, -1), _score_end(value, above, 1)
 
 
-def _score_end(share: float, arm: float, side: Literal[-1, 1]) -> float:
+def _score_end(share: float, half_width: float, side: Literal[-1, 1]) -> float:
     variance = share * (1.0 - share)
-    if variance == 0.0 or (ratio := arm**2 / variance) > 1.0:
-        return min(max(share + side * arm, 0.0), 1.0)
+    if variance == 0.0 or (ratio := half_width**2 / variance) > 1.0:
+        return min(max(share + side * half_width, 0.0), 1.0)
     root: float = math.sqrt(ratio * (variance + ratio / 4.0))
     end = (share + ratio / 2.0 + side * root) / (1.0 + ratio)
     if side > 0:
-        return max(min(end, share + FAR * arm, 1.0), share)
-    return min(max(end, share - FAR * arm, 0.0), share)
+        return max(min(end, share + FAR * half_width, 1.0), share)
+    return min(max(end, share - FAR * half_width, 0.0), share)
 
 
-def _arms(spread: Spread) -> tuple[float, float]:
+def _half_widths(spread: Spread) -> tuple[float, float]:
     """Return how far the interval reaches below and above, both positive.
 
     The studentised mean T of skewed values is made symmetrical by T + s T²/3 + s² T³/27 + s/6, s
     being the skew of the mean (Hall 1992, "On the removal of skewness by transformation", JRSS B
-    54); the arms are the T at which that is ± the quantile of Student's t. The jackknife's values
-    are taken for the values, as Tukey does. Solved for T this is a cubic root, vertical where it
-    is 0: there the root, not the data, would say how far an arm goes (nine standard errors of a
-    metric that one cluster dominates). Where its slope exceeds `SLOPE` the tangent goes on.
+    54). The half-widths are the T at which that is ± the quantile of Student's t. The jackknife's
+    values are used as the values (Tukey). Solved for T this is a cubic root, which is vertical at
+    0: there the root, not the data, would decide the half-width (nine standard errors of a metric
+    that one cluster dominates). Where its slope exceeds `SLOPE`, the tangent is used instead.
     """
     reach = t_quantile(0.5 + 0.5 * CONFIDENCE, spread.df)
     if abs(spread.skew) < 1e-9:

@@ -33,7 +33,7 @@ def read_slices(task: Task, solution: Solution) -> tuple[Slice, ...]:
     """Return the slices of the test rows, those without a row left out.
 
     By true class; by a missing value in any column of a modality; in matching by how many of the
-    two records stand in train; by the length of all texts together, in thirds.
+    two records are in train; by the length of all texts together, in thirds.
     """
     slices = [
         Slice("class", name, solution.labels == code) for code, name in enumerate(task.classes)
