@@ -122,6 +122,8 @@ def show(
 
     Schema, sizes, classes, metric, licence, audit.
     """
+    from challenge.task.datasheet import UNANSWERED
+
     found = find_task(task, start_of(ctx))
     if json:
         print_json(dict(found.document))
@@ -135,7 +137,7 @@ def show(
     say(f"classes   {len(found.classes)}: {_shortened(found.classes)}")
     say(f"split     {_facts(document.get('split', {}))}")
     for source in document.get("sources", []):
-        name, licence = source["name"] or "own files", source.get("licence") or "not stated"
+        name, licence = source["name"] or "own files", source.get("licence") or UNANSWERED
         say(f"source    {name}, licence: {licence}")
     say(f"data      {found.data_digest[:16]}")
     say(f"files     {found.public}\n")

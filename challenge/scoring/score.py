@@ -27,6 +27,7 @@ from challenge.scoring.solution import Solution, read_solution, read_train_truth
 from challenge.scoring.statistics.block_weights import Weights, read_weights
 from challenge.scoring.statistics.intervals import interval, spread, too_few_clusters
 from challenge.task import Subset, Task
+from challenge.task.splits import SPLIT_RULES
 
 __all__ = [
     "SCORER_VERSION",
@@ -147,7 +148,8 @@ def score_on_train(task: Task, path: Path) -> Score:
 
 def _of_train(task: Task) -> tuple[str, ...]:
     split = task.document.get("split", {})
-    if not split.get("group") and (split.get("by") != "entity" or task.record_ids):
+    rule = SPLIT_RULES.get(split.get("by"))
+    if not split.get("group") and (rule is None or not rule.paired or task.record_ids):
         return ()
     unknown = f"groups ({split['group']})" if split.get("group") else "entities"
     taken = "pairs as related by their records alone" if task.record_ids else "rows as independent"

@@ -8,15 +8,15 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
-from challenge.task.columns import RESERVED, Column, Modality
-from challenge.task.declarations import Declaration, KindName, read_declaration
+from challenge.task.columns import RESERVED, Column
+from challenge.task.datasheet import Datasheet
+from challenge.task.declarations import Declaration, KindName, ModalityName, read_declaration
+from challenge.task.splits import Split
 
 __all__ = [
     "ColumnWords",
-    "Datasheet",
     "Raw",
     "Source",
-    "Split",
     "TaskDefinition",
     "read_definition",
 ]
@@ -94,44 +94,13 @@ class Raw(Declaration):
         return self
 
 
-class Split(Declaration):
-    """Which rows are hidden, and which of those score in public while a contest runs."""
-
-    by: Literal["row", "group", "entity", "time", "official"] = "row"
-    test: float = Field(default=0.3, gt=0, lt=1)
-    public: float = Field(default=0.3, gt=0, lt=1)
-    group: str | None = None
-    time: str | None = None
-    seed: Literal["secret"] | int = "secret"
-    truth: Literal["complete", "listed"] = "listed"
-    void: tuple[str, ...] = Field(default=(), strict=False)
-    """Ids of faulty test rows: they stay valid and count for nothing."""
-
-    @model_validator(mode="after")
-    def _column_named(self) -> Self:
-        for by in ("group", "time"):
-            if self.by == by and getattr(self, by) is None:
-                raise ValueError(f'`{by} = "a raw column"` beside by = "{by}"')
-        return self
-
-
 class ColumnWords(Declaration):
     """One feature; in matching `sides` says which sides of the pair have it."""
 
-    modality: Modality
+    modality: ModalityName
     description: str = ""
     integer: bool = False
     sides: Literal["both", "left", "right"] = "both"
-
-
-class Datasheet(Declaration):
-    """Questions that a reader asks; an empty answer shows as *not stated*."""
-
-    row: str = ""
-    labelled_by: str = ""
-    certainty: str = ""
-    not_for: str = ""
-    weaknesses: str = ""
 
 
 class TaskDefinition(Declaration):
@@ -166,8 +135,8 @@ class TaskDefinition(Declaration):
         allowed = self.kind.primary_metrics
         if self.metric not in allowed:
             raise ValueError(f"metric one of {', '.join(allowed)} for {self.kind.name}")
-        if self.split.by == "entity" and not self.kind.paired:
-            raise ValueError('split.by = "entity" is for matching; use "group"')
+        if self.split.rule.paired and not self.kind.paired:
+            raise ValueError(f'split.by = "{self.split.by}" is for matching; use "group"')
         if self.kind.paired:
             for other in ("left", "right"):
                 if all(words.sides == other for words in self.columns.values()):

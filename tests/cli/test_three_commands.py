@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
+from challenge.task.datasheet import Datasheet
 from tests.cli.shell import shell
 
 WORDS = ["amber", "basil", "cedar", "delta", "ember", "fjord", "grove", "harbour", "ivory", "kelp"]
-QUESTIONS = 5
+QUESTIONS = len(Datasheet.model_fields)
 
 
 class Words(HTMLParser):

@@ -14,6 +14,7 @@ from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC
 from challenge.prepare.build.task_build import build_task
 from challenge.prepare.proposal.guesses import PUBLIC_ROWS, look_at_size
 from challenge.prepare.proposal.infer import propose_task
+from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.proposal.profiles import profile_values
 from challenge.prepare.proposal.proposal_text import Proposal
 from challenge.prepare.readers.image_files import ImageFolder
@@ -261,7 +262,8 @@ def test_modalities(
 
 
 def test_few_numbers_are_doubted_as_codes() -> None:
-    assert "few whole numbers" in profile_values("stars", ["1", "2", "3"] * 30).doubts[0]
+    (doubt,) = profile_values("stars", ["1", "2", "3"] * 30).doubts
+    assert doubt == note(Code.FEW_NUMBERS, column="stars")
 
 
 def test_images_that_are_missing_are_counted(tmp_path: Path) -> None:
@@ -269,7 +271,9 @@ def test_images_that_are_missing_are_counted(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "photos" / "a.png")
     images = ImageFolder(tmp_path, tmp_path / "photos")
     profile = profile_values("photo", ["a.png", "b.png"], images)
-    assert profile.doubts == ("photo: 1 of 2 images are not in the folder",)
+    assert [doubt.text for doubt in profile.doubts] == [
+        "column photo: 1 of 2 images are not in the folder"
+    ]
 
 
 def test_images_that_nothing_names_are_refused(tmp_path: Path) -> None:
@@ -286,11 +290,12 @@ def test_days_and_months_that_may_be_the_other_way_round_are_doubted() -> None:
     (question,) = profile_values(
         "day", [f"{1 + n % 9}/{1 + n % 28}/2020" for n in range(90)]
     ).doubts
-    assert "written %m/%d/%Y" in question and "or are written" not in question
+    assert question == note(Code.DATES_READ, column="day", form="%m/%d/%Y")
     (question,) = profile_values(
         "day", [f"{1 + n % 12}/{1 + n % 11}/2020" for n in range(90)]
     ).doubts
-    assert "written %m/%d/%Y" in question and "or are written %d/%m/%Y" in question
+    assert question.code is Code.DATES_AMBIGUOUS
+    assert "written %m/%d/%Y" in question.text and "or are written %d/%m/%Y" in question.text
 
 
 def test_moments_with_a_zone_are_days() -> None:
@@ -307,8 +312,12 @@ def test_a_folder_of_images_alone_is_refused_with_a_way_on(tmp_path: Path) -> No
 
 def test_a_public_subset_too_small_for_scores_is_foretold() -> None:
     assert PUBLIC_ROWS == SMALLEST_PUBLIC
-    unsure: list[str] = []
-    look_at_size(round(PUBLIC_ROWS / 0.09) + 12, unsure)
-    assert unsure == []
-    look_at_size(1611, unsure)
-    assert unsure[0].startswith("split: about 145 test rows will be public")
+    notes: list[Note] = []
+    look_at_size(round(PUBLIC_ROWS / 0.09) + 12, notes)
+    assert notes == []
+    look_at_size(1611, notes)
+    assert notes[0].text.startswith("split: about 145 test rows will be public")
+
+
+def test_values_of_a_note_are_never_read_as_part_of_its_text() -> None:
+    assert note(Code.RECORD_KEY, column="{other}").text.startswith("key: {other} is taken")

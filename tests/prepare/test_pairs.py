@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from challenge.errors import TaskError
 from challenge.prepare.build.plan import TEST, TRAIN, Plan
 from challenge.prepare.raw import RawRecords, in_batches
+from challenge.prepare.splits.clusters import components
 from challenge.prepare.splits.entity_pairs import nearest_by_text, plan_pairs
-from challenge.prepare.splits.split_rules import components
 from challenge.task.definition import read_definition
 from tests.toy import declare_toy, toy_records
 

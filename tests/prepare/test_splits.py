@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from challenge.errors import TaskError
-from challenge.prepare.splits.split_rules import (
+from challenge.prepare.splits.clusters import (
     Clusters,
     _by_stratum_and_size,
     assign_folds,
@@ -14,6 +14,8 @@ from challenge.prepare.splits.split_rules import (
     refuse_giant,
     summarise_clusters,
 )
+from challenge.prepare.splits.rules import RULES
+from challenge.task.splits import SPLIT_COLUMNS, SPLIT_RULES, Split
 
 SHARES = st.sampled_from([0.1, 0.3, 0.5])
 TABLES = st.integers(0, 2**32 - 1).flatmap(
@@ -141,3 +143,9 @@ def test_the_order_of_clusters_is_by_stratum_then_size_then_word() -> None:
         )
         expected = np.lexsort((clusters.word, -clusters.size, clusters.stratum))
         assert (_by_stratum_and_size(clusters) == expected).all()
+
+
+def test_every_declared_rule_has_its_function_and_its_setting() -> None:
+    assert list(RULES) == list(SPLIT_RULES)
+    for column in SPLIT_COLUMNS:
+        assert column in Split.model_fields or column == "split"

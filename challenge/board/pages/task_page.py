@@ -25,23 +25,11 @@ from challenge.board.pages.site_context import BoardPage, File, SiteContext
 from challenge.board.pages.standings_table import ties_text
 from challenge.board.plots import bar_svg
 from challenge.ledger.store.records import Card
+from challenge.task.datasheet import UNANSWERED, answers
+from challenge.task.splits import SPLIT_RULES
 
 __all__ = ["task_files"]
 
-_QUESTIONS = (
-    ("row", "What is a row?"),
-    ("labelled_by", "Who decided the label?"),
-    ("certainty", "How certain is it?"),
-    ("not_for", "What is it not for?"),
-    ("weaknesses", "Known weaknesses"),
-)
-_BY = {
-    "row": "single rows, stratified by label",
-    "group": "whole groups, each on one side",
-    "entity": "whole entities: no entity is on both sides",
-    "time": "time: the latest rows are the test",
-    "official": "the split that the source published",
-}
 _SPLIT_SHARES = {
     "test": "Share hidden as test",
     "public": "Share of the test that is scored in public",
@@ -135,10 +123,8 @@ def _task_html(
         **_label_facts(card),
         split=_split_facts(document),
         findings=_findings(document),
-        answers=[
-            (question, str(document.get("datasheet", {}).get(key) or ""))
-            for key, question in _QUESTIONS
-        ],
+        answers=list(answers(document.get("datasheet", {}))),
+        unanswered=UNANSWERED,
         sizes=_size_texts(card.card),
         digests=[
             ("data", card.data_digest),
@@ -217,13 +203,15 @@ def _samples(card: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, b
 
 def _split_facts(task: Mapping[str, Any]) -> list[tuple[str, str]]:
     split: Mapping[str, Any] = task.get("split", {})
-    facts = [("Split by", _BY.get(str(split.get("by")), str(split.get("by") or "not stated")))]
+    by = str(split.get("by") or UNANSWERED)
+    rule = SPLIT_RULES.get(by)
+    facts = [("Split by", rule.sentence if rule else by)]
     facts += [
         (title, f"{100 * split[key]:.0f} %")
         for key, title in _SPLIT_SHARES.items()
         if isinstance(split.get(key), (int, float))
     ]
-    if split.get("by") == "entity" and split.get("truth"):
+    if rule is not None and rule.paired and split.get("truth"):
         complete = split["truth"] == "complete"
         facts.append(("Truth", "every match is known" if complete else "listed pairs only"))
     facts += [

@@ -10,9 +10,11 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
-from challenge.prepare.audit.prediction import auc_of_numbers
+from challenge.prepare.audit.prediction import auc_of_numbers, number_array
 from challenge.prepare.audit.report import Finding, Shown
 from challenge.prepare.audit.subject import SideRows, Subject
+from challenge.task.modalities import Modality, modality_of
+from challenge.task.splits import SPLIT_RULES
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
 
@@ -63,20 +65,24 @@ def unstated_licences(subject: Subject) -> Iterator[Finding]:
 
 def shifted_sides(subject: Subject) -> Iterator[Finding]:
     """Find a test side that a small tree tells from train (AUC above .6) without the label."""
-    columns = subject.columns_of("numeric", "categorical", "text")
+    columns = [c for c in subject.columns if not modality_of(c.modality).is_image]
     tables = [_once_each(part).slice(0, ROWS) for part in (subject.train, subject.test)]
     if not columns or min(table.num_rows for table in tables) < 50:
         return
     facts = np.column_stack(
         [
-            _facts(column.modality, [table[column.name].combine_chunks() for table in tables])
+            _facts(
+                modality_of(column.modality),
+                [table[column.name].combine_chunks() for table in tables],
+            )
             for column in columns
         ]
     )
     side = np.repeat([0, 1], [table.num_rows for table in tables])
     auc = auc_of_numbers(facts, side.astype(np.int64), 2)
     if auc is not None and auc[0] > SHIFT and auc[0] - 0.5 > auc[1]:
-        kept = subject.split_by in ("group", "entity", "time")
+        rule = SPLIT_RULES.get(subject.split_by)
+        kept = rule is not None and rule.uneven
         yield Finding(
             "shifted-sides",
             "low" if kept else "medium",
@@ -103,14 +109,11 @@ def _once_each(part: SideRows) -> pa.Table:
     return table.filter(pa.array(keep))
 
 
-def _facts(modality: str, sides: list[pa.Array]) -> NDArray[np.float64]:
-    if modality == "numeric":
-        values = [
-            side.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False) for side in sides
-        ]
-        return np.asarray(np.concatenate(values), dtype=np.float64)
+def _facts(modality: Modality, sides: list[pa.Array]) -> NDArray[np.float64]:
+    if modality.is_ordered:
+        return np.concatenate([number_array(side) for side in sides])
     texts = pa.concat_arrays([side.cast(pa.string()) for side in sides])
-    if modality == "text":
+    if modality.is_text:
         lengths = pc.utf8_length(texts).cast(pa.float64()).to_numpy(zero_copy_only=False)
         return np.asarray(lengths, dtype=np.float64)
     codes = pc.fill_null(texts, "").dictionary_encode().indices.to_numpy(zero_copy_only=False)

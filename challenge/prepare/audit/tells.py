@@ -11,10 +11,16 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
-from challenge.prepare.audit.prediction import Auc, auc_of_categories, auc_of_numbers
+from challenge.prepare.audit.prediction import (
+    Auc,
+    auc_of_categories,
+    auc_of_numbers,
+    number_array,
+)
 from challenge.prepare.audit.report import Finding
 from challenge.prepare.audit.subject import SideRows, Subject, normalised
 from challenge.task.columns import Column
+from challenge.task.modalities import modality_of
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
 
@@ -37,7 +43,9 @@ def telling_columns(subject: Subject) -> Iterator[Finding]:
     """Find features that alone predict the label of train (AUC above .98), and counters."""
     table, labels = _labelled(subject.train)
     k = len(subject.classes)
-    for column in subject.columns_of("numeric", "categorical", "text"):
+    for column in subject.columns:
+        if modality_of(column.modality).is_image:
+            continue
         values = table[column.name].combine_chunks()
         auc = _auc_of_column(column, values, labels, k)
         if _tells(auc, ALONE):
@@ -69,8 +77,8 @@ def telling_agreement(subject: Subject) -> Iterator[Finding]:
         if column.side != "left" or other not in names:
             continue
         left, right = (table[name].combine_chunks() for name in (column.name, other))
-        if column.modality == "numeric":
-            gap = np.abs(_numbers(left) - _numbers(right))
+        if modality_of(column.modality).is_ordered:
+            gap = np.abs(number_array(left) - number_array(right))
         else:
             same = pc.equal(_characters(left), _characters(right))
             gap = 1.0 - pc.fill_null(same.cast(pa.float64()), 0.5).to_numpy(zero_copy_only=False)
@@ -214,24 +222,18 @@ def _auc_of_column(
 ) -> Auc | None:
     if not len(labels):
         return None
-    if column.modality == "numeric":
-        return auc_of_numbers(_numbers(values), labels, k)
+    if modality_of(column.modality).is_ordered:
+        return auc_of_numbers(number_array(values), labels, k)
     text = pc.fill_null(normalised(values), "")
     codes = text.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
     return auc_of_categories(codes, labels, k)
-
-
-def _numbers(values: pa.Array) -> NDArray[np.float64]:
-    return np.asarray(
-        values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=float
-    )
 
 
 def _counts_rows(values: pa.Array) -> bool:
     """Whether whole numbers that never recur lie close together, as running numbers do."""
     if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
         return False
-    numbers = _numbers(values.drop_null())
+    numbers = number_array(values.drop_null())
     if len(numbers) < 50 or not np.all(numbers == np.round(numbers)):
         return False
     spread = numbers.max() - numbers.min()

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from challenge.errors import Fault, TaskError
 from challenge.prepare.raw import RawRecords, RawTable
-from challenge.prepare.readers.values import is_text_type
 from challenge.task.definition import TaskDefinition
+from challenge.task.raw_values import is_text_type
+from challenge.task.splits import SPLIT_COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["checked"]
 
 _TEXTS = (
-    "key", "label", "group", "split", "subset", "left_key", "right_key", "left_entity",
-    "right_entity", "entity", "table",
+    "key", "label", "subset", "left_key", "right_key", "left_entity", "right_entity", "entity",
+    "table", *(name for name, rule in SPLIT_COLUMNS.items() if not rule.ordered),
 )  # fmt: skip
 
 

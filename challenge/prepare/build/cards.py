@@ -10,7 +10,7 @@ import numpy as np
 
 from challenge.prepare.build.plan import TEST, TRAIN, Plan
 from challenge.prepare.build.task_files import Written
-from challenge.prepare.splits.split_rules import N_FOLDS
+from challenge.prepare.splits.clusters import N_FOLDS
 from challenge.task.definition import TaskDefinition
 from challenge.task.digests import digest_document
 from challenge.task.tables import csv_options, table_schema
@@ -61,6 +61,7 @@ def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> d
             "truth": split.truth,
             "group": split.group,
             "time": split.time,
+            **split.raw_columns,
             "n_clusters": written.n_clusters,
             **plan.facts,
         },

@@ -16,15 +16,16 @@ from challenge.prepare.build.plan import Plan
 from challenge.prepare.build.row_facts import Categories, RowFacts
 from challenge.prepare.build.table_checks import check_classes, check_schema
 from challenge.prepare.raw import RawTable
-from challenge.prepare.readers.values import (
+from challenge.prepare.splits.sides import decide_sides
+from challenge.task.definition import TaskDefinition
+from challenge.task.modalities import modality_of, standard_values
+from challenge.task.raw_values import (
     PIXELS,
     Faults,
     ImageStore,
-    standard_values,
     text_values,
 )
-from challenge.prepare.splits.sides import decide_sides
-from challenge.task.definition import TaskDefinition
+from challenge.task.splits import SPLIT_COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,20 +50,17 @@ def plan_rows(
     columns = definition.feature_columns()
     faults = Faults(where)
     images = ImageStore(public, raw.folder, progress)
-    categories = Categories([c.name for c in columns if c.modality == "categorical"])
+    categories = Categories([c.name for c in columns if modality_of(c.modality).is_categorical])
     rows = SortedRows(spill, "p" if matching else "r", HELD_BYTES)
-    facts = RowFacts(
-        ["key", "label", "group", "split", "subset", "left_key", "right_key", "left_entity",
-         "right_entity", "time", "left content", "right content"]
-    )  # fmt: skip
+    facts = RowFacts()
     draws: list[KeyedDraws] = []
     n_unlabelled = n_read = 0
     record_ids: bool | None = None
     for batch in raw.batches():
         if record_ids is None:
             needed = ["key", "label", *(column.name for column in columns)]
-            by = definition.split.by
-            needed += {"group": ["group"], "time": ["time"], "official": ["split"]}.get(by, [])
+            if (read := definition.split.rule.column) is not None:
+                needed.append(read)
             check_schema(batch.schema, needed, where)
             record_ids = matching and {"left_key", "right_key"} <= set(batch.schema.names)
         n_read += batch.num_rows
@@ -80,7 +78,7 @@ def plan_rows(
         values = standard_values(batch, keys, columns, images, faults)
         categories.update(values)
         labels = text_values(batch.column("label")).fill_null("")
-        _gather(facts, batch, labels, values, record_ids)
+        _gather(facts, batch, labels, values)
         arrays: dict[str, Any] = {}
         if record_ids:
             for name in ("left_id", "right_id"):
@@ -150,26 +148,18 @@ def _gather(
     facts: RowFacts,
     batch: pa.RecordBatch,
     labels: pa.Array,
-    values: dict[str, pa.Array],
-    record_ids: bool,
+    features: dict[str, pa.Array],
 ) -> None:
     facts.add("label", labels.dictionary_encode())
-    for name in (
-        "group",
-        "split",
-        "subset",
-        "left_key",
-        "right_key",
-        "left_entity",
-        "right_entity",
-    ):
+    records = ("left_key", "right_key", "left_entity", "right_entity")
+    for name in ("subset", *records, *SPLIT_COLUMNS):
         if name in batch.schema.names:
-            facts.add(name, text_values(batch.column(name)).dictionary_encode())
-    if "time" in batch.schema.names:
-        facts.add("time", batch.column("time"))
-    if any(name.startswith("left_") for name in values):
+            values = batch.column(name)
+            ordered = name in SPLIT_COLUMNS and SPLIT_COLUMNS[name].ordered
+            facts.add(name, values if ordered else text_values(values).dictionary_encode())
+    if any(name.startswith("left_") for name in features):
         for name in ("left", "right"):
-            facts.add(f"{name} content", _contents(values, f"{name}_").dictionary_encode())
+            facts.add(f"{name} content", _contents(features, f"{name}_").dictionary_encode())
 
 
 def _contents(values: dict[str, pa.Array], prefix: str) -> pa.Array:

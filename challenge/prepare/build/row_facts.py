@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,8 @@ class Categories:
 class RowFacts:
     """Columns of a raw table that are no features, kept in memory: codes and words per row."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self._chunks: dict[str, list[pa.Array]] = {name: [] for name in names}
+    def __init__(self) -> None:
+        self._chunks: defaultdict[str, list[pa.Array]] = defaultdict(list)
 
     def add(self, name: str, values: pa.Array) -> None:
         """Take in the values of a batch; dictionaries where codes will be asked for."""

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault, TaskError, nearest
-from challenge.prepare.converters.table import feature_arrays
+from challenge.prepare.converters.table import feature_arrays, split_arrays
 from challenge.prepare.raw import RawTable
-from challenge.prepare.readers.cells import as_modality
 from challenge.prepare.readers.image_files import open_images
 from challenge.prepare.readers.table_files import RawFile, find_table, open_table
+from challenge.task.cells import cell_texts
 from challenge.task.definition import TaskDefinition
+from challenge.task.modalities import modality_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,13 +44,13 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
     }
     if definition.raw.images:
         # Without a column of their own, images are found by the row's key.
-        by_key = [c.name for c in columns if c.modality == "image"]
+        by_key = [c.name for c in columns if modality_of(c.modality).is_image]
         for name in by_key:
             if sources[name] not in train.names:
                 del sources[name]
-    groups = [definition.split.group] if definition.split.group else []
-    asked = [*((train, name) for name in (*sources.values(), *groups, label)),
-             *((test, name) for name in (*sources.values(), *groups))]  # fmt: skip
+    read = definition.split.raw_columns
+    both = (*sources.values(), *read.values())
+    asked = [*((train, name) for name in (*both, label)), *((test, name) for name in both)]
     faults = [_missing(table, name) for table, name in asked if name not in table.names]
     if faults:
         raise TaskError(faults)
@@ -59,10 +60,10 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
 
         for side, table in (("train", train), ("test", test)):
             for batch in table.batches():
-                keys = as_modality(batch.column(key), "text")
+                keys = cell_texts(batch.column(key))
                 n = batch.num_rows
                 if side == "train":
-                    labels = as_modality(batch.column(label), "text")
+                    labels = cell_texts(batch.column(label))
                     subsets = pa.nulls(n, pa.string())
                 else:
                     labels = pa.array(answers.labels_of(keys.to_pylist()), pa.string())
@@ -74,8 +75,8 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
                 }
                 if answers.has_subsets:
                     arrays["subset"] = subsets
-                if definition.split.group:
-                    arrays["group"] = as_modality(batch.column(definition.split.group), "text")
+                asked_for = {name: batch.column(column) for name, column in read.items()}
+                arrays |= split_arrays(table.path.name, asked_for, definition)
                 taken = {name: batch.column(source) for name, source in sources.items()}
                 arrays |= feature_arrays(taken, columns, definition, images, keys)
                 yield pa.RecordBatch.from_pydict(arrays)
@@ -171,10 +172,7 @@ def _answers(solution: RawFile, key: str, definition: TaskDefinition) -> _Answer
     import pyarrow as pa
 
     table = pa.Table.from_batches(list(solution.batches()))
-    texts = {
-        name: as_modality(table[name].combine_chunks(), "text").to_pylist()
-        for name in solution.names
-    }
+    texts = {name: cell_texts(table[name].combine_chunks()).to_pylist() for name in solution.names}
     usage = next((name for name in solution.names if name.casefold() == "usage"), None)
     rest = [name for name in solution.names if name not in (key, usage)]
     label = definition.raw.label if definition.raw.label in rest else None

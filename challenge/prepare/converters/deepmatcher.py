@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from challenge.errors import Fault, TaskError, nearest
 from challenge.prepare.converters.table import feature_arrays
 from challenge.prepare.raw import RawTable
-from challenge.prepare.readers.cells import as_modality
 from challenge.prepare.readers.image_files import open_images
 from challenge.prepare.readers.table_files import RawFile, find_table, open_table
+from challenge.task.cells import cell_texts
 from challenge.task.definition import TaskDefinition
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
                 start += n
                 keys = pa.array([f"{table.path.name}:{number}" for number in numbers])
                 arrays: dict[str, Any] = {"key": keys, "split": pa.array([side] * n)}
-                arrays["label"] = as_modality(batch.column(names["label"]), "text")
+                arrays["label"] = cell_texts(batch.column(names["label"]))
                 if records is None:
                     taken = {
                         column.name: batch.column(names[column.name])
@@ -81,7 +81,7 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
                     }
                 else:
                     ids = {
-                        which: as_modality(batch.column(names[f"{which}_id"]), "text").to_pylist()
+                        which: cell_texts(batch.column(names[f"{which}_id"])).to_pylist()
                         for which in IDS
                     }
                     taken = records.take(table.path.name, ids, definition)
@@ -151,7 +151,7 @@ class _Records:
                 faults.append(_missing(file, key))
                 continue
             self._tables[side] = pa.Table.from_batches(list(file.batches()))
-            ids = as_modality(self._tables[side][key].combine_chunks(), "text").to_pylist()
+            ids = cell_texts(self._tables[side][key].combine_chunks()).to_pylist()
             self._rows[side] = {one: row for row, one in enumerate(ids)}
             if len(self._rows[side]) < len(ids):
                 n = len(ids) - len(self._rows[side])

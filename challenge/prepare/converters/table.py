@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault, TaskError, nearest
 from challenge.prepare.raw import RawTable
-from challenge.prepare.readers.cells import as_modality, date_format
 from challenge.prepare.readers.image_files import ImageFolder, open_images
 from challenge.prepare.readers.table_files import RawFile, find_table, open_table
+from challenge.task.cells import cell_numbers, cell_texts, date_format
 from challenge.task.columns import Column
 from challenge.task.definition import TaskDefinition
+from challenge.task.modalities import modality_of
+from challenge.task.splits import SPLIT_COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["convert", "feature_arrays", "table_rows"]
+__all__ = ["convert", "feature_arrays", "split_arrays", "table_rows"]
 
 _YEAR_FIRST = re.compile(r"\d{4}([-/.]?\d{2}([-/.]?\d{2}([T ]?\d{2}.*)?)?)?")
 """Dates whose order as texts is their order in time."""
@@ -68,11 +70,10 @@ def table_rows(raw: Path, table: RawFile, definition: TaskDefinition) -> RawTabl
             keys = _keys(taken.get("key"), start, batch.num_rows)
             start += batch.num_rows
             arrays: dict[str, Any] = {"key": keys}
-            for name in ("label", "group", "split", "subset", "left_key", "right_key"):
+            for name in ("label", "subset", "left_key", "right_key"):
                 if name in taken:
-                    arrays[name] = as_modality(taken[name], "text")
-            if "time" in taken:
-                arrays["time"] = _moments(table.path.name, taken["time"], definition)
+                    arrays[name] = cell_texts(taken[name])
+            arrays |= split_arrays(table.path.name, taken, definition)
             arrays |= feature_arrays(taken, columns, definition, images, keys)
             yield pa.RecordBatch.from_pydict(arrays)
 
@@ -87,17 +88,16 @@ def _wanted(table: RawFile, definition: TaskDefinition) -> dict[str, str]:
     }
     if raw.key:
         asked["key"] = (raw.key, f"key = {raw.key!r} under [raw]")
-    for by, named in (("group", split.group), ("time", split.time)):
-        if named:
-            asked[by] = (named, f"{by} = {named!r} under [split]")
-    if split.by == "official" or "split" in options:
+    for by, named in split.raw_columns.items():
+        asked[by] = (named, f"{by} = {named!r} under [split]")
+    if split.rule.column == "split" or "split" in options:
         asked["split"] = (str(options.get("split", "split")), "the official split")
     for name in ("subset", "left_key", "right_key"):
         if name in options:
             asked[name] = (str(options[name]), f"{name} under [raw.options]")
     for column in definition.feature_columns():
         source = str(options.get(f"from_{column.name}", column.name))
-        if column.modality == "image" and source not in table.names and raw.images:
+        if modality_of(column.modality).is_image and source not in table.names and raw.images:
             # Without a column of their own, images are found by the row's key.
             continue
         asked[column.name] = (source, f"column {column.name!r}")
@@ -124,7 +124,7 @@ def _keys(given: Any, start: int, n: int) -> pa.Array:
 
     if given is None:
         return pa.array([f"row {number}" for number in range(start + 1, start + n + 1)])
-    return as_modality(given, "text")
+    return cell_texts(given)
 
 
 def _present(array: Any, definition: TaskDefinition) -> Any:
@@ -139,29 +139,42 @@ def _present(array: Any, definition: TaskDefinition) -> Any:
     return pc.if_else(pc.equal(array, str(word)), pa.scalar(None, pa.string()), array)
 
 
-def _moments(file: str, array: Any, definition: TaskDefinition) -> pa.Array:
+def split_arrays(
+    file: str, taken: Mapping[str, Any], definition: TaskDefinition
+) -> dict[str, pa.Array]:
+    """Return the columns of a batch that rules of a split read: texts, or values to be sorted."""
+    return {
+        name: _moments(file, taken[name], definition.split.raw_columns[name], definition)
+        if rule.ordered
+        else cell_texts(taken[name])
+        for name, rule in SPLIT_COLUMNS.items()
+        if name in taken
+    }
+
+
+def _moments(file: str, array: Any, column: str, definition: TaskDefinition) -> pa.Array:
     """Return numbers, or texts whose order is that of time; refuse dates that sort as words."""
     import pyarrow as pa
 
-    column = f"date_{definition.split.time}"
-    pattern = definition.raw.options.get(column)
-    moments = as_modality(array, "numeric", None if pattern is None else str(pattern))
+    option = f"date_{column}"
+    pattern = definition.raw.options.get(option)
+    moments = cell_numbers(array, None if pattern is None else str(pattern))
     if not pa.types.is_string(moments.type):
         return moments
     texts = [text for text in moments.to_pylist() if text is not None]
     if pattern is None:
         wrong = [text for text in texts if not _YEAR_FIRST.fullmatch(text)]
         guess = date_format(texts[:1000])
-        fix = f'write `{column} = "{guess or "%d.%m.%Y"}"` under [raw.options]'
+        fix = f'write `{option} = "{guess or "%d.%m.%Y"}"` under [raw.options]'
     else:
         wrong = [text for text in texts if date_format([text], [str(pattern)]) is None]
-        fix = f"correct the dates, or `{column}` under [raw.options]"
+        fix = f"correct the dates, or `{option}` under [raw.options]"
     if not wrong:
         return moments
     expected = "numbers, or dates with the year first (2024-01-31)"
     raise TaskError(
         Fault(
-            f"{file}, column {definition.split.time}",
+            f"{file}, column {column}",
             f"{wrong[0]!r} is no time that can be ordered",
             expected if pattern is None else f"dates written {pattern}",
             fix,
@@ -186,8 +199,9 @@ def feature_arrays(
         values = taken.get(column.name)
         if values is not None:
             values = _present(values, definition)
-        if column.modality == "image":
-            texts = (keys if values is None else as_modality(values, "image")).to_pylist()
+        modality = modality_of(column.modality)
+        if modality.is_image:
+            texts = (keys if values is None else modality.read_cells(values)).to_pylist()
             if values is not None and any(isinstance(text, bytes) for text in texts):
                 arrays[column.name] = values
             elif values is None:
@@ -196,7 +210,7 @@ def feature_arrays(
             else:
                 arrays[column.name] = images.column(column.name, texts, keys)
         else:
-            arrays[column.name] = as_modality(
-                values, column.modality, None if pattern is None else str(pattern)
+            arrays[column.name] = modality.read_cells(
+                values, None if pattern is None else str(pattern)
             )
     return arrays

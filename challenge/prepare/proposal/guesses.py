@@ -1,6 +1,6 @@
 """Guesses about a whole raw table: which column is what, and what that may get wrong.
 
-Each guess appends a sentence to `unsure` when a person should look at it.
+Each guess appends a note to `notes` when a person should look at it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from dataclasses import replace
 
 from challenge.errors import Fault, TaskError, nearest
 from challenge.kinds import Kind
+from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.proposal.profiles import Profile
 from challenge.prepare.readers.image_files import ImageFolder
 from challenge.prepare.readers.table_files import RawFile
-from challenge.prepare.splits.split_rules import LARGEST_SHARE
+from challenge.prepare.splits.clusters import LARGEST_SHARE
 from challenge.task.columns import RESERVED
+from challenge.task.modalities import modality_of
 
 __all__ = [
     "guess_group",
@@ -48,7 +50,7 @@ _VARIANTS = 5
 
 
 def guess_label(
-    table: RawFile, profiles: dict[str, Profile], label: str | None, unsure: list[str]
+    table: RawFile, profiles: dict[str, Profile], label: str | None, notes: list[Note]
 ) -> str:
     """Return the label column: the one named, else by its name, else the last that fits."""
     if label is not None:
@@ -69,7 +71,7 @@ def guess_label(
     fitting = [
         name
         for name, one in profiles.items()
-        if one.modality == "categorical" and 2 <= one.n_distinct <= 200
+        if modality_of(one.modality).is_categorical and 2 <= one.n_distinct <= 200
         if not one.is_id and not one.is_key
     ]
     if not named and not fitting:
@@ -78,13 +80,16 @@ def guess_label(
                   "name it with --label", "label-unknown")
         )  # fmt: skip
     chosen = named[0] if named else fitting[-1]
-    others = [name for name in fitting if name != chosen][:4]
-    also = f"; {', '.join(others)} would do as well" if others else ""
-    unsure.append(f"label: taken to be {chosen}{also}")
+    others = tuple(name for name in fitting if name != chosen)[:4]
+    notes.append(
+        note(Code.LABEL_AMONG, column=chosen, others=others)
+        if others
+        else note(Code.LABEL, column=chosen)
+    )
     return chosen
 
 
-def look_at_labels(label: str, values: list[str | None], kind: Kind, unsure: list[str]) -> None:
+def look_at_labels(label: str, values: list[str | None], kind: Kind, notes: list[Note]) -> None:
     """Raise TaskError for labels that make no task; note on rare and missing ones."""
     counts = Counter(value for value in values if value is not None)
     n = sum(counts.values())
@@ -110,54 +115,44 @@ def look_at_labels(label: str, values: list[str | None], kind: Kind, unsure: lis
         )
     rare = [name for name, times in counts.items() if times < 5]
     if rare:
-        unsure.append(
-            f"label: {len(rare):,} of {len(counts):,} classes have fewer than 5 rows; merge or "
-            "drop them, else a side of the split may lack them"
-        )
+        notes.append(note(Code.RARE_CLASSES, n=len(rare), of=len(counts)))
     if n < len(values):
-        unsure.append(f"label: {len(values) - n:,} rows have none and will be dropped")
+        notes.append(note(Code.UNLABELLED_ROWS, n=len(values) - n))
 
 
-def look_at_size(n: int, unsure: list[str]) -> None:
+def look_at_size(n: int, notes: list[Note]) -> None:
     """Note on tables whose public subset will be too small to show a score while a contest runs."""
     n_public = round(0.3 * 0.3 * n)
     if n_public < PUBLIC_ROWS:
-        unsure.append(
-            f"split: about {n_public:,} test rows will be public; a contest shows no score of "
-            f"fewer than {PUBLIC_ROWS} before its close (raise test or public if it should)"
-        )
+        notes.append(note(Code.FEW_PUBLIC_ROWS, n=n_public, least=PUBLIC_ROWS))
 
 
-def guess_metric(kind: Kind, values: list[str | None], unsure: list[str]) -> str:
+def guess_metric(kind: Kind, values: list[str | None], notes: list[Note]) -> str:
     """Return the metric that suits the sizes of the classes."""
     if kind.even_metric is None:
         return kind.default_metric
     counts = Counter(value for value in values if value is not None)
     largest = max(counts.values()) / sum(counts.values())
     if largest * len(counts) > 1.4:
-        why = f"since the largest of the classes has {largest:.0%}"
-        unsure.append(f"metric: {kind.default_metric}, {why}")
+        notes.append(note(Code.METRIC_UNEVEN, metric=kind.default_metric, share=largest))
         return kind.default_metric
-    unsure.append(f"metric: {kind.even_metric}, since the classes are about equally large")
+    notes.append(note(Code.METRIC_EVEN, metric=kind.even_metric))
     return kind.even_metric
 
 
 def guess_missing(
-    profiles: dict[str, Profile], values: dict[str, list[str | None]], unsure: list[str]
+    profiles: dict[str, Profile], values: dict[str, list[str | None]], notes: list[Note]
 ) -> str | None:
     """Return the word that stands for no value in numbers, when texts have it too."""
     words = Counter(word for one in profiles.values() for word in one.missing_words)
     for word, _ in words.most_common(1):
-        others = [
+        others = tuple(
             name
             for name, one in profiles.items()
             if word not in one.missing_words and word in values[name]
-        ]
+        )
         if others:
-            unsure.append(
-                f"missing: {word!r} stands for no number, so it was taken for nothing in "
-                f"{', '.join(others)} too"
-            )
+            notes.append(note(Code.MISSING_WORD, word=word, columns=others))
             return word
     return None
 
@@ -174,12 +169,13 @@ def guess_group(
     values: dict[str, list[str | None]],
     label: str,
     key: str | None,
-    unsure: list[str],
+    notes: list[Note],
 ) -> str | None:
     """Return the column whose values several rows share as rows of one thing do."""
     best: tuple[int, str] | None = None
     for name, one in profiles.items():
-        if name in (label, key) or one.modality in ("numeric", "image") or one.n_missing:
+        modality = modality_of(one.modality)
+        if name in (label, key) or modality.is_ordered or modality.is_image or one.n_missing:
             continue
         if one.counts_up:
             continue
@@ -194,10 +190,7 @@ def guess_group(
     if best is None:
         return None
     one = profiles[best[1]]
-    unsure.append(
-        f"split: rows that share {best[1]} ({one.n_distinct:,} values in {one.n:,} rows) are kept "
-        'together; write by = "row" if they have nothing in common'
-    )
+    notes.append(note(Code.GROUP, column=best[1], n=one.n_distinct, of=one.n))
     return best[1]
 
 
@@ -206,7 +199,7 @@ def guess_variants(
     values: dict[str, list[str | None]],
     label: str,
     key: str | None,
-    unsure: list[str],
+    notes: list[Note],
 ) -> str | None:
     """Return a text or image that some rows share, nearly always with one label.
 
@@ -219,7 +212,8 @@ def guess_variants(
     for name, one in profiles.items():
         if name in (label, key) or one.n_missing or one.n_distinct < n / _VARIANTS:
             continue
-        if one.modality not in ("text", "image") or one.why.startswith("images in"):
+        modality = modality_of(one.modality)
+        if not (modality.is_text or modality.is_image) or one.why.code is Code.IMAGES_INSIDE:
             continue
         labels_of: dict[str | None, Counter[str | None]] = defaultdict(Counter)
         for value, own in zip(values[name], values[label], strict=True):
@@ -236,32 +230,28 @@ def guess_variants(
             best = (n_shared, name)
     if best is None:
         return None
-    unsure.append(
-        f"split: {best[0]:,} rows have the {best[1]!r} of another row, nearly always together with "
-        'its class; such variants are kept together (write by = "row" if they have nothing in '
-        "common)"
-    )
+    notes.append(note(Code.VARIANTS, column=best[1], n=best[0]))
     return best[1]
 
 
 def sort_columns(
     profiles: dict[str, Profile], taken: set[str | None], key: str | None, group: str | None
-) -> tuple[dict[str, Profile], dict[str, str], dict[str, str]]:
+) -> tuple[dict[str, Profile], dict[str, str], dict[str, Note]]:
     """Return features, converter options for them, and what is left out with the reason."""
     columns: dict[str, Profile] = {}
     options: dict[str, str] = {}
-    left_out: dict[str, str] = {}
+    left_out: dict[str, Note] = {}
     for name, one in profiles.items():
         if name == key:
-            left_out[name] = "Identifies the row"
+            left_out[name] = note(Code.ROW_KEY)
         elif name == group:
-            left_out[name] = "Forms the split"
+            left_out[name] = note(Code.SPLIT_GROUP)
         elif name in taken:
             continue
         elif one.empty:
-            left_out[name] = one.why.capitalize()
+            left_out[name] = one.why
         elif one.is_key and one.is_id:
-            left_out[name] = "A value of its own in every row"
+            left_out[name] = note(Code.UNIQUE_VALUES)
         else:
             shown = f"{name}_value" if name in RESERVED else name
             columns[shown] = replace(one, name=shown)
@@ -297,7 +287,7 @@ def images_by_key(
     images: ImageFolder,
     key: str | None,
     values: dict[str, list[str | None]],
-    unsure: list[str],
+    notes: list[Note],
 ) -> None:
     """Add a column of images that are named by the key, where no column names them.
 
@@ -308,10 +298,10 @@ def images_by_key(
         if hits:
             n = len(values[name])
             columns["image"] = Profile(
-                "image", "image", n, n - hits, hits, f"files named by {name}"
+                "image", "image", n, n - hits, hits, note(Code.IMAGES_BY_KEY, key=name)
             )
             if hits < n:
-                unsure.append(f"image: {n - hits:,} of {n:,} rows have no file named by {name}")
+                notes.append(note(Code.KEY_IMAGES_MISSING, n=n - hits, of=n, key=name))
             return
     named = images.first()
     raise TaskError(
@@ -326,15 +316,17 @@ def images_by_key(
 
 
 def look_for_tells(
-    columns: dict[str, Profile], values: dict[str, list[str | None]], label: str, unsure: list[str]
+    columns: dict[str, Profile], values: dict[str, list[str | None]], label: str, notes: list[Note]
 ) -> None:
     """Note on categories that decide the label: perhaps it under another name."""
     for name, one in columns.items():
-        if one.modality != "categorical" or name not in values or one.n_distinct > one.n / 5:
+        if not modality_of(one.modality).is_categorical or name not in values:
+            continue
+        if one.n_distinct > one.n / 5:
             continue
         labels_of: dict[str, set[str]] = defaultdict(set)
         for value, own in zip(values[name], values[label], strict=True):
             if value is not None and own is not None:
                 labels_of[value].add(own)
         if len(labels_of) > 1 and all(len(owns) == 1 for owns in labels_of.values()):
-            unsure.append(f"{name}: each of its values has one label only; is it the label again?")
+            notes.append(note(Code.PREDICTS_LABEL, column=name))

@@ -1,7 +1,6 @@
 """`challenge add`: look at raw data, propose a task.toml that a person reads and corrects.
 
-Everything that can be told from the data is filled in; what was guessed stands in `unsure`, with
-the reason, and as a comment in the file.
+What the data show is filled in. Each guess is a note for the organiser, and a comment in the file.
 """
 
 from __future__ import annotations
@@ -27,9 +26,11 @@ from challenge.prepare.proposal.guesses import (
     take_sides,
 )
 from challenge.prepare.proposal.infer_pairs import pair_split, plan_of_pairs
+from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.proposal.profiles import open_image_folder, profile_columns, profile_values
-from challenge.prepare.proposal.proposal_text import Plan, Proposal, proposal_text
+from challenge.prepare.proposal.proposal_text import Plan, Proposal, proposal_of
 from challenge.prepare.readers.table_files import find_table, open_table
+from challenge.task.modalities import modality_of
 
 __all__ = ["Proposal", "propose_task"]
 
@@ -50,27 +51,26 @@ def propose_task(
     of records of `source`, `folder` the task's folder in its challenge: raw data that lies in
     the challenge is named relative to it. Raises TaskError when there is no label to find.
     """
-    unsure: list[str] = []
+    notes: list[Note] = []
     source = _existing(source, "raw data")
     pairs = None if pairs is None else _existing(pairs, "a list of pairs")
     images = None if images is None else _existing(images, "a folder or zip of images")
     if pairs is not None:
-        plan = plan_of_pairs(source, pairs, images, label, unsure)
+        plan = plan_of_pairs(source, pairs, images, label, notes)
     elif source.is_dir() and find_table(source, "tableA") is not None:
-        plan = plan_of_pairs(source, None, images, label, unsure)
+        plan = plan_of_pairs(source, None, images, label, notes)
     elif source.is_dir() and (source / "train.txt").is_file():
-        plan = _of_ditto(source, unsure)
+        plan = _of_ditto(source, notes)
     elif source.is_dir() and find_table(source, "solution") is not None:
-        plan = _of_competition(source, images, label, unsure)
+        plan = _of_competition(source, images, label, notes)
     else:
-        plan = _of_table(source, images, label, kind, unsure)
-    unsure += [f"column {question}" for one in plan.columns.values() for question in one.doubts]
-    unsure.append("licence: nobody can tell it from the data; an unstated one shows on the page")
+        plan = _of_table(source, images, label, kind, notes)
+    notes += [doubt for one in plan.columns.values() for doubt in one.doubts]
+    notes.append(note(Code.LICENCE))
     place = str(plan.source)
     if folder is not None and plan.source.is_relative_to(folder.resolve().parents[1]):
         place = Path(os.path.relpath(plan.source, folder.resolve())).as_posix()
-    text = proposal_text(task_id, plan, place, unsure)
-    return Proposal(text, plan.kind, tuple(dict.fromkeys(unsure)))
+    return proposal_of(task_id, plan, place, notes)
 
 
 def _existing(path: Path, expected: str) -> Path:
@@ -83,18 +83,18 @@ def _existing(path: Path, expected: str) -> Path:
 
 
 def _of_table(
-    source: Path, images: Path | None, label: str | None, kind: Kind | None, unsure: list[str]
+    source: Path, images: Path | None, label: str | None, kind: Kind | None, notes: list[Note]
 ) -> Plan:
     file = source if source.is_file() else _one_table(source)
     table = open_table(file)
-    unsure += table.notes
+    notes += [note(Code.READER, text=text) for text in table.notes]
     found_images = open_image_folder(images)
     profiles, values = profile_columns(table, found_images)
     if not values or not len(next(iter(values.values()))):
         raise TaskError(Fault(file.name, "0 rows", "rows", "check the raw data", "no-rows"))
     pairwise = {name for name in profiles if name.startswith(("left_", "right_"))}
     kind = kind or (kind_with("match") if len(pairwise) >= 2 else kind_with("class"))
-    label = guess_label(table, profiles, label, unsure)
+    label = guess_label(table, profiles, label, notes)
     root = Path(os.path.commonpath([file.parent, images])) if images else file.parent
     raw = {"file": file.relative_to(root).as_posix(), "label": label}
     if images:
@@ -103,17 +103,17 @@ def _of_table(
         raw["delimiter"] = str(table.delimiter)
     if table.encoding not in (None, "utf-8"):
         raw["encoding"] = str(table.encoding)
-    look_at_labels(label, values[label], kind, unsure)
+    look_at_labels(label, values[label], kind, notes)
     key = guess_key(profiles, label)
     if key is not None:
         raw["key"] = key
     group, shown = None, False
     if not kind.paired:
-        group = guess_group(profiles, values, label, key, unsure)
+        group = guess_group(profiles, values, label, key, notes)
     if not kind.paired and group is None:
-        group, shown = guess_variants(profiles, values, label, key, unsure), True
+        group, shown = guess_variants(profiles, values, label, key, notes), True
     columns, options, left_out = sort_columns(profiles, {label, key}, key, None if shown else group)
-    if (word := guess_missing(profiles, values, unsure)) is not None:
+    if (word := guess_missing(profiles, values, notes)) is not None:
         options["missing"] = word
     split: dict[str, str | float] = {"by": "row", "test": 0.3}
     if group is not None:
@@ -125,13 +125,15 @@ def _of_table(
         for side in ("left", "right"):
             if f"{side}_id" in profiles:
                 options[f"{side}_key"] = f"{side}_id"
-    if found_images is not None and not any(one.modality == "image" for one in columns.values()):
-        images_by_key(columns, found_images, key, values, unsure)
-    look_for_tells(columns, values, label, unsure)
-    if any(one.why.startswith("dates") for one in columns.values()) and split["by"] == "row":
-        unsure.append('split: rows carry dates; if later rows are to be foretold, by = "time"')
-    look_at_size(len(values[label]), unsure)
-    metric = guess_metric(kind, values[label], unsure)
+    if found_images is not None and not any(
+        modality_of(one.modality).is_image for one in columns.values()
+    ):
+        images_by_key(columns, found_images, key, values, notes)
+    look_for_tells(columns, values, label, notes)
+    if any(one.why.code is Code.DATES for one in columns.values()) and split["by"] == "row":
+        notes.append(note(Code.TIME))
+    look_at_size(len(values[label]), notes)
+    metric = guess_metric(kind, values[label], notes)
     return Plan(kind, "table", root, raw, options, metric, split, columns, sides, left_out)
 
 
@@ -158,7 +160,7 @@ def _one_table(folder: Path) -> Path:
     return found.pop()
 
 
-def _of_ditto(source: Path, unsure: list[str]) -> Plan:
+def _of_ditto(source: Path, notes: list[Note]) -> Plan:
     line = (source / "train.txt").read_text(encoding="utf-8").split("\n", 1)[0]
     names = list(dict.fromkeys(re.findall(r"COL (\S+) VAL(?=\s|$)", line.split("\t")[0])))
     values: dict[str, list[str | None]] = {name: [] for name in names}
@@ -170,7 +172,7 @@ def _of_ditto(source: Path, unsure: list[str]) -> Plan:
                 values[name].append(found.get(name, "").strip() or None)
     profiles = {name: profile_values(name, texts) for name, texts in values.items()}
     columns, options, left_out = sort_columns(profiles, set(), None, None)
-    split = pair_split((source / "test.txt").is_file(), unsure)
+    split = pair_split((source / "test.txt").is_file(), notes)
     return Plan(
         kind_with("match"),
         "ditto",
@@ -186,7 +188,7 @@ def _of_ditto(source: Path, unsure: list[str]) -> Plan:
 
 
 def _of_competition(
-    source: Path, images: Path | None, label: str | None, unsure: list[str]
+    source: Path, images: Path | None, label: str | None, notes: list[Note]
 ) -> Plan:
     train = find_table(source, "train")
     if train is None:
@@ -195,7 +197,7 @@ def _of_competition(
                   "add it", "raw-file-missing")
         )  # fmt: skip
     table = open_table(train)
-    unsure += table.notes
+    notes += [note(Code.READER, text=text) for text in table.notes]
     solution_path = find_table(source, "solution")
     assert solution_path is not None
     solution = open_table(solution_path)
@@ -207,14 +209,14 @@ def _of_competition(
                   "put them there", "images-missing")
         )  # fmt: skip
     profiles, values = profile_columns(table, open_image_folder(images))
-    label = guess_label(table, profiles, label or (answers[0] if answers else None), unsure)
+    label = guess_label(table, profiles, label or (answers[0] if answers else None), notes)
     key = shared[0] if shared else None
     raw = {"label": label} | ({"key": key} if key else {})
     if images is not None:
         raw["images"] = images.relative_to(source).as_posix()
-    look_at_labels(label, values[label], kind_with("class"), unsure)
+    look_at_labels(label, values[label], kind_with("class"), notes)
     columns, options, left_out = sort_columns(profiles, {label, key}, key, None)
-    metric = guess_metric(kind_with("class"), values[label], unsure)
+    metric = guess_metric(kind_with("class"), values[label], notes)
     split: dict[str, str | float] = {"by": "official"}
     return Plan(
         kind_with("class"),

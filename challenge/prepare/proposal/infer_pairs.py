@@ -19,6 +19,7 @@ from challenge.prepare.proposal.guesses import (
     look_at_size,
     sort_columns,
 )
+from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.proposal.profiles import (
     ROWS,
     Profile,
@@ -29,6 +30,7 @@ from challenge.prepare.proposal.profiles import (
 )
 from challenge.prepare.proposal.proposal_text import Plan
 from challenge.prepare.readers.table_files import RawFile, find_table, open_table
+from challenge.task.modalities import modality_of
 
 __all__ = ["pair_split", "plan_of_pairs"]
 
@@ -51,7 +53,7 @@ def plan_of_pairs(
     pairs: Path | None,
     images: Path | None,
     label: str | None,
-    unsure: list[str],
+    notes: list[Note],
 ) -> Plan:
     """Return the plan of a table (or folder) of records and of a list of labelled pairs of them.
 
@@ -68,31 +70,27 @@ def plan_of_pairs(
     profiles: dict[str, Profile] = {}
     values: dict[str, list[str | None]] = {}
     for table in tables:
-        unsure += table.notes
+        notes += [note(Code.READER, text=text) for text in table.notes]
         found, texts = profile_columns(table, image_folder)
         for name, one in found.items():
             profiles.setdefault(name, one)
             values.setdefault(name, texts[name])
     key = "id" if "id" in profiles else guess_key(profiles, "")
-    told: dict[str, str] = {}
+    agreeing: list[str] = []
     options: dict[str, str] = {}
     if pairs is not None:
         list_of_pairs = open_table(pairs)
-        unsure += list_of_pairs.notes
-        key, ids, tables = _find_ids(list_of_pairs, tables, key, unsure)
+        notes += [note(Code.READER, text=text) for text in list_of_pairs.notes]
+        key, ids, tables = _find_ids(list_of_pairs, tables, key, notes)
         options |= {f"{side}_id": name for side, name in ids.items() if name not in IDS[side]}
-        label = _find_label(list_of_pairs, label, list(ids.values()), unsure)
+        label = _find_label(list_of_pairs, label, list(ids.values()), notes)
         if label not in LABELS:
             raw["label"] = label
         answers = _first(list_of_pairs, label)
-        look_at_labels(label, answers, kind_with("match"), unsure)
-        look_at_size(len(answers), unsure)
-        told = _what_decides(list_of_pairs, tables, str(key), ids, answers, profiles)
-        unsure += [
-            f"column {name}: left out, since it is equal on both sides just where the label is 1; "
-            "is it the answer under another name?"
-            for name in told
-        ]
+        look_at_labels(label, answers, kind_with("match"), notes)
+        look_at_size(len(answers), notes)
+        agreeing = _what_decides(list_of_pairs, tables, str(key), ids, answers, profiles)
+        notes += [note(Code.AGREEMENT_LEFT_OUT, column=name) for name in agreeing]
     options |= {
         name: table.path.relative_to(root).with_suffix("").as_posix()
         for name, table in zip(("tableA", "tableB"), tables, strict=False)
@@ -100,31 +98,30 @@ def plan_of_pairs(
     }
     if key not in (None, "id"):
         raw["key"] = str(key)
-        unsure.append(f"key: {key} is taken for the id of a record")
-    # Names of a few words recur, yet what tells two of them apart is their characters.
+        notes.append(note(Code.RECORD_KEY, column=str(key)))
+    # Names of a few words recur, yet their characters are what distinguishes two of them.
     profiles = {
-        name: replace(one, modality="text", doubts=()) if one.why == "short texts" else one
+        name: replace(one, modality="text", doubts=()) if one.why.code is Code.SHORT_TEXTS else one
         for name, one in profiles.items()
     }
-    columns, more, left_out = sort_columns(profiles, {"id", key, *told}, key, None)
-    if image_folder is not None and not any(one.modality == "image" for one in columns.values()):
-        images_by_key(columns, image_folder, None, values, unsure)
+    columns, more, left_out = sort_columns(profiles, {"id", key, *agreeing}, key, None)
+    if image_folder is not None and not any(
+        modality_of(one.modality).is_image for one in columns.values()
+    ):
+        images_by_key(columns, image_folder, None, values, notes)
     official = pairs is None and find_table(folder, "test") is not None
-    split = pair_split(official, unsure)
+    split = pair_split(official, notes)
     kind = kind_with("match")
     return Plan(
         kind, "deepmatcher", root, raw, options | more, kind.default_metric, split, columns, {},
-        left_out | told,
+        left_out | {name: note(Code.AGREEMENT) for name in agreeing},
     )  # fmt: skip
 
 
-def pair_split(official: bool, unsure: list[str]) -> dict[str, str | float]:
-    """Return the split of pairs by entities; `official` tells that the data brings one."""
+def pair_split(official: bool, notes: list[Note]) -> dict[str, str | float]:
+    """Return the split of pairs by entities; `official` says that the data brings one."""
     if official:
-        unsure.append(
-            'split: by = "official" would keep the given one; "entity" lets no record stand on '
-            "both sides"
-        )
+        notes.append(note(Code.OFFICIAL_SPLIT))
     return {"by": "entity", "test": 0.3}
 
 
@@ -152,7 +149,7 @@ def _first(table: RawFile, name: str) -> list[str | None]:
 
 
 def _find_ids(
-    pairs: RawFile, tables: list[RawFile], key: str | None, unsure: list[str]
+    pairs: RawFile, tables: list[RawFile], key: str | None, notes: list[Note]
 ) -> tuple[str, dict[str, str], list[RawFile]]:
     """Return the records' id column, the pairs' columns of ids, and the tables, left one first.
 
@@ -179,10 +176,8 @@ def _find_ids(
         order, (left, right) = fitting[0]
         named = {table.path.stem for table in tables} == {"tableA", "tableB"}
         if len(tables) == 2 and not named and len({one[0][0] for one in fitting}) == 2:
-            unsure.append(
-                f"sides: {tables[0].path.stem} is taken for the left one, "
-                f"{tables[1].path.stem} for the right one"
-            )
+            left_table, right_table = (table.path.stem for table in tables)
+            notes.append(note(Code.SIDES, left=left_table, right=right_table))
         ordered = [tables[place] for place in order][: len(tables)]
         return candidate, {"left": left, "right": right}, ordered
     raise TaskError(
@@ -205,7 +200,7 @@ def _hits(texts: dict[str, list[str]], known: set[str | None]) -> list[str]:
     ]
 
 
-def _find_label(pairs: RawFile, label: str | None, ids: list[str], unsure: list[str]) -> str:
+def _find_label(pairs: RawFile, label: str | None, ids: list[str], notes: list[Note]) -> str:
     """Return the column that tells whether a pair is a match."""
     if label is not None and label not in pairs.names:
         guess = nearest(label, pairs.names)
@@ -226,7 +221,7 @@ def _find_label(pairs: RawFile, label: str | None, ids: list[str], unsure: list[
                   "a column of 1 and 0", "name it with --label", "label-unknown")
         )  # fmt: skip
     if label is None and found[0] not in LABELS:
-        unsure.append(f"label: taken to be {found[0]}")
+        notes.append(note(Code.LABEL, column=found[0]))
     return found[0]
 
 
@@ -237,8 +232,8 @@ def _what_decides(
     ids: dict[str, str],
     answers: list[str | None],
     profiles: dict[str, Profile],
-) -> dict[str, str]:
-    """Return the attributes of which equality alone tells matches, with the reason.
+) -> list[str]:
+    """Return the attributes of which equality alone predicts matches.
 
     Measured as the audit of a built task does: by the AUC, where one missing value counts half.
     """
@@ -253,7 +248,7 @@ def _what_decides(
         records_by_key(table, key, names, set(side))
         for table, side in zip((tables[0], tables[-1]), sides, strict=True)
     ]
-    found = {}
+    found = []
     nothing: list[str | None] = [None] * len(names)
     for place, name in enumerate(names):
         equal: dict[bool, list[float]] = {True: [], False: []}
@@ -263,7 +258,7 @@ def _what_decides(
                 equal[match].append(_alike(left[place], right[place]))
         shares = {match: sum(values) / len(values) for match, values in equal.items() if values}
         if len(shares) == 2 and (1 + shares[True] - shares[False]) / 2 > ALONE:
-            found[name] = "Equal on both sides just where the pair is a match"
+            found.append(name)
     return found
 
 

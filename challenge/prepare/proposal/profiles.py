@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from challenge.prepare.readers.cells import MISSING, as_modality, date_format, read_number
+from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.readers.image_files import IMAGE_SUFFIXES, ImageFolder
 from challenge.prepare.readers.table_files import RawFile
-from challenge.task.columns import Modality
+from challenge.task.cells import MISSING, cell_texts, date_format, read_number
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +42,7 @@ _FEW = 0.05
 
 @dataclass(frozen=True)
 class Profile:
-    """A column with its likely modality; `doubts` are sentences for the organiser.
+    """A column with its likely modality; `doubts` are questions for the organiser.
 
     `date` is the format of dates that become numbers; `is_key` tells a value of its own in every
     row that looks like an identifier; `empty` a column without two different values; `counts_up`
@@ -50,11 +50,11 @@ class Profile:
     """
 
     name: str
-    modality: Modality
+    modality: str
     n: int
     n_missing: int
     n_distinct: int
-    why: str
+    why: Note
     integer: bool = False
     date: str | None = None
     is_key: bool = False
@@ -62,14 +62,8 @@ class Profile:
     is_id: bool = False
     counts_up: bool = False
     missing_words: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Note, ...] = ()
     examples: tuple[str, ...] = field(default=(), repr=False)
-
-    @property
-    def evidence(self) -> str:
-        """What was seen, in a line."""
-        missing = f", {self.n_missing / self.n:.0%} missing" if self.n_missing else ""
-        return f"{self.why}; {self.n_distinct:,} different in {self.n:,} rows{missing}"
 
 
 def profile_columns(
@@ -114,7 +108,7 @@ def records_by_key(
     found: dict[str | None, list[str | None]] = {}
     sought = pa.array([one for one in wanted if one is not None], pa.string())
     for batch in table.batches():
-        keys = as_modality(batch.column(key), "text")
+        keys = cell_texts(batch.column(key))
         rows = batch.filter(pc.is_in(keys, value_set=sought))
         columns = [_as_texts(rows.column(name)) for name in (key, *names)]
         found |= {own: list(rest) for own, *rest in zip(*columns, strict=True)}
@@ -129,7 +123,7 @@ def _as_texts(column: pa.Array) -> list[str | None]:
             None if value is None else f"{hashlib.sha256(value).hexdigest()[:16]}{_INSIDE}"
             for value in column.to_pylist()
         ]
-    return [text or None for text in as_modality(column, "text").to_pylist()]
+    return [text or None for text in cell_texts(column).to_pylist()]
 
 
 def profile_values(
@@ -146,36 +140,34 @@ def profile_values(
     examples = tuple(text[:60] for text, _ in counts.most_common(3))
 
     base = Profile(
-        name, "categorical", n, n - len(present), distinct, "", empty=distinct < 2,
-        examples=examples,
+        name, "categorical", n, n - len(present), distinct,
+        note(Code.ONE_VALUE if distinct else Code.NO_VALUE), empty=distinct < 2, examples=examples,
     )  # fmt: skip
     if distinct < 2:
-        return replace(
-            base, modality="categorical", why="one value only" if distinct else "no value at all"
-        )
+        return base
     unique = distinct == len(present) == n and n > 20
     if all(text.endswith(_INSIDE) for text in counts):
-        return replace(base, modality="image", why="images in the table itself")
+        return replace(base, modality="image", why=note(Code.IMAGES_INSIDE))
     if _names_images(counts, None if unique and _ID_NAME.search(name) else images):
         lost = sum(1 for text in counts if images is not None and images.find(text) is None)
-        said = f"{name}: {lost:,} of {distinct:,} images are not in the folder"
+        doubt = note(Code.IMAGES_MISSING, column=name, n=lost, of=distinct)
         return replace(
             base,
             modality="image",
-            why="names of image files",
-            doubts=(said,) if images and lost else (),
+            why=note(Code.IMAGE_NAMES),
+            doubts=(doubt,) if images and lost else (),
         )
     if _is_temporal(kind):
-        return replace(base, modality="numeric", why="dates, as days since 1970")
+        return replace(base, modality="numeric", why=note(Code.DATES))
     if {text.casefold() for text in counts} <= _TRUTH:
-        return replace(base, modality="categorical", why="true or false")
+        return replace(base, modality="categorical", why=note(Code.TRUE_OR_FALSE))
     if (pattern := _dates(counts)) is not None:
-        said = f"{name}: read as dates written {pattern}; say otherwise if they are mere labels"
+        doubt = note(Code.DATES_READ, column=name, form=pattern)
         other = pattern.translate(str.maketrans("md", "dm"))
         if "/" in pattern and date_format(list(counts), (other,)):
-            said += f", or are written {other}"
+            doubt = note(Code.DATES_AMBIGUOUS, column=name, form=pattern, other=other)
         return replace(
-            base, modality="numeric", why="dates, as days since 1970", date=pattern, doubts=(said,)
+            base, modality="numeric", why=note(Code.DATES), date=pattern, doubts=(doubt,)
         )
     numbers = _numbers(counts)
     if numbers is not None:
@@ -226,33 +218,31 @@ def _number_profile(
     written = [text for text in counts if text.strip().casefold() not in MISSING]
     named_id = bool(_ID_NAME.search(name))
     if any(re.match(r"0\d", text) for text in written):
-        said = f"{name}: digits with leading zeros were taken as codes, not as numbers"
-        return replace(base, why="codes of digits", doubts=(said,), is_key=unique, is_id=named_id)
+        doubt = note(Code.LEADING_ZEROS, column=name)
+        why = note(Code.DIGIT_CODES)
+        return replace(base, why=why, doubts=(doubt,), is_key=unique, is_id=named_id)
     whole = integer or all(float(number).is_integer() for number in numbers)
     running = integer and max(numbers) - min(numbers) < 2 * len(numbers)
     if unique and integer and (named_id or (running and len(numbers) > 50)):
-        return replace(base, why="a number of its own in every row", is_key=True, is_id=True)
+        return replace(base, why=note(Code.ROW_NUMBERS), is_key=True, is_id=True)
     if named_id and whole:
-        said = f"{name}: whole numbers that name things; taken as categories, not as amounts"
+        doubt = note(Code.NUMBERS_NAME, column=name)
         counts_up = min(numbers) in (0, 1) and max(numbers) <= len(numbers)
-        return replace(
-            base, why="ids stored as numbers", doubts=(said,), is_id=True, counts_up=counts_up
-        )
+        why = note(Code.NUMBER_IDS)
+        return replace(base, why=why, doubts=(doubt,), is_id=True, counts_up=counts_up)
     doubts = []
     odd = [text for text in written if not _BARE_NUMBER.fullmatch(text.strip())]
     if odd:
-        doubts.append(f"{name}: numbers stored as text, such as {odd[0]!r}")
+        doubts.append(note(Code.NUMBERS_AS_TEXT, column=name, example=odd[0]))
     words = tuple(sorted(set(counts) - set(written)))
     base = replace(base, missing_words=words)
     if words:
-        doubts.append(f"{name}: {', '.join(map(repr, words))} is read as missing")
+        doubts.append(note(Code.READ_AS_MISSING, column=name, texts=tuple(map(repr, words))))
     if integer and len(counts) <= 2:
-        return replace(base, why="two whole numbers", doubts=tuple(doubts))
+        return replace(base, why=note(Code.TWO_NUMBERS), doubts=tuple(doubts))
     if integer and (len(counts) <= 12 or _CODE_NAME.search(name)):
-        doubts.append(
-            f"{name}: few whole numbers, or a code; make it categorical if they only name"
-        )
-    why = "whole numbers" if integer else "numbers"
+        doubts.append(note(Code.FEW_NUMBERS, column=name))
+    why = note(Code.WHOLE_NUMBERS if integer else Code.NUMBERS)
     return replace(base, modality="numeric", why=why, integer=integer, doubts=tuple(doubts))
 
 
@@ -262,20 +252,19 @@ def _text_profile(base: Profile, counts: Counter[str], n: int, unique: bool) -> 
     named_id = bool(_ID_NAME.search(base.name))
     spaceless = not any(" " in text for text in counts)
     if unique and spaceless and (named_id or max(map(len, counts)) <= 40):
-        why = "a word of its own in every row"
+        why = note(Code.UNIQUE_WORDS)
         return replace(base, modality="text", why=why, is_key=True, is_id=named_id)
     if words >= 4 and share > _FEW:
-        return replace(base, modality="text", why=f"free text of {words:.0f} words on average")
+        return replace(base, modality="text", why=note(Code.FREE_TEXT, words=words))
     if len(counts) <= 50 or share <= _FEW:
-        return replace(base, why="few values that recur", is_id=named_id)
+        return replace(base, why=note(Code.FEW_VALUES), is_id=named_id)
     if named_id:
-        return replace(base, why="names of things", is_id=True)
-    modality: Modality = "text" if words >= 1.8 or share > 0.5 else "categorical"
-    said = (
-        f"{base.name}: between text and categories ({len(counts):,} values of {words:.1f} words); "
-        f"taken as {modality}"
+        return replace(base, why=note(Code.NAMES), is_id=True)
+    modality = "text" if words >= 1.8 or share > 0.5 else "categorical"
+    doubt = note(
+        Code.TEXT_OR_CATEGORIES, column=base.name, n=len(counts), words=words, modality=modality
     )
-    return replace(base, modality=modality, why="short texts", doubts=(said,))
+    return replace(base, modality=modality, why=note(Code.SHORT_TEXTS), doubts=(doubt,))
 
 
 def open_image_folder(place: Path | None) -> ImageFolder | None:

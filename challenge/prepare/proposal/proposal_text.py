@@ -1,4 +1,4 @@
-"""The text of a proposed task.toml: every value with what was seen, every question to answer."""
+"""The text of a proposed task.toml: each value with what was seen, each note as a comment."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from challenge.kinds import Kind
+from challenge.prepare.proposal.notes import Note
 from challenge.prepare.proposal.profiles import Profile
+from challenge.task.datasheet import UNANSWERED, hints
 
-__all__ = ["Plan", "Proposal", "proposal_text"]
+__all__ = ["Plan", "Proposal", "proposal_of"]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -21,7 +23,9 @@ class Proposal:
 
     text: str
     kind: Kind
+    notes: tuple[Note, ...]
     unsure: tuple[str, ...]
+    """The texts of `notes`, each once."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,13 @@ class Plan:
     split: dict[str, str | float]
     columns: dict[str, Profile]
     sides: dict[str, str]
-    left_out: dict[str, str]
+    left_out: dict[str, Note]
+
+
+def _evidence(profile: Profile) -> str:
+    missing = f", {profile.n_missing / profile.n:.0%} missing" if profile.n_missing else ""
+    distinct = f"{profile.n_distinct:,} different in {profile.n:,} rows"
+    return f"{profile.why.text}; {distinct}{missing}"
 
 
 def _quoted(text: str | float) -> str:
@@ -54,12 +64,13 @@ def _comment(text: str) -> str:
     return "# " + " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
 
 
-def proposal_text(task_id: str, plan: Plan, place: str, unsure: list[str]) -> str:
-    """Return the commented task.toml of a plan; `place` is how its source is named there."""
+def proposal_of(task_id: str, plan: Plan, place: str, notes: list[Note]) -> Proposal:
+    """Return a plan as a commented task.toml; `place` is how its source is named there."""
+    unsure = tuple(dict.fromkeys(one.text for one in notes))
     title = task_id.replace("-", " ").capitalize()
     lines = ["# Proposed by `challenge add`. Read it, correct it, then run:"]
     lines += [f"#   challenge convert {task_id}", "#", "# Unsure:"]
-    lines += [f"#   - {_comment(question)[2:]}" for question in dict.fromkeys(unsure)]
+    lines += [f"#   - {_comment(question)[2:]}" for question in unsure]
     lines += [
         "",
         "format = 1",
@@ -85,7 +96,11 @@ def proposal_text(task_id: str, plan: Plan, place: str, unsure: list[str]) -> st
     lines += ["", "[split]", *(f"{name} = {_quoted(value)}" for name, value in plan.split.items())]
     lines.append("public = 0.3  # share of the test rows whose score shows while a contest runs")
     for name, one in plan.columns.items():
-        lines += ["", f"[columns.{_name(name)}]", f'modality = "{one.modality}"  # {one.evidence}']
+        lines += [
+            "",
+            f"[columns.{_name(name)}]",
+            f'modality = "{one.modality}"  # {_evidence(one)}',
+        ]
         if one.integer:
             lines.append("integer = true")
         if name in plan.sides:
@@ -93,15 +108,14 @@ def proposal_text(task_id: str, plan: Plan, place: str, unsure: list[str]) -> st
         lines.append('description = ""')
     if plan.left_out:
         lines += ["", "[left_out]"]
-        lines += [f"{_name(name)} = {_quoted(why)}" for name, why in plan.left_out.items()]
+        lines += [
+            f"{_name(name)} = {_quoted(why.text.capitalize())}"
+            for name, why in plan.left_out.items()
+        ]
     lines += [
         "",
-        "[datasheet]  # unanswered questions show on the page as *not stated*",
-        'row = ""  # what is one row, and how was it chosen?',
-        'labelled_by = ""  # who decided the label?',
-        'certainty = ""  # how sure are they?',
-        'not_for = ""  # what must the data not be used for?',
-        'weaknesses = ""  # what is known to be weak?',
+        f"[datasheet]  # unanswered questions show on the page as *{UNANSWERED}*",
+        *(f'{key} = ""  # {hint}' for key, hint in hints()),
         "",
     ]
-    return "\n".join(lines)
+    return Proposal("\n".join(lines), plan.kind, tuple(notes), unsure)

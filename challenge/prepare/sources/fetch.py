@@ -21,6 +21,7 @@ from challenge.errors import Fault, MissingRequirement, TaskError
 from challenge.prepare.sources.archives import is_archive, unpack
 from challenge.task.definition import Source, TaskDefinition
 from challenge.task.files import sha256_of_file
+from challenge.task.modalities import modality_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -125,7 +126,7 @@ def _read_of(definition: TaskDefinition, path: Path) -> list[Path]:
 
     raw = definition.raw
     anywhere = not raw.images and any(
-        one.modality == "image" for one in definition.columns.values()
+        modality_of(one.modality).is_image for one in definition.columns.values()
     )
     if len(definition.source) > 1 or raw.file is None or not path.is_dir() or anywhere:
         return [path]

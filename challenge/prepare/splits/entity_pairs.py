@@ -20,23 +20,24 @@ from challenge.prepare.build.plan import TEST, TRAIN, Plan
 from challenge.prepare.build.row_facts import Categories
 from challenge.prepare.build.table_checks import check_classes, check_schema
 from challenge.prepare.raw import RawRecords
-from challenge.prepare.readers.values import (
-    PIXELS,
-    Faults,
-    ImageStore,
-    standard_values,
-    text_values,
-)
-from challenge.prepare.splits.sides import seen_shares, tie
-from challenge.prepare.splits.split_rules import (
+from challenge.prepare.splits.clusters import (
     assign_folds,
     choose_share,
     refuse_giant,
     summarise_clusters,
 )
+from challenge.prepare.splits.rules import choose_records
+from challenge.prepare.splits.sides import seen_shares, tie
 from challenge.task import SUBSETS
 from challenge.task.columns import Column
 from challenge.task.definition import TaskDefinition
+from challenge.task.modalities import modality_of, standard_values
+from challenge.task.raw_values import (
+    PIXELS,
+    Faults,
+    ImageStore,
+    text_values,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,7 +62,7 @@ def plan_pairs(
     import pyarrow as pa
 
     where = f"{definition.id}, raw records"
-    if not definition.kind.paired or definition.split.by != "entity":
+    if not definition.kind.paired or not definition.split.rule.paired:
         raise TaskError(
             Fault(where, f"records in a {definition.kind.name} task split by {definition.split.by}",
                   'kind = "matching" with split.by = "entity"', "correct task.toml", "records-use")
@@ -156,7 +157,7 @@ def _read(
 
     faults = Faults(where)
     images = ImageStore(public, raw.folder, progress)
-    categories = Categories([c.name for c in columns if c.modality == "categorical"])
+    categories = Categories([c.name for c in columns if modality_of(c.modality).is_categorical])
     batches: list[pa.RecordBatch] = []
     chunks: list[pa.Table] = []
     for batch in raw.batches():
@@ -242,9 +243,7 @@ def _cells(
 ) -> NDArray[np.int64]:
     """Return the cell of each record: 0 … 4 a fold of train, -1 public test, -2 private test."""
     size = np.minimum(np.bincount(component), 8)[component]
-    test = choose_share(summarise_clusters(component, size, draw.split), definition.split.test)[
-        component
-    ]
+    test = choose_records(component, draw, definition.split.test)
     cell = np.full(len(component), -2, dtype=np.int64)
     for rows in (np.flatnonzero(~test), np.flatnonzero(test)):
         if len(rows) == 0:

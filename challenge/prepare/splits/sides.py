@@ -8,24 +8,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from challenge.errors import Fault, TaskError
-from challenge.prepare.build.ids import KeyedDraws, keyed_draws
+from challenge.prepare.build.ids import KeyedDraws
 from challenge.prepare.build.integer_ranks import dense_codes
 from challenge.prepare.build.plan import TEST, TRAIN, UNUSED
 from challenge.prepare.build.row_facts import RowFacts
-from challenge.prepare.splits.split_rules import (
+from challenge.prepare.splits.clusters import (
     assign_folds,
-    choose_latest,
     choose_share,
     components,
-    refuse_giant,
     single_rows,
     summarise_clusters,
 )
+from challenge.prepare.splits.rules import RULES, PairRecords, RowsToSplit
 from challenge.task import SUBSETS
 from challenge.task.definition import TaskDefinition
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from numpy.typing import NDArray
 
 __all__ = ["Sides", "decide_sides", "seen_shares", "subsets_and_folds", "tie"]
@@ -95,13 +93,10 @@ def decide_sides(
     where: str,
 ) -> Sides:
     """Decide about every row of a raw table, by the split that task.toml asks for."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     split = definition.split
     n = len(label)
     found: dict[str, object] = {}
-    left = right = component = None
+    records = None
     if "group" in facts:
         (group,), _ = facts.codes("group")
         cluster = other = _own_where_missing(group)
@@ -109,47 +104,19 @@ def decide_sides(
     else:
         cluster = other = np.arange(n)
     if definition.kind.paired:
-        left, right, component, keys = _records(facts, label, record_ids)
+        records = _records(facts, label, record_ids)
         if "group" not in facts:
-            cluster, other = component[left], component[right]
-    side = np.full(n, TRAIN, dtype=np.int8)
-    if split.by == "official":
-        side = _official(facts, where)
-    elif split.by == "time":
-        times = facts.array("time")
-        if pa.types.is_floating(times.type):
-            # What is not a number is no time either.
-            times = pc.if_else(pc.is_nan(times), pa.scalar(None, times.type), times)
-        if times.null_count:
-            raise TaskError(
-                Fault(f"{where}, column time", f"{times.null_count:,} rows without a time",
-                      "a time in every row", "drop them, or split by row", "time-missing")
-            )  # fmt: skip
-        side[choose_latest(_moments(times), split.test)] = TEST
-    elif split.by == "entity":
-        assert component is not None and left is not None and right is not None
-        refuse_giant(component, where, "a component")
-        word = keyed_draws(secret, "record split", keys).split
-        size = np.bincount(component)
-        record_side = choose_share(
-            summarise_clusters(component, np.minimum(size, 8)[component], word), split.test
-        )[component]
-        side[record_side[left]] = TEST
-        side[record_side[left] != record_side[right]] = UNUSED
+            component = records.component
+            cluster, other = component[records.left], component[records.right]
+    rows = RowsToSplit(facts, label, draw, cluster, split.test, secret, where, records)
+    side = RULES[split.by](rows)
+    if split.rule.paired:
         found["n_crossing"] = int((side == UNUSED).sum())
-    else:
-        if split.by == "row":
-            side[choose_share(single_rows(label, draw.split), split.test)] = TEST
-        else:
-            place = dense_codes(cluster)
-            refuse_giant(place, where, "a group")
-            clusters = summarise_clusters(place, label.astype(np.int64), draw.split)
-            side[choose_share(clusters, split.test)[place]] = TEST
     subset, fold = subsets_and_folds(side, cluster, label, draw, split.public)
     if "subset" in facts:
         subset = _official_subset(facts, subset, where)
-    if left is not None and right is not None:
-        found |= seen_shares(side, left, right)
+    if records is not None:
+        found |= seen_shares(side, records.left, records.right)
     return Sides(side, subset, fold, cluster, other, found)
 
 
@@ -172,27 +139,8 @@ def _own_where_missing(codes: NDArray[np.int64]) -> NDArray[np.int64]:
     return whole
 
 
-def _moments(times: pa.ChunkedArray) -> NDArray[np.generic]:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_temporal(times.type):
-        times = pc.cast(times, pa.timestamp("us")).cast(pa.int64())
-    elif pa.types.is_string(times.type):
-        codes = times.combine_chunks().dictionary_encode()
-        names = codes.dictionary.to_pylist()
-        rank = np.argsort(np.argsort(np.array(names, dtype=object)))
-        return np.asarray(rank[codes.indices.to_numpy()])
-    return np.asarray(times.to_numpy())
-
-
-def _records(
-    facts: RowFacts, label: NDArray[np.int32], record_ids: bool
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], list[str]]:
-    """Return the record of each side of each pair, and the component and key of each record.
-
-    Records are tied by matches, by equal entities and by equal content.
-    """
+def _records(facts: RowFacts, label: NDArray[np.int32], record_ids: bool) -> PairRecords:
+    """Return the records of pairs, tied by matches, by equal entities and by equal content."""
     n = len(label)
     (left_content, right_content), contents = facts.codes("left content", "right content")
     if record_ids:
@@ -215,25 +163,7 @@ def _records(
     first = tie(n_records, *groupings)
     links = np.stack([first[left[matches]], first[right[matches]]], axis=1)
     component = components(int(first.max()) + 1, links)[first] if n else first
-    return left, right, component, keys
-
-
-def _official(facts: RowFacts, where: str) -> NDArray[np.int8]:
-    (codes,), words = facts.codes("split")
-    wrong = [word for word in words if word not in ("train", "test")]
-    if wrong or (codes < 0).any():
-        found = f"split {wrong[0]!r}" if wrong else f"{int((codes < 0).sum()):,} rows without one"
-        raise TaskError(
-            Fault(f"{where}, column split", found, "train or test in every row",
-                  "translate the words in the converter", "split-word")
-        )  # fmt: skip
-    side = np.array([TEST if word == "test" else TRAIN for word in words], dtype=np.int8)[codes]
-    if len(set(side.tolist())) < 2:
-        raise TaskError(
-            Fault(f"{where}, column split", f"only {words[0]!r}", "rows of both sides",
-                  "check the converter", "split-one-sided")
-        )  # fmt: skip
-    return np.asarray(side)
+    return PairRecords(left, right, component, keys)
 
 
 def _official_subset(facts: RowFacts, drawn: NDArray[np.int8], where: str) -> NDArray[np.int8]:

@@ -1,4 +1,4 @@
-"""Which rows are hidden, which of those score in public, and the folds of the rest.
+"""Clusters of rows, and how a share of them is chosen: test, public subset, folds.
 
 Whole clusters go to one place: a cluster is a group, an entity (or several that records tie
 together), or a row by itself. Everything is decided by the rows' keyed words, so that the order

@@ -1,0 +1,119 @@
+"""What was seen in raw data: notes, each a code with values, and the English text of each code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, unique
+
+__all__ = ["Code", "Note", "note"]
+
+
+@unique
+class Code(Enum):
+    """What a note says; the value is its text, with the names of the note's values in braces."""
+
+    # why a column has its modality, or is left out
+    NO_VALUE = "no value at all"
+    ONE_VALUE = "one value only"
+    IMAGES_INSIDE = "images in the table itself"
+    IMAGE_NAMES = "names of image files"
+    IMAGES_BY_KEY = "files named by {key}"
+    DATES = "dates, as days since 1970"
+    TRUE_OR_FALSE = "true or false"
+    DIGIT_CODES = "codes of digits"
+    ROW_NUMBERS = "a number of its own in every row"
+    NUMBER_IDS = "ids stored as numbers"
+    TWO_NUMBERS = "two whole numbers"
+    WHOLE_NUMBERS = "whole numbers"
+    NUMBERS = "numbers"
+    UNIQUE_WORDS = "a word of its own in every row"
+    FREE_TEXT = "free text of {words:.0f} words on average"
+    FEW_VALUES = "few values that recur"
+    NAMES = "names of things"
+    SHORT_TEXTS = "short texts"
+    ROW_KEY = "identifies the row"
+    SPLIT_GROUP = "forms the split"
+    UNIQUE_VALUES = "a value of its own in every row"
+    AGREEMENT = "equal on both sides just where the pair is a match"
+    # what to look at in a column
+    IMAGES_MISSING = "column {column}: {n:,} of {of:,} images are not in the folder"
+    DATES_READ = "column {column}: read as dates written {form}; change it if they are mere labels"
+    DATES_AMBIGUOUS = (
+        "column {column}: read as dates written {form}; change it if they are mere labels, or "
+        "are written {other}"
+    )
+    LEADING_ZEROS = "column {column}: digits with leading zeros were taken as codes, not as numbers"
+    NUMBERS_NAME = (
+        "column {column}: whole numbers that name things; taken as categories, not as amounts"
+    )
+    NUMBERS_AS_TEXT = "column {column}: numbers stored as text, such as {example!r}"
+    READ_AS_MISSING = "column {column}: {texts} is read as missing"
+    FEW_NUMBERS = (
+        "column {column}: few whole numbers, or a code; make it categorical if they only name "
+        "things"
+    )
+    TEXT_OR_CATEGORIES = (
+        "column {column}: between text and categories ({n:,} values of {words:.1f} words); "
+        "taken as {modality}"
+    )
+    KEY_IMAGES_MISSING = "image: {n:,} of {of:,} rows have no file named by {key}"
+    PREDICTS_LABEL = "{column}: each of its values has one label only; is it the label again?"
+    AGREEMENT_LEFT_OUT = (
+        "column {column}: left out, since it is equal on both sides just where the label is 1; "
+        "is it the label under another name?"
+    )
+    # what to look at in the whole task
+    READER = "{text}"
+    LICENCE = "licence: the data do not state it; the page shows it as not stated until you do"
+    LABEL = "label: taken to be {column}"
+    LABEL_AMONG = "label: taken to be {column}; {others} would do as well"
+    RARE_CLASSES = (
+        "label: {n:,} of {of:,} classes have fewer than 5 rows; merge or drop them, else a "
+        "side of the split may lack them"
+    )
+    UNLABELLED_ROWS = "label: {n:,} rows have none and will be dropped"
+    METRIC_UNEVEN = "metric: {metric}, since the largest of the classes has {share:.0%}"
+    METRIC_EVEN = "metric: {metric}, since the classes are about equally large"
+    MISSING_WORD = "missing: {word!r} is no number, so it was read as missing in {columns} too"
+    RECORD_KEY = "key: {column} is taken for the id of a record"
+    SIDES = "sides: {left} is taken for the left one, {right} for the right one"
+    FEW_PUBLIC_ROWS = (
+        "split: about {n:,} test rows will be public; a contest shows no score of fewer than "
+        "{least} before its close (raise test or public if it should)"
+    )
+    GROUP = (
+        "split: rows that share {column} ({n:,} values in {of:,} rows) are kept together; "
+        'write by = "row" if they have nothing in common'
+    )
+    VARIANTS = (
+        "split: {n:,} rows have the {column!r} of another row, nearly always together with its "
+        'class; such variants are kept together (write by = "row" if they have nothing in '
+        "common)"
+    )
+    TIME = 'split: rows carry dates; if later rows are to be predicted, by = "time"'
+    OFFICIAL_SPLIT = (
+        'split: by = "official" would keep the given one; with "entity" no record is on both sides'
+    )
+
+
+@dataclass(frozen=True)
+class Note:
+    """A code and the values that its text is made with: texts, numbers, tuples of texts."""
+
+    code: Code
+    values: Mapping[str, str | float | tuple[str, ...]]
+
+    @property
+    def text(self) -> str:
+        """What the note says, in English."""
+        values = {
+            name: ", ".join(value) if isinstance(value, tuple) else value
+            for name, value in self.values.items()
+        }
+        return str(self.code.value).format(**values)
+
+
+def note(code: Code, **values: str | float | tuple[str, ...]) -> Note:
+    """Return a note of that code."""
+    return Note(code, values)

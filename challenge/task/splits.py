@@ -1,0 +1,92 @@
+"""How rows become train and test: the rules of a split, and `[split]` of task.toml.
+
+To add a rule, add a `SplitRule` here and its function to `RULES` in `prepare/splits/rules.py`. A
+rule that reads a raw column has a setting of that name: one more field of `Split`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator, model_validator
+from pydantic_core import PydanticCustomError
+from typing_extensions import Self
+
+from challenge.task.declarations import Declaration
+
+__all__ = ["SPLIT_COLUMNS", "SPLIT_RULES", "Split", "SplitRule"]
+
+
+@dataclass(frozen=True)
+class SplitRule:
+    """A way to choose the test rows, as `by = "<name>"` asks for it.
+
+    `sentence` is what pages say. `column` is the column of the raw table that the rule reads: a
+    text, or with `ordered` anything that can be sorted. Rules with `paired` split the records of
+    pairs. `uneven` rules make sides that differ: the audit expects it.
+    """
+
+    name: str
+    sentence: str
+    column: str | None = None
+    ordered: bool = False
+    paired: bool = False
+    uneven: bool = False
+
+
+SPLIT_RULES = {
+    rule.name: rule
+    for rule in (
+        SplitRule("row", "single rows, stratified by label"),
+        SplitRule("group", "whole groups, each on one side", column="group", uneven=True),
+        SplitRule("entity", "whole entities: no entity is on both sides", paired=True, uneven=True),
+        SplitRule(
+            "time", "time: the latest rows are the test", column="time", ordered=True, uneven=True
+        ),
+        SplitRule("official", "the split that the source published", column="split"),
+    )
+}
+"""Every rule by name."""
+
+SPLIT_COLUMNS = {rule.column: rule for rule in SPLIT_RULES.values() if rule.column}
+"""The rule that reads a column of the raw table."""
+
+
+def _known(name: Any) -> str:
+    if name not in SPLIT_RULES:
+        expected = " or ".join(map(repr, SPLIT_RULES))
+        raise PydanticCustomError("literal_error", "one of {expected}", {"expected": expected})
+    return str(name)
+
+
+class Split(Declaration):
+    """Which rows are hidden, and which of those score in public while a contest runs."""
+
+    by: Annotated[str, PlainValidator(_known)] = "row"
+    test: float = Field(default=0.3, gt=0, lt=1)
+    public: float = Field(default=0.3, gt=0, lt=1)
+    group: str | None = None
+    time: str | None = None
+    seed: Literal["secret"] | int = "secret"
+    truth: Literal["complete", "listed"] = "listed"
+    void: tuple[str, ...] = Field(default=(), strict=False)
+    """Ids of faulty test rows: they stay valid and count for nothing."""
+
+    @model_validator(mode="after")
+    def _column_named(self) -> Self:
+        setting = self.rule.column
+        if setting in type(self).model_fields and getattr(self, str(setting)) is None:
+            raise ValueError(f'`{setting} = "a raw column"` beside by = "{self.by}"')
+        return self
+
+    @property
+    def rule(self) -> SplitRule:
+        """The rule that `by` names."""
+        return SPLIT_RULES[self.by]
+
+    @property
+    def raw_columns(self) -> dict[str, str]:
+        """The raw columns that settings name, by the setting: `{"group": "shop_id"}`."""
+        named = ((name, getattr(self, name, None)) for name in SPLIT_COLUMNS)
+        return {name: column for name, column in named if column is not None}
