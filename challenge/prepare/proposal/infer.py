@@ -130,7 +130,10 @@ def _of_table(
     ):
         images_by_key(columns, found_images, key, values, notes)
     look_for_tells(columns, values, label, notes)
-    if any(one.why.code is Code.DATES for one in columns.values()) and split["by"] == "row":
+    if (
+        any(one.why.code in (Code.DATES, Code.DATETIMES) for one in columns.values())
+        and split["by"] == "row"
+    ):
         notes.append(note(Code.TIME))
     look_at_size(len(values[label]), notes)
     metric = guess_metric(kind, values[label], notes)
