@@ -1,4 +1,4 @@
-"""One task split anew with several seeds: how much of a score is the method, how much the split.
+"""One task split again with several seeds: how much of a score is the method, how much the split.
 
     python -m benchmarks.splits TASK_FOLDER … [--seeds 1 2 3 4 5] [--methods linear autogluon]
 

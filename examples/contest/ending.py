@@ -14,10 +14,10 @@ __all__ = ["close", "come_late", "keep", "look_back", "rehearse"]
 
 
 def rehearse(contest: Contest) -> None:
-    """Rehearse the close on made-up labels; nothing may change."""
+    """Rehearse the close on simulated labels; nothing may change."""
     stage = contest.stage
     contest.build_site("before-rehearsal")
-    first = stage.run("close", "--dry-run", "--seed", "7", says="a rehearsal").out
+    first = stage.run("close", "--dry-run", "--seed", "7", says="rehearsal on simulated labels").out
     again = stage.run("close", "--dry-run", "--seed", "7").out
     other = stage.run("close", "--dry-run", "--seed", "8").out
     stage.hold("a rehearsal depends on its seed alone", first == again and first != other)
@@ -68,7 +68,7 @@ def close(contest: Contest) -> None:
     stage.run("close", code=1, says="already closed")
     number = str(next(iter(contest.files)))
     for words in (("select", number), ("withdraw", number, "--yes")):
-        stage.run(*words, code=1, says="nothing can be handed in")
+        stage.run(*words, code=1, says="nothing can be submitted")
     stage.hold("after the close there is no second close, no selection, no withdrawal", True)
     contest.build_site("closed")
     _check_finals(contest)

@@ -122,7 +122,7 @@ def test_nothing_that_differs_is_said(table: Task) -> None:
 
     task, train = renamed(table, {"colour": "colour"})
     train["colour"] = "red"
-    with pytest.raises(WrongUse, match="distinguish two rows of train"):
+    with pytest.raises(WrongUse, match="differ between rows of train"):
         AutoGluon(threads=1, preset="fast").fit(train, task)
 
 
