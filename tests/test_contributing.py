@@ -116,7 +116,7 @@ def test_a_diff_that_does_not_fit_is_refused() -> None:
         patched("a\nb\n", " a\n-x\n")
 
 
-def test_the_examples_are_typed_and_formatted(copy: Path) -> None:
+def test_the_linter_accepts_the_examples(copy: Path) -> None:
     for words in (["ruff", "check"], ["ruff", "format", "--check"]):
         config = ["--config", str(ROOT / "pyproject.toml")]
         done = subprocess.run(
