@@ -13,7 +13,7 @@ END = "<!-- end of drawing -->"
 
 
 def direct(imports: Mapping[str, set[str]]) -> list[tuple[str, str]]:
-    """Return the arrows that do not follow from two others: the picture stays readable."""
+    """Return the arrows that do not follow from two others: the diagram stays readable."""
 
     def beyond(room: str) -> set[str]:
         return {far for near in imports[room] for far in imports[near] | beyond(near)}

@@ -1,4 +1,4 @@
-"""Reads who imports whom from the package's own source: for the test and for the picture."""
+"""Reads who imports whom from the package's own source: for the test and for the diagram."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -24,13 +25,16 @@ EXAMPLE = re.compile(
 TOPICS = [
     "metric",
     "kind",
+    "modality",
     "converter",
+    "split rule",
     "leak check",
     "method",
     "board column",
     "page",
     "command",
     "execution engine",
+    "datasheet question",
 ]
 pytestmark = pytest.mark.xdist_group("contributing")
 Run = Callable[[str], str]
@@ -112,7 +116,7 @@ def test_a_diff_that_does_not_fit_is_refused() -> None:
         patched("a\nb\n", " a\n-x\n")
 
 
-def test_the_examples_are_typed_and_formatted(copy: Path) -> None:
+def test_the_linter_accepts_the_examples(copy: Path) -> None:
     for words in (["ruff", "check"], ["ruff", "format", "--check"]):
         config = ["--config", str(ROOT / "pyproject.toml")]
         done = subprocess.run(
@@ -165,6 +169,29 @@ def test_the_kind_is_known_and_its_metric_counts(run: Run) -> None:
     assert float(found) == pytest.approx(0.5**0.5)
 
 
+def test_the_modality_has_its_type_in_croissant(run: Run, root: Path) -> None:
+    folder = root / "datasets" / "links"
+    declare_toy(folder, raw=toy_rows(200, images=False))
+    toml = folder / "task.toml"
+    words = '[columns.words]\nmodality = "text"'
+    text = toml.read_text(encoding="utf-8")
+    assert words in text
+    toml.write_text(text.replace(words, words.replace("text", "url")), encoding="utf-8")
+    run(command("convert", "links"))
+    card = json.loads((folder / "public" / "croissant.json").read_bytes())
+    types = [one["dataType"] for group in card["recordSet"] for one in group["field"]]
+    assert "sc:URL" in types
+
+
+def test_the_split_rule_hides_its_share(run: Run, root: Path) -> None:
+    folder = root / "datasets" / "drawn"
+    declare_toy(folder, raw=toy_rows(200, images=False), split='by = "random"\nseed = 1')
+    run(command("convert", "drawn"))
+    document = json.loads((folder / "public" / "task.json").read_bytes())
+    assert (document["n_train"], document["n_test"]) == (140, 60)
+    assert document["split"]["by"] == "random"
+
+
 def test_the_converter_makes_a_row_of_each_image(run: Run, root: Path) -> None:
     folder = root / "datasets" / "animals"
     for index in range(60):
@@ -206,7 +233,7 @@ def test_the_method_predicts(run: Run) -> None:
     assert float(found) > 0.9
 
 
-def test_the_column_and_the_page_are_on_the_site(run: Run, root: Path) -> None:
+def test_the_column_the_page_and_the_question_are_on_the_site(run: Run, root: Path) -> None:
     run(command("convert", "toy"))
     file = str(root / "datasets" / "toy" / "public" / "sample_submission.csv")
     run(command("submit", "toy", file, "--team", "Owls", "--method", "sample"))
@@ -216,6 +243,7 @@ def test_the_column_and_the_page_are_on_the_site(run: Run, root: Path) -> None:
     assert row[header.index("method_length")] == str(len("sample"))
     page = (root / "leaderboard" / "task" / "toy" / "index.html").read_text(encoding="utf-8")
     assert 'title="The number of characters of the method’s name."' in page
+    assert "Is it about people?" in page
     assert ": 60 test rows</li>" in (root / "leaderboard" / "sizes.html").read_text("utf-8")
 
 

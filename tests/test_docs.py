@@ -35,7 +35,7 @@ def test_the_page_of_commands_is_what_the_commands_say() -> None:
     assert made.strip() == page.strip(), "run `python docs/commands.py`"
 
 
-def test_the_picture_of_the_architecture_is_drawn_from_the_imports() -> None:
+def test_the_diagram_of_the_architecture_is_drawn_from_the_imports() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert rendered(page) == page, "run `python -m docs.architecture`"
 
