@@ -157,16 +157,12 @@ def _look_at_numbers(label: str, values: list[str | None], notes: list[Note]) ->
     bad = [text for text in present if _number_of(text) is None]
     if bad:
         raise TaskError(
-            Fault(
-                f"column {label}",
-                f"{len(bad):,} of {len(present):,} labels are no finite numbers",
-                "a finite number in every row that has a label",
-                "correct them, or name another column with --label",
-                code="label-unknown",
-                n=len(bad),
-                first=tuple(repr(text) for text in bad[:5]),
-            )
-        )
+            Fault(f"column {label}",
+                  f"{len(bad):,} of {len(present):,} labels are no finite numbers",
+                  "a finite number in every row that has a label",
+                  "correct them, or name another column with --label", "label-unknown", n=len(bad),
+                  first=tuple(repr(text) for text in bad[:5]))
+        )  # fmt: skip
     if len({_number_of(text) for text in present}) < 2:
         found = f"{present[0]} in all of {len(present):,} rows" if present else "no number"
         raise TaskError(
