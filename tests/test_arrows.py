@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from challenge.kinds import KINDS, kind_of
+from challenge.task import MODALITIES
 
 PACKAGE = Path(__file__).parents[1] / "challenge"
 
@@ -173,3 +174,50 @@ def test_no_room_but_kinds_knows_a_kind_or_a_metric_by_its_name(path: Path) -> N
 
 def test_a_name_of_a_metric_is_seen() -> None:
     assert names_of_kinds_and_metrics('x = {"macro_f1": 1}') == ["macro_f1"]
+
+
+def names_that_decide(source: str, *, columns_of: bool) -> list[str]:
+    """Return where a name of a modality decides: compared, looked up, or asked of `columns_of`."""
+
+    def is_name(node: ast.AST) -> bool:
+        names = node.elts if isinstance(node, ast.Tuple | ast.List | ast.Set) else [node]
+        return any(isinstance(one, ast.Constant) and one.value in MODALITIES for one in names)
+
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        text = ast.unparse(node) if isinstance(node, ast.Compare | ast.Call | ast.Dict) else ""
+        if isinstance(node, ast.Compare) and "modality" in text:
+            wrong = any(is_name(one) for one in [node.left, *node.comparators])
+        elif isinstance(node, ast.Call):
+            called = ast.unparse(node.func).rpartition(".")[2]
+            asked = {"modality_of", "columns_of"} if columns_of else {"modality_of"}
+            wrong = called in asked and any(is_name(one) for one in node.args)
+        elif isinstance(node, ast.Dict):
+            wrong = sum(key is not None and is_name(key) for key in node.keys) > 1
+        else:
+            continue
+        if wrong:
+            found.append(text)
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_room_tests_for_the_name_of_a_modality(path: Path) -> None:
+    # Features, methods and leak checks read the values of a modality.
+    name = path.relative_to(PACKAGE).as_posix()
+    if name.startswith(("features/", "methods/")):
+        return
+    source = path.read_text(encoding="utf-8")
+    assert names_that_decide(source, columns_of=not name.startswith("prepare/audit/")) == []
+
+
+def test_a_test_for_the_name_of_a_modality_is_seen() -> None:
+    for source in (
+        'if column.modality == "image": pass',
+        'x = one["modality"] in ("text", "numeric")',
+        'x = modality_of("numeric")',
+        'x = task.columns_of("text")',
+        'x = {"text": 1, "image": 2}',
+    ):
+        assert names_that_decide(source, columns_of=True), source
+    assert not names_that_decide('x = replace(one, modality="image")', columns_of=True)

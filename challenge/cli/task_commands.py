@@ -333,7 +333,7 @@ def audit(
     else:
         for finding in report.findings:
             say(f"{finding.severity}: {finding.name} ({finding.count})")
-            _say_wrapped(finding.words)
+            _say_wrapped(finding.message)
             if finding.name in accepted:
                 _say_wrapped(f"accepted: {accepted[finding.name]}")
     if any(f.severity == "high" and f.name not in accepted for f in report.findings):

@@ -1,7 +1,8 @@
 """What a task is: columns, definition, the standard form, and where tasks lie."""
 
-from challenge.task.columns import MODALITIES, RESERVED, Column, Modality, Side
+from challenge.task.columns import RESERVED, Column, Side
 from challenge.task.files import atomic_file, dump_json, read_json, sha256_of_file, write_atomically
+from challenge.task.modalities import MODALITIES, Modality, modality_of
 from challenge.task.registry import Challenge, find_challenge, find_task
 from challenge.task.task import SUBSETS, TASK_FORMAT, Subset, Task, read_task
 
@@ -20,6 +21,7 @@ __all__ = [
     "dump_json",
     "find_challenge",
     "find_task",
+    "modality_of",
     "read_json",
     "read_task",
     "sha256_of_file",

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
-__all__ = ["MODALITIES", "RESERVED", "Column", "Modality", "Side"]
+__all__ = ["RESERVED", "Column", "Side"]
 
-Modality = Literal["text", "numeric", "categorical", "image"]
 Side = Literal["left", "right"]
 
-MODALITIES: tuple[Modality, ...] = get_args(Modality)
 RESERVED = ("id", "label", "score", "fold", "subset")
 """Names that neither a feature nor a class may have."""
 
@@ -19,11 +17,12 @@ RESERVED = ("id", "label", "score", "fold", "subset")
 class Column:
     """A feature of a task, named as in the files (`left_name` and `right_name` in matching).
 
-    `integer` tells a numeric column that is stored as int64 instead of double.
+    `modality` is the name of one in `challenge.task.modalities`; `integer` says that a numeric
+    column is stored as int64 instead of double.
     """
 
     name: str
-    modality: Modality
+    modality: str
     description: str = ""
     integer: bool = False
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from challenge.kinds import LabelType, kind_of
+from challenge.task.columns import Column
 from challenge.task.datasheet import UNANSWERED
 from challenge.task.files import sha256_of_file
+from challenge.task.modalities import modality_of
 
 __all__ = ["croissant_document"]
 
@@ -74,7 +76,7 @@ def croissant_document(public: Path, document: Mapping[str, Any]) -> dict[str, A
         for suffix, kind in (("parquet", "application/x-parquet"), ("csv", "text/csv"))
     ]
     files.append(_file(public, "sample_submission.csv", "text/csv"))
-    if any(column["modality"] == "image" for column in document["columns"]):
+    if any(modality_of(column["modality"]).is_image for column in document["columns"]):
         files += [_images("png"), _images("jpg")]
     licences = sorted({source["licence"] for source in document["sources"] if source["licence"]})
     names = [source["attribution"] for source in document["sources"] if source["attribution"]]
@@ -130,9 +132,7 @@ def _fields(table: str, document: Mapping[str, Any]) -> list[tuple[str, str, str
             for side in ("left", "right")
         ]
     for column in document["columns"]:
-        kind = "sc:Text"
-        if column["modality"] == "numeric":
-            kind = "sc:Integer" if column["integer"] else "sc:Float"
+        kind = modality_of(column["modality"]).croissant_type(Column(**column))
         words = column["description"] or column["name"]
         fields.append((column["name"], kind, f"{words} ({column['modality']})"))
     if table == "train":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -11,28 +12,38 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from challenge.errors import Fault, TaskError, nearest
 from challenge.kinds import KINDS, Kind, kind_of
+from challenge.task.modalities import MODALITIES
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-__all__ = ["Declaration", "KindName", "read_declaration"]
+__all__ = ["Declaration", "KindName", "ModalityName", "read_declaration"]
 
 
 def _read_kind(value: Any) -> Kind:
-    if isinstance(value, Kind):
-        return value
-    if value not in KINDS:
-        expected = " or ".join(repr(name) for name in KINDS)
+    return value if isinstance(value, Kind) else kind_of(_one_of(value, KINDS))
+
+
+def _read_modality(value: Any) -> str:
+    return _one_of(value, MODALITIES)
+
+
+def _one_of(value: Any, names: Collection[str]) -> str:
+    if not isinstance(value, str) or value not in names:
+        expected = " or ".join(repr(name) for name in names)
         raise PydanticCustomError("literal_error", "one of {expected}", {"expected": expected})
-    return kind_of(value)
+    return value
 
 
 KindName = Annotated[
     Kind, PlainValidator(_read_kind), PlainSerializer(lambda kind: kind.name, return_type=str)
 ]
 """A kind, written by its name."""
+
+ModalityName = Annotated[str, PlainValidator(_read_modality)]
+"""The name of a modality."""
 
 
 class Declaration(BaseModel):

@@ -8,9 +8,9 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
-from challenge.task.columns import RESERVED, Column, Modality
+from challenge.task.columns import RESERVED, Column
 from challenge.task.datasheet import Datasheet
-from challenge.task.declarations import Declaration, KindName, read_declaration
+from challenge.task.declarations import Declaration, KindName, ModalityName, read_declaration
 from challenge.task.splits import Split
 
 __all__ = [
@@ -97,7 +97,7 @@ class Raw(Declaration):
 class ColumnWords(Declaration):
     """One feature; in matching `sides` says which sides of the pair have it."""
 
-    modality: Modality
+    modality: ModalityName
     description: str = ""
     integer: bool = False
     sides: Literal["both", "left", "right"] = "both"

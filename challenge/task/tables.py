@@ -12,10 +12,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from challenge.errors import Fault, TaskError, nearest
+from challenge.errors import Fault, TaskError
 from challenge.kinds import Kind
-from challenge.task.columns import MODALITIES, Column
+from challenge.task.columns import Column
 from challenge.task.digests import text_bytes
+from challenge.task.modalities import modality_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,35 +52,23 @@ def table_schema(
     """
     import pyarrow as pa
 
-    unknown = [column for column in columns if column.modality not in MODALITIES]
-    if unknown:
-        raise TaskError(_unknown_modality(column) for column in unknown)
-    types = {
-        "text": pa.string(),
-        "categorical": pa.dictionary(pa.int32(), pa.string()),
-        "image": pa.string(),
-    }
     fields = [_field("id", pa.string(), "id")]
     if record_ids:
         fields += [_field(name, pa.string(), "id") for name in ("left_id", "right_id")]
+    faults: list[Fault] = []
     for column in columns:
-        number = pa.int64() if column.integer else pa.float64()
-        fields.append(_field(column.name, types.get(column.modality, number), column.modality))
+        try:
+            type_ = modality_of(column.modality, f"column {column.name}").arrow_type(column)
+        except TaskError as error:
+            faults += error.faults
+        else:
+            fields.append(_field(column.name, type_, column.modality))
+    if faults:
+        raise TaskError(faults)
     if label:
         labels = {"class": pa.string(), "match": pa.int8(), "number": pa.float64()}
         fields.append(_field("label", labels[kind.label], "label"))
     return pa.schema(fields)
-
-
-def _unknown_modality(column: Column) -> Fault:
-    guess = nearest(column.modality, MODALITIES)
-    return Fault(
-        f"column {column.name}",
-        f"unknown modality {column.modality!r}",
-        f"one of {', '.join(MODALITIES)}",
-        f"did you mean {guess!r}?" if guess else "write one of these",
-        code="modality-unknown",
-    )
 
 
 def folds_schema() -> pa.Schema:

@@ -16,9 +16,9 @@ from challenge.prepare import build_task
 from challenge.prepare.audit import audit_task
 from challenge.prepare.audit.prediction import auc_of_categories, auc_of_numbers
 from challenge.prepare.build.label_numbers import number_labels, number_ranges
-from challenge.prepare.readers.values import Faults
 from challenge.scoring import read_predictions, score_predictions
 from challenge.task import Task
+from challenge.task.raw_values import Faults
 from challenge.task.tables import read_parquet
 from tests.prepare.test_audit import sentence
 from tests.toy import build_toy, declare_toy, toy_numbers
@@ -227,7 +227,7 @@ def test_a_text_that_says_the_number_is_found(tmp_path: Path) -> None:
     rows["label"] = [round(100 * label, 1) for label in rows["label"]]
     rows["text"] = [f"only {label:g} coins" for label in rows["label"]]
     finding = audited(tmp_path, rows)["label-in-text"]
-    assert finding.severity == "high" and "their own number in text" in finding.words
+    assert finding.severity == "high" and "their own number in text" in finding.message
 
 
 def test_equal_rows_with_different_numbers_contradict(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from challenge.task import Column
 
 
 def _n_distinct(modality: str, *tables: Sequence[str | None]) -> object:
-    column = Column("colour", modality)  # type: ignore[arg-type]
+    column = Column("colour", modality)
     gathered = TrainStatistics([column], samples=False)
     for values in tables:
         gathered.update(pa.table({"colour": pa.array(values, pa.string())}))

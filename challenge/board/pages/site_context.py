@@ -14,6 +14,7 @@ from challenge.board.rules.boards import Board, TaskBoard, TrackBoard
 from challenge.kinds import Kind, Metric, kind_of
 from challenge.ledger.store.records import Card
 from challenge.ledger.store.snapshot import Snapshot
+from challenge.task.modalities import MODALITIES
 from challenge.task.settings import Settings
 
 __all__ = ["BoardPage", "File", "SiteContext"]
@@ -33,8 +34,6 @@ class BoardPage:
 
 _COARSE = 0.04
 """A step of the Ladder of at least this size hides differences that people look for."""
-_MODALITIES = ("text", "numeric", "categorical", "image", "datetime")
-"""In the order in which pages name them; others come last."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class SiteContext:
         """Return the modalities of a task's columns, in a fixed order, each once."""
         columns: list[dict[str, Any]] = self.card(task_id).task["columns"]
         present = sorted({column["modality"] for column in columns})
-        known = [modality for modality in _MODALITIES if modality in present]
+        known = [name for name in MODALITIES if name in present]
         return list(dict.fromkeys([*known, *present]))
 
     @cached_property

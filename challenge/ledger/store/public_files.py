@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault
 from challenge.task import Task, sha256_of_file
+from challenge.task.modalities import modality_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -119,7 +120,7 @@ def _counting_values(task: Task, table: pa.Table) -> Mapping[str, pa.Array]:
 
     from challenge.task.images import pixel_digest
 
-    images = {column.name for column in task.columns if column.modality == "image"}
+    images = {column.name for column in task.columns if modality_of(column.modality).is_image}
     values: dict[str, Any] = {}
     for name in table.column_names:
         array = table[name].combine_chunks()

@@ -7,12 +7,17 @@ AUC is then the mean over the bounds between ranges, of the rows above a bound a
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from challenge.prepare.audit.tree import tree_shares
 
-__all__ = ["Auc", "auc_of_categories", "auc_of_numbers", "auc_of_scores"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Auc", "auc_of_categories", "auc_of_numbers", "auc_of_scores", "number_array"]
 
 Auc = tuple[float, float]
 """The AUC and five standard errors of it when there is nothing to find."""
@@ -125,3 +130,14 @@ def _folds(n: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         (np.sort(order[start::_FOLDS]), np.sort(np.delete(order, np.s_[start::_FOLDS])))
         for start in range(_FOLDS)
     ]
+
+
+def number_array(values: pa.Array) -> NDArray[np.float64]:
+    """Return numbers, or points in time as microseconds since 1970; missing as NaN."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(values.type):
+        values = values.cast(pa.int64())
+    return np.asarray(
+        values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64
+    )

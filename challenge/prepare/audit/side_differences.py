@@ -1,4 +1,4 @@
-"""How the two sides differ, and what the task does not say of itself."""
+"""How the two sides differ, and what the task does not state."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
-from challenge.prepare.audit.prediction import auc_of_numbers
+from challenge.prepare.audit.prediction import auc_of_numbers, number_array
 from challenge.prepare.audit.report import Finding, Shown
 from challenge.prepare.audit.subject import SideRows, Subject
+from challenge.task.modalities import Modality, modality_of
 from challenge.task.splits import SPLIT_RULES
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
@@ -26,7 +27,7 @@ ROWS = 4_000
 def missing_classes(subject: Subject) -> Iterator[Finding]:
     """Find classes that only one side has: nobody can learn, or nobody is asked.
 
-    Anybody sees which classes train lacks. Which ones test lacks is told to the organiser only.
+    Anybody sees which classes train lacks. Only the organiser learns which ones test lacks.
     """
     if subject.ordered:
         return
@@ -52,7 +53,7 @@ def missing_classes(subject: Subject) -> Iterator[Finding]:
 
 
 def unstated_licences(subject: Subject) -> Iterator[Finding]:
-    """Find sources of which nobody said under which licence they may be used."""
+    """Find sources without a licence."""
     silent = [source for source in subject.sources if not str(source.get("licence") or "").strip()]
     if silent:
         yield Finding(
@@ -65,14 +66,17 @@ def unstated_licences(subject: Subject) -> Iterator[Finding]:
 
 
 def shifted_sides(subject: Subject) -> Iterator[Finding]:
-    """Find a test side that a small tree tells from train (AUC above .6) without the label."""
-    columns = subject.columns_of("numeric", "categorical", "text")
+    """Find a test side that a small tree separates from train (AUC above .6) without labels."""
+    columns = [c for c in subject.columns if not modality_of(c.modality).is_image]
     tables = [_once_each(part).slice(0, ROWS) for part in (subject.train, subject.test)]
     if not columns or min(table.num_rows for table in tables) < 50:
         return
     facts = np.column_stack(
         [
-            _facts(column.modality, [table[column.name].combine_chunks() for table in tables])
+            _facts(
+                modality_of(column.modality),
+                [table[column.name].combine_chunks() for table in tables],
+            )
             for column in columns
         ]
     )
@@ -86,7 +90,7 @@ def shifted_sides(subject: Subject) -> Iterator[Finding]:
             "low" if kept else "medium",
             subject.test.n,
             subject.test.n,
-            f"test rows are told from train rows without their label (AUC {auc[0]:.2f})"
+            f"test rows can be distinguished from train rows without their label (AUC {auc[0]:.2f})"
             + (f", as a split by {subject.split_by} brings with it" if kept else ""),
         )
 
@@ -107,14 +111,11 @@ def _once_each(part: SideRows) -> pa.Table:
     return table.filter(pa.array(keep))
 
 
-def _facts(modality: str, sides: list[pa.Array]) -> NDArray[np.float64]:
-    if modality == "numeric":
-        values = [
-            side.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False) for side in sides
-        ]
-        return np.asarray(np.concatenate(values), dtype=np.float64)
+def _facts(modality: Modality, sides: list[pa.Array]) -> NDArray[np.float64]:
+    if modality.is_ordered:
+        return np.concatenate([number_array(side) for side in sides])
     texts = pa.concat_arrays([side.cast(pa.string()) for side in sides])
-    if modality == "text":
+    if modality.is_text:
         lengths = pc.utf8_length(texts).cast(pa.float64()).to_numpy(zero_copy_only=False)
         return np.asarray(lengths, dtype=np.float64)
     codes = pc.fill_null(texts, "").dictionary_encode().indices.to_numpy(zero_copy_only=False)

@@ -1,6 +1,6 @@
 """The task under audit: one 64-bit fingerprint a row, and the first rows as they are.
 
-Rows stand in the order of their keyed ids, so the first rows are a fair sample. Fingerprints are
+Rows are in the order of their keyed ids, so the first rows are a fair sample. Fingerprints are
 made batch by batch; only they and the sample stay in memory.
 """
 
@@ -216,7 +216,7 @@ def _together(
     total = np.zeros(n, dtype=np.uint64)
     for column in columns:
         if side is None or column.side == side:
-            # A record has one fingerprint whichever side it stands on.
+            # A record has one fingerprint whichever side it is on.
             name = column.name if side is None else column.attribute
             total += _mixed(hashes[column.name] ^ _of_name(name))
     return total

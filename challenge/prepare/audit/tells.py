@@ -1,4 +1,4 @@
-"""What tells the label by itself: a column, an id, the order of rows, a file, a word."""
+"""What alone predicts the label: a column, an id, the order of rows, a file, a word."""
 
 from __future__ import annotations
 
@@ -11,14 +11,23 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
-from challenge.prepare.audit.prediction import Auc, auc_of_categories, auc_of_numbers
+from challenge.prepare.audit.prediction import (
+    Auc,
+    auc_of_categories,
+    auc_of_numbers,
+    number_array,
+)
 from challenge.prepare.audit.report import Finding
 from challenge.prepare.audit.subject import SideRows, Subject, normalised
-from challenge.task.columns import Column
+from challenge.task.modalities import modality_of
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
 
 __all__ = [
+    "ALONE",
+    "auc_of_agreement",
+    "auc_of_column",
+    "exceeds",
     "labels_in_text",
     "telling_agreement",
     "telling_columns",
@@ -30,6 +39,7 @@ _WORD = re.compile(r"\w+")
 _LAST_DIGITS = re.compile(r"\d{1,15}$")
 ROWS = 20_000
 ALONE = 0.98
+"""AUC above which a column, or the agreement of both sides, is found to give the label away."""
 ORDER = 0.6
 
 
@@ -37,10 +47,12 @@ def telling_columns(subject: Subject) -> Iterator[Finding]:
     """Find features that alone predict the label of train (AUC above .98), and counters."""
     table, labels = _labelled(subject.train)
     k, ordered = subject.n_labels, subject.ordered
-    for column in subject.columns_of("numeric", "categorical", "text"):
+    for column in subject.columns:
+        if modality_of(column.modality).is_image:
+            continue
         values = table[column.name].combine_chunks()
-        auc = _auc_of_column(column, values, labels, k, ordered)
-        if _tells(auc, ALONE):
+        auc = auc_of_column(values, labels, k, ordered=ordered)
+        if exceeds(auc, ALONE):
             assert auc is not None
             yield Finding(
                 f"telling-column-{column.name}",
@@ -49,7 +61,7 @@ def telling_columns(subject: Subject) -> Iterator[Finding]:
                 len(labels),
                 f"column {column.name} alone predicts the label (AUC {auc[0]:.3f})",
             )
-        elif _counts_rows(values) and _tells(auc, ORDER):
+        elif _counts_rows(values) and exceeds(auc, ORDER):
             assert auc is not None
             yield Finding(
                 f"telling-number-{column.name}",
@@ -69,13 +81,8 @@ def telling_agreement(subject: Subject) -> Iterator[Finding]:
         if column.side != "left" or other not in names:
             continue
         left, right = (table[name].combine_chunks() for name in (column.name, other))
-        if column.modality == "numeric":
-            gap = np.abs(_numbers(left) - _numbers(right))
-        else:
-            same = pc.equal(_characters(left), _characters(right))
-            gap = 1.0 - pc.fill_null(same.cast(pa.float64()), 0.5).to_numpy(zero_copy_only=False)
-        auc = auc_of_numbers(gap, labels, 2)
-        if _tells(auc, ALONE):
+        auc = auc_of_agreement(left, right, labels)
+        if exceeds(auc, ALONE):
             assert auc is not None
             yield Finding(
                 f"telling-agreement-{column.attribute}",
@@ -85,6 +92,16 @@ def telling_agreement(subject: Subject) -> Iterator[Finding]:
                 f"whether both sides agree in {column.attribute} alone predicts the label "
                 f"(AUC {auc[0]:.3f})",
             )
+
+
+def auc_of_agreement(left: pa.Array, right: pa.Array, labels: NDArray[np.int64]) -> Auc | None:
+    """Return how well it predicts matches (labels 0 and 1) that two values are near or equal."""
+    if _is_ordered(left):
+        gap = np.abs(number_array(left) - number_array(right))
+    else:
+        same = pc.equal(_characters(left), _characters(right))
+        gap = 1.0 - pc.fill_null(same.cast(pa.float64()), 0.5).to_numpy(zero_copy_only=False)
+    return auc_of_numbers(gap, labels, 2)
 
 
 def telling_order(subject: Subject) -> Iterator[Finding]:
@@ -101,7 +118,7 @@ def telling_order(subject: Subject) -> Iterator[Finding]:
             if len(position)
             else None
         )
-        if _tells(auc, ORDER):
+        if exceeds(auc, ORDER):
             assert auc is not None
             yield Finding(
                 f"telling-order-{side}",
@@ -113,12 +130,12 @@ def telling_order(subject: Subject) -> Iterator[Finding]:
         for name in ("id", "left_id", "right_id"):
             if name in table.schema.names:
                 ids = table[name].combine_chunks()
-                # A record that stands in many pairs tells its own label again: each counts once.
+                # A record of many pairs would repeat its own label: each counts once.
                 once = np.unique(ids.dictionary_encode().indices.to_numpy(), return_index=True)[1]
                 once.sort()
                 order = _order_of_ids(ids.take(pa.array(once)))
                 auc = auc_of_numbers(order, labels[once], k, ordered=ordered)
-                if _tells(auc, ORDER):
+                if exceeds(auc, ORDER):
                     assert auc is not None
                     yield Finding(
                         f"telling-{name.replace('_', '-')}-{side}",
@@ -153,7 +170,7 @@ def telling_files(subject: Subject) -> Iterator[Finding]:
         )
         for fact_name, values, limit, words in checks:
             auc = auc_of_numbers(values, labels, k, ordered=ordered) if len(labels) else None
-            if _tells(auc, limit):
+            if exceeds(auc, limit):
                 assert auc is not None
                 yield Finding(
                     f"telling-file-{fact_name}-{column.name}",
@@ -209,40 +226,43 @@ def labels_in_text(subject: Subject) -> Iterator[Finding]:
 
 
 def _labelled(part: SideRows, rows: int = ROWS) -> tuple[pa.Table, NDArray[np.int64]]:
-    """Return the first rows with a label that counts; rows stand in random order."""
+    """Return the first rows with a label that counts; rows are in random order."""
     table = part.sample.slice(0, rows)
     labels = part.labels[: table.num_rows]
     known = labels >= 0
     return table.filter(pa.array(known)), labels[known]
 
 
-def _tells(auc: Auc | None, limit: float) -> bool:
+def exceeds(auc: Auc | None, limit: float) -> bool:
+    """Whether an AUC is above a limit, and significantly above one half."""
     return auc is not None and auc[0] > limit and auc[0] - 0.5 > auc[1]
 
 
-def _auc_of_column(
-    column: Column, values: pa.Array, labels: NDArray[np.int64], k: int, ordered: bool
+def auc_of_column(
+    values: pa.Array, labels: NDArray[np.int64], k: int, *, ordered: bool = False
 ) -> Auc | None:
+    """Return how well a column alone, of numbers or of texts, predicts labels 0 … k-1."""
     if not len(labels):
         return None
-    if column.modality == "numeric":
-        return auc_of_numbers(_numbers(values), labels, k, ordered=ordered)
+    if _is_ordered(values):
+        return auc_of_numbers(number_array(values), labels, k, ordered=ordered)
     text = pc.fill_null(normalised(values), "")
     codes = text.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
     return auc_of_categories(codes, labels, k, ordered=ordered)
 
 
-def _numbers(values: pa.Array) -> NDArray[np.float64]:
-    return np.asarray(
-        values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=float
+def _is_ordered(values: pa.Array) -> bool:
+    kind = values.type
+    return bool(
+        pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_timestamp(kind)
     )
 
 
 def _counts_rows(values: pa.Array) -> bool:
     """Whether whole numbers that never recur lie close together, as running numbers do."""
-    if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
+    if not _is_ordered(values) or pa.types.is_timestamp(values.type):
         return False
-    numbers = _numbers(values.drop_null())
+    numbers = number_array(values.drop_null())
     if len(numbers) < 50 or not np.all(numbers == np.round(numbers)):
         return False
     spread = numbers.max() - numbers.min()
@@ -250,7 +270,7 @@ def _counts_rows(values: pa.Array) -> bool:
 
 
 def _order_of_ids(ids: pa.Array) -> NDArray[np.float64]:
-    """Return ids as numbers where all of them end in one, else as their place in order."""
+    """Return ids as numbers where all of them end in one, else as their position in order."""
     texts = [text or "" for text in ids.to_pylist()]
     numbers = []
     for text in texts:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from challenge.errors import Fault, TaskError
 from challenge.prepare.build.label_numbers import is_number_type
 from challenge.prepare.raw import RawRecords, RawTable
-from challenge.prepare.readers.values import is_text_type
 from challenge.task.definition import TaskDefinition
+from challenge.task.raw_values import is_text_type
 from challenge.task.splits import SPLIT_COLUMNS
 
 if TYPE_CHECKING:

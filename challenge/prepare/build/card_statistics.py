@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from challenge.task.columns import Column
+from challenge.task.modalities import modality_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,47 +72,33 @@ class TrainStatistics:
         self._n = 0
         self._missing = dict.fromkeys((column.name for column in columns), 0)
         self._distinct: dict[str, _Distinct] = {column.name: _Distinct() for column in columns}
-        self._least: dict[str, float] = {}
-        self._most: dict[str, float] = {}
-        self._sum: dict[str, float] = {}
-        self._length: dict[str, int] = {}
+        self._facts = {column.name: modality_of(column.modality).statistics() for column in columns}
 
     def update(self, table: pa.Table) -> None:
         """Take in train rows."""
-        import pyarrow.compute as pc
-
         if self._samples and len(self._rows) < N_SAMPLES:
             names = [*(column.name for column in self._columns), "label"]
-            self._rows += (
-                table.select(["id", *names]).slice(0, N_SAMPLES - len(self._rows)).to_pylist()
-            )
+            rows = table.select(["id", *names]).slice(0, N_SAMPLES - len(self._rows))
+            shown = {name: rows[name].to_pylist() for name in rows.column_names}
+            shown |= {
+                column.name: modality_of(column.modality).json_values(rows[column.name])
+                for column in self._columns
+            }
+            self._rows += [
+                dict(zip(shown, values, strict=True))
+                for values in zip(*shown.values(), strict=True)
+            ]
         self._n += table.num_rows
         for column in self._columns:
             values = table[column.name]
             self._missing[column.name] += values.null_count
-            if self._n > _MOST_DISTINCT and column.modality in ("text", "numeric"):
+            if self._n > _MOST_DISTINCT and modality_of(column.modality).mostly_distinct:
                 # Counting them would cost more than all the rest.
                 self._distinct[column.name].give_up()
             else:
                 self._distinct[column.name].update(values)
-            if values.null_count == len(values):
-                continue
-            if column.modality == "numeric":
-                self._number(column.name, values)
-            elif column.modality == "text":
-                length = pc.sum(pc.utf8_length(values)).as_py()
-                self._length[column.name] = self._length.get(column.name, 0) + length
-
-    def _number(self, name: str, values: pa.ChunkedArray) -> None:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        ends = pc.min_max(values).as_py()
-        self._least[name] = min(self._least.get(name, ends["min"]), ends["min"])
-        self._most[name] = max(self._most.get(name, ends["max"]), ends["max"])
-        self._sum[name] = (
-            self._sum.get(name, 0.0) + pc.sum(pc.cast(values, pa.float64(), safe=False)).as_py()
-        )
+            if values.null_count < len(values):
+                self._facts[column.name].update(values)
 
     def columns(self) -> list[dict[str, object]]:
         """Return one entry a column: missing share, distinct values (null: very many), range."""
@@ -119,24 +106,19 @@ class TrainStatistics:
         for column in self._columns:
             name = column.name
             present = self._n - self._missing[name]
-            entry: dict[str, object] = {
-                "name": name,
-                "missing_share": round(self._missing[name] / max(1, self._n), 6),
-                "n_distinct": self._distinct[name].count(),
-            }
-            if name in self._least:
-                entry["min"], entry["max"] = self._least[name], self._most[name]
-                # Sums depend on how a stream was cut; nine digits do not.
-                mean = self._sum[name] / max(1, present)
-                entry["mean"] = float(f"{mean:.9g}") if abs(mean) < 1e300 else None
-            if name in self._length:
-                entry["mean_length"] = round(self._length[name] / max(1, present), 2)
-            entries.append(entry)
+            entries.append(
+                {
+                    "name": name,
+                    "missing_share": round(self._missing[name] / max(1, self._n), 6),
+                    "n_distinct": self._distinct[name].count(),
+                    **self._facts[name].entry(present),
+                }
+            )
         return entries
 
     def samples(self, public: Path) -> list[dict[str, object]]:
         """Return the sample rows, each image with a thumbnail as base64 of a PNG."""
-        images = [column.name for column in self._columns if column.modality == "image"]
+        images = [c.name for c in self._columns if modality_of(c.modality).is_image]
         rows: list[dict[str, object]] = []
         for values in self._rows:
             shown = {

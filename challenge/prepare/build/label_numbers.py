@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from challenge.errors import Fault, TaskError
-from challenge.prepare.readers.cells import read_number
-from challenge.prepare.readers.values import Faults, is_text_type, text_values
+from challenge.task.cells import read_number
+from challenge.task.raw_values import Faults, is_text_type, text_values
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -17,15 +17,15 @@ from challenge.prepare.build.plan import Plan
 from challenge.prepare.build.row_facts import Categories, RowFacts
 from challenge.prepare.build.table_checks import check_classes, check_schema
 from challenge.prepare.raw import RawTable
-from challenge.prepare.readers.values import (
+from challenge.prepare.splits.sides import decide_sides
+from challenge.task.definition import TaskDefinition
+from challenge.task.modalities import modality_of, standard_values
+from challenge.task.raw_values import (
     PIXELS,
     Faults,
     ImageStore,
-    standard_values,
     text_values,
 )
-from challenge.prepare.splits.sides import decide_sides
-from challenge.task.definition import TaskDefinition
 from challenge.task.splits import SPLIT_COLUMNS
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def plan_rows(
     columns = definition.feature_columns()
     faults = Faults(where)
     images = ImageStore(public, raw.folder, progress)
-    categories = Categories([c.name for c in columns if c.modality == "categorical"])
+    categories = Categories([c.name for c in columns if modality_of(c.modality).is_categorical])
     rows = SortedRows(spill, "p" if matching else "r", HELD_BYTES)
     facts = RowFacts()
     draws: list[KeyedDraws] = []

@@ -15,10 +15,10 @@ from challenge.prepare.build.card_statistics import TrainStatistics
 from challenge.prepare.build.id_order import ROW
 from challenge.prepare.build.integer_ranks import count_distinct, dense_codes
 from challenge.prepare.build.plan import TEST, TRAIN, Plan
-from challenge.prepare.readers.values import PIXELS
 from challenge.task import SUBSETS
 from challenge.task.definition import TaskDefinition
 from challenge.task.digests import TableDigest, data_digest, salted
+from challenge.task.raw_values import PIXELS
 from challenge.task.tables import TableWriter, folds_schema, modalities_of, table_schema
 
 if TYPE_CHECKING:

@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import Fault, TaskError, nearest
+from challenge.errors import Fault, TaskError
+from challenge.prepare.build.table_checks import missing_column
 from challenge.prepare.converters.table import feature_arrays, split_arrays
 from challenge.prepare.raw import RawTable
-from challenge.prepare.readers.cells import as_modality
 from challenge.prepare.readers.image_files import open_images
 from challenge.prepare.readers.table_files import RawFile, find_table, open_table
+from challenge.task.cells import cell_texts
 from challenge.task.definition import TaskDefinition
+from challenge.task.modalities import modality_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +45,7 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
     }
     if definition.raw.images:
         # Without a column of their own, images are found by the row's key.
-        by_key = [c.name for c in columns if c.modality == "image"]
+        by_key = [c.name for c in columns if modality_of(c.modality).is_image]
         for name in by_key:
             if sources[name] not in train.names:
                 del sources[name]
@@ -59,10 +61,10 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
 
         for side, table in (("train", train), ("test", test)):
             for batch in table.batches():
-                keys = as_modality(batch.column(key), "text")
+                keys = cell_texts(batch.column(key))
                 n = batch.num_rows
                 if side == "train":
-                    labels = as_modality(batch.column(label), "text")
+                    labels = cell_texts(batch.column(label))
                     subsets = pa.nulls(n, pa.string())
                 else:
                     labels = pa.array(answers.labels_of(keys.to_pylist()), pa.string())
@@ -100,14 +102,8 @@ def _find(raw: Path, name: str, definition: TaskDefinition) -> RawFile:
 
 
 def _missing(table: RawFile, name: str) -> Fault:
-    guess = nearest(name, table.names)
-    return Fault(
-        table.path.name,
-        f"no column {name!r} (there are: {', '.join(table.names)})",
-        "every column that task.toml names",
-        f"did you mean {guess!r}?" if guess else "correct task.toml",
-        code="column-missing",
-    )
+    expected = "every column that task.toml names"
+    return missing_column(table.path.name, name, table.names, expected, "correct task.toml")
 
 
 def _key(definition: TaskDefinition, *tables: RawFile) -> str:
@@ -118,16 +114,11 @@ def _key(definition: TaskDefinition, *tables: RawFile) -> str:
         if all(name in table.names for table in tables):
             return str(name)
     raise TaskError(
-        Fault(
-            ", ".join(table.path.name for table in tables),
-            f"no id column {definition.raw.key!r} in all of them"
-            if definition.raw.key
-            else "no column in common",
-            "an id column of one name in train, test and solution",
-            "write `key = …` under [raw]",
-            code="column-missing",
-        )
-    )
+        Fault(", ".join(table.path.name for table in tables),
+              f"no id column {definition.raw.key!r} in all of them" if definition.raw.key
+              else "no column in common", "an id column of one name in train, test and solution",
+              "write `key = …` under [raw]", "column-missing")
+    )  # fmt: skip
 
 
 class _Answers:
@@ -151,16 +142,10 @@ class _Answers:
         lost = [str(key) for key in keys if key not in self._labels]
         if lost:
             raise TaskError(
-                Fault(
-                    self._name,
-                    "test rows without an answer",
-                    "a label for each id of the test table",
-                    "add them, or remove these rows",
-                    code="answer-missing",
-                    n=len(lost),
-                    first=tuple(lost[:5]),
-                )
-            )
+                Fault(self._name, "test rows without an answer",
+                      "a label for each id of the test table", "add them, or remove these rows",
+                      "answer-missing", n=len(lost), first=tuple(lost[:5]))
+            )  # fmt: skip
         return [self._labels[str(key)] for key in keys]
 
     def subsets_of(self, keys: list[str | None]) -> list[str | None]:
@@ -171,10 +156,7 @@ def _answers(solution: RawFile, key: str, definition: TaskDefinition) -> _Answer
     import pyarrow as pa
 
     table = pa.Table.from_batches(list(solution.batches()))
-    texts = {
-        name: as_modality(table[name].combine_chunks(), "text").to_pylist()
-        for name in solution.names
-    }
+    texts = {name: cell_texts(table[name].combine_chunks()).to_pylist() for name in solution.names}
     usage = next((name for name in solution.names if name.casefold() == "usage"), None)
     rest = [name for name in solution.names if name not in (key, usage)]
     label = definition.raw.label if definition.raw.label in rest else None

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import Fault, TaskError, nearest
+from challenge.errors import Fault, TaskError
+from challenge.prepare.build.table_checks import missing_column
 from challenge.prepare.converters.table import feature_arrays
 from challenge.prepare.raw import RawTable
-from challenge.prepare.readers.cells import as_modality
 from challenge.prepare.readers.image_files import open_images
 from challenge.prepare.readers.table_files import RawFile, find_table, open_table
+from challenge.task.cells import cell_texts
 from challenge.task.definition import TaskDefinition
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
                 start += n
                 keys = pa.array([f"{table.path.name}:{number}" for number in numbers])
                 arrays: dict[str, Any] = {"key": keys, "split": pa.array([side] * n)}
-                arrays["label"] = as_modality(batch.column(names["label"]), "text")
+                arrays["label"] = cell_texts(batch.column(names["label"]))
                 if records is None:
                     taken = {
                         column.name: batch.column(names[column.name])
@@ -81,7 +82,7 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
                     }
                 else:
                     ids = {
-                        which: as_modality(batch.column(names[f"{which}_id"]), "text").to_pylist()
+                        which: cell_texts(batch.column(names[f"{which}_id"])).to_pylist()
                         for which in IDS
                     }
                     taken = records.take(table.path.name, ids, definition)
@@ -123,13 +124,9 @@ def _names(table: RawFile, definition: TaskDefinition, *, flat: bool) -> dict[st
 
 
 def _missing(table: RawFile, name: str) -> Fault:
-    guess = nearest(name, table.names)
-    return Fault(
-        table.path.name,
-        f"no column {name!r} (there are: {', '.join(table.names)})",
-        "the columns of the deepmatcher form, and those that task.toml declares",
-        f"did you mean {guess!r}?" if guess else "correct the table or task.toml",
-        code="column-missing",
+    expected = "the columns of the deepmatcher form, and those that task.toml declares"
+    return missing_column(
+        table.path.name, name, table.names, expected, "correct the table or task.toml"
     )
 
 
@@ -151,7 +148,7 @@ class _Records:
                 faults.append(_missing(file, key))
                 continue
             self._tables[side] = pa.Table.from_batches(list(file.batches()))
-            ids = as_modality(self._tables[side][key].combine_chunks(), "text").to_pylist()
+            ids = cell_texts(self._tables[side][key].combine_chunks()).to_pylist()
             self._rows[side] = {one: row for row, one in enumerate(ids)}
             if len(self._rows[side]) < len(ids):
                 n = len(ids) - len(self._rows[side])
@@ -193,16 +190,10 @@ class _Records:
             lost = [str(one) for one in asked if one not in known]
             if lost:
                 raise TaskError(
-                    Fault(
-                        file,
-                        f"{side} ids without a record in {self._files[side].path.name}",
-                        "ids of the record tables",
-                        "add the records, or remove these pairs",
-                        code="record-missing",
-                        n=len(lost),
-                        first=tuple(lost[:5]),
-                    )
-                )
+                    Fault(file, f"{side} ids without a record in {self._files[side].path.name}",
+                          "ids of the record tables", "add the records, or remove these pairs",
+                          "record-missing", n=len(lost), first=tuple(lost[:5]))
+                )  # fmt: skip
             rows[side] = pa.array([known[one] for one in asked], pa.int64())
         return {
             column.name: self._tables[column.side or "left"][column.attribute]

@@ -12,13 +12,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import Fault, TaskError, nearest
+from challenge.errors import Fault, TaskError
+from challenge.prepare.build.table_checks import missing_column
 from challenge.prepare.raw import RawTable
-from challenge.prepare.readers.cells import as_modality, date_format
 from challenge.prepare.readers.image_files import ImageFolder, open_images
-from challenge.prepare.readers.table_files import RawFile, find_table, open_table
+from challenge.prepare.readers.table_files import RawFile, open_table, tables_in
+from challenge.task.cells import cell_numbers, cell_texts, date_format
 from challenge.task.columns import Column
 from challenge.task.definition import TaskDefinition
+from challenge.task.modalities import modality_of
 from challenge.task.splits import SPLIT_COLUMNS
 
 if TYPE_CHECKING:
@@ -38,18 +40,14 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
 
 
 def _only_table(raw: Path) -> Path:
-    found = {
-        path
-        for stem in {path.stem for path in raw.iterdir() if path.is_file()}
-        if (path := find_table(raw, stem)) is not None
-    }
+    found = tables_in(raw)
     if len(found) != 1:
-        names = ", ".join(sorted(path.name for path in found)) or "none"
+        names = ", ".join(path.name for path in found) or "none"
         raise TaskError(
             Fault(str(raw), f"tables: {names}", "one table, or the name of one",
                   "write `file = …` under [raw]", "raw-file-missing")
         )  # fmt: skip
-    return found.pop()
+    return found[0]
 
 
 def table_rows(raw: Path, table: RawFile, definition: TaskDefinition) -> RawTable:
@@ -71,7 +69,7 @@ def table_rows(raw: Path, table: RawFile, definition: TaskDefinition) -> RawTabl
             arrays: dict[str, Any] = {"key": keys}
             for name in ("label", "subset", "left_key", "right_key"):
                 if name in taken:
-                    arrays[name] = as_modality(taken[name], "text")
+                    arrays[name] = cell_texts(taken[name])
             arrays |= split_arrays(table.path.name, taken, definition)
             arrays |= feature_arrays(taken, columns, definition, images, keys)
             yield pa.RecordBatch.from_pydict(arrays)
@@ -96,23 +94,16 @@ def _wanted(table: RawFile, definition: TaskDefinition) -> dict[str, str]:
             asked[name] = (str(options[name]), f"{name} under [raw.options]")
     for column in definition.feature_columns():
         source = str(options.get(f"from_{column.name}", column.name))
-        if column.modality == "image" and source not in table.names and raw.images:
+        if modality_of(column.modality).is_image and source not in table.names and raw.images:
             # Without a column of their own, images are found by the row's key.
             continue
         asked[column.name] = (source, f"column {column.name!r}")
-    faults = []
-    for source, why in asked.values():
-        if source not in table.names:
-            guess = nearest(source, table.names)
-            faults.append(
-                Fault(
-                    table.path.name,
-                    f"no column {source!r} for {why} (there are: {', '.join(table.names)})",
-                    "every column that task.toml names",
-                    f"did you mean {guess!r}?" if guess else "correct the name in task.toml",
-                    code="column-missing",
-                )
-            )
+    expected, fix = "every column that task.toml names", "correct the name in task.toml"
+    faults = [
+        missing_column(table.path.name, source, table.names, expected, fix, use=f" for {use}")
+        for source, use in asked.values()
+        if source not in table.names
+    ]
     if faults:
         raise TaskError(faults)
     return {name: source for name, (source, _) in asked.items()}
@@ -123,7 +114,7 @@ def _keys(given: Any, start: int, n: int) -> pa.Array:
 
     if given is None:
         return pa.array([f"row {number}" for number in range(start + 1, start + n + 1)])
-    return as_modality(given, "text")
+    return cell_texts(given)
 
 
 def _present(array: Any, definition: TaskDefinition) -> Any:
@@ -145,7 +136,7 @@ def split_arrays(
     return {
         name: _moments(file, taken[name], definition.split.raw_columns[name], definition)
         if rule.ordered
-        else as_modality(taken[name], "text")
+        else cell_texts(taken[name])
         for name, rule in SPLIT_COLUMNS.items()
         if name in taken
     }
@@ -157,7 +148,7 @@ def _moments(file: str, array: Any, column: str, definition: TaskDefinition) -> 
 
     option = f"date_{column}"
     pattern = definition.raw.options.get(option)
-    moments = as_modality(array, "numeric", None if pattern is None else str(pattern))
+    moments = cell_numbers(array, None if pattern is None else str(pattern))
     if not pa.types.is_string(moments.type):
         return moments
     texts = [text for text in moments.to_pylist() if text is not None]
@@ -172,16 +163,10 @@ def _moments(file: str, array: Any, column: str, definition: TaskDefinition) -> 
         return moments
     expected = "numbers, or dates with the year first (2024-01-31)"
     raise TaskError(
-        Fault(
-            f"{file}, column {column}",
-            f"{wrong[0]!r} is no time that can be ordered",
-            expected if pattern is None else f"dates written {pattern}",
-            fix,
-            code="time-value",
-            n=len(wrong),
-            first=tuple(wrong[:5]),
-        )
-    )
+        Fault(f"{file}, column {column}", f"{wrong[0]!r} is no time that can be ordered",
+              expected if pattern is None else f"dates written {pattern}", fix, "time-value",
+              n=len(wrong), first=tuple(wrong[:5]))
+    )  # fmt: skip
 
 
 def feature_arrays(
@@ -198,8 +183,9 @@ def feature_arrays(
         values = taken.get(column.name)
         if values is not None:
             values = _present(values, definition)
-        if column.modality == "image":
-            texts = (keys if values is None else as_modality(values, "image")).to_pylist()
+        modality = modality_of(column.modality)
+        if modality.is_image:
+            texts = (keys if values is None else modality.read_cells(values)).to_pylist()
             if values is not None and any(isinstance(text, bytes) for text in texts):
                 arrays[column.name] = values
             elif values is None:
@@ -208,7 +194,7 @@ def feature_arrays(
             else:
                 arrays[column.name] = images.column(column.name, texts, keys)
         else:
-            arrays[column.name] = as_modality(
-                values, column.modality, None if pattern is None else str(pattern)
+            arrays[column.name] = modality.read_cells(
+                values, None if pattern is None else str(pattern)
             )
     return arrays

@@ -1,4 +1,4 @@
-"""Guesses about a whole raw table: which column is what, and what that may get wrong.
+"""Guesses about a whole raw table: label, key, group, metric and features.
 
 Each guess appends a note to `notes` when a person should look at it.
 """
@@ -11,16 +11,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from challenge.errors import Fault, TaskError, nearest
+from challenge.errors import Fault, TaskError
 from challenge.kinds import Kind, kind_with
+from challenge.prepare.audit.tells import ALONE, auc_of_column, exceeds
 from challenge.prepare.build.label_numbers import number_ranges
+from challenge.prepare.build.table_checks import missing_column
 from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.proposal.profiles import Profile
-from challenge.prepare.readers.cells import MISSING, read_number
 from challenge.prepare.readers.image_files import ImageFolder
 from challenge.prepare.readers.table_files import RawFile
 from challenge.prepare.splits.clusters import LARGEST_SHARE
+from challenge.task.cells import MISSING, read_number
 from challenge.task.columns import RESERVED
+from challenge.task.modalities import modality_of
 
 __all__ = [
     "guess_group",
@@ -34,7 +37,7 @@ __all__ = [
     "label_ranges",
     "look_at_labels",
     "look_at_size",
-    "look_for_tells",
+    "look_for_leaks",
     "sort_columns",
     "take_sides",
 ]
@@ -48,9 +51,9 @@ _GROUP_NAME = re.compile(
 )
 
 PUBLIC_ROWS = 300
-"""Public test rows from which on a running contest shows scores; the ledger's own limit."""
+"""Fewest public test rows with which a running contest shows scores; the ledger's own limit."""
 _SHARED = 0.02
-"""Share of the rows that have to be variants of another one before the split heeds them."""
+"""Share of the rows that must be variants of another one before the split considers them."""
 _FEW_NUMBERS = 12
 """Different whole numbers up to which a label is one of classes; a rating, say."""
 _ROWS_A_CODE = 5
@@ -69,16 +72,8 @@ def guess_label(
     """Return the label column: the one named, else by its name, else the last that fits."""
     if label is not None:
         if label not in profiles:
-            guess = nearest(label, profiles)
-            raise TaskError(
-                Fault(
-                    table.path.name,
-                    f"no column {label!r} (there are: {', '.join(profiles)})",
-                    "the column to predict",
-                    f"did you mean {guess!r}?" if guess else "name one of these",
-                    code="column-missing",
-                )
-            )
+            expected, fix = "the column to predict", "name one of these"
+            raise TaskError(missing_column(table.path.name, label, profiles, expected, fix))
         return label
     amounts = [name for name, one in profiles.items() if _is_amount(one)]
     if kind is not None and kind.label == "number":
@@ -87,7 +82,7 @@ def guess_label(
         fitting = [
             name
             for name, one in profiles.items()
-            if one.modality == "categorical" and 2 <= one.n_distinct <= 200
+            if modality_of(one.modality).is_categorical and 2 <= one.n_distinct <= 200
             if not one.is_id and not one.is_key
         ]
         among = list(profiles)
@@ -113,8 +108,7 @@ def guess_label(
 
 def _is_amount(profile: Profile) -> bool:
     """Whether a column holds numbers, dates aside."""
-    numbers = profile.why.code in (Code.NUMBERS, Code.WHOLE_NUMBERS)
-    return profile.modality == "numeric" and numbers
+    return profile.why.code in (Code.NUMBERS, Code.WHOLE_NUMBERS)
 
 
 def guess_kind(profile: Profile, values: list[str | None], notes: list[Note]) -> Kind:
@@ -184,7 +178,7 @@ def _look_at_numbers(label: str, values: list[str | None], notes: list[Note]) ->
 
 
 def look_at_labels(label: str, values: list[str | None], kind: Kind, notes: list[Note]) -> None:
-    """Raise TaskError for labels that make no task; note on rare and missing ones."""
+    """Raise TaskError for labels that make no task; note rare and missing ones."""
     counts = Counter(value for value in values if value is not None)
     n = sum(counts.values())
     if kind.label == "number":
@@ -228,7 +222,7 @@ def look_at_labels(label: str, values: list[str | None], kind: Kind, notes: list
 
 
 def look_at_size(n: int, notes: list[Note]) -> None:
-    """Note on tables whose public subset will be too small to show a score while a contest runs."""
+    """Note that the public subset will be too small to show a score while a contest runs."""
     n_public = round(0.3 * 0.3 * n)
     if n_public < PUBLIC_ROWS:
         notes.append(note(Code.FEW_PUBLIC_ROWS, n=n_public, least=PUBLIC_ROWS))
@@ -250,7 +244,7 @@ def guess_metric(kind: Kind, values: list[str | None], notes: list[Note]) -> str
 def guess_missing(
     profiles: dict[str, Profile], values: dict[str, list[str | None]], notes: list[Note]
 ) -> str | None:
-    """Return the word that stands for no value in numbers, when texts have it too."""
+    """Return the word that means no value among numbers, when texts have it too."""
     words = Counter(word for one in profiles.values() for word in one.missing_words)
     for word, _ in words.most_common(1):
         others = tuple(
@@ -281,7 +275,8 @@ def guess_group(
     """Return the column whose values several rows share as rows of one thing do."""
     best: tuple[int, str] | None = None
     for name, one in profiles.items():
-        if name in (label, key) or one.modality in ("numeric", "image") or one.n_missing:
+        modality = modality_of(one.modality)
+        if name in (label, key) or modality.is_ordered or modality.is_image or one.n_missing:
             continue
         if one.counts_up:
             continue
@@ -309,7 +304,7 @@ def guess_variants(
 ) -> str | None:
     """Return a text or image that some rows share, nearly always with one label.
 
-    Such rows are variants of one thing: on both sides of the split they would tell the label.
+    Such rows are variants of one thing: on both sides of the split they would reveal the label.
     """
     n = len(values[label])
     totals = Counter(values[label])
@@ -318,7 +313,8 @@ def guess_variants(
     for name, one in profiles.items():
         if name in (label, key) or one.n_missing or one.n_distinct < n / _VARIANTS:
             continue
-        if one.modality not in ("text", "image") or one.why.code is Code.IMAGES_INSIDE:
+        modality = modality_of(one.modality)
+        if not (modality.is_text or modality.is_image) or one.why.code is Code.IMAGES_INSIDE:
             continue
         labels_of: dict[str | None, Counter[str | None]] = defaultdict(Counter)
         for value, own in zip(values[name], values[label], strict=True):
@@ -420,16 +416,28 @@ def images_by_key(
     )
 
 
-def look_for_tells(
-    columns: dict[str, Profile], values: dict[str, list[str | None]], label: str, notes: list[Note]
+def look_for_leaks(
+    columns: dict[str, Profile],
+    values: dict[str, list[str | None]],
+    label: str,
+    kind: Kind,
+    notes: list[Note],
 ) -> None:
-    """Note on categories that decide the label: perhaps it under another name."""
+    """Note columns that alone predict the label, measured as the audit of the built task does.
+
+    Values of a label that is a number are the ranges of `label_ranges`.
+    """
+    import pyarrow as pa
+
+    known = [row for row, text in enumerate(values[label]) if text is not None]
+    classes = {text: code for code, text in enumerate(sorted(set(values[label]) - {None}))}  # type: ignore[type-var]
+    labels = np.array([classes[values[label][row]] for row in known])
     for name, one in columns.items():
-        if one.modality != "categorical" or name not in values or one.n_distinct > one.n / 5:
+        modality = modality_of(one.modality)
+        if modality.is_image or name not in values:
             continue
-        labels_of: dict[str, set[str]] = defaultdict(set)
-        for value, own in zip(values[name], values[label], strict=True):
-            if value is not None and own is not None:
-                labels_of[value].add(own)
-        if len(labels_of) > 1 and all(len(owns) == 1 for owns in labels_of.values()):
-            notes.append(note(Code.PREDICTS_LABEL, column=name))
+        texts = pa.array([values[name][row] for row in known], pa.string())
+        cells = modality.read_cells(texts, one.date)
+        auc = auc_of_column(cells, labels, len(classes), ordered=kind.label == "number")
+        if auc is not None and exceeds(auc, ALONE):
+            notes.append(note(Code.PREDICTS_LABEL, column=name, auc=auc[0]))

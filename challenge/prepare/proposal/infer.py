@@ -23,7 +23,7 @@ from challenge.prepare.proposal.guesses import (
     label_ranges,
     look_at_labels,
     look_at_size,
-    look_for_tells,
+    look_for_leaks,
     sort_columns,
     take_sides,
 )
@@ -31,7 +31,8 @@ from challenge.prepare.proposal.infer_pairs import pair_split, plan_of_pairs
 from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.proposal.profiles import open_image_folder, profile_columns, profile_values
 from challenge.prepare.proposal.proposal_text import Plan, Proposal, proposal_of
-from challenge.prepare.readers.table_files import find_table, open_table
+from challenge.prepare.readers.table_files import find_table, open_table, tables_in
+from challenge.task.modalities import modality_of
 
 __all__ = ["Proposal", "propose_task"]
 
@@ -68,10 +69,10 @@ def propose_task(
         plan = _of_table(source, images, label, kind, notes)
     notes += [doubt for one in plan.columns.values() for doubt in one.doubts]
     notes.append(note(Code.LICENCE))
-    place = str(plan.source)
+    path = str(plan.source)
     if folder is not None and plan.source.is_relative_to(folder.resolve().parents[1]):
-        place = Path(os.path.relpath(plan.source, folder.resolve())).as_posix()
-    return proposal_of(task_id, plan, place, notes)
+        path = Path(os.path.relpath(plan.source, folder.resolve())).as_posix()
+    return proposal_of(task_id, plan, path, notes)
 
 
 def _existing(path: Path, expected: str) -> Path:
@@ -131,9 +132,11 @@ def _of_table(
         for side in ("left", "right"):
             if f"{side}_id" in profiles:
                 options[f"{side}_key"] = f"{side}_id"
-    if found_images is not None and not any(one.modality == "image" for one in columns.values()):
+    if found_images is not None and not any(
+        modality_of(one.modality).is_image for one in columns.values()
+    ):
         images_by_key(columns, found_images, key, values, notes)
-    look_for_tells(columns, alike, label, notes)
+    look_for_leaks(columns, alike, label, kind, notes)
     if any(one.why.code is Code.DATES for one in columns.values()) and split["by"] == "row":
         notes.append(note(Code.TIME))
     look_at_size(len(values[label]), notes)
@@ -142,26 +145,18 @@ def _of_table(
 
 
 def _one_table(folder: Path) -> Path:
-    found = {
-        path
-        for stem in {one.stem for one in folder.iterdir() if one.is_file()}
-        if (path := find_table(folder, stem)) is not None
-    }
+    found = tables_in(folder)
     if len(found) != 1:
-        names = ", ".join(sorted(path.name for path in found))
-        fix = (
-            "name the file itself"
-            if names
-            else (
-                "list the rows in a CSV, with their images' names and their labels; name it with "
-                "--from, and the images' folder with --images"
-            )
-        )
+        names = ", ".join(path.name for path in found)
+        fix = "name the file itself" if names else (
+            "list the rows in a CSV, with their images' names and their labels; name it with "
+            "--from, and the images' folder with --images"
+        )  # fmt: skip
         raise TaskError(
             Fault(str(folder), names or "no table", "one table, or a folder in a known form",
                   fix, "raw-file-missing")
         )  # fmt: skip
-    return found.pop()
+    return found[0]
 
 
 def _of_ditto(source: Path, notes: list[Note]) -> Plan:
@@ -177,17 +172,9 @@ def _of_ditto(source: Path, notes: list[Note]) -> Plan:
     profiles = {name: profile_values(name, texts) for name, texts in values.items()}
     columns, options, left_out = sort_columns(profiles, set(), None, None)
     split = pair_split((source / "test.txt").is_file(), notes)
+    kind = kind_with("match")
     return Plan(
-        kind_with("match"),
-        "ditto",
-        source,
-        {},
-        options,
-        kind_with("match").default_metric,
-        split,
-        columns,
-        {},
-        left_out,
+        kind, "ditto", source, {}, options, kind.default_metric, split, columns, {}, left_out
     )
 
 

@@ -58,7 +58,9 @@ class Code(Enum):
         "taken as {modality}"
     )
     KEY_IMAGES_MISSING = "image: {n:,} of {of:,} rows have no file named by {key}"
-    PREDICTS_LABEL = "{column}: each of its values has one label only; is it the label again?"
+    PREDICTS_LABEL = (
+        "column {column}: alone it predicts the label (AUC {auc:.3f}); is it the label again?"
+    )
     AGREEMENT_LEFT_OUT = (
         "column {column}: left out, since it is equal on both sides just where the label is 1; "
         "is it the label under another name?"

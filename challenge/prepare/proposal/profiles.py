@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from challenge.prepare.proposal.notes import Code, Note, note
-from challenge.prepare.readers.cells import MISSING, as_modality, date_format, read_number
 from challenge.prepare.readers.image_files import IMAGE_SUFFIXES, ImageFolder
 from challenge.prepare.readers.table_files import RawFile
-from challenge.task.columns import Modality
+from challenge.task.cells import MISSING, cell_texts, date_format, read_number
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,7 +35,7 @@ _CODE_NAME = re.compile(r"(zip|postal|postcode|code|phone|isbn|ean|sku|barcode)"
 _TRUTH = {"true", "false", "yes", "no", "y", "n", "t", "f"}
 _BARE_NUMBER = re.compile(r"[+-]?[\d.]+([eE][+-]?\d+)?")
 _INSIDE = "-inside.png"
-"""Ends the name that an image gets which stands in the table itself."""
+"""Ends the name of an image that is in the table itself."""
 _FEW = 0.05
 """Share of different values up to which they recur like categories."""
 
@@ -51,7 +50,7 @@ class Profile:
     """
 
     name: str
-    modality: Modality
+    modality: str
     n: int
     n_missing: int
     n_distinct: int
@@ -109,7 +108,7 @@ def records_by_key(
     found: dict[str | None, list[str | None]] = {}
     sought = pa.array([one for one in wanted if one is not None], pa.string())
     for batch in table.batches():
-        keys = as_modality(batch.column(key), "text")
+        keys = cell_texts(batch.column(key))
         rows = batch.filter(pc.is_in(keys, value_set=sought))
         columns = [_as_texts(rows.column(name)) for name in (key, *names)]
         found |= {own: list(rest) for own, *rest in zip(*columns, strict=True)}
@@ -124,7 +123,7 @@ def _as_texts(column: pa.Array) -> list[str | None]:
             None if value is None else f"{hashlib.sha256(value).hexdigest()[:16]}{_INSIDE}"
             for value in column.to_pylist()
         ]
-    return [text or None for text in as_modality(column, "text").to_pylist()]
+    return [text or None for text in cell_texts(column).to_pylist()]
 
 
 def profile_values(
@@ -261,7 +260,7 @@ def _text_profile(base: Profile, counts: Counter[str], n: int, unique: bool) -> 
         return replace(base, why=note(Code.FEW_VALUES), is_id=named_id)
     if named_id:
         return replace(base, why=note(Code.NAMES), is_id=True)
-    modality: Modality = "text" if words >= 1.8 or share > 0.5 else "categorical"
+    modality = "text" if words >= 1.8 or share > 0.5 else "categorical"
     doubt = note(
         Code.TEXT_OR_CATEGORIES, column=base.name, n=len(counts), words=words, modality=modality
     )

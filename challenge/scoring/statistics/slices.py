@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from challenge.scoring.solution import Solution, int_array
 from challenge.task import Task
+from challenge.task.modalities import MODALITIES, modality_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +56,7 @@ def _missing(task: Task) -> list[Slice]:
     import pyarrow as pa
 
     slices = []
-    for modality in ("text", "numeric", "categorical", "image"):
+    for modality in MODALITIES:
         names = [column.name for column in task.columns_of(modality)]
         if not names:
             continue
@@ -73,7 +74,7 @@ def _lengths(task: Task) -> list[Slice]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    names = [column.name for column in task.columns_of("text")]
+    names = [column.name for column in task.columns if modality_of(column.modality).is_text]
     if not names:
         return []
     table = _read(task, names)

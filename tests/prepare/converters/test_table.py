@@ -16,8 +16,8 @@ from PIL import Image
 
 from challenge.errors import TaskError
 from challenge.prepare.converters.table import convert
-from challenge.prepare.readers.cells import date_format, read_number
 from challenge.prepare.readers.table_files import open_table
+from challenge.task.cells import date_format, read_number
 from challenge.task.definition import TaskDefinition
 
 

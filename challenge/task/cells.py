@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from challenge.task.columns import Modality
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["DATE_FORMATS", "as_modality", "date_format", "read_number"]
+__all__ = ["DATE_FORMATS", "MISSING", "cell_numbers", "cell_texts", "date_format", "read_number"]
 
 MISSING = frozenset(
     ["", "-", "--", "?", "na", "n/a", "n.a.", "nan", "none", "null", "nil", "missing", "unknown"]
@@ -77,28 +75,38 @@ def _days(text: str, pattern: str) -> float | None:
     return moment.timestamp() / 86_400
 
 
-def as_modality(array: pa.Array, modality: Modality, pattern: str | None = None) -> pa.Array:
-    """Return a raw column as its modality wants it; what cannot be read stays as it is.
+def cell_numbers(array: pa.Array, pattern: str | None = None) -> pa.Array:
+    """Return numbers; texts that are not all numbers stay as they are.
 
-    `pattern` says how dates of a numeric column are written; true and false become categories,
-    dates and times of typed files days since 1970 (numeric) or ISO texts.
+    `pattern` says how dates are written; dates and times of typed files become days since 1970.
     """
     import pyarrow as pa
 
     if isinstance(array, pa.DictionaryArray):
         array = array.dictionary_decode()
     kind = array.type
-    if modality == "numeric":
-        if pa.types.is_temporal(kind):
-            return pa.array([_of_moment(value) for value in array.to_pylist()], pa.float64())
-        if pa.types.is_boolean(kind):
-            return array.cast(pa.int8())
-        if pa.types.is_decimal(kind):
-            return array.cast(pa.float64())
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            return _numbers(array.cast(pa.string()), pattern)
-        return array
-    if modality == "image" or pa.types.is_binary(kind):
+    if pa.types.is_temporal(kind):
+        return pa.array([_of_moment(value) for value in array.to_pylist()], pa.float64())
+    if pa.types.is_boolean(kind):
+        return array.cast(pa.int8())
+    if pa.types.is_decimal(kind):
+        return array.cast(pa.float64())
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _numbers(array.cast(pa.string()), pattern)
+    return array
+
+
+def cell_texts(array: pa.Array) -> pa.Array:
+    """Return texts: whole numbers plainly, dates in ISO form, lists joined; bytes stay as they are.
+
+    What has no text stays as it is, so that the build names it.
+    """
+    import pyarrow as pa
+
+    if isinstance(array, pa.DictionaryArray):
+        array = array.dictionary_decode()
+    kind = array.type
+    if pa.types.is_binary(kind):
         return array
     if pa.types.is_floating(kind):
         return pa.array([_plainly(value) for value in array.to_pylist()], pa.string())

@@ -18,8 +18,11 @@ __all__ = [
     "PIXELS",
     "Faults",
     "ImageStore",
+    "MissingImage",
     "is_text_type",
-    "standard_values",
+    "standard_images",
+    "standard_numbers",
+    "standard_texts",
     "text_values",
 ]
 
@@ -155,31 +158,8 @@ def text_values(array: pa.Array) -> pa.Array:
     return pc.if_else(empty, pa.scalar(None, pa.string()), array)
 
 
-def standard_values(
-    batch: pa.RecordBatch,
-    keys: pa.Array,
-    columns: Sequence[Column],
-    store: ImageStore,
-    faults: Faults,
-) -> dict[str, pa.Array]:
-    """Return the features of a raw batch as they will stand in the files.
-
-    Categories stay plain strings here; an image column has its pixel digests beside it.
-    """
-    values: dict[str, pa.Array] = {}
-    for column in columns:
-        array = batch.column(column.name)
-        if column.modality == "numeric":
-            values[column.name] = _numbers(array, keys, column, faults)
-        elif column.modality == "image":
-            paths, pixels = _images(array, keys, column, store, faults)
-            values[column.name], values[PIXELS + column.name] = paths, pixels
-        else:
-            values[column.name] = _texts(array, keys, column, faults)
-    return values
-
-
-def _texts(array: pa.Array, keys: pa.Array, column: Column, faults: Faults) -> pa.Array:
+def standard_texts(array: pa.Array, keys: pa.Array, column: Column, faults: Faults) -> pa.Array:
+    """Return texts, an empty one as null; wrong types and NUL characters are faults."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -209,7 +189,8 @@ def _texts(array: pa.Array, keys: pa.Array, column: Column, faults: Faults) -> p
     return texts
 
 
-def _numbers(array: pa.Array, keys: pa.Array, column: Column, faults: Faults) -> pa.Array:
+def standard_numbers(array: pa.Array, keys: pa.Array, column: Column, faults: Faults) -> pa.Array:
+    """Return int64 or double, not-a-number as null; what is no finite number is a fault."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -271,9 +252,10 @@ def _not_numbers(
     )
 
 
-def _images(
+def standard_images(
     array: pa.Array, keys: pa.Array, column: Column, store: ImageStore, faults: Faults
 ) -> tuple[pa.Array, pa.Array]:
+    """Return stored paths and pixel digests of file names or bytes; what cannot be is a fault."""
     import pyarrow as pa
 
     if isinstance(array, pa.DictionaryArray):
