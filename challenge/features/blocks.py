@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from challenge.features.lite0 import embed_images, has_lite0
 from challenge.features.minilm import choose_window, embed_texts, has_minilm, report_window
+from challenge.features.moments import MomentBlock
 from challenge.features.simple_images import simple_images
 from challenge.features.text import character_tfidf, number_values, text_values, word_tfidf
 from challenge.task import Task
@@ -29,7 +30,7 @@ _WHOLE_ROWS = 4096
 
 
 class TableBlocks:
-    """Blocks of a table: numbers, categories, n-grams, text and image embeddings, pixels.
+    """Blocks of a table: numbers, points in time, categories, n-grams, embeddings, pixels.
 
     `weights=False` uses no packaged network, `minilm=False` none for text; `text=False` or
     `images=False` leave these columns out; `axes` principal axes are kept of each wide
@@ -59,6 +60,7 @@ class TableBlocks:
         self._text = [column.name for column in task.columns_of("text")] if text else []
         self._images = [column.name for column in task.columns_of("image")] if images else []
         self._numeric = [column.name for column in task.columns_of("numeric")]
+        self._datetime = [column.name for column in task.columns_of("datetime")]
         self._categorical = [column.name for column in task.columns_of("categorical")]
         self._minilm = weights and minilm and bool(self._text) and has_minilm()
         self._lite0 = weights and bool(self._images) and has_lite0()
@@ -69,6 +71,7 @@ class TableBlocks:
     def used(self) -> tuple[str, ...]:
         """The families of features, as shown on the row of a submission."""
         names = ["scaled numbers"] if self._numeric else []
+        names += ["points in time"] if self._datetime else []
         names += ["one-hot categories"] if self._categorical else []
         names += ["TF-IDF n-grams"] if self._text else []
         names += report_window("MiniLM", self._window)
@@ -94,6 +97,10 @@ class TableBlocks:
         found: dict[str, Any] = {}
         for name in self._numeric:
             found[f"number {name}"] = self._number(name, number_values(table[name]), fitting)
+        for name in self._datetime:
+            if fitting:
+                self._fitted[f"datetime {name}"] = MomentBlock(table[name])
+            found[f"datetime {name}"] = self._fitted[f"datetime {name}"].transform(table[name])
         for name in self._categorical:
             found[f"category {name}"] = self._category(name, text_values(table[name]), fitting)
         for name in self._text:

@@ -17,6 +17,7 @@ from challenge.features.minilm import (
     has_minilm,
     report_window,
 )
+from challenge.features.moments import moment_seconds
 from challenge.features.shapes import compare_ink
 from challenge.features.simple_images import simple_images
 from challenge.features.text import character_tfidf, number_values, text_values, word_tfidf
@@ -96,13 +97,12 @@ class PairFeatures:
             for name, values in self._compare_text(attribute, left, right).items():
                 found[f"{attribute}: {name}"] = values
         found |= self._found_elsewhere(pairs)
-        for attribute, left_column, right_column in _both_sides(self._task, "numeric"):
-            compared = _compare_numbers(
-                number_values(pairs[left_column]), number_values(pairs[right_column])
-            )
-            found |= {f"{attribute}: {name}": values for name, values in compared.items()}
-        for name, column in _one_side(self._task, "numeric"):
-            found[name] = number_values(pairs[column])
+        for modality, read in (("numeric", number_values), ("datetime", moment_seconds)):
+            for attribute, left_column, right_column in _both_sides(self._task, modality):
+                compared = _compare_numbers(read(pairs[left_column]), read(pairs[right_column]))
+                found |= {f"{attribute}: {name}": values for name, values in compared.items()}
+            for name, column in _one_side(self._task, modality):
+                found[name] = read(pairs[column])
         if self._images:
             for attribute, left_column, right_column in _both_sides(self._task, "image"):
                 self._report(f"comparing {attribute}")

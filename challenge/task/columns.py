@@ -18,13 +18,15 @@ class Column:
     """A feature of a task, named as in the files (`left_name` and `right_name` in matching).
 
     `modality` is the name of one in `challenge.task.modalities`; `integer` says that a numeric
-    column is stored as int64 instead of double.
+    column is stored as int64 instead of double; `timezone` is the zone of raw points in time that
+    name none. Built files are in UTC, so it is not in task.json.
     """
 
     name: str
     modality: str
     description: str = ""
     integer: bool = False
+    timezone: str | None = None
 
     @property
     def side(self) -> Side | None:

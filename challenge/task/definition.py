@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
@@ -11,6 +12,7 @@ from typing_extensions import Self
 from challenge.task.columns import RESERVED, Column
 from challenge.task.datasheet import Datasheet
 from challenge.task.declarations import Declaration, KindName, ModalityName, read_declaration
+from challenge.task.modalities import modality_of
 from challenge.task.splits import Split
 
 __all__ = [
@@ -100,7 +102,20 @@ class ColumnWords(Declaration):
     modality: ModalityName
     description: str = ""
     integer: bool = False
+    timezone: str | None = None
+    """The zone of raw points in time that name none, such as UTC or Europe/Berlin."""
     sides: Literal["both", "left", "right"] = "both"
+
+    @model_validator(mode="after")
+    def _known_zone(self) -> Self:
+        if self.timezone is not None:
+            if not modality_of(self.modality).is_datetime:
+                raise ValueError('timezone only beside modality = "datetime"')
+            try:
+                ZoneInfo(self.timezone)
+            except (ValueError, OSError, KeyError):
+                raise ValueError("a time zone such as UTC or Europe/Berlin") from None
+        return self
 
 
 class TaskDefinition(Declaration):
@@ -163,7 +178,7 @@ class TaskDefinition(Declaration):
 
 
 def _column(name: str, words: ColumnWords) -> Column:
-    return Column(name, words.modality, words.description, words.integer)
+    return Column(name, words.modality, words.description, words.integer, words.timezone)
 
 
 def read_definition(folder: Path) -> TaskDefinition:

@@ -1,7 +1,8 @@
 """The public tables as pandas frames, typed as the standard form says, read from Parquet.
 
 Text and image columns hold strings, missing as pandas has it (None or NaN by version); numeric
-columns are float64 (int64 where declared and complete); categorical columns are Categorical.
+columns are float64 (int64 where declared and complete); categorical columns are Categorical;
+points in time are datetime64[us, UTC].
 """
 
 from __future__ import annotations

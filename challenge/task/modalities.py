@@ -37,6 +37,7 @@ class Modality:
     is_text: ClassVar[bool] = False
     """Whether values are read as sentences: by n-grams, by lengths, by near copies."""
     is_image: ClassVar[bool] = False
+    is_datetime: ClassVar[bool] = False
     is_categorical: ClassVar[bool] = False
     """Whether values are stored as a dictionary of the distinct ones."""
     is_ordered: ClassVar[bool] = False
@@ -197,8 +198,69 @@ class _Image(Modality):
         return {column.name: paths, PIXELS + column.name: pixels}
 
 
+class _Datetime(Modality):
+    name = "datetime"
+    is_datetime = True
+    is_ordered = True
+    mostly_distinct = True
+
+    def arrow_type(self, column: Column) -> pa.DataType:
+        import pyarrow as pa
+
+        return pa.timestamp("us", "UTC")
+
+    def croissant_type(self, column: Column) -> str:
+        return "sc:DateTime"
+
+    def csv_text(self, array: pa.Array) -> pa.Array:
+        from challenge.task.datetimes import iso_texts
+
+        return iso_texts(array)
+
+    def json_values(self, array: pa.ChunkedArray) -> list[Any]:
+        return list(self.csv_text(array).to_pylist())
+
+    def statistics(self) -> ColumnStatistics:
+        return _Moments()
+
+    def read_cells(self, array: pa.Array, pattern: str | None = None) -> pa.Array:
+        from challenge.task.datetimes import cell_datetimes
+
+        return cell_datetimes(array, pattern)
+
+    def standard(
+        self, array: pa.Array, keys: pa.Array, column: Column, images: ImageStore, faults: Faults
+    ) -> dict[str, pa.Array]:
+        from challenge.task.datetimes import standard_datetimes
+
+        return {column.name: standard_datetimes(array, keys, column, faults)}
+
+
+class _Moments(ColumnStatistics):
+    """The first, the lower median and the last point in time, as in CSV."""
+
+    def __init__(self) -> None:
+        self._chunks: list[pa.Array] = []
+
+    def update(self, values: pa.ChunkedArray) -> None:
+        self._chunks += values.drop_null().chunks
+
+    def entry(self, n_present: int) -> dict[str, object]:
+        import numpy as np
+        import pyarrow as pa
+
+        from challenge.task.datetimes import iso_texts
+
+        if not n_present:
+            return {}
+        moments = np.sort(pa.chunked_array(self._chunks).cast(pa.int64()).to_numpy())
+        shown = moments[[0, (len(moments) - 1) // 2, -1]]
+        texts = iso_texts(pa.array(shown).cast(pa.timestamp("us", "UTC")))
+        return dict(zip(("min", "median", "max"), texts.to_pylist(), strict=True))
+
+
 MODALITIES: Mapping[str, Modality] = {
-    one.name: one for one in (_Text(), _Numeric(), _Categorical(), _Image())
+    one.name: one for one in (_Text(), _Numeric(), _Categorical(), _Image(), _Datetime())
 }
 """Every modality by its name, in the order in which pages name them."""
 

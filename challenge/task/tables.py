@@ -16,7 +16,7 @@ from challenge.errors import Fault, TaskError
 from challenge.kinds import Kind
 from challenge.task.columns import Column
 from challenge.task.digests import text_bytes
-from challenge.task.modalities import modality_of
+from challenge.task.modalities import MODALITIES, modality_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -163,10 +163,17 @@ class TableWriter:
         self._parquet.write_table(
             pa.Table.from_arrays(stored, schema=self.schema), row_group_size=max(1, len(stored[0]))
         )
-        self._write_csv(list(arrays.values()))
-
-    def _write_csv(self, arrays: Sequence[pa.Array]) -> None:
-        self._csv.write(_csv_rows(arrays))
+        modalities = modalities_of(self.schema)
+        self._csv.write(
+            _csv_rows(
+                [
+                    MODALITIES[modalities[name]].csv_text(array)
+                    if modalities[name] in MODALITIES
+                    else array
+                    for name, array in arrays.items()
+                ]
+            )
+        )
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
@@ -283,6 +290,9 @@ def csv_options(schema: pa.Schema) -> dict[str, Any]:
             words = ("Int64", "Int64", "int64")
         elif field.type == pa.int8():
             words = ("int8", "Int8", "int8")
+        elif pa.types.is_timestamp(field.type):
+            # pandas has no such type that reaches from year 1 to 9999, pyarrow no alias of it.
+            words = ("string", "Datetime", "string")
         in_pandas[field.name], in_polars[field.name], in_pyarrow[field.name] = words
     return {
         "pandas": {

@@ -15,9 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from challenge.features.model_files import has_packages
+from challenge.features.moments import moment_seconds
 from challenge.kinds import kind_of
 from challenge.methods import resolve_method
-from challenge.methods.builtin.autogluon_multimodal import _seconds
 from challenge.methods.builtin.inputs import make_inputs
 from challenge.methods.builtin.ridge import choose_penalty, numbers_out_of_fold, ridge
 from challenge.methods.estimator import EstimatorMethod
@@ -93,8 +93,7 @@ def test_a_method_learns_numbers_and_predicts_them_out_of_fold(
 
 def test_trees_read_a_point_in_time(toy: tuple[Task, pd.DataFrame, pd.DataFrame]) -> None:
     task, train, _ = toy
-    modality: Any = "datetime"
-    when = replace(task.columns[0], name="when", modality=modality)
+    when = replace(task.columns[0], name="when", modality="datetime")
     task = replace(task, columns=(*task.columns_of("numeric"), when))
     days = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(range(len(train)), unit="D")
     train = train.assign(when=days.astype("datetime64[us, UTC]"))
@@ -110,7 +109,7 @@ def test_trees_read_a_point_in_time(toy: tuple[Task, pd.DataFrame, pd.DataFrame]
     )
     columns = inputs.fit(train).trees.dtypes.astype(str).tolist()
     assert columns.count("datetime64[us, UTC]") == 1
-    seconds = _seconds(pd.Series(["1970-01-02T00:00:00Z", None]))
+    seconds = moment_seconds(pd.Series(["1970-01-02T00:00:00Z", None]))
     assert seconds[0] == 86400 and np.isnan(seconds[1])
 
 

@@ -242,7 +242,8 @@ def test_a_word_for_nothing_is_found_and_used(tmp_path: Path) -> None:
         ("order_id", [str(n) for n in range(100)], "categorical", {"is_key": True}),
         ("zip", ["01234", "99999"] * 20, "categorical", {"integer": False}),
         ("price", ["$ 1,200.50", "7"] * 9, "numeric", {"integer": False}),
-        ("born", ["1999-12-31", "2000-01-01"] * 9, "numeric", {"date": "%Y-%m-%d"}),
+        ("born", ["1999-12-31", "2000-01-01"] * 9, "datetime", {"timezone": "UTC"}),
+        ("born", ["31.12.1999", "01.01.2000"] * 9, "numeric", {"date": "%d.%m.%Y"}),
         ("day", ["20200131", "20200201"] * 9, "numeric", {"date": "%Y%m%d"}),
         ("image", ["a.png", "b.JPG"] * 9, "image", {}),
         ("colour", ["red", "blue", None] * 30, "categorical", {"n_missing": 30}),
@@ -296,10 +297,17 @@ def test_days_and_months_that_may_be_the_other_way_round_are_doubted() -> None:
     assert "written %m/%d/%Y" in question.text and "or are written %d/%m/%Y" in question.text
 
 
-def test_moments_with_a_zone_are_days() -> None:
+def test_moments_with_a_zone_are_points_in_time() -> None:
     moments: list[str | None] = [f"2021-03-{1 + n % 28:02}T0{n % 10}:30:00Z" for n in range(40)]
     found = profile_values("when", moments)
-    assert (found.modality, found.date) == ("numeric", "%Y-%m-%dT%H:%M:%S%z")
+    assert (found.modality, found.date, found.timezone, found.doubts) == (
+        "datetime",
+        None,
+        None,
+        (),
+    )
+    mixed = profile_values("when", [*moments, "2021-03-01T12:00:00"])
+    assert mixed.modality != "datetime", "some name a zone, one does not: no reading fits them all"
 
 
 def test_a_folder_of_images_alone_is_refused_with_a_way_on(tmp_path: Path) -> None:

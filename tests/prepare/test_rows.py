@@ -273,6 +273,19 @@ def test_the_latest_rows_are_the_test(plan: Callable[..., Plan], as_what: str) -
     assert made.side.tolist() == [TRAIN] * 42 + [TEST] * 18
 
 
+def test_times_as_texts_are_ordered_as_times(plan: Callable[..., Plan]) -> None:
+    # As texts, 12:00:00.5Z stands before 12:00:00Z, and 23:00-05:00 before the next day.
+    order = ["2024-05-01T12:00:00Z", "2024-05-01T12:00:00.5Z", "2024-05-01T23:00:00-05:00"]
+    times = [order[place // 20] for place in range(N)]
+    made = plan(rows(time=times), split='by = "time"\ntime = "day"\ntest = 0.34')
+    assert made.side.tolist() == [TRAIN] * 40 + [TEST] * 20
+    made = plan(rows(time=times), split='by = "time"\ntime = "day"\ntest = 0.66')
+    assert made.side.tolist() == [TRAIN] * 20 + [TEST] * 40
+    times[7] = "2024-05-01T12:00:00"
+    found = refusal(plan, rows(time=times), split='by = "time"\ntime = "day"')
+    assert "'2024-05-01T12:00:00' names no time zone, others do" in found
+
+
 def test_a_missing_time_is_refused(plan: Callable[..., Plan]) -> None:
     found = refusal(plan, rows(time=[None, *range(N - 1)]), split='by = "time"\ntime = "day"')
     assert "column time: 1 rows without a time" in found

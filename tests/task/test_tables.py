@@ -186,7 +186,7 @@ def test_every_unknown_modality_is_a_fault_that_names_the_nearest() -> None:
     near, far = caught.value.faults
     assert (near.where, near.code) == ("column b", "modality-unknown")
     assert near.found == "unknown modality 'numerc'"
-    assert near.expected == "one of text, numeric, categorical, image"
+    assert near.expected == "one of text, numeric, categorical, image, datetime"
     assert near.fix == "did you mean 'numeric'?"
     assert (far.where, far.fix) == ("column c", "write one of these")
 

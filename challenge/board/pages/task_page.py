@@ -60,7 +60,7 @@ def task_files(context: SiteContext, task_id: str) -> Iterator[File | BoardPage]
     yield f"{folder}/task.json", json_export(document)
     keys = (
         *("name", "modality", "description", "missing_share", "n_distinct"),
-        *("min", "max", "mean", "mean_length"),
+        *("min", "median", "max", "mean", "mean_length"),
     )
     yield f"{folder}/columns.csv", csv_export(keys, ([row[key] for key in keys] for row in schema))
     if classes:
@@ -163,7 +163,7 @@ def _label_facts(card: Card) -> dict[str, Any]:
 
 def _schema(task: Mapping[str, Any], card: Mapping[str, Any]) -> list[dict[str, Any]]:
     facts = {column["name"]: column for column in card.get("columns", ())}
-    known = ("missing_share", "n_distinct", "min", "max", "mean", "mean_length")
+    known = ("missing_share", "n_distinct", "min", "median", "max", "mean", "mean_length")
     return [
         {
             **{key: facts.get(column["name"], {}).get(key) for key in known},

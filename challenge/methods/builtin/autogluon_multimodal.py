@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault, MissingRequirement
 from challenge.features.model_files import has_packages
+from challenge.features.moments import moment_seconds
 from challenge.features.text import number_values, text_values
 from challenge.methods.builtin.checkpoints import CheckpointKind, find_checkpoint
 from challenge.methods.builtin.folds import (
@@ -196,7 +197,7 @@ class AutoGluonMultimodal:
                 columns[name] = number_values(frame[column.name])
                 continue
             if modality == "datetime":
-                columns[name] = _seconds(frame[column.name])
+                columns[name] = moment_seconds(frame[column.name])
                 continue
             values = text_values(frame[column.name])
             if modality == "categorical":
@@ -275,15 +276,6 @@ class AutoGluonMultimodal:
                 "held_out_accuracy": round(float(np.mean(decided == truth)), 6),
             }
         self.details |= chosen
-
-
-def _seconds(values: pd.Series) -> NDArray[Any]:
-    """Return points in time as seconds since 1970, missing as NaN."""
-    import numpy as np
-    import pandas as pd
-
-    since = pd.to_datetime(values, utc=True) - pd.Timestamp(0, tz="UTC")
-    return np.asarray(since.dt.total_seconds(), np.float64)
 
 
 def _held_out(folds: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:

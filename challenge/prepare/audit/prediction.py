@@ -79,6 +79,8 @@ def auc_of_categories(
     codes: NDArray[np.int64], labels: NDArray[np.int64], k: int, *, ordered: bool = False
 ) -> Auc | None:
     """Return the AUC of the out-of-fold label shares of each value of a column."""
+    if not len(labels):
+        return None
     scores = np.zeros((len(labels), k))
     n_values = int(codes.max(initial=0)) + 1
     prior = np.bincount(labels, minlength=k) / max(len(labels), 1)
@@ -101,6 +103,8 @@ def auc_of_numbers(
 
     Of ordered labels: or of the order of one column, up or down, when that predicts them better.
     """
+    if not len(labels):
+        return None
     values = np.where(np.isfinite(values), values, np.nan).reshape(len(labels), -1)
     present = ~np.isnan(values)
     filled = np.column_stack([np.where(present, values, 0.0), present])

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from challenge.kinds import Kind, kind_of
+from challenge.prepare.audit.prediction import number_array
 from challenge.prepare.build.label_numbers import number_ranges
 from challenge.task.columns import Column
 
@@ -262,7 +263,7 @@ def row_hashes(values: pa.Array) -> NDArray[np.uint64]:
         indices = pc.fill_null(values.indices, len(values.dictionary))
         return np.asarray(table[indices.to_numpy(zero_copy_only=False)], dtype=np.uint64)
     if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-        numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False) + 0.0
+        numbers = number_array(values) + 0.0
         hashes = _mixed(np.ascontiguousarray(numbers).view(np.uint64))
     else:
         values = normalised(values)

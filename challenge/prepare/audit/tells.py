@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -50,48 +51,39 @@ def telling_columns(subject: Subject) -> Iterator[Finding]:
     for column in subject.columns:
         if modality_of(column.modality).is_image:
             continue
-        values = table[column.name].combine_chunks()
+        name, values = column.name, table[column.name].combine_chunks()
         auc = auc_of_column(values, labels, k, ordered=ordered)
-        if exceeds(auc, ALONE):
-            assert auc is not None
-            yield Finding(
-                f"telling-column-{column.name}",
-                "high",
-                len(labels),
-                len(labels),
-                f"column {column.name} alone predicts the label (AUC {auc[0]:.3f})",
-            )
-        elif _counts_rows(values) and exceeds(auc, ORDER):
-            assert auc is not None
-            yield Finding(
-                f"telling-number-{column.name}",
-                "medium",
-                len(labels),
-                len(labels),
-                f"column {column.name} numbers the rows and follows the label (AUC {auc[0]:.2f})",
-            )
+        text = f"column {name} alone predicts the label"
+        if found := _finding(f"telling-column-{name}", auc, ALONE, len(labels), text):
+            yield found
+        elif _counts_rows(values):
+            text = f"column {name} numbers the rows and follows the label"
+            found = _finding(f"telling-number-{name}", auc, ORDER, len(labels), text)
+            if found is not None:
+                yield replace(found, severity="medium")
+
+
+def _finding(name: str, auc: Auc | None, limit: float, n: int, text: str) -> Finding | None:
+    """Return the finding that something predicts the label of `n` rows with an AUC over a limit."""
+    if auc is None or not exceeds(auc, limit):
+        return None
+    digits = 3 if limit == ALONE else 2
+    return Finding(name, "high", n, n, f"{text} (AUC {auc[0]:.{digits}f})")
 
 
 def telling_agreement(subject: Subject) -> Iterator[Finding]:
-    """Find attributes of which it is enough to ask whether both sides are equal (matching)."""
+    """Find attributes whose agreement on both sides alone predicts the label (matching)."""
     table, labels = _labelled(subject.train)
     names = {column.name for column in subject.columns}
     for column in subject.columns:
-        other = f"right_{column.attribute}"
+        attribute, other = column.attribute, f"right_{column.attribute}"
         if column.side != "left" or other not in names:
             continue
         left, right = (table[name].combine_chunks() for name in (column.name, other))
         auc = auc_of_agreement(left, right, labels)
-        if exceeds(auc, ALONE):
-            assert auc is not None
-            yield Finding(
-                f"telling-agreement-{column.attribute}",
-                "high",
-                len(labels),
-                len(labels),
-                f"whether both sides agree in {column.attribute} alone predicts the label "
-                f"(AUC {auc[0]:.3f})",
-            )
+        text = f"whether both sides agree in {attribute} alone predicts the label"
+        if found := _finding(f"telling-agreement-{attribute}", auc, ALONE, len(labels), text):
+            yield found
 
 
 def auc_of_agreement(left: pa.Array, right: pa.Array, labels: NDArray[np.int64]) -> Auc | None:
@@ -112,38 +104,21 @@ def telling_order(subject: Subject) -> Iterator[Finding]:
         # Rows from everywhere: the first ones of a table sorted by label have one label.
         position = np.flatnonzero(part.labels[: part.sample.num_rows] >= 0)
         position = position[:: len(position) // ROWS + 1]
-        every = part.labels[position]
-        auc = (
-            auc_of_numbers(position.astype(float), every, k, ordered=ordered)
-            if len(position)
-            else None
-        )
-        if exceeds(auc, ORDER):
-            assert auc is not None
-            yield Finding(
-                f"telling-order-{side}",
-                "high",
-                part.n,
-                part.n,
-                f"the order of the rows of {side} predicts the label (AUC {auc[0]:.2f})",
-            )
+        orders = {"order": (position.astype(float), part.labels[position])}
         for name in ("id", "left_id", "right_id"):
             if name in table.schema.names:
                 ids = table[name].combine_chunks()
                 # A record of many pairs would repeat its own label: each counts once.
                 once = np.unique(ids.dictionary_encode().indices.to_numpy(), return_index=True)[1]
                 once.sort()
-                order = _order_of_ids(ids.take(pa.array(once)))
-                auc = auc_of_numbers(order, labels[once], k, ordered=ordered)
-                if exceeds(auc, ORDER):
-                    assert auc is not None
-                    yield Finding(
-                        f"telling-{name.replace('_', '-')}-{side}",
-                        "high",
-                        part.n,
-                        part.n,
-                        f"{name} of {side} predicts the label (AUC {auc[0]:.2f})",
-                    )
+                orders[name] = _order_of_ids(ids.take(pa.array(once))), labels[once]
+        for name, (order, of_rows) in orders.items():
+            auc = auc_of_numbers(order, of_rows, k, ordered=ordered)
+            what = "the order of the rows" if name == "order" else name
+            text = f"{what} of {side} predicts the label"
+            code = f"telling-{name.replace('_', '-')}-{side}"
+            if found := _finding(code, auc, ORDER, part.n, text):
+                yield found
 
 
 def telling_files(subject: Subject) -> Iterator[Finding]:
@@ -168,17 +143,12 @@ def telling_files(subject: Subject) -> Iterator[Finding]:
             ("shape", facts[:, 2:], ALONE, "width and height"),
             ("name", names.astype(float), ORDER, "the name"),
         )
-        for fact_name, values, limit, words in checks:
-            auc = auc_of_numbers(values, labels, k, ordered=ordered) if len(labels) else None
-            if exceeds(auc, limit):
-                assert auc is not None
-                yield Finding(
-                    f"telling-file-{fact_name}-{column.name}",
-                    "high",
-                    len(labels),
-                    len(labels),
-                    f"{words} of the files of {column.name} predicts the label (AUC {auc[0]:.2f})",
-                )
+        for fact_name, values, limit, what in checks:
+            auc = auc_of_numbers(values, labels, k, ordered=ordered)
+            text = f"{what} of the files of {column.name} predicts the label"
+            code = f"telling-file-{fact_name}-{column.name}"
+            if found := _finding(code, auc, limit, len(labels), text):
+                yield found
 
 
 def labels_in_text(subject: Subject) -> Iterator[Finding]:
@@ -207,12 +177,8 @@ def labels_in_text(subject: Subject) -> Iterator[Finding]:
         said = [f" {_words(text)} " if text else "" for text in encoded.dictionary.to_pylist()]
         texts = [said[code] if code is not None else "" for code in encoded.indices.to_pylist()]
         own = np.array([f" {w} " in text for w, text in zip(own_words, texts, strict=True)])
-        other = np.array(
-            [
-                w != o and f" {w} " in text
-                for w, o, text in zip(turned, own_words, texts, strict=True)
-            ]
-        )
+        both = zip(turned, own_words, texts, strict=True)
+        other = np.array([w != o and f" {w} " in text for w, o, text in both])
         gain = own.mean() - other.mean()
         if gain > 0.05:
             yield Finding(
@@ -241,9 +207,10 @@ def exceeds(auc: Auc | None, limit: float) -> bool:
 def auc_of_column(
     values: pa.Array, labels: NDArray[np.int64], k: int, *, ordered: bool = False
 ) -> Auc | None:
-    """Return how well a column alone, of numbers or of texts, predicts labels 0 … k-1."""
-    if not len(labels):
-        return None
+    """Return how well a column alone, of numbers or of texts, predicts labels 0 … k-1.
+
+    `ordered` codes ascend with the label: ranges of numbers.
+    """
     if _is_ordered(values):
         return auc_of_numbers(number_array(values), labels, k, ordered=ordered)
     text = pc.fill_null(normalised(values), "")

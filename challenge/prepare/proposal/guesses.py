@@ -157,16 +157,12 @@ def _look_at_numbers(label: str, values: list[str | None], notes: list[Note]) ->
     bad = [text for text in present if _number_of(text) is None]
     if bad:
         raise TaskError(
-            Fault(
-                f"column {label}",
-                f"{len(bad):,} of {len(present):,} labels are no finite numbers",
-                "a finite number in every row that has a label",
-                "correct them, or name another column with --label",
-                code="label-unknown",
-                n=len(bad),
-                first=tuple(repr(text) for text in bad[:5]),
-            )
-        )
+            Fault(f"column {label}",
+                  f"{len(bad):,} of {len(present):,} labels are no finite numbers",
+                  "a finite number in every row that has a label",
+                  "correct them, or name another column with --label", "label-unknown", n=len(bad),
+                  first=tuple(repr(text) for text in bad[:5]))
+        )  # fmt: skip
     if len({_number_of(text) for text in present}) < 2:
         found = f"{present[0]} in all of {len(present):,} rows" if present else "no number"
         raise TaskError(
@@ -201,19 +197,14 @@ def look_at_labels(label: str, values: list[str | None], kind: Kind, notes: list
         mostly = len(bad) < len(counts) / 2
         numbers = kind_with("number").name
         raise TaskError(
-            Fault(
-                f"column {label}",
-                f"{len(counts):,} different values in {n:,} rows"
-                + (f", of which {len(bad):,} are no finite numbers" if mostly and bad else ""),
-                "classes that recur, or a number in every row",
-                f"correct the values that are no numbers and write --kind {numbers}"
-                if mostly
-                else "name another column with --label",
-                code="label-unknown",
-                n=len(bad) if mostly else 1,
-                first=tuple(repr(name) for name in bad[:5]) if mostly else (),
-            )
-        )
+            Fault(f"column {label}", f"{len(counts):,} different values in {n:,} rows"
+                  + (f", of which {len(bad):,} are no finite numbers" if mostly and bad else ""),
+                  "classes that recur, or a number in every row",
+                  f"correct the values that are no numbers and write --kind {numbers}"
+                  if mostly else "name another column with --label",
+                  "label-unknown", n=len(bad) if mostly else 1,
+                  first=tuple(repr(name) for name in bad[:5]) if mostly else ())
+        )  # fmt: skip
     rare = [name for name, times in counts.items() if times < 5]
     if rare:
         notes.append(note(Code.RARE_CLASSES, n=len(rare), of=len(counts)))
@@ -425,19 +416,20 @@ def look_for_leaks(
 ) -> None:
     """Note columns that alone predict the label, measured as the audit of the built task does.
 
-    Values of a label that is a number are the ranges of `label_ranges`.
+    `values` of the label are classes, or the ranges of labels that are numbers.
     """
     import pyarrow as pa
 
     known = [row for row, text in enumerate(values[label]) if text is not None]
-    classes = {text: code for code, text in enumerate(sorted(set(values[label]) - {None}))}  # type: ignore[type-var]
-    labels = np.array([classes[values[label][row]] for row in known])
+    answers = pa.array([values[label][row] for row in known]).dictionary_encode()
+    order = np.argsort(np.argsort(answers.dictionary.to_pylist()))
+    labels = order[answers.indices.to_numpy()]
     for name, one in columns.items():
         modality = modality_of(one.modality)
         if modality.is_image or name not in values:
             continue
         texts = pa.array([values[name][row] for row in known], pa.string())
         cells = modality.read_cells(texts, one.date)
-        auc = auc_of_column(cells, labels, len(classes), ordered=kind.label == "number")
+        auc = auc_of_column(cells, labels, len(order), ordered=kind.label == "number")
         if auc is not None and exceeds(auc, ALONE):
             notes.append(note(Code.PREDICTS_LABEL, column=name, auc=auc[0]))

@@ -137,7 +137,8 @@ def _of_table(
     ):
         images_by_key(columns, found_images, key, values, notes)
     look_for_leaks(columns, alike, label, kind, notes)
-    if any(one.why.code is Code.DATES for one in columns.values()) and split["by"] == "row":
+    dated = any(one.why.code in (Code.DATES, Code.DATETIMES) for one in columns.values())
+    if dated and split["by"] == "row":
         notes.append(note(Code.TIME))
     look_at_size(len(values[label]), notes)
     metric = guess_metric(kind, values[label], notes)
@@ -210,15 +211,4 @@ def _of_competition(
     columns, options, left_out = sort_columns(profiles, {label, key}, key, None)
     metric = guess_metric(kind, values[label], notes)
     split: dict[str, str | float] = {"by": "official"}
-    return Plan(
-        kind,
-        "competition",
-        source,
-        raw,
-        options,
-        metric,
-        split,
-        columns,
-        {},
-        left_out,
-    )
+    return Plan(kind, "competition", source, raw, options, metric, split, columns, {}, left_out)

@@ -182,15 +182,12 @@ def _find_ids(
         ordered = [tables[index] for index in order][: len(tables)]
         return candidate, {"left": left, "right": right}, ordered
     raise TaskError(
-        Fault(
-            pairs.path.name,
-            f"no two columns of ids of {' and '.join(table.path.name for table in tables)} "
-            f"(there are: {', '.join(pairs.names)})",
-            "ids of records, each once in its table",
-            "name the columns ltable_id and rtable_id, and the records' own column id",
-            code="ids-unknown",
-        )
-    )
+        Fault(pairs.path.name,
+              f"no two columns of ids of {' and '.join(table.path.name for table in tables)} "
+              f"(there are: {', '.join(pairs.names)})", "ids of records, each once in its table",
+              "name the columns ltable_id and rtable_id, and the records' own column id",
+              "ids-unknown")
+    )  # fmt: skip
 
 
 def _hits(texts: dict[str, list[str]], known: set[str | None]) -> list[str]:

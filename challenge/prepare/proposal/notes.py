@@ -20,6 +20,7 @@ class Code(Enum):
     IMAGE_NAMES = "names of image files"
     IMAGES_BY_KEY = "files named by {key}"
     DATES = "dates, as days since 1970"
+    DATETIMES = "dates or points in time, in ISO 8601 or as such a type"
     TRUE_OR_FALSE = "true or false"
     DIGIT_CODES = "codes of digits"
     ROW_NUMBERS = "a number of its own in every row"
@@ -42,6 +43,10 @@ class Code(Enum):
     DATES_AMBIGUOUS = (
         "column {column}: read as dates written {form}; change it if they are mere labels, or "
         "are written {other}"
+    )
+    ZONE_ASSUMED = (
+        "column {column}: its times name no zone; taken as UTC, a date as its midnight; correct "
+        "`timezone` if they are local times"
     )
     LEADING_ZEROS = "column {column}: digits with leading zeros were taken as codes, not as numbers"
     NUMBERS_NAME = (

@@ -13,6 +13,7 @@ from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.readers.image_files import IMAGE_SUFFIXES, ImageFolder
 from challenge.prepare.readers.table_files import RawFile
 from challenge.task.cells import MISSING, cell_texts, date_format, read_number
+from challenge.task.datetimes import cell_datetimes, read_iso
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,9 +45,10 @@ _FEW = 0.05
 class Profile:
     """A column with its likely modality; `doubts` are questions for the organiser.
 
-    `date` is the format of dates that become numbers; `is_key` tells a value of its own in every
-    row that looks like an identifier; `empty` a column without two different values; `counts_up`
-    numbers that run from one; `missing_words` what is written where a number is missing.
+    `date` is the format of dates that become numbers; `timezone` the zone that is assumed for
+    points in time that name none; `is_key` tells a value of its own in every row that looks like an
+    identifier; `empty` a column without two different values; `counts_up` numbers that run from
+    one; `missing_words` what is written where a number is missing.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Profile:
     why: Note
     integer: bool = False
     date: str | None = None
+    timezone: str | None = None
     is_key: bool = False
     empty: bool = False
     is_id: bool = False
@@ -136,6 +139,8 @@ def profile_values(
     """Return the profile of one column from its values as texts; `kind` is its type in the file."""
     present = [value for value in values if value is not None]
     counts = Counter(present)
+    import pyarrow as pa
+
     n, distinct = len(values), len(counts)
     examples = tuple(text[:60] for text, _ in counts.most_common(3))
 
@@ -157,10 +162,14 @@ def profile_values(
             why=note(Code.IMAGE_NAMES),
             doubts=(doubt,) if images and lost else (),
         )
-    if _is_temporal(kind):
-        return replace(base, modality="numeric", why=note(Code.DATES))
+    if kind is not None and pa.types.is_temporal(kind):
+        if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+            return replace(base, modality="numeric", why=note(Code.DATES))
+        return _datetime_profile(base, zoned=getattr(kind, "tz", None) is not None)
     if {text.casefold() for text in counts} <= _TRUTH:
         return replace(base, modality="categorical", why=note(Code.TRUE_OR_FALSE))
+    if (iso := _iso_dates(counts)) is not None:
+        return _datetime_profile(base, zoned=iso.tz is not None)
     if (pattern := _dates(counts)) is not None:
         doubt = note(Code.DATES_READ, column=name, form=pattern)
         other = pattern.translate(str.maketrans("md", "dm"))
@@ -184,10 +193,22 @@ def _names_images(counts: Counter[str], images: ImageFolder | None) -> bool:
     return sum(images.find(text) is not None for text in counts) >= 0.9 * len(counts)
 
 
-def _is_temporal(kind: pa.DataType | None) -> bool:
+def _iso_dates(counts: Counter[str]) -> pa.TimestampType | None:
+    """Return the type of ISO 8601 dates or times, None where some text is none."""
     import pyarrow as pa
 
-    return kind is not None and bool(pa.types.is_temporal(kind))
+    texts = cell_datetimes(pa.array(list(counts), pa.string())).drop_null()
+    read = read_iso(texts) if len(texts) else None
+    return None if read is None else read.type
+
+
+def _datetime_profile(base: Profile, *, zoned: bool) -> Profile:
+    if zoned:
+        return replace(base, modality="datetime", why=note(Code.DATETIMES))
+    doubt = note(Code.ZONE_ASSUMED, column=base.name)
+    return replace(
+        base, modality="datetime", why=note(Code.DATETIMES), timezone="UTC", doubts=(doubt,)
+    )
 
 
 def _dates(counts: Counter[str]) -> str | None:

@@ -103,6 +103,10 @@ def proposal_of(task_id: str, plan: Plan, path: str, notes: list[Note]) -> Propo
         ]
         if one.integer:
             lines.append("integer = true")
+        if one.timezone:
+            lines.append(
+                f"timezone = {_quoted(one.timezone)}  # assumed; a date without a time is midnight"
+            )
         if name in plan.sides:
             lines.append(f'sides = "{plan.sides[name]}"')
         lines.append('description = ""')

@@ -140,7 +140,7 @@ def plan_pairs(
 
 def _attributes(definition: TaskDefinition) -> tuple[Column, ...]:
     return tuple(
-        Column(name, words.modality, words.description, words.integer)
+        Column(name, words.modality, words.description, words.integer, words.timezone)
         for name, words in definition.columns.items()
     )
 

@@ -20,6 +20,7 @@ from challenge.prepare.splits.clusters import (
     single_rows,
     summarise_clusters,
 )
+from challenge.task.datetimes import order_of_times
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -98,14 +99,19 @@ def _by_time(rows: RowsToSplit) -> NDArray[np.int8]:
             Fault(f"{rows.where}, column time", f"{times.null_count:,} rows without a time",
                   "a time in every row", "drop them, or split by row", "time-missing")
         )  # fmt: skip
-    return _hidden(choose_latest(_moments(times), rows.share))
+    return _hidden(choose_latest(_moments(times, rows.where), rows.share))
 
 
-def _moments(times: pa.ChunkedArray) -> NDArray[np.generic]:
+def _moments(times: pa.ChunkedArray, where: str) -> NDArray[np.generic]:
+    """Return numbers in the order of time; texts other than ISO 8601 sort as texts."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if pa.types.is_temporal(times.type):
+    if pa.types.is_string(times.type):
+        times = order_of_times(times, where)
+    if pa.types.is_timestamp(times.type):
+        times = pc.cast(times, pa.int64())
+    elif pa.types.is_temporal(times.type):
         times = pc.cast(times, pa.timestamp("us")).cast(pa.int64())
     elif pa.types.is_string(times.type):
         codes = times.combine_chunks().dictionary_encode()

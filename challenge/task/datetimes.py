@@ -1,0 +1,286 @@
+"""Points in time: raw values to `timestamp[us, UTC]`, and to ISO 8601 texts and back.
+
+Nothing is guessed or cut: a value without a zone needs a declared one, a value finer than a
+microsecond or outside the years 1 to 9999 is a fault.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from challenge.errors import Fault, TaskError
+from challenge.task.cells import MISSING
+from challenge.task.columns import Column
+from challenge.task.raw_values import Faults, text_values
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["cell_datetimes", "iso_texts", "order_of_times", "read_iso", "standard_datetimes"]
+
+_ZONE = r"[T ]\d\d[^Z+-]*(Z|[+-]\d\d(:?\d\d)?)$"
+_FINE = r"(\.\d{6})0+(Z|[+-]|$)"
+"""A fraction of a second whose digits below the microsecond are zeros."""
+_FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The first and the last microsecond of the years 1 to 9999, since 1970."""
+
+
+def iso_texts(array: pa.Array) -> pa.Array:
+    """Return `timestamp[us, UTC]` as `2024-05-01T12:00:00Z`, with a fraction only where needed.
+
+    A fraction has no zeros at its end. Null stays null.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    seconds = pc.cast(array, pa.timestamp("s", "UTC"), safe=False)
+    whole = pc.equal(pc.cast(seconds, array.type), array)
+    if pc.all(whole).as_py():
+        array = seconds
+    texts = pc.replace_substring(pc.cast(array, pa.string()), " ", "T", max_replacements=1)
+    if array is seconds:
+        return texts
+    return pc.replace_substring_regex(texts, r"\.?0*Z$", "Z")
+
+
+def read_iso(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray | None:
+    """Return ISO 8601 texts as points in time, None when they are not all such texts.
+
+    All with a zone: `timestamp[us, UTC]`; all without: `timestamp[us]`; a mixture is None.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for kind in (pa.timestamp("us", "UTC"), pa.timestamp("us")):
+        try:
+            return pc.cast(pc.replace_substring_regex(texts, _FINE, r"\1\2"), kind)
+        except pa.ArrowInvalid:
+            continue
+    return None
+
+
+def order_of_times(texts: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
+    """Return ISO 8601 texts as points in time; other texts stay.
+
+    Raises TaskError when only some name a zone: their order is not known.
+    """
+    import pyarrow.compute as pc
+
+    read = read_iso(texts)
+    if read is not None:
+        return read
+    lacks_zone = pc.invert(pc.match_substring_regex(texts, _ZONE))
+    n_lacking = pc.sum(lacks_zone).as_py() or 0
+    if 0 < n_lacking < len(texts):
+        first = texts.filter(lacks_zone).slice(0, 5).to_pylist()
+        raise TaskError(
+            Fault(
+                f"{where}, column time",
+                f"{first[0]!r} names no time zone, others do",
+                "a zone in every time, or in none",
+                "add the zone to these times",
+                code="time-zone",
+                n=n_lacking,
+                first=tuple(first),
+            )
+        )
+    return texts
+
+
+def cell_datetimes(array: pa.Array, pattern: str | None = None) -> pa.Array:
+    """Return the cells of a raw file as texts or points in time; words for nothing become null.
+
+    `pattern` says how dates are written, as for `strptime`; when a cell is written otherwise, the
+    texts stay, so that the build names the rows.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(array, pa.DictionaryArray):
+        array = array.dictionary_decode()
+    if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+        return array
+    texts = pc.utf8_trim_whitespace(pc.cast(array, pa.string()))
+    words = pa.array(sorted(MISSING), pa.string())
+    missing = pc.is_in(pc.utf8_lower(texts), value_set=words)
+    texts = pc.if_else(missing, pa.scalar(None, pa.string()), texts)
+    if pattern is None:
+        return texts
+    try:
+        found = [
+            None if text is None else datetime.strptime(text, pattern) for text in texts.to_pylist()
+        ]
+        zoned = any(one is not None and one.tzinfo is not None for one in found)
+        return pa.array(found, pa.timestamp("us", "UTC" if zoned else None))
+    except (ValueError, OverflowError, pa.ArrowInvalid):
+        return texts
+
+
+def standard_datetimes(array: pa.Array, keys: pa.Array, column: Column, faults: Faults) -> pa.Array:
+    """Return raw values as `timestamp[us, UTC]`; what cannot be exactly is added to `faults`.
+
+    Takes ISO 8601 texts, timestamps and dates; those without a zone are in `column.timezone`, a
+    date is its midnight there. An empty text is null.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    utc = pa.timestamp("us", "UTC")
+    if isinstance(array, pa.DictionaryArray):
+        array = array.dictionary_decode()
+    if pa.types.is_large_string(array.type):
+        array = pc.cast(array, pa.string())
+    read = _reader(array.type, column.timezone)
+    if read is None:
+        faults.add(
+            "datetime-type",
+            column.name,
+            f"values of type {array.type}",
+            "ISO 8601 texts, timestamps or dates",
+            "make texts such as 2024-05-01T12:00:00Z of them in the converter",
+            n=len(array),
+        )
+        return pa.nulls(len(array), utc)
+    if pa.types.is_string(array.type):
+        array = text_values(array)
+    try:
+        return read(array)
+    except (pa.ArrowInvalid, OverflowError):
+        pass
+    for row in range(len(array)):
+        try:
+            read(array.slice(row, 1))
+        except (pa.ArrowInvalid, OverflowError):
+            _explain(array, row, keys, column, faults)
+    return pa.nulls(len(array), utc)
+
+
+def _reader(kind: pa.DataType, zone: str | None) -> Callable[[pa.Array], pa.Array] | None:
+    """Return what reads values of a type, None where it is no type of points in time.
+
+    It raises ArrowInvalid when a value has no zone, or is not exactly a microsecond of the years
+    1 to 9999.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    utc, local = pa.timestamp("us", "UTC"), pa.timestamp("us")
+
+    def in_range(moments: pa.Array) -> pa.Array:
+        ends = pc.min_max(pc.cast(moments, pa.int64())).as_py()
+        if ends["min"] is not None and (ends["min"] < _FIRST or ends["max"] > _LAST):
+            raise pa.ArrowInvalid("a year outside 1 to 9999")
+        return moments
+
+    def zoned(moments: pa.Array) -> pa.Array:
+        return in_range(pc.cast(moments, utc))
+
+    def zoneless(moments: pa.Array) -> pa.Array:
+        if zone is None and moments.null_count < len(moments):
+            raise pa.ArrowInvalid("no time zone")
+        moments = in_range(pc.cast(moments, local))
+        return in_range(pc.cast(pc.assume_timezone(moments, zone or "UTC"), utc))
+
+    def texts(values: pa.Array) -> pa.Array:
+        values = pc.replace_substring_regex(values, _FINE, r"\1\2")
+        if zone is None:
+            return zoned(values)
+        has_zone = pc.match_substring_regex(values, _ZONE)
+        nothing = pa.scalar(None, pa.string())
+        with_zone = zoned(pc.if_else(has_zone, values, nothing))
+        return pc.coalesce(with_zone, zoneless(pc.if_else(has_zone, nothing, values)))
+
+    if pa.types.is_string(kind):
+        return texts
+    if pa.types.is_timestamp(kind):
+        return zoneless if kind.tz is None else zoned
+    return zoneless if pa.types.is_date(kind) or pa.types.is_null(kind) else None
+
+
+def _explain(array: pa.Array, row: int, keys: pa.Array, column: Column, faults: Faults) -> None:
+    """Add the fault of one value that `_reader` refused."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    one = array.slice(row, 1)
+    shown = str(pc.cast(one, pa.string())[0])
+    row_key = [keys[row].as_py()]
+    wide = pc.cast(one, pa.timestamp("s"), safe=False) if not pa.types.is_string(one.type) else None
+    naive = _without_zone(one)
+    if naive and column.timezone is None:
+        faults.add(
+            "datetime-zone",
+            column.name,
+            f"{shown!r} has no time zone",
+            "a zone in each value, or a declared one",
+            f'write `timezone = "UTC"` (or the zone it is in) under [columns.{column.attribute}]; '
+            "a date is then its midnight",
+            row_key,
+        )
+    elif naive and _is_local(one, str(column.timezone)):
+        faults.add(
+            "datetime-local",
+            column.name,
+            f"{shown!r} is no time, or two, in {column.timezone}, where clocks change",
+            "one point in time",
+            "add the zone offset to these values in the converter",
+            row_key,
+        )
+    elif re.search(r"\.\d{7,}", shown) and (wide is None or _in_years(wide)):
+        faults.add(
+            "datetime-precision",
+            column.name,
+            f"{shown!r} is finer than a microsecond",
+            "at most six digits of a second",
+            "round in the converter",
+            row_key,
+        )
+    else:
+        faults.add(
+            "datetime-value",
+            column.name,
+            f"{shown!r} is no point in time",
+            "ISO 8601 such as 2024-05-01T12:00:00Z, a date of the calendar, years 0001 to 9999, "
+            "no leap second",
+            "correct the value, or leave it empty",
+            row_key,
+        )
+
+
+def _without_zone(one: pa.Array) -> bool:
+    """Whether a value is a valid point in time that names no zone."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_string(one.type):
+        return getattr(one.type, "tz", None) is None
+    try:
+        return bool(_in_years(pc.cast(one, pa.timestamp("us"))))
+    except pa.ArrowInvalid:
+        return False
+
+
+def _is_local(one: pa.Array, zone: str) -> bool:
+    """Whether a value without a zone is refused only for the clock of its zone."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        moment = pc.cast(one, pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        return False
+    return _in_years(moment) and _in_years(
+        pc.assume_timezone(moment, zone, ambiguous="earliest", nonexistent="earliest")
+    )
+
+
+def _in_years(moments: pa.Array) -> bool:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    value = pc.cast(moments, pa.int64())[0].as_py()
+    scale = 1_000_000 if moments.type.unit == "s" else 1
+    return bool(_FIRST <= value * scale <= _LAST)
