@@ -39,7 +39,7 @@ test-multimodal: $(MULTIMODAL)/.test
 
 # No test may depend on the last digit of a sum: numpy's plain kernels, then one thread and two.
 NUMERIC := $(addprefix tests/,kinds scoring features methods/search \
-  $(addprefix methods/test_,builtins.py choices.py inputs.py regression.py) \
+  $(addprefix methods/test_,builtins.py choices.py inputs.py chosen_regression.py numbers.py) \
   $(addprefix prepare/test_,audit_tree.py ranks.py splits.py statistics.py) \
   $(addprefix board/test_,matrix.py standings_ledger.py standings_progress.py standings_task.py \
     standings_track.py ties.py)) $(addprefix challenge/,kinds scoring features methods board)

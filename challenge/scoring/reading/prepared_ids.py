@@ -48,7 +48,9 @@ def read_id_column(task: Task, rows: Rows) -> pa.StringArray:
 
     path = task.public / f"{rows}.parquet"
     try:
-        column = pq.ParquetFile(path).read(columns=["id"], use_threads=False).column("id")
+        # Threads of Arrow that outlive the reading can abort the process when it exits.
+        file = pq.ParquetFile(path, pre_buffer=False)
+        column = file.read(columns=["id"], use_threads=False).column("id")
         ids = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
         if not pa.types.is_string(ids.type) or ids.null_count:
             raise ValueError("its ids are no strings")
