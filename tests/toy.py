@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from challenge.kinds import kind_of
 from challenge.prepare import build_task
 from challenge.task import Task
 
-__all__ = ["build_toy", "declare_toy", "toy_records", "toy_rows"]
+__all__ = ["build_toy", "declare_toy", "toy_numbers", "toy_records", "toy_rows"]
 
 _COLOURS = ["red", "green", "blue", "amber"]
 _WORDS = ["oak", "elm", "fir", "ash", "yew", "bay", "fig", "box", "may", "sal"]
@@ -85,6 +86,16 @@ def toy_rows(
     return pa.table(table)
 
 
+def toy_numbers(
+    n: int, *, classes: int = 12, groups: int = 0, images: bool = True, seed: int = 0
+) -> pa.Table:
+    """Return raw rows of a regression toy: positive labels with a long tail."""
+    rows = toy_rows(n, classes=classes, groups=groups, images=images, seed=seed)
+    code = np.array([int(name.split()[1]) for name in rows["label"].to_pylist()])
+    label = np.exp(code / 4 + np.random.default_rng(seed + 1).normal(0, 0.2, n))
+    return rows.set_column(rows.column_names.index("label"), "label", pa.array(label))
+
+
 def toy_records(n: int, *, images: bool = True, seed: int = 0) -> pa.Table:
     """Return records of a matching toy: about `n` / 2 entities of one to three records."""
     random = np.random.default_rng(seed)
@@ -145,7 +156,7 @@ def declare_toy(
         _TOML.format(
             id=folder.name,
             kind=kind,
-            metric=metric or ("f1" if kind == "matching" else "macro_f1"),
+            metric=metric or kind_of(kind).default_metric,
             split=split
             or ('by = "entity"\ntruth = "complete"\nseed = 1' if records else "seed = 1"),
             images=_IMAGES if any("image" in name for name in raw.column_names) else "",
@@ -177,6 +188,8 @@ def build_toy(
     folder = tmp_path / "datasets" / (name or f"toy-{kind}")
     if kind == "matching":
         raw = toy_records(n, images=images, seed=seed)
+    elif kind == "regression":
+        raw = toy_numbers(n, groups=groups, images=images, seed=seed)
     else:
         raw = toy_rows(n, classes=classes, groups=groups, images=images, seed=seed)
     declare_toy(folder, kind, raw=raw, split=split, metric=metric)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -180,7 +181,8 @@ def _print_score(result: Score) -> None:
             for name, value in result.metrics.items()
         ],
     )
-    say(f"* primary; one row is worth {result.resolution:.2g}; {result.n:,} rows")
+    worth = f"one row is worth {result.resolution:.2g}; "
+    say(f"* primary; {'' if math.isnan(result.resolution) else worth}{result.n:,} rows")
     for sentence in result.notes:
         say(sentence)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from pathlib import Path
@@ -62,7 +63,7 @@ def tasks(ctx: typer.Context, json: Json = False) -> None:
             [
                 row["id"],
                 row["kind"],
-                row.get("n_classes", ""),
+                row.get("n_classes") or "",
                 f"{row['n_train']:,}" if "n_train" in row else "",
                 f"{row['n_test']:,}" if "n_test" in row else "",
                 " ".join(row["modalities"]),
@@ -132,7 +133,7 @@ def show(
         say(f"\n{found.description}")
     say(f"\nrows      {found.n_train:,} train, {found.n_test:,} test")
     say(f"metric    {found.metric}")
-    say(f"classes   {len(found.classes)}: {_shortened(found.classes)}")
+    say(_label_line(found))
     say(f"split     {_facts(document.get('split', {}))}")
     for source in document.get("sources", []):
         name, licence = source["name"] or "own files", source.get("licence") or UNANSWERED
@@ -149,6 +150,15 @@ def show(
     _show_audit(document.get("audit") or {})
     for line in document.get("notes", []):
         print_note(f"note: {line}")
+
+
+def _label_line(task: Task) -> str:
+    if task.classes:
+        return f"classes   {len(task.classes)}: {_shortened(task.classes)}"
+    card = json.loads((task.public / "card.json").read_bytes())
+    quantiles = card["label_quantiles"]
+    shown = (f"{value:,.6g} ({share:.0%})" for share, value in quantiles)
+    return f"label     a number; quantiles of train: {', '.join(shown)}"
 
 
 def _show_audit(audit: dict[str, Any]) -> None:
@@ -210,7 +220,10 @@ def add(
         Path | None, typer.Option("--images", help="A folder or zip with the images.")
     ] = None,
     label: Annotated[str | None, typer.Option("--label", help="The column to predict.")] = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="classification or matching.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option("--kind", help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]}; else inferred."),
+    ] = None,
     pairs: Annotated[
         Path | None, typer.Option("--pairs", help="A list of labelled pairs of the records.")
     ] = None,
@@ -320,7 +333,7 @@ def audit(
     else:
         for finding in report.findings:
             say(f"{finding.severity}: {finding.name} ({finding.count})")
-            _say_wrapped(finding.words)
+            _say_wrapped(finding.message)
             if finding.name in accepted:
                 _say_wrapped(f"accepted: {accepted[finding.name]}")
     if any(f.severity == "high" and f.name not in accepted for f in report.findings):

@@ -61,7 +61,8 @@ class Metric:
     the edge of the bounds, where no influence is left, `added_variance` the variance that few
     rows of a class add. `replicates` gives the metric under draws of group weights. `baseline` is
     the score of the trivial answer where that is not its value, `resolution` what one row is
-    worth. `no_interval` is the reason why there is never an interval.
+    worth, None where a row has no worth of its own (medians, ranks). `no_interval` is the reason
+    why there is never an interval.
     """
 
     name: str

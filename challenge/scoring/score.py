@@ -69,8 +69,9 @@ class MetricValue:
 class Score:
     """What a submission scored on one half of a task (`train`: out-of-fold, on public data).
 
-    `resolution` is what one row is worth. `replicates` (1000,) belong to the primary metric and
-    are the task's secret: enough of them tell the labels. None: undefined, or no interval.
+    `resolution` is what one row is worth, NaN for a metric that has none. `replicates` (1000,)
+    belong to the primary metric and are the task's secret: enough of them tell the labels. None:
+    undefined, or no interval.
     `notes` are sentences that belong beside the figures.
     """
 

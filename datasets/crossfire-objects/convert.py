@@ -26,9 +26,9 @@ CATEGORIES = (
 
 def convert(raw: Path) -> RawTable:
     game = raw / "usr" / "share" / "games" / "crossfire"
-    images = _images(game / "crossfire.0")
+    images = read_images(game / "crossfire.0")
     objects = []
-    for found in _objects(game / "archetypes"):
+    for found in read_objects(game / "archetypes"):
         folder = found.get("editor_folder", "").split("/")[0]
         if folder and found.get("face") in images:
             objects.append((found, "wall" if folder == "planes" else folder))
@@ -47,7 +47,7 @@ def convert(raw: Path) -> RawTable:
     return RawTable(batches=in_batches(pa.table(columns)), folder=raw)
 
 
-def _objects(file: Path) -> Iterator[dict[str, str]]:
+def read_objects(file: Path) -> Iterator[dict[str, str]]:
     """Yield the keys of each object; further pieces of a big one (`More`) are passed over."""
     found: dict[str, str] = {}
     message: list[str] | None = None
@@ -71,7 +71,7 @@ def _objects(file: Path) -> Iterator[dict[str, str]]:
             found.setdefault("arch" if key == "Object" else key, value.strip())
 
 
-def _images(file: Path) -> dict[str, bytes]:
+def read_images(file: Path) -> dict[str, bytes]:
     """Return the PNG of each face: after a line `IMAGE <bytes> <path>` stands the file itself."""
     content = file.read_bytes()
     images = {}

@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
 TASKS = sorted(path.parent.name for path in (ROOT / "datasets").glob("*/task.toml"))
 
 SIZES = {
-    # rows in all (None: made after the split), classes
+    # rows in all (None: made after the split), classes (0: labels are numbers)
     "crossfire-objects": (3876, 30),
+    "crossfire-prices": (671, 0),
     "emoji-match": (None, 2),
     "emoji-subgroup": (3433, 67),
     "fodors-zagats": (None, 2),
@@ -117,11 +118,11 @@ def test_a_game_catalogue_is_read_object_by_object(tmp_path: Path) -> None:
         "Object big\nface big.111\nend\nMore\nObject big_2\nface big.112\nend\n"
         "Object last\nend\n"
     )
-    objects = list(module._objects(tmp_path / "archetypes"))
+    objects = list(module.read_objects(tmp_path / "archetypes"))
     assert [found["arch"] for found in objects] == ["sword", "big", "last"]
     assert objects[0] == {"arch": "sword", "name": "sword", "msg": "Sharp. Very.", "weight": "5"}
     (tmp_path / "crossfire.0").write_bytes(b"IMAGE 3 ./a/b.111\nabcIMAGE 2 ./c.112\nde")
-    assert module._images(tmp_path / "crossfire.0") == {"b.111": b"abc", "c.112": b"de"}
+    assert module.read_images(tmp_path / "crossfire.0") == {"b.111": b"abc", "c.112": b"de"}
 
 
 def test_a_family_of_emoji_shares_a_code_without_tone_and_sign() -> None:

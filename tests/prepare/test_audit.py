@@ -113,11 +113,11 @@ def test_a_row_copied_across_the_split_is_found(tmp_path: Path) -> None:
     report = planted(tmp_path, plant)
     finding = found(report, "identical-rows")
     assert (finding.severity, finding.count, finding.of) == ("high", 9, 180)
-    assert "1 of them with another label" in finding.words
+    assert "1 of them with another label" in finding.message
     summary = str(report.summary({}))
-    assert "9 of 180 test rows also stand in train'" in summary
+    assert "9 of 180 test rows are also in train'" in summary
     assert "another label" not in summary, "what test labels tell is for the organiser"
-    assert "0 contents of train stand with more than one label" in summary
+    assert "0 contents of train have more than one label" in summary
     assert len(finding.examples) == 9
     assert found(report, "contradictory-labels").count == 1
 
@@ -206,7 +206,7 @@ def test_a_class_missing_on_a_side_is_found(side: str, severity: str, tmp_path: 
 
     finding = found(planted(tmp_path, plant), f"class-missing-{side}")
     assert (finding.severity, finding.count) == (severity, 1)
-    assert "rare" in finding.words
+    assert "rare" in finding.message
 
 
 def test_everybody_sees_how_many_classes_test_lacks_but_not_which(tmp_path: Path) -> None:
@@ -414,8 +414,8 @@ def test_pairs_that_follow_by_transitivity_are_found(tmp_path: Path) -> None:
 
     finding = found(audited_pairs(tmp_path, plant), "transitive-pairs")
     assert (finding.severity, finding.count) == ("high", 10)
-    assert "10 of them rightly (10 matches)" in finding.words
-    assert finding.shown is not None and "rightly" not in finding.shown.words
+    assert "10 of them rightly (10 matches)" in finding.message
+    assert finding.shown is not None and "rightly" not in finding.shown.message
 
 
 def test_a_training_non_match_separates_whole_entities(tmp_path: Path) -> None:
@@ -430,7 +430,7 @@ def test_a_training_non_match_separates_whole_entities(tmp_path: Path) -> None:
 
     finding = found(audited_pairs(tmp_path, plant), "transitive-pairs")
     assert (finding.severity, finding.count) == ("medium", 1)
-    assert "1 of them rightly (0 matches)" in finding.words
+    assert "1 of them rightly (0 matches)" in finding.message
 
 
 def test_records_that_stand_in_train_are_found_by_their_content(tmp_path: Path) -> None:
@@ -443,8 +443,8 @@ def test_records_that_stand_in_train_are_found_by_their_content(tmp_path: Path) 
 
     finding = found(audited_pairs(tmp_path, plant), "seen-records")
     assert finding.severity == "high"
-    assert "60 have both" in finding.words
-    assert finding.shown is not None and "matches" not in finding.shown.words
+    assert "60 have both" in finding.message
+    assert finding.shown is not None and "matches" not in finding.shown.message
 
 
 def test_an_attribute_whose_agreement_is_the_label_is_found(tmp_path: Path) -> None:
@@ -486,7 +486,7 @@ def test_record_ids_that_follow_the_label_are_found(tmp_path: Path) -> None:
     [
         ("near-identical-texts", 'by = "group"'),
         ("telling-agreement-code", "[left_out]"),
-        ("telling-order-test", "mend the converter"),
+        ("telling-order-test", "correct the converter"),
     ],
 )
 def test_a_high_finding_tells_its_own_fix(name: str, fix: str) -> None:
@@ -517,7 +517,7 @@ def test_the_summary_names_no_row_and_says_what_was_accepted_in_vain() -> None:
                 "severity": "high",
                 "count": 3,
                 "of": 10,
-                "words": "3 of 10",
+                "message": "3 of 10",
                 "accepted": "known",
             }
         ],

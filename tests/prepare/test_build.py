@@ -3,6 +3,7 @@
 import fcntl
 import io
 import json
+import math
 import os
 import shutil
 import signal
@@ -28,7 +29,7 @@ PUBLIC = {
     "train.csv", "train.parquet", "test.csv", "test.parquet", "folds.csv", "folds.parquet",
     "sample_submission.csv", "images", "task.json", "card.json", "croissant.json",
 }  # fmt: skip
-KINDS = ("classification", "matching")
+KINDS = ("classification", "matching", "regression")
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -93,7 +94,11 @@ def test_the_solution_answers_the_test_rows(task: Task) -> None:
     solution = pq.read_table(task.private / "solution.parquet")
     test = read_parquet(task.public / "test.parquet")
     assert solution["id"].equals(test["id"])
-    assert {str(label) for label in solution["label"].to_pylist()} <= set(task.classes)
+    if task.kind.label == "number":
+        assert solution["label"].type == pa.float64() and task.classes == ()
+        assert np.isfinite(solution["label"].to_numpy()).all()
+    else:
+        assert {str(label) for label in solution["label"].to_pylist()} <= set(task.classes)
     subsets = solution["subset"].to_pylist()
     assert set(subsets) == {"public", "private"}
     assert subsets.count("public") == task.document["n_public"]
@@ -111,7 +116,12 @@ def test_the_sample_submission_names_every_test_row(task: Task) -> None:
     assert lines[0] == "id,label"
     ids = read_parquet(task.public / "test.parquet")["id"].to_pylist()
     assert [line.split(",")[0] for line in lines[1:]] == ids
-    assert {line.split(",")[1] for line in lines[1:]} <= set(task.classes)
+    answers = {line.split(",")[1] for line in lines[1:]}
+    if task.kind.label == "number":
+        train = read_parquet(task.public / "train.parquet")["label"].to_numpy()
+        assert answers == {repr(float(train.mean()))}
+    else:
+        assert answers <= set(task.classes)
 
 
 def test_no_file_tells_the_secret_or_a_path_of_the_disk(task: Task) -> None:
@@ -172,8 +182,15 @@ def test_card_json_says_what_a_page_needs(task: Task) -> None:
     card = json.loads((task.public / "card.json").read_text())
     train = read_parquet(task.public / "train.parquet")
     labels = [str(label) for label in train["label"].to_pylist()]
-    assert card["class_counts"] == {name: labels.count(name) for name in task.classes}
-    assert sum(card["class_counts"].values()) == task.n_train
+    if task.kind.label == "number":
+        numbers = sorted(train["label"].to_pylist())
+        shares, values = zip(*card["label_quantiles"], strict=True)
+        assert shares == (0, 0.05, 0.25, 0.5, 0.75, 0.95, 1)
+        ranks = [max(1, math.ceil(share * len(numbers))) for share in shares]
+        assert list(values) == [numbers[rank - 1] for rank in ranks]
+    else:
+        assert card["class_counts"] == {name: labels.count(name) for name in task.classes}
+        assert sum(card["class_counts"].values()) == task.n_train
     by_name = {column["name"]: column for column in card["columns"]}
     prefix = "left_" if task.kind.name == "matching" else ""
     size = train[f"{prefix}size"]

@@ -101,7 +101,7 @@ def test_pairs_without_ids_or_label_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match=r"no two columns of ids of shops\.csv"):
         propose_task("x", records, pairs=pairs)
     pairs.write_text("a,b,points\ns001,s002,7\ns003,s004,3\n")
-    with pytest.raises(TaskError, match="no column that tells matches"):
+    with pytest.raises(TaskError, match="no column that says which pairs match"):
         propose_task("x", records, pairs=pairs)
     with pytest.raises(TaskError, match="did you mean 'points'"):
         propose_task("x", records, pairs=pairs, label="point")

@@ -169,7 +169,7 @@ def test_a_shared_image_ties_and_a_placeholder_does_not(plan: Callable[..., Plan
 def test_a_giant_entity_stops_the_build(plan: Callable[..., Plan]) -> None:
     records = toy_records(100, images=False)
     records = with_column(records, "entity", ["one"] * 30 + [f"e{place}" for place in range(70)])
-    with pytest.raises(TaskError, match="a component of 30 of 100 records hangs together"):
+    with pytest.raises(TaskError, match="a component of 30 of 100 records is tied together"):
         plan(records)
 
 
@@ -222,7 +222,7 @@ def test_records_without_words_still_have_negatives(plan: Callable[..., Plan]) -
 @pytest.mark.parametrize(
     ("column", "values", "message"),
     [
-        ("key", ["same"] * 100, "column key: keys that stand in several records"),
+        ("key", ["same"] * 100, "column key: keys of several records"),
         ("entity", [None] * 100, "column entity: no entity"),
         ("table", ["middle"] * 100, "column table: 'middle'"),
         ("words", ["a\0"] * 100, "column words: a NUL character"),

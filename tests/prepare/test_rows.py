@@ -258,7 +258,7 @@ def test_a_group_never_straddles_anything(plan: Callable[..., Plan]) -> None:
 def test_a_group_above_a_fifth_stops_the_build(plan: Callable[..., Plan]) -> None:
     groups = ["big"] * 13 + [f"g{place}" for place in range(N - 13)]
     found = refusal(plan, rows(group=groups), split='by = "group"\ngroup = "g"')
-    assert "a group of 13 of 60 records hangs together" in found
+    assert "a group of 13 of 60 records is tied together" in found
 
 
 @pytest.mark.parametrize("as_what", ["date", "text", "number"])

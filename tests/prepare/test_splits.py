@@ -122,7 +122,7 @@ def test_a_component_above_a_fifth_stops_the_build() -> None:
     with pytest.raises(TaskError) as caught:
         refuse_giant(np.array([0, 0, 0, 1, 2, 2, 3, 3, 4, 4]), "here", "a component")
     assert str(caught.value).startswith(
-        "here: a component of 3 of 10 records hangs together\n  expected: at most 20%"
+        "here: a component of 3 of 10 records is tied together\n  expected: at most 20%"
     )
 
 

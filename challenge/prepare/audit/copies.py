@@ -1,7 +1,7 @@
-"""Rows that stand on both sides of the split, alike or nearly, and labels that contradict.
+"""Rows that are on both sides of the split, equal or nearly, and labels that contradict.
 
-How grave a copy is depends on what it tells: the share of test rows whose label is the label of
-their copy in train.
+The severity depends on what copies reveal: the share of test rows whose copy in train has their
+label.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ MAX_IMAGES = 50_000
 
 
 def identical_rows(subject: Subject) -> Iterator[Finding]:
-    """Find test rows that stand word for word in train (case and blanks ignored)."""
+    """Find test rows that are also in train, word for word (case and blanks ignored)."""
     train, test = subject.train, subject.test
     order = np.argsort(train.rows, kind="stable")
-    place = np.searchsorted(train.rows[order], test.rows)
-    match = order[np.minimum(place, train.n - 1)] if train.n else place
+    position = np.searchsorted(train.rows[order], test.rows)
+    match = order[np.minimum(position, train.n - 1)] if train.n else position
     copied = (train.rows[match] == test.rows) if train.n else np.zeros(test.n, dtype=bool)
     if copied.any():
         n = int(copied.sum())
         other = int(np.count_nonzero(_differs(subject, copied)))
         told = f", {other:,} of them with another label there" if other else ""
         rows = "pairs" if subject.kind.paired else "rows"
-        words = f"{n:,} of {test.n:,} test {rows} also stand in train"
+        words = f"{n:,} of {test.n:,} test {rows} are also in train"
         yield Finding(
             "identical-rows",
             _grade(n / test.n, high=0.01, medium=0.0),
@@ -67,7 +67,7 @@ def _differs(subject: Subject, copied: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _with_label(part: SideRows) -> NDArray[np.uint64]:
-    return part.rows + (part.labels + 1).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return part.rows + part.truth * np.uint64(0x9E3779B97F4A7C15)
 
 
 def _counts(table: tuple[NDArray[Any], NDArray[Any]], keys: NDArray[Any]) -> NDArray[Any]:
@@ -89,22 +89,20 @@ def contradictions(subject: Subject) -> Iterator[Finding]:
         share = torn.mean()
         seen = _torn(train.rows, _with_label(train))
         n_rows = int(np.isin(train.rows, seen).sum())
-        words = (
-            f"{len(seen):,} contents of train stand with more than one label, in {n_rows:,} rows"
-        )
+        words = f"{len(seen):,} contents of train have more than one label, in {n_rows:,} rows"
         yield Finding(
             "contradictory-labels",
             _grade(float(share), high=0.05, medium=0.001),
             n,
             len(rows),
-            f"{n:,} contents stand with more than one label, in {int(torn.sum()):,} rows",
+            f"{n:,} contents have more than one label, in {int(torn.sum()):,} rows",
             train.examples(np.isin(train.rows, torn_rows)),
             Shown(len(seen), train.n, words),
         )
 
 
 def _torn(rows: NDArray[np.uint64], keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return the contents that stand with more than one label."""
+    """Return the contents that have more than one label."""
     distinct = np.unique(np.column_stack([rows, keys]), axis=0)[:, 0]
     values, counts = np.unique(distinct, return_counts=True)
     return values[counts > 1]
@@ -118,7 +116,7 @@ def near_identical_texts(subject: Subject) -> tuple[list[Finding], list[str]]:
     sides = [_joined_text(part.sample, names) for part in (subject.test, subject.train)]
     pairs, limit = near_texts(sides[0], sides[1])
     if subject.kind.paired:
-        # A long record would make every pair that it stands in a copy: both records must be near.
+        # A long record would make every pair that has it a copy: both records must be near.
         for side in ("left", "right"):
             own = [column.name for column in subject.columns_of("text") if column.side == side]
             if own and len(pairs):
@@ -176,7 +174,7 @@ def near_identical_images(
 
 
 def _near_records(subject: Subject, rows: NDArray[np.int64], words: str) -> Iterator[Finding]:
-    """One image of a pair tells nothing of the pair: a share to know, never grave."""
+    """One image of a pair reveals nothing of the pair: the severity is never high."""
     n, n_test = len(np.unique(rows)), subject.test.sample.num_rows
     if n:
         yield Finding(
@@ -212,7 +210,7 @@ def _near_finding(
         _grade(gain, high=0.05, medium=0.01),
         n,
         n_test,
-        f"{words}; {n_told:,} of them share its label",
+        f"{words}; {n_told:,} of them share its {subject.equal_label}",
         subject.test.examples(mask),
         Shown(n, n_test, words),
     )

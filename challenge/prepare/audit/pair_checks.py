@@ -1,4 +1,4 @@
-"""Matching: records that stand on both sides, and pairs that follow from training pairs."""
+"""Matching: records that are on both sides, and pairs that follow from training pairs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["pairs_by_transitivity", "seen_records"]
 
 
 def seen_records(subject: Subject) -> Iterator[Finding]:
-    """Find test matches whose two records stand in train already."""
+    """Find test matches whose two records are in train already."""
     train, test = subject.train, subject.test
     known = np.unique(
         np.concatenate([train.left_content, train.right_content, train.left, train.right])
@@ -36,9 +36,9 @@ def seen_records(subject: Subject) -> Iterator[Finding]:
         grade,
         n,
         n_matches,
-        f"both records of {n:,} of {n_matches:,} test matches stand in train; {rest}",
+        f"both records of {n:,} of {n_matches:,} test matches are in train; {rest}",
         test.examples(both),
-        Shown(n_both, test.n, f"records stand in train: {rest}"),
+        Shown(n_both, test.n, f"records are in train: {rest}"),
     )
 
 

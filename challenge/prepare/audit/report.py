@@ -1,4 +1,4 @@
-"""What an audit found: counts and words that may be shown, and examples that may not."""
+"""What an audit found: counts and messages that may be shown, and examples that may not."""
 
 from __future__ import annotations
 
@@ -24,33 +24,32 @@ _FIXES = (
     ("telling-agreement", "move the column to [left_out] when it follows from the label"),
     ("label-in", "move the column to [left_out], or take the label's words out of it"),
 )
-"""What mends findings whose names start so; the rest asks for a look at the converter."""
+"""The fix of findings whose names start so; for others the converter is to be looked at."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """`count`, `of` and `words` of a finding as anybody could find them without test labels."""
+    """`count`, `of` and `message` of a finding as anybody could find them without test labels."""
 
     count: int
     of: int
-    words: str
+    message: str
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One suspicion: `count` rows (or classes, sources) of `of`; `words` name no row.
+    """One suspicion: `count` rows (or classes, sources) of `of`; `message` names no row.
 
-    `examples` are ids of rows, for the organiser's report only. `shown` is what everybody sees
-    instead where words or counts come from the labels of test: they give labels of few rows away.
-    The severity is shown although labels of test may have a part in it: it is one of three words
-    about the whole side, and a task that is accepted in spite of a grave finding has to say so.
+    `examples` are ids of rows, for the organiser's report only. `shown` replaces message and counts
+    on pages where they come from labels of test, which they would reveal. The severity is always
+    shown: it is one of three words about the whole side, and who accepts a finding must say so.
     """
 
     name: str
     severity: Severity
     count: int
     of: int
-    words: str
+    message: str
     examples: tuple[str, ...] = ()
     shown: Shown | None = None
 
@@ -62,7 +61,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """All findings of one task, the gravest first; `notes` say what was looked at in part."""
+    """All findings of a task, the most severe first; `notes` say what was looked at in part."""
 
     task: str
     findings: tuple[Finding, ...]
@@ -79,21 +78,15 @@ class AuditReport:
     def stopping(self, accept: Mapping[str, str], where: str) -> tuple[Fault, ...]:
         """Return a fault for each high finding without a reason in `accept`."""
         return tuple(
-            Fault(
-                where,
-                f"{finding.name}: {finding.words}",
-                "no high finding of the leak audit",
-                f"{_fix(finding.name)}; or, when it is known and bearable, write "
-                f'`"{finding.name}" = "why"` under [accept]',
-                code="audit-high",
-                n=finding.count,
-            )
+            Fault(where, f"{finding.name}: {finding.message}", "no high finding of the leak audit",
+                  f"{_fix(finding.name)}; or, when it is known and bearable, write "
+                  f'`"{finding.name}" = "why"` under [accept]', "audit-high", n=finding.count)
             for finding in self.high()
             if not accept.get(finding.name, "").strip()
-        )
+        )  # fmt: skip
 
     def summary(self, accept: Mapping[str, str]) -> dict[str, object]:
-        """Return what everybody may see: counts and words, never a row."""
+        """Return what everybody may see: counts and messages, never a row."""
         return {
             "findings": [
                 {
@@ -101,7 +94,7 @@ class AuditReport:
                     "severity": finding.severity,
                     "count": (finding.shown or finding).count,
                     "of": (finding.shown or finding).of,
-                    "words": (finding.shown or finding).words,
+                    "message": (finding.shown or finding).message,
                     "accepted": accept.get(finding.name),
                 }
                 for finding in self.findings
@@ -127,7 +120,7 @@ class AuditReport:
                     "severity": finding.severity,
                     "count": finding.count,
                     "of": finding.of,
-                    "words": finding.words,
+                    "message": finding.message,
                     "examples": list(finding.examples),
                 }
                 for finding in self.findings
@@ -138,4 +131,4 @@ class AuditReport:
 
 def _fix(name: str) -> str:
     found = (fix for start, fix in _FIXES if name.startswith(start))
-    return next(found, "mend the converter or the split")
+    return next(found, "correct the converter or the split")

@@ -26,7 +26,7 @@ def audit_task(
     """Return everything suspicious of a built task; writes nothing.
 
     `document` is the content of task.json (id, kind, columns, classes, sources, split); without
-    it `public/task.json` is read. Near copies are sought among the first rows of each side
+    it `public/task.json` is read. Near copies are looked for among the first rows of each side
     (ids are random, so they are a sample) and `notes` say so where a table is larger.
     """
     from challenge.prepare.audit import copies, tells
@@ -38,12 +38,12 @@ def audit_task(
         document = json.loads((public / "task.json").read_bytes())
     assert document is not None
     subject = read_subject(public, private, document, progress)
-    progress("audit: seeking copies")
+    progress("audit: looking for copies")
     found: list[Finding] = [*copies.identical_rows(subject), *copies.contradictions(subject)]
     texts, text_notes = copies.near_identical_texts(subject)
     images, image_notes = copies.near_identical_images(subject, progress)
     found += [*texts, *images]
-    progress("audit: seeking what tells the label")
+    progress("audit: looking for what predicts the label")
     found += [
         *tells.telling_columns(subject),
         *tells.telling_order(subject),

@@ -1,4 +1,4 @@
-"""How the two sides differ, and what the task does not say of itself."""
+"""How the two sides differ, and what the task does not state."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ ROWS = 4_000
 def missing_classes(subject: Subject) -> Iterator[Finding]:
     """Find classes that only one side has: nobody can learn, or nobody is asked.
 
-    Anybody sees which classes train lacks. Which ones test lacks is told to the organiser only.
+    Anybody sees which classes train lacks. Only the organiser learns which ones test lacks.
     """
+    if subject.ordered:
+        return
     k = len(subject.classes)
     in_train = np.bincount(subject.train.labels[subject.train.labels >= 0], minlength=k) > 0
     in_test = np.bincount(subject.test.labels[subject.test.labels >= 0], minlength=k) > 0
@@ -51,7 +53,7 @@ def missing_classes(subject: Subject) -> Iterator[Finding]:
 
 
 def unstated_licences(subject: Subject) -> Iterator[Finding]:
-    """Find sources of which nobody said under which licence they may be used."""
+    """Find sources without a licence."""
     silent = [source for source in subject.sources if not str(source.get("licence") or "").strip()]
     if silent:
         yield Finding(
@@ -64,7 +66,7 @@ def unstated_licences(subject: Subject) -> Iterator[Finding]:
 
 
 def shifted_sides(subject: Subject) -> Iterator[Finding]:
-    """Find a test side that a small tree tells from train (AUC above .6) without the label."""
+    """Find a test side that a small tree separates from train (AUC above .6) without labels."""
     columns = [c for c in subject.columns if not modality_of(c.modality).is_image]
     tables = [_once_each(part).slice(0, ROWS) for part in (subject.train, subject.test)]
     if not columns or min(table.num_rows for table in tables) < 50:
@@ -88,7 +90,7 @@ def shifted_sides(subject: Subject) -> Iterator[Finding]:
             "low" if kept else "medium",
             subject.test.n,
             subject.test.n,
-            f"test rows are told from train rows without their label (AUC {auc[0]:.2f})"
+            f"test rows can be distinguished from train rows without their label (AUC {auc[0]:.2f})"
             + (f", as a split by {subject.split_by} brings with it" if kept else ""),
         )
 

@@ -1,6 +1,6 @@
 """The task under audit: one 64-bit fingerprint a row, and the first rows as they are.
 
-Rows stand in the order of their keyed ids, so the first rows are a fair sample. Fingerprints are
+Rows are in the order of their keyed ids, so the first rows are a fair sample. Fingerprints are
 made batch by batch; only they and the sample stay in memory.
 """
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from challenge.kinds import Kind, kind_of
 from challenge.prepare.audit.prediction import number_array
+from challenge.prepare.build.label_numbers import number_ranges
 from challenge.task.columns import Column
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
@@ -37,6 +38,7 @@ _MISSING = np.uint64(0x9E3779B97F4A7C15)
 class SideRows:
     """Train or test: fingerprints and label codes of all rows, and a table of the first ones.
 
+    `labels` are codes of classes, or of ranges of numbers; `truth` identifies the label itself.
     `left` and `right` identify the records of a pair: by their ids when they have some
     (`left_id`), else by their content; `left_content` and `right_content` always by content.
     """
@@ -48,6 +50,7 @@ class SideRows:
     left_content: NDArray[np.uint64]
     right_content: NDArray[np.uint64]
     labels: NDArray[np.int64]
+    truth: NDArray[np.uint64]
     sample: pa.Table
 
     @property
@@ -62,16 +65,30 @@ class SideRows:
 
 @dataclass(frozen=True)
 class Subject:
-    """The two sides of a task with everything that the checks need to know of it."""
+    """The two sides of a task with everything that the checks need to know of it.
+
+    `n_labels` is the number of classes, or of ranges of numbers (see `number_ranges`).
+    """
 
     public: Path
     kind: Kind
     columns: tuple[Column, ...]
     classes: tuple[str, ...]
+    n_labels: int
     sources: tuple[Mapping[str, Any], ...]
     split_by: str
     train: SideRows
     test: SideRows
+
+    @property
+    def ordered(self) -> bool:
+        """Whether label codes ascend with the label."""
+        return self.kind.label == "number"
+
+    @property
+    def equal_label(self) -> str:
+        """What two rows share whose label codes are equal."""
+        return f"range of the label (one of {self.n_labels})" if self.ordered else "label"
 
     def columns_of(self, *modalities: str) -> tuple[Column, ...]:
         """Return the features of these modalities."""
@@ -86,16 +103,24 @@ def read_subject(
     classes = tuple(document["classes"])
     kind = kind_of(document["kind"])
     solution = pq.read_table(private / "solution.parquet", columns=["id", "label", "subset"])
+    labels = {
+        "train": pq.read_table(public / "train.parquet", columns=["label"])["label"],
+        "test": solution["label"],
+    }
+    codes, truth, n_labels = _coded(labels, kind, classes)
     parts = {}
-    for side in ("train", "test"):
+    for side in labels:
         progress(f"audit: reading {side}")
-        labels = solution if side == "test" else None
-        parts[side] = _read_part(public / f"{side}.parquet", columns, classes, kind.paired, labels)
+        part = _read_part(
+            public / f"{side}.parquet", columns, kind.paired, codes[side], truth[side]
+        )
+        parts[side] = part if side == "train" else _without_void(part, solution)
     return Subject(
         public=public,
         kind=kind,
         columns=columns,
         classes=classes,
+        n_labels=n_labels,
         sources=tuple(document.get("sources", ())),
         split_by=str(document.get("split", {}).get("by", "")),
         train=parts["train"],
@@ -106,12 +131,12 @@ def read_subject(
 def _read_part(
     path: Path,
     columns: tuple[Column, ...],
-    classes: tuple[str, ...],
     paired: bool,
-    solution: pa.Table | None,
+    labels: NDArray[np.int64],
+    truth: NDArray[np.uint64],
 ) -> SideRows:
     file = pq.ParquetFile(path)
-    ids, labels, sample, n_sample = [], [], [], 0
+    ids, sample, n_sample = [], [], 0
     rows, left, right, left_ids, right_ids = [], [], [], [], []
     for batch in file.iter_batches(batch_size=32_768):
         hashes = {column.name: row_hashes(batch.column(column.name)) for column in columns}
@@ -123,29 +148,26 @@ def _read_part(
                 left_ids.append(row_hashes(batch.column("left_id")))
                 right_ids.append(row_hashes(batch.column("right_id")))
         ids.append(batch.column("id"))
-        if solution is None:
-            labels.append(_codes(batch.column("label"), classes))
         if n_sample < SAMPLE:
             sample.append(batch.slice(0, SAMPLE - n_sample))
             n_sample += sample[-1].num_rows
-    part = SideRows(
+    return SideRows(
         ids=pa.chunked_array(ids, pa.string()),
         rows=_joined(rows),
         left=_joined(left_ids or left),
         right=_joined(right_ids or right),
         left_content=_joined(left),
         right_content=_joined(right),
-        labels=_joined(labels).astype(np.int64),
+        labels=labels,
+        truth=truth,
         sample=pa.Table.from_batches(sample, file.schema_arrow),
     )
-    return part if solution is None else _with_solution(part, solution, classes)
 
 
-def _with_solution(part: SideRows, solution: pa.Table, classes: tuple[str, ...]) -> SideRows:
-    """Give the test rows their labels and leave void ones out; both are in order of id."""
+def _without_void(part: SideRows, solution: pa.Table) -> SideRows:
+    """Leave the void rows of test out; part and solution are in order of id."""
     if not solution["id"].cast(pa.string()).equals(part.ids.cast(pa.string())):
         raise ValueError("the solution is not aligned to the test rows")
-    labels = _codes(solution["label"].combine_chunks(), classes)
     subsets = solution["subset"].cast(pa.string())
     keep = pc.not_equal(subsets, "void").to_numpy(zero_copy_only=False).astype(bool)
     sampled = part.sample.num_rows
@@ -156,7 +178,8 @@ def _with_solution(part: SideRows, solution: pa.Table, classes: tuple[str, ...])
         right=part.right[keep] if len(part.right) else part.right,
         left_content=part.left_content[keep] if len(part.left_content) else part.left_content,
         right_content=part.right_content[keep] if len(part.right_content) else part.right_content,
-        labels=labels[keep].astype(np.int64),
+        labels=part.labels[keep],
+        truth=part.truth[keep],
         sample=part.sample.filter(pa.array(keep[:sampled])),
     )
 
@@ -165,9 +188,24 @@ def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint64)
 
 
-def _codes(labels: Any, classes: tuple[str, ...]) -> NDArray[np.int64]:
+def _coded(
+    labels: Mapping[str, pa.ChunkedArray], kind: Kind, classes: tuple[str, ...]
+) -> tuple[dict[str, NDArray[np.int64]], dict[str, NDArray[np.uint64]], int]:
+    """Return label codes and fingerprints of the labels of each side, and how many codes are."""
+    if kind.label == "number":
+        numbers = {side: column.to_numpy() for side, column in labels.items()}
+        ranges = number_ranges(np.concatenate(list(numbers.values())))
+        cut = len(numbers["train"])
+        codes = {"train": ranges[:cut].astype(np.int64), "test": ranges[cut:].astype(np.int64)}
+        bits = {side: (one + 0.0).view(np.uint64) for side, one in numbers.items()}
+        return codes, bits, int(ranges.max(initial=0)) + 1
+    codes = {side: _codes(column, classes) for side, column in labels.items()}
+    return codes, {side: (one + 1).astype(np.uint64) for side, one in codes.items()}, len(classes)
+
+
+def _codes(labels: pa.ChunkedArray, classes: tuple[str, ...]) -> NDArray[np.int64]:
     found = pc.index_in(labels.cast(pa.string()), pa.array(classes, pa.string()))
-    return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+    return np.asarray(pc.fill_null(found, -1).to_numpy(), dtype=np.int64)
 
 
 def _together(
@@ -179,7 +217,7 @@ def _together(
     total = np.zeros(n, dtype=np.uint64)
     for column in columns:
         if side is None or column.side == side:
-            # A record has one fingerprint whichever side it stands on.
+            # A record has one fingerprint whichever side it is on.
             name = column.name if side is None else column.attribute
             total += _mixed(hashes[column.name] ^ _of_name(name))
     return total

@@ -1,4 +1,4 @@
-"""What tells the label by itself: a column, an id, the order of rows, a file, a word."""
+"""What alone predicts the label: a column, an id, the order of rows, a file, a word."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ from challenge.prepare.audit.prediction import (
 )
 from challenge.prepare.audit.report import Finding
 from challenge.prepare.audit.subject import SideRows, Subject, normalised
-from challenge.task.columns import Column
 from challenge.task.modalities import modality_of
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
 
 __all__ = [
+    "ALONE",
+    "auc_of_agreement",
+    "auc_of_column",
+    "exceeds",
     "labels_in_text",
     "telling_agreement",
     "telling_columns",
@@ -36,19 +39,20 @@ _WORD = re.compile(r"\w+")
 _LAST_DIGITS = re.compile(r"\d{1,15}$")
 ROWS = 20_000
 ALONE = 0.98
+"""AUC above which a column, or the agreement of both sides, is found to give the label away."""
 ORDER = 0.6
 
 
 def telling_columns(subject: Subject) -> Iterator[Finding]:
     """Find features that alone predict the label of train (AUC above .98), and counters."""
     table, labels = _labelled(subject.train)
-    k = len(subject.classes)
+    k, ordered = subject.n_labels, subject.ordered
     for column in subject.columns:
         if modality_of(column.modality).is_image:
             continue
         values = table[column.name].combine_chunks()
-        auc = _auc_of_column(column, values, labels, k)
-        if _tells(auc, ALONE):
+        auc = auc_of_column(values, labels, k, ordered=ordered)
+        if exceeds(auc, ALONE):
             assert auc is not None
             yield Finding(
                 f"telling-column-{column.name}",
@@ -57,7 +61,7 @@ def telling_columns(subject: Subject) -> Iterator[Finding]:
                 len(labels),
                 f"column {column.name} alone predicts the label (AUC {auc[0]:.3f})",
             )
-        elif _counts_rows(values) and _tells(auc, ORDER):
+        elif _counts_rows(values) and exceeds(auc, ORDER):
             assert auc is not None
             yield Finding(
                 f"telling-number-{column.name}",
@@ -77,13 +81,8 @@ def telling_agreement(subject: Subject) -> Iterator[Finding]:
         if column.side != "left" or other not in names:
             continue
         left, right = (table[name].combine_chunks() for name in (column.name, other))
-        if modality_of(column.modality).is_ordered:
-            gap = np.abs(number_array(left) - number_array(right))
-        else:
-            same = pc.equal(_characters(left), _characters(right))
-            gap = 1.0 - pc.fill_null(same.cast(pa.float64()), 0.5).to_numpy(zero_copy_only=False)
-        auc = auc_of_numbers(gap, labels, 2)
-        if _tells(auc, ALONE):
+        auc = auc_of_agreement(left, right, labels)
+        if exceeds(auc, ALONE):
             assert auc is not None
             yield Finding(
                 f"telling-agreement-{column.attribute}",
@@ -95,17 +94,31 @@ def telling_agreement(subject: Subject) -> Iterator[Finding]:
             )
 
 
+def auc_of_agreement(left: pa.Array, right: pa.Array, labels: NDArray[np.int64]) -> Auc | None:
+    """Return how well it predicts matches (labels 0 and 1) that two values are near or equal."""
+    if _is_ordered(left):
+        gap = np.abs(number_array(left) - number_array(right))
+    else:
+        same = pc.equal(_characters(left), _characters(right))
+        gap = 1.0 - pc.fill_null(same.cast(pa.float64()), 0.5).to_numpy(zero_copy_only=False)
+    return auc_of_numbers(gap, labels, 2)
+
+
 def telling_order(subject: Subject) -> Iterator[Finding]:
     """Find ids, or the order of the rows, that predict the label (AUC above .6)."""
-    k = len(subject.classes)
+    k, ordered = subject.n_labels, subject.ordered
     for side, part in (("train", subject.train), ("test", subject.test)):
         table, labels = _labelled(part)
         # Rows from everywhere: the first ones of a table sorted by label have one label.
         position = np.flatnonzero(part.labels[: part.sample.num_rows] >= 0)
         position = position[:: len(position) // ROWS + 1]
         every = part.labels[position]
-        auc = auc_of_numbers(position.astype(float), every, k) if len(position) else None
-        if _tells(auc, ORDER):
+        auc = (
+            auc_of_numbers(position.astype(float), every, k, ordered=ordered)
+            if len(position)
+            else None
+        )
+        if exceeds(auc, ORDER):
             assert auc is not None
             yield Finding(
                 f"telling-order-{side}",
@@ -117,12 +130,12 @@ def telling_order(subject: Subject) -> Iterator[Finding]:
         for name in ("id", "left_id", "right_id"):
             if name in table.schema.names:
                 ids = table[name].combine_chunks()
-                # A record that stands in many pairs tells its own label again: each counts once.
+                # A record of many pairs would repeat its own label: each counts once.
                 once = np.unique(ids.dictionary_encode().indices.to_numpy(), return_index=True)[1]
                 once.sort()
                 order = _order_of_ids(ids.take(pa.array(once)))
-                auc = auc_of_numbers(order, labels[once], k)
-                if _tells(auc, ORDER):
+                auc = auc_of_numbers(order, labels[once], k, ordered=ordered)
+                if exceeds(auc, ORDER):
                     assert auc is not None
                     yield Finding(
                         f"telling-{name.replace('_', '-')}-{side}",
@@ -138,7 +151,7 @@ def telling_files(subject: Subject) -> Iterator[Finding]:
     from PIL import Image
 
     table, labels = _labelled(subject.train, ROWS // 4)
-    k = len(subject.classes)
+    k, ordered = subject.n_labels, subject.ordered
     for column in subject.columns_of("image"):
         paths = table[column.name].cast(pa.string()).to_pylist()
         facts = np.full((len(paths), 4), np.nan)
@@ -156,8 +169,8 @@ def telling_files(subject: Subject) -> Iterator[Finding]:
             ("name", names.astype(float), ORDER, "the name"),
         )
         for fact_name, values, limit, words in checks:
-            auc = auc_of_numbers(values, labels, k) if len(labels) else None
-            if _tells(auc, limit):
+            auc = auc_of_numbers(values, labels, k, ordered=ordered) if len(labels) else None
+            if exceeds(auc, limit):
                 assert auc is not None
                 yield Finding(
                     f"telling-file-{fact_name}-{column.name}",
@@ -169,16 +182,23 @@ def telling_files(subject: Subject) -> Iterator[Finding]:
 
 
 def labels_in_text(subject: Subject) -> Iterator[Finding]:
-    """Find texts that say the name of their own class, more often than that of another one."""
+    """Find texts that say their own class or number, more often than that of another row."""
     if subject.kind.paired:
         return
-    words = [_words(name) for name in subject.classes]
     table, labels = _labelled(subject.train)
-    asked = np.array([len(word) >= 3 and not word.isdigit() for word in words], dtype=bool)
-    rows = np.flatnonzero(asked[labels]) if len(labels) else labels
+    if subject.ordered:
+        numbers = subject.train.truth[: len(labels)].view(np.float64).tolist()
+        words = [_words(f"{number:.15g}") for number in numbers]
+        rows = np.flatnonzero([len(word) >= 3 for word in words])
+        own_words = [words[row] for row in rows]
+    else:
+        words = [_words(name) for name in subject.classes]
+        asked = np.array([len(word) >= 3 and not word.isdigit() for word in words], dtype=bool)
+        rows = np.flatnonzero(asked[labels]) if len(labels) else labels
+        own_words = [words[label] for label in labels[rows]]
     if not len(rows):
         return
-    own_words = [words[label] for label in labels[rows]]
+    what = "number" if subject.ordered else "class"
     turned = np.roll(own_words, 1).tolist()
     for column in subject.columns_of("text", "categorical"):
         values = table[column.name].combine_chunks().take(pa.array(rows)).cast(pa.string())
@@ -200,38 +220,47 @@ def labels_in_text(subject: Subject) -> Iterator[Finding]:
                 "high" if gain > 0.5 else "medium",
                 int(own.sum()),
                 len(rows),
-                f"{int(own.sum()):,} of {len(rows):,} train rows name their own class in "
+                f"{int(own.sum()):,} of {len(rows):,} train rows name their own {what} in "
                 f"{column.name} ({int(other.sum()):,} name that of another row)",
             )
 
 
 def _labelled(part: SideRows, rows: int = ROWS) -> tuple[pa.Table, NDArray[np.int64]]:
-    """Return the first rows with a label that counts; rows stand in random order."""
+    """Return the first rows with a label that counts; rows are in random order."""
     table = part.sample.slice(0, rows)
     labels = part.labels[: table.num_rows]
     known = labels >= 0
     return table.filter(pa.array(known)), labels[known]
 
 
-def _tells(auc: Auc | None, limit: float) -> bool:
+def exceeds(auc: Auc | None, limit: float) -> bool:
+    """Whether an AUC is above a limit, and significantly above one half."""
     return auc is not None and auc[0] > limit and auc[0] - 0.5 > auc[1]
 
 
-def _auc_of_column(
-    column: Column, values: pa.Array, labels: NDArray[np.int64], k: int
+def auc_of_column(
+    values: pa.Array, labels: NDArray[np.int64], k: int, *, ordered: bool = False
 ) -> Auc | None:
+    """Return how well a column alone, of numbers or of texts, predicts labels 0 … k-1."""
     if not len(labels):
         return None
-    if modality_of(column.modality).is_ordered:
-        return auc_of_numbers(number_array(values), labels, k)
+    if _is_ordered(values):
+        return auc_of_numbers(number_array(values), labels, k, ordered=ordered)
     text = pc.fill_null(normalised(values), "")
     codes = text.dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    return auc_of_categories(codes, labels, k)
+    return auc_of_categories(codes, labels, k, ordered=ordered)
+
+
+def _is_ordered(values: pa.Array) -> bool:
+    kind = values.type
+    return bool(
+        pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_timestamp(kind)
+    )
 
 
 def _counts_rows(values: pa.Array) -> bool:
     """Whether whole numbers that never recur lie close together, as running numbers do."""
-    if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
+    if not _is_ordered(values) or pa.types.is_timestamp(values.type):
         return False
     numbers = number_array(values.drop_null())
     if len(numbers) < 50 or not np.all(numbers == np.round(numbers)):
@@ -241,7 +270,7 @@ def _counts_rows(values: pa.Array) -> bool:
 
 
 def _order_of_ids(ids: pa.Array) -> NDArray[np.float64]:
-    """Return ids as numbers where all of them end in one, else as their place in order."""
+    """Return ids as numbers where all of them end in one, else as their position in order."""
     texts = [text or "" for text in ids.to_pylist()]
     numbers = []
     for text in texts:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from challenge.errors import Fault, TaskError
+from challenge.prepare.build.label_numbers import is_number_type
 from challenge.prepare.raw import RawRecords, RawTable
 from challenge.task.definition import TaskDefinition
 from challenge.task.raw_values import is_text_type
@@ -48,7 +49,7 @@ def checked(raw: RawTable | RawRecords, definition: TaskDefinition) -> RawTable 
                 raise _broken(where, f"a batch is a {type(batch).__name__}", "a pa.RecordBatch")
             if names is None:
                 names = batch.schema.names
-                _check_types(batch.schema, where)
+                _check_types(batch.schema, definition, where)
             elif batch.schema.names != names:
                 raise _broken(
                     where,
@@ -60,18 +61,21 @@ def checked(raw: RawTable | RawRecords, definition: TaskDefinition) -> RawTable 
     return replace(raw, batches=batches)
 
 
-def _check_types(schema: pa.Schema, where: str) -> None:
-    faults = [
-        Fault(
-            f"{where}, column {field.name}",
-            f"values of type {field.type}",
-            "texts, whole numbers or booleans",
-            "make texts of them in the converter",
-            code="text-type",
+def _check_types(schema: pa.Schema, definition: TaskDefinition, where: str) -> None:
+    faults = []
+    for field in schema:
+        number = field.name == "label" and definition.kind.label == "number"
+        if field.name not in _TEXTS or (is_number_type if number else is_text_type)(field.type):
+            continue
+        faults.append(
+            Fault(
+                f"{where}, column {field.name}",
+                f"values of type {field.type}",
+                "numbers" if number else "texts, whole numbers or booleans",
+                f"make {'numbers' if number else 'texts'} of them in the converter",
+                code="label-number" if number else "text-type",
+            )
         )
-        for field in schema
-        if field.name in _TEXTS and not is_text_type(field.type)
-    ]
     if faults:
         raise TaskError(faults)
 

@@ -19,6 +19,7 @@ from challenge.task.task import TASK_FORMAT
 __all__ = ["CARD_FORMAT", "card_document", "notes_on", "task_document", "with_card_digest"]
 
 CARD_FORMAT = 1
+_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 FEWEST_CLUSTERS = 30
 """With fewer independent clusters in a half no interval is stated."""
 
@@ -81,10 +82,23 @@ def notes_on(plan: Plan, written: Written) -> list[str]:
                 f"The {subset} subset has {n_clusters} independent clusters, fewer than "
                 f"{FEWEST_CLUSTERS}: its scores have no interval, and teams count as tied there."
             )
+    if plan.classes:
+        notes += _absent_classes(plan)
+    unlabelled = plan.facts.get("n_unlabelled")
+    if unlabelled:
+        notes.append(f"{unlabelled:,} rows without a label were dropped.")
+    crossing = plan.facts.get("n_crossing")
+    if crossing:
+        notes.append(f"{crossing:,} pairs between the two sides of the split were dropped.")
+    return notes
+
+
+def _absent_classes(plan: Plan) -> list[str]:
     counts = {
         side: np.bincount(plan.label[plan.side == side], minlength=len(plan.classes))
         for side in (TRAIN, TEST)
     }
+    notes = []
     untrained = _names(plan.classes, counts[TRAIN] == 0)
     if untrained:
         notes.append(f"Absent from train, so nobody can learn it: {untrained}.")
@@ -95,12 +109,6 @@ def notes_on(plan: Plan, written: Written) -> list[str]:
             f"Absent from test, so averages over classes leave them out: {n_untested} of "
             f"{len(plan.classes)} classes."
         )
-    unlabelled = plan.facts.get("n_unlabelled")
-    if unlabelled:
-        notes.append(f"{unlabelled:,} rows without a label were dropped.")
-    crossing = plan.facts.get("n_crossing")
-    if crossing:
-        notes.append(f"{crossing:,} pairs between the two sides of the split were dropped.")
     return notes
 
 
@@ -111,14 +119,15 @@ def _names(classes: Sequence[str], chosen: np.ndarray) -> str:
 
 
 def card_document(plan: Plan, written: Written, public: Path) -> dict[str, Any]:
-    """Return card.json: class counts and columns of train, sample rows, sizes."""
-    counts = np.bincount(plan.label[plan.side == TRAIN], minlength=len(plan.classes))
+    """Return card.json: labels and columns of train, sample rows, sizes.
+
+    Labels are counted by class, or shown by quantiles: pairs of a share and the number that this
+    share of the rows does not exceed.
+    """
     images = sorted((public / "images").glob("*")) if (public / "images").is_dir() else []
     return {
         "format": CARD_FORMAT,
-        "class_counts": {
-            name: int(count) for name, count in zip(plan.classes, counts, strict=True)
-        },
+        **_labels_in_figures(plan),
         "columns": written.statistics.columns(),
         "samples": written.statistics.samples(public),
         "sizes": {
@@ -130,6 +139,15 @@ def card_document(plan: Plan, written: Written, public: Path) -> dict[str, Any]:
             },
         },
     }
+
+
+def _labels_in_figures(plan: Plan) -> dict[str, Any]:
+    train = plan.side == TRAIN
+    if plan.numbers is not None:
+        values = np.quantile(plan.numbers[train], _QUANTILES, method="inverted_cdf")
+        return {"label_quantiles": np.column_stack([_QUANTILES, values]).tolist()}
+    counts = np.bincount(plan.label[train], minlength=len(plan.classes))
+    return {"class_counts": dict(zip(plan.classes, counts.tolist(), strict=True))}
 
 
 def with_card_digest(document: dict[str, Any], card: Mapping[str, object]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Plan:
 
     `tables` gives the rows once: `id`, features (categories as strings, pixel digests beside
     images), and the row number that the arrays are indexed by. `label` has codes of `classes`;
+    where labels are `numbers` (else None) it has codes of their ranges, which splits keep even.
     `side` is TRAIN, TEST or UNUSED; `subset` and `fold` count for test and train rows; `cluster`
     and `other` differ only in pairs of two entities. `facts` are counts and shares that everybody
     may read.
@@ -38,3 +39,4 @@ class Plan:
     categories: Mapping[str, pa.Array]
     record_ids: bool
     facts: Mapping[str, object] = field(default_factory=dict)
+    numbers: NDArray[np.float64] | None = None

@@ -12,6 +12,7 @@ import numpy as np
 from challenge.errors import Fault, TaskError
 from challenge.prepare.build.id_order import HELD_BYTES, SortedRows
 from challenge.prepare.build.ids import KeyedDraws, id_strings, keyed_draws
+from challenge.prepare.build.label_numbers import check_numbers, number_labels, number_ranges
 from challenge.prepare.build.plan import Plan
 from challenge.prepare.build.row_facts import Categories, RowFacts
 from challenge.prepare.build.table_checks import check_classes, check_schema
@@ -46,7 +47,7 @@ def plan_rows(
 ) -> Plan:
     """Read, check and split a raw table; images are stored on the way."""
     where = f"{definition.id}, raw table"
-    matching = definition.kind.paired
+    matching, of_numbers = definition.kind.paired, definition.kind.label == "number"
     columns = definition.feature_columns()
     faults = Faults(where)
     images = ImageStore(public, raw.folder, progress)
@@ -54,6 +55,7 @@ def plan_rows(
     rows = SortedRows(spill, "p" if matching else "r", HELD_BYTES)
     facts = RowFacts()
     draws: list[KeyedDraws] = []
+    parts: list[NDArray[np.float64]] = []
     n_unlabelled = n_read = 0
     record_ids: bool | None = None
     for batch in raw.batches():
@@ -77,8 +79,12 @@ def plan_rows(
         draws.append(draw)
         values = standard_values(batch, keys, columns, images, faults)
         categories.update(values)
-        labels = text_values(batch.column("label")).fill_null("")
-        _gather(facts, batch, labels, values)
+        if of_numbers:
+            parts.append(number_labels(batch.column("label"), keys, faults))
+        else:
+            labels = text_values(batch.column("label")).fill_null("")
+            facts.add("label", labels.dictionary_encode())
+        _gather(facts, batch, values)
         arrays: dict[str, Any] = {}
         if record_ids:
             for name in ("left_id", "right_id"):
@@ -94,17 +100,24 @@ def plan_rows(
     if not draws:
         found = f"{n_read:,} rows, none with a label" if n_read else "0 rows"
         raise TaskError(Fault(where, found, "rows with a label", "check the raw data", "no-rows"))
-    numbers = np.concatenate([draw.number for draw in draws])
-    numbers.sort()
-    _refuse_equal_ids(numbers, raw, where)
-    del numbers
+    ascending = np.concatenate([draw.number for draw in draws])
+    ascending.sort()
+    _refuse_equal_ids(ascending, raw, where)
+    del ascending
     draw = KeyedDraws(
         number=np.zeros(0, dtype=np.uint64),
         split=np.concatenate([draw.split for draw in draws]),
         place=np.concatenate([draw.place for draw in draws]),
     )
     draws.clear()
-    label, classes = _classes(facts, matching, where)
+    numbers: NDArray[np.float64] | None = None
+    classes: tuple[str, ...] = ()
+    if of_numbers:
+        numbers = np.concatenate(parts)
+        check_numbers(numbers, where)
+        label = number_ranges(numbers)
+    else:
+        label, classes = _classes(facts, matching, where)
     sides = decide_sides(definition, facts, draw, label, secret, bool(record_ids), where)
     return Plan(
         tables=rows.tables,
@@ -118,6 +131,7 @@ def plan_rows(
         categories=categories.sorted(),
         record_ids=bool(record_ids),
         facts={"n_raw": n_read, "n_unlabelled": n_unlabelled, **sides.facts},
+        numbers=numbers,
     )
 
 
@@ -147,10 +161,8 @@ def _keys(batch: pa.RecordBatch, name: str, faults: Faults) -> pa.Array:
 def _gather(
     facts: RowFacts,
     batch: pa.RecordBatch,
-    labels: pa.Array,
     features: dict[str, pa.Array],
 ) -> None:
-    facts.add("label", labels.dictionary_encode())
     records = ("left_key", "right_key", "left_entity", "right_entity")
     for name in ("subset", *records, *SPLIT_COLUMNS):
         if name in batch.schema.names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from challenge.errors import Fault, TaskError, nearest
@@ -12,7 +12,7 @@ from challenge.task.columns import RESERVED
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["check_classes", "check_schema"]
+__all__ = ["check_classes", "check_schema", "missing_column"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """A class named by a carriage return cannot be distinguished from a line end in a CSV file."""
@@ -26,20 +26,25 @@ def check_schema(schema: pa.Schema, needed: Sequence[str], where: str) -> None:
         for name in dict.fromkeys(schema.names)
         if schema.names.count(name) > 1
     ]  # fmt: skip
-    for name in needed:
-        if name not in schema.names:
-            guess = nearest(name, schema.names)
-            faults.append(
-                Fault(
-                    where,
-                    f"no column {name!r} (there are: {', '.join(schema.names)})",
-                    "`key`, `label` where rows have one, and every column that task.toml declares",
-                    f"did you mean {guess!r}?" if guess else "add it, or take it out of task.toml",
-                    code="column-missing",
-                )
-            )
+    expected = "`key`, `label` where rows have one, and every column that task.toml declares"
+    faults += [
+        missing_column(where, name, schema.names, expected, "add it, or take it out of task.toml")
+        for name in needed
+        if name not in schema.names
+    ]
     if faults:
         raise TaskError(faults)
+
+
+def missing_column(
+    where: str, name: str, names: Iterable[str], expected: str, fix: str, *, use: str = ""
+) -> Fault:
+    """Return the fault of a table without a column; `fix` is for where no name is near it."""
+    names = list(names)
+    guess = nearest(name, names)
+    found = f"no column {name!r}{use} (there are: {', '.join(names)})"
+    hint = f"did you mean {guess!r}?" if guess else fix
+    return Fault(where, found, expected, hint, "column-missing")
 
 
 def check_classes(classes: Sequence[str], where: str) -> None:

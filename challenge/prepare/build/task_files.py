@@ -90,7 +90,7 @@ def write_files(
     subset = _with_void(plan.subset[test_rows], test_ids, definition)
     solution = _solution(plan, kind, test_ids, test_rows, subset)
     _write_solution(private / "solution.parquet", solution)
-    _write_sample(public, plan, kind, test_ids, plan.label[train_rows])
+    _write_sample(public, plan, kind, test_ids, train_rows)
     return Written(
         data_digest=data_digest(kind.name, plan.classes, list(digests.values())),
         solution_digest=_solution_digest(secret, solution),
@@ -153,9 +153,11 @@ def _with_void(
 
 
 def _labels(plan: Plan, kind: Kind, rows: NDArray[np.int64]) -> pa.Array:
-    """Return the labels of these raw rows: decisions as int8, classes as strings."""
+    """Return the labels of these raw rows: numbers, decisions as int8, or classes as strings."""
     import pyarrow as pa
 
+    if plan.numbers is not None:
+        return pa.array(plan.numbers[rows])
     codes = plan.label[rows]
     if kind.paired:
         return pa.array(codes.astype(np.int8))
@@ -193,16 +195,22 @@ def _write_solution(path: Path, solution: pa.Table) -> None:
 
 
 def _write_sample(
-    public: Path, plan: Plan, kind: Kind, ids: pa.ChunkedArray, train: NDArray[np.int32]
+    public: Path, plan: Plan, kind: Kind, ids: pa.ChunkedArray, train: NDArray[np.int64]
 ) -> None:
-    """Write a submission that is valid and says nothing: the commonest label everywhere."""
-    import pyarrow as pa
-    import pyarrow.csv
+    """Write a submission that is valid and says nothing: one answer to every row.
 
-    commonest = plan.classes[int(np.bincount(train).argmax())] if kind.has_classes else "0"
-    label = pa.array([commonest], pa.string()).take(pa.array(np.zeros(len(ids), dtype=np.int32)))
+    The mean or the commonest label of train, or no match.
+    """
+    import pyarrow as pa
+
     from challenge.task.tables import csv_bytes
 
+    if plan.numbers is not None:
+        label = pa.array(np.full(len(ids), kind.outcome.learn(plan.numbers[train], 0)))
+    else:
+        counts = np.bincount(plan.label[train])
+        one = plan.classes[int(counts.argmax())] if kind.has_classes else "0"
+        label = pa.array([one] * len(ids), pa.string())
     (public / "sample_submission.csv").write_bytes(
         csv_bytes(pa.table({"id": ids, "label": label}).combine_chunks())
     )

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import Fault, TaskError, nearest
+from challenge.errors import Fault, TaskError
+from challenge.prepare.build.table_checks import missing_column
 from challenge.prepare.converters.table import feature_arrays, split_arrays
 from challenge.prepare.raw import RawTable
 from challenge.prepare.readers.image_files import open_images
@@ -101,14 +102,8 @@ def _find(raw: Path, name: str, definition: TaskDefinition) -> RawFile:
 
 
 def _missing(table: RawFile, name: str) -> Fault:
-    guess = nearest(name, table.names)
-    return Fault(
-        table.path.name,
-        f"no column {name!r} (there are: {', '.join(table.names)})",
-        "every column that task.toml names",
-        f"did you mean {guess!r}?" if guess else "correct task.toml",
-        code="column-missing",
-    )
+    expected = "every column that task.toml names"
+    return missing_column(table.path.name, name, table.names, expected, "correct task.toml")
 
 
 def _key(definition: TaskDefinition, *tables: RawFile) -> str:
@@ -119,16 +114,11 @@ def _key(definition: TaskDefinition, *tables: RawFile) -> str:
         if all(name in table.names for table in tables):
             return str(name)
     raise TaskError(
-        Fault(
-            ", ".join(table.path.name for table in tables),
-            f"no id column {definition.raw.key!r} in all of them"
-            if definition.raw.key
-            else "no column in common",
-            "an id column of one name in train, test and solution",
-            "write `key = …` under [raw]",
-            code="column-missing",
-        )
-    )
+        Fault(", ".join(table.path.name for table in tables),
+              f"no id column {definition.raw.key!r} in all of them" if definition.raw.key
+              else "no column in common", "an id column of one name in train, test and solution",
+              "write `key = …` under [raw]", "column-missing")
+    )  # fmt: skip
 
 
 class _Answers:
@@ -152,16 +142,10 @@ class _Answers:
         lost = [str(key) for key in keys if key not in self._labels]
         if lost:
             raise TaskError(
-                Fault(
-                    self._name,
-                    "test rows without an answer",
-                    "a label for each id of the test table",
-                    "add them, or remove these rows",
-                    code="answer-missing",
-                    n=len(lost),
-                    first=tuple(lost[:5]),
-                )
-            )
+                Fault(self._name, "test rows without an answer",
+                      "a label for each id of the test table", "add them, or remove these rows",
+                      "answer-missing", n=len(lost), first=tuple(lost[:5]))
+            )  # fmt: skip
         return [self._labels[str(key)] for key in keys]
 
     def subsets_of(self, keys: list[str | None]) -> list[str | None]:

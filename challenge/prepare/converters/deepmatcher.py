@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import Fault, TaskError, nearest
+from challenge.errors import Fault, TaskError
+from challenge.prepare.build.table_checks import missing_column
 from challenge.prepare.converters.table import feature_arrays
 from challenge.prepare.raw import RawTable
 from challenge.prepare.readers.image_files import open_images
@@ -123,13 +124,9 @@ def _names(table: RawFile, definition: TaskDefinition, *, flat: bool) -> dict[st
 
 
 def _missing(table: RawFile, name: str) -> Fault:
-    guess = nearest(name, table.names)
-    return Fault(
-        table.path.name,
-        f"no column {name!r} (there are: {', '.join(table.names)})",
-        "the columns of the deepmatcher form, and those that task.toml declares",
-        f"did you mean {guess!r}?" if guess else "correct the table or task.toml",
-        code="column-missing",
+    expected = "the columns of the deepmatcher form, and those that task.toml declares"
+    return missing_column(
+        table.path.name, name, table.names, expected, "correct the table or task.toml"
     )
 
 
@@ -193,16 +190,10 @@ class _Records:
             lost = [str(one) for one in asked if one not in known]
             if lost:
                 raise TaskError(
-                    Fault(
-                        file,
-                        f"{side} ids without a record in {self._files[side].path.name}",
-                        "ids of the record tables",
-                        "add the records, or remove these pairs",
-                        code="record-missing",
-                        n=len(lost),
-                        first=tuple(lost[:5]),
-                    )
-                )
+                    Fault(file, f"{side} ids without a record in {self._files[side].path.name}",
+                          "ids of the record tables", "add the records, or remove these pairs",
+                          "record-missing", n=len(lost), first=tuple(lost[:5]))
+                )  # fmt: skip
             rows[side] = pa.array([known[one] for one in asked], pa.int64())
         return {
             column.name: self._tables[column.side or "left"][column.attribute]

@@ -38,14 +38,11 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
     present = [(side, file) for side, file in files if file.is_file()]
     if not present:
         raise TaskError(
-            Fault(
-                str(raw),
-                f"none of {', '.join(file.name for _, file in files)}",
-                "files of pairs in ditto's form",
-                "correct `file`, or the options train, valid and test under [raw]",
-                code="raw-file-missing",
-            )
-        )
+            Fault(str(raw), f"none of {', '.join(file.name for _, file in files)}",
+                  "files of pairs in ditto's form",
+                  "correct `file`, or the options train, valid and test under [raw]",
+                  "raw-file-missing")
+        )  # fmt: skip
     columns = [column.name for column in definition.feature_columns()]
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -90,14 +87,10 @@ def _pair(file: Path, number: int, line: str) -> dict[str, str | None]:
     parts = line.split("\t")
     if len(parts) != 3 or parts[2].strip() not in ("0", "1"):
         raise TaskError(
-            Fault(
-                f"{file.name}, line {number}",
-                f"{len(parts)} fields, the last {parts[-1].strip()[:20]!r}",
-                "two records and a label 0 or 1, between tabs",
-                "correct the line",
-                code="ditto-line",
-            )
-        )
+            Fault(f"{file.name}, line {number}",
+                  f"{len(parts)} fields, the last {parts[-1].strip()[:20]!r}",
+                  "two records and a label 0 or 1, between tabs", "correct the line", "ditto-line")
+        )  # fmt: skip
     pair: dict[str, str | None] = {"label": parts[2].strip()}
     for side, text in (("left", parts[0]), ("right", parts[1])):
         pieces = _ATTRIBUTE.split(text)

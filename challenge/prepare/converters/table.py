@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import Fault, TaskError, nearest
+from challenge.errors import Fault, TaskError
+from challenge.prepare.build.table_checks import missing_column
 from challenge.prepare.raw import RawTable
 from challenge.prepare.readers.image_files import ImageFolder, open_images
-from challenge.prepare.readers.table_files import RawFile, find_table, open_table
+from challenge.prepare.readers.table_files import RawFile, open_table, tables_in
 from challenge.task.cells import cell_numbers, cell_texts, date_format
 from challenge.task.columns import Column
 from challenge.task.definition import TaskDefinition
@@ -39,18 +40,14 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
 
 
 def _only_table(raw: Path) -> Path:
-    found = {
-        path
-        for stem in {path.stem for path in raw.iterdir() if path.is_file()}
-        if (path := find_table(raw, stem)) is not None
-    }
+    found = tables_in(raw)
     if len(found) != 1:
-        names = ", ".join(sorted(path.name for path in found)) or "none"
+        names = ", ".join(path.name for path in found) or "none"
         raise TaskError(
             Fault(str(raw), f"tables: {names}", "one table, or the name of one",
                   "write `file = …` under [raw]", "raw-file-missing")
         )  # fmt: skip
-    return found.pop()
+    return found[0]
 
 
 def table_rows(raw: Path, table: RawFile, definition: TaskDefinition) -> RawTable:
@@ -101,19 +98,12 @@ def _wanted(table: RawFile, definition: TaskDefinition) -> dict[str, str]:
             # Without a column of their own, images are found by the row's key.
             continue
         asked[column.name] = (source, f"column {column.name!r}")
-    faults = []
-    for source, why in asked.values():
-        if source not in table.names:
-            guess = nearest(source, table.names)
-            faults.append(
-                Fault(
-                    table.path.name,
-                    f"no column {source!r} for {why} (there are: {', '.join(table.names)})",
-                    "every column that task.toml names",
-                    f"did you mean {guess!r}?" if guess else "correct the name in task.toml",
-                    code="column-missing",
-                )
-            )
+    expected, fix = "every column that task.toml names", "correct the name in task.toml"
+    faults = [
+        missing_column(table.path.name, source, table.names, expected, fix, use=f" for {use}")
+        for source, use in asked.values()
+        if source not in table.names
+    ]
     if faults:
         raise TaskError(faults)
     return {name: source for name, (source, _) in asked.items()}
@@ -173,16 +163,10 @@ def _moments(file: str, array: Any, column: str, definition: TaskDefinition) -> 
         return moments
     expected = "numbers, or dates with the year first (2024-01-31)"
     raise TaskError(
-        Fault(
-            f"{file}, column {column}",
-            f"{wrong[0]!r} is no time that can be ordered",
-            expected if pattern is None else f"dates written {pattern}",
-            fix,
-            code="time-value",
-            n=len(wrong),
-            first=tuple(wrong[:5]),
-        )
-    )
+        Fault(f"{file}, column {column}", f"{wrong[0]!r} is no time that can be ordered",
+              expected if pattern is None else f"dates written {pattern}", fix, "time-value",
+              n=len(wrong), first=tuple(wrong[:5]))
+    )  # fmt: skip
 
 
 def feature_arrays(

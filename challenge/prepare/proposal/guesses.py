@@ -1,4 +1,4 @@
-"""Guesses about a whole raw table: which column is what, and what that may get wrong.
+"""Guesses about a whole raw table: label, key, group, metric and features.
 
 Each guess appends a note to `notes` when a person should look at it.
 """
@@ -9,32 +9,41 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import replace
 
-from challenge.errors import Fault, TaskError, nearest
-from challenge.kinds import Kind
+import numpy as np
+
+from challenge.errors import Fault, TaskError
+from challenge.kinds import Kind, kind_with
+from challenge.prepare.audit.tells import ALONE, auc_of_column, exceeds
+from challenge.prepare.build.label_numbers import number_ranges
+from challenge.prepare.build.table_checks import missing_column
 from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.proposal.profiles import Profile
 from challenge.prepare.readers.image_files import ImageFolder
 from challenge.prepare.readers.table_files import RawFile
 from challenge.prepare.splits.clusters import LARGEST_SHARE
+from challenge.task.cells import MISSING, read_number
 from challenge.task.columns import RESERVED
 from challenge.task.modalities import modality_of
 
 __all__ = [
     "guess_group",
     "guess_key",
+    "guess_kind",
     "guess_label",
     "guess_metric",
     "guess_missing",
     "guess_variants",
     "images_by_key",
+    "label_ranges",
     "look_at_labels",
     "look_at_size",
-    "look_for_tells",
+    "look_for_leaks",
     "sort_columns",
     "take_sides",
 ]
 
 _LABEL_NAMES = ("label", "target", "class", "category", "gold", "y", "outcome", "species", "type")
+_AMOUNT_NAMES = ("price", "cost", "amount", "salary", "sales", "revenue", "rating")
 _GROUP_NAME = re.compile(
     r"(user|customer|patient|subject|person|author|group|family|parent|session|product|item|shop|"
     r"store|company|household|base|series|owner|seller|site)",
@@ -42,38 +51,46 @@ _GROUP_NAME = re.compile(
 )
 
 PUBLIC_ROWS = 300
-"""Public test rows from which on a running contest shows scores; the ledger's own limit."""
+"""Fewest public test rows with which a running contest shows scores; the ledger's own limit."""
 _SHARED = 0.02
-"""Share of the rows that have to be variants of another one before the split heeds them."""
+"""Share of the rows that must be variants of another one before the split considers them."""
+_FEW_NUMBERS = 12
+"""Different whole numbers up to which a label is one of classes; a rating, say."""
+_ROWS_A_CODE = 5
+"""Rows that a class has on average where classes are numbered without a gap."""
 _VARIANTS = 5
 """Rows that a thing may have on average, for its rows to be variants."""
 
 
 def guess_label(
-    table: RawFile, profiles: dict[str, Profile], label: str | None, notes: list[Note]
+    table: RawFile,
+    profiles: dict[str, Profile],
+    label: str | None,
+    kind: Kind | None,
+    notes: list[Note],
 ) -> str:
     """Return the label column: the one named, else by its name, else the last that fits."""
     if label is not None:
         if label not in profiles:
-            guess = nearest(label, profiles)
-            raise TaskError(
-                Fault(
-                    table.path.name,
-                    f"no column {label!r} (there are: {', '.join(profiles)})",
-                    "the column to predict",
-                    f"did you mean {guess!r}?" if guess else "name one of these",
-                    code="column-missing",
-                )
-            )
+            expected, fix = "the column to predict", "name one of these"
+            raise TaskError(missing_column(table.path.name, label, profiles, expected, fix))
         return label
-    folded = {name.casefold(): name for name in profiles}
+    amounts = [name for name, one in profiles.items() if _is_amount(one)]
+    if kind is not None and kind.label == "number":
+        fitting, among = amounts, amounts
+    else:
+        fitting = [
+            name
+            for name, one in profiles.items()
+            if modality_of(one.modality).is_categorical and 2 <= one.n_distinct <= 200
+            if not one.is_id and not one.is_key
+        ]
+        among = list(profiles)
+    folded = {name.casefold(): name for name in among}
     named = [folded[name] for name in _LABEL_NAMES if name in folded]
-    fitting = [
-        name
-        for name, one in profiles.items()
-        if modality_of(one.modality).is_categorical and 2 <= one.n_distinct <= 200
-        if not one.is_id and not one.is_key
-    ]
+    if not named and (fitting == amounts or not fitting):
+        by_amount = {name.casefold(): name for name in amounts}
+        named = [by_amount[name] for name in _AMOUNT_NAMES if name in by_amount]
     if not named and not fitting:
         raise TaskError(
             Fault(table.path.name, "no column that looks like a label", "the column to predict",
@@ -89,10 +106,86 @@ def guess_label(
     return chosen
 
 
+def _is_amount(profile: Profile) -> bool:
+    """Whether a column holds numbers, dates aside."""
+    return profile.why.code in (Code.NUMBERS, Code.WHOLE_NUMBERS)
+
+
+def guess_kind(profile: Profile, values: list[str | None], notes: list[Note]) -> Kind:
+    """Return the kind that suits a label: numbers where there are many, else classes.
+
+    Whole numbers from 0 or 1 without a gap that all recur are taken for codes of classes.
+    """
+    of_classes, of_numbers = kind_with("class"), kind_with("number")
+    if not _is_amount(profile):
+        return of_classes
+    numbers = [one for one in map(_number_of, values) if one is not None]
+    n = len(set(numbers))
+    codes = (
+        all(one.is_integer() for one in numbers)
+        and min(numbers) in (0, 1)
+        and max(numbers) - min(numbers) == n - 1
+        and len(numbers) >= _ROWS_A_CODE * n
+    )
+    if n <= _FEW_NUMBERS or codes:
+        notes.append(note(Code.NUMBER_CLASSES, n=n, kind=of_classes.name, other=of_numbers.name))
+        return of_classes
+    notes.append(note(Code.NUMBER_KIND, n=n, kind=of_numbers.name, other=of_classes.name))
+    return of_numbers
+
+
+def _number_of(text: str | None) -> float | None:
+    """Return the number of a text, None where there is none or it is not finite."""
+    try:
+        number = read_number(text or "")
+    except ValueError:
+        return None
+    return None if number is None else float(number)
+
+
+def label_ranges(values: list[str | None]) -> list[str | None]:
+    """Return the range of each label that is a number, as a text; rows of one range are alike."""
+    numbers = [_number_of(text) for text in values]
+    ranges = iter(number_ranges(np.array([one for one in numbers if one is not None])).tolist())
+    return [None if one is None else str(next(ranges)) for one in numbers]
+
+
+def _look_at_numbers(label: str, values: list[str | None], notes: list[Note]) -> None:
+    """Raise TaskError for labels of which some are no numbers, or all are equal."""
+    words = sorted({text for text in values if text and text.strip().casefold() in MISSING})
+    present = [text for text in values if text is not None and text not in words]
+    bad = [text for text in present if _number_of(text) is None]
+    if bad:
+        raise TaskError(
+            Fault(
+                f"column {label}",
+                f"{len(bad):,} of {len(present):,} labels are no finite numbers",
+                "a finite number in every row that has a label",
+                "correct them, or name another column with --label",
+                code="label-unknown",
+                n=len(bad),
+                first=tuple(repr(text) for text in bad[:5]),
+            )
+        )
+    if len({_number_of(text) for text in present}) < 2:
+        found = f"{present[0]} in all of {len(present):,} rows" if present else "no number"
+        raise TaskError(
+            Fault(f"column {label}", found, "at least two different numbers",
+                  "name another column with --label", "one-number")
+        )  # fmt: skip
+    if words:
+        notes.append(note(Code.LABEL_MISSING, texts=tuple(map(repr, words))))
+
+
 def look_at_labels(label: str, values: list[str | None], kind: Kind, notes: list[Note]) -> None:
-    """Raise TaskError for labels that make no task; note on rare and missing ones."""
+    """Raise TaskError for labels that make no task; note rare and missing ones."""
     counts = Counter(value for value in values if value is not None)
     n = sum(counts.values())
+    if kind.label == "number":
+        _look_at_numbers(label, values, notes)
+        if n < len(values):
+            notes.append(note(Code.UNLABELLED_ROWS, n=len(values) - n))
+        return
     if len(counts) < 2:
         raise TaskError(
             Fault(f"column {label}", f"{len(counts)} classes", "at least two classes",
@@ -104,13 +197,21 @@ def look_at_labels(label: str, values: list[str | None], kind: Kind, notes: list
                   "translate them, or name another column with --label", "label-unknown")
         )  # fmt: skip
     if len(counts) > 50 and len(counts) > n / 5:
+        bad = [name for name in counts if _number_of(name) is None]
+        mostly = len(bad) < len(counts) / 2
+        numbers = kind_with("number").name
         raise TaskError(
             Fault(
                 f"column {label}",
-                f"{len(counts):,} different values in {n:,} rows",
-                "classes that recur",
-                "name another column with --label; numbers to foretell are no task here yet",
+                f"{len(counts):,} different values in {n:,} rows"
+                + (f", of which {len(bad):,} are no finite numbers" if mostly and bad else ""),
+                "classes that recur, or a number in every row",
+                f"correct the values that are no numbers and write --kind {numbers}"
+                if mostly
+                else "name another column with --label",
                 code="label-unknown",
+                n=len(bad) if mostly else 1,
+                first=tuple(repr(name) for name in bad[:5]) if mostly else (),
             )
         )
     rare = [name for name, times in counts.items() if times < 5]
@@ -121,7 +222,7 @@ def look_at_labels(label: str, values: list[str | None], kind: Kind, notes: list
 
 
 def look_at_size(n: int, notes: list[Note]) -> None:
-    """Note on tables whose public subset will be too small to show a score while a contest runs."""
+    """Note that the public subset will be too small to show a score while a contest runs."""
     n_public = round(0.3 * 0.3 * n)
     if n_public < PUBLIC_ROWS:
         notes.append(note(Code.FEW_PUBLIC_ROWS, n=n_public, least=PUBLIC_ROWS))
@@ -143,7 +244,7 @@ def guess_metric(kind: Kind, values: list[str | None], notes: list[Note]) -> str
 def guess_missing(
     profiles: dict[str, Profile], values: dict[str, list[str | None]], notes: list[Note]
 ) -> str | None:
-    """Return the word that stands for no value in numbers, when texts have it too."""
+    """Return the word that means no value among numbers, when texts have it too."""
     words = Counter(word for one in profiles.values() for word in one.missing_words)
     for word, _ in words.most_common(1):
         others = tuple(
@@ -203,7 +304,7 @@ def guess_variants(
 ) -> str | None:
     """Return a text or image that some rows share, nearly always with one label.
 
-    Such rows are variants of one thing: on both sides of the split they would tell the label.
+    Such rows are variants of one thing: on both sides of the split they would reveal the label.
     """
     n = len(values[label])
     totals = Counter(values[label])
@@ -315,18 +416,28 @@ def images_by_key(
     )
 
 
-def look_for_tells(
-    columns: dict[str, Profile], values: dict[str, list[str | None]], label: str, notes: list[Note]
+def look_for_leaks(
+    columns: dict[str, Profile],
+    values: dict[str, list[str | None]],
+    label: str,
+    kind: Kind,
+    notes: list[Note],
 ) -> None:
-    """Note on categories that decide the label: perhaps it under another name."""
+    """Note columns that alone predict the label, measured as the audit of the built task does.
+
+    Values of a label that is a number are the ranges of `label_ranges`.
+    """
+    import pyarrow as pa
+
+    known = [row for row, text in enumerate(values[label]) if text is not None]
+    classes = {text: code for code, text in enumerate(sorted(set(values[label]) - {None}))}  # type: ignore[type-var]
+    labels = np.array([classes[values[label][row]] for row in known])
     for name, one in columns.items():
-        if not modality_of(one.modality).is_categorical or name not in values:
+        modality = modality_of(one.modality)
+        if modality.is_image or name not in values:
             continue
-        if one.n_distinct > one.n / 5:
-            continue
-        labels_of: dict[str, set[str]] = defaultdict(set)
-        for value, own in zip(values[name], values[label], strict=True):
-            if value is not None and own is not None:
-                labels_of[value].add(own)
-        if len(labels_of) > 1 and all(len(owns) == 1 for owns in labels_of.values()):
-            notes.append(note(Code.PREDICTS_LABEL, column=name))
+        texts = pa.array([values[name][row] for row in known], pa.string())
+        cells = modality.read_cells(texts, one.date)
+        auc = auc_of_column(cells, labels, len(classes), ordered=kind.label == "number")
+        if auc is not None and exceeds(auc, ALONE):
+            notes.append(note(Code.PREDICTS_LABEL, column=name, auc=auc[0]))

@@ -14,14 +14,16 @@ from challenge.kinds import Kind, kind_with
 from challenge.prepare.proposal.guesses import (
     guess_group,
     guess_key,
+    guess_kind,
     guess_label,
     guess_metric,
     guess_missing,
     guess_variants,
     images_by_key,
+    label_ranges,
     look_at_labels,
     look_at_size,
-    look_for_tells,
+    look_for_leaks,
     sort_columns,
     take_sides,
 )
@@ -29,7 +31,7 @@ from challenge.prepare.proposal.infer_pairs import pair_split, plan_of_pairs
 from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.proposal.profiles import open_image_folder, profile_columns, profile_values
 from challenge.prepare.proposal.proposal_text import Plan, Proposal, proposal_of
-from challenge.prepare.readers.table_files import find_table, open_table
+from challenge.prepare.readers.table_files import find_table, open_table, tables_in
 from challenge.task.modalities import modality_of
 
 __all__ = ["Proposal", "propose_task"]
@@ -62,15 +64,15 @@ def propose_task(
     elif source.is_dir() and (source / "train.txt").is_file():
         plan = _of_ditto(source, notes)
     elif source.is_dir() and find_table(source, "solution") is not None:
-        plan = _of_competition(source, images, label, notes)
+        plan = _of_competition(source, images, label, kind, notes)
     else:
         plan = _of_table(source, images, label, kind, notes)
     notes += [doubt for one in plan.columns.values() for doubt in one.doubts]
     notes.append(note(Code.LICENCE))
-    place = str(plan.source)
+    path = str(plan.source)
     if folder is not None and plan.source.is_relative_to(folder.resolve().parents[1]):
-        place = Path(os.path.relpath(plan.source, folder.resolve())).as_posix()
-    return proposal_of(task_id, plan, place, notes)
+        path = Path(os.path.relpath(plan.source, folder.resolve())).as_posix()
+    return proposal_of(task_id, plan, path, notes)
 
 
 def _existing(path: Path, expected: str) -> Path:
@@ -93,8 +95,9 @@ def _of_table(
     if not values or not len(next(iter(values.values()))):
         raise TaskError(Fault(file.name, "0 rows", "rows", "check the raw data", "no-rows"))
     pairwise = {name for name in profiles if name.startswith(("left_", "right_"))}
-    kind = kind or (kind_with("match") if len(pairwise) >= 2 else kind_with("class"))
-    label = guess_label(table, profiles, label, notes)
+    kind = kind or (kind_with("match") if len(pairwise) >= 2 else None)
+    label = guess_label(table, profiles, label, kind, notes)
+    kind = kind or guess_kind(profiles[label], values[label], notes)
     root = Path(os.path.commonpath([file.parent, images])) if images else file.parent
     raw = {"file": file.relative_to(root).as_posix(), "label": label}
     if images:
@@ -104,6 +107,7 @@ def _of_table(
     if table.encoding not in (None, "utf-8"):
         raw["encoding"] = str(table.encoding)
     look_at_labels(label, values[label], kind, notes)
+    alike = values if kind.label != "number" else values | {label: label_ranges(values[label])}
     key = guess_key(profiles, label)
     if key is not None:
         raw["key"] = key
@@ -111,9 +115,12 @@ def _of_table(
     if not kind.paired:
         group = guess_group(profiles, values, label, key, notes)
     if not kind.paired and group is None:
-        group, shown = guess_variants(profiles, values, label, key, notes), True
+        group, shown = guess_variants(profiles, alike, label, key, notes), True
     columns, options, left_out = sort_columns(profiles, {label, key}, key, None if shown else group)
-    if (word := guess_missing(profiles, values, notes)) is not None:
+    word = guess_missing(profiles, values, notes)
+    if word is None and kind.label == "number":
+        word = next(iter(profiles[label].missing_words), None)
+    if word is not None:
         options["missing"] = word
     split: dict[str, str | float] = {"by": "row", "test": 0.3}
     if group is not None:
@@ -129,11 +136,9 @@ def _of_table(
         modality_of(one.modality).is_image for one in columns.values()
     ):
         images_by_key(columns, found_images, key, values, notes)
-    look_for_tells(columns, values, label, notes)
-    if (
-        any(one.why.code in (Code.DATES, Code.DATETIMES) for one in columns.values())
-        and split["by"] == "row"
-    ):
+    look_for_leaks(columns, alike, label, kind, notes)
+    dates = (Code.DATES, Code.DATETIMES)
+    if any(one.why.code in dates for one in columns.values()) and split["by"] == "row":
         notes.append(note(Code.TIME))
     look_at_size(len(values[label]), notes)
     metric = guess_metric(kind, values[label], notes)
@@ -141,26 +146,18 @@ def _of_table(
 
 
 def _one_table(folder: Path) -> Path:
-    found = {
-        path
-        for stem in {one.stem for one in folder.iterdir() if one.is_file()}
-        if (path := find_table(folder, stem)) is not None
-    }
+    found = tables_in(folder)
     if len(found) != 1:
-        names = ", ".join(sorted(path.name for path in found))
-        fix = (
-            "name the file itself"
-            if names
-            else (
-                "list the rows in a CSV, with their images' names and their labels; name it with "
-                "--from, and the images' folder with --images"
-            )
-        )
+        names = ", ".join(path.name for path in found)
+        fix = "name the file itself" if names else (
+            "list the rows in a CSV, with their images' names and their labels; name it with "
+            "--from, and the images' folder with --images"
+        )  # fmt: skip
         raise TaskError(
             Fault(str(folder), names or "no table", "one table, or a folder in a known form",
                   fix, "raw-file-missing")
         )  # fmt: skip
-    return found.pop()
+    return found[0]
 
 
 def _of_ditto(source: Path, notes: list[Note]) -> Plan:
@@ -176,22 +173,14 @@ def _of_ditto(source: Path, notes: list[Note]) -> Plan:
     profiles = {name: profile_values(name, texts) for name, texts in values.items()}
     columns, options, left_out = sort_columns(profiles, set(), None, None)
     split = pair_split((source / "test.txt").is_file(), notes)
+    kind = kind_with("match")
     return Plan(
-        kind_with("match"),
-        "ditto",
-        source,
-        {},
-        options,
-        kind_with("match").default_metric,
-        split,
-        columns,
-        {},
-        left_out,
+        kind, "ditto", source, {}, options, kind.default_metric, split, columns, {}, left_out
     )
 
 
 def _of_competition(
-    source: Path, images: Path | None, label: str | None, notes: list[Note]
+    source: Path, images: Path | None, label: str | None, kind: Kind | None, notes: list[Note]
 ) -> Plan:
     train = find_table(source, "train")
     if train is None:
@@ -212,17 +201,18 @@ def _of_competition(
                   "put them there", "images-missing")
         )  # fmt: skip
     profiles, values = profile_columns(table, open_image_folder(images))
-    label = guess_label(table, profiles, label or (answers[0] if answers else None), notes)
+    label = guess_label(table, profiles, label or (answers[0] if answers else None), kind, notes)
+    kind = kind or guess_kind(profiles[label], values[label], notes)
     key = shared[0] if shared else None
     raw = {"label": label} | ({"key": key} if key else {})
     if images is not None:
         raw["images"] = images.relative_to(source).as_posix()
-    look_at_labels(label, values[label], kind_with("class"), notes)
+    look_at_labels(label, values[label], kind, notes)
     columns, options, left_out = sort_columns(profiles, {label, key}, key, None)
-    metric = guess_metric(kind_with("class"), values[label], notes)
+    metric = guess_metric(kind, values[label], notes)
     split: dict[str, str | float] = {"by": "official"}
     return Plan(
-        kind_with("class"),
+        kind,
         "competition",
         source,
         raw,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import replace
 from pathlib import Path
 
-from challenge.errors import Fault, TaskError, nearest
+import numpy as np
+
+from challenge.errors import Fault, TaskError
 from challenge.kinds import kind_with
-from challenge.prepare.audit.tells import ALONE
+from challenge.prepare.audit.tells import ALONE, auc_of_agreement, exceeds
 from challenge.prepare.build.raw_rows import MATCH_WORDS
+from challenge.prepare.build.table_checks import missing_column
 from challenge.prepare.converters.deepmatcher import IDS, LABELS
 from challenge.prepare.proposal.guesses import (
     guess_key,
@@ -29,7 +31,7 @@ from challenge.prepare.proposal.profiles import (
     records_by_key,
 )
 from challenge.prepare.proposal.proposal_text import Plan
-from challenge.prepare.readers.table_files import RawFile, find_table, open_table
+from challenge.prepare.readers.table_files import RawFile, find_table, open_table, tables_in
 from challenge.task.modalities import modality_of
 
 __all__ = ["pair_split", "plan_of_pairs"]
@@ -45,7 +47,7 @@ _OTHER_LABELS = (
     "y",
 )
 _FOUND = 0.9
-"""Share of a column of pairs that has to be ids of records."""
+"""Share of the values of a column of pairs that must be ids of records."""
 
 
 def plan_of_pairs(
@@ -89,7 +91,7 @@ def plan_of_pairs(
         answers = _first(list_of_pairs, label)
         look_at_labels(label, answers, kind_with("match"), notes)
         look_at_size(len(answers), notes)
-        agreeing = _what_decides(list_of_pairs, tables, str(key), ids, answers, profiles)
+        agreeing = _agreeing_columns(list_of_pairs, tables, str(key), ids, answers, profiles)
         notes += [note(Code.AGREEMENT_LEFT_OUT, column=name) for name in agreeing]
     options |= {
         name: table.path.relative_to(root).with_suffix("").as_posix()
@@ -132,8 +134,7 @@ def _record_tables(source: Path, pairs: Path | None) -> list[Path]:
     known = [find_table(source, name) for name in ("tableA", "tableB")]
     if known[0] is not None:
         return [path for path in known if path is not None]
-    stems = {one.stem for one in source.iterdir() if one.is_file() and one != pairs}
-    found = [path for stem in sorted(stems) if (path := find_table(source, stem)) is not None]
+    found = [path for path in tables_in(source) if path != pairs]
     if len(found) not in (1, 2):
         beside = f"beside {pairs.name}" if pairs is not None else "of records"
         raise TaskError(
@@ -178,14 +179,14 @@ def _find_ids(
         if len(tables) == 2 and not named and len({one[0][0] for one in fitting}) == 2:
             left_table, right_table = (table.path.stem for table in tables)
             notes.append(note(Code.SIDES, left=left_table, right=right_table))
-        ordered = [tables[place] for place in order][: len(tables)]
+        ordered = [tables[index] for index in order][: len(tables)]
         return candidate, {"left": left, "right": right}, ordered
     raise TaskError(
         Fault(
             pairs.path.name,
             f"no two columns of ids of {' and '.join(table.path.name for table in tables)} "
             f"(there are: {', '.join(pairs.names)})",
-            "ids of records, each of which stands once in its table",
+            "ids of records, each once in its table",
             "name the columns ltable_id and rtable_id, and the records' own column id",
             code="ids-unknown",
         )
@@ -201,14 +202,10 @@ def _hits(texts: dict[str, list[str]], known: set[str | None]) -> list[str]:
 
 
 def _find_label(pairs: RawFile, label: str | None, ids: list[str], notes: list[Note]) -> str:
-    """Return the column that tells whether a pair is a match."""
+    """Return the column that says whether a pair is a match."""
     if label is not None and label not in pairs.names:
-        guess = nearest(label, pairs.names)
-        raise TaskError(
-            Fault(pairs.path.name, f"no column {label!r} (there are: {', '.join(pairs.names)})",
-                  "the column that tells matches",
-                  f"did you mean {guess!r}?" if guess else "name one of these", "column-missing")
-        )  # fmt: skip
+        expected, fix = "the column that says which pairs match", "name one of these"
+        raise TaskError(missing_column(pairs.path.name, label, pairs.names, expected, fix))
     rest = [name for name in pairs.names if name not in ids]
     fitting = [
         name for name in rest if {one for one in _first(pairs, name) if one} <= set(MATCH_WORDS)
@@ -217,7 +214,8 @@ def _find_label(pairs: RawFile, label: str | None, ids: list[str], notes: list[N
     found = [*([label] if label else []), *named, *(fitting if len(fitting) == 1 else [])]
     if not found:
         raise TaskError(
-            Fault(pairs.path.name, f"no column that tells matches (there are: {', '.join(rest)})",
+            Fault(pairs.path.name,
+                  f"no column that says which pairs match (there are: {', '.join(rest)})",
                   "a column of 1 and 0", "name it with --label", "label-unknown")
         )  # fmt: skip
     if label is None and found[0] not in LABELS:
@@ -225,7 +223,7 @@ def _find_label(pairs: RawFile, label: str | None, ids: list[str], notes: list[N
     return found[0]
 
 
-def _what_decides(
+def _agreeing_columns(
     pairs: RawFile,
     tables: list[RawFile],
     key: str,
@@ -233,37 +231,24 @@ def _what_decides(
     answers: list[str | None],
     profiles: dict[str, Profile],
 ) -> list[str]:
-    """Return the attributes of which equality alone predicts matches.
+    """Return the attributes whose agreement alone predicts matches, as the audit measures it."""
+    import pyarrow as pa
 
-    Measured as the audit of a built task does: by the AUC, where one missing value counts half.
-    """
-    sides = [_first(pairs, ids[side]) for side in ("left", "right")]
-    truth = [None if one is None else one.casefold() in ("1", "true") for one in answers]
+    known = [row for row, text in enumerate(answers) if text is not None]
+    labels = np.array([MATCH_WORDS[str(answers[row]).casefold()] for row in known])
     names = [
         name
         for name, one in profiles.items()
         if name != key and not one.empty and all(name in table.names for table in tables)
     ]
-    looks = [
-        records_by_key(table, key, names, set(side))
-        for table, side in zip((tables[0], tables[-1]), sides, strict=True)
-    ]
+    sides = []
+    for table, side in ((tables[0], "left"), (tables[-1], "right")):
+        column = _first(pairs, ids[side])
+        records = records_by_key(table, key, names, set(column))
+        sides.append([records.get(column[row], [None] * len(names)) for row in known])
     found = []
-    nothing: list[str | None] = [None] * len(names)
-    for place, name in enumerate(names):
-        equal: dict[bool, list[float]] = {True: [], False: []}
-        for left_id, right_id, match in zip(*sides, truth, strict=True):
-            left, right = looks[0].get(left_id, nothing), looks[1].get(right_id, nothing)
-            if match is not None:
-                equal[match].append(_alike(left[place], right[place]))
-        shares = {match: sum(values) / len(values) for match, values in equal.items() if values}
-        if len(shares) == 2 and (1 + shares[True] - shares[False]) / 2 > ALONE:
+    for index, name in enumerate(names):
+        left, right = (pa.array([one[index] for one in side], pa.string()) for side in sides)
+        if exceeds(auc_of_agreement(left, right, labels), ALONE):
             found.append(name)
     return found
-
-
-def _alike(left: str | None, right: str | None) -> float:
-    if left is None or right is None:
-        return 0.5
-    first, second = (re.sub(r"[\W_]+", "", text.casefold()) for text in (left, right))
-    return float(first == second) if first and second else 0.5

@@ -63,7 +63,9 @@ class Code(Enum):
         "taken as {modality}"
     )
     KEY_IMAGES_MISSING = "image: {n:,} of {of:,} rows have no file named by {key}"
-    PREDICTS_LABEL = "{column}: each of its values has one label only; is it the label again?"
+    PREDICTS_LABEL = (
+        "column {column}: alone it predicts the label (AUC {auc:.3f}); is it the label again?"
+    )
     AGREEMENT_LEFT_OUT = (
         "column {column}: left out, since it is equal on both sides just where the label is 1; "
         "is it the label under another name?"
@@ -73,6 +75,15 @@ class Code(Enum):
     LICENCE = "licence: the data do not state it; the page shows it as not stated until you do"
     LABEL = "label: taken to be {column}"
     LABEL_AMONG = "label: taken to be {column}; {others} would do as well"
+    NUMBER_KIND = (
+        "kind: {kind}, since the label has {n:,} different numbers; write --kind {other} if they "
+        "only name classes"
+    )
+    NUMBER_CLASSES = (
+        "kind: {kind}, since the label has only {n:,} different numbers that recur; write --kind "
+        "{other} if a prediction near the true number is better than one far from it"
+    )
+    LABEL_MISSING = "label: {texts} is no number; rows with it will be dropped"
     RARE_CLASSES = (
         "label: {n:,} of {of:,} classes have fewer than 5 rows; merge or drop them, else a "
         "side of the split may lack them"

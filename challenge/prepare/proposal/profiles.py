@@ -36,7 +36,7 @@ _CODE_NAME = re.compile(r"(zip|postal|postcode|code|phone|isbn|ean|sku|barcode)"
 _TRUTH = {"true", "false", "yes", "no", "y", "n", "t", "f"}
 _BARE_NUMBER = re.compile(r"[+-]?[\d.]+([eE][+-]?\d+)?")
 _INSIDE = "-inside.png"
-"""Ends the name that an image gets which stands in the table itself."""
+"""Ends the name of an image that is in the table itself."""
 _FEW = 0.05
 """Share of different values up to which they recur like categories."""
 

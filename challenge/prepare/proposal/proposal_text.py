@@ -64,8 +64,8 @@ def _comment(text: str) -> str:
     return "# " + " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
 
 
-def proposal_of(task_id: str, plan: Plan, place: str, notes: list[Note]) -> Proposal:
-    """Return a plan as a commented task.toml; `place` is how its source is named there."""
+def proposal_of(task_id: str, plan: Plan, path: str, notes: list[Note]) -> Proposal:
+    """Return a plan as a commented task.toml; `path` is how its source is named there."""
     unsure = tuple(dict.fromkeys(one.text for one in notes))
     title = task_id.replace("-", " ").capitalize()
     lines = ["# Proposed by `challenge add`. Read it, correct it, then run:"]
@@ -82,7 +82,7 @@ def proposal_of(task_id: str, plan: Plan, place: str, notes: list[Note]) -> Prop
         "samples = false  # may the pages show rows of train?",
         "",
         "[[source]]",
-        f"path = {_quoted(place)}",
+        f"path = {_quoted(path)}",
         '# licence = "…"  # under which terms may the data be used, and passed on?',
         '# attribution = "…"  # who is to be named?',
         "",

@@ -19,7 +19,7 @@ from challenge.prepare.readers.json_files import laid_out, read_json_lines, read
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["SUFFIXES", "RawFile", "find_table", "open_table"]
+__all__ = ["SUFFIXES", "RawFile", "find_table", "open_table", "tables_in"]
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".xlsx")
 _DELIMITERS = ",;\t|"
@@ -53,6 +53,12 @@ def find_table(folder: Path, stem: str) -> Path | None:
     """Return the one file `stem.<suffix>` of a known suffix, None when there is none."""
     found = [folder / f"{stem}{suffix}" for suffix in SUFFIXES]
     return next((path for path in found if path.is_file()), None)
+
+
+def tables_in(folder: Path) -> list[Path]:
+    """Return the tables of a folder by name; of one stem the one that `find_table` returns."""
+    stems = {path.stem for path in folder.iterdir() if path.is_file()}
+    return sorted(path for stem in stems if (path := find_table(folder, stem)) is not None)
 
 
 def open_table(path: Path, *, delimiter: str | None = None, encoding: str | None = None) -> RawFile:

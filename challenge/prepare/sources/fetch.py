@@ -1,7 +1,7 @@
 """Where raw data comes from: an archive is fetched by the client that owns it, then checked.
 
-Nothing is unpacked or even opened before its sha256 agrees with `task.toml`. Downloads lie in
-the cache under their sha256, unpacked trees beside them; both are made once.
+Nothing is unpacked or even opened before its sha256 agrees with `task.toml`. Downloads are
+kept in the cache under their sha256, with unpacked trees beside them; both are made once.
 """
 
 from __future__ import annotations
@@ -138,8 +138,8 @@ def _read_of(definition: TaskDefinition, path: Path) -> list[Path]:
     return [one for one in named if one is not None] + ([path / raw.images] if raw.images else [])
 
 
-def _files(place: Path) -> list[Path]:
-    return list(place.rglob("*")) if place.is_dir() else [place]
+def _files(path: Path) -> list[Path]:
+    return list(path.rglob("*")) if path.is_dir() else [path]
 
 
 def _tree(source: Source, cache: Path, folder: Path, progress: Progress) -> Path:
@@ -159,7 +159,7 @@ def _tree(source: Source, cache: Path, folder: Path, progress: Progress) -> Path
 def fetch(source: Source, cache: Path, folder: Path, *, progress: Progress = _silent) -> Path:
     """Return the checked file of a source (for `path` also a folder), fetching it when needed.
 
-    Raises TaskError when its sha256 is another one, or it is not to be had; MissingRequirement when
+    Raises TaskError when its sha256 differs or it cannot be fetched; MissingRequirement when
     the client that owns it is not on the machine.
     """
     if source.kind == "path":
@@ -180,7 +180,7 @@ def fetch(source: Source, cache: Path, folder: Path, *, progress: Progress = _si
             _run_client(source, content, folder)
         file = _one_file(content)
         if file is None:
-            raise _not_had(source, "the client brought no file")
+            raise _unavailable(source, "the client fetched no file")
         _compare(source, file)
         _move(content, kept)
     return kept / file.name
@@ -190,14 +190,10 @@ def _local(source: Source, folder: Path) -> Path:
     path = Path(source.name) if Path(source.name).is_absolute() else folder / source.name
     if not path.exists():
         raise TaskError(
-            Fault(
-                f"source path = {source.name!r}",
-                "no such file or folder",
-                f"a file or folder, relative to {folder.name}/",
-                "correct the path in task.toml",
-                code="source-missing",
-            )
-        )
+            Fault(f"source path = {source.name!r}", "no such file or folder",
+                  f"a file or folder, relative to {folder.name}/", "correct the path in task.toml",
+                  "source-missing")
+        )  # fmt: skip
     if source.sha256 is not None and path.is_file():
         _compare(source, path)
     return path.resolve()
@@ -207,15 +203,11 @@ def _compare(source: Source, file: Path) -> None:
     found = sha256_of_file(file)
     if found != source.sha256:
         raise TaskError(
-            Fault(
-                f"source {source.kind} {source.name}",
-                f"{file.name} has sha256 {found}",
-                f"sha256 {source.sha256}",
-                "nothing was unpacked; if the new file is right, and only then, correct the "
-                "sha256 in task.toml",
-                code="source-sha256",
-            )
-        )
+            Fault(f"source {source.kind} {source.name}", f"{file.name} has sha256 {found}",
+                  f"sha256 {source.sha256}",
+                  "nothing was unpacked; if the new file is right, and only then, correct the "
+                  "sha256 in task.toml", "source-sha256")
+        )  # fmt: skip
 
 
 def _one_file(folder: Path) -> Path | None:
@@ -229,21 +221,16 @@ def _move(content: Path, to: Path) -> None:
     except OSError:
         if not to.exists():
             raise
-        # Another process was quicker, and its copy passed the same check.
+        # Another process was faster, and its copy passed the same check.
 
 
 def _pin(source: Source) -> tuple[str, str]:
     match = _PIN.fullmatch(source.name)
     if match is None:
         raise TaskError(
-            Fault(
-                f"source {source.kind} = {source.name!r}",
-                "no package with a version",
-                "name==version",
-                "write the exact version",
-                code="source-unpinned",
-            )
-        )
+            Fault(f"source {source.kind} = {source.name!r}", "no package with a version",
+                  "name==version", "write the exact version", "source-unpinned")
+        )  # fmt: skip
     return match["name"], match["version"]
 
 
@@ -264,10 +251,10 @@ def _run_client(source: Source, into: Path, folder: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise _not_had(source, f"no end after {_TIME_LIMIT_S} s") from None
+        raise _unavailable(source, f"not finished after {_TIME_LIMIT_S} s") from None
     (into / "pin.txt").unlink(missing_ok=True)
     if done.returncode != 0:
-        raise _not_had(source, _last_words(done.stderr or done.stdout))
+        raise _unavailable(source, _last_words(done.stderr or done.stdout))
 
 
 def _command(source: Source, name: str, version: str, into: Path) -> Sequence[str] | None:
@@ -297,27 +284,22 @@ def _pip() -> list[str] | None:
 
 def _last_words(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("ERROR", "E:", "npm error", "npm ERR"))]
-    return "; ".join((telling or lines)[-3:])[:500] or "the client failed without a word"
+    errors = [line for line in lines if line.startswith(("ERROR", "E:", "npm error", "npm ERR"))]
+    return "; ".join((errors or lines)[-3:])[:500] or "the client failed without a message"
 
 
-def _not_had(source: Source, why: str) -> TaskError:
+def _unavailable(source: Source, why: str) -> TaskError:
     fixes = {
-        "pypi": "look whether that version is still there, and whether the index can be reached",
-        "npm": "look whether that version is still there, and whether the registry can be reached",
+        "pypi": "check that the version still exists and that the index can be reached",
+        "npm": "check that the version still exists and that the registry can be reached",
         "apt": "run `apt-get update`; Debian drops old versions, then name the new one and its "
         "sha256",
-        "url": "look whether the address is right and can be reached, then try again: it resumes",
+        "url": "check that the address is right and can be reached, then try again: it resumes",
     }
     return TaskError(
-        Fault(
-            f"source {source.kind} {source.name}",
-            why,
-            "the file with the sha256 of task.toml",
-            fixes[source.kind],
-            code="source-unavailable",
-        )
-    )
+        Fault(f"source {source.kind} {source.name}", why, "the file with the sha256 of task.toml",
+              fixes[source.kind], "source-unavailable")
+    )  # fmt: skip
 
 
 def _no_client(source: Source, folder: Path) -> MissingRequirement:
@@ -325,18 +307,14 @@ def _no_client(source: Source, folder: Path) -> MissingRequirement:
     others = _tasks_without(source.kind, folder.parent)
     rest = f"; these tasks do not need it: {', '.join(others)}" if others else ""
     return MissingRequirement(
-        Fault(
-            f"source {source.kind} {source.name}",
-            f"no `{client}` on this machine",
-            f"the client {client}, which fetches {source.kind} packages",
-            f"install {client}{rest}",
-            code="client-missing",
-        )
-    )
+        Fault(f"source {source.kind} {source.name}", f"no `{client}` on this machine",
+              f"the client {client}, which fetches {source.kind} packages",
+              f"install {client}{rest}", "client-missing")
+    )  # fmt: skip
 
 
 def _tasks_without(kind: str, datasets: Path) -> list[str]:
-    """Return the ids of the declared tasks beside each other that have no source of `kind`."""
+    """Return the ids of the declared tasks of a folder that have no source of `kind`."""
     found = []
     for path in sorted(datasets.glob("*/task.toml")):
         try:
@@ -375,4 +353,4 @@ def _download_url(source: Source, into: Path, parts: Path) -> None:
         pooch.get_logger().setLevel("ERROR")
         pooch.retrieve(source.name, known_hash=None, fname=name, path=into, downloader=downloader)
     except (OSError, ValueError) as error:
-        raise _not_had(source, str(error)[:300]) from None
+        raise _unavailable(source, str(error)[:300]) from None

@@ -1,8 +1,8 @@
 """Clusters of rows, and how a share of them is chosen: test, public subset, folds.
 
-Whole clusters go to one place: a cluster is a group, an entity (or several that records tie
-together), or a row by itself. Everything is decided by the rows' keyed words, so that the order
-of the raw table plays no part. Within a label, shares are kept to half a cluster.
+A cluster is a group, an entity (or several that records tie together), or a single row, and is
+never divided. Keyed draws decide, so the order of the raw table does not matter. Within a label
+the share is exact to half a cluster.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ __all__ = [
 
 N_FOLDS = 5
 LARGEST_SHARE = 0.2
-"""A component above this share of the records stops the build: it cannot be put to one side."""
+"""A component above this share of the records stops the build: it does not fit on one side."""
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """Per cluster: `size` in rows, `stratum` (its commonest label), `word` (its keyed chance)."""
+    """Per cluster: `size` in rows, `stratum` (its commonest label), `word` (its keyed draw)."""
 
     size: NDArray[np.int64]
     stratum: NDArray[np.integer]
@@ -70,7 +70,7 @@ def summarise_clusters(
 
 
 def single_rows(label: NDArray[np.integer], word: NDArray[np.uint64]) -> Clusters:
-    """Return the clusters of rows that stand each by itself, in the order of the rows."""
+    """Return one cluster per row, in the order of the rows."""
     return Clusters(np.broadcast_to(np.int64(1), len(label)), label, word)
 
 
@@ -100,11 +100,11 @@ def choose_share(clusters: Clusters, share: float) -> NDArray[np.bool_]:
         sizes = clusters.size[members]
         n_large = int(np.searchsorted(-sizes, -1))
         taken = seen = n_chosen = 0
-        for place in range(n_large):
-            size = int(sizes[place])
+        for index in range(n_large):
+            size = int(sizes[index])
             seen += size
             if taken + size / 2 <= share * seen + owed and n_chosen < len(members) - 1:
-                chosen[members[place]] = True
+                chosen[members[index]] = True
                 taken += size
                 n_chosen += 1
         left_over = min(len(members) - n_large, len(members) - 1 - n_chosen)
@@ -115,7 +115,7 @@ def choose_share(clusters: Clusters, share: float) -> NDArray[np.bool_]:
 
 
 def assign_folds(clusters: Clusters, n_folds: int = N_FOLDS) -> NDArray[np.int8]:
-    """Assign each cluster to a fold; folds are level within each stratum and over all."""
+    """Assign each cluster to a fold; folds are even within each stratum and over all."""
     fold = np.zeros(len(clusters.size), dtype=np.int8)
     total = np.zeros(n_folds, dtype=np.int64)
     order = _by_stratum_and_size(clusters)
@@ -127,11 +127,11 @@ def assign_folds(clusters: Clusters, n_folds: int = N_FOLDS) -> NDArray[np.int8]
         sizes = clusters.size[members]
         n_large = int(np.searchsorted(-sizes, -1))
         filled = np.zeros(n_folds, dtype=np.int64)
-        for place in range(n_large):
+        for index in range(n_large):
             target = int(np.lexsort((total, filled))[0])
-            fold[members[place]] = target
-            filled[target] += sizes[place]
-            total[target] += sizes[place]
+            fold[members[index]] = target
+            filled[target] += sizes[index]
+            total[target] += sizes[index]
         singles = members[n_large:]
         quota = _level(filled, total, len(singles))
         fold[singles] = np.repeat(np.arange(n_folds), quota)
@@ -140,7 +140,7 @@ def assign_folds(clusters: Clusters, n_folds: int = N_FOLDS) -> NDArray[np.int8]
 
 
 def _level(filled: NDArray[np.int64], total: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-    """Return how many of `n` rows each fold takes so that the folds become as level as can be."""
+    """Return how many of `n` rows each fold takes so that the folds become as even as possible."""
     order = np.lexsort((total, filled))
     heights = filled[order]
     quota = np.zeros(len(filled), dtype=np.int64)
@@ -159,7 +159,7 @@ def _level(filled: NDArray[np.int64], total: NDArray[np.int64], n: int) -> NDArr
 
 
 def choose_latest(time: NDArray[np.generic], share: float) -> NDArray[np.bool_]:
-    """Choose the latest rows, as near to `share` of all as can be without parting equal times."""
+    """Choose the latest rows, as near to `share` of all as possible; equal times stay together."""
     moments, counts = np.unique(time, return_counts=True)
     from_here = np.cumsum(counts[::-1])[::-1]
     cut = int(np.argmin(np.abs(from_here - share * len(time))))
@@ -183,11 +183,8 @@ def refuse_giant(component: NDArray[np.int64], where: str, what: str) -> None:
     largest = int(np.bincount(component).max())
     if largest > LARGEST_SHARE * len(component) and largest > 1:
         raise TaskError(
-            Fault(
-                where,
-                f"{what} of {largest:,} of {len(component):,} records hangs together",
-                f"at most {LARGEST_SHARE:.0%} of the records in one piece",
-                "look for wrong matches or for records that many share, or split by row",
-                code="giant-component",
-            )
-        )
+            Fault(where, f"{what} of {largest:,} of {len(component):,} records is tied together",
+                  f"at most {LARGEST_SHARE:.0%} of the records in one component",
+                  "look for wrong matches or for records that many share, or split by row",
+                  "giant-component")
+        )  # fmt: skip

@@ -1,8 +1,8 @@
 """Records with known entities to a plan: split first, then pairs inside each cell.
 
-A cell is one fold of train or one half of test. Records are tied by equal entities, equal content
-and shared images, and what is tied stays in one cell; no pair leaves its cell. So nothing that
-training pairs tell about a record helps with a test pair.
+A cell is one fold of train or one subset of test. Records are tied by equal entities, equal
+content and shared images. What is tied stays in one cell, and both records of a pair are of one
+cell, so what training pairs reveal about a record does not help with a test pair.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ __all__ = ["nearest_by_text", "plan_pairs"]
 
 _NEAREST = 2
 _SHARED_IMAGES = 20
-"""An image that more records share is a placeholder, and ties nothing together."""
+"""An image that more records share is a placeholder, and does not tie them."""
 _BLOCK = 65_536
 
 
@@ -93,8 +93,8 @@ def plan_pairs(
     )
     order = np.argsort(pair_draw.number)
     left, right, label = left[order], right[order], label[order]
-    place = cell[left]
-    side = np.where(place >= 0, TRAIN, TEST).astype(np.int8)
+    own = cell[left]
+    side = np.where(own >= 0, TRAIN, TEST).astype(np.int8)
     record_ids = id_strings(draw.number, "r")
     ids = id_strings(pair_draw.number[order], "p")
 
@@ -116,10 +116,10 @@ def plan_pairs(
     return Plan(
         tables=tables,
         side=side,
-        subset=np.where(place == -1, SUBSETS.index("public"), SUBSETS.index("private")).astype(
+        subset=np.where(own == -1, SUBSETS.index("public"), SUBSETS.index("private")).astype(
             np.int8
         ),
-        fold=np.maximum(place, 0).astype(np.int8),
+        fold=np.maximum(own, 0).astype(np.int8),
         label=label,
         cluster=component[left],
         other=component[right],
@@ -180,7 +180,7 @@ def _read(
     if len(set(keys)) < len(keys):
         seen: set[str] = set()
         doubled = [key for key in keys if key in seen or seen.add(key)]  # type: ignore[func-returns-value]
-        faults.add("key-twice", "key", "keys that stand in several records", "unique keys",
+        faults.add("key-twice", "key", "keys of several records", "unique keys",
                    "drop repeated records, or number them in the converter", doubled)  # fmt: skip
     faults.stop()
     whole = pa.concat_tables(chunks).combine_chunks()
@@ -248,12 +248,12 @@ def _cells(
     for rows in (np.flatnonzero(~test), np.flatnonzero(test)):
         if len(rows) == 0:
             continue
-        place = np.unique(component[rows], return_inverse=True)[1]
-        clusters = summarise_clusters(place, size[rows], draw.place[rows])
+        own = np.unique(component[rows], return_inverse=True)[1]
+        clusters = summarise_clusters(own, size[rows], draw.place[rows])
         if test[rows[0]]:
-            cell[rows] = np.where(choose_share(clusters, definition.split.public), -1, -2)[place]
+            cell[rows] = np.where(choose_share(clusters, definition.split.public), -1, -2)[own]
         else:
-            cell[rows] = assign_folds(clusters)[place]
+            cell[rows] = assign_folds(clusters)[own]
     return cell
 
 
@@ -284,7 +284,7 @@ def _pairs_of_cell(
 
 
 def _checked_candidates(found: NDArray[np.generic], n: int) -> NDArray[np.int64]:
-    """Return what a converter named as hard negatives; raise TaskError for what is no position."""
+    """Return a converter's hard negatives; raise TaskError unless they are row positions."""
     if found.size == 0:
         return np.zeros((0, 2), dtype=np.int64)
     if found.ndim != 2 or found.shape[1] != 2 or found.dtype.kind not in "iu":
@@ -371,7 +371,7 @@ def nearest_by_text(
 def _oriented(
     pairs: NDArray[np.int64], table: NDArray[np.int8] | None, keys: list[str], secret: bytes
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return left and right record of each pair: by table, else by keyed chance."""
+    """Return left and right record of each pair: by table, else by keyed draw."""
     if table is not None:
         turned = table[pairs[:, 0]] == 1
     else:
@@ -380,6 +380,6 @@ def _oriented(
             for a, b in pairs
         ]
         turned = (keyed_draws(secret, "side", names).split & np.uint64(1)).astype(bool)
-        # The order of the records in the raw table must play no part.
+        # The order of the records in the raw table must not matter.
         turned ^= np.array([keys[a] > keys[b] for a, b in pairs], dtype=bool)
     return np.where(turned, pairs[:, 1], pairs[:, 0]), np.where(turned, pairs[:, 0], pairs[:, 1])

@@ -59,7 +59,7 @@ def subsets_and_folds(
     draw: KeyedDraws,
     public_share: float,
 ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """Return half (of test rows) and fold (of train rows); whole clusters go to one of them."""
+    """Return subset (of test rows) and fold (of train rows); no cluster is divided."""
     subset = np.zeros(len(side), dtype=np.int8)
     fold = np.zeros(len(side), dtype=np.int8)
     for which, target in ((TEST, subset), (TRAIN, fold)):
@@ -123,7 +123,7 @@ def decide_sides(
 def seen_shares(
     side: NDArray[np.int8], left: NDArray[np.int64], right: NDArray[np.int64]
 ) -> dict[str, object]:
-    """Return the shares of test pairs of which both, one or no record stands in train."""
+    """Return the shares of test pairs of which both, one or no record is in train."""
     test = side == TEST
     shown = np.union1d(left[side == TRAIN], right[side == TRAIN])
     n_seen = np.isin(left[test], shown).astype(int) + np.isin(right[test], shown)
@@ -150,7 +150,7 @@ def _records(facts: RowFacts, label: NDArray[np.int32], record_ids: bool) -> Pai
             2, -1
         )
         n_records = int(max(left.max(), right.max())) + 1
-        keys = contents + [f"empty {place}" for place in range(n_records - len(contents))]
+        keys = contents + [f"empty {index}" for index in range(n_records - len(contents))]
     n_records = len(keys)
     content = np.full(n_records, -1)
     content[left], content[right] = left_content, right_content

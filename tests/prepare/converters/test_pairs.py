@@ -175,7 +175,7 @@ def test_a_classic_set_keeps_its_official_split_and_shows_its_faults(
     assert (identical.count if identical else 0) == copied
     if other is not None:
         assert identical is not None
-        assert f"{other} of them with another label" in identical.words
+        assert f"{other} of them with another label" in identical.message
     if torn is not None:
         assert counts["contradictory-labels"].count == torn
     if seen is not None:

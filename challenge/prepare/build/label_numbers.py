@@ -1,0 +1,111 @@
+"""Labels that are numbers: read from raw values, checked, and cut into ranges of equal size."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from challenge.errors import Fault, TaskError
+from challenge.task.cells import read_number
+from challenge.task.raw_values import Faults, is_text_type, text_values
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+__all__ = ["check_numbers", "is_number_type", "number_labels", "number_ranges"]
+
+_MOST_RANGES = 10
+_ROWS_A_RANGE = 20
+"""Of fewer rows, 30 % of 30 % is a share of less than two rows."""
+
+
+def is_number_type(kind: pa.DataType) -> bool:
+    """Whether `number_labels` takes values of this type: numbers, or texts that may be some."""
+    import pyarrow as pa
+
+    number = pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return bool(number) or (is_text_type(kind) and not pa.types.is_boolean(kind))
+
+
+def number_labels(array: pa.Array, keys: pa.Array, faults: Faults) -> NDArray[np.float64]:
+    """Return labels (without nulls) as doubles; note each one that is no finite number.
+
+    Amounts may be written as people write them (`$ 1,299.00`), see `read_number`.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(array, pa.DictionaryArray):
+        array = array.dictionary_decode()
+    try:
+        numbers = pc.cast(array, pa.float64())
+        found = np.array(numbers.to_numpy(zero_copy_only=False), dtype=np.float64) + 0.0
+        unread = np.zeros(len(found), dtype=bool)
+    except pa.ArrowInvalid:
+        read = [_number(text) for text in text_values(array).to_pylist()]
+        found = np.array([math.nan if one is None else one for one in read]) + 0.0
+        unread = np.array([one is None for one in read], dtype=bool)
+    cases = (
+        (unread, "label-number", "values that are no numbers", "correct or empty them"),
+        (np.isinf(found), "label-infinite", "infinite numbers", "correct or empty them"),
+        (
+            ~unread & np.isnan(found),
+            "label-missing",
+            "words for no number",
+            "empty them, or write one as `missing` under [raw.options]",
+        ),
+    )
+    for wrong, code, words, fix in cases:
+        rows = np.flatnonzero(wrong).tolist()
+        if rows:
+            faults.add(
+                code,
+                "label",
+                words,
+                "a finite number in every row that has a label",
+                f"{fix}; rows without a label are dropped and counted",
+                [f"{keys[row].as_py()}: {array[row].as_py()!r}" for row in rows],
+            )
+    return found
+
+
+def _number(text: Any) -> float | None:
+    """Return the number of a text, NaN for a word such as `n/a`, None when it is neither."""
+    try:
+        number = read_number(text or "")
+    except ValueError:
+        try:
+            number = float(text)
+        except ValueError:
+            return None
+        return number if math.isinf(number) else None
+    return math.nan if number is None else float(number)
+
+
+def check_numbers(numbers: NDArray[np.float64], where: str) -> None:
+    """Raise TaskError when all labels are equal: nothing is to be predicted."""
+    if (numbers == numbers[0]).all():
+        raise TaskError(
+            Fault(
+                f"{where}, column label",
+                f"{float(numbers[0])!r} in all of {len(numbers):,} rows",
+                "at least two different numbers",
+                "check the label column",
+                code="one-number",
+            )
+        )
+
+
+def number_ranges(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Return the range of each number, 0 … 9 ascending; equal numbers share one.
+
+    Ranges hold about equally many rows, at least twenty; of fewer rows there is one range.
+    """
+    n = len(numbers)
+    _, code, sizes = np.unique(numbers, return_inverse=True, return_counts=True)
+    middle = (np.cumsum(sizes) - 0.5 * sizes)[code] / max(1, n)
+    n_ranges = max(1, min(_MOST_RANGES, n // _ROWS_A_RANGE))
+    return np.asarray(np.floor(middle * n_ranges), dtype=np.int32)
