@@ -15,6 +15,7 @@ from challenge.task.settings import Settings
 __all__ = ["climb_gain", "teams_of_attacker"]
 
 _MODEL = Metric("accuracy of a coin", "Accuracy of a coin", lambda *_: 0.5)
+_ATTACKERS = 10
 _MOST_TEAMS = 2000
 _DAYS_WITHOUT_DATES = 30
 
@@ -22,13 +23,21 @@ _DAYS_WITHOUT_DATES = 30
 def climb_gain(
     n_public: int, n_answers: int, *, one_team: bool, step: float | None = None, seed: int = 0
 ) -> float:
-    """Return the public accuracy above one half after `n_answers` random answers.
+    """Return the mean public accuracy above one half after `n_answers` random answers.
 
     `one_team`: one Ladder holds all of them back; otherwise each comes from a new team, whose first
-    score is released. `step` None is the default for so many public rows.
+    score is released. `step` None is the default for so many public rows. Ten attackers are
+    simulated.
     """
     generator = np.random.default_rng(seed)
     step = default_step(n_public) if step is None else step
+    gains = [_one_gain(n_public, n_answers, one_team, step, generator) for _ in range(_ATTACKERS)]
+    return float(np.mean(gains))
+
+
+def _one_gain(
+    n_public: int, n_answers: int, one_team: bool, step: float, generator: np.random.Generator
+) -> float:
     truth = generator.integers(0, 2, n_public) * 2 - 1
     votes = np.zeros(n_public)
     reference: float | None = None
