@@ -12,8 +12,9 @@ from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import schema
 from challenge.ledger.store.chain import chain_damage, head_of
 from challenge.ledger.store.prediction_files import missing_file_fault
-from challenge.ledger.store.public_files import public_faults
+from challenge.ledger.store.public_files import card_faults, public_faults
 from challenge.ledger.store.rows import REPLICATES
+from challenge.ledger.store.versions import read_cards
 from challenge.task import sha256_of_file
 
 __all__ = ["VerifyReport", "verify"]
@@ -63,6 +64,7 @@ def verify(
         faults.extend(_chain_faults(connection, ledger.store.where, expected_head))
         head = head_of(connection)
         listed = connection.execute(sa.select(rows.c.id, rows.c.sha256).order_by(rows.c.id)).all()
+        cards = {} if faults else read_cards(connection)
         faults.extend(_vector_faults(connection, ledger.store.where))
         faults.extend(_unscored_faults(connection, ledger))
     by_content: dict[str, list[int]] = {}
@@ -75,7 +77,9 @@ def verify(
     for task_id in ledger.challenge.built_ids():
         if progress:
             progress(f"{task_id}: hashing the public files")
-        faults.extend(public_faults(ledger.challenge.task(task_id)))
+        task = ledger.challenge.task(task_id)
+        faults.extend(public_faults(task))
+        faults.extend(card_faults(task, cards.get(task_id)))
     spare = ledger.files.hashes() - by_content.keys()
     return VerifyReport(len(listed), len(by_content), len(spare), tuple(faults), head)
 
