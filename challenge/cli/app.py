@@ -36,7 +36,7 @@ _PANELS = {
     "Organise": "init add convert audit export leaderboard matrix",
     "Run methods": "run baseline init-method tune",
     "Contest": "collect rename rescore close",
-    "Safekeeping": "verify backup restore",
+    "Safekeeping": "attack verify backup restore",
 }
 
 
@@ -82,7 +82,7 @@ def challenge_of(ctx: typer.Context) -> Challenge:
 
 def load_commands() -> None:
     """Register the commands, in the panels in which help lists them."""
-    for subject in ("task", "score", "method", "tuning", "board", "contest"):
+    for subject in ("task", "score", "method", "tuning", "board", "contest", "attack"):
         importlib.import_module(f"challenge.cli.{subject}_commands")
     panels = {name: panel for panel, names in _PANELS.items() for name in names.split()}
     for command in app.registered_commands:

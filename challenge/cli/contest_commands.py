@@ -240,15 +240,26 @@ def rename(ctx: typer.Context, old: str, new: str) -> None:
 
 
 @app.command(epilog="Example: challenge verify --json")
-def verify(ctx: typer.Context, json: Json = False) -> None:
+def verify(
+    ctx: typer.Context,
+    head: Annotated[
+        bool, typer.Option("--head", help="Print only the head of the hash chain, to publish it.")
+    ] = False,
+    expect: Annotated[
+        str | None, typer.Option("--expect", metavar="HEAD", help="A head published earlier.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Hash everything again and report damage."""
     from challenge.ledger import verify as verify_ledger
 
     with Progress("verify") as progress:
-        report = verify_ledger(_ledger(ctx), progress)
+        report = verify_ledger(_ledger(ctx), progress, expected_head=expect)
     if json:
         print_json(report.as_json())
-    else:
+    elif head and not report.faults:
+        say(report.head)
+    elif not head:
         say(f"{report.n_submissions:,} submissions, {report.n_files:,} predictions files")
         say("no damage" if not report.faults else "")
     if report.faults:

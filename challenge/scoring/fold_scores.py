@@ -59,7 +59,7 @@ def _fold_of_rows(task: Task) -> NDArray[np.int32]:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    ids = pq.ParquetFile(task.public / "train.parquet").read(["id"]).column("id")
-    folds = pq.ParquetFile(task.public / "folds.parquet").read(["id", "fold"])
+    ids = pq.ParquetFile(task.public / "train.parquet").read(["id"], use_threads=False).column("id")
+    folds = pq.ParquetFile(task.public / "folds.parquet").read(["id", "fold"], use_threads=False)
     rows = pc.index_in(ids.cast(pa.string()), folds.column("id").cast(pa.string()))
     return int_array(folds.column("fold").take(rows))

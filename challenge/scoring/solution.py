@@ -126,7 +126,7 @@ def read_train_truth(task: Task) -> Solution:
 
     path = task.public / "train.parquet"
     names = ["label", *(("left_id", "right_id") if task.record_ids else ())]
-    table = pq.ParquetFile(path).read(names)
+    table = pq.ParquetFile(path).read(names, use_threads=False)
     labels = _truth(task, table.column("label"), path)
     n = len(labels)
     cluster = other = np.arange(n, dtype=np.int32)
@@ -213,7 +213,9 @@ def _records(
     import pyarrow.parquet as pq
 
     test, train = (
-        pq.ParquetFile(task.public / f"{name}.parquet").read(["left_id", "right_id"])
+        pq.ParquetFile(task.public / f"{name}.parquet").read(
+            ["left_id", "right_id"], use_threads=False
+        )
         for name in ("test", "train")
     )
     codes = _record_codes([test, train])
@@ -229,8 +231,14 @@ def _read_parquet(task: Task, path: Path) -> Solution:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(path).read(["id", "label", "subset", "cluster", "other"])
-        ids = pq.ParquetFile(task.public / "test.parquet").read(["id"]).column("id")
+        table = pq.ParquetFile(path).read(
+            ["id", "label", "subset", "cluster", "other"], use_threads=False
+        )
+        ids = (
+            pq.ParquetFile(task.public / "test.parquet")
+            .read(["id"], use_threads=False)
+            .column("id")
+        )
     except (OSError, pa.ArrowException) as error:
         raise _damaged(path, f"unreadable: {error}") from None
     if not table.column("id").cast(pa.string()).equals(ids.cast(pa.string())):

@@ -34,13 +34,15 @@ class RosterTeam(Declaration):
 
 
 class Limits(Declaration):
-    """How much a team may hand in."""
+    """How much a team may hand in, and how many teams may join."""
 
     per_day: int = Field(default=5, ge=1)
     """Scored submissions a team, task and UTC day."""
     total: int | None = Field(default=None, ge=1)
     failed_per_day: int = Field(default=50, ge=1)
     file_mb: int = Field(default=2048, ge=1)
+    new_teams_per_day: int = Field(default=20, ge=1)
+    """New teams a UTC day in a contest without a roster."""
 
 
 class Settings(Declaration):

@@ -228,7 +228,10 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a table of a task; categorical columns are dictionaries."""
     import pyarrow.parquet as pq
 
-    return pq.read_table(path, columns=list(columns) if columns is not None else None)
+    names = list(columns) if columns is not None else None
+    # Idle threads of Arrow can abort the exit: pq.read_table starts some whatever it is asked.
+    table = pq.ParquetFile(path).read(names, use_threads=False)
+    return table if names is None else table.select(names)
 
 
 def read_csv(path: Path, schema: pa.Schema) -> pa.Table:
@@ -245,7 +248,7 @@ def read_csv(path: Path, schema: pa.Schema) -> pa.Table:
         try:
             table = pyarrow.csv.read_csv(
                 path,
-                read_options=pyarrow.csv.ReadOptions(block_size=block),
+                read_options=pyarrow.csv.ReadOptions(block_size=block, use_threads=False),
                 parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
                 convert_options=pyarrow.csv.ConvertOptions(
                     column_types=plain,

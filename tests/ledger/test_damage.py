@@ -331,3 +331,25 @@ def test_the_journal_of_a_lost_ledger_is_not_played_into_a_restored_one(
     journal.unlink()
     restore(archive, ledger.challenge)
     assert read_snapshot(open_ledger(ledger.challenge)).teams[1].name == "Ada"
+
+
+@pytest.mark.parametrize("name", ["task.json", "card.json", "helper.py", "images.zip"])
+def test_edits_of_cards_and_files_beside_them_are_damage(ledger: Ledger, name: str) -> None:
+    assert verify(ledger).faults == ()
+    path = ledger.challenge.task("toy").public / name
+    document = json.loads(path.read_text()) if path.suffix == ".json" else {}
+    path.write_text(json.dumps({**document, "title": "Another title"}))
+    (fault,) = verify(ledger).faults
+    assert (fault.code, fault.where) == ("public-damaged", str(path))
+
+
+def test_digests_that_are_not_those_of_the_build_are_damage(ledger: Ledger) -> None:
+    task = ledger.challenge.task("toy")
+    built = {"inputs": {}, "digests": task.document["digests"]}
+    (task.private / "build.json").write_text(json.dumps(built))
+    assert verify(ledger).faults == ()
+    digests = {**task.document["digests"], "card": "of other words"}
+    edited = {**task.document, "title": "Another title", "digests": digests}
+    (task.public / "task.json").write_text(json.dumps(edited))
+    (fault,) = verify(ledger).faults
+    assert fault.where == str(task.public / "task.json")

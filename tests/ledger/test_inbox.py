@@ -13,6 +13,7 @@ import pytest
 
 from challenge.ledger import Ledger, open_ledger, read_snapshot, rescore, withdraw
 from challenge.ledger.inbox.collector import CollectReport, Seen, collect, watch
+from challenge.ledger.inbox.inbox_files import sha256_of
 from challenge.ledger.inbox.inbox_receipts import Collected, earlier_outcome
 from tests.ledger.toy import CONTEST, make_challenge, make_task, truth_of, write_hits, write_labels
 
@@ -349,3 +350,70 @@ def test_a_collector_that_comes_second_writes_the_receipt_of_the_first(
     other.write_bytes(path.read_bytes() + b"\n")
     run(ledger)
     assert "identical to submission 1" in receipt(other)["message"]
+
+
+def _reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that gets an item for each file whose content the collector reads."""
+    reads: list[int] = []
+
+    def counted(*arguments: Any) -> str:
+        reads.append(1)
+        return sha256_of(*arguments)
+
+    monkeypatch.setattr("challenge.ledger.inbox.inbox_files.sha256_of", counted)
+    monkeypatch.setattr("challenge.ledger.inbox.collector.sha256_of", counted)
+    return reads
+
+
+def test_what_has_its_receipt_is_not_read_again(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for hits in (30, 40, 50):
+        put(ledger, f"{hits}.csv", hits)
+    (folder(ledger) / "bad.csv").write_text("id,label\nnobody,fish\n")
+    run(ledger)
+    reads = _reads(monkeypatch)
+    assert run(ledger).collected == ()
+    assert reads == []
+    put(ledger, "30.csv", 31)
+    run(ledger)
+    assert len(reads) >= 1
+
+
+def test_a_sparse_file_beyond_the_cap_is_refused_unread(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder(ledger) / "sparse.csv"
+    with path.open("wb") as file:
+        file.truncate(3 << 30)
+    reads = _reads(monkeypatch)
+    run(ledger)
+    assert receipt(path)["status"] == "refused"
+    assert [fault["code"] for fault in receipt(path)["faults"]] == ["file-too-large"]
+    assert run(ledger).collected == () and reads == []
+
+
+def test_nothing_is_read_of_a_team_without_quota(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
+    ledger = open_ledger(make_challenge(tmp_path / "c", CONTEST.format(per_day=1)))
+    put(ledger, "0.csv", 30)
+    run(ledger)
+    for hits in range(31, 40):
+        put(ledger, f"{hits}.csv", hits)
+    reads = _reads(monkeypatch)
+    report = run(ledger)
+    assert {outcome.status for _, outcome in report.collected} == {"waiting"}
+    assert reads == []
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-06T12:00:00Z")
+    statuses = [outcome.status for _, outcome in run(ledger).collected]
+    assert statuses.count("accepted") == 1
+
+
+def test_teams_take_turns(ledger: Ledger) -> None:
+    for hits in range(30, 34):
+        put(ledger, f"{hits}.csv", hits, team="Aaron")
+    put(ledger, "a.csv", 40, team="Zoe")
+    order = [path.parent.parent.name for path, _ in run(ledger).collected]
+    assert order == ["Aaron", "Zoe", "Aaron", "Aaron", "Aaron"]

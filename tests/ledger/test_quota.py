@@ -72,3 +72,48 @@ def test_a_quota_that_is_lowered_or_raised_holds_from_the_next_file_on(
         hand_in(4, 1)
     assert hand_in(4, 4) == 0
     assert len(history(open_ledger(challenge))) == 4
+
+
+def test_a_contest_without_a_roster_admits_few_new_teams_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each throw-away name would get a first public score that no Ladder holds back."""
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
+    toml = CONTEST.format(per_day=5).replace("[limits]", "[limits]\nnew_teams_per_day = 3")
+    challenge = make_challenge(tmp_path / "c", toml)
+    ledger, task = open_ledger(challenge), challenge.task("toy")
+
+    def hand_in(number: int) -> None:
+        path = write_hits(task, tmp_path / "x.csv", 30, salt=number)
+        submit(ledger, task, path, team=f"Throw-away {number}", method="m")
+
+    for number in range(3):
+        hand_in(number)
+    with pytest.raises(SubmissionError, match="at most 3 a day"):
+        hand_in(3)
+    hand_in(2)
+    path = write_hits(task, tmp_path / "x.csv", 20)
+    submit(ledger, task, path, team="Majority", method="m", baseline=True)
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-06T12:00:00Z")
+    hand_in(3)
+
+
+def test_names_of_baselines_are_reserved(tmp_path: Path) -> None:
+    challenge = make_challenge(tmp_path / "c")
+    ledger, task = open_ledger(challenge), challenge.task("toy")
+    path = write_hits(task, tmp_path / "x.csv", 30)
+    for name in ("AutoGluon", "linear", "Majоrity"):
+        with pytest.raises(SubmissionError, match="cannot be confused with a baseline"):
+            submit(ledger, task, path, team=name, method="m")
+    submit(ledger, task, path, team="Ada", method="m")
+    with pytest.raises(SubmissionError, match="cannot be confused with a baseline"):
+        rename_team(ledger, "Ada", "AutoGluon")
+    submit(ledger, task, path, team="AutoGluon", method="m", baseline=True)
+
+
+def test_every_built_in_method_has_a_reserved_name() -> None:
+    from challenge.ledger.submissions.names import BASELINE_NAMES
+    from challenge.methods.method_sources import BUILTINS, resolve_method
+
+    titles = {resolve_method(name).title for name in BUILTINS}
+    assert titles <= set(BASELINE_NAMES)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.scoring.made import ids_of, make_task
+from tests.scoring.scored import make_scored_task
 
 THREADS = """
 import os, sys
@@ -60,3 +61,33 @@ def test_check_never_aborts_at_its_exit(n_runs: int, tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(code, range(n_runs))) == {0}
+
+
+OTHER_READERS = """
+import os, sys
+from pathlib import Path
+import pyarrow.csv, pyarrow.parquet
+from challenge.scoring.solution import read_solution, read_train_truth
+from challenge.task import read_task
+from challenge.task.tables import read_parquet
+task = read_task(Path(sys.argv[1]))
+before = len(os.listdir("/proc/self/task"))
+read_solution(task)
+read_train_truth(task)
+read_parquet(task.public / "test.parquet")
+sys.exit(len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+def test_no_computing_thread_outlives_the_reading_of_a_task(tmp_path: Path) -> None:
+    task = make_scored_task(tmp_path / "task", ["a", "b", "c"] * 40_000)
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER_READERS, str(task.public)],
+        env={**os.environ, "ARROW_IO_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.returncode <= 1

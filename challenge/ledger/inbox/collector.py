@@ -3,7 +3,8 @@
 A file is collected once it no longer changes, and a private copy of it is checked and scored. Its
 name is the method, a text file beside it the note. The ledger knows collected files by the SHA-256
 of their bytes: after a kill, by a second collector or under another name, a file gets the same
-receipt and no second score.
+receipt and no second score. What size, quota, dates or roster decide is answered without reading
+the file, a file with a receipt is not read again, and teams take turns.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,14 +35,14 @@ from challenge.ledger.inbox.inbox_files import (
 from challenge.ledger.inbox.inbox_receipts import Collected, accepted, earlier_outcome, refused
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock
-from challenge.ledger.submissions.submit import NOTE_LENGTH, submit
+from challenge.ledger.submissions.submit import NOTE_LENGTH, check_entry, submit
 
 __all__ = ["SETTLE_S", "CollectReport", "Seen", "collect", "watch"]
 
 SETTLE_S = 2.0
 """Seconds without a change of size and time after which a file is complete."""
 
-_WAITING = frozenset({"quota-day", "not-open", "quota-failed", "unknown-team"})
+_WAITING = frozenset({"quota-day", "not-open", "quota-failed", "quota-new-teams", "unknown-team"})
 """Faults that time or the organiser resolves without another file."""
 
 _PATIENCE = timedelta(minutes=10)
@@ -89,14 +91,15 @@ def collect(
     tasks = set(ledger.challenge.task_ids())
     notes: list[str] = []
     _remove_left_overs(_staging(ledger))
-    found = [one for one in candidates_in(inbox, tasks, notes) if not seen.has(one)]
+    found = _in_turn(one for one in candidates_in(inbox, tasks, notes) if not seen.has(one))
     if found and settle_s > 0:
         time.sleep(settle_s)
     outcomes: list[tuple[Path, Collected]] = []
+    waiting: dict[tuple[str, str], SubmissionError] = {}
     for candidate in found:
         path = candidate.path(inbox)
         try:
-            outcome = _collect_file(ledger, candidate)
+            outcome = _collect_file(ledger, candidate, waiting)
         except ChallengeError as error:
             # Not the fault of this file: a note for the organiser, and the file stays for later.
             if isinstance(error, LedgerError) and error.faults[0].code != "rescore-first":
@@ -148,7 +151,42 @@ def watch(
         time.sleep(every_s)
 
 
-def _collect_file(ledger: Ledger, candidate: Candidate) -> Collected | str:
+def _in_turn(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Return the first file of each team, then the second of each, and so on."""
+    turns: Counter[str] = Counter()
+    ordered = []
+    for candidate in candidates:
+        turns[candidate.team] += 1
+        ordered.append((turns[candidate.team], candidate))
+    return [candidate for _, candidate in sorted(ordered, key=lambda one: one[0])]
+
+
+def _unread_outcome(
+    ledger: Ledger, candidate: Candidate, waiting: dict[tuple[str, str], SubmissionError]
+) -> Collected | None:
+    """Return the outcome that size, quota, dates and roster decide without reading the file.
+
+    `waiting` keeps what a team and task wait for in this round.
+    """
+    size, largest = candidate.mark[0], ledger.settings.limits.file_mb << 20
+    if size > largest:
+        from challenge.scoring.reading.intake import too_large
+
+        return refused("", too_large(candidate.name, size, largest), waits=False)
+    key = candidate.team, candidate.task
+    if key not in waiting:
+        try:
+            check_entry(ledger, candidate.task, candidate.team)
+        except SubmissionError as error:
+            if not all(fault.code in _WAITING for fault in error.faults):
+                return None
+            waiting[key] = error
+    return refused("", waiting[key], waits=True) if key in waiting else None
+
+
+def _collect_file(
+    ledger: Ledger, candidate: Candidate, waiting: dict[tuple[str, str], SubmissionError]
+) -> Collected | str:
     """Return the outcome, after its receipt is written, or the reason why there is none yet."""
     with open_folder(ledger.challenge.inbox, candidate) as folder:
         if folder is None:
@@ -157,6 +195,9 @@ def _collect_file(ledger: Ledger, candidate: Candidate) -> Collected | str:
         earlier = _written_outcome(folder, candidate, largest)
         if earlier is not None:
             return earlier
+        unread = _unread_outcome(ledger, candidate, waiting)
+        if unread is not None:
+            return _with_receipts(folder, candidate, unread)
         with private_copy(_staging(ledger), folder, candidate, largest) as copy:
             if copy is None:
                 return "still being written, skipped in this round"
@@ -165,10 +206,14 @@ def _collect_file(ledger: Ledger, candidate: Candidate) -> Collected | str:
             if outcome is None:
                 note = _note_of(read_beside(folder, candidate.name + NOTE))
                 outcome = _submit(ledger, candidate, path, sha256, note)
-            outcome = outcome.named(candidate.name)
-            for ending, text in zip(RECEIPTS, (outcome.json_text(), outcome.text()), strict=True):
-                write_beside(folder, candidate.name + ending, text)
-            return outcome
+            return _with_receipts(folder, candidate, outcome)
+
+
+def _with_receipts(folder: int, candidate: Candidate, outcome: Collected) -> Collected:
+    outcome = outcome.named(candidate.name, candidate.mark)
+    for ending, text in zip(RECEIPTS, (outcome.json_text(), outcome.text()), strict=True):
+        write_beside(folder, candidate.name + ending, text)
+    return outcome
 
 
 def _submit(ledger: Ledger, candidate: Candidate, path: Path, sha256: str, note: str) -> Collected:
@@ -198,12 +243,15 @@ def _written_outcome(folder: int, candidate: Candidate, largest: int) -> Collect
         return None
     if not isinstance(document, dict) or document.get("status") not in ("accepted", "refused"):
         return None
-    with open_file(folder, candidate) as reader:
-        if reader is None or sha256_of(reader, largest) != document.get("sha256"):
+    if document.get("mark") != list(candidate.mark):
+        if candidate.mark[0] > largest:
             return None
+        with open_file(folder, candidate) as reader:
+            if reader is None or sha256_of(reader, largest) != document.get("sha256"):
+                return None
     return Collected(
         document["status"],
-        document["sha256"],
+        str(document.get("sha256")),
         "collected before",
         file=candidate.name,
         known=True,

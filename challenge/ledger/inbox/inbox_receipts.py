@@ -25,7 +25,8 @@ class Collected:
     """The outcome for one file.
 
     `accepted` and `refused` are final for these bytes. A `waiting` file is tried again: only a
-    quota, a date or the roster was against it. `known`: its receipt existed already.
+    quota, a date or the roster was against it. `known`: its receipt existed already. `mark` is the
+    state of the file: while it has it, the file is not read again.
     """
 
     status: Literal["accepted", "refused", "waiting"]
@@ -36,10 +37,11 @@ class Collected:
     faults: tuple[Mapping[str, Any], ...] = ()
     file: str = ""
     known: bool = False
+    mark: tuple[int, ...] = ()
 
-    def named(self, file: str) -> Collected:
-        """Return the outcome for a file of this name."""
-        return replace(self, file=file)
+    def named(self, file: str, mark: tuple[int, ...]) -> Collected:
+        """Return the outcome for a file of this name and state."""
+        return replace(self, file=file, mark=mark)
 
     def json_text(self) -> str:
         """Return the receipt as JSON."""
@@ -48,6 +50,7 @@ class Collected:
                 "format": 1,
                 "file": self.file,
                 "sha256": self.sha256,
+                "mark": list(self.mark),
                 "status": self.status,
                 "message": self.message,
                 "submission": self.receipt,

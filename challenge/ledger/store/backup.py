@@ -187,7 +187,7 @@ def copy_ledger(store: Store, target: Path) -> Store:
 
 def _copy_rows(source: Store, target: Store) -> None:
     """Copy all rows in one transaction; LedgerError when the target has rows."""
-    with source.reading() as reader, target.writing() as writer:
+    with source.reading() as reader, target.writing(chained=False) as writer:
         target.lock_all(writer)
         if writer.execute(sa.select(schema.settings.c.id).limit(1)).first() is not None:
             raise _occupied(target.where)

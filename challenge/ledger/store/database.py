@@ -24,13 +24,14 @@ from sqlalchemy.pool import NullPool
 
 from challenge.errors import Fault, LedgerError
 from challenge.ledger.store import schema
+from challenge.ledger.store.chain import add_links, newest_keys
 
 __all__ = ["BUSY_S", "Store", "ledger_faults", "open_store"]
 
 BUSY_S = 120.0
 """How long a writer waits for another one before it gives up."""
 
-_LOCK_ALL, _LOCK_STILL = 4_961_002, 4_961_003
+_LOCK_ALL, _LOCK_STILL, _LOCK_CHAIN = 4_961_002, 4_961_003, 4_961_004
 _LOOK_S = 0.01
 _ROOM_BYTES = 1 << 20
 
@@ -58,13 +59,25 @@ class Store:
                 yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """Give a transaction that is committed at the end, or rolled back on any error."""
+    def writing(self, *, chained: bool = True) -> Iterator[sa.Connection]:
+        """Give a transaction that is committed at the end, or rolled back on any error.
+
+        Its new rows get links of the hash chain, unless what is `chained` elsewhere is copied.
+        """
         turn = _one_at_a_time(Path(self.where).parent, self._busy_s) if self.is_sqlite else None
         with ledger_faults(self.where), turn or nullcontext(), self.engine.connect() as plain:
             connection = plain.execution_options(writes=True)
             with connection.begin():
+                if not chained:
+                    yield connection
+                    return
+                if not self.is_sqlite:
+                    # The chain needs one order of all transactions, as SQLite has it.
+                    lock = sa.func.pg_advisory_xact_lock(_LOCK_CHAIN)
+                    connection.execute(sa.select(lock))
+                before = newest_keys(connection)
                 yield connection
+                add_links(connection, before)
 
     def lock_team(self, connection: sa.Connection, team: int) -> None:
         """Keep other submissions of the team waiting until this transaction ends."""
@@ -135,7 +148,20 @@ def open_store(url: str | None, path: Path, *, busy_s: float = BUSY_S) -> Store:
     else:
         store = _open_server(url)
     _check_format(store)
+    _begin_chain(store)
     return store
+
+
+def _begin_chain(store: Store) -> None:
+    """Chain the rows of a ledger that has no hash chain."""
+    with store.reading() as connection:
+        if sa.inspect(connection).has_table(schema.links.name):
+            return
+    with store.writing(chained=False) as connection:
+        store.lock_all(connection)
+        if not sa.inspect(connection).has_table(schema.links.name):
+            schema.links.create(connection)
+            add_links(connection, {})
 
 
 def _check_format(store: Store) -> None:
@@ -231,7 +257,7 @@ def _open_server(url: str) -> Store:
     with store.reading() as connection:
         ready = sa.inspect(connection).has_table("facts")
     if not ready:
-        with store.writing() as connection:
+        with store.writing(chained=False) as connection:
             store.lock_all(connection)
             _create_tables(connection)
     return store

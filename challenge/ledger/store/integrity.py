@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from challenge.errors import Fault
+from challenge.errors import Fault, LedgerError
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import schema
+from challenge.ledger.store.chain import chain_damage, head_of
 from challenge.ledger.store.prediction_files import missing_file_fault
-from challenge.ledger.store.public_files import public_faults
+from challenge.ledger.store.public_files import card_faults, public_faults
 from challenge.ledger.store.rows import REPLICATES
+from challenge.ledger.store.versions import read_cards
 from challenge.task import sha256_of_file
 
 __all__ = ["VerifyReport", "verify"]
@@ -20,12 +22,16 @@ __all__ = ["VerifyReport", "verify"]
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What was checked and every damage found; `n_spare` files belong to no submission."""
+    """What was checked and every damage found; `n_spare` files belong to no submission.
+
+    `head` is that of the hash chain over all rows: `<number of the link>:<hash>`.
+    """
 
     n_submissions: int
     n_files: int
     n_spare: int
     faults: tuple[Fault, ...]
+    head: str
 
     def as_json(self) -> dict[str, object]:
         """Return the report as plain values."""
@@ -33,19 +39,32 @@ class VerifyReport:
             "n_submissions": self.n_submissions,
             "n_files": self.n_files,
             "n_spare": self.n_spare,
+            "head": self.head,
             "faults": [fault.as_json() for fault in self.faults],
         }
 
 
-def verify(ledger: Ledger, progress: Callable[[str], None] | None = None) -> VerifyReport:
+def verify(
+    ledger: Ledger,
+    progress: Callable[[str], None] | None = None,
+    *,
+    expected_head: str | None = None,
+) -> VerifyReport:
     """Check the database, and hash predictions and the public files of tasks; return all damage.
 
+    `expected_head` is a head that was published earlier: the chain must still contain it.
     Raises LedgerError when the database is too damaged to be read at all.
     """
     rows = schema.submissions
     with ledger.store.reading() as connection:
         faults = _database_faults(connection, ledger)
+        if faults:
+            # Rows of damaged pages may have any value.
+            raise LedgerError(faults)
+        faults.extend(_chain_faults(connection, ledger.store.where, expected_head))
+        head = head_of(connection)
         listed = connection.execute(sa.select(rows.c.id, rows.c.sha256).order_by(rows.c.id)).all()
+        cards = {} if faults else read_cards(connection)
         faults.extend(_vector_faults(connection, ledger.store.where))
         faults.extend(_unscored_faults(connection, ledger))
     by_content: dict[str, list[int]] = {}
@@ -58,9 +77,11 @@ def verify(ledger: Ledger, progress: Callable[[str], None] | None = None) -> Ver
     for task_id in ledger.challenge.built_ids():
         if progress:
             progress(f"{task_id}: hashing the public files")
-        faults.extend(public_faults(ledger.challenge.task(task_id)))
+        task = ledger.challenge.task(task_id)
+        faults.extend(public_faults(task))
+        faults.extend(card_faults(task, cards.get(task_id)))
     spare = ledger.files.hashes() - by_content.keys()
-    return VerifyReport(len(listed), len(by_content), len(spare), tuple(faults))
+    return VerifyReport(len(listed), len(by_content), len(spare), tuple(faults), head)
 
 
 def _file_faults(ledger: Ledger, sha256: str, ids: list[int]) -> list[Fault]:
@@ -109,6 +130,27 @@ def _database_faults(connection: sa.Connection, ledger: Ledger) -> list[Fault]:
     if orphans:
         lines = [f"{table} row {row} without its {parent}" for table, row, parent, _ in orphans]
         faults.append(_damage(ledger.store.where, "rows without their parent row", lines))
+    return faults
+
+
+def _chain_faults(connection: sa.Connection, where: str, expected_head: str | None) -> list[Fault]:
+    try:
+        changed, outside = chain_damage(connection)
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+        return [_damage(where, "rows that cannot be read", [str(error)])]
+    faults = []
+    if changed:
+        faults.append(_damage(where, "rows changed after they were stored", changed))
+    if outside:
+        faults.append(_damage(where, "rows that `challenge` did not store", outside))
+    if expected_head is not None:
+        links = schema.links
+        number = expected_head.partition(":")[0]
+        query = sa.select(links.c.hash).where(sa.cast(links.c.id, sa.Text) == number)
+        digest = connection.execute(query).scalar()
+        if expected_head != "0:" and expected_head != f"{number}:{digest}":
+            text = f"no link {number} with the published hash"
+            faults.append(_damage(where, text, [f"published head {expected_head}"]))
     return faults
 
 

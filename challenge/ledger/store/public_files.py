@@ -11,35 +11,67 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault
+from challenge.ledger.store.versions import Card
 from challenge.task import Task, sha256_of_file
 from challenge.task.modalities import modality_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["public_faults"]
+__all__ = ["card_faults", "public_faults"]
+
+_TABLES = ("train", "test", "folds", "sample_submission")
+_FILES = frozenset(
+    {"task.json", "card.json", "croissant.json"}
+    | {f"{name}.{suffix}" for name in _TABLES for suffix in ("csv", "parquet")}
+)
 
 
 def public_faults(task: Task) -> list[Fault]:
     """Return every file under `public/` whose content is not that of the build.
 
     Both forms of the tables and the pixels of the images must give the data digest of the task;
-    all other files must have the SHA-256 of croissant.json.
+    all other files must have the SHA-256 of croissant.json, and nothing else may be there. The
+    digests in task.json must be those of the build.
     """
-    faults = [*_listed_faults(task), *_image_faults(task)]
+    faults = [*_listed_faults(task), *_image_faults(task), *_extra_faults(task)]
     if faults:
         return faults
     try:
-        expected = _built_digest(task)
+        built = _built_digests(task)
+        expected = str(built["data"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         path = str(task.private / "build.json")
         return [_changed(task, path, f"unreadable: {error}", "the digests of the build")]
+    if dict(built) != dict(task.document["digests"]):
+        path = str(task.public / "task.json")
+        faults.append(_changed(task, path, "other digests", "the digests of the build"))
     for suffix in ("parquet", "csv"):
         found = _data_digest_of(task, suffix)
         if found != expected:
             where = ", ".join(str(task.public / f"{name}.{suffix}") for name in ("train", "test"))
             faults.append(_changed(task, where, found, f"the data digest {expected}"))
     return faults
+
+
+def card_faults(task: Task, recorded: Card | None) -> Iterator[Fault]:
+    """Return task.json and card.json when they differ from those that the ledger recorded.
+
+    A task that was converted again has other digests; its new card is recorded with the next
+    submission.
+    """
+    if recorded is None or task.card_digest != recorded.card_digest:
+        return
+    if task.data_digest != recorded.data_digest:
+        return
+    for name, expected in (("task.json", recorded.task), ("card.json", recorded.card)):
+        path = task.public / name
+        try:
+            found = json.loads(path.read_bytes()) if _is_plain(path) else None
+        except (OSError, ValueError, RecursionError):
+            found = None
+        if found != expected and not (found is None and expected == {}):
+            yield _changed(task, str(path), "other content", "the card that the ledger recorded")
 
 
 def _listed_faults(task: Task) -> Iterator[Fault]:
@@ -84,13 +116,21 @@ def _content(path: Path) -> str:
         return f"unreadable: {error.strerror}"
 
 
-def _built_digest(task: Task) -> str:
-    """Return the data digest that the build kept under private/, else that of task.json."""
+def _built_digests(task: Task) -> Mapping[str, Any]:
+    """Return the digests that the build kept under private/, else those of task.json."""
+    own: Mapping[str, Any] = task.document["digests"]
     try:
-        digests = json.loads((task.private / "build.json").read_bytes())["digests"]
+        document = json.loads((task.private / "build.json").read_bytes())
     except FileNotFoundError:
-        return task.data_digest
-    return str(digests["data"])
+        return own
+    built: Mapping[str, Any] = document["digests"]
+    return built
+
+
+def _extra_faults(task: Task) -> Iterator[Fault]:
+    for path in sorted(task.public.iterdir()):
+        if path.name not in _FILES and not (path.name == "images" and not path.is_symlink()):
+            yield _changed(task, str(path), "a file that is not of the build", "no such file")
 
 
 def _data_digest_of(task: Task, suffix: str) -> str:

@@ -31,6 +31,7 @@ __all__ = [
     "failed_runs",
     "failures",
     "finals",
+    "links",
     "metadata",
     "replicates",
     "scores",
@@ -248,3 +249,13 @@ finals = Table(
     Column("task", Text, nullable=False),
     Column("submission", Integer, ForeignKey("submissions.id"), nullable=False, unique=True),
 )
+
+links = Table(
+    "links",
+    metadata,
+    _id(),
+    *_texts("table", "hash"),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+)
+"""The hash chain: a link covers the rows of one table that one transaction added."""

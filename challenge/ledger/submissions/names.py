@@ -12,9 +12,22 @@ import unicodedata
 from challenge.errors import Fault
 from challenge.ledger.submissions.look_alikes import LOOK_ALIKES
 
-__all__ = ["NAME_LENGTH", "clean_text", "fold", "name_faults", "skeleton", "slug_of"]
+__all__ = [
+    "BASELINE_NAMES",
+    "NAME_LENGTH",
+    "clean_text",
+    "fold",
+    "name_faults",
+    "skeleton",
+    "slug_of",
+]
 
 NAME_LENGTH = 64
+BASELINE_NAMES = (
+    *("Trivial", "Majority", "Mean", "Linear"),
+    *("AutoGluon", "AutoGluonContext", "AutoGluonMultimodal"),
+)
+"""The teams of the built-in methods; no participant can take one of these names."""
 
 _RESERVED_NAMES = frozenset(
     {"con", "prn", "aux", "nul", "index", "all"}

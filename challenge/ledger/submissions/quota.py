@@ -1,4 +1,4 @@
-"""The quota of a team: submissions a day and in total, and faulty files a day.
+"""The quota of a team: submissions a day and in total, faulty files a day; and of new teams.
 
 Withdrawn submissions count; identical and faulty ones do not. Days are UTC days.
 """
@@ -13,9 +13,9 @@ from challenge.errors import Fault, SubmissionError
 from challenge.ledger.store import schema
 from challenge.ledger.store.clock import day_start, iso, micros
 from challenge.ledger.submissions.roster import folded_names
-from challenge.task.settings import Limits
+from challenge.task.settings import Limits, Settings
 
-__all__ = ["check_failures", "check_quota", "quota_left"]
+__all__ = ["check_failures", "check_new_team", "check_quota", "quota_left"]
 
 
 def quota_left(
@@ -79,6 +79,34 @@ def check_failures(
                 "find the faults with `challenge check`, and submit after "
                 f"{iso(day_start(at) + timedelta(days=1))}",
                 code="quota-failed",
+            )
+        )
+
+
+def check_new_team(connection: sa.Connection, settings: Settings, at: datetime) -> None:
+    """Raise SubmissionError when a contest without a roster has no room for a new team today.
+
+    Each new team gets a first public score that no Ladder holds back: one person under many names
+    could climb by them.
+    """
+    most = settings.limits.new_teams_per_day
+    if settings.team or not settings.is_contest():
+        return
+    teams = schema.teams
+    count = connection.execute(
+        sa.select(sa.func.count()).where(
+            teams.c.at >= micros(day_start(at)), teams.c.baseline.is_(False)
+        )
+    ).scalar_one()
+    if count >= most:
+        raise SubmissionError(
+            Fault(
+                "new teams",
+                f"{count} today",
+                f"at most {most} a day in a contest without a roster",
+                f"hand it in after {iso(day_start(at) + timedelta(days=1))}, "
+                "or ask the organiser for a roster",
+                code="quota-new-teams",
             )
         )
 

@@ -15,6 +15,7 @@ from challenge.ledger.store.database import Store
 from challenge.ledger.store.records import Team
 from challenge.ledger.store.rows import read_teams
 from challenge.ledger.submissions.names import (
+    BASELINE_NAMES,
     NAME_LENGTH,
     clean_text,
     fold,
@@ -26,6 +27,7 @@ from challenge.ledger.submissions.names import (
 __all__ = [
     "TeamRow",
     "add_team",
+    "check_reserved",
     "check_team_name",
     "find_team",
     "folded_names",
@@ -51,6 +53,20 @@ def check_team_name(name: str) -> str:
     if faults:
         raise SubmissionError(faults)
     return cleaned
+
+
+def check_reserved(name: str) -> None:
+    """Raise SubmissionError when a participant's name is, or looks like, that of a baseline."""
+    if skeleton(name) in {skeleton(reserved) for reserved in BASELINE_NAMES}:
+        raise SubmissionError(
+            Fault(
+                "team",
+                repr(name),
+                "a name that cannot be confused with a baseline",
+                f"choose another name; reserved are {', '.join(BASELINE_NAMES)}",
+                code="team-reserved",
+            )
+        )
 
 
 def find_team(connection: sa.Connection, name: str) -> TeamRow | None:
@@ -119,7 +135,10 @@ def rename_team(ledger: Ledger, old: str, new: str) -> Team:
     new = check_team_name(new)
     with ledger.store.writing() as connection:
         ledger.store.lock_all(connection)
-        key = require_team(connection, old).id
+        team = require_team(connection, old)
+        if not team.baseline:
+            check_reserved(new)
+        key = team.id
         _check_looks(connection, new, owner=key)
         _add_name(connection, key, new, clock.now())
         return read_teams(connection, ledger.settings, team=key)[key]

@@ -34,10 +34,16 @@ from challenge.ledger.store.versions import (
 )
 from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC, climb
 from challenge.ledger.submissions.names import clean_text, fold, name_faults
-from challenge.ledger.submissions.quota import check_failures, check_quota
+from challenge.ledger.submissions.quota import check_failures, check_new_team, check_quota
 from challenge.ledger.submissions.receipt_rows import receipt_of
 from challenge.ledger.submissions.receipts import Receipt
-from challenge.ledger.submissions.roster import TeamRow, add_team, check_team_name, find_team
+from challenge.ledger.submissions.roster import (
+    TeamRow,
+    add_team,
+    check_reserved,
+    check_team_name,
+    find_team,
+)
 from challenge.ledger.submissions.score_rows import (
     Scored,
     insert_score,
@@ -53,6 +59,7 @@ if TYPE_CHECKING:
     from challenge.scoring.score import Score
 
 __all__ = [
+    "check_entry",
     "current_scoring_version",
     "scored_subset",
     "submit",
@@ -94,6 +101,19 @@ def submit(
     entry = _entry(team, method, note, details, baseline)
     with ledger_faults(ledger.store.where):
         return _submit(ledger, task, path, entry)
+
+
+def check_entry(ledger: Ledger, task: str, team: str) -> None:
+    """Raise SubmissionError when name, roster, dates or quota refuse any file of the team."""
+    entry = Entry(check_team_name(team), "", "", "", "", baseline=False)
+    with ledger.store.reading() as connection:
+        at = clock.now()
+        known = _admit(connection, ledger.settings, entry, at)
+        check_failures(connection, ledger.settings.limits, entry.team, task, at)
+        if known is None:
+            check_new_team(connection, ledger.settings, at)
+        else:
+            check_quota(connection, ledger.settings.limits, known.id, task, at)
 
 
 def _submit(ledger: Ledger, task: Task, path: Path, entry: Entry) -> Receipt:
@@ -166,6 +186,8 @@ def _admit(
     known = find_team(connection, entry.team)
     if not entry.baseline:
         check_roster(settings, (*(known.names if known else ()), entry.team), "team")
+        if known is None:
+            check_reserved(entry.team)
     if known is not None and known.baseline != entry.baseline:
         found = "a baseline" if known.baseline else "a participating team"
         raise SubmissionError(
@@ -274,6 +296,8 @@ def _store(
         ledger.store.lock_all(connection)
         scoring_version = current_scoring_version(connection, task)
         if team is None:
+            if not entry.baseline:
+                check_new_team(connection, settings, at)
             team = add_team(connection, ledger.store, entry.team, baseline=entry.baseline, at=at)
     ledger.store.lock_team(connection, team.id)
     # The time that counts is read while the locks are held.

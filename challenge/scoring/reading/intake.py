@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Literal
 from challenge.errors import Fault, MissingRequirement, SubmissionError
 from challenge.scoring.reading.faults import fault
 
-__all__ = ["MAX_BYTES", "SUFFIXES", "Intake", "take_in", "too_much_unpacked"]
+__all__ = ["MAX_BYTES", "SUFFIXES", "Intake", "take_in", "too_large", "too_much_unpacked"]
 
 MAX_BYTES = 2 << 30
 SUFFIXES = (".csv", ".csv.gz", ".csv.zst", ".gz", ".zst", ".parquet", ".pq")
@@ -156,7 +156,7 @@ def _read(path: Path, max_bytes: int) -> bytes | Intake:
         )
     with os.fdopen(descriptor, "rb") as file:
         if status.st_size > max_bytes:
-            raise _too_large(name, status.st_size, max_bytes)
+            raise too_large(name, status.st_size, max_bytes)
         try:
             data: bytes | Intake
             if status.st_size > _SMALL and file.peek(4)[:4] == _PARQUET:
@@ -176,7 +176,7 @@ def _read(path: Path, max_bytes: int) -> bytes | Intake:
             "wait until it is, then repeat the command",
         )
     if isinstance(data, bytes) and len(data) > max_bytes:
-        raise _too_large(name, len(data), max_bytes)
+        raise too_large(name, len(data), max_bytes)
     return data
 
 
@@ -201,7 +201,7 @@ def _copied(file: BinaryIO, name: str, max_bytes: int) -> Intake:
         digest.update(block)
         size += len(block)
         if size > max_bytes:
-            raise _too_large(name, size, max_bytes)
+            raise too_large(name, size, max_bytes)
         copy.write(block)
     copy.flush()
     return Intake(name, b"", digest.hexdigest(), "parquet", copy)
@@ -275,7 +275,8 @@ def _cut_off(name: str, codec: str, message: str) -> SubmissionError:
     )
 
 
-def _too_large(name: str, size: int, max_bytes: int) -> SubmissionError:
+def too_large(name: str, size: int, max_bytes: int) -> SubmissionError:
+    """Return the fault of a file with more bytes than the cap."""
     return _refused(
         "file-too-large",
         name,

@@ -1,0 +1,126 @@
+"""What somebody with `public/` alone can guess about the hidden part, measured by the solution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.scoring.solution import Solution, read_solution
+from challenge.task import SUBSETS, Task
+
+__all__ = ["MOST_GAIN", "Attack", "attacks_on_task"]
+
+MOST_GAIN = 0.05
+"""A guess that is right this much more often than chance is a leak."""
+_MOST_SEPARATION = 0.1
+_SURE = 4.0
+_PUBLIC = SUBSETS.index("public")
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One attack: its measured `gain`, the largest that is allowed, and how it went about."""
+
+    target: str
+    name: str
+    gain: float
+    allowed: float
+    how: str
+
+    @property
+    def held(self) -> bool:
+        """Whether the attack gained no more than is allowed."""
+        return self.gain <= self.allowed
+
+    def as_json(self) -> dict[str, object]:
+        """Return the result as plain values."""
+        return {
+            "target": self.target,
+            "attack": self.name,
+            "gain": round(self.gain, 4),
+            "allowed": round(self.allowed, 4),
+            "held": self.held,
+            "how": self.how,
+        }
+
+
+def attacks_on_task(task: Task) -> list[Attack]:
+    """Guess subsets and labels of the test rows of a built task from what is public."""
+    solution = read_solution(task)
+    found = [_subset_by_order(task, solution), _label_by_order(task, solution)]
+    if len(solution.left):
+        found.append(_subset_by_records(task, solution))
+    return found
+
+
+def _subset_by_records(task: Task, solution: Solution) -> Attack:
+    """Guess that pairs which share records share a subset, the largest groups placed first."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(solution.subset)
+    n_records = int(max(solution.left.max(), solution.right.max())) + 1
+    links = coo_matrix(
+        (np.ones(n, np.int8), (solution.left, solution.right)), shape=(n_records, n_records)
+    )
+    component = connected_components(links, directed=False)[1][solution.left]
+    sizes = np.bincount(component)
+    n_public = int(task.document["n_public"])
+    share, taken, seen = n_public / n, 0, 0
+    public = np.zeros(len(sizes), dtype=bool)
+    for place in np.argsort(-sizes, kind="stable"):
+        size = int(sizes[place])
+        seen += size
+        if taken + size / 2 <= share * seen and taken + size <= n_public:
+            public[place] = True
+            taken += size
+    right = float((public[component] == (solution.subset == _PUBLIC)).mean())
+    return Attack(
+        task.id,
+        "subset by shared records",
+        right - max(share, 1 - share),
+        MOST_GAIN,
+        f"{sizes.size:,} groups of pairs that share records, the largest has {sizes.max():,} "
+        f"of {n:,} pairs; placed by the published number of public rows",
+    )
+
+
+def _subset_by_order(task: Task, solution: Solution) -> Attack:
+    gain, noise = _separation(solution.subset == _PUBLIC)
+    return Attack(
+        task.id,
+        "subset by order of ids",
+        gain,
+        max(_MOST_SEPARATION, noise),
+        "area under the ROC curve of the position of a row, less one half",
+    )
+
+
+def _label_by_order(task: Task, solution: Solution) -> Attack:
+    if task.classes:
+        commonest = int(np.bincount(solution.labels.astype(np.int64)).argmax())
+        hidden = solution.labels == commonest
+    else:
+        hidden = solution.labels > np.median(solution.labels)
+    gain, noise = _separation(hidden)
+    return Attack(
+        task.id,
+        "label by order of ids",
+        gain,
+        max(_MOST_SEPARATION, noise),
+        "area under the ROC curve of the position of a row, less one half; for the commonest "
+        "class, or numbers above the median",
+    )
+
+
+def _separation(hidden: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return how far the positions separate the rows (0 to 0.5), and what chance may reach."""
+    n, n_hidden = len(hidden), int(hidden.sum())
+    if n_hidden in (0, n):
+        return 0.0, 0.0
+    other = n - n_hidden
+    ranks = float(np.flatnonzero(hidden).sum()) - n_hidden * (n_hidden - 1) / 2
+    error = np.sqrt((n + 1) / (12 * n_hidden * other))
+    return abs(ranks / (n_hidden * other) - 0.5), _SURE * float(error)

@@ -1,0 +1,151 @@
+"""Edits of the ledger beside the program: every changed, added or deleted row is reported."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from challenge.errors import LedgerError
+from challenge.ledger import Ledger, open_ledger, rename_team, submit, withdraw
+from challenge.ledger.store.backup import backup, restore
+from challenge.ledger.store.integrity import verify
+from challenge.task import Challenge
+from tests.ledger.toy import make_challenge, write_hits
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    ledger = open_ledger(make_challenge(tmp_path / "c"))
+    task = ledger.challenge.task("toy")
+    for salt, hits in enumerate((30, 40, 50)):
+        path = write_hits(task, tmp_path / "x.csv", hits, salt=salt)
+        submit(ledger, task, path, team="Ada", method="m", note="n" * 500)
+    withdraw(ledger, 2)
+    rename_team(ledger, "Ada", "Grace")
+    return ledger
+
+
+def database(ledger: Ledger) -> Path:
+    return ledger.challenge.submissions / "ledger.db"
+
+
+def edit(ledger: Ledger, statement: str) -> None:
+    connection = sqlite3.connect(database(ledger))
+    with connection:
+        connection.execute(statement)
+    connection.close()
+
+
+def found(ledger: Ledger, expected_head: str | None = None) -> str:
+    return "; ".join(map(str, verify(ledger, expected_head=expected_head).faults))
+
+
+def test_what_the_program_stores_is_chained(ledger: Ledger) -> None:
+    report = verify(ledger)
+    assert report.faults == ()
+    assert int(report.head.partition(":")[0]) > 3
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE scores SET value = 1.0 WHERE id = 1", "rows changed after they were stored"),
+        ("UPDATE submissions SET at = at - 1 WHERE id = 3", "submissions rows 3 to 3"),
+        ("UPDATE replicates SET vector = zeroblob(4000)", "rows changed"),
+        ("UPDATE team_names SET name = 'Eve' WHERE id = 2", "team_names rows 2 to 2"),
+        ("DELETE FROM withdrawals", "withdrawals rows 1 to 1"),
+        ("DELETE FROM links WHERE id = 4", "rows changed"),
+        (
+            "INSERT INTO withdrawals (at, submission) VALUES (1, 1)",
+            "rows that `challenge` did not store",
+        ),
+    ],
+)
+def test_an_edit_in_sql_is_reported(ledger: Ledger, statement: str, words: str) -> None:
+    edit(ledger, statement)
+    assert words in found(ledger)
+
+
+def test_rows_added_by_hand_are_not_chained_by_the_next_command(ledger: Ledger) -> None:
+    edit(ledger, "INSERT INTO withdrawals (at, submission) VALUES (1, 1)")
+    rename_team(ledger, "Grace", "Ada")
+    assert "withdrawals row 2" in found(ledger)
+
+
+def test_a_published_head_shows_a_chain_that_was_cut_or_made_again(ledger: Ledger) -> None:
+    head = verify(ledger).head
+    assert found(ledger, head) == ""
+    rename_team(ledger, "Grace", "Ada")
+    assert found(ledger, head) == ""
+    edit(ledger, "UPDATE scores SET value = 1.0 WHERE id = 1")
+    edit(ledger, "DROP TABLE links")
+    again = open_ledger(ledger.challenge)
+    assert found(again) == ""
+    assert "no link" in found(again, head)
+    assert "no link" in found(again, "nonsense")
+
+
+def test_a_ledger_without_a_chain_gets_one(ledger: Ledger, tmp_path: Path) -> None:
+    edit(ledger, "DROP TABLE links")
+    assert found(open_ledger(ledger.challenge)) == ""
+    edit(ledger, "UPDATE scores SET value = 1.0 WHERE id = 1")
+    assert "rows changed" in found(ledger)
+
+
+def test_a_restored_backup_has_the_same_head(ledger: Ledger, tmp_path: Path) -> None:
+    backup(ledger, tmp_path / "b.zip")
+    home = Challenge(tmp_path / "again")
+    home.root.mkdir()
+    restore(tmp_path / "b.zip", home)
+    assert verify(open_ledger(home), expected_head=verify(ledger).head).faults == ()
+
+
+def _rows_of(path: Path) -> list[str]:
+    connection = sqlite3.connect(path)
+    try:
+        return [
+            line
+            for line in connection.iterdump()
+            if line.startswith("INSERT") and "sqlite_" not in line
+        ]
+    finally:
+        connection.close()
+
+
+def _damaged_unseen(ledger: Ledger, whole: list[str]) -> bool:
+    """Whether verify passes although rows are not those that were stored."""
+    try:
+        faults = verify(open_ledger(ledger.challenge)).faults
+    except LedgerError as error:
+        assert error.faults[0].fix
+        return False
+    return not faults and _rows_of(database(ledger)) != whole
+
+
+def test_flipped_bits_and_zeroed_pages_are_reported(ledger: Ledger, tmp_path: Path) -> None:
+    path = database(ledger)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    saved = Path(shutil.copy(path, tmp_path / "saved.db"))
+    whole, content = _rows_of(path), saved.read_bytes()
+    random = Random(7)
+    unseen = []
+    for case in range(120):
+        data = bytearray(content)
+        if case % 4 == 0:
+            start = random.randrange(len(data) // 4096) * 4096
+            data[start : start + 4096] = bytes(4096)
+        else:
+            at = random.randrange(len(data))
+            data[at] ^= 1 << random.randrange(8)
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        path.write_bytes(data)
+        if _damaged_unseen(ledger, whole):
+            unseen.append(case)
+    assert unseen == []
