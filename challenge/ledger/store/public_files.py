@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault
-from challenge.ledger.store.versions import Card
+from challenge.ledger.store.records import Card
 from challenge.task import Task, sha256_of_file
 
 if TYPE_CHECKING:
