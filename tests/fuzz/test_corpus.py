@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from tests.fuzz.parsers import SEEDS, TARGETS
 from tests.fuzz.targets import CORPUS, Target, mutate_parquet
 
 
@@ -25,3 +26,12 @@ def test_damaged_parquet_is_read_or_reported(seed: int, target: Target) -> None:
     rng = Random(seed)
     for _ in range(50):
         target.run(mutate_parquet(rng))
+
+
+@pytest.mark.parametrize("name", sorted(SEEDS))
+def test_damaged_seeds_of_the_small_parsers_are_read_or_reported(name: str) -> None:
+    rng = Random(0)
+    for _ in range(300):
+        data = bytearray(SEEDS[name])
+        data[rng.randrange(len(data))] = rng.randrange(256)
+        TARGETS[name](bytes(data))
