@@ -39,7 +39,7 @@ def test_files_that_differ_in_private_rows_only_get_the_same_answers(
             ]
             write_labels(task, place / f"{number}.csv", labels)
         collect(ledger, settle_s=0)
-        said.extend(path.read_text() for path in sorted(place.glob("*.receipt.*")))
+        said.extend(_receipt(path) for path in sorted(place.glob("*.receipt.*")))
         said.extend(row.as_json() for row in history(ledger))
         snapshot = read_snapshot(ledger)
         said.append(snapshot.primary.value.tolist())
@@ -71,6 +71,15 @@ def _other_private_labels(path: Path) -> list[str]:
     place = table.schema.get_field_index("label")
     pq.write_table(table.set_column(place, "label", pa.array(labels)), path)
     return labels
+
+
+def _receipt(path: Path) -> object:
+    """Return a receipt without size, time and number of the file in the inbox."""
+    if path.suffix != ".json":
+        return path.read_text()
+    document = json.loads(path.read_text())
+    assert len(document.pop("mark")) == 3
+    return document
 
 
 def _without_paths(text: str, root: Path) -> str:
