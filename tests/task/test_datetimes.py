@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
@@ -85,12 +84,6 @@ def test_raw_texts_csv_and_parquet_hold_the_same_points_in_time(
         assert [None if one is pd.NA else one for one in texts] == iso_texts(
             table["when"].combine_chunks()
         ).to_pylist()
-        kinds = options["polars"]["schema_overrides"]
-        frame = pl.read_csv(
-            folder / "test.csv",
-            schema_overrides={key: getattr(pl, kind) for key, kind in kinds.items()},
-        )
-        assert frame["when"].to_list() == [one and one.replace(tzinfo=None) for one in wanted]
     assert standard(iso_texts(values["when"])) == (iso_texts(values["when"]).to_pylist(), [])
 
 

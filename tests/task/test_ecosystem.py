@@ -1,15 +1,18 @@
 """Other people's readers on the standard form, unaided for Parquet, with the options for CSV."""
 
+import datetime
 import importlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from challenge.task import Task
-from challenge.task.tables import read_parquet
+from challenge.kinds import kind_of
+from challenge.task import Column, Task
+from challenge.task.tables import TableWriter, csv_options, read_parquet, table_schema
 from tests.toy import build_toy
 
 pytestmark = pytest.mark.slow
@@ -91,7 +94,6 @@ def test_croissant_is_valid_and_its_records_are_readable(task: Task) -> None:
 def test_polars_reads_hard_texts_with_the_stated_options(tmp_path: Path) -> None:
     import polars as pl
 
-    from challenge.task.tables import csv_options
     from tests.task.test_tables import HARD, exact, write
 
     schema = write(tmp_path, [(text, -0.0, 2**53 + 1, text, text) for text in HARD])
@@ -104,3 +106,26 @@ def test_polars_reads_hard_texts_with_the_stated_options(tmp_path: Path) -> None
     assert [list(map(exact, row.values())) for row in found] == [
         list(map(exact, row.values())) for row in wanted
     ]
+
+
+def test_polars_reads_points_in_time_as_utc_without_a_zone(tmp_path: Path) -> None:
+    import polars as pl
+
+    column = Column("when", "datetime")
+    schema = table_schema((column,), kind_of("classification"), record_ids=False, label=False)
+    utc = datetime.timezone.utc
+    moments = [
+        datetime.datetime(1, 1, 1, tzinfo=utc),
+        datetime.datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=utc),
+        None,
+        datetime.datetime.max.replace(tzinfo=utc),
+    ]
+    with TableWriter(tmp_path, "test", schema, {}) as writer:
+        ids = pa.array([f"r{row:016x}" for row in range(len(moments))], pa.string())
+        writer.write(pa.table({"id": ids, "when": pa.array(moments, schema.field("when").type)}))
+    kinds = csv_options(schema)["polars"]["schema_overrides"]
+    frame = pl.read_csv(
+        tmp_path / "test.csv",
+        schema_overrides={key: getattr(pl, kind) for key, kind in kinds.items()},
+    )
+    assert frame["when"].to_list() == [one and one.replace(tzinfo=None) for one in moments]
