@@ -132,10 +132,7 @@ def convert(path: Path, out: Path) -> dict[str, float]:
     raw = RawTable(lambda: read_raw(path), path.parent)
     secret = bytes(32)
     silent = {"progress": lambda _: None}
-    with (
-        _count_time(tables.TableWriter, "_write_csv", spent),
-        _count_time(tables, "csv_bytes", spent),
-    ):
+    with _count_time(tables, "_csv_rows", spent):
         plan = plan_rows(raw, definition, secret, out / "public", out / "spill", **silent)
         write_files(plan, definition, secret, out / "public", out / "private", **silent)
     return {"csv_s": spent[0]}
