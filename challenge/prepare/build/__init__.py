@@ -1,1 +1,1 @@
-"""Builds the standard form of a task from a raw table; a build succeeds as a whole or not at all."""
+"""Builds the standard form of a task from a raw table, as a whole or not at all."""

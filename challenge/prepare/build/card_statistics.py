@@ -101,7 +101,7 @@ class TrainStatistics:
                 self._facts[column.name].update(values)
 
     def columns(self) -> list[dict[str, object]]:
-        """Return one entry per column: missing share, distinct values (None above the limit), range."""
+        """Return per column: missing share, distinct values (None above the limit), range."""
         entries = []
         for column in self._columns:
             name = column.name

@@ -153,7 +153,7 @@ def _labels_in_figures(plan: Plan) -> dict[str, Any]:
 def with_card_digest(document: dict[str, Any], card: Mapping[str, object]) -> dict[str, Any]:
     """Return task.json with a digest of its own content and of the card.
 
-    File sizes and encoded thumbnails differ between library versions and are not part of the digest.
+    File sizes and encoded thumbnails differ between library versions, so they are excluded.
     """
     content = {name: value for name, value in document.items() if name != "digests"}
     stable = {name: value for name, value in card.items() if name not in ("sizes", "samples")}

@@ -1,7 +1,8 @@
 """Keyed ids that reveal nothing about a row, and keyed random draws for the split.
 
 HMAC-SHA256(secret, raw key) gives 32 bytes. The first 8 are the id. The others are independent
-of it and decide side, subset and fold: neither ids nor their order reveal the split. The same secret and key give the same draw on every machine and library version.
+of it and decide side, subset and fold: neither ids nor their order reveal the split.
+The same secret and key give the same draw on every machine and library version.
 """
 
 from __future__ import annotations
@@ -82,8 +83,8 @@ def keyed_draws(secret: bytes, purpose: str, keys: Sequence[str] | pa.Array) -> 
         second = copy_outer()
         second.update(first.digest())
         keep(second.digest())
-    words = np.frombuffer(b"".join(digests), dtype=">u8").reshape(-1, 4).astype(np.uint64)
-    return KeyedDraws(*(np.ascontiguousarray(words[:, column]) for column in range(3)))
+    integers = np.frombuffer(b"".join(digests), dtype=">u8").reshape(-1, 4).astype(np.uint64)
+    return KeyedDraws(*(np.ascontiguousarray(integers[:, column]) for column in range(3)))
 
 
 def _as_bytes(keys: Sequence[str] | pa.Array) -> list[bytes]:

@@ -45,7 +45,9 @@ def order_by_word(
 
 
 def dense_codes(codes: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return codes 0 … k-1 in the order of the given codes (>= 0, not much larger than the row count).
+    """Return codes 0 … k-1 in the order of the given codes.
+
+    Given codes are >= 0 and not much larger than the row count.
 
     >>> dense_codes(np.array([7, 2, 7, 5]))
     array([2, 0, 2, 1])

@@ -23,7 +23,7 @@ _ROWS_A_RANGE = 20
 
 
 def is_number_type(kind: pa.DataType) -> bool:
-    """Whether `number_labels` takes values of this type: numbers, or texts that may hold numbers."""
+    """Whether `number_labels` takes values of this type: numbers, or texts of numbers."""
     import pyarrow as pa
 
     number = pa.types.is_floating(kind) or pa.types.is_decimal(kind)
@@ -58,13 +58,13 @@ def number_labels(array: pa.Array, keys: pa.Array, faults: Faults) -> NDArray[np
             "empty them, or write one as `missing` under [raw.options]",
         ),
     )
-    for wrong, code, words, fix in cases:
+    for wrong, code, found, fix in cases:
         rows = np.flatnonzero(wrong).tolist()
         if rows:
             faults.add(
                 code,
                 "label",
-                words,
+                found,
                 "a finite number in every row that has a label",
                 f"{fix}; rows without a label are dropped and counted",
                 [f"{keys[row].as_py()}: {array[row].as_py()!r}" for row in rows],

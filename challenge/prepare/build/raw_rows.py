@@ -201,16 +201,16 @@ def _contents(values: dict[str, pa.Array], prefix: str) -> pa.Array:
 
 
 def _check_decisions(labels: pa.Array, keys: pa.Array, faults: Faults) -> None:
-    words = labels.to_pylist()
-    wrong = [place for place, word in enumerate(words) if word not in MATCH_WORDS]
+    texts = labels.to_pylist()
+    wrong = [index for index, text in enumerate(texts) if text not in MATCH_WORDS]
     if wrong:
         faults.add(
             "match-label",
             "label",
-            f"{words[wrong[0]]!r} is not a decision",
+            f"{texts[wrong[0]]!r} is not a decision",
             "1 (match) or 0 (no match)",
             "map the labels to 1 and 0 in the converter",
-            [keys[place].as_py() for place in wrong],
+            [keys[index].as_py() for index in wrong],
         )
 
 
@@ -227,8 +227,8 @@ def _classes(
         return label, ("0", "1")
     check_classes(sorted(names), where)
     classes = tuple(sorted(names))
-    place = {name: code for code, name in enumerate(classes)}
-    return np.array([place[name] for name in names], dtype=np.int32)[codes], classes
+    codes_by_name = {name: code for code, name in enumerate(classes)}
+    return np.array([codes_by_name[name] for name in names], dtype=np.int32)[codes], classes
 
 
 def _refuse_equal_ids(ascending: NDArray[np.uint64], raw: RawTable, where: str) -> None:

@@ -4,7 +4,8 @@
 `ltable_id`, `rtable_id`, `label`; or those three with columns `left_*` and `right_*` (or
 `ltable_*`, `rtable_*`) in them. Options under `[raw.options]`: `tableA`, `tableB`, `train`,
 `valid`, `test` name other files (without suffix), `left_id` and `right_id` other columns of ids.
-Without `tableB` both sides are records of `tableA`. The official split is kept in `split`, whatever `by` is.
+Without `tableB` both sides are records of `tableA`. The official split is kept in
+`split`, whatever `by` is.
 """
 
 from __future__ import annotations

@@ -89,7 +89,8 @@ def _pair(file: Path, number: int, line: str) -> dict[str, str | None]:
         raise TaskError(
             Fault(f"{file.name}, line {number}",
                   f"{len(parts)} fields, the last {parts[-1].strip()[:20]!r}",
-                  "two records and a label 0 or 1, separated by tabs", "correct the line", "ditto-line")
+                  "two records and a label 0 or 1, separated by tabs",
+                  "correct the line", "ditto-line")
         )  # fmt: skip
     pair: dict[str, str | None] = {"label": parts[2].strip()}
     for side, text in (("left", parts[0]), ("right", parts[1])):

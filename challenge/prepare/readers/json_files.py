@@ -1,4 +1,4 @@
-"""JSON tables: an array of objects or one object per line, nested ones flattened to `outer.inner`."""
+"""JSON tables: an array of objects or one object per line, flattened to `outer.inner`."""
 
 from __future__ import annotations
 

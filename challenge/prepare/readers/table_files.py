@@ -175,8 +175,8 @@ def _excel(path: Path) -> RawFile:
     names = [str(name) for name in header[:width]]
     # Rows may be shorter than the header when the file does not state the sheet's width.
     columns = [
-        [_cell(row[place]) if place < len(row) else None for row in rows[1:]]
-        for place in range(width)
+        [_cell(row[index]) if index < len(row) else None for row in rows[1:]]
+        for index in range(width)
     ]
     table = pa.table([pa.array(column, pa.string()) for column in columns], names=names)
 
@@ -201,10 +201,10 @@ def _cell(value: Any) -> str | None:
 def _delimited(path: Path, delimiter: str | None, encoding: str | None) -> RawFile:
     with path.open("rb") as file:
         sample = file.read(_SAMPLE)
-    for mark, words in _PACKED.items():
+    for mark, form in _PACKED.items():
         if sample.startswith(mark):
             fix = "unpack it, or save it as CSV, and name that file"
-            raise _damaged(path, ValueError(words), fix)
+            raise _damaged(path, ValueError(form), fix)
     notes = []
     if encoding is None:
         encoding = _encoding(path, sample)
