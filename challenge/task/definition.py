@@ -16,7 +16,7 @@ from challenge.task.modalities import modality_of
 from challenge.task.splits import Split
 
 __all__ = [
-    "ColumnWords",
+    "ColumnSettings",
     "Raw",
     "Source",
     "TaskDefinition",
@@ -96,7 +96,7 @@ class Raw(Declaration):
         return self
 
 
-class ColumnWords(Declaration):
+class ColumnSettings(Declaration):
     """One feature; in matching, `sides` are the sides of the pair that have it."""
 
     modality: ModalityName
@@ -131,7 +131,7 @@ class TaskDefinition(Declaration):
     source: list[Source] = Field(min_length=1)
     raw: Raw
     split: Split = Split()
-    columns: dict[str, ColumnWords] = Field(min_length=1)
+    columns: dict[str, ColumnSettings] = Field(min_length=1)
     left_out: dict[str, str] = {}
     datasheet: Datasheet = Datasheet()
     accept: dict[str, str] = {}
@@ -139,7 +139,7 @@ class TaskDefinition(Declaration):
 
     @field_validator("columns")
     @classmethod
-    def _no_reserved(cls, columns: dict[str, ColumnWords]) -> dict[str, ColumnWords]:
+    def _no_reserved(cls, columns: dict[str, ColumnSettings]) -> dict[str, ColumnSettings]:
         taken = sorted(set(columns) & set(RESERVED))
         if taken:
             raise ValueError(f"column names other than {', '.join(taken)} (reserved)")
@@ -177,7 +177,7 @@ class TaskDefinition(Declaration):
         )
 
 
-def _column(name: str, settings: ColumnWords) -> Column:
+def _column(name: str, settings: ColumnSettings) -> Column:
     return Column(
         name, settings.modality, settings.description, settings.integer, settings.timezone
     )

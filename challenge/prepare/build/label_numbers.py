@@ -58,13 +58,13 @@ def number_labels(array: pa.Array, keys: pa.Array, faults: Faults) -> NDArray[np
             "empty them, or write one as `missing` under [raw.options]",
         ),
     )
-    for wrong, code, found, fix in cases:
+    for wrong, code, problem, fix in cases:
         rows = np.flatnonzero(wrong).tolist()
         if rows:
             faults.add(
                 code,
                 "label",
-                found,
+                problem,
                 "a finite number in every row that has a label",
                 f"{fix}; rows without a label are dropped and counted",
                 [f"{keys[row].as_py()}: {array[row].as_py()!r}" for row in rows],
