@@ -1,4 +1,4 @@
-"""Numbers out of texts, images and pairs; what costs something is cached per task."""
+"""Numeric features of texts, images and pairs; expensive ones are cached per task."""
 
 from __future__ import annotations
 

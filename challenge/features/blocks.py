@@ -1,7 +1,7 @@
-"""A classification table as dense blocks of numbers, one per column and way of reading it.
+"""A table as dense blocks of numbers, one per column and family of features.
 
-Everything that is learned (scales, n-grams, principal axes) is learned from the rows given to
-`fit`. Texts and images are centred, and the variance of a column is at most about 1.
+Scales, n-grams and principal components are learned only from the rows given to `fit`.
+Texts and images are centred, and the variance of a column is at most about 1.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ Ngrams = Literal["words", "characters", "both"]
 
 _BINS = 16
 _WHOLE_ROWS = 4096
-"""Rows up to which n-grams can be kept whole: all axes cost the third power of the rows."""
+"""Most rows with all components of n-grams kept: the cost grows with the cube of the rows."""
 
 
 class TableBlocks:
     """Blocks of a table: numbers, points in time, categories, n-grams, embeddings, pixels.
 
     `weights=False` uses no packaged network, `minilm=False` none for text; `text=False` or
-    `images=False` leave these columns out; `axes` principal axes are kept of each wide
-    block; `ngrams` are of words, characters or both. `used` names what was read.
-    With `whole_texts` every axis of the n-grams is kept where the training rows are at most 4,096:
-    a linear model with a squared penalty then learns what it would learn from the n-grams.
+    `images=False` leave these columns out. `axes` principal components of each wide block are
+    kept; `ngrams` are of words, characters or both. `used` names the families of features.
+    `whole_texts` keeps every component of the n-grams for up to 4,096 training rows:
+    a linear model with a squared penalty then learns the same as from the n-grams.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class TableBlocks:
 
     @property
     def used(self) -> tuple[str, ...]:
-        """The families of features, as shown on the row of a submission."""
+        """The families of features, as shown with a submission."""
         names = ["scaled numbers"] if self._numeric else []
         names += ["points in time"] if self._datetime else []
         names += ["one-hot categories"] if self._categorical else []
@@ -80,7 +80,7 @@ class TableBlocks:
         return tuple(names)
 
     def fit_transform(self, train: pd.DataFrame) -> dict[str, NDArray[Any]]:
-        """Learn from the training rows and return their blocks, float32."""
+        """Fit on the training rows and return their blocks, float32."""
         self._fitted = {}
         if self._minilm:
             columns = [sorted({*text_values(train[name])} - {""}) for name in self._text]
@@ -131,7 +131,7 @@ class TableBlocks:
         return {name: np.asarray(rows, np.float32) for name, rows in found.items()}
 
     def _number(self, name: str, values: NDArray[Any], fitting: bool) -> NDArray[Any]:
-        """Normal scores of the value, whether it is missing, and its sixteenth as a hint."""
+        """Normal scores of the value, a missing flag, and its sixteenth as a hint."""
         import numpy as np
 
         missing = np.isnan(values)
@@ -156,10 +156,10 @@ class TableBlocks:
         if fitting:
             kinds, counts = np.unique(np.array(values, dtype=object), return_counts=True)
             kept = [kind for kind, n in zip(kinds, counts, strict=True) if kind and n > 1]
-            self._fitted[f"category {name}"] = {kind: place for place, kind in enumerate(kept)}
-        places = self._fitted[f"category {name}"]
-        rows = np.zeros((len(values), len(places) + 1))
-        rows[np.arange(len(values)), [places.get(value, len(places)) for value in values]] = 1
+            self._fitted[f"category {name}"] = {kind: column for column, kind in enumerate(kept)}
+        columns = self._fitted[f"category {name}"]
+        rows = np.zeros((len(values), len(columns) + 1))
+        rows[np.arange(len(values)), [columns.get(value, len(columns)) for value in values]] = 1
         return rows
 
     def _ngrams(self, name: str, texts: list[str], fitting: bool) -> Any:
@@ -176,7 +176,7 @@ class TableBlocks:
         return hstack(parts, format="csr") if parts else csr_array((len(texts), 1))
 
     def _reduced(self, name: str, rows: Any, fitting: bool) -> NDArray[Any]:
-        """Project on the first principal axes of the training rows, and centre."""
+        """Project on the first principal components of the training rows, and centre."""
         import numpy as np
         from scipy.sparse import issparse
         from sklearn.decomposition import PCA, KernelPCA, TruncatedSVD
@@ -201,23 +201,23 @@ class TableBlocks:
         reducer, centre, scale = self._fitted[name]
         reduced = reducer.transform(rows)
         if scale is None:
-            # The first axis gets unit variance, the others keep their share of it.
+            # The first component gets unit variance; the others keep their ratio to it.
             centre, scale = reduced.mean(axis=0), float(reduced.std(axis=0).max()) or 1.0
             self._fitted[name] = reducer, centre, scale
         return np.asarray((reduced - centre) / scale)
 
-    def _report(self, words: str) -> None:
+    def _report(self, message: str) -> None:
         if self._progress is not None:
-            self._progress(words)
+            self._progress(message)
 
 
 def _normal_scores(values: NDArray[Any], known: NDArray[Any]) -> NDArray[Any]:
-    """Return the standard normal quantile of each value's place among the sorted known ones."""
+    """Return the standard normal quantile of each value's rank among the sorted known values."""
     import numpy as np
     from scipy.special import ndtri
 
     if len(known) == 0:
         return np.zeros(len(values))
     low, high = (np.searchsorted(known, values, side=side) for side in ("left", "right"))
-    places = (low + high + 1) / (2 * len(known) + 2)
-    return np.where(np.isnan(values), 0.0, ndtri(places.clip(1e-3, 1 - 1e-3)))
+    ranks = (low + high + 1) / (2 * len(known) + 2)
+    return np.where(np.isnan(values), 0.0, ndtri(ranks.clip(1e-3, 1 - 1e-3)))

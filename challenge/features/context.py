@@ -1,7 +1,7 @@
-"""Where a pair stands among the candidates: all pairs that share its left or its right record.
+"""Rank of a pair among its candidates: all pairs that share its left or its right record.
 
-No label is read, but all candidates are looked at together, those to be predicted too. What comes
-out also depends on how candidates were drawn, so a method that uses it has to say so.
+No label is read, but all candidates are compared together, test pairs too. The result depends on
+how the candidates were drawn, so a method that uses it must state it.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _RANKED = (
     "ink best shift",
     "Lite0 cosine",
 )
-"""Comparisons by which candidates are ranked: more alike is more."""
+"""Comparisons by which candidates are ranked; higher is more similar."""
 
 
 def candidate_context(task: Task, pairs: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
     """Return float32 columns for each pair, in the rows' order, from its `compared` columns.
 
-    For either side: the number of candidates that the record has, and for each comparison in
-    which more is more alike the rank (1 is best, ties share the better one) and the gap to the
-    best other candidate (negative behind it, NaN without another).
+    Per side: the number of candidates of the record; for each comparison in which higher is more
+    similar, the rank and the gap. Rank 1 is best, ties share the better rank. The gap is to the
+    best other candidate, negative behind it, NaN without another.
     """
     import numpy as np
     import pandas as pd
@@ -53,14 +53,14 @@ def candidate_context(task: Task, pairs: pd.DataFrame, compared: pd.DataFrame) -
 
 
 def _records(task: Task, pairs: pd.DataFrame, side: str) -> NDArray[Any]:
-    """Return a code for the record on one side: its id, or else all its values."""
+    """Return a code of the record on one side: from its id, else from all its values."""
     names = [f"{side}_id"] if task.record_ids else [c.name for c in task.columns if c.side == side]
     codes = pairs[names].astype(object).groupby(names, dropna=False, sort=False).ngroup()
     return codes.to_numpy()
 
 
 def _among(values: NDArray[Any], record: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return rank and gap of each value within its record; NaN where the value is."""
+    """Return rank and gap of each value within its record; NaN if the value is NaN."""
     import numpy as np
 
     rank, gap = np.full(len(values), np.nan), np.full(len(values), np.nan)

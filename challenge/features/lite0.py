@@ -1,7 +1,7 @@
-"""What is in an image: EfficientNet-Lite0 (ImageNet) from an installed package, 1,280 numbers.
+"""Image embeddings: EfficientNet-Lite0 (ImageNet) from an installed package, 1,280 numbers.
 
-The package holds a PyTorch file. It is read by an unpickler that knows five names and refuses
-all others, the network is written down as an ONNX graph, and onnxruntime runs it: no torch.
+The package holds a PyTorch file, read by an unpickler that accepts five names and refuses all
+others. The network is built as an ONNX graph and run by onnxruntime, without torch.
 Architecture: Tan & Le 2019 as changed in EfficientNet-Lite (no squeeze-and-excite, ReLU6).
 """
 
@@ -91,10 +91,10 @@ def _embed(
 
 
 def read_state(path: Path) -> dict[str, NDArray[Any]]:
-    """Read the arrays of a PyTorch file in its legacy form; raise MissingRequirement if it is odd.
+    """Read the arrays of a PyTorch file in its legacy form; raise MissingRequirement if invalid.
 
     The file is five pickles (magic, version, system, state, keys), then for each key a count
-    (int64) and the raw values. Nothing that the pickles name is run but the five known names.
+    (int64) and the raw values. The unpickler calls only the five accepted names.
     """
     import numpy as np
 
@@ -193,7 +193,7 @@ def lite0_graph(state: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 class _GraphWriter:
-    """Collects nodes and folded weights; each method returns the name of what it computed."""
+    """Collects nodes and folded weights; each method returns the name of its output."""
 
     def __init__(self, state: Mapping[str, NDArray[Any]]) -> None:
         self._state = state
@@ -242,7 +242,7 @@ class _GraphWriter:
         return last
 
     def block(self, last: str, index: int, stride: int, *, shortcut: bool) -> str:
-        """Expand, convolve each channel, project; the input is added where shapes agree."""
+        """Expand, convolve each channel, project; the input is added if the shapes agree."""
         name, start = f"_blocks.{index}", last
         if f"{name}._expand_conv.weight" in self._state:
             last = self.convolve(last, f"{name}._expand_conv", f"{name}._bn0")

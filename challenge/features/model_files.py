@@ -1,4 +1,4 @@
-"""Where packaged weights lie, and how to say that they are missing. Nothing is downloaded."""
+"""Finds packaged weights and reports missing ones. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def has_packages(*names: str) -> bool:
 
 
 def find_in_package(package: str, *parts: str) -> Path:
-    """Return a file inside an installed package; raise MissingRequirement when it is not there."""
+    """Return a file inside an installed package; raise MissingRequirement when it is missing."""
     spec = importlib.util.find_spec(package)
     folders = list(spec.submodule_search_locations or []) if spec is not None else []
     for folder in folders:

@@ -1,4 +1,4 @@
-"""Points in time as numbers: seconds, and where they are in the year, the week and the day."""
+"""Points in time as numbers: seconds, and position in the year, the week and the day."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["MomentBlock", "moment_seconds"]
 
 _FAR = 5.0
-"""Standard deviations beyond which a point in time counts as no further."""
+"""Standard deviations at which a standardised time is clipped."""
 
 
 def moment_seconds(column: pd.Series[Any]) -> NDArray[np.float64]:
@@ -50,7 +50,7 @@ class MomentBlock:
         }
 
     def transform(self, column: pd.Series[Any]) -> NDArray[np.float64]:
-        """Return a row for each point in time; a missing one is the mean, and is marked."""
+        """Return a row for each point in time; a missing one is the mean with the flag set."""
         import numpy as np
 
         parts = _parts(column)

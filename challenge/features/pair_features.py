@@ -1,7 +1,7 @@
-"""What the two sides of a pair have in common, column by column: the features of matching.
+"""Features for matching: comparisons of the two sides of a pair, column by column.
 
-`PairFeatures` learns document frequencies from the training pairs only; everything else is a
-plain comparison of two values. A comparison with a missing value is NaN, never 0.
+`PairFeatures` learns document frequencies from the training pairs only; everything else
+compares two values directly. A comparison with a missing value is NaN, never 0.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _ALL = "all text"
 class PairFeatures:
     """Numbers that compare `left_*` with `right_*`: fit on train, then transform any pairs.
 
-    `weights` adds the cosines of packaged text and image embeddings where they are installed
-    (`used` says which, once fitted); `minilm=False` or `images=False` leave those of texts or of
-    images out, `joined=False` what compares all texts of a record together where attributes do.
+    `weights` adds the cosines of packaged text and image embeddings if they are installed (listed
+    in `used` after fitting). `minilm=False` or `images=False` leave out those of texts or images;
+    `joined=False` leaves out comparisons of all texts together if attributes are compared.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class PairFeatures:
 
     @property
     def used(self) -> tuple[str, ...]:
-        """The families of features, as shown on the row of a submission."""
+        """The families of features, as shown with a submission."""
         names = ["string similarity", "token overlap", "TF-IDF cosine", "number gaps"]
         if self._images and self._task.columns_of("image"):
             names += ["HOG, colour and shape of images"]
@@ -160,7 +160,7 @@ class PairFeatures:
         return found
 
     def _found_elsewhere(self, pairs: pd.DataFrame) -> dict[str, NDArray[Any]]:
-        """Share of an attribute's tokens, by rarity, that stand anywhere in the other record."""
+        """Share of an attribute's tokens, by rarity, that occur anywhere in the other record."""
         texts = list(self._texts(pairs))
         if not texts or texts[-1][0] != _ALL:
             return {}
@@ -193,15 +193,15 @@ class PairFeatures:
         same = np.array([x == y for x, y in zip(left, right, strict=True)], dtype=float)
         return found | {"same file": same, "missing": absent.astype(float)}
 
-    def _report(self, words: str) -> None:
+    def _report(self, message: str) -> None:
         if self._progress is not None:
-            self._progress(words)
+            self._progress(message)
 
 
 def _choose_windows(task: Task, texts: Mapping[str, list[str]]) -> dict[str, int]:
-    """Return how many tokens MiniLM reads of each attribute of text; 0 is not at all.
+    """Return how many tokens MiniLM reads of each text attribute; 0 means none.
 
-    Of a joined text that had to be cut, little but its first column would be read.
+    A joined text that must be cut is not read: little but its first column would remain.
     """
     names = [column.attribute for column in task.columns_of("text")]
     names = [name for name in dict.fromkeys(names) if name in texts]
@@ -224,9 +224,9 @@ def row_cosine(left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
 def _sparse_cosine(vectorizer: Any, left: list[str], right: list[str]) -> NDArray[Any]:
     import numpy as np
 
-    places = {text: place for place, text in enumerate(dict.fromkeys([*left, *right]))}
-    rows = vectorizer.transform(places)
-    a, b = (rows[[places[text] for text in side]] for side in (left, right))
+    positions = {text: position for position, text in enumerate(dict.fromkeys([*left, *right]))}
+    rows = vectorizer.transform(positions)
+    a, b = (rows[[positions[text] for text in side]] for side in (left, right))
     return np.asarray(a.multiply(b).sum(axis=1)).ravel()
 
 
@@ -246,7 +246,7 @@ def _one_side(task: Task, modality: str) -> list[tuple[str, str]]:
 
 
 def joined_sides(task: Task, pairs: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Return all texts and categories of the left records, and of the right, one text each."""
+    """Return all texts and categories of the left and of the right records, one text per record."""
     left, right = (
         [
             " ".join(filter(None, row))

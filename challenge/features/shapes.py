@@ -1,4 +1,4 @@
-"""Two drawn shapes compared: one inside the other, one filled and one its outline, and so on."""
+"""Comparisons of two drawn shapes, such as containment, or a filled shape and its outline."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["compare_ink"]
 
 _ROWS = 2048
-"""Rows at a time: the spectra of a block fit into a few tens of megabytes."""
+"""Rows per block: the spectra of a block take a few tens of megabytes."""
 
 
 def compare_ink(left: NDArray[np.float32], right: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
@@ -94,7 +94,7 @@ def _edges(ink: NDArray[Any]) -> NDArray[Any]:
 
 
 def _filled(ink: NDArray[Any]) -> NDArray[Any]:
-    """Fill the shape: ink to be crossed on the way out, least of the four straight ways."""
+    """Fill the shape: the least ink on a straight path to the border, over four directions."""
     import numpy as np
 
     ways = [
@@ -130,7 +130,7 @@ def _best_shift(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
 
 
 def _quarters(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-    """Return the cosine of each of the four quarters: variants add a badge in a corner."""
+    """Return the cosine of each quarter: variants of an icon may add a badge in a corner."""
     import numpy as np
 
     subset = a.shape[1] // 2

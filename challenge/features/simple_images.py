@@ -1,7 +1,7 @@
 """Images as numbers without any model: pixels, colours, edges (HOG) and the drawn shape.
 
-All blocks of one image come from one decoding and are stored as one row of bytes-sized numbers;
-`SimpleImages` gives the blocks back by name.
+All blocks of an image are computed from one decoding and stored as one row of bytes;
+`SimpleImages` returns the blocks by name.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _WIDTHS = {
 
 @dataclass(frozen=True)
 class SimpleImages:
-    """Blocks of numbers, one row per image, all in [0, 1]; zeros where there is no image.
+    """Blocks of numbers, one row per image, all in [0, 1]; zeros for a missing image.
 
     `ink` (32 x 32): how far a pixel is from the border's colour; `thumb`: 8 x 8 colours;
     `colour`: a 4 x 4 x 4 histogram; `hog`: histograms of oriented gradients of 64 x 64 pixels.
@@ -135,7 +135,7 @@ def _describe(image: Image) -> NDArray[np.uint8]:
     step = _HOG_SIDE // _THUMB
     thumb = colours.reshape(_THUMB, step, _THUMB, step, 3).mean(axis=(1, 3))
     coarse = np.minimum((colours * 4).astype(np.int64), 3) @ np.array([16, 4, 1])
-    # The root spreads the many near-empty bins over the bytes that they are stored in.
+    # The root gives the many near-empty bins more of the range of a byte.
     colour = np.sqrt(np.bincount(coarse.ravel(), minlength=64) / coarse.size)
     row = np.concatenate([ink.ravel(), thumb.ravel(), colour, hog(grey)])
     return np.asarray(np.round(np.clip(row, 0, 1) * 255), np.uint8)

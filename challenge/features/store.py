@@ -1,7 +1,7 @@
-"""Rows of numbers that cost something to make, kept per task and looked up by content.
+"""Cache of expensive feature rows, per task, with the content as key.
 
-A row belongs to a text or an image, never to a place in a table, so that folds, subsets and new
-tables share what was made once. The file is named after the task's data digest; one that is
+A row belongs to a text or an image, never to a position in a table, so that folds, subsets and new
+tables share it. The file is named after the task's data digest; one that is
 damaged or from other data is made again.
 """
 
@@ -37,9 +37,9 @@ def cached_rows(
 ) -> NDArray[Any]:
     """Return one row per key, computing only those that the task's cache does not hold.
 
-    `name` tells the feature and its version (`minilm-1`). `compute` gets positions in `keys`,
+    `name` is the feature and its version (`minilm-1`). `compute` gets positions in `keys`,
     one per distinct missing key in order of first appearance, and returns their rows; a row must
-    depend on its key alone. A cache that cannot be written (a read-only `public/`) is done without.
+    depend on its key alone. An unwritable cache is skipped.
     """
     import numpy as np
 
@@ -64,7 +64,7 @@ def cached_rows(
 
 
 def forget_features(task: Task) -> int:
-    """Delete the task's cached features; return how many files went."""
+    """Delete the task's cached features; return the number of files."""
     files = list((task.cache / "features").glob("*.npz"))
     for file in files:
         file.unlink(missing_ok=True)

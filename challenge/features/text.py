@@ -1,4 +1,4 @@
-"""Cells as values, and texts as numbers without a model: tokens, TF-IDF of words and characters."""
+"""Cell values, and text features without a model: tokens, TF-IDF of words and characters."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def tokens(text: str) -> list[str]:
 
 
 def number_tokens(text: str) -> set[str]:
-    """Return the numbers that stand in the text, decimal fractions whole.
+    """Return the numbers in the text, with their decimal fractions.
 
     >>> sorted(number_tokens("Sony DSC-W55, 7.2MP"))
     ['55', '7.2']
@@ -57,7 +57,7 @@ def number_tokens(text: str) -> set[str]:
 
 
 def model_numbers(text: str) -> set[str]:
-    """Return the words that mix characters and digits, hyphens and the like taken out.
+    """Return the words that mix characters and digits, without hyphens and similar characters.
 
     >>> sorted(model_numbers("Sony DSC-W55 camera, black"))
     ['dscw55']
@@ -95,7 +95,7 @@ def _fitted(texts: Iterable[str], **options: Any) -> Any:
         try:
             return vectorizer.fit(documents)
         except ValueError:
-            # No n-gram is left: too rare for min_df, or the texts hold signs only.
+            # No n-gram is left: all are below min_df, or the texts are punctuation only.
             if vectorizer.min_df == 1:
                 return None
             vectorizer.set_params(min_df=1)

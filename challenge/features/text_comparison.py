@@ -1,4 +1,4 @@
-"""Two texts compared without any model: edit distances, shared tokens, shared numbers."""
+"""Comparisons of two texts without a model: edit distances, shared tokens and numbers."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["TokenWeights", "compare_texts", "compare_tokens"]
 
 _FIRST = re.compile(r"\d+(?:\.\d+)?")
 _LONGEST = 1000
-"""Edit distances look at so many characters: they cost the product of both lengths."""
+"""Characters that edit distances read: the cost is the product of both lengths."""
 _LONGEST_PARTIAL = 256
 """Finding the best position of one text in another costs more: 17 ms a pair of 1,000 characters."""
 
 
 class TokenWeights:
-    """How rare a token is: log((1 + n) / (1 + documents with it)) + 1 over distinct texts."""
+    """Rarity of a token: log((1 + n) / (1 + documents with it)) + 1 over distinct texts."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._n = len(texts)
@@ -42,7 +42,7 @@ def compare_texts(
 
     plain = {text: " ".join(tokens(text))[:_LONGEST] for text in {*left, *right}}
     a, b = [plain[text] for text in left], [plain[text] for text in right]
-    # Scorer, what it gives at most, and how many characters it looks at.
+    # Scorer, its maximum, and how many characters it reads.
     scorers: dict[str, tuple[Any, float, int]] = {
         "ratio": (fuzz.ratio, 100, _LONGEST),
         "partial ratio": (fuzz.partial_ratio, 100, _LONGEST_PARTIAL),
@@ -75,7 +75,7 @@ def compare_tokens(
 ) -> dict[str, NDArray[Any]]:
     """Return overlaps of tokens, plain and weighted by rarity, of numbers and model numbers.
 
-    An overlap of nothing with nothing is NaN.
+    The overlap of two empty sets is NaN.
     """
     import numpy as np
 
@@ -89,8 +89,9 @@ def compare_tokens(
 
 
 def found_in(texts: Sequence[str], others: Sequence[str], weights: TokenWeights) -> NDArray[Any]:
-    """Return the share of each text's tokens, by rarity, that its other text has, squeezed or not.
+    """Return the share of each text's tokens, by rarity, that the other text has.
 
+    Tokens also count if they occur in the other text without its spaces.
     NaN where either has no token.
     """
     import numpy as np
@@ -111,7 +112,7 @@ def found_in(texts: Sequence[str], others: Sequence[str], weights: TokenWeights)
 
 
 class _Reading:
-    """What a text is made of, found once for all pairs that it is in."""
+    """The tokens and numbers of a text, computed once for all its pairs."""
 
     def __init__(self, text: str) -> None:
         self.first = tokens(text)
@@ -150,7 +151,7 @@ def _compare(a: _Reading, b: _Reading, weights: TokenWeights) -> tuple[float, ..
     left, right = a.tokens, b.tokens
     shared, any_side = left & right, left | right
     weight = {token: weights[token] for token in sorted(any_side)}
-    # Sums in one order, so that a pair's digits do not depend on how sets are laid out.
+    # Sum in a fixed order, so that digits do not depend on the order of sets.
     shared_weight = sum(value for token, value in weight.items() if token in shared)
     any_weight = sum(weight.values())
     side_weights = [
@@ -186,9 +187,9 @@ def _compare(a: _Reading, b: _Reading, weights: TokenWeights) -> tuple[float, ..
 
 
 def _near_weight(left: set[str], right: set[str], weight: dict[str, float]) -> float:
-    """Sum the weights of unmatched tokens that are nearly one of the other side's, times how near.
+    """Sum the weights of unmatched tokens times their similarity to a token of the other side.
 
-    Near is a prefix of three characters or more, or a ratio of edits of at least 0.75.
+    Similar means a common prefix of at least three characters, or an edit ratio of at least 0.75.
     """
     import numpy as np
     from rapidfuzz import fuzz, process

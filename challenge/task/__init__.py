@@ -1,4 +1,4 @@
-"""What a task is: columns, definition, the standard form, and where tasks lie."""
+"""What a task is: columns, definition, the standard form, and the registry of tasks."""
 
 from challenge.task.columns import RESERVED, Column, Side
 from challenge.task.files import atomic_file, dump_json, read_json, sha256_of_file, write_atomically

@@ -1,4 +1,4 @@
-"""Texts of a raw file to what their modality asks for: numbers out of prices, days out of dates."""
+"""Parses texts of raw files: numbers from formatted amounts, days since 1970 from dates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["DATE_FORMATS", "MISSING", "cell_numbers", "cell_texts", "date_format
 MISSING = frozenset(
     ["", "-", "--", "?", "na", "n/a", "n.a.", "nan", "none", "null", "nil", "missing", "unknown"]
 )
-"""What stands for no number; in texts and categories these words are values and survive."""
+"""Texts for a missing number; in texts and categories they are ordinary values."""
 
 DATE_FORMATS = (
     "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y",
@@ -32,10 +32,10 @@ _PLAIN = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 
 
 def read_number(text: str) -> float | int | None:
-    """Return the number that a person wrote; raise ValueError when it is none.
+    """Return the number in a formatted text; raise ValueError when it is not a number.
 
     Currency signs, a percent sign and separators of thousands are dropped; a lone comma is a
-    decimal comma unless three digits follow it. Words such as `n/a` are no number: None.
+    decimal comma unless three digits follow it. Texts such as `n/a` give None.
 
     >>> [read_number(text) for text in ("$ 1,299.00", "12,5", "50%", "n/a", "007")]
     [1299.0, 12.5, 50, None, 7]
@@ -65,7 +65,7 @@ def date_format(texts: list[str], patterns: Sequence[str] = DATE_FORMATS) -> str
 
 
 def _days(text: str, pattern: str) -> float | None:
-    """Return a date as days since 1970, with the time of day as a fraction; UTC unless told."""
+    """Return a date as days since 1970, with the time of day as a fraction; UTC without a zone."""
     try:
         moment = datetime.strptime(text.strip(), pattern)
     except ValueError:
@@ -76,9 +76,9 @@ def _days(text: str, pattern: str) -> float | None:
 
 
 def cell_numbers(array: pa.Array, pattern: str | None = None) -> pa.Array:
-    """Return numbers; texts that are not all numbers stay as they are.
+    """Return numbers; if any text is not a number, return the texts unchanged.
 
-    `pattern` says how dates are written; dates and times of typed files become days since 1970.
+    `pattern` is the format of dates; dates and times of typed files become days since 1970.
     """
     import pyarrow as pa
 
@@ -97,9 +97,9 @@ def cell_numbers(array: pa.Array, pattern: str | None = None) -> pa.Array:
 
 
 def cell_texts(array: pa.Array) -> pa.Array:
-    """Return texts: whole numbers plainly, dates in ISO form, lists joined; bytes stay as they are.
+    """Return texts: integers without a fraction, dates in ISO form, lists joined.
 
-    What has no text stays as it is, so that the build names it.
+    Bytes and types without a text form are unchanged; the build then reports them.
     """
     import pyarrow as pa
 
@@ -111,8 +111,8 @@ def cell_texts(array: pa.Array) -> pa.Array:
     if pa.types.is_floating(kind):
         return pa.array([_plainly(value) for value in array.to_pylist()], pa.string())
     if pa.types.is_list(kind):
-        words = [None if one is None else ", ".join(map(str, one)) for one in array.to_pylist()]
-        return pa.array(words, pa.string())
+        joined = [None if one is None else ", ".join(map(str, one)) for one in array.to_pylist()]
+        return pa.array(joined, pa.string())
     try:
         return array.cast(pa.string())
     except pa.ArrowNotImplementedError:
@@ -138,7 +138,7 @@ def _plainly(value: float | None) -> str | None:
 
 
 def _numbers(array: pa.Array, pattern: str | None) -> pa.Array:
-    """Return numbers where every text is one, else the texts, so that the build names the rows."""
+    """Return numbers if every text is one; else the texts, so that the build reports the rows."""
     import pyarrow as pa
 
     if pattern is None:

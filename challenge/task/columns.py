@@ -1,4 +1,4 @@
-"""What a column of a task is: a name, a modality, and the side of a pair that it describes."""
+"""A column of a task: its name, its modality and its side of a pair."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["RESERVED", "Column", "Side"]
 Side = Literal["left", "right"]
 
 RESERVED = ("id", "label", "score", "fold", "subset")
-"""Names that neither a feature nor a class may have."""
+"""Names that are not allowed for features and classes."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Column:
     """A feature of a task, named as in the files (`left_name` and `right_name` in matching).
 
     `modality` is the name of one in `challenge.task.modalities`; `integer` says that a numeric
-    column is stored as int64 instead of double; `timezone` is the zone of raw points in time that
-    name none. Built files are in UTC, so it is not in task.json.
+    column is stored as int64 instead of double; `timezone` is the zone of raw points in time
+    without one. Built files are in UTC, so it is not in task.json.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Column:
         return self.name.removeprefix("left_").removeprefix("right_") if self.side else self.name
 
     def as_json(self) -> dict[str, object]:
-        """Return the column as it stands in task.json."""
+        """Return the column as written in task.json."""
         return {
             "name": self.name,
             "modality": self.modality,

@@ -133,8 +133,8 @@ def _fields(table: str, document: Mapping[str, Any]) -> list[tuple[str, str, str
         ]
     for column in document["columns"]:
         kind = modality_of(column["modality"]).croissant_type(Column(**column))
-        words = column["description"] or column["name"]
-        fields.append((column["name"], kind, f"{words} ({column['modality']})"))
+        description = column["description"] or column["name"]
+        fields.append((column["name"], kind, f"{description} ({column['modality']})"))
     if table == "train":
         kind = _LABEL_TYPES[kind_of(document["kind"]).label]
         fields.append(("label", kind, "What is to be predicted"))
@@ -150,8 +150,8 @@ def _records(table: str, fields: Sequence[tuple[str, str, str]]) -> dict[str, An
         "field": [
             {
                 "@type": "cr:Field",
-                "@id": f"{table}/{_safe(name, place)}",
-                "name": f"{table}/{_safe(name, place)}",
+                "@id": f"{table}/{_safe(name, index)}",
+                "name": f"{table}/{_safe(name, index)}",
                 "description": description,
                 "dataType": kind,
                 "source": {
@@ -159,11 +159,11 @@ def _records(table: str, fields: Sequence[tuple[str, str, str]]) -> dict[str, An
                     "extract": {"column": name},
                 },
             }
-            for place, (name, kind, description) in enumerate(fields)
+            for index, (name, kind, description) in enumerate(fields)
         ],
     }
 
 
-def _safe(name: str, place: int) -> str:
-    """Return the column's name where it can stand in an identifier, else its number."""
-    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name) else f"column-{place}"
+def _safe(name: str, index: int) -> str:
+    """Return the column's name if it is a valid part of an identifier, else its number."""
+    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name) else f"column-{index}"

@@ -1,4 +1,4 @@
-"""The datasheet: what a reader asks about the data. A new question is one more field here."""
+"""The datasheet: questions about the data. To add a question, add a field here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from challenge.task.declarations import Declaration
 __all__ = ["UNANSWERED", "Datasheet", "answers", "hints"]
 
 UNANSWERED = "not stated"
-"""What pages say where an answer is missing."""
+"""Shown on pages for a missing answer."""
 
 
 def _question(text: str, hint: str) -> Any:
@@ -20,7 +20,7 @@ def _question(text: str, hint: str) -> Any:
 
 
 class Datasheet(Declaration):
-    """`[datasheet]` of task.toml: the answer to each question, empty where nobody gave one."""
+    """`[datasheet]` of task.toml: the answer to each question, empty if not answered."""
 
     row: str = _question("What is a row?", "what is one row, and how was it chosen?")
     labelled_by: str = _question("Who decided the label?", "who decided the label?")
@@ -36,6 +36,6 @@ def answers(given: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def hints() -> Iterator[tuple[str, str]]:
-    """Yield the key of each question and what to write there."""
+    """Yield the key of each question and its prompt."""
     for key, field in Datasheet.model_fields.items():
         yield key, str(field.description)

@@ -1,7 +1,7 @@
-"""Points in time: raw values to `timestamp[us, UTC]`, and to ISO 8601 texts and back.
+"""Points in time: conversion to `timestamp[us, UTC]`, and to and from ISO 8601 texts.
 
-Nothing is guessed or cut: a value without a zone needs a declared one, a value finer than a
-microsecond or outside the years 1 to 9999 is a fault.
+Nothing is guessed or truncated. A value without a zone needs a declared zone; a value finer than
+a microsecond or outside the years 1 to 9999 is a fault.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 
 def iso_texts(array: pa.Array) -> pa.Array:
-    """Return `timestamp[us, UTC]` as `2024-05-01T12:00:00Z`, with a fraction only where needed.
+    """Return `timestamp[us, UTC]` as `2024-05-01T12:00:00Z`, with a fraction if needed.
 
-    A fraction has no zeros at its end. Null stays null.
+    A fraction has no trailing zeros. Null stays null.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -47,7 +47,7 @@ def iso_texts(array: pa.Array) -> pa.Array:
 
 
 def read_iso(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray | None:
-    """Return ISO 8601 texts as points in time, None when they are not all such texts.
+    """Return ISO 8601 texts as points in time, None when some text is not ISO 8601.
 
     All with a zone: `timestamp[us, UTC]`; all without: `timestamp[us]`; a mixture is None.
     """
@@ -63,9 +63,9 @@ def read_iso(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray | 
 
 
 def order_of_times(texts: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
-    """Return ISO 8601 texts as points in time; other texts stay.
+    """Return ISO 8601 texts as points in time; other texts are unchanged.
 
-    Raises TaskError when only some name a zone: their order is not known.
+    Raises TaskError when only some have a zone: their order is unknown.
     """
     import pyarrow.compute as pc
 
@@ -79,7 +79,7 @@ def order_of_times(texts: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
         raise TaskError(
             Fault(
                 f"{where}, column time",
-                f"{first[0]!r} names no time zone, others do",
+                f"{first[0]!r} has no time zone, others do",
                 "a zone in every time, or in none",
                 "add the zone to these times",
                 code="time-zone",
@@ -91,10 +91,10 @@ def order_of_times(texts: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
 
 
 def cell_datetimes(array: pa.Array, pattern: str | None = None) -> pa.Array:
-    """Return the cells of a raw file as texts or points in time; words for nothing become null.
+    """Return the cells of a raw file as texts or points in time; texts such as `n/a` become null.
 
-    `pattern` says how dates are written, as for `strptime`; when a cell is written otherwise, the
-    texts stay, so that the build names the rows.
+    `pattern` is the format of dates, as for `strptime`. If a cell does not match it, the
+    texts are unchanged, so that the build reports the rows.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -104,8 +104,8 @@ def cell_datetimes(array: pa.Array, pattern: str | None = None) -> pa.Array:
     if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
         return array
     texts = pc.utf8_trim_whitespace(pc.cast(array, pa.string()))
-    words = pa.array(sorted(MISSING), pa.string())
-    missing = pc.is_in(pc.utf8_lower(texts), value_set=words)
+    markers = pa.array(sorted(MISSING), pa.string())
+    missing = pc.is_in(pc.utf8_lower(texts), value_set=markers)
     texts = pc.if_else(missing, pa.scalar(None, pa.string()), texts)
     if pattern is None:
         return texts
@@ -120,10 +120,10 @@ def cell_datetimes(array: pa.Array, pattern: str | None = None) -> pa.Array:
 
 
 def standard_datetimes(array: pa.Array, keys: pa.Array, column: Column, faults: Faults) -> pa.Array:
-    """Return raw values as `timestamp[us, UTC]`; what cannot be exactly is added to `faults`.
+    """Return raw values as `timestamp[us, UTC]`; other values are added to `faults`.
 
-    Takes ISO 8601 texts, timestamps and dates; those without a zone are in `column.timezone`, a
-    date is its midnight there. An empty text is null.
+    Takes ISO 8601 texts, timestamps and dates; those without a zone are read in `column.timezone`,
+    a date as its midnight there. An empty text is null.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -140,7 +140,7 @@ def standard_datetimes(array: pa.Array, keys: pa.Array, column: Column, faults: 
             column.name,
             f"values of type {array.type}",
             "ISO 8601 texts, timestamps or dates",
-            "make texts such as 2024-05-01T12:00:00Z of them in the converter",
+            "convert them to texts such as 2024-05-01T12:00:00Z in the converter",
             n=len(array),
         )
         return pa.nulls(len(array), utc)
@@ -159,10 +159,10 @@ def standard_datetimes(array: pa.Array, keys: pa.Array, column: Column, faults: 
 
 
 def _reader(kind: pa.DataType, zone: str | None) -> Callable[[pa.Array], pa.Array] | None:
-    """Return what reads values of a type, None where it is no type of points in time.
+    """Return the reader for values of a type, None for a type without points in time.
 
-    It raises ArrowInvalid when a value has no zone, or is not exactly a microsecond of the years
-    1 to 9999.
+    The reader raises ArrowInvalid for a value without a zone, finer than a microsecond, or outside
+    the years 1 to 9999.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -224,8 +224,8 @@ def _explain(array: pa.Array, row: int, keys: pa.Array, column: Column, faults: 
         faults.add(
             "datetime-local",
             column.name,
-            f"{shown!r} is no time, or two, in {column.timezone}, where clocks change",
-            "one point in time",
+            f"{shown!r} does not exist or is ambiguous in {column.timezone}, where clocks change",
+            "exactly one point in time",
             "add the zone offset to these values in the converter",
             row_key,
         )
@@ -242,8 +242,8 @@ def _explain(array: pa.Array, row: int, keys: pa.Array, column: Column, faults: 
         faults.add(
             "datetime-value",
             column.name,
-            f"{shown!r} is no point in time",
-            "ISO 8601 such as 2024-05-01T12:00:00Z, a date of the calendar, years 0001 to 9999, "
+            f"{shown!r} is not a point in time",
+            "ISO 8601 such as 2024-05-01T12:00:00Z, a calendar date, years 0001 to 9999, "
             "no leap second",
             "correct the value, or leave it empty",
             row_key,
@@ -251,7 +251,7 @@ def _explain(array: pa.Array, row: int, keys: pa.Array, column: Column, faults: 
 
 
 def _without_zone(one: pa.Array) -> bool:
-    """Whether a value is a valid point in time that names no zone."""
+    """Whether a value is a valid point in time without a zone."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -264,7 +264,7 @@ def _without_zone(one: pa.Array) -> bool:
 
 
 def _is_local(one: pa.Array, zone: str) -> bool:
-    """Whether a value without a zone is refused only for the clock of its zone."""
+    """Whether a value is refused only because of a clock change in its zone."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""Reading TOML that people write: unknown keys and wrong values become four-part faults."""
+"""Reads TOML files: unknown keys and wrong values become four-part faults."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def _one_of(value: Any, names: Collection[str]) -> str:
 KindName = Annotated[
     Kind, PlainValidator(_read_kind), PlainSerializer(lambda kind: kind.name, return_type=str)
 ]
-"""A kind, written by its name."""
+"""A kind, given by its name."""
 
 ModalityName = Annotated[str, PlainValidator(_read_modality)]
 """The name of a modality."""
 
 
 class Declaration(BaseModel):
-    """A table of a TOML file: frozen, unknown keys refused, no value is converted silently."""
+    """A table of a TOML file: frozen, without unknown keys or implicit conversions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -75,7 +75,7 @@ def read_declaration(path: Path, model: type[DeclarationT]) -> DeclarationT:
         ) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise TaskError(
-            Fault(str(path), f"not TOML: {error}", "TOML 1.0", "mend that line", "toml-syntax")
+            Fault(str(path), f"not TOML: {error}", "TOML 1.0", "correct that line", "toml-syntax")
         ) from None
     try:
         return model.model_validate(values)
@@ -100,10 +100,10 @@ def _fault(path: Path, detail: ErrorDetails, model: type[BaseModel]) -> Fault:
         return Fault(where, "nothing", "a value", f"add `{location[-1]} = …`", "toml-missing-key")
     found = repr(detail.get("input"))
     if detail["type"] == "literal_error":
-        words = _words(detail["ctx"]["expected"])
-        guess = nearest(str(detail.get("input")), words)
+        choices = _allowed_values(detail["ctx"]["expected"])
+        guess = nearest(str(detail.get("input")), choices)
         fix = f"did you mean {guess!r}?" if guess else "write one of these"
-        return Fault(where, found, f"one of {', '.join(words)}", fix, "toml-value")
+        return Fault(where, found, f"one of {', '.join(choices)}", fix, "toml-value")
     expected = detail["msg"].removeprefix("Value error, ")
     return Fault(where, found[:200], expected, "correct the value", "toml-value")
 
@@ -112,12 +112,12 @@ def _one_based(part: int | str) -> str:
     return str(part + 1) if isinstance(part, int) else part
 
 
-def _words(expected: str) -> list[str]:
+def _allowed_values(expected: str) -> list[str]:
     return [word.strip().strip("'") for word in expected.replace(" or ", ", ").split(",")]
 
 
 def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys allowed where `location` points, [] when it is no table of ours."""
+    """Return the keys allowed at `location`, [] when it is not a declared table."""
     current: Any = model
     for part in location:
         if isinstance(current, type) and issubclass(current, BaseModel):

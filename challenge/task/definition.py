@@ -16,7 +16,7 @@ from challenge.task.modalities import modality_of
 from challenge.task.splits import Split
 
 __all__ = [
-    "ColumnWords",
+    "ColumnSettings",
     "Raw",
     "Source",
     "TaskDefinition",
@@ -38,17 +38,17 @@ class Source(Declaration):
     licence: str | None = None
     attribution: str | None = None
     unpack: tuple[str, ...] = Field(default=(), strict=False)
-    """Glob patterns of the members to unpack; empty means all."""
+    """Glob patterns of the archive members to unpack; empty means all."""
 
     @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if len(self._places()) != 1:
+    def _exactly_one_location(self) -> Self:
+        if len(self._locations()) != 1:
             raise ValueError("exactly one of pypi, npm, apt, url, path")
         if self.kind != "path" and self.sha256 is None:
             raise ValueError(f"a sha256 beside {self.kind}")
         return self
 
-    def _places(self) -> list[str]:
+    def _locations(self) -> list[str]:
         return [
             name
             for name in ("pypi", "npm", "apt", "url", "path")
@@ -58,7 +58,7 @@ class Source(Declaration):
     @property
     def kind(self) -> str:
         """One of pypi, npm, apt, url, path."""
-        return self._places()[0]
+        return self._locations()[0]
 
     @property
     def name(self) -> str:
@@ -67,7 +67,7 @@ class Source(Declaration):
 
 
 class Raw(Declaration):
-    """How raw files become a table: a `convert.py` of the task's own, or a shipped converter.
+    """How raw files become a table: the task's `convert.py`, or a shipped converter.
 
     The other keys are options of the shipped converters; paths are relative to the raw folder.
     """
@@ -96,14 +96,14 @@ class Raw(Declaration):
         return self
 
 
-class ColumnWords(Declaration):
-    """One feature; in matching `sides` says which sides of the pair have it."""
+class ColumnSettings(Declaration):
+    """One feature; in matching, `sides` are the sides of the pair that have it."""
 
     modality: ModalityName
     description: str = ""
     integer: bool = False
     timezone: str | None = None
-    """The zone of raw points in time that name none, such as UTC or Europe/Berlin."""
+    """The zone of raw points in time without one, such as UTC or Europe/Berlin."""
     sides: Literal["both", "left", "right"] = "both"
 
     @model_validator(mode="after")
@@ -119,7 +119,7 @@ class ColumnWords(Declaration):
 
 
 class TaskDefinition(Declaration):
-    """The whole of a `task.toml`."""
+    """The content of a `task.toml`."""
 
     format: Literal[1]
     id: str = Field(pattern=TASK_ID, max_length=64)
@@ -131,15 +131,15 @@ class TaskDefinition(Declaration):
     source: list[Source] = Field(min_length=1)
     raw: Raw
     split: Split = Split()
-    columns: dict[str, ColumnWords] = Field(min_length=1)
+    columns: dict[str, ColumnSettings] = Field(min_length=1)
     left_out: dict[str, str] = {}
     datasheet: Datasheet = Datasheet()
     accept: dict[str, str] = {}
-    """Audit findings that are accepted: finding name to reason."""
+    """Accepted audit findings: name of the finding to reason."""
 
     @field_validator("columns")
     @classmethod
-    def _no_reserved(cls, columns: dict[str, ColumnWords]) -> dict[str, ColumnWords]:
+    def _no_reserved(cls, columns: dict[str, ColumnSettings]) -> dict[str, ColumnSettings]:
         taken = sorted(set(columns) & set(RESERVED))
         if taken:
             raise ValueError(f"column names other than {', '.join(taken)} (reserved)")
@@ -154,13 +154,13 @@ class TaskDefinition(Declaration):
             raise ValueError(f'split.by = "{self.split.by}" is for matching; use "group"')
         if self.kind.paired:
             for other in ("left", "right"):
-                if all(words.sides == other for words in self.columns.values()):
+                if all(settings.sides == other for settings in self.columns.values()):
                     raise ValueError(f"columns of both records: all have sides = {other!r}")
         return self
 
     @property
     def shows_samples(self) -> bool:
-        """Whether pages may show rows of train; without a word, not for data from a path."""
+        """Whether pages may show rows of train; by default not for data from a path."""
         if self.samples is not None:
             return self.samples
         return all(source.kind != "path" for source in self.source)
@@ -168,17 +168,19 @@ class TaskDefinition(Declaration):
     def feature_columns(self) -> tuple[Column, ...]:
         """Return the features with their names in the files: left ones, then right ones."""
         if not self.kind.paired:
-            return tuple(_column(name, words) for name, words in self.columns.items())
+            return tuple(_column(name, settings) for name, settings in self.columns.items())
         return tuple(
-            _column(f"{side}_{name}", words)
+            _column(f"{side}_{name}", settings)
             for side in ("left", "right")
-            for name, words in self.columns.items()
-            if words.sides in ("both", side)
+            for name, settings in self.columns.items()
+            if settings.sides in ("both", side)
         )
 
 
-def _column(name: str, words: ColumnWords) -> Column:
-    return Column(name, words.modality, words.description, words.integer, words.timezone)
+def _column(name: str, settings: ColumnSettings) -> Column:
+    return Column(
+        name, settings.modality, settings.description, settings.integer, settings.timezone
+    )
 
 
 def read_definition(folder: Path) -> TaskDefinition:

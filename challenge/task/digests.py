@@ -1,7 +1,7 @@
 """Digests of values: the same for the same data on every version of our libraries.
 
-Never over file bytes: a column is hashed as the lengths of its values and then their bytes (a
-null has length -1), an image as its decoded pixels. Blocks may be cut anywhere.
+File bytes are never hashed. A column is hashed as the lengths of its values, then their bytes (a
+null has length -1); an image as its decoded pixels. The size of blocks does not matter.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ColumnDigest:
         self._values = hashlib.sha256()
 
     def update(self, array: pa.Array) -> None:
-        """Take in the values of an array of strings, binaries, integers or doubles."""
+        """Add the values of an array of strings, binaries, integers or doubles."""
         import numpy as np
         import pyarrow as pa
 
@@ -58,7 +58,7 @@ class ColumnDigest:
         self._values.update(values.astype(kind).tobytes())
 
     def digest(self) -> bytes:
-        """Return the digest of what was taken in so far, 32 bytes."""
+        """Return the digest of the values so far, 32 bytes."""
         return hashlib.sha256(self._lengths.digest() + self._values.digest()).digest()
 
 
@@ -77,7 +77,7 @@ def text_bytes(array: pa.Array) -> tuple[NDArray[np.int32], pa.Buffer | bytes]:
 class TableDigest:
     """The digest of one table: its name, its number of rows, and each column with its modality.
 
-    `modalities` has a word for each column, in the order of the columns.
+    `modalities` maps each column to the name of its modality, in column order.
     """
 
     def __init__(self, name: str, modalities: Mapping[str, str]) -> None:
@@ -87,7 +87,7 @@ class TableDigest:
         self._rows = 0
 
     def update(self, arrays: Mapping[str, pa.Array]) -> None:
-        """Take in a block: for each column the array whose values count (pixels for images)."""
+        """Add a block: for each column the array to hash (pixel digests for images)."""
         for column, digest in self._columns.items():
             digest.update(arrays[column])
         self._rows += len(next(iter(arrays.values())))
@@ -115,11 +115,11 @@ def data_digest(kind: str, classes: Sequence[str], tables: Sequence[TableDigest]
 
 
 def salted(secret: bytes, digest: bytes) -> str:
-    """Return a digest that nobody without the secret can compare with a guess, 64 hex digits."""
+    """Return a digest keyed with the secret, so that guesses cannot be checked, 64 hex digits."""
     return hmac.digest(secret, b"solution\0" + digest, "sha256").hex()
 
 
 def digest_document(document: object) -> str:
-    """Return the digest of plain JSON values, whatever the order of their keys, 64 hex digits."""
+    """Return the digest of plain JSON values, independent of key order, 64 hex digits."""
     text = json.dumps(document, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The archive that an organiser hands out: a zip of `public/`, equal bytes for equal files."""
+"""The archive for participants: a zip of `public/`, equal bytes for equal files."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _PACKED = (".png", ".jpg", ".parquet")
 def export_task(task: Task, path: Path, *, progress: Callable[[str], None] | None = None) -> str:
     """Write the zip of a task's public folder, under the task's id; return its SHA-256.
 
-    Only regular files are taken: no link leads out of `public/`. An older zip is replaced; raises
-    WrongUse when anything else is at `path`.
+    Only regular files are included, so no link leads out of `public/`. An older zip is replaced.
+    Raises WrongUse when anything else is at `path`.
     """
     if path.exists() and not (path.is_file() and zipfile.is_zipfile(path)):
         raise WrongUse(
@@ -28,7 +28,7 @@ def export_task(task: Task, path: Path, *, progress: Callable[[str], None] | Non
                 str(path),
                 "something else is there",
                 "a new file, or an older zip that is replaced",
-                "name another",
+                "choose another path",
                 code="export-occupied",
             )
         )
@@ -40,7 +40,7 @@ def export_task(task: Task, path: Path, *, progress: Callable[[str], None] | Non
     with atomic_file(path) as target, zipfile.ZipFile(target, "w") as archive:
         for count, (name, file) in enumerate(files, 1):
             entry = zipfile.ZipInfo(f"{task.id}/{name}", _FIRST_DATE)
-            # The maker and its system stand in the archive; one answer everywhere.
+            # A zip stores the operating system that made it; use the same value everywhere.
             entry.create_system = 3
             entry.external_attr = 0o100644 << 16
             packed = file.suffix in _PACKED

@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old bytes or the new ones, never a part."""
+"""Atomic writes: a reader sees the old bytes or the new ones, never a part."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def sha256_of_file(path: Path) -> str:
 
 
 def _sync_folder(folder: Path) -> None:
-    # Without this a crash of the machine can lose the rename although the file was synced.
+    # Without this a system crash can lose the rename although the file was synced.
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,6 +1,6 @@
-"""The public tables as pandas frames, typed as the standard form says, read from Parquet.
+"""The public tables as pandas frames, read from Parquet, with the types of the standard form.
 
-Text and image columns hold strings, missing as pandas has it (None or NaN by version); numeric
+Text and image columns hold strings, missing as None or NaN (by pandas version); numeric
 columns are float64 (int64 where declared and complete); categorical columns are Categorical;
 points in time are datetime64[us, UTC].
 """

@@ -1,7 +1,7 @@
-"""The child process that decodes images of strangers, seen from outside.
+"""Parent side of the child process that decodes untrusted images.
 
-One process serves all images. It cannot open a file or a socket and has limits of time and
-memory; when an image ends it, that image is refused and the next one starts a new process.
+One process serves all images. It cannot open files or sockets and has time and memory limits.
+If an image ends the process, that image is refused and the next one starts a new process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["ANSWER", "READY", "REQUEST", "ImageFault", "ImageLimits", "ask_image
 
 _MAX_ANSWER_BYTES = 1 << 30
 _WAIT_S = 60
-"""What a process may sleep or wait for the processor, beyond the time it computes."""
+"""Seconds that a process may sleep or wait for the processor, beyond its computing time."""
 
 _START = (
     "import sys; sys.path[:] = sys.argv[1:]; from challenge.task.image_worker import main; main()"
@@ -36,12 +36,12 @@ _VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
 
 
 class ImageFault(ValueError):
-    """The bytes are no image that a task may hold; the text says why, without a place."""
+    """The bytes are not an image that a task accepts; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """What one image may take: seconds of computing, megabytes of address space."""
+    """Limits for one image: seconds of computing, megabytes of address space."""
 
     seconds: int
     memory_mb: int
@@ -72,7 +72,7 @@ class _ImageProcess:
                 [sys.executable, "-I", "-c", _START, *path],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                # Threads of a numeric library would reserve address space, and are not needed.
+                # Threads of numeric libraries would reserve address space and are not needed.
                 env={**variables, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
                 cwd="/",
             )
@@ -98,7 +98,7 @@ class _ImageProcess:
         """End the process at once; return its exit code, negative for a signal."""
         self._socket.close()
         try:
-            # A process that ended by itself says by which signal.
+            # The exit code holds the signal if the process ended by itself.
             return self.child.wait(timeout=1)
         except subprocess.TimeoutExpired:
             self.child.kill()
@@ -121,7 +121,7 @@ _RUNNING: list[_ImageProcess] = []
 
 
 def _process() -> _ImageProcess:
-    """Return the process of this process; one that a parent started stays the parent's."""
+    """Return the image process of the current process; never one inherited from a parent."""
     if _RUNNING and _RUNNING[0].owner != os.getpid():
         _RUNNING.clear()
     if not _RUNNING:
@@ -131,7 +131,7 @@ def _process() -> _ImageProcess:
 
 
 def _end_process(problem: Exception, limits: ImageLimits) -> str:
-    """End what is left of the process; return why, as a fault of the image."""
+    """End the rest of the process; return the reason as a fault of the image."""
     running = _RUNNING.pop()
     atexit.unregister(running.end)
     code = running.end()

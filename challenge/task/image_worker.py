@@ -1,7 +1,7 @@
-"""The child process that decodes images of strangers, seen from inside.
+"""Child side of the process that decodes untrusted images.
 
-All that decoding needs is loaded first. Then the process gives up whatever could reach the disk,
-the network or another process, and answers requests until its parent goes.
+It first loads everything that decoding needs. Then it drops all access to the disk, the network
+and other processes, and answers requests until its parent ends.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 22, 38
 _SECCOMP_MODE_FILTER = 2
 _LOAD_WORD, _JUMP_EQUAL, _RETURN = 0x20, 0x15, 0x06
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050001
-"""`_REFUSE` is the answer EPERM."""
+"""`_REFUSE` returns EPERM."""
 
 _CALLS = {
     "read": (0, 63),
@@ -61,7 +61,7 @@ _CALLS = {
     "prlimit64": (302, 261),
     "getrandom": (318, 278),
 }
-"""The calls that stay, with their numbers on x86-64 and on ARM: none opens or starts anything."""
+"""The allowed system calls, by their numbers on x86-64 and ARM; none opens or starts anything."""
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
 
@@ -97,7 +97,7 @@ def _answer(request: bytes) -> tuple[bool, bytes]:
 
 
 def _load_decoders() -> None:
-    """Decode one image of each format: later nothing more can be loaded."""
+    """Decode one image of each format: nothing can be loaded later."""
     import numpy as np
     from PIL import Image
 
@@ -119,7 +119,7 @@ def _confine() -> None:
 
 
 def _filter_calls(architecture: int, calls: list[int]) -> None:
-    """Have the kernel refuse all calls but these; where it has no filters the limits remain."""
+    """Install a kernel filter for system calls; without kernel support only the limits apply."""
     program = [
         (_LOAD_WORD, 0, 0, 4),
         (_JUMP_EQUAL, 0, len(calls) + 1, architecture),
@@ -136,14 +136,14 @@ def _filter_calls(architecture: int, calls: list[int]) -> None:
 
 
 def _limit(seconds: int, memory_mb: int) -> None:
-    """Set what the next request may take; the kernel ends the process at its time."""
+    """Set the limits of the next request; the kernel ends the process at the time limit."""
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, resource.RLIM_INFINITY))
     signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def _read(size: int) -> bytes:
-    """Return exactly `size` bytes, or nothing when the parent is gone."""
+    """Return exactly `size` bytes, or none when the parent has ended."""
     pieces = []
     while size:
         piece = os.read(_SOCKET, min(size, _PIECE))

@@ -1,7 +1,7 @@
 """Images of the standard form: any raster or SVG becomes a plain PNG or JPEG without metadata.
 
 A file is named by the SHA-256 of its bytes. A JPEG stays a JPEG, its metadata segments cut out and
-its image untouched; everything else becomes PNG. What the bytes say counts, not the file name.
+its image untouched; everything else becomes PNG. The format is read from the bytes, not the name.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ MAX_BYTES = 64 << 20
 MAX_PIXELS = 64_000_000
 MAX_EMBEDDED_PIXELS = 4_000_000
 SVG_SIDE = 96
-"""A drawing has no pixels of its own: its longer side becomes this many."""
+"""Pixels of the longer side of a drawn SVG."""
 RASTER_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "ICO", "PPM")
 RASTER_LIMITS = ImageLimits(seconds=120, memory_mb=4096)
-"""The largest image, of noise with transparency, takes a sixth of the time, half of the memory."""
+"""The largest image (noise with transparency) takes a sixth of the time, half of the memory."""
 SVG_LIMITS = ImageLimits(seconds=10, memory_mb=1536)
 
 STANDARDISE, DRAW = b"S", b"D"
@@ -69,7 +69,7 @@ class StandardImage:
 
 
 def normalise_image(data: bytes) -> StandardImage:
-    """Return the image as a task stores it; raise ImageFault when it cannot be one.
+    """Return the image as a task stores it; raise ImageFault when it is not acceptable.
 
     The bytes are decoded by a child process that can open nothing.
     """
@@ -127,7 +127,7 @@ def _open(
 
     try:
         with warnings.catch_warnings():
-            # Size is judged below by the header; Pillow's own, looser cap only warns.
+            # The size is checked below from the header; Pillow's own, higher cap only warns.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(data), formats=formats)
             if image.width * image.height > max_pixels:
@@ -136,12 +136,14 @@ def _open(
     except ImageFault:
         raise
     except Image.DecompressionBombError as problem:
-        # Pillow's own cap strikes before the size can be asked for.
+        # Pillow's own cap raises before the size is available.
         n_pixels = re.search(r"\((\d+) pixels\)", str(problem))
         n = int(n_pixels.group(1)) if n_pixels else 0
         raise ImageFault(_too_large(n, max_pixels)) from None
     except UnidentifiedImageError:
-        raise ImageFault(f"no image in a format that is read ({', '.join(formats)}, SVG)") from None
+        raise ImageFault(
+            f"not an image of a supported format ({', '.join(formats)}, SVG)"
+        ) from None
     except (OSError, SyntaxError, ValueError, EOFError) as problem:
         raise ImageFault(f"a damaged image ({problem})") from None
     return image
@@ -171,10 +173,10 @@ def _as_jpeg(image: Image.Image) -> StandardImage:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Return the image as L, LA, RGB or RGBA, upright and with nothing attached.
+    """Return the image as L, LA, RGB or RGBA, upright and without metadata.
 
-    Where it is wholly transparent its colour becomes white: whoever drops the transparency sees
-    a white ground, and no colour is hidden there.
+    Fully transparent pixels become white: without transparency the background is white, and no
+    colour is hidden there.
     """
     import numpy as np
     from PIL import Image, ImageOps
@@ -254,29 +256,29 @@ def _as_embedded(data: bytes) -> bytes:
 
 
 def strip_jpeg(data: bytes) -> bytes:
-    """Return a JPEG without metadata: only what is needed to decode it stays.
+    """Return a JPEG without metadata: only the segments for decoding remain.
 
-    Application segments go, except a bare JFIF header and Adobe's (it names the colour space);
-    so do comments and whatever follows the end of the image. Raises ValueError on odd structure.
+    Application segments are removed, except a bare JFIF header and Adobe's (the colour space).
+    So are comments and bytes after the end of the image. Raises ValueError on invalid structure.
     """
     if data[:2] != b"\xff\xd8":
-        raise ValueError("no JPEG")
+        raise ValueError("not a JPEG")
     kept = bytearray(data[:2])
-    place = 2
+    position = 2
     while True:
-        if place + 2 > len(data) or data[place] != 0xFF:
+        if position + 2 > len(data) or data[position] != 0xFF:
             raise ValueError("a marker is missing")
-        marker = data[place + 1]
+        marker = data[position + 1]
         if marker == 0xFF:
-            place += 1
+            position += 1
             continue
         if marker == 0xD9:
             return bytes(kept + b"\xff\xd9")
-        length = int.from_bytes(data[place + 2 : place + 4], "big")
-        segment = data[place : place + 2 + length]
+        length = int.from_bytes(data[position + 2 : position + 4], "big")
+        segment = data[position : position + 2 + length]
         if length < 2 or len(segment) < 2 + length:
             raise ValueError("a segment is cut off")
-        place += 2 + length
+        position += 2 + length
         if marker == 0xE0 and segment[4:9] == b"JFIF\0":
             kept += segment[:16][:2] + b"\x00\x10" + segment[4:16] + b"\0\0"
         elif (marker == 0xEE and segment[4:9] == b"Adobe") or not (
@@ -284,23 +286,23 @@ def strip_jpeg(data: bytes) -> bytes:
         ):
             kept += segment
         if marker == 0xDA:
-            end = _end_of_scan(data, place)
-            kept += data[place:end]
-            place = end
+            end = _end_of_scan(data, position)
+            kept += data[position:end]
+            position = end
 
 
-def _end_of_scan(data: bytes, place: int) -> int:
+def _end_of_scan(data: bytes, position: int) -> int:
     while True:
-        place = data.find(b"\xff", place)
-        if place < 0 or place + 1 >= len(data):
+        position = data.find(b"\xff", position)
+        if position < 0 or position + 1 >= len(data):
             raise ValueError("the image is cut off")
-        following = data[place + 1]
+        following = data[position + 1]
         if following == 0x00 or 0xD0 <= following <= 0xD7:
-            place += 2
+            position += 2
         elif following == 0xFF:
-            place += 1
+            position += 1
         else:
-            return place
+            return position
 
 
 def write_image(public: Path, standard: StandardImage) -> None:

@@ -1,6 +1,6 @@
-"""What a column can be: one object a modality, and everything the other rooms ask of it.
+"""Modalities of columns: one object each, with everything that depends on the modality.
 
-Adding a modality is adding an object to `MODALITIES`; features and methods then read its values.
+To add a modality, add an object to `MODALITIES`; then let features and methods read its values.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ __all__ = ["MODALITIES", "ColumnStatistics", "Modality", "modality_of", "standar
 
 
 class ColumnStatistics:
-    """What a card says of the present values of one column of train, fed table by table."""
+    """Card statistics of the non-missing values of a train column, updated table by table."""
 
     def update(self, values: pa.ChunkedArray) -> None:
-        """Take in values; at least one is present."""
+        """Add values; at least one is not missing."""
 
     def entry(self, n_present: int) -> dict[str, object]:
-        """Return the entries of the card, {} where there is nothing to say."""
+        """Return the entries of the card, {} if there are none."""
         return {}
 
 
 class Modality:
-    """A modality without peculiarities: values are texts in UTF-8."""
+    """The base modality: values are texts in UTF-8."""
 
     name: ClassVar[str]
     is_text: ClassVar[bool] = False
-    """Whether values are read as sentences: by n-grams, by lengths, by near copies."""
+    """Whether values are free text: compared by n-grams, lengths and near copies."""
     is_image: ClassVar[bool] = False
     is_datetime: ClassVar[bool] = False
     is_categorical: ClassVar[bool] = False
@@ -43,7 +43,7 @@ class Modality:
     is_ordered: ClassVar[bool] = False
     """Whether values are numbers or points in time."""
     mostly_distinct: ClassVar[bool] = False
-    """Whether distinct values of a long table are not counted: it would cost more than the rest."""
+    """Whether most values are distinct, so that a long table is not counted: it costs too much."""
 
     def arrow_type(self, column: Column) -> pa.DataType:
         """Return the type in Parquet."""
@@ -67,11 +67,11 @@ class Modality:
         return list(array.to_pylist())
 
     def statistics(self) -> ColumnStatistics:
-        """Return an empty gatherer of what the card says of a column."""
+        """Return an empty collector of the card statistics of a column."""
         return ColumnStatistics()
 
     def read_cells(self, array: pa.Array, pattern: str | None = None) -> pa.Array:
-        """Return the cells of a raw file as raw values; what cannot be read stays as it is.
+        """Return the cells of a raw file as raw values; unreadable cells are unchanged.
 
         `pattern` is the declared format of dates.
         """
@@ -161,7 +161,7 @@ class _Range(ColumnStatistics):
     def entry(self, n_present: int) -> dict[str, object]:
         if not n_present:
             return {}
-        # Sums depend on how a stream was cut; nine digits do not.
+        # Sums depend on the batch size in their last digits; nine digits do not.
         mean = self._sum / n_present
         return {
             "min": self._least,
@@ -262,11 +262,11 @@ class _Moments(ColumnStatistics):
 MODALITIES: Mapping[str, Modality] = {
     one.name: one for one in (_Text(), _Numeric(), _Categorical(), _Image(), _Datetime())
 }
-"""Every modality by its name, in the order in which pages name them."""
+"""Every modality by its name, in the order of pages."""
 
 
 def modality_of(name: str, where: str = "modality") -> Modality:
-    """Return a modality by its name; `where` is what a fault says first.
+    """Return a modality by its name; `where` is the first part of a fault.
 
     Raises TaskError when there is no such modality.
     """

@@ -1,4 +1,4 @@
-"""Raw values to values of the standard form, every fault collected with its row and column."""
+"""Converts raw values to the standard form; collects every fault with its row and column."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SHOWN = 5
 
 
 class Faults:
-    """What is wrong with a raw table, one entry a kind of fault and column, counted."""
+    """Faults of a raw table, counted by fault and column."""
 
     def __init__(self, where: str) -> None:
         self._where = where
@@ -49,7 +49,7 @@ class Faults:
         rows: Sequence[str] = (),
         n: int | None = None,
     ) -> None:
-        """Note a fault of a column; `rows` are the keys of the rows concerned."""
+        """Add a fault of a column; `rows` are the keys of the affected rows."""
         count = len(rows) if n is None else n
         if (code, column) in self._found:
             old = self._found[code, column]
@@ -59,7 +59,7 @@ class Faults:
             self._found[code, column] = (found, expected, fix, count, list(rows[:_SHOWN]))
 
     def stop(self) -> None:
-        """Raise TaskError with every fault, when there is one."""
+        """Raise TaskError with every fault, if there is any."""
         faults = [
             Fault(
                 f"{self._where}, column {column}" if column else self._where,
@@ -68,7 +68,7 @@ class Faults:
                 fix,
                 code=code,
                 n=max(1, n),
-                # Rows without a key of their own are called `row 7` already.
+                # Keys of rows without a raw key already have the form `row 7`.
                 first=tuple(row if row.startswith("row ") else f"row {row}" for row in rows),
             )
             for (code, column), (found, expected, fix, n, rows) in sorted(self._found.items())
@@ -78,11 +78,11 @@ class Faults:
 
 
 class MissingImage(ImageFault):
-    """A row names a file that is not there; the message is the name."""
+    """The file that a row names does not exist; the message is its name."""
 
 
 class ImageStore:
-    """Turns image values of raw rows into stored files; each distinct image once."""
+    """Stores the images of raw rows as files; each distinct image once."""
 
     def __init__(self, public: Path, folder: Path, progress: Callable[[str], None]) -> None:
         self._public = public
@@ -91,7 +91,7 @@ class ImageStore:
         self._known: dict[str | bytes, tuple[str, bytes]] = {}
 
     def store(self, value: str | bytes) -> tuple[str, bytes]:
-        """Return the stored path and the pixel digest; raise ImageFault when it cannot be."""
+        """Return the stored path and the pixel digest; raise ImageFault for a bad image."""
         if isinstance(value, str):
             if value not in self._known:
                 self._known[value] = self.store(self._read(value))
@@ -171,7 +171,7 @@ def standard_texts(array: pa.Array, keys: pa.Array, column: Column, faults: Faul
             column.name,
             str(problem),
             "texts in UTF-8",
-            "let the converter make texts of them, or declare another modality",
+            "convert them to texts in the converter, or declare another modality",
             n=len(array),
         )
         return pa.nulls(len(array), pa.string())
@@ -182,7 +182,7 @@ def standard_texts(array: pa.Array, keys: pa.Array, column: Column, faults: Faul
                 "text-nul",
                 column.name,
                 "a NUL character in a text",
-                "characters that every CSV reader keeps",
+                "characters that every CSV reader preserves",
                 "remove it in the converter",
                 keys.filter(bad).to_pylist(),
             )
@@ -190,7 +190,7 @@ def standard_texts(array: pa.Array, keys: pa.Array, column: Column, faults: Faul
 
 
 def standard_numbers(array: pa.Array, keys: pa.Array, column: Column, faults: Faults) -> pa.Array:
-    """Return int64 or double, not-a-number as null; what is no finite number is a fault."""
+    """Return int64 or double, NaN as null; other values that are not finite numbers are faults."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -215,8 +215,8 @@ def standard_numbers(array: pa.Array, keys: pa.Array, column: Column, faults: Fa
                 "number-infinite",
                 column.name,
                 "an infinite number",
-                "finite numbers, or nothing where there is none",
-                "make it missing in the converter",
+                "finite numbers, or null for a missing one",
+                "set it to null in the converter",
                 keys.filter(endless).to_pylist(),
             )
         if pa.types.is_string(array.type):
@@ -246,7 +246,7 @@ def _not_numbers(
         exact,
         "correct the values or the modality"
         if not pa.types.is_integer(array.type)
-        else "declare `integer = true`, or make them texts",
+        else "declare `integer = true`, or convert them to texts",
         bad,
         n=len(bad) or len(array),
     )
@@ -255,14 +255,14 @@ def _not_numbers(
 def standard_images(
     array: pa.Array, keys: pa.Array, column: Column, store: ImageStore, faults: Faults
 ) -> tuple[pa.Array, pa.Array]:
-    """Return stored paths and pixel digests of file names or bytes; what cannot be is a fault."""
+    """Return stored paths and pixel digests of file names or bytes; bad images are faults."""
     import pyarrow as pa
 
     if isinstance(array, pa.DictionaryArray):
         array = array.dictionary_decode()
     paths: list[str | None] = []
     pixels: list[bytes | None] = []
-    for place, value in enumerate(array.to_pylist()):
+    for index, value in enumerate(array.to_pylist()):
         path: str | None = None
         digest: bytes | None = None
         if value is not None and value != "":
@@ -275,9 +275,9 @@ def standard_images(
                     "image: no file",
                     column.name,
                     "names of files that are not in the raw folder",
-                    "a file for each name",
-                    "add the files, or leave the field empty where there is none",
-                    [f"{keys[place].as_py()}: {str(problem)!r}"],
+                    "an existing file for each name",
+                    "add the files, or leave the field empty if there is none",
+                    [f"{keys[index].as_py()}: {str(problem)!r}"],
                 )
             except ImageFault as problem:
                 faults.add(
@@ -285,8 +285,8 @@ def standard_images(
                     column.name,
                     str(problem),
                     "a readable PNG, JPEG, GIF, WebP, TIFF, BMP or SVG within the caps",
-                    "replace the image, or leave the field empty where there is none",
-                    [keys[place].as_py()],
+                    "replace the image, or leave the field empty if there is none",
+                    [keys[index].as_py()],
                 )
         paths.append(path)
         pixels.append(digest)

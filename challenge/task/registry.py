@@ -1,4 +1,4 @@
-"""Where challenges and tasks lie on the disk, and which there are."""
+"""Finds challenge directories and their tasks on disk."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ __all__ = ["Challenge", "find_challenge", "find_task"]
 
 @dataclass(frozen=True)
 class Challenge:
-    """A challenge directory; nothing is read before it is asked for."""
+    """A challenge directory; files are read only when needed."""
 
     root: Path
 
     @property
     def datasets(self) -> Path:
-        """Where each task has its folder."""
+        """Folder with one folder per task."""
         return self.root / "datasets"
 
     @property
     def submissions(self) -> Path:
-        """Where ledger and predictions lie."""
+        """Folder of the ledger and the predictions."""
         return self.root / "submissions"
 
     @property
     def leaderboard(self) -> Path:
-        """Where the site is written."""
+        """Folder of the site."""
         return self.root / "leaderboard"
 
     @property
     def downloads(self) -> Path:
-        """Where fetched archives are kept; `CHALLENGE_CACHE` moves it."""
+        """Folder of fetched archives; `CHALLENGE_CACHE` overrides it."""
         return Path(os.environ.get("CHALLENGE_CACHE") or self.root / ".cache")
 
     @property
     def inbox(self) -> Path:
-        """Where participants put files."""
+        """Folder in which participants put files."""
         return self.root / "inbox"
 
     def task_ids(self) -> tuple[str, ...]:
@@ -94,8 +94,8 @@ def find_challenge(start: Path) -> Challenge:
 def find_task(name: str, start: Path) -> Task:
     """Return a task by id in the challenge around `start`, or by the path of its folder.
 
-    A path is a task's folder, its `public/`, or any folder that holds a `task.json`: what a
-    participant unzipped is enough.
+    A path is a task's folder, its `public/`, or any folder that holds a `task.json`, such as an
+    unzipped export.
     """
     path = Path(name)
     for public in (path, path / "public"):

@@ -27,26 +27,26 @@ class Track(Declaration):
 
 
 class RosterTeam(Declaration):
-    """A team that may take part, and who is in it."""
+    """A team that may take part, and its members."""
 
     name: str = Field(min_length=1, max_length=64)
     members: list[str] = []
 
 
 class Limits(Declaration):
-    """How much a team may hand in, and how many teams may join."""
+    """Limits on submissions per team and on new teams."""
 
     per_day: int = Field(default=5, ge=1)
-    """Scored submissions a team, task and UTC day."""
+    """Scored submissions per team, task and UTC day."""
     total: int | None = Field(default=None, ge=1)
     failed_per_day: int = Field(default=50, ge=1)
     file_mb: int = Field(default=2048, ge=1)
     new_teams_per_day: int = Field(default=20, ge=1)
-    """New teams a UTC day in a contest without a roster."""
+    """New teams per UTC day in a contest without a roster."""
 
 
 class Settings(Declaration):
-    """The whole of a `challenge.toml`."""
+    """The content of a `challenge.toml`."""
 
     format: Literal[1]
     title: str
@@ -72,7 +72,7 @@ class Settings(Declaration):
             raise ValueError('`closes`, or reveal = "all" when this is a benchmark, no contest')
         ids = [track.id for track in self.track]
         if len(ids) != len(set(ids)):
-            raise ValueError("track ids that differ")
+            raise ValueError("unique track ids")
         return self
 
     def is_contest(self) -> bool:

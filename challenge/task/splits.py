@@ -1,7 +1,7 @@
-"""How rows become train and test: the rules of a split, and `[split]` of task.toml.
+"""Split rules for train and test, and `[split]` of task.toml.
 
 To add a rule, add a `SplitRule` here and its function to `RULES` in `prepare/splits/rules.py`. A
-rule that reads a raw column has a setting of that name: one more field of `Split`.
+rule that reads a raw column needs a setting of that name: add a field to `Split`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ __all__ = ["SPLIT_COLUMNS", "SPLIT_RULES", "Split", "SplitRule"]
 
 @dataclass(frozen=True)
 class SplitRule:
-    """A way to choose the test rows, as `by = "<name>"` asks for it.
+    """A rule that chooses the test rows, selected with `by = "<name>"`.
 
-    `sentence` is what pages say. `column` is the column of the raw table that the rule reads: a
-    text, or with `ordered` anything that can be sorted. Rules with `paired` split the records of
-    pairs. `uneven` rules make sides that differ: the audit expects it.
+    `sentence` is shown on pages. `column` is the raw column that the rule reads: texts, or with
+    `ordered` any sortable type. `paired` rules split the records of pairs. `uneven` rules make
+    sides that differ, and the audit expects it.
     """
 
     name: str
@@ -61,7 +61,7 @@ def _known(name: Any) -> str:
 
 
 class Split(Declaration):
-    """Which rows are hidden, and which of those score in public while a contest runs."""
+    """Shares and rules of the test rows and of their public subset."""
 
     by: Annotated[str, PlainValidator(_known)] = "row"
     test: float = Field(default=0.3, gt=0, lt=1)
@@ -71,7 +71,7 @@ class Split(Declaration):
     seed: Literal["secret"] | int = "secret"
     truth: Literal["complete", "listed"] = "listed"
     void: tuple[str, ...] = Field(default=(), strict=False)
-    """Ids of faulty test rows: they stay valid and count for nothing."""
+    """Ids of faulty test rows: they stay valid but are not scored."""
 
     @model_validator(mode="after")
     def _column_named(self) -> Self:

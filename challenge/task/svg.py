@@ -1,10 +1,9 @@
-"""An SVG of a stranger, rebuilt from what is known to draw and to stay inside the file.
+"""Rebuilds an untrusted SVG from an allow-list, so that it refers to nothing outside the file.
 
-The text is parsed without a DTD and written anew: elements and attributes of an allow-list, in
-the one SVG namespace without prefixes, with references only to ids of the same file. Embedded
-PNG and JPEG images are encoded anew. What draws nothing here (text, scripts, metadata, other
-namespaces) is left out; what would fetch something is refused. Sizes, depth and expansion are
-capped.
+The text is parsed without a DTD. The result has allowed elements and attributes, without prefixes
+in the SVG namespace, and references only to ids of the same file. Embedded PNG and JPEG images
+are encoded again. Text, scripts, metadata and other namespaces are dropped; references to the
+outside are refused. Size, depth and expansion are capped.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ MAX_SVG_BYTES = 16 << 20
 MAX_ELEMENTS = 100_000
 MAX_DEPTH = 100
 MAX_EXPANDED = 500_000
-"""Elements that are drawn once every `use`, pattern, mask and the like is followed."""
+"""Elements after all references (`use`, pattern, mask and others) are expanded."""
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
@@ -87,14 +86,14 @@ class Drawing:
 
 @dataclass
 class _Node:
-    """An element that is kept: what it leads to, by position or by id."""
+    """A kept element: its children by position, its references by id."""
 
     children: list[int] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
 
 
 def rebuild_svg(data: bytes, reencode: Callable[[bytes], bytes]) -> Drawing:
-    """Return the drawing rebuilt from the allow-list; raise ImageFault when it cannot be.
+    """Return the drawing rebuilt from the allow-list; raise ImageFault when it is refused.
 
     `reencode` turns the bytes of an embedded image into those of a plain PNG.
     """
@@ -125,7 +124,7 @@ def rebuild_svg(data: bytes, reencode: Callable[[bytes], bytes]) -> Drawing:
 def _check_doctype(
     name: str, system: str | None, public: str | None, has_internal_subset: bool
 ) -> None:
-    """Let the usual declaration pass, which is never fetched; refuse any other."""
+    """Accept the standard DOCTYPE, which is never fetched; refuse any other."""
     if has_internal_subset:
         _refuse_entity()
     if system is not None and not _PUBLIC_DTD.fullmatch(system):
@@ -137,7 +136,7 @@ def _refuse_entity(*_: object) -> int:
 
 
 class _Rebuild:
-    """Receives the events of the parser and writes the elements that are kept."""
+    """Handles parser events and writes the kept elements."""
 
     def __init__(self, reencode: Callable[[bytes], bytes]) -> None:
         self._reencode = reencode
@@ -192,7 +191,7 @@ class _Rebuild:
             self._css.append(text)
 
     def drawing(self) -> Drawing:
-        """Return what was written, once it is known how far it expands."""
+        """Return the written SVG after the check of its expansion."""
         self._check_expansion()
         return Drawing("".join(self._written), *self._size)
 
@@ -244,7 +243,7 @@ class _Rebuild:
         if head is None:
             raise ImageFault("an SVG that embeds something other than a PNG or JPEG in base64")
         try:
-            # Exporters break the lines of what they embed.
+            # Exporters insert line breaks into base64.
             data = base64.b64decode("".join(uri[head.end() :].split()), validate=True)
         except (binascii.Error, ValueError):
             raise ImageFault("an SVG that embeds an image whose base64 is damaged") from None
@@ -265,7 +264,7 @@ class _Rebuild:
         self._open.append((local, position))
 
     def _check_expansion(self) -> None:
-        """Refuse a drawing that leads back to itself, or expands too far or too deep."""
+        """Refuse a drawing with circular references, or one that expands too far or too deep."""
         expanded: dict[int, tuple[int, int]] = {}
         entered: set[int] = set()
         stack = [0]
@@ -342,7 +341,7 @@ def _style_sheet(text: str) -> str:
 
 
 def _end_of_block(text: str, start: int) -> int:
-    """Return the index behind the bracket that closes the one at `start`."""
+    """Return the index after the bracket that closes the one at `start`."""
     depth = 0
     for found in re.compile(r"[{}]").finditer(text, start):
         depth += 1 if found.group() == "{" else -1

@@ -1,7 +1,7 @@
-r"""The tables of a task on the disk: one content as CSV and as Parquet.
+r"""The tables of a task on disk: the same content as CSV and as Parquet.
 
 Missing is null in Parquet and an empty field in CSV; an empty text is missing. CSV is RFC 4180,
-UTF-8, comma, `\n`, with a header; a field is quoted only where it must be. Read with the options
+UTF-8, comma, `\n`, with a header; a field is quoted only if necessary. Read with the options
 of `csv_options`, the CSV gives the values of the Parquet, bit for bit.
 """
 
@@ -92,8 +92,8 @@ def modalities_of(schema: pa.Schema) -> dict[str, str]:
 class TableWriter:
     """Writes `<name>.parquet` and `<name>.csv` into a folder, in row groups of one size.
 
-    Categorical columns come as strings; `categories` has the sorted distinct values of each, so
-    that every row group, and train and test, have the same dictionary.
+    Categorical columns are passed as strings. `categories` has the sorted distinct values of each:
+    every row group, and train and test, have the same dictionary.
     """
 
     def __init__(
@@ -130,9 +130,9 @@ class TableWriter:
                 self._write_groups(self._n_held)
 
     def write(self, table: pa.Table) -> None:
-        """Take in rows; columns in any order, extra ones are ignored.
+        """Add rows; columns in any order, extra ones are ignored.
 
-        The bytes of the files do not depend on how the rows were cut into tables.
+        The bytes of the files do not depend on how the rows are divided into tables.
         """
         self._held.append(table.select(self.schema.names))
         self._n_held += table.num_rows
@@ -229,13 +229,13 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     import pyarrow.parquet as pq
 
     names = list(columns) if columns is not None else None
-    # Idle threads of Arrow can abort the exit: pq.read_table starts some whatever it is asked.
+    # Idle Arrow threads can abort the exit, and pq.read_table always starts some.
     table = pq.ParquetFile(path).read(names, use_threads=False)
     return table if names is None else table.select(names)
 
 
 def read_csv(path: Path, schema: pa.Schema) -> pa.Table:
-    """Read the CSV form of a table; the result equals the Parquet's, values and types."""
+    """Read the CSV of a table; values and types equal those of the Parquet file."""
     import pyarrow as pa
     import pyarrow.csv
 
@@ -277,7 +277,7 @@ def csv_options(schema: pa.Schema) -> dict[str, Any]:
 
     pandas: keywords of `read_csv`. polars: keywords of `read_csv`, type names as in `polars`.
     pyarrow: keywords of `csv.ConvertOptions` and `csv.ParseOptions`, type names as `type_for_alias`
-    takes them. Columns that a file lacks (`label` in test) do no harm.
+    takes them. Columns that a file lacks (`label` in test) are ignored.
     """
     import pyarrow as pa
 
@@ -286,17 +286,17 @@ def csv_options(schema: pa.Schema) -> dict[str, Any]:
     in_pyarrow: dict[str, str] = {}
     for field in schema:
         # pandas reads a `category` of numerals as numbers: categories are read as strings.
-        words = ("string", "String", "string")
+        types = ("string", "String", "string")
         if pa.types.is_floating(field.type):
-            words = ("float64", "Float64", "float64")
+            types = ("float64", "Float64", "float64")
         elif field.type == pa.int64():
-            words = ("Int64", "Int64", "int64")
+            types = ("Int64", "Int64", "int64")
         elif field.type == pa.int8():
-            words = ("int8", "Int8", "int8")
+            types = ("int8", "Int8", "int8")
         elif pa.types.is_timestamp(field.type):
-            # pandas has no such type that reaches from year 1 to 9999, pyarrow no alias of it.
-            words = ("string", "Datetime", "string")
-        in_pandas[field.name], in_polars[field.name], in_pyarrow[field.name] = words
+            # pandas has no such type for the years 1 to 9999, pyarrow no alias of it.
+            types = ("string", "Datetime", "string")
+        in_pandas[field.name], in_polars[field.name], in_pyarrow[field.name] = types
     return {
         "pandas": {
             "dtype": in_pandas,

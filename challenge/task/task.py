@@ -1,6 +1,6 @@
-"""A built task as everybody may see it: the public folder and what its task.json says.
+"""A built task: its public folder and the content of its task.json.
 
-Nothing here opens `private/`; rooms that may do so ask for `task.private`.
+Nothing here opens `private/`; packages that may do so use `task.private`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["TASK_FORMAT", "Subset", "Task", "read_task"]
 
 Subset = Literal["public", "private", "all"]
 SUBSETS = ("public", "private", "void")
-"""Subsets of the test rows, in the order of their codes; void rows count in none."""
+"""Subsets of the test rows, in the order of their codes; void rows are in none."""
 
 TASK_FORMAT = 1
 
@@ -29,8 +29,8 @@ class Task:
     """One table with a hidden part.
 
     `classes` are sorted by code point (matching: `("0", "1")`), and label codes everywhere are
-    positions in it. Ids of the test rows stand in `test.parquet` in ascending byte order, and
-    arrays "aligned to the task" follow that order.
+    positions in it. Ids of the test rows are in `test.parquet` in ascending byte order.
+    Arrays "aligned to the task" have that order.
     """
 
     public: Path
@@ -56,16 +56,16 @@ class Task:
 
     @property
     def private(self) -> Path:
-        """Where secret, solution and weights lie; organisers only."""
+        """Folder of secret, solution and weights; organisers only."""
         return self.folder / "private"
 
     @property
     def cache(self) -> Path:
-        """Where derived data lies that can be made again from `public/`."""
+        """Folder of derived data that can be computed again from `public/`."""
         return self.folder / "cache"
 
     def image_path(self, value: str) -> Path:
-        """Return where the image lies that an image column names."""
+        """Return the path of an image from a value of an image column."""
         return self.public / value
 
     def columns_of(self, *modalities: str) -> tuple[Column, ...]:
@@ -87,7 +87,7 @@ def read_task(public: Path) -> Task:
                 str(path),
                 "no such file",
                 "the public folder of a built task",
-                f"run `challenge convert {public.parent.name}`, or unzip what the organiser gave",
+                f"run `challenge convert {public.parent.name}`, or unzip the organiser's export",
                 code="task-not-built",
             )
         ) from None
@@ -127,9 +127,9 @@ def read_task(public: Path) -> Task:
         raise TaskError(
             Fault(
                 str(path),
-                f"a key is missing or of another kind: {error}",
-                "what `challenge convert` writes",
-                "build the task again, or unzip anew what the organiser gave",
+                f"a key is missing or has the wrong type: {error}",
+                "a file written by `challenge convert`",
+                "build the task again, or unzip the organiser's export again",
                 code="task-damaged",
             )
         ) from None

@@ -134,7 +134,7 @@ def test_what_is_no_point_in_time_is_refused_with_its_first_five_rows() -> None:
     fault = the_fault(["2024-01-01T00:00:00Z", *wrong, None])
     assert (fault.code, fault.n) == ("datetime-value", 7)
     assert fault.first == tuple(f"row k{row}" for row in range(1, 6))
-    assert fault.found == "'2024-02-30T00:00:00Z' is no point in time"
+    assert fault.found == "'2024-02-30T00:00:00Z' is not a point in time"
 
 
 def test_nothing_finer_than_a_microsecond_is_cut() -> None:

@@ -200,7 +200,7 @@ def test_settings_that_do_not_fit_together_are_refused(
 
 def test_track_ids_differ(tmp_path: Path) -> None:
     track = SETTINGS[SETTINGS.index("[[track]]") :]
-    assert "track ids that differ" in settings_refused(tmp_path, (track, track + track))
+    assert "unique track ids" in settings_refused(tmp_path, (track, track + track))
 
 
 def test_a_close_is_told_in_utc(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_an_empty_file_is_no_image() -> None:
 
 
 def test_text_is_no_image() -> None:
-    assert refused(b"hello").startswith("no image in a format that is read (PNG, JPEG")
+    assert refused(b"hello").startswith("not an image of a supported format (PNG, JPEG")
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])

@@ -183,7 +183,7 @@ def test_the_usual_doctype_is_no_fault() -> None:
             "or 200 levels",
         ),
         ('<rect fill="url(#a) url( http://a/b )"/>', "outside itself"),
-        ('<image href="data:image/png;base64,AAAA"/>', "no image in a format that is read"),
+        ('<image href="data:image/png;base64,AAAA"/>', "not an image of a supported format"),
         ('<image href="data:image/gif;base64,AAAA"/>', "other than a PNG or JPEG"),
         ("<x:g/>", "prefix 'x' is undeclared"),
     ],

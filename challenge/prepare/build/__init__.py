@@ -1,1 +1,1 @@
-"""A raw table to the standard form, as a whole or not at all."""
+"""Builds the standard form of a task from a raw table, as a whole or not at all."""

@@ -1,4 +1,4 @@
-"""What a converter hands over, held against what it promised, batch by batch."""
+"""Checks of a converter's result, batch by batch."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _TEXTS = (
 
 
 def checked(raw: RawTable | RawRecords, definition: TaskDefinition) -> RawTable | RawRecords:
-    """Return `raw` with batches that raise TaskError where one is not what a raw table promises.
+    """Return `raw` with batches that are checked as they are read; a wrong one raises TaskError.
 
-    Only schemas are looked at, so that this costs nothing a row.
+    Only schemas are checked, so the cost does not grow with the rows.
     """
     form = type(raw).__name__
     where = f"{definition.id}, raw {'records' if isinstance(raw, RawRecords) else 'table'}"
@@ -72,7 +72,7 @@ def _check_types(schema: pa.Schema, definition: TaskDefinition, where: str) -> N
                 f"{where}, column {field.name}",
                 f"values of type {field.type}",
                 "numbers" if number else "texts, whole numbers or booleans",
-                f"make {'numbers' if number else 'texts'} of them in the converter",
+                f"convert them to {'numbers' if number else 'texts'} in the converter",
                 code="label-number" if number else "text-type",
             )
         )

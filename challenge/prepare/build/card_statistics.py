@@ -1,4 +1,4 @@
-"""What a card tells about train: class counts, columns in figures, and a few rows."""
+"""Statistics of train for card.json: missing and distinct values of each column, sample rows."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _MOST_DISTINCT = 100_000
 
 
 class _Distinct:
-    """Counts distinct values up to a limit; nulls are none."""
+    """Counts distinct values up to a limit; nulls are not counted."""
 
     def __init__(self) -> None:
         self._chunks: list[pa.Array] | None = []
         self._held = 0
 
     def update(self, values: pa.ChunkedArray) -> None:
-        """Take in values."""
+        """Add values."""
         import pyarrow.compute as pc
 
         if self._chunks is None:
@@ -44,11 +44,11 @@ class _Distinct:
                 self.give_up()
 
     def give_up(self) -> None:
-        """Count no further: there are very many."""
+        """Stop counting: there are too many distinct values."""
         self._chunks = None
 
     def count(self) -> int | None:
-        """Return how many there are; None when they are more than the limit."""
+        """Return the number of distinct values; None above the limit."""
         if self._chunks is None:
             return None
         n = len(self._merged(self._chunks)) if self._chunks else 0
@@ -63,7 +63,7 @@ class _Distinct:
 
 
 class TrainStatistics:
-    """Gathers, table by table, what stands in card.json; only train rows come here."""
+    """Collects the statistics for card.json, table by table, from train rows only."""
 
     def __init__(self, columns: Sequence[Column], samples: bool) -> None:
         self._columns = tuple(columns)
@@ -75,7 +75,7 @@ class TrainStatistics:
         self._facts = {column.name: modality_of(column.modality).statistics() for column in columns}
 
     def update(self, table: pa.Table) -> None:
-        """Take in train rows."""
+        """Add train rows."""
         if self._samples and len(self._rows) < N_SAMPLES:
             names = [*(column.name for column in self._columns), "label"]
             rows = table.select(["id", *names]).slice(0, N_SAMPLES - len(self._rows))
@@ -93,7 +93,7 @@ class TrainStatistics:
             values = table[column.name]
             self._missing[column.name] += values.null_count
             if self._n > _MOST_DISTINCT and modality_of(column.modality).mostly_distinct:
-                # Counting them would cost more than all the rest.
+                # Counting these values would cost more than all other statistics.
                 self._distinct[column.name].give_up()
             else:
                 self._distinct[column.name].update(values)
@@ -101,7 +101,7 @@ class TrainStatistics:
                 self._facts[column.name].update(values)
 
     def columns(self) -> list[dict[str, object]]:
-        """Return one entry a column: missing share, distinct values (null: very many), range."""
+        """Return per column: missing share, distinct values (None above the limit), range."""
         entries = []
         for column in self._columns:
             name = column.name

@@ -1,4 +1,4 @@
-"""task.json and card.json: what everybody may know about a task, and nothing secret."""
+"""The documents task.json and card.json: the public facts of a task, nothing secret."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["CARD_FORMAT", "card_document", "notes_on", "task_document", "with_ca
 CARD_FORMAT = 1
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 FEWEST_CLUSTERS = 30
-"""With fewer independent clusters in a half no interval is stated."""
+"""A subset with fewer independent clusters gets no interval."""
 
 
 def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> d
         "csv": csv_options(schema),
         "sources": [
             {
-                # A path tells about the organiser's disk.
+                # A path would reveal the organiser's file system.
                 "name": None if source.kind == "path" else source.name,
                 "kind": source.kind,
                 "licence": source.licence,
@@ -74,7 +74,7 @@ def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> d
 
 
 def notes_on(plan: Plan, written: Written) -> list[str]:
-    """Return sentences on what is odd about the built task, and what follows from it."""
+    """Return notes on limits of the built task and their consequences, one sentence each."""
     notes = []
     for subset, n_clusters in written.n_clusters.items():
         if n_clusters < FEWEST_CLUSTERS:
@@ -104,7 +104,7 @@ def _absent_classes(plan: Plan) -> list[str]:
         notes.append(f"Absent from train, so nobody can learn it: {untrained}.")
     n_untested = int((counts[TEST] == 0).sum())
     if n_untested:
-        # Which ones is a fact of the hidden labels; the organiser's report names them.
+        # The names would reveal hidden labels; only the organiser's report has them.
         notes.append(
             f"Absent from test, so averages over classes leave them out: {n_untested} of "
             f"{len(plan.classes)} classes."
@@ -151,12 +151,12 @@ def _labels_in_figures(plan: Plan) -> dict[str, Any]:
 
 
 def with_card_digest(document: dict[str, Any], card: Mapping[str, object]) -> dict[str, Any]:
-    """Return task.json with the digest of its words and of the card.
+    """Return task.json with a digest of its own content and of the card.
 
-    File sizes and encoded thumbnails differ between library versions and stay out of it.
+    File sizes and encoded thumbnails differ between library versions, so they are excluded.
     """
-    words = {name: value for name, value in document.items() if name != "digests"}
-    lasting = {name: value for name, value in card.items() if name not in ("sizes", "samples")}
-    lasting["samples"] = [row["values"] for row in card["samples"]]  # type: ignore[attr-defined]
-    digests = {**document["digests"], "card": digest_document([words, lasting])}
+    content = {name: value for name, value in document.items() if name != "digests"}
+    stable = {name: value for name, value in card.items() if name not in ("sizes", "samples")}
+    stable["samples"] = [row["values"] for row in card["samples"]]  # type: ignore[attr-defined]
+    digests = {**document["digests"], "card": digest_document([content, stable])}
     return {**document, "digests": digests}

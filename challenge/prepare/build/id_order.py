@@ -1,4 +1,4 @@
-"""Rows in the order of their ids, within little memory: buckets by id, spilled to the disk."""
+"""Sorts rows by id with bounded memory: buckets of ids, spilled to disk."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _SPILLED_BYTES = 16 << 20
 
 
 class SortedRows:
-    """Takes tables in any order of ids and gives their rows back sorted, with their ids.
+    """Collects tables in any order and yields their rows sorted by id, with their ids.
 
-    `character` is the first of each id. Ids are drawn as numbers and written out only at the end:
-    moving strings costs more than making them.
-    Up to `held_bytes` stay in memory; more goes to Arrow files, one a bucket of ids, so that only
-    one bucket has to be sorted at a time. Once that has begun, rows are spilled in pieces that the
-    processor's cache holds.
+    `character` is the first of each id. Ids stay numbers until the end:
+    moving strings costs more than formatting them.
+    Up to `held_bytes` stay in memory; more goes to Arrow files, one per bucket of ids.
+    Only one bucket is sorted at a time. Rows are spilled in pieces that fit the
+    processor's cache.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class SortedRows:
         self._writers: dict[int, pa.ipc.RecordBatchFileWriter] = {}
 
     def add(self, table: pa.Table, numbers: np.ndarray) -> None:
-        """Take in rows, with the number of the id of each."""
+        """Add rows, with the number of the id of each."""
         import pyarrow as pa
 
         rows = pa.array(np.arange(self._rows, self._rows + table.num_rows, dtype=np.int64))
@@ -77,7 +77,7 @@ class SortedRows:
         import pyarrow as pa
 
         shift = np.uint64(64 - _BUCKETS.bit_length() + 1)
-        # Bytes are sorted by counting them, ten times as fast as words.
+        # NumPy sorts bytes by counting, ten times as fast as 64-bit integers.
         buckets = (whole[_NUMBER].to_numpy() >> shift).astype(np.uint8)
         order = np.argsort(buckets, kind="stable")
         ends = np.cumsum(np.bincount(buckets, minlength=_BUCKETS)).tolist()
@@ -92,7 +92,7 @@ class SortedRows:
         return str(self._folder / f"rows-{bucket:02d}.arrow")
 
     def tables(self) -> Iterator[pa.Table]:
-        """Give all rows in ascending order of the ids; call it once, after the last `add`."""
+        """Yield all rows in ascending order of the ids; call it once, after the last `add`."""
         import pyarrow as pa
 
         if not self._writers:

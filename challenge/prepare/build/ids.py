@@ -1,8 +1,8 @@
-"""Keyed identity: ids that tell nothing, and the chance that decides about each row.
+"""Keyed ids that reveal nothing about a row, and keyed random draws for the split.
 
-HMAC-SHA256(secret, raw key) gives 32 bytes. The first 8 are the id, the others are independent of
-it and decide side, subset and fold, so that neither an id nor the order of ids tells where a row
-went or why. The same secret and key give the same draw on every machine and library version.
+HMAC-SHA256(secret, raw key) gives 32 bytes. The first 8 are the id. The others are independent
+of it and decide side, subset and fold: neither ids nor their order reveal the split.
+The same secret and key give the same draw on every machine and library version.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ID_LENGTH = 17
 
 @dataclass(frozen=True)
 class KeyedDraws:
-    """Per row: `number` (the id as an unsigned integer) and two independent random words.
+    """Per row: `number` (the id as an unsigned integer) and two independent random integers.
 
     `split` decides the side, `place` the subset of a test row or the fold of a train row.
     """
@@ -44,9 +44,9 @@ class KeyedDraws:
 
 
 def read_secret(private: Path, seed: int | None, task_id: str) -> bytes:
-    """Return the task's secret: the stored one, else a new one; a seed alone decides when given.
+    """Return the task's secret: derived from a seed if given, else the stored one, else a new one.
 
-    The secret is stored before anything is built with it, mode 0600 in a folder of mode 0700.
+    A new secret is stored before its first use, mode 0600 in a folder of mode 0700.
     """
     path = private / "secret"
     if seed is not None:
@@ -63,19 +63,19 @@ def read_secret(private: Path, seed: int | None, task_id: str) -> bytes:
 
 
 def keyed_digest(secret: bytes, purpose: str, message: bytes) -> bytes:
-    """Return HMAC-SHA256 of a message under the secret, apart for each purpose, 32 bytes."""
+    """Return HMAC-SHA256 of a message under the secret, 32 bytes, different for each purpose."""
     return hmac.digest(secret, purpose.encode() + b"\0" + message, "sha256")
 
 
 def keyed_draws(secret: bytes, purpose: str, keys: Sequence[str] | pa.Array) -> KeyedDraws:
     """Return the draws of the raw keys; equal keys have equal draws.
 
-    An Arrow array has to hold strings without nulls.
+    An Arrow array must hold strings without nulls.
     """
     inner, outer = _primed(secret)
     inner.update(purpose.encode() + b"\0")
     digests: list[bytes] = []
-    # Copying primed states is three times as fast as hmac.digest, and rows come in millions.
+    # Copying the initial hash states is three times as fast as hmac.digest.
     copy_inner, copy_outer, keep = inner.copy, outer.copy, digests.append
     for key in _as_bytes(keys):
         first = copy_inner()
@@ -83,8 +83,8 @@ def keyed_draws(secret: bytes, purpose: str, keys: Sequence[str] | pa.Array) -> 
         second = copy_outer()
         second.update(first.digest())
         keep(second.digest())
-    words = np.frombuffer(b"".join(digests), dtype=">u8").reshape(-1, 4).astype(np.uint64)
-    return KeyedDraws(*(np.ascontiguousarray(words[:, column]) for column in range(3)))
+    integers = np.frombuffer(b"".join(digests), dtype=">u8").reshape(-1, 4).astype(np.uint64)
+    return KeyedDraws(*(np.ascontiguousarray(integers[:, column]) for column in range(3)))
 
 
 def _as_bytes(keys: Sequence[str] | pa.Array) -> list[bytes]:
@@ -94,7 +94,7 @@ def _as_bytes(keys: Sequence[str] | pa.Array) -> list[bytes]:
         return [key.encode() for key in keys]
     import pyarrow.compute as pc
 
-    # Keys without a newline are parted by one call; slices cost twice as much.
+    # One call splits keys without a newline; slicing each costs twice as much.
     whole = pa.ListArray.from_arrays(pa.array([0, len(keys)], pa.int32()), keys)
     parts = bytes(text_bytes(pc.binary_join(whole, "\n"))[1]).split(b"\n")
     if len(parts) == len(keys):
@@ -114,7 +114,7 @@ def _primed(secret: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
 
 
 def id_strings(numbers: NDArray[np.uint64], character: Literal["r", "p"]) -> pa.Array:
-    """Return `character` and 16 hex digits for each number; bytes are ordered as the numbers.
+    """Return `character` and 16 hex digits for each number; byte order equals numeric order.
 
     >>> id_strings(np.array([10, 255], dtype=np.uint64), "r").to_pylist()
     ['r000000000000000a', 'r00000000000000ff']

@@ -1,4 +1,4 @@
-"""Orders and ranks of whole numbers without general sorting: rows come in millions."""
+"""Fast orders and ranks of integers, for tables of millions of rows."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["count_distinct", "dense_codes", "order_by_word"]
 def order_by_word(
     word: NDArray[np.uint64], code: NDArray[np.integer] | None = None
 ) -> NDArray[np.int64]:
-    """Return the places in the order of `code` (>= 0), then `word`, then the place itself.
+    """Return the row positions ordered by `code` (>= 0), then `word`, then position.
 
-    The order of `np.lexsort((word, code))` for evenly spread words. Each row becomes one number of
-    its code, the first bits of its word and its place, since numbers alone are sorted ten times as
-    fast as by an argsort. Rows that agree in code and first bits are then set right.
+    Equals `np.lexsort((word, code))`; `word` must be evenly distributed. Each row is packed into
+    one integer: its code, the first bits of its word, its position. Sorting integers is ten
+    times as fast as argsort. Rows that agree in code and first bits are then sorted again.
     """
     n = len(word)
     place_bits = max(1, (n - 1).bit_length())
@@ -45,7 +45,9 @@ def order_by_word(
 
 
 def dense_codes(codes: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return codes 0 … k-1 in the order of the given ones (>= 0, not much more than the rows).
+    """Return codes 0 … k-1 in the order of the given codes.
+
+    Given codes are >= 0 and not much larger than the row count.
 
     >>> dense_codes(np.array([7, 2, 7, 5]))
     array([2, 0, 2, 1])
@@ -56,7 +58,7 @@ def dense_codes(codes: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 def count_distinct(codes: NDArray[np.integer]) -> int:
-    """Return how many distinct codes (>= 0, not much more than the rows) there are."""
+    """Return the number of distinct codes (>= 0, not much larger than the row count)."""
     return int(np.count_nonzero(_marks(codes)))
 
 

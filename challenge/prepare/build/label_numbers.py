@@ -19,11 +19,11 @@ __all__ = ["check_numbers", "is_number_type", "number_labels", "number_ranges"]
 
 _MOST_RANGES = 10
 _ROWS_A_RANGE = 20
-"""Of fewer rows, 30 % of 30 % is a share of less than two rows."""
+"""Of fewer rows, 30 % of 30 % is less than two rows."""
 
 
 def is_number_type(kind: pa.DataType) -> bool:
-    """Whether `number_labels` takes values of this type: numbers, or texts that may be some."""
+    """Whether `number_labels` takes values of this type: numbers, or texts of numbers."""
     import pyarrow as pa
 
     number = pa.types.is_floating(kind) or pa.types.is_decimal(kind)
@@ -31,9 +31,9 @@ def is_number_type(kind: pa.DataType) -> bool:
 
 
 def number_labels(array: pa.Array, keys: pa.Array, faults: Faults) -> NDArray[np.float64]:
-    """Return labels (without nulls) as doubles; note each one that is no finite number.
+    """Return labels (without nulls) as doubles; add a fault for each that is not a finite number.
 
-    Amounts may be written as people write them (`$ 1,299.00`), see `read_number`.
+    Formatted amounts such as `$ 1,299.00` are read too, see `read_number`.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -49,22 +49,22 @@ def number_labels(array: pa.Array, keys: pa.Array, faults: Faults) -> NDArray[np
         found = np.array([math.nan if one is None else one for one in read]) + 0.0
         unread = np.array([one is None for one in read], dtype=bool)
     cases = (
-        (unread, "label-number", "values that are no numbers", "correct or empty them"),
+        (unread, "label-number", "values that are not numbers", "correct or empty them"),
         (np.isinf(found), "label-infinite", "infinite numbers", "correct or empty them"),
         (
             ~unread & np.isnan(found),
             "label-missing",
-            "words for no number",
+            "texts for a missing number",
             "empty them, or write one as `missing` under [raw.options]",
         ),
     )
-    for wrong, code, words, fix in cases:
+    for wrong, code, problem, fix in cases:
         rows = np.flatnonzero(wrong).tolist()
         if rows:
             faults.add(
                 code,
                 "label",
-                words,
+                problem,
                 "a finite number in every row that has a label",
                 f"{fix}; rows without a label are dropped and counted",
                 [f"{keys[row].as_py()}: {array[row].as_py()!r}" for row in rows],
@@ -86,7 +86,7 @@ def _number(text: Any) -> float | None:
 
 
 def check_numbers(numbers: NDArray[np.float64], where: str) -> None:
-    """Raise TaskError when all labels are equal: nothing is to be predicted."""
+    """Raise TaskError when all labels are equal: there is nothing to predict."""
     if (numbers == numbers[0]).all():
         raise TaskError(
             Fault(
@@ -102,7 +102,7 @@ def check_numbers(numbers: NDArray[np.float64], where: str) -> None:
 def number_ranges(numbers: NDArray[np.float64]) -> NDArray[np.int32]:
     """Return the range of each number, 0 … 9 ascending; equal numbers share one.
 
-    Ranges hold about equally many rows, at least twenty; of fewer rows there is one range.
+    Ranges hold about equally many rows, at least twenty. Below twenty rows there is one range.
     """
     n = len(numbers)
     _, code, sizes = np.unique(numbers, return_inverse=True, return_counts=True)

@@ -1,4 +1,4 @@
-"""What the build has decided about every row, before anything is written."""
+"""The plan of a build: side, subset and fold of every row, before files are written."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ TRAIN, TEST, UNUSED = 0, 1, -1
 
 @dataclass(frozen=True)
 class Plan:
-    """Rows in the order of their ids, and where each goes.
+    """Rows in the order of their ids, with the side, subset and fold of each.
 
     `tables` gives the rows once: `id`, features (categories as strings, pixel digests beside
     images), and the row number that the arrays are indexed by. `label` has codes of `classes`;
-    where labels are `numbers` (else None) it has codes of their ranges, which splits keep even.
+    where labels are `numbers` (else None) it has codes of their ranges, for stratified splits.
     `side` is TRAIN, TEST or UNUSED; `subset` and `fold` count for test and train rows; `cluster`
-    and `other` differ only in pairs of two entities. `facts` are counts and shares that everybody
-    may read.
+    and `other` differ only in pairs of two entities. `facts` are public counts
+    and shares.
     """
 
     tables: Callable[[], Iterator[pa.Table]]

@@ -1,4 +1,4 @@
-"""A raw table to a plan: read once, checked, spilled by id, then split."""
+"""Makes a plan from a raw table: read once, checked, sorted by id, then split."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def plan_rows(
     spill: Path,
     progress: Callable[[str], None],
 ) -> Plan:
-    """Read, check and split a raw table; images are stored on the way."""
+    """Read, check and split a raw table; images are stored during the read."""
     where = f"{definition.id}, raw table"
     matching, of_numbers = definition.kind.paired, definition.kind.label == "number"
     columns = definition.feature_columns()
@@ -201,16 +201,16 @@ def _contents(values: dict[str, pa.Array], prefix: str) -> pa.Array:
 
 
 def _check_decisions(labels: pa.Array, keys: pa.Array, faults: Faults) -> None:
-    words = labels.to_pylist()
-    wrong = [place for place, word in enumerate(words) if word not in MATCH_WORDS]
+    texts = labels.to_pylist()
+    wrong = [index for index, text in enumerate(texts) if text not in MATCH_WORDS]
     if wrong:
         faults.add(
             "match-label",
             "label",
-            f"{words[wrong[0]]!r} is no decision",
+            f"{texts[wrong[0]]!r} is not a decision",
             "1 (match) or 0 (no match)",
-            "translate the labels in the converter",
-            [keys[place].as_py() for place in wrong],
+            "map the labels to 1 and 0 in the converter",
+            [keys[index].as_py() for index in wrong],
         )
 
 
@@ -227,15 +227,15 @@ def _classes(
         return label, ("0", "1")
     check_classes(sorted(names), where)
     classes = tuple(sorted(names))
-    place = {name: code for code, name in enumerate(classes)}
-    return np.array([place[name] for name in names], dtype=np.int32)[codes], classes
+    codes_by_name = {name: code for code, name in enumerate(classes)}
+    return np.array([codes_by_name[name] for name in names], dtype=np.int32)[codes], classes
 
 
 def _refuse_equal_ids(ascending: NDArray[np.uint64], raw: RawTable, where: str) -> None:
     if (ascending[1:] > ascending[:-1]).all():
         return
     seen: dict[str, int] = {}
-    # Only now are the keys read again: equal keys are the organiser's, equal ids of two keys ours.
+    # Read the keys again: either a raw key is repeated, or two keys have the same id.
     for batch in raw.batches():
         for key in text_values(_labelled(batch)[0].column("key")).to_pylist():
             seen[key] = seen.get(key, 0) + 1
@@ -243,7 +243,9 @@ def _refuse_equal_ids(ascending: NDArray[np.uint64], raw: RawTable, where: str) 
     raise TaskError(
         Fault(
             f"{where}, column key",
-            f"{len(doubled):,} keys stand in several rows" if doubled else "two keys have one id",
+            f"{len(doubled):,} keys occur in several rows"
+            if doubled
+            else "two keys have the same id",
             "a unique key in every row",
             "drop repeated rows, or number the rows in the converter"
             if doubled

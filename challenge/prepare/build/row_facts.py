@@ -1,4 +1,4 @@
-"""What is remembered of every row while a table streams by: codes, and distinct categories."""
+"""Per-row codes and distinct categories, kept in memory while a table is streamed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Categories", "RowFacts"]
 
 
 class Categories:
-    """The distinct values of each categorical column, gathered batch by batch."""
+    """The distinct values of each categorical column, collected batch by batch."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         import pyarrow as pa
@@ -24,7 +24,7 @@ class Categories:
         self._known: dict[str, pa.Array] = {name: pa.array([], pa.string()) for name in columns}
 
     def update(self, values: dict[str, pa.Array]) -> None:
-        """Take in the values of a batch."""
+        """Add the values of a batch."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -42,13 +42,13 @@ class Categories:
 
 
 class RowFacts:
-    """Columns of a raw table that are no features, kept in memory: codes and words per row."""
+    """Raw columns that are not features, kept in memory as codes or texts per row."""
 
     def __init__(self) -> None:
         self._chunks: defaultdict[str, list[pa.Array]] = defaultdict(list)
 
     def add(self, name: str, values: pa.Array) -> None:
-        """Take in the values of a batch; dictionaries where codes will be asked for."""
+        """Add the values of a batch; columns whose codes are needed become dictionaries."""
         self._chunks[name].append(values)
 
     def __contains__(self, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What is wrong with a raw table as a whole: its columns and its classes."""
+"""Checks of a raw table as a whole: its columns and its classes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def check_schema(schema: pa.Schema, needed: Sequence[str], where: str) -> None:
-    """Raise TaskError when a column is there twice or missing, naming the nearest one."""
+    """Raise TaskError for duplicate and missing columns, with the nearest name."""
     faults = [
         Fault(where, f"column {name!r} {schema.names.count(name)} times", "each name once",
               "rename or leave out the others in the converter", code="column-twice")
@@ -39,7 +39,7 @@ def check_schema(schema: pa.Schema, needed: Sequence[str], where: str) -> None:
 def missing_column(
     where: str, name: str, names: Iterable[str], expected: str, fix: str, *, use: str = ""
 ) -> Fault:
-    """Return the fault of a table without a column; `fix` is for where no name is near it."""
+    """Return the fault of a missing column; `fix` is used when no similar name exists."""
     names = list(names)
     guess = nearest(name, names)
     found = f"no column {name!r}{use} (there are: {', '.join(names)})"
@@ -48,10 +48,10 @@ def missing_column(
 
 
 def check_classes(classes: Sequence[str], where: str) -> None:
-    """Raise TaskError for fewer than two classes and for names that no class may have."""
+    """Raise TaskError for fewer than two classes and for class names that are not allowed."""
     faults = []
     if len(classes) < 2:
-        found = f"one class only: {classes[0]!r}" if classes else "no row with a label"
+        found = f"only one class: {classes[0]!r}" if classes else "no row with a label"
         faults.append(
             Fault(where, found, "at least two classes", "check the label column", "one-class")
         )

@@ -1,7 +1,7 @@
-"""The build: raw data to public/ and private/, as a whole or not at all.
+"""Builds public/ and private/ of a task from raw data, as a whole or not at all.
 
-Everything is written into a folder beside and swapped in at the end. A killed build leaves the
-old task, or a swap that the next call finishes. Unchanged inputs are recognised and left alone.
+Everything is written to a staging folder and swapped in at the end. An interrupted build leaves
+the old task, or a swap that the next call finishes. Unchanged inputs are not built again.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from challenge.task.task import Task, read_task
 __all__ = ["BUILD_FORMAT", "Built", "build_task"]
 
 BUILD_FORMAT = 1
-"""Raised when the same inputs would give another task."""
+"""Increased when the same inputs would give a different task."""
 
 _DATE = 315_532_800
-"""1 January 1980, the first date that a zip archive knows."""
+"""1 January 1980, the earliest date in a zip archive."""
 _STAGING = ".building"
 _COMPLETE = "complete"
 _OURS = ("secret", "solution.parquet", "audit.json", "build.json")
@@ -71,7 +71,7 @@ def build_task(folder: Path, *, cache: Path, progress: Callable[[str], None] = _
     if definition.id != folder.name:
         raise TaskError(
             Fault("task.toml, key id", repr(definition.id), f"the folder's name, {folder.name!r}",
-                  "rename the one or the other", "id-folder")
+                  "rename the folder or change the id", "id-folder")
         )  # fmt: skip
     with _alone(folder):
         return _build_alone(folder, definition, cache, progress, started)
@@ -106,7 +106,7 @@ def _build_alone(
     _recover(folder)
     public, private = folder / "public", folder / "private"
     seed = None if definition.split.seed == "secret" else definition.split.seed
-    mark = _mark(folder, definition)
+    mark = _inputs_digest(folder, definition)
     if _is_current(public, private, mark):
         task = read_task(public)
         return Built(task, True, time.monotonic() - started, tuple(task.document["notes"]))
@@ -116,12 +116,12 @@ def _build_alone(
     progress("converting")
     staging = folder / _STAGING
     try:
-        with _blaming(folder / (definition.raw.convert or "")):
+        with _converter_faults(folder / (definition.raw.convert or "")):
             raw = _convert(folder, definition, raw_path)
             document = _build(raw, definition, secret, staging, progress)
         _keep_prepared(private, staging / "private")
         write_atomically(staging / "private" / "secret", secret, mode=0o600)
-        # The mark is of what was there before the build: a source that changed meanwhile shows.
+        # Computed before the build, so that a source changed meanwhile is detected.
         write_atomically(
             staging / "private" / "build.json",
             dump_json({"inputs": mark, "digests": document["digests"]}),
@@ -172,7 +172,7 @@ def _build(
 
 
 def _flatten_times(public: Path) -> None:
-    """Give every file one date: the order in which images were written follows the raw order."""
+    """Set one date on every file: the times of images would reveal the raw row order."""
     for path in [*public.rglob("*"), public]:
         os.utime(path, (_DATE, _DATE))
 
@@ -208,7 +208,7 @@ def _convert(folder: Path, definition: TaskDefinition, raw: Path) -> RawTable | 
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     converter = importlib.util.module_from_spec(spec)
-    # Where dataclasses look for the names of their annotations.
+    # Dataclasses look up their annotations in sys.modules.
     sys.modules[name] = converter
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
@@ -238,8 +238,8 @@ def _convert(folder: Path, definition: TaskDefinition, raw: Path) -> RawTable | 
 
 
 @contextmanager
-def _blaming(converter: Path) -> Iterator[None]:
-    """Turn what the task's own converter raises, at once or while it is read, into a TaskError."""
+def _converter_faults(converter: Path) -> Iterator[None]:
+    """Turn any exception of the task's own converter into a TaskError."""
     try:
         yield
     except ChallengeError:
@@ -251,13 +251,13 @@ def _blaming(converter: Path) -> Iterator[None]:
             raise
         raise TaskError(
             Fault(f"{converter}, line {own[-1].lineno}", f"{type(error).__name__}: {error}",
-                  "a converter that reads the raw data to its end", "correct that line",
+                  "a converter that reads all raw data without an error", "correct that line",
                   "converter-failed")
         ) from error  # fmt: skip
 
 
-def _mark(folder: Path, definition: TaskDefinition) -> str:
-    """Return a digest of everything that decides about the built task, but the secret."""
+def _inputs_digest(folder: Path, definition: TaskDefinition) -> str:
+    """Return a digest of all inputs of the build except the secret."""
     import numpy
     import PIL
     import pyarrow
@@ -296,14 +296,14 @@ def _is_current(public: Path, private: Path, mark: str) -> bool:
 
 
 def _keep_prepared(private: Path, fresh: Path) -> None:
-    """Carry over what other rooms stored under private/: bootstrap weights are drawn once."""
+    """Copy other files under private/, such as bootstrap weights, which are drawn once."""
     for path in private.iterdir() if private.is_dir() else ():
         if path.name not in _OURS and path.is_file():
             shutil.copy2(path, fresh / path.name)
 
 
 def _recover(folder: Path) -> None:
-    """Finish a complete build that is not swapped in yet; remove an incomplete one."""
+    """Swap in a complete staged build; remove an incomplete one."""
     staging = folder / _STAGING
     if not staging.exists():
         return

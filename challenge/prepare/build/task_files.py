@@ -1,4 +1,4 @@
-"""A plan to files: tables, folds, solution and sample submission, and the digests on the way."""
+"""Writes the files of a plan: tables, folds, solution, sample submission; computes the digests."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def write_files(
         TableWriter(public, "test", schemas["test"], plan.categories) as test,
     ):
         for table in plan.tables():
-            places = table[ROW].to_numpy()
-            table = table.append_column("label", _labels(plan, kind, places))
-            side = plan.side[places]
+            row_numbers = table[ROW].to_numpy()
+            table = table.append_column("label", _labels(plan, kind, row_numbers))
+            side = plan.side[row_numbers]
             for name, writer, code in (("train", train, TRAIN), ("test", test, TEST)):
                 rows = table.filter(pa.array(side == code)).combine_chunks()
                 if rows.num_rows == 0:
@@ -120,7 +120,7 @@ def _refuse_empty(order: dict[str, list[NDArray[np.int64]]], definition: TaskDef
                     f"{definition.id}, split",
                     f"no row in {name}",
                     "rows on both sides",
-                    "bring more rows or groups, or change split.test",
+                    "add rows or groups, or change split.test",
                     code="side-empty",
                 )
             )
@@ -146,7 +146,7 @@ def _with_void(
     if int(known.sum()) < len(set(void)):
         unknown = sorted(set(void) - set(ids.filter(pa.array(known)).to_pylist()))
         raise TaskError(
-            Fault("task.toml, key split.void", "ids that are no test rows", "ids of test rows",
+            Fault("task.toml, key split.void", "ids that are not test rows", "ids of test rows",
                   "correct them", "void-unknown", n=len(unknown), first=tuple(unknown[:5]))
         )  # fmt: skip
     return np.where(known, SUBSETS.index("void"), subset).astype(np.int8)
@@ -189,7 +189,7 @@ def _solution(
 def _write_solution(path: Path, solution: pa.Table) -> None:
     import pyarrow.parquet as pq
 
-    # Ids never recur: a dictionary of them would cost time and save nothing.
+    # Ids are unique: a dictionary would cost time and save no space.
     pq.write_table(solution, path, compression="zstd", use_dictionary=["label", "subset"])
     path.chmod(0o600)
 
@@ -197,9 +197,9 @@ def _write_solution(path: Path, solution: pa.Table) -> None:
 def _write_sample(
     public: Path, plan: Plan, kind: Kind, ids: pa.ChunkedArray, train: NDArray[np.int64]
 ) -> None:
-    """Write a submission that is valid and says nothing: one answer to every row.
+    """Write a valid submission with the same prediction for every row.
 
-    The mean or the commonest label of train, or no match.
+    It is the mean or the most frequent label of train, or no match.
     """
     import pyarrow as pa
 

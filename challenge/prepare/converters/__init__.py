@@ -1,1 +1,1 @@
-"""Raw forms that people have, each to a RawTable."""
+"""Converters: one module per common raw form, each returns a RawTable."""

@@ -1,8 +1,8 @@
-"""Folders as competition sites hand them out: train, test, sample_submission, and the solution.
+"""Folders in the form of competition sites: train, test, sample_submission and the solution.
 
-The solution (`solution`, or `raw.options.solution`) has the id, the label, and often `Usage` with
-Public and Private, which becomes the subset of a test row; `Ignored` rows are dropped. One column
-for each class, as for probabilities, is read as the class of the one.
+The solution (`solution`, or `raw.options.solution`) has the id, the label, and often `Usage`.
+`Usage` is Public or Private, the subset of a test row; `Ignored` rows are dropped. With one
+column per class, the label is the class whose column is 1.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SUBSETS = {"public": "public", "private": "private"}
 
 
 def convert(raw: Path, definition: TaskDefinition) -> RawTable:
-    """Return train and test with their labels; the official split stands in `split`."""
+    """Return train and test with their labels; the official split is in `split`."""
     files = {name: _find(raw, name, definition) for name in ("train", "test", "solution")}
     train, test, solution = files["train"], files["test"], files["solution"]
     key = _key(definition, train, test, solution)
@@ -89,7 +89,7 @@ def _find(raw: Path, name: str, definition: TaskDefinition) -> RawFile:
     path = find_table(raw, str(definition.raw.options.get(name, name)))
     if path is None:
         fix = (
-            'without hidden labels make the task of train alone: format = "table", '
+            'without hidden labels, build the task from train alone: format = "table", '
             'file = "train.csv"'
             if name == "solution"
             else f"name it with `{name} = …` (without suffix) under [raw.options]"
@@ -122,7 +122,7 @@ def _key(definition: TaskDefinition, *tables: RawFile) -> str:
 
 
 class _Answers:
-    """Label and subset of each test row, by id; `label` is the solution's own column of labels."""
+    """Label and subset of each test row, by id; `label` is the name of its label column."""
 
     def __init__(
         self,
@@ -139,12 +139,12 @@ class _Answers:
         return self._subsets is not None
 
     def labels_of(self, keys: list[str | None]) -> list[str | None]:
-        lost = [str(key) for key in keys if key not in self._labels]
-        if lost:
+        missing = [str(key) for key in keys if key not in self._labels]
+        if missing:
             raise TaskError(
                 Fault(self._name, "test rows without an answer",
                       "a label for each id of the test table", "add them, or remove these rows",
-                      "answer-missing", n=len(lost), first=tuple(lost[:5]))
+                      "answer-missing", n=len(missing), first=tuple(missing[:5]))
             )  # fmt: skip
         return [self._labels[str(key)] for key in keys]
 
@@ -168,25 +168,25 @@ def _answers(solution: RawFile, key: str, definition: TaskDefinition) -> _Answer
         labels = [_one_of(rest, [texts[name][row] for name in rest]) for row in range(len(table))]
     subsets = None
     if usage is not None:
-        words = [str(word).strip().casefold() for word in texts[usage]]
-        if wrong := [word for word in words if word not in (*_SUBSETS, "ignored")]:
+        usages = [str(value).strip().casefold() for value in texts[usage]]
+        if wrong := [value for value in usages if value not in (*_SUBSETS, "ignored")]:
             raise TaskError(
                 Fault(f"{solution.path.name}, column {usage}", repr(wrong[0]),
                       "Public, Private or Ignored in every row", "correct these rows",
                       "subset-word", n=len(wrong), first=tuple(wrong[:5]))
             )  # fmt: skip
         labels = [
-            text if word in _SUBSETS else None for text, word in zip(labels, words, strict=True)
+            text if value in _SUBSETS else None for text, value in zip(labels, usages, strict=True)
         ]
         subsets = {
-            str(one): _SUBSETS[word]
-            for one, word in zip(texts[key], words, strict=True)
-            if word in _SUBSETS
+            str(one): _SUBSETS[value]
+            for one, value in zip(texts[key], usages, strict=True)
+            if value in _SUBSETS
         }
     keys = [str(one) for one in texts[key]]
     if twice := sorted(one for one, count in Counter(keys).items() if count > 1):
         raise TaskError(
-            Fault(solution.path.name, f"{len(twice):,} ids that stand more than once",
+            Fault(solution.path.name, f"{len(twice):,} ids that occur more than once",
                   "one answer for each id", "keep the right one", "key-twice",
                   n=len(twice), first=tuple(twice[:5]))
         )  # fmt: skip

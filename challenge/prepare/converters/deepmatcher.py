@@ -1,10 +1,11 @@
-"""Pairs as matching tools exchange them: two tables and lists of pairs, or one flat table.
+"""Pairs in the form of matching tools: two tables and lists of pairs, or one flat table.
 
 `tableA`, `tableB` with a column `id` (or what `key` names), and `train`, `valid`, `test` with
 `ltable_id`, `rtable_id`, `label`; or those three with columns `left_*` and `right_*` (or
 `ltable_*`, `rtable_*`) in them. Options under `[raw.options]`: `tableA`, `tableB`, `train`,
 `valid`, `test` name other files (without suffix), `left_id` and `right_id` other columns of ids.
-Without `tableB` both sides are records of `tableA`. The official split is kept beside `by`.
+Without `tableB` both sides are records of `tableA`. The official split is kept in
+`split`, whatever `by` is.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ __all__ = ["IDS", "LABELS", "convert"]
 
 IDS = {"left": ("ltable_id", "left_id"), "right": ("rtable_id", "right_id")}
 LABELS = ("label", "gold", "_label")
-"""Names of the columns of a list of pairs that need no telling."""
+"""Label columns that are recognised without a setting."""
 _FILES = (("train", "train"), ("train", "valid"), ("test", "test"))
 
 
 def convert(raw: Path, definition: TaskDefinition) -> RawTable:
-    """Return the pairs of a folder; raises TaskError for a pair without its record."""
+    """Return the pairs of a folder; raises TaskError for an id without a record."""
     lists = [
         (side, _open(path, definition))
         for side, stem in _FILES
@@ -153,7 +154,7 @@ class _Records:
             if len(self._rows[side]) < len(ids):
                 n = len(ids) - len(self._rows[side])
                 faults.append(
-                    Fault(file.path.name, f"{n:,} ids that stand more than once", "unique ids",
+                    Fault(file.path.name, f"{n:,} ids that occur more than once", "unique ids",
                           "number the records", "key-twice", n=n)
                 )  # fmt: skip
         if faults:
@@ -187,12 +188,12 @@ class _Records:
         rows = {}
         for side, asked in ids.items():
             known = self._rows[side]
-            lost = [str(one) for one in asked if one not in known]
-            if lost:
+            missing = [str(one) for one in asked if one not in known]
+            if missing:
                 raise TaskError(
                     Fault(file, f"{side} ids without a record in {self._files[side].path.name}",
                           "ids of the record tables", "add the records, or remove these pairs",
-                          "record-missing", n=len(lost), first=tuple(lost[:5]))
+                          "record-missing", n=len(missing), first=tuple(missing[:5]))
                 )  # fmt: skip
             rows[side] = pa.array([known[one] for one in asked], pa.int64())
         return {

@@ -1,7 +1,7 @@
-"""Pairs in ditto's text form: `COL name VAL value …<tab>COL name VAL value …<tab>label` a line.
+"""Pairs in ditto's text form: `COL name VAL value …<tab>COL name VAL value …<tab>label` per line.
 
-The official files keep their sides: train and valid become train, test stays test. With
-`by = "entity"` in task.toml the same pairs are split anew, without a record on both sides.
+Official files: train and valid become train, test stays test. With `by = "entity"` in task.toml
+the same pairs are split again, so that no record is on both sides.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
     """Yield the lines that are not blank, with their numbers in the file."""
-    # Only a line feed ends a line here: a value may hold U+2028 and its like.
+    # Only a line feed ends a line: a value may contain U+2028 and similar characters.
     with file.open("rb") as content:
         for number, data in enumerate(content, start=1):
             try:
@@ -89,7 +89,8 @@ def _pair(file: Path, number: int, line: str) -> dict[str, str | None]:
         raise TaskError(
             Fault(f"{file.name}, line {number}",
                   f"{len(parts)} fields, the last {parts[-1].strip()[:20]!r}",
-                  "two records and a label 0 or 1, between tabs", "correct the line", "ditto-line")
+                  "two records and a label 0 or 1, separated by tabs",
+                  "correct the line", "ditto-line")
         )  # fmt: skip
     pair: dict[str, str | None] = {"label": parts[2].strip()}
     for side, text in (("left", parts[0]), ("right", parts[1])):

@@ -1,8 +1,11 @@
-"""One table, one row a record or a flat pair: CSV, TSV, Parquet, JSON lines or Excel, and images.
+"""One table, one record or flat pair per row: CSV, TSV, Parquet, JSON lines or Excel, and images.
 
-Options under `[raw.options]`: `from_<column>` names the raw column of a feature (for raw columns
-called `id` or `label`, say), `date_<column>` the format of its dates, `split` and `subset` the raw
-columns of an official split, `left_key` and `right_key` those that identify the records of a pair.
+Options under `[raw.options]`:
+- `from_<column>`: the raw column of a feature, for example one called `id` or `label`;
+- `date_<column>`: the format of its dates;
+- `split`, `subset`: the raw columns of an official split;
+- `left_key`, `right_key`: the raw columns that identify the records of a pair;
+- `missing`: the text that marks a missing value.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["convert", "feature_arrays", "split_arrays", "table_rows"]
 
 _YEAR_FIRST = re.compile(r"\d{4}([-/.]?\d{2}([-/.]?\d{2}([T ]?\d{2}.*)?)?)?")
-"""Dates whose order as texts is their order in time."""
+"""Dates whose order as texts equals their order in time."""
 
 
 def convert(raw: Path, definition: TaskDefinition) -> RawTable:
@@ -51,7 +54,7 @@ def _only_table(raw: Path) -> Path:
 
 
 def table_rows(raw: Path, table: RawFile, definition: TaskDefinition) -> RawTable:
-    """Return a flat table as raw rows: features, label, and what the split asks for."""
+    """Return a flat table as raw rows: features, label, and columns for the split."""
     wanted = _wanted(table, definition)
     columns = definition.feature_columns()
     images = open_images(raw, definition.raw.images)
@@ -78,7 +81,7 @@ def table_rows(raw: Path, table: RawFile, definition: TaskDefinition) -> RawTabl
 
 
 def _wanted(table: RawFile, definition: TaskDefinition) -> dict[str, str]:
-    """Return which raw column each column of the raw rows comes from; all faults at once."""
+    """Return the source column of each column of the raw rows; raise all faults at once."""
     raw, split, options = definition.raw, definition.split, definition.raw.options
     asked: dict[str, tuple[str, str]] = {
         "label": (raw.label or "label", f"label = {(raw.label or 'label')!r} under [raw]")
@@ -95,7 +98,7 @@ def _wanted(table: RawFile, definition: TaskDefinition) -> dict[str, str]:
     for column in definition.feature_columns():
         source = str(options.get(f"from_{column.name}", column.name))
         if modality_of(column.modality).is_image and source not in table.names and raw.images:
-            # Without a column of their own, images are found by the row's key.
+            # Image features without a raw column are found by the row's key.
             continue
         asked[column.name] = (source, f"column {column.name!r}")
     expected, fix = "every column that task.toml names", "correct the name in task.toml"
@@ -118,21 +121,21 @@ def _keys(given: Any, start: int, n: int) -> pa.Array:
 
 
 def _present(array: Any, definition: TaskDefinition) -> Any:
-    """Return texts with the word for no value (option `missing`) as null."""
+    """Return texts with the missing value marker (option `missing`) as null."""
     import pyarrow as pa
 
-    word = definition.raw.options.get("missing")
-    if word is None or not pa.types.is_string(array.type):
+    marker = definition.raw.options.get("missing")
+    if marker is None or not pa.types.is_string(array.type):
         return array
     import pyarrow.compute as pc
 
-    return pc.if_else(pc.equal(array, str(word)), pa.scalar(None, pa.string()), array)
+    return pc.if_else(pc.equal(array, str(marker)), pa.scalar(None, pa.string()), array)
 
 
 def split_arrays(
     file: str, taken: Mapping[str, Any], definition: TaskDefinition
 ) -> dict[str, pa.Array]:
-    """Return the columns of a batch that rules of a split read: texts, or values to be sorted."""
+    """Return the columns of a batch that split rules read: texts, or values to sort."""
     return {
         name: _moments(file, taken[name], definition.split.raw_columns[name], definition)
         if rule.ordered
@@ -143,7 +146,7 @@ def split_arrays(
 
 
 def _moments(file: str, array: Any, column: str, definition: TaskDefinition) -> pa.Array:
-    """Return numbers, or texts whose order is that of time; refuse dates that sort as words."""
+    """Return numbers, or texts that sort by time; raise TaskError for other date formats."""
     import pyarrow as pa
 
     option = f"date_{column}"
@@ -163,7 +166,7 @@ def _moments(file: str, array: Any, column: str, definition: TaskDefinition) -> 
         return moments
     expected = "numbers, or dates with the year first (2024-01-31)"
     raise TaskError(
-        Fault(f"{file}, column {column}", f"{wrong[0]!r} is no time that can be ordered",
+        Fault(f"{file}, column {column}", f"{wrong[0]!r} is not a time that can be sorted",
               expected if pattern is None else f"dates written {pattern}", fix, "time-value",
               n=len(wrong), first=tuple(wrong[:5]))
     )  # fmt: skip
@@ -176,7 +179,7 @@ def feature_arrays(
     images: ImageFolder,
     keys: pa.Array,
 ) -> dict[str, pa.Array]:
-    """Return the features of a batch, each as its modality wants it."""
+    """Return the features of a batch, each in the form that its modality reads."""
     arrays: dict[str, pa.Array] = {}
     for column in columns:
         pattern = definition.raw.options.get(f"date_{column.name}")

@@ -1,4 +1,4 @@
-"""What a raw column looks like: its modality, why, and what may be wrong with that guess."""
+"""Profiles of raw columns: the likely modality, its reason, and open questions."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ __all__ = [
 ]
 
 ROWS = 20_000
-"""Rows that are looked at; the file's first ones."""
+"""Number of rows that are profiled, from the start of the file."""
 
 _ID_NAME = re.compile(r"(^|[_\W])(id|uuid|guid|key|index|nr|no|number)$", re.IGNORECASE)
 _CODE_NAME = re.compile(r"(zip|postal|postcode|code|phone|isbn|ean|sku|barcode)", re.IGNORECASE)
 _TRUTH = {"true", "false", "yes", "no", "y", "n", "t", "f"}
 _BARE_NUMBER = re.compile(r"[+-]?[\d.]+([eE][+-]?\d+)?")
 _INSIDE = "-inside.png"
-"""Ends the name of an image that is in the table itself."""
+"""Suffix of the placeholder name of an image whose bytes are in the table."""
 _FEW = 0.05
-"""Share of different values up to which they recur like categories."""
+"""Largest share of distinct values at which a column counts as categorical."""
 
 
 @dataclass(frozen=True)
 class Profile:
     """A column with its likely modality; `doubts` are questions for the organiser.
 
-    `date` is the format of dates that become numbers; `timezone` the zone that is assumed for
-    points in time that name none; `is_key` tells a value of its own in every row that looks like an
-    identifier; `empty` a column without two different values; `counts_up` numbers that run from
-    one; `missing_words` what is written where a number is missing.
+    `date` is the format of dates that become numbers. `timezone` is assumed for points in time
+    without a zone. `is_key`: every row has a different value that looks like an identifier.
+    `empty`: fewer than two distinct values. `counts_up`: numbers that start at 0 or 1.
+    `missing_words` are the texts for a missing number.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Profile:
 def profile_columns(
     table: RawFile, images: ImageFolder | None = None
 ) -> tuple[dict[str, Profile], dict[str, list[str | None]]]:
-    """Return a profile of each column, and the values looked at as texts."""
+    """Return a profile of each column, and the profiled values as texts."""
     values: dict[str, list[str | None]] = {name: [] for name in table.names}
     kinds: dict[str, pa.DataType] = {}
     n = 0
@@ -154,13 +154,13 @@ def profile_values(
     if all(text.endswith(_INSIDE) for text in counts):
         return replace(base, modality="image", why=note(Code.IMAGES_INSIDE))
     if _names_images(counts, None if unique and _ID_NAME.search(name) else images):
-        lost = sum(1 for text in counts if images is not None and images.find(text) is None)
-        doubt = note(Code.IMAGES_MISSING, column=name, n=lost, of=distinct)
+        missing = sum(1 for text in counts if images is not None and images.find(text) is None)
+        doubt = note(Code.IMAGES_MISSING, column=name, n=missing, of=distinct)
         return replace(
             base,
             modality="image",
             why=note(Code.IMAGE_NAMES),
-            doubts=(doubt,) if images and lost else (),
+            doubts=(doubt,) if images and missing else (),
         )
     if kind is not None and pa.types.is_temporal(kind):
         if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
@@ -194,7 +194,7 @@ def _names_images(counts: Counter[str], images: ImageFolder | None) -> bool:
 
 
 def _iso_dates(counts: Counter[str]) -> pa.TimestampType | None:
-    """Return the type of ISO 8601 dates or times, None where some text is none."""
+    """Return the type of ISO 8601 dates or times, None when some text is not one."""
     import pyarrow as pa
 
     texts = cell_datetimes(pa.array(list(counts), pa.string())).drop_null()
@@ -255,10 +255,10 @@ def _number_profile(
     odd = [text for text in written if not _BARE_NUMBER.fullmatch(text.strip())]
     if odd:
         doubts.append(note(Code.NUMBERS_AS_TEXT, column=name, example=odd[0]))
-    words = tuple(sorted(set(counts) - set(written)))
-    base = replace(base, missing_words=words)
-    if words:
-        doubts.append(note(Code.READ_AS_MISSING, column=name, texts=tuple(map(repr, words))))
+    markers = tuple(sorted(set(counts) - set(written)))
+    base = replace(base, missing_words=markers)
+    if markers:
+        doubts.append(note(Code.READ_AS_MISSING, column=name, texts=tuple(map(repr, markers))))
     if integer and len(counts) <= 2:
         return replace(base, why=note(Code.TWO_NUMBERS), doubts=tuple(doubts))
     if integer and (len(counts) <= 12 or _CODE_NAME.search(name)):
@@ -288,6 +288,6 @@ def _text_profile(base: Profile, counts: Counter[str], n: int, unique: bool) -> 
     return replace(base, modality=modality, why=note(Code.SHORT_TEXTS), doubts=(doubt,))
 
 
-def open_image_folder(place: Path | None) -> ImageFolder | None:
+def open_image_folder(path: Path | None) -> ImageFolder | None:
     """Return the images of a folder or zip, None when there is none."""
-    return None if place is None else ImageFolder(place.parent, place)
+    return None if path is None else ImageFolder(path.parent, path)

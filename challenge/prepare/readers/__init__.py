@@ -1,1 +1,1 @@
-"""Raw files to tables and values."""
+"""Readers of raw files: tables, JSON and images."""

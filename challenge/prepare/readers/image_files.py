@@ -23,28 +23,28 @@ _MOST_BYTES = 64 << 20
 class ImageFolder:
     """The image files of a task, by path, by name, and by name without suffix.
 
-    A value of the table may be a path in the folder, a path in the raw folder, an address or a
-    path of elsewhere (its last part counts), or a name without its suffix.
+    A value of the table may be a path in the folder or in the raw folder, or a name without
+    suffix. Of a URL or a foreign path only the last part counts.
     """
 
-    def __init__(self, raw: Path, place: Path | None) -> None:
-        self._raw, self._place = raw, place
-        self._zip = place is not None and place.is_file()
+    def __init__(self, raw: Path, path: Path | None) -> None:
+        self._raw, self._path = raw, path
+        self._zip = path is not None and path.is_file()
         self._known: dict[str, str] = {}
-        for path in sorted(self._paths()):
-            name = PurePosixPath(path)
-            for key in (path, name.name, str(name.with_suffix("")), name.stem):
-                self._known.setdefault(key.casefold(), path)
+        for member in sorted(self._paths()):
+            name = PurePosixPath(member)
+            for key in (member, name.name, str(name.with_suffix("")), name.stem):
+                self._known.setdefault(key.casefold(), member)
 
     def _paths(self) -> list[str]:
-        if self._place is None:
+        if self._path is None:
             return []
         if self._zip:
-            with _opened(self._place) as content:
+            with _opened(self._path) as content:
                 return [one for one in content.namelist() if _is_image(one)]
         return [
-            path.relative_to(self._place).as_posix()
-            for path in self._place.rglob("*")
+            path.relative_to(self._path).as_posix()
+            for path in self._path.rglob("*")
             if _is_image(path.name)
         ]
 
@@ -56,7 +56,7 @@ class ImageFolder:
         return min(self._known.values(), default=None)
 
     def find(self, value: str) -> str | None:
-        """Return the path of the image that a value means, None when there is none."""
+        """Return the path of the image that a value refers to, None when there is none."""
         text = value.strip().replace("\\", "/").split("?")[0].split("#")[0]
         for key in (text, text.removeprefix("./"), text.rsplit("/", 1)[-1]):
             if key and key.casefold() in self._known:
@@ -64,10 +64,10 @@ class ImageFolder:
         return None
 
     def column(self, name: str, values: list[str | None], keys: pa.Array) -> pa.Array:
-        """Return what the build reads: paths relative to the raw folder, or bytes out of a zip.
+        """Return images for the build: paths relative to the raw folder, or bytes from a zip.
 
-        A value that means no image stays as it is, so that the build names the row; of a zip it
-        is refused here, with the column `name` and the `keys` of the rows.
+        In a folder, a value without an image is kept, and the build reports the row. In a zip
+        it raises TaskError with the column `name` and the `keys` of the rows.
         """
         import pyarrow as pa
 
@@ -76,42 +76,42 @@ class ImageFolder:
         found = []
         for value in values:
             path = self.find(value) if value else None
-            if path is None or self._place is None:
+            if path is None or self._path is None:
                 found.append(value)
             else:
-                found.append((self._place / path).relative_to(self._raw).as_posix())
+                found.append((self._path / path).relative_to(self._raw).as_posix())
         return pa.array(found, pa.string())
 
     def _bytes(self, name: str, values: list[str | None], keys: pa.Array) -> pa.Array:
         import pyarrow as pa
 
-        assert self._place is not None
+        assert self._path is not None
         found: list[bytes | None] = []
-        lost = []
-        with _opened(self._place) as content:
+        missing = []
+        with _opened(self._path) as content:
             for row, value in enumerate(values):
                 path = self.find(value) if value else None
                 if value and (path is None or content.getinfo(path).file_size > _MOST_BYTES):
-                    lost.append(row)
+                    missing.append(row)
                     path = None
                 found.append(content.read(path) if path else None)
-        if lost:
-            raise self._lost(name, values, lost, keys)
+        if missing:
+            raise self._missing(name, values, missing, keys)
         return pa.array(found, pa.binary())
 
-    def _lost(
+    def _missing(
         self, name: str, values: list[str | None], rows: list[int], keys: pa.Array
     ) -> TaskError:
-        assert self._place is not None
+        assert self._path is not None
         value = str(values[rows[0]])
         path = self.find(value)
         return TaskError(
             Fault(
-                f"{self._place.name}, column {name}",
+                f"{self._path.name}, column {name}",
                 f"no image for {value!r}"
                 if path is None
                 else f"{path!r} unpacks to more than {_MOST_BYTES:,} bytes",
-                "each image that the table names",
+                "every image that the table names",
                 "add it, or leave the field empty where there is none",
                 code="image-missing",
                 n=len(rows),
@@ -122,7 +122,7 @@ class ImageFolder:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open a zip; raise TaskError where it, or a member that is read, is damaged."""
+    """Open a zip; raise TaskError when it, or a member that is read, is damaged."""
     try:
         with zipfile.ZipFile(path) as content:
             yield content
@@ -132,8 +132,8 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
             Fault(
                 path.name,
                 f"unreadable: {str(error)[:200]}",
-                "a folder, or a whole zip without a password",
-                "pack the images again, or name the folder that they lie in",
+                "a folder, or an intact zip without a password",
+                "make the zip again, or name the folder of the images",
                 code="images-unreadable",
             )
         ) from None
@@ -146,12 +146,12 @@ def _is_image(name: str) -> bool:
 def open_images(raw: Path, images: str | None) -> ImageFolder:
     """Return the images of `[raw] images`, a folder or a zip relative to the raw folder.
 
-    Without it the whole raw folder is meant, where a value has to be a path in it.
+    Without it, values must be paths relative to the raw folder.
     """
     if images is None:
         return ImageFolder(raw, None)
-    place = raw / images
-    if not place.resolve().is_relative_to(raw.resolve()) or not place.exists():
+    path = raw / images
+    if not path.resolve().is_relative_to(raw.resolve()) or not path.exists():
         raise TaskError(
             Fault(
                 f"images = {images!r}",
@@ -161,4 +161,4 @@ def open_images(raw: Path, images: str | None) -> ImageFolder:
                 code="images-missing",
             )
         )
-    return ImageFolder(raw, place)
+    return ImageFolder(raw, path)

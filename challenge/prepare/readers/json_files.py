@@ -1,4 +1,4 @@
-"""JSON tables: an array of objects or one object a line, nested ones laid out as `outer.inner`."""
+"""JSON tables: an array of objects or one object per line, flattened to `outer.inner`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["laid_out", "read_json_lines", "read_json_records"]
 
 
 def read_json_lines(path: Path) -> pa.Table:
-    """Return the table of a file with one object a line; raise ValueError naming a faulty line.
+    """Return the table of a file with one object per line; raise ValueError with the faulty line.
 
-    A column whose values are of several kinds is read as texts.
+    A column of mixed types is read as texts.
     """
     import pyarrow as pa
     from pyarrow import json as fast
@@ -36,16 +36,16 @@ def read_json_lines(path: Path) -> pa.Table:
             except ValueError as error:
                 raise ValueError(f"line {number}: {error}") from None
             if not isinstance(record, dict):
-                raise ValueError(f"line {number}: no object")
+                raise ValueError(f"line {number}: not an object")
             records.append(record)
     return _of_objects(records)
 
 
 def read_json_records(path: Path) -> pa.Table:
-    """Return the table of a file that is one array of objects; raise ValueError for others."""
+    """Return the table of a file with one array of objects; raise ValueError otherwise."""
     records = json.loads(path.read_bytes())
     if not (isinstance(records, list) and all(isinstance(one, dict) for one in records)):
-        raise ValueError("no array of objects")
+        raise ValueError("not an array of objects")
     return _of_objects(records)
 
 
@@ -69,17 +69,17 @@ def _text(value: Any) -> str | None:
 
 
 def laid_out(table: pa.Table) -> pa.Table:
-    """Return a table with the parts of nested columns as columns of their own."""
+    """Return a table with nested columns flattened; of image structs only the bytes remain."""
     import pyarrow as pa
 
-    for place, field in enumerate(table.schema):
+    for index, field in enumerate(table.schema):
         if pa.types.is_struct(field.type) and {one.name for one in field.type} == _IMAGE:
-            # So libraries keep an image: the bytes are all of it, the path is one of elsewhere.
+            # The usual struct of an image; the path is of the machine that wrote it.
             content = pa.chunked_array(
-                [chunk.field("bytes") for chunk in table.column(place).chunks],
+                [chunk.field("bytes") for chunk in table.column(index).chunks],
                 field.type.field("bytes").type,
             )
-            table = table.set_column(place, field.name, content)
+            table = table.set_column(index, field.name, content)
     while any(pa.types.is_struct(field.type) for field in table.schema):
         table = table.flatten()
     return table

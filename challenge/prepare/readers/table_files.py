@@ -1,7 +1,7 @@
 """Reading raw tables as people save them: CSV of any delimiter and encoding, Parquet, JSON, Excel.
 
-Values of text files stay the text that stands in the file; the modality decides later what they
-are. What had to be guessed is kept in `notes`, so that it can be said.
+Values of text files stay texts; the modality decides later how they are read. Guesses about the
+file, such as its encoding, are reported in `notes`.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _PACKED = {
     b"\xfd7zXZ": "packed with xz",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
 }
-"""First bytes of files that people take for tables of text."""
+"""First bytes of binary files that are sometimes named like text tables."""
 _LONGEST_FIELD = 16 << 20
-"""Characters; the reader of the standard library stops at 128 k unless told otherwise."""
+"""Characters; the reader of the standard library stops at 128 k by default."""
 
 
 @dataclass(frozen=True)
 class RawFile:
-    """A table on the disk: its column names, its batches, and what was guessed about it."""
+    """A table on disk: its column names, its batches, and guesses about its form."""
 
     path: Path
     names: tuple[str, ...]
@@ -50,21 +50,21 @@ class RawFile:
 
 
 def find_table(folder: Path, stem: str) -> Path | None:
-    """Return the one file `stem.<suffix>` of a known suffix, None when there is none."""
+    """Return the first file `stem.<suffix>` of a known suffix, None when there is none."""
     found = [folder / f"{stem}{suffix}" for suffix in SUFFIXES]
     return next((path for path in found if path.is_file()), None)
 
 
 def tables_in(folder: Path) -> list[Path]:
-    """Return the tables of a folder by name; of one stem the one that `find_table` returns."""
+    """Return the tables of a folder by name; per stem the one that `find_table` returns."""
     stems = {path.stem for path in folder.iterdir() if path.is_file()}
     return sorted(path for stem in stems if (path := find_table(folder, stem)) is not None)
 
 
 def open_table(path: Path, *, delimiter: str | None = None, encoding: str | None = None) -> RawFile:
-    """Return the table of a file; by its suffix Parquet, JSON lines, Excel, else delimited text.
+    """Return the table of a file: Parquet, JSON, Excel by suffix, else delimited text.
 
-    Raises TaskError for a file without header or rows, a name that stands twice, or damage.
+    Raises TaskError for a missing or damaged file, no header, and duplicate column names.
     """
     if not path.is_file():
         raise TaskError(
@@ -75,9 +75,9 @@ def open_table(path: Path, *, delimiter: str | None = None, encoding: str | None
     if suffix in (".parquet", ".pq"):
         table = _parquet(path)
     elif suffix in (".jsonl", ".ndjson"):
-        table = _json(path, read_json_lines, "write one JSON object a line")
+        table = _json(path, read_json_lines, "write one JSON object per line")
     elif suffix == ".json":
-        table = _json(path, read_json_records, "write an array of objects, or one object a line")
+        table = _json(path, read_json_records, "write an array of objects, or one object per line")
     elif suffix == ".xlsx":
         table = _excel(path)
     else:
@@ -89,7 +89,7 @@ def open_table(path: Path, *, delimiter: str | None = None, encoding: str | None
         raise TaskError(
             Fault(
                 path.name,
-                f"column {', '.join(map(repr, twice))} stands more than once in the header",
+                f"column {', '.join(map(repr, twice))} occurs more than once in the header",
                 "each column name once",
                 "rename or remove the others",
                 code="column-twice",
@@ -101,7 +101,9 @@ def open_table(path: Path, *, delimiter: str | None = None, encoding: str | None
 
 def _damaged(path: Path, error: Exception, fix: str) -> TaskError:
     return TaskError(
-        Fault(path.name, f"unreadable: {str(error)[:300]}", "a whole table", fix, "raw-unreadable")
+        Fault(
+            path.name, f"unreadable: {str(error)[:300]}", "an intact table", fix, "raw-unreadable"
+        )
     )
 
 
@@ -171,10 +173,10 @@ def _excel(path: Path) -> RawFile:
     if any(not name for name in header[:width]):
         raise _headless(path, "an empty name in the header")
     names = [str(name) for name in header[:width]]
-    # Rows may be shorter than the header where the file does not say how wide its sheet is.
+    # Rows may be shorter than the header when the file does not state the sheet's width.
     columns = [
-        [_cell(row[place]) if place < len(row) else None for row in rows[1:]]
-        for place in range(width)
+        [_cell(row[index]) if index < len(row) else None for row in rows[1:]]
+        for index in range(width)
     ]
     table = pa.table([pa.array(column, pa.string()) for column in columns], names=names)
 
@@ -189,7 +191,7 @@ def _cell(value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        # A sheet knows no whole numbers: 7 is stored as 7.0.
+        # Excel stores the integer 7 as 7.0.
         return str(int(value))
     if hasattr(value, "isoformat"):
         return str(value.isoformat()).removesuffix("T00:00:00")
@@ -199,10 +201,10 @@ def _cell(value: Any) -> str | None:
 def _delimited(path: Path, delimiter: str | None, encoding: str | None) -> RawFile:
     with path.open("rb") as file:
         sample = file.read(_SAMPLE)
-    for mark, words in _PACKED.items():
+    for mark, form in _PACKED.items():
         if sample.startswith(mark):
             fix = "unpack it, or save it as CSV, and name that file"
-            raise _damaged(path, ValueError(words), fix)
+            raise _damaged(path, ValueError(form), fix)
     notes = []
     if encoding is None:
         encoding = _encoding(path, sample)
@@ -227,11 +229,11 @@ def _delimited(path: Path, delimiter: str | None, encoding: str | None) -> RawFi
     padded = len(names) > 1 and all(name.startswith(" ") for name in names[1:])
     if padded:
         names = [name.lstrip(" ") for name in names]
-        notes.append(f"blanks after the separators of {path.name} were taken for no part of it")
+        notes.append(f"blanks after the separators of {path.name} were removed")
     if len(names) > 1 and not names[0] and "index" not in names:
-        # So pandas writes the index of its rows.
+        # pandas writes its row index this way.
         names[0] = "index"
-        notes.append(f"the first column of {path.name} has no name and is called index")
+        notes.append(f"the first column of {path.name} has no name and was named index")
     if not names or any(not name.strip() for name in names):
         raise _headless(path, "an empty name in the header" if names else "nothing")
     return RawFile(
@@ -249,8 +251,8 @@ def _text_batches(
 ) -> Iterator[pa.RecordBatch]:
     """Yield all columns as texts, empty fields as null.
 
-    pyarrow's CSV reader is quick but swallows an unclosed quote, so it reads files without any
-    quote only; the strict reader of the standard library reads the rest and names faulty lines.
+    pyarrow's CSV reader is fast but accepts an unclosed quote. It reads only files without any
+    quote; the strict reader of the standard library reads the rest and reports faulty lines.
     """
     plain = encoding == "utf-8" and delimiter.isascii() and not padded
     if plain and not _has_quotes(path):
@@ -283,7 +285,7 @@ def _plain_batches(path: Path, names: Sequence[str], delimiter: str) -> Iterator
             n_given += batch.num_rows
             yield batch
     except pa.ArrowInvalid:
-        # A fault is named by the strict reader; a row longer than a block is none.
+        # The strict reader reports faults; a row longer than a block is not one.
         for batch in _strict_batches(path, names, delimiter, "utf-8"):
             rest = batch.slice(n_given)
             n_given = max(0, n_given - batch.num_rows)
@@ -354,7 +356,7 @@ def _encoding(path: Path, sample: bytes) -> str:
         return "utf-8"
     except UnicodeDecodeError:
         pass
-    # requests, which pooch brings, brings this detector along.
+    # charset_normalizer is a dependency of requests, and requests of pooch.
     from charset_normalizer import from_bytes
 
     best = from_bytes(sample).best()
@@ -366,7 +368,7 @@ def _encoding(path: Path, sample: bytes) -> str:
 
 
 def _delimiter(lines: list[str]) -> str:
-    """Return the delimiter that cuts most lines into as many fields as the header, above one."""
+    """Return the delimiter that gives most lines as many fields as the header, at least two."""
     best, best_score = ",", (0.0, 0)
     for delimiter in _DELIMITERS:
         rows = [row for row in csv.reader(lines[:200], delimiter=delimiter) if row]

@@ -74,7 +74,7 @@ def test_parquet_does_as_well(tmp_path: Path) -> None:
 def test_without_a_solution_the_fix_is_told(tmp_path: Path) -> None:
     write_folder(tmp_path, "")
     (tmp_path / "solution.csv").unlink()
-    with pytest.raises(TaskError, match='make the task of train alone: format = "table"'):
+    with pytest.raises(TaskError, match='build the task from train alone: format = "table"'):
         all_rows(tmp_path)
 
 

@@ -72,7 +72,7 @@ def test_a_line_that_is_no_object_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     for line, words in (
         ("{oops}", "line 2: Expecting property name"),
-        ("[1]", "line 2: no object"),
+        ("[1]", "line 2: not an object"),
     ):
         path.write_text(f'{{"a": 1, "b": "x"}}\n{line}\n')
         with pytest.raises(TaskError, match=words):
@@ -136,5 +136,5 @@ def test_the_index_that_pandas_writes_is_a_column_of_its_own(tmp_path: Path) -> 
     table = open_table(tmp_path / "x.csv")
     assert table.names == ("index", "grams", "kind")
     proposal = propose_task("x", tmp_path / "x.csv", label="kind")
-    assert "the first column of x.csv has no name and is called index" in proposal.unsure
+    assert "the first column of x.csv has no name and was named index" in proposal.unsure
     assert 'index = "Identifies the row"' in proposal.text

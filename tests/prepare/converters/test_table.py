@@ -130,7 +130,7 @@ def test_a_missing_column_is_named_with_the_nearest_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("a,label,a\n1,2,3\n", "column 'a' stands more than once"),
+        ("a,label,a\n1,2,3\n", "column 'a' occurs more than once"),
         ("", "nothing"),
         ("a,,label\n1,2,3\n", "an empty name in the header"),
         ("a,label\n1,2\n1,2,3\n", "line 3: 3 fields"),
