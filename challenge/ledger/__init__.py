@@ -1,4 +1,4 @@
-"""Who submitted what, and what it scored: the open ledger, and verbs as functions that take it."""
+"""Submissions and their scores: the open ledger, and functions that take it."""
 
 from __future__ import annotations
 

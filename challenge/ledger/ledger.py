@@ -1,4 +1,4 @@
-"""The open ledger that every verb of the room takes: challenge, settings, rows and files."""
+"""The open ledger that all functions of this package take: challenge, settings, rows and files."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Ledger:
 def open_ledger(challenge: Challenge, *, busy_s: float = BUSY_S) -> Ledger:
     """Open the ledger of a challenge; create it when missing.
 
-    The environment variable CHALLENGE_LEDGER names another one by its SQLAlchemy URL. `busy_s` is
-    how long a writer waits for another one.
+    The environment variable CHALLENGE_LEDGER names another one by its SQLAlchemy URL. A
+    writer waits `busy_s` seconds for another one.
     """
     settings = read_settings(challenge.root)
     url = os.environ.get("CHALLENGE_LEDGER") or None

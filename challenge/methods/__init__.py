@@ -1,4 +1,4 @@
-"""Things that predict: the protocol, the built-in methods, the runner."""
+"""Methods: the protocol, the built-in methods, the runner."""
 
 from __future__ import annotations
 

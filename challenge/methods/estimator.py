@@ -1,7 +1,8 @@
-"""A scikit-learn estimator or pipeline as a method, as it is: X is the table without id and label.
+"""A scikit-learn estimator or pipeline as a method: X is the table without id and label.
 
-Text and image columns reach it as strings, missing as the empty text; numbers as floats, missing
-as NaN; categories as pandas has them. With `predict_proba` the submission holds probabilities.
+Text and image columns are strings, the empty string where missing. Numbers are floats, NaN where
+missing. Categories are as pandas stores them. With `predict_proba` the submission
+holds probabilities.
 """
 
 from __future__ import annotations
@@ -55,9 +56,9 @@ class EstimatorMethod:
             return numbers_frame(test, self._model.predict(features))
         if hasattr(self._model, "predict_proba"):
             found = np.asarray(self._model.predict_proba(features))
-            places = [self._task.classes.index(str(name)) for name in self._model.classes_]
+            indices = [self._task.classes.index(str(name)) for name in self._model.classes_]
             rows = np.zeros((len(test), len(self._task.classes)))
-            rows[:, places] = found
+            rows[:, indices] = found
             if self._task.kind.paired:
                 return decisions_frame(test, rows[:, 1], threshold=0.5)
             return probabilities_frame(test, self._task, rows)

@@ -1,7 +1,7 @@
 """Methods that installed packages offer through the entry point group `challenge.methods`.
 
-What identifies such a method is all Python code of its top-level package, with the versions of the
-package and of what it requires; its process is given that code to read, and the way to it.
+Such a method is identified by all Python code of its top-level package, with the versions of the
+package and its requirements. Its process may read that code and gets the path to it.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def entry_points() -> dict[str, EntryPoint]:
 
 
 def entry_needs(entry: EntryPoint) -> Needs:
-    """Return what the process of an entry point's method may read, and what it is known by.
+    """Return what the process of an entry point's method may read, and its identity.
 
-    Nothing of the package is imported.
+    The package is not imported.
     """
     code = _code(entry)
     site = Path(str(entry.dist.locate_file(""))) if entry.dist is not None else None
     if site is None or site.is_relative_to(sys.prefix):
-        # Installed where this interpreter looks by itself; its code may lie elsewhere (editable).
+        # Installed on the default path; its code may be elsewhere (an editable install).
         return Needs(readable=code, identity=_identity(entry, code))
     own = Path(challenge.__file__).parents[1]
     return Needs(

@@ -1,7 +1,7 @@
 """From a name to a method: built-in, an installed entry point, or `file.py:Name`.
 
-A method's digest covers the code that it is known to run: its file, and for all methods the code
-of features and methods of this package with the versions of the libraries below them.
+A method's digest covers its own file, this package's code of features and methods, and the
+versions of the libraries that they use.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ BUILTINS: Mapping[str, tuple[str, str]] = {
 }
 """Name of each built-in: its module and its class."""
 _TRIVIAL = {"class": "majority", "match": "majority", "number": "mean"}
-"""What the trivial method is called, by the type of the labels."""
+"""Name of the trivial method by the type of the labels."""
 
 _WITH_CHECKPOINTS = ("autogluon-multimodal",)
 _LIBRARIES = (
@@ -85,15 +85,15 @@ class MethodSource:
     needs: Needs = field(default_factory=Needs)
 
     def on(self, task: Task) -> MethodSource:
-        """Return the method as it is called on a task: the trivial one has a name for each."""
+        """Return the method as named on a task: the name of the trivial one depends on the kind."""
         if not self.builtin or BUILTINS[self.spec] != BUILTINS["trivial"]:
             return self
         return resolve_method(_TRIVIAL[task.kind.label])
 
     def make(self, **options: Any) -> Method:
-        """Import the method and build it, handing over the options that it asks for by name.
+        """Import the method and construct it with those of the options that it accepts.
 
-        Raises WrongUse when the name leads to something that is no method.
+        Raises WrongUse when the name refers to something that is not a method.
         """
         found = self.declared()
         if isinstance(found, type) or _is_factory(found):
@@ -117,7 +117,7 @@ class MethodSource:
         return cast(Method, found)
 
     def declared(self) -> Any:
-        """Import the method's module and return what the name leads to."""
+        """Import the method's module and return the object of that name."""
         if self.builtin:
             module, attribute = BUILTINS[self.spec]
             return getattr(importlib.import_module(module), attribute)
@@ -137,7 +137,7 @@ def method_names() -> tuple[str, ...]:
 
 
 def resolve_method(spec: str) -> MethodSource:
-    """Find a method by name; nothing of it is run.
+    """Find a method by name, without running it.
 
     Raises WrongUse when there is none: no such name, no such file, or no name after the colon.
     """
@@ -160,7 +160,7 @@ def resolve_method(spec: str) -> MethodSource:
                     f"method {spec}",
                     "no such file" if attribute else "no name after the file",
                     "file.py:Class or file.py:pipeline",
-                    "name the file and what in it is the method",
+                    "name the file and the class or pipeline in it",
                     code="method-file",
                 )
             )
@@ -195,7 +195,7 @@ def _version(name: str) -> str:
 
 
 def _digest(name: str, code: bytes = b"") -> str:
-    # Not what runs cells, keeps them or searches: no digit depends on it.
+    # Code that runs, stores or searches is left out: no result depends on it.
     package = Path(__file__).parents[1]
     own = ("estimator.py", "protocol.py", "run/cell.py")
     files = [

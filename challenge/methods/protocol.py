@@ -1,12 +1,12 @@
-"""What a method is: something that learns from a table and predicts another.
+"""The protocol of a method: it learns from one table and predicts another.
 
     class Mine:
         def fit(self, train, task): ...
         def predict(self, test): ...
 
 `train` and `test` are pandas tables in the standard form; `predict` returns the columns of a
-submission. `__init__` may ask for `seed`, `threads`, `time_limit`, `preset` and `progress` by
-name. An attribute `details` (plain JSON values) is stored with the submission. With a class
+submission. `__init__` may have the parameters `seed`, `threads`, `time_limit`, `preset` and
+`progress`. An attribute `details` (plain JSON values) is stored with the submission. With a class
 attribute `space` (see challenge.methods.search.space) its options can be searched.
 """
 
@@ -48,7 +48,7 @@ class Method(Protocol):
 
 
 class Progress(Protocol):
-    """Called with a short text whenever something visible happens."""
+    """Called with a short text at each step that users should see."""
 
     def __call__(self, text: str, /) -> None:
         """Take the text."""

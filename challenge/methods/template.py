@@ -1,4 +1,4 @@
-"""A method to begin with: works as it is on every task, and is short enough to be thrown away."""
+"""A template of a method: it works on every task, and is short enough to be replaced."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class MyMethod:
 
 
 def init_method(path: Path) -> None:
-    """Write the template to `path`; raise WrongUse when something is there or it is no `.py`."""
+    """Write the template to `path`; raise WrongUse when the path exists or is not a `.py` file."""
     if path.exists() or path.suffix != ".py":
         raise WrongUse(
             Fault(

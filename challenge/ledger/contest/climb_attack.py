@@ -1,7 +1,7 @@
 """How far empty answers climb a public board: one team, and many throw-away teams.
 
-The model: labels are a fair coin, scores are accuracies, and the attacker knows no label. The gain
-is the public accuracy of its last answer above one half. Votes are weighted by what was released.
+The model: labels are fair coin flips, scores are accuracies, and the attacker has no labels. The
+gain is the public accuracy of its last answer minus 0.5. Votes are weighted by released scores.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _DAYS_WITHOUT_DATES = 30
 def climb_gain(
     n_public: int, n_answers: int, *, one_team: bool, step: float | None = None, seed: int = 0
 ) -> float:
-    """Return the mean public accuracy above one half after `n_answers` random answers.
+    """Return the mean public accuracy minus 0.5 after `n_answers` random answers.
 
-    `one_team`: one Ladder holds all of them back; otherwise each comes from a new team, whose first
-    score is released. `step` None is the default for so many public rows. Ten attackers are
+    `one_team`: one Ladder applies to all of them; otherwise each comes from a new team, whose first
+    score is released. `step` None is the default for this number of public rows. Ten attackers are
     simulated.
     """
     generator = np.random.default_rng(seed)

@@ -81,7 +81,7 @@ def check_settings(
     if old is not None and old.is_contest() and (old.opens is None or at >= old.opens):
         faults.extend(_frozen_faults(old, new, at, closed=closed))
         if started and new.opens is not None and at < new.opens:
-            # Nothing is frozen before the opening: a later opening would undo all of the above.
+            # Rules are frozen from the opening on, so a later opening would unfreeze them.
             faults.append(_frozen("opens", old.opens, new.opens))
     elif old is not None and started and old.reveal != new.reveal:
         faults.append(_frozen("reveal", old.reveal, new.reveal))

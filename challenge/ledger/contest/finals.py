@@ -1,8 +1,8 @@
 """Withdrawing, selecting and the close.
 
-Only the close computes private scores, of the finals alone, and it cannot be undone: a team's
-finals on a task are at most `finals` submissions that it selected, else its best public one, else
-its latest.
+Only the close computes private scores, for the finals only, and it cannot be undone. A team's
+finals on a task are at most `finals` submissions that it selected. Without a selection it is the
+best public one, else the latest.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def withdraw(ledger: Ledger, submission_id: int) -> Submission:
     """
     with ledger.store.writing() as connection:
         at = clock.now()
-        # Of two withdrawals of one submission at once the second waits and is refused.
+        # The second of two simultaneous withdrawals of one submission waits and is refused.
         ledger.store.lock_team(connection, submission_row(connection, submission_id)[0].team)
         submission = _active_submission(connection, ledger, submission_id, at, "withdrawal")
         connection.execute(
@@ -88,7 +88,7 @@ def withdraw(ledger: Ledger, submission_id: int) -> Submission:
 
 
 def select(ledger: Ledger, submission_id: int, *, chosen: bool = True) -> tuple[int, ...]:
-    """Select a submission as a final, or take the selection back; return those selected now.
+    """Select a submission as a final, or undo its selection; return the submissions selected now.
 
     Raises SubmissionError after the end, in a benchmark, or when there are enough already.
     """
@@ -246,7 +246,7 @@ def _private_scores(
     baseline_scores: dict[str, float | None] = {}
     with ledger.store.reading() as connection:
         known = current_scoring_versions(connection).keys()
-    # A task that nobody entered has a baseline score too: every team gets it.
+    # A task without submissions has a baseline score too, which every team gets.
     for task_id in sorted(by_task.keys() | (known & set(ledger.challenge.built_ids()))):
         task = ledger.challenge.task(task_id)
         with ledger.store.reading() as connection:
@@ -282,7 +282,7 @@ def _active_submission(
     connection: sa.Connection, ledger: Ledger, submission_id: int, at: datetime, what: str
 ) -> Submission:
     submission, _ = submission_row(connection, submission_id)
-    # Moving `closes` after it has passed reopens nothing.
+    # Moving `closes` after it has passed does not reopen the contest.
     ledger.check_settings_in(connection, at)
     closed = closed_at(connection) is not None
     check_dates(ledger.settings, at, closed, what=what, early=True)
@@ -300,7 +300,7 @@ def _active_submission(
 
 
 def require_contest(settings: Settings, what: str) -> None:
-    """Raise SubmissionError in a benchmark, which hides nothing."""
+    """Raise SubmissionError in a benchmark, where no score is hidden."""
     if not settings.is_contest():
         raise SubmissionError(
             Fault(

@@ -1,4 +1,4 @@
-"""The close as a rehearsal: played on made-up labels, in a copy of the ledger that is thrown away.
+"""A rehearsal of the close: on simulated labels, in a temporary copy of the ledger.
 
 The private subset is not opened and the ledger itself does not change.
 """
@@ -36,7 +36,7 @@ __all__ = ["Rehearsal", "rehearse"]
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """A made-up close: `snapshot` looks as after the close, its private scores mean nothing."""
+    """A simulated close: `snapshot` is as after the close, but with simulated private scores."""
 
     snapshot: Snapshot
     seed: int
@@ -56,9 +56,9 @@ class Rehearsal:
 def rehearse(
     ledger: Ledger, *, seed: int = 0, progress: Callable[[str], None] | None = None
 ) -> Rehearsal:
-    """Play the close on labels made up from `seed`; allowed at any time, stores nothing.
+    """Simulate the close on labels drawn with `seed`; allowed at any time, stores nothing.
 
-    Raises what the close itself would raise, such as for a task that waits for a rescore.
+    Raises the errors of the close, such as for a task that waits for a rescore.
     """
     require_contest(ledger.settings, "close")
     closes = ledger.settings.closes_utc() or clock.now()

@@ -1,10 +1,10 @@
 """The inbox: files that teams put into `inbox/<team>/<task>/`, each scored once.
 
-A file is collected once it no longer changes, and a private copy of it is checked and scored. Its
-name is the method, a text file beside it the note. The ledger knows collected files by the SHA-256
-of their bytes: after a kill, by a second collector or under another name, a file gets the same
-receipt and no second score. What size, quota, dates or roster decide is answered without reading
-the file, a file with a receipt is not read again, and teams take turns.
+A file is collected when it has stopped changing; a private copy of it is checked and scored. Its
+name is the method, a text file beside it is the note. The ledger identifies collected files by the
+SHA-256 of their bytes. So a file gets the same receipt and no second score after a kill, from a
+second collector or under another name. Size, quota, dates and roster are checked before the file
+is read. A file with a receipt is not read again, and teams take turns.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SETTLE_S = 2.0
 """Seconds without a change of size and time after which a file is complete."""
 
 _WAITING = frozenset({"quota-day", "not-open", "quota-failed", "quota-new-teams", "unknown-team"})
-"""Faults that time or the organiser resolves without another file."""
+"""Faults that resolve with time or by the organiser, without a new file."""
 
 _PATIENCE = timedelta(minutes=10)
 _LEFT_OVER_S = 86_400
@@ -58,7 +58,7 @@ class CollectReport:
 
 
 class Seen:
-    """Files that a watching collector skips, and until when."""
+    """Files that a watching collector skips, and until which time."""
 
     def __init__(self) -> None:
         self._done: dict[tuple[str, str, str], tuple[tuple[int, int, int], datetime | None]] = {}
@@ -101,7 +101,7 @@ def collect(
         try:
             outcome = _collect_file(ledger, candidate, waiting)
         except ChallengeError as error:
-            # Not the fault of this file: a note for the organiser, and the file stays for later.
+            # The file is not at fault: add a note for the organiser, and keep the file for later.
             if isinstance(error, LedgerError) and error.faults[0].code != "rescore-first":
                 raise
             notes.append(f"{path}: skipped for now. {error}")
@@ -131,7 +131,7 @@ def watch(
 ) -> None:
     """Collect in rounds until interrupted; challenge.toml is read again before each.
 
-    While it cannot be read, the settings before stay in force.
+    While it cannot be read, the previous settings stay in force.
     """
     from challenge.task.settings import read_settings
 
@@ -140,7 +140,7 @@ def watch(
         try:
             ledger.settings = read_settings(ledger.challenge.root)
         except ChallengeError as error:
-            # It may be half edited: the settings before stay in force, with a note.
+            # It may be in the middle of an edit: keep the previous settings, and add a note.
             notes: tuple[str, ...] = (f"challenge.toml could not be read again: {error}",)
         else:
             notes = ()
@@ -166,7 +166,7 @@ def _unread_outcome(
 ) -> Collected | None:
     """Return the outcome that size, quota, dates and roster decide without reading the file.
 
-    `waiting` keeps what a team and task wait for in this round.
+    `waiting` maps a team and task to the error that they wait for in this round.
     """
     size, largest = candidate.mark[0], ledger.settings.limits.file_mb << 20
     if size > largest:
@@ -226,7 +226,7 @@ def _submit(ledger: Ledger, candidate: Candidate, path: Path, sha256: str, note:
         return refused(sha256, error, waits=waits)
     outcome = accepted(receipt, sha256)
     if receipt.identical_to is not None:
-        # Another collector was faster with this file: both write the same receipt.
+        # Another collector stored this file first; both write the same receipt.
         outcome = earlier_outcome(ledger, candidate.team, candidate.task, sha256) or outcome
     return outcome
 

@@ -39,7 +39,7 @@ NOTE = ".note.txt"
 """Ending of the file beside predictions that holds the team's note."""
 _UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
 _LONGEST_NAME = 200
-"""Bytes; a receipt's name is longer, and file systems end at 255."""
+"""Bytes; a receipt's name is longer, and file systems allow 255."""
 _Mark = tuple[int, int, int]
 
 
@@ -135,7 +135,7 @@ def _mark(status: os.stat_result) -> _Mark | None:
 
 @contextmanager
 def open_folder(inbox: Path, candidate: Candidate) -> Iterator[int | None]:
-    """Open the folder of a candidate step by step, so that no link is followed on the way."""
+    """Open the folder of a candidate step by step, so that no link is followed."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
     opened: list[int] = []
     try:
@@ -194,7 +194,7 @@ def private_copy(
 def sha256_of(reader: BinaryIO, largest: int, writer: BinaryIO | None = None) -> str:
     """Return the SHA-256 of what was read, and copy it.
 
-    It goes a block further than allowed, so that the check can say that the file is too large.
+    It reads one block beyond the limit, so that the check can report that the file is too large.
     """
     digest, size = hashlib.sha256(), 0
     while size <= largest and (block := reader.read(1 << 20)):

@@ -25,8 +25,8 @@ class Collected:
     """The outcome for one file.
 
     `accepted` and `refused` are final for these bytes. A `waiting` file is tried again: only a
-    quota, a date or the roster was against it. `known`: its receipt existed already. `mark` is the
-    state of the file: while it has it, the file is not read again.
+    quota, a date or the roster refused it. `known`: its receipt existed already. `mark` is the
+    state of the file; while that is unchanged, the file is not read again.
     """
 
     status: Literal["accepted", "refused", "waiting"]

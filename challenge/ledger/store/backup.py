@@ -1,8 +1,8 @@
 """One archive of everything that cannot be rebuilt, and its restoration.
 
-It is a zip of a SQLite copy of the ledger (also of a server), its predictions, challenge.toml, and
-the secret, solution and weights of each task, with a manifest of hashes. The ledger is copied
-first, since a file is stored before the row that names it. Keep the archive as secret as
+It is a zip of a SQLite copy of the ledger (also of a server), its predictions and challenge.toml.
+It also has the secret, solution and weights of each task, and a manifest of hashes. The ledger is
+copied first, since a file is stored before the row that names it. Keep the archive as secret as
 `private/`.
 """
 
@@ -81,7 +81,7 @@ def restore(
     """
     url = os.environ.get("CHALLENGE_LEDGER") or None
     ledger_path = challenge.submissions / "ledger.db"
-    # SQLite would apply a journal that another ledger left behind.
+    # SQLite would apply the journal left by another ledger.
     for path in (ledger_path, ledger_path.with_name("ledger.db-wal")):
         if url is None and path.exists():
             raise _occupied(str(path))
@@ -202,7 +202,7 @@ def _copy_rows(source: Store, target: Store) -> None:
 
 
 def _move_sequence(connection: sa.Connection, table: sa.Table) -> None:
-    # Rows were inserted with their ids; the server's counter must go on after them.
+    # Rows were inserted with their ids; the server's sequence must continue after them.
     sequence = sa.func.pg_get_serial_sequence(table.name, "id")
     newest = sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0) + 1).scalar_subquery()
     connection.execute(sa.select(sa.func.setval(sequence, newest, False)))

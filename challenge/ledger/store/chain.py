@@ -1,8 +1,8 @@
-"""The hash chain over all rows of the ledger: what was stored cannot be edited unseen.
+"""The hash chain over all rows of the ledger, which makes later edits visible.
 
-Each transaction adds one link a table for its new rows. A link's hash covers the hash of the link
-before it and every value of the rows, so the newest hash, the head, covers the whole ledger. Who
-can write to the database can also compute the chain again: a head that was published shows that.
+Each transaction adds one link per table for its new rows. A link's hash covers the hash of the
+previous link and every value of the rows. So the newest hash, the head, covers the whole ledger.
+Anyone who can write to the database can recompute the chain; a published head reveals that.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The connection: SQLite in WAL mode beside the predictions, or any SQLAlchemy URL.
 
-Writers take the write lock when they begin (BEGIN IMMEDIATE), so that nothing comes between a check
-and the insert after it. Errors of the database or the disk become a LedgerError with a fix. Every
+Writers take the write lock when they begin (BEGIN IMMEDIATE), so that no other write comes between
+a check and its insert. Errors of the database or the disk become a LedgerError with a fix. Every
 write is one transaction.
 """
 
@@ -51,7 +51,7 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """Give a transaction that sees one state of the ledger."""
+        """Open a transaction that reads one state of the ledger."""
         with ledger_faults(self.where), self.engine.connect() as plain:
             level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
             connection = plain.execution_options(**level)
@@ -60,9 +60,9 @@ class Store:
 
     @contextmanager
     def writing(self, *, chained: bool = True) -> Iterator[sa.Connection]:
-        """Give a transaction that is committed at the end, or rolled back on any error.
+        """Open a transaction that is committed at the end, or rolled back on any error.
 
-        Its new rows get links of the hash chain, unless what is `chained` elsewhere is copied.
+        Its new rows get links of the hash chain, unless `chained` is False (rows with links).
         """
         turn = _one_at_a_time(Path(self.where).parent, self._busy_s) if self.is_sqlite else None
         with ledger_faults(self.where), turn or nullcontext(), self.engine.connect() as plain:
@@ -86,14 +86,14 @@ class Store:
             connection.execute(sa.select(rows.c.id).where(rows.c.id == team).with_for_update())
 
     def lock_all(self, connection: sa.Connection) -> None:
-        """Keep every other writer that asks for this lock waiting until this transaction ends."""
+        """Block every other writer that takes this lock until this transaction ends."""
         if self.engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_ALL)))
 
     def lock_still(self, connection: sa.Connection, *, shared: bool = False) -> None:
         """Wait until no submission is being stored, and let none begin until the end.
 
-        Submissions themselves take the lock `shared`, so that they wait for a close only.
+        Submissions themselves take the lock `shared`, so that only a close blocks them.
         """
         if self.engine.dialect.name == "postgresql":
             lock = sa.func.pg_advisory_xact_lock
@@ -106,7 +106,7 @@ class Store:
 def _one_at_a_time(folder: Path, wait_s: float) -> Iterator[None]:
     """Hold the folder's lock, so that writers take turns.
 
-    SQLite's own waiting is unfair: among fifty writers one may wait for ever. It applies after
+    SQLite's own waiting is unfair: among fifty writers one may wait forever. It applies after
     `wait_s`, or where the file system has no locks.
     """
     until = time.monotonic() + wait_s
@@ -215,8 +215,8 @@ def _sqlite_engine(path: Path, busy_s: float) -> sa.Engine:
 
 
 def _create_sqlite(path: Path) -> None:
-    # Made under a temporary name and linked when complete: two first submissions may come at once,
-    # and a process may be killed between two tables.
+    # Created under a temporary name and linked when complete: two first submissions may run at
+    # once, and a process may be killed between two tables.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".ledger-", suffix=".tmp")
     os.close(handle)
     try:

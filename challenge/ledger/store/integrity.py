@@ -1,4 +1,4 @@
-"""Looking for damage: pages of the ledger, predictions files, replicates, public files of tasks."""
+"""Checks for damage: pages of the ledger, predictions files, replicates, public files of tasks."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def _vector_faults(connection: sa.Connection, where: str) -> list[Fault]:
 
 
 def _unscored_faults(connection: sa.Connection, ledger: Ledger) -> list[Fault]:
-    """Find submissions without any score, where the rules give every submission one."""
+    """Find submissions without any score, where the rules require one for each."""
     if ledger.settings.is_contest():
         return []
     rows, scores = schema.submissions, schema.scores

@@ -1,8 +1,8 @@
 """Accepted predictions: one canonical file per content, named by its SHA-256.
 
 A file is written under a temporary name, synced and renamed before its row is committed, so every
-row has its file. A file without a row comes from a killed process or a refused submission and does
-no harm.
+row has its file. A file without a row comes from a killed process or a refused submission, and is
+harmless.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class PredictionFiles:
         return self.folder / sha256[:2] / f"{sha256}.parquet"
 
     def open_path(self, sha256: str) -> Path:
-        """Return the path of a stored file; raise LedgerError when it is gone."""
+        """Return the path of a stored file; raise LedgerError when it is missing."""
         path = self.path(sha256)
         if not path.is_file():
             raise LedgerError(missing_file_fault(path))

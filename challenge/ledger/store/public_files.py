@@ -1,6 +1,6 @@
-"""Looking for changes in the public folder of a built task, by its digests.
+"""Finds changes in the public folder of a built task, by its digests.
 
-What is public can be written to by accident, or by a method that ran without a sandbox.
+The folder may be changed by accident, or by a method that ran without a sandbox.
 """
 
 from __future__ import annotations

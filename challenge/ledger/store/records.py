@@ -1,6 +1,6 @@
 """Records of the ledger: frozen, without a database connection.
 
-Every figure in them may be shown. While a contest runs they hold released scores only, rounded to
+Every figure in them may be shown. While a contest runs they have released scores only, rounded to
 the step of the Ladder.
 """
 
@@ -46,7 +46,7 @@ class Submission:
     """One predictions file of a team for a task. `team` is the team's id.
 
     `sha256` names the canonical file under `submissions/predictions/`, `file_sha256` the bytes
-    that were handed in. Team name, method and note are data: never markup, never paths.
+    that were submitted. Team name, method and note are data: never markup, never paths.
     """
 
     id: int

@@ -96,7 +96,7 @@ scoring_versions = Table(
     Column("n_public", Integer, nullable=False),
     Index("scoring_versions_by_task", "task", "id"),
 )
-"""What comparable scores share; the newest scoring version of a task is current."""
+"""Scores of one scoring version are comparable; the newest version of a task is current."""
 
 baseline_scores = Table(
     "baseline_scores",
@@ -169,7 +169,7 @@ scores = Table(
     Column("resolution", Float),
     *_texts("metrics", "diagnostics"),
     UniqueConstraint("submission", "scoring_version", "subset", name="scored_once"),
-    # Covers the query of a whole board, without reading the wide rows.
+    # A covering index for the query of a whole board, which avoids reading the wide rows.
     Index(
         "scores_of_board",
         *("scoring_version", "subset", "submission", "at", "value", "low", "high"),

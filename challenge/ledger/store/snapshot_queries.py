@@ -1,4 +1,4 @@
-"""Reading a snapshot: few queries, and columns instead of one record a row."""
+"""Reading a snapshot: few queries, and columns instead of one record per row."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Versions of `challenge.toml`, cards and scoring, each stored when it was first seen.
 
-A *scoring version* is data digest, solution digest and scorer version: what comparable scores
-share. The newest one of a task is current. Before the first submission a rebuilt task gets a new
-one at once, afterwards by `rescore` alone, so that no board mixes two.
+A *scoring version* is data digest, solution digest and scorer version; scores are comparable within
+one. The newest one of a task is current. Before the first submission a rebuilt task gets a new one
+at once; later only `rescore` adds one, so that no board mixes two.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def has_submissions(connection: sa.Connection, task_id: str) -> bool:
 
 
 def rescore_first(task_id: str, found: str) -> LedgerError:
-    """Return the error that keeps scores of two scoring versions apart."""
+    """Return the error for a submission that needs a new scoring version first."""
     return LedgerError(
         Fault(
             f"task {task_id}",

@@ -1,4 +1,4 @@
-"""Which submission counts for a team: the best one, and among equals the earlier one."""
+"""Selects the best submission of a team, the earlier one among equals."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class ReleasedDifference:
         return dict(vars(self))
 
     def lines(self) -> list[str]:
-        """Return the difference as text, one fact a line."""
+        """Return the difference as text, one fact per line."""
         from challenge.scoring.figures import figure, number
 
         return [

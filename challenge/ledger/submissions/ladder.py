@@ -1,8 +1,8 @@
 """The fixed-step Ladder: which public scores a team sees while a contest runs.
 
-A team's public score on a task changes only when a submission beats it by more than a step, and
-is shown rounded to the step (Blum and Hardt 2015, with a fixed step: the parameter-free form can
-be climbed by small local flips). Every public figure is rounded by `round_to_step`.
+A team's public score on a task changes only when a submission beats it by more than a step. It is
+shown rounded to the step (Blum and Hardt 2015). The step is fixed, because the parameter-free form
+can be climbed by small local flips. Every public figure is rounded by `round_to_step`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def metric_step(metric: Metric, n: int, baseline_score: float | None) -> float:
     """Return the default step for a metric that rests on n independent rows or clusters.
 
     The default step is for metrics whose best value is 1. For others it is a share of the baseline
-    score, since their values have no scale of their own.
+    score, since their values have no fixed scale.
 
     >>> metric_step(Metric("rmse", "RMSE", float, higher_is_better=False), 2500, 40.0)
     0.4

@@ -1,4 +1,4 @@
-"""Names given by people: teams, methods, notes. They are data, never markup and never paths.
+"""Names given by users: teams, methods, notes. They are data, never markup and never paths.
 
 Two team names are the same when they differ only in case. A name that looks like another team's
 is refused.
@@ -99,7 +99,7 @@ def name_faults(text: str, where: str, *, longest: int, required: bool = True) -
 
 
 def fold(name: str) -> str:
-    """Return the form in which equal names agree: `Alpha`, `ALPHA` and full-width ones agree.
+    """Return the folded form of a name: `Alpha`, `ALPHA` and full-width forms are equal.
 
     >>> fold("ALPHA  Team") == fold("alpha team")
     True
@@ -109,7 +109,7 @@ def fold(name: str) -> str:
 
 
 def skeleton(name: str) -> str:
-    """Return the form in which names that look alike agree; never shown.
+    """Return the form in which names that look alike are equal; never shown.
 
     >>> skeleton("Раураl") == skeleton("Paypal")
     True

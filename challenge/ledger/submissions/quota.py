@@ -86,8 +86,8 @@ def check_failures(
 def check_new_team(connection: sa.Connection, settings: Settings, at: datetime) -> None:
     """Raise SubmissionError when a contest without a roster has no room for a new team today.
 
-    Each new team gets a first public score that no Ladder holds back: one person under many names
-    could climb by them.
+    Each new team gets a first public score to which no Ladder applies. So one person could climb
+    under many names.
     """
     most = settings.limits.new_teams_per_day
     if settings.team or not settings.is_contest():

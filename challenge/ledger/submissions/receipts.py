@@ -28,7 +28,7 @@ def _digits(step: float) -> int:
 
 @dataclass(frozen=True)
 class Receipt:
-    """The answer to a submission: what its team may know about it.
+    """The answer to a submission, with all that its team may see.
 
     `score` is None when it is not released: no improvement, or a public subset that is too small.
     `reference` is the team's public score on the task after this submission, None when it has none.
@@ -64,7 +64,7 @@ class Receipt:
         }
 
     def lines(self) -> list[str]:
-        """Return the receipt as text, one fact a line."""
+        """Return the receipt as text, one fact per line."""
         lines = [self.message]
         if self.score is not None:
             for name, values in self.score.metrics.items():

@@ -60,7 +60,7 @@ class RescoreReport:
     """What a rescore of one task changed, or would change.
 
     `unchanged`: task and scorer are those of the stored scores. `unscorable` maps a submission to
-    the reason why it has no score any more: its rows are not those of the task.
+    the reason why it cannot be scored: its rows are not those of the task.
     """
 
     task: str
@@ -84,7 +84,7 @@ class RescoreReport:
 
 @dataclass(frozen=True)
 class _Entry:
-    """What is needed of a submission to score it again."""
+    """The data of a submission that a rescore needs."""
 
     id: int
     team: int
@@ -217,7 +217,7 @@ def _weights_changed(
     subsets: tuple[Subset, ...],
     weights: set[tuple[str, str]],
 ) -> bool:
-    """Whether the stored weights of the task are no longer those of the stored scores."""
+    """Whether the stored weights of the task differ from those of the stored scores."""
     from challenge.scoring import read_predictions
     from challenge.scoring.score import score_predictions
 
@@ -267,7 +267,7 @@ def _replayed(
     scores: dict[tuple[int, Subset], Scored],
     baseline_score: float | None,
 ) -> tuple[dict[int, float], dict[int, Release]]:
-    """Return the step and what the Ladder does, by submission, from the first one on."""
+    """Return the step and the release of the Ladder, by submission, from the first one on."""
     metric = task.kind.metric(task.metric)
     steps: dict[int, float] = {}
     releases: dict[int, Release] = {}

@@ -56,7 +56,7 @@ def check_team_name(name: str) -> str:
 
 
 def check_reserved(name: str) -> None:
-    """Raise SubmissionError when a participant's name is, or looks like, that of a baseline."""
+    """Raise SubmissionError when a participant's name equals or resembles that of a baseline."""
     if skeleton(name) in {skeleton(reserved) for reserved in BASELINE_NAMES}:
         raise SubmissionError(
             Fault(

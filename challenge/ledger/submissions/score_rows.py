@@ -36,10 +36,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Scored:
-    """What is computed of a submission for one subset, and stored together.
+    """The figures of a submission on one subset, which are stored together.
 
     `confusion_counts` (m, 3) counts rows by true and predicted class. It is None for a public
-    subset: of that the ledger holds released figures only.
+    subset, of which the ledger stores released figures only.
     """
 
     score: Score

@@ -72,7 +72,7 @@ _DETAILS_BYTES = 65_536
 
 @dataclass(frozen=True)
 class Entry:
-    """What a team declares about its file, cleaned and checked."""
+    """The fields that a team gives with its file, cleaned and checked."""
 
     team: str
     method: str
@@ -233,7 +233,7 @@ def _checked(ledger: Ledger, task: Task, path: Path, entry: Entry) -> Prediction
 def _record_failure(
     ledger: Ledger, team: str, task: str, path: Path, error: SubmissionError
 ) -> None:
-    """Store a file that was refused for its content; it counts against a quota of its own.
+    """Store a file that was refused for its content; it counts against a separate quota.
 
     A path that is not a readable regular file does not count: a pipe or a device could be read
     without end. Raises SubmissionError when the quota is used up.
@@ -292,7 +292,7 @@ def _store(
     team = _admit(connection, settings, entry, at := clock.now())
     scoring_version = current_scoring_version(connection, task)
     if team is None or scoring_version is None:
-        # Every process takes the lock for all before the lock for a team.
+        # To avoid deadlocks, every process takes the lock for all before the lock for a team.
         ledger.store.lock_all(connection)
         scoring_version = current_scoring_version(connection, task)
         if team is None:
@@ -300,7 +300,7 @@ def _store(
                 check_new_team(connection, settings, at)
             team = add_team(connection, ledger.store, entry.team, baseline=entry.baseline, at=at)
     ledger.store.lock_team(connection, team.id)
-    # The time that counts is read while the locks are held.
+    # The time of the submission is read while the locks are held.
     check_dates(settings, at := clock.now(), False, what="submission", early=entry.baseline)
     earlier = _identical(connection, team, task, staged)
     if earlier is not None:

@@ -2,7 +2,7 @@
 
 No time limit by default and fixed threads, so that two runs agree to the last digit. Models are
 bagged over the task's published folds. Blend, prior correction and threshold are chosen on these
-out-of-fold predictions, and nothing on test rows.
+out-of-fold predictions; test rows are not used.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ _TREE_LEAST, _LEAST = (1e-2, 1e-3, 1e-4), 1e-6
 class AutoGluon:
     """TabularPredictor on dense blocks or pair features, and a regression beside it.
 
-    A search may choose how many principal `components` of a text or image the trees read, the
-    width of the `hidden` layer of the network, the number of `leaves` of a boosted tree, and by
-    which factor boosting learns faster than in the preset (`learning_rate_scale`).
+    A search may choose four options. `components`: principal components of a text or image that the
+    trees read. `hidden`: width of the network's hidden layer. `leaves`: leaves of a boosted tree.
+    `learning_rate_scale`: factor of the learning rate of boosting.
     """
 
     _context = False
@@ -103,7 +103,7 @@ class AutoGluon:
 
     @staticmethod
     def space(task: Task) -> dict[str, Dimension]:
-        """Return what a search may choose: of the models that the task gets."""
+        """Return the options that a search may choose, for the models used on this task."""
         space: dict[str, Dimension] = {}
         if task.kind.has_classes:
             space["hidden"] = Integer(32, 512, log=True)
@@ -117,7 +117,7 @@ class AutoGluon:
         return space
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
-        """Make the features, bag the models over the folds, choose the blend out of fold."""
+        """Make the features, bag the models over the folds, and choose the blend out of fold."""
         self._task, self._train = task, train[["id"]].reset_index(drop=True)
         self._is_number = task.kind.label == "number"
         folds = fold_codes(train, task)
@@ -186,7 +186,7 @@ class AutoGluon:
     def predict_out_of_fold(self) -> pd.DataFrame:
         """Return predictions of the training rows by models that did not see their fold.
 
-        Blend and prior correction were chosen on these very rows. In matching each fold is decided
+        Blend and prior correction were chosen on these rows. In matching each fold is decided
         by the threshold that is best on the others.
         """
         if self._is_number:
@@ -213,7 +213,7 @@ class AutoGluon:
         folds: NDArray[Any],
         models: dict[str, Any],
     ) -> NDArray[Any]:
-        """Fit one model of each kind a fold; return the ensemble's out-of-fold predictions."""
+        """Fit one model of each kind per fold; return the ensemble's out-of-fold predictions."""
         import numpy as np
 
         with _quiet():
@@ -283,7 +283,7 @@ class AutoGluon:
         def macro_f1(decided: NDArray[Any]) -> float:
             return macro_f1_of(truth, decided, n_classes)
 
-        # A metric that weighs all classes alike asks for more decisions for rare ones.
+        # A metric with equal class weights is best with more decisions for rare classes.
         alike = self._task.kind.metrics[self._task.metric].classes_weigh_alike
         measure = macro_f1 if alike else None
         blends = [choose_blend(tables, truth, (low, *others), measure) for low in _TREE_LEAST]
@@ -291,7 +291,7 @@ class AutoGluon:
             blends,
             key=lambda blend: log_loss_of(truth, replace(blend, prior_correction=0.0)(tables)),
         )
-        # The exponents hold a temperature already; a prior correction may ask for another.
+        # The exponents include a temperature; after a prior correction another may be better.
         blended = self._blend(tables)
         self._temperature = choose_temperature(blended, truth)
         self._blended = blended = self._temperature(blended)
@@ -329,7 +329,7 @@ class AutoGluon:
         }
 
     def _combined(self, tables: list[NDArray[Any]]) -> NDArray[Any]:
-        """Return the mean of train and what each model adds to it, by its weight."""
+        """Return the mean of train plus the weighted deviations of the models from it."""
         import numpy as np
 
         added = np.column_stack(tables) - self._center
@@ -337,7 +337,7 @@ class AutoGluon:
 
 
 def _refuse_lone_row(truth: NDArray[Any], task: Task) -> None:
-    """Raise WrongUse where a fold would leave a model of two classes with one of them."""
+    """Raise WrongUse when a fold would leave only one of two classes for training."""
     import numpy as np
 
     sizes = np.bincount(truth, minlength=len(task.classes))
@@ -355,7 +355,7 @@ def _refuse_lone_row(truth: NDArray[Any], task: Task) -> None:
 
 
 def _left_out() -> list[str]:
-    """Return the features that are missing because their packages are."""
+    """Return the features that are left out because a package is not installed."""
     wanted = (("MiniLM", has_minilm(), MINILM_PACKAGES), ("Lite0", has_lite0(), LITE0_PACKAGES))
     return [
         f"{name} (needs {', '.join(packages)})" for name, there, packages in wanted if not there
@@ -364,7 +364,7 @@ def _left_out() -> list[str]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what AutoGluon says at verbosity 0: torch is not there, and it is not needed."""
+    """Hide a message that AutoGluon logs even at verbosity 0: torch is missing but not needed."""
     logger, level = logging.getLogger("autogluon"), logging.getLogger("autogluon").level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -10,8 +10,8 @@ __all__ = ["AutoGluonContext"]
 class AutoGluonContext(AutoGluon):
     """AutoGluon that also reads how a pair compares with all pairs of its two records.
 
-    It reads the features of all test pairs at once (no labels) and may learn how the candidates
-    were drawn rather than what a match is, so it is an entry of its own. Matching only.
+    It reads the features of all test pairs at once, without labels. It may learn how the candidates
+    were drawn rather than what a match is, so it is a separate entry. Matching only.
     """
 
     _context = True

@@ -2,8 +2,8 @@
 
 One network is fine-tuned on all columns at once: a transformer reads the texts, a vision network
 the images, a small transformer numbers and categories, and a fusion layer joins them. In
-matching the columns of both sides are columns of one row, and categories are texts, so that the
-text transformer reads the two records of a pair together and can compare them.
+matching, both records of a pair are columns of one row, and categories are read as texts. So the
+text transformer reads the two records together and can compare them.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ _PRESETS = {
     "default": ("high_quality", 20),
     "best": ("best_quality", 20),
 }
-"""Name here: AutoGluon's, by which it chooses checkpoints, rate and batch; and most epochs."""
+"""Our preset: AutoGluon's preset, which sets checkpoint, rate and batch; and most epochs."""
 _STEPS = 10
-"""Least number of steps an epoch: AutoGluon's 128 rows a step leave small tables with one."""
+"""Fewest steps per epoch: with AutoGluon's 128 rows a step, a small table would get one."""
 _TYPES = {
     "text": "text",
     "numeric": "numerical",
@@ -63,9 +63,9 @@ _TYPES = {
     "image": "image_path",
 }
 _NETWORKS: Mapping[CheckpointKind, str] = {"text": "hf_text", "image": "timm_image"}
-"""What AutoGluon calls the network of each kind of checkpoint."""
+"""AutoGluon's name for the network of each kind of checkpoint."""
 _KEPT: list[Any] = []
-"""Definitions of operators: they go when nothing refers to them."""
+"""References that keep the definitions of operators alive."""
 _LEAST = 1e-9
 """Probability of a class that train does not have."""
 
@@ -175,7 +175,7 @@ class AutoGluonMultimodal:
         if faults:
             raise MissingRequirement(faults)
         if "text" in modalities:
-            # Words that are changed at random make two records differ, and need a download.
+            # Random changes of words make two records differ, and need a download.
             settings["model.hf_text.text_trivial_aug_maxscale"] = 0.0
         settings["model.names"] = [*models, "fusion_mlp"]
         self.summary = " + ".join(models)
@@ -209,7 +209,7 @@ class AutoGluonMultimodal:
         return pd.DataFrame(columns)
 
     def _modalities(self) -> list[str]:
-        """Return as what each column is read."""
+        """Return the modality by which each column is read."""
         compared = self._task.kind.paired and bool(self._task.columns_of("text"))
         return [
             "text" if compared and column.modality == "categorical" else column.modality
@@ -319,9 +319,9 @@ def _without_classifier(folder: Path, target: Path) -> Path:
 
 
 def import_torchvision() -> None:
-    """Import torchvision also where its compiled part was built for another torch.
+    """Import torchvision, even when its compiled part was built for another torch.
 
-    Of that part only operators on boxes are looked up at import; they are never called here.
+    The import looks up operators on boxes in that part; they are never called here.
     """
     try:
         import torchvision

@@ -1,8 +1,8 @@
 """Several models' probabilities as one, chosen on out-of-fold rows.
 
 A blend is a weighted geometric mean. Its exponents minimise log loss; they need not sum to one, so
-they hold the temperature too. The prior correction divides by a power of the class shares; it is
-for metrics that weigh all classes alike, and is chosen for the task's own metric.
+they include the temperature. The prior correction divides by a power of the class shares. It is
+for metrics with equal class weights, and is chosen for the task's own metric.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Blend", "choose_blend"]
 
 _PULL = 2e-3
-"""Towards equal exponents: where no row is wrong out of fold, log loss alone has no minimum."""
+"""Penalty towards equal exponents: without out-of-fold errors log loss has no minimum."""
 _CORRECTIONS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 1.0)
 
 
@@ -47,9 +47,9 @@ def choose_blend(
 ) -> Blend:
     """Choose exponents by log loss of out-of-fold `tables`, then the prior correction by `measure`.
 
-    A probability below the `least` of its model counts as that: forests say 0 where they mean
-    rare. `measure` takes the decided class of each row, higher is better; None means no
-    correction. The least correction within a thousandth of the best is taken.
+    A probability below the `least` of its model counts as that: forests give 0 to classes
+    that are only rare. `measure` takes the decided class of each row, higher is better; None means
+    no correction. The least correction within a thousandth of the best is taken.
     """
     import numpy as np
     from scipy.optimize import minimize

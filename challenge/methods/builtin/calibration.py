@@ -1,7 +1,7 @@
 """Calibration of probabilities by one number: a temperature chosen on out-of-fold rows.
 
-Dividing logarithms by a temperature keeps every order: decisions, thresholds on ranks and all
-metrics of labels stay, log loss and calibration error move (Guo et al. 2017, section 4.2).
+Dividing logarithms by a temperature keeps every order. So decisions and all metrics of labels stay
+the same; log loss and calibration error change (Guo et al. 2017, section 4.2).
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ __all__ = ["Temperature", "choose_temperature"]
 
 _RANGE = (0.1, 10.0)
 _LEAST_GAIN = 1e-3
-"""A smaller gain of log loss, as a share of it, is no reason to touch the probabilities."""
+"""With a smaller relative gain of log loss the probabilities stay unchanged."""
 _PULL = 2e-3
-"""Towards 1: where no row is wrong out of fold, log loss alone knows no bound."""
+"""Penalty towards 1: without out-of-fold errors log loss has no minimum."""
 _FLOOR = 1e-12
 
 
 @dataclass(frozen=True)
 class Temperature:
-    """The temperature (1: left alone) and the out-of-fold log loss without and with it, in nats."""
+    """The temperature (1: unchanged) and the out-of-fold log loss without and with it, in nats."""
 
     value: float
     before: float

@@ -1,8 +1,8 @@
-"""Where pretrained checkpoints come from: a folder that a variable names, else a model hub.
+"""Finds pretrained checkpoints: in the folder of an environment variable, else on a model hub.
 
-A method's process sees little of the machine. What it needs for its checkpoints (folders that it
-may read, variables) is collected here in the process that starts it; so is what tells two
-checkpoints apart, because a kept outcome must not answer for another checkpoint.
+A method's process has little access to the machine. The parent process collects here the folders
+and variables that it needs for its checkpoints. It also computes the identity of the checkpoints,
+so that a cached result is never reused for another checkpoint.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _TIMM = ("architecture", "pretrained_cfg")
 
 @dataclass(frozen=True)
 class Needs:
-    """What a method's process is given beside the public folder, and what that is known by."""
+    """What a method's process gets beside the public folder, and the identity of that."""
 
     readable: tuple[Path, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -77,7 +77,7 @@ class Checkpoint:
     folder: Path
 
     def as_json(self) -> dict[str, object]:
-        """Return the name, and the SHA-256 of each file that counts."""
+        """Return the name, and the SHA-256 of each file that is read."""
         paths = {path for pattern in _FILES[self.kind] for path in self.folder.glob(pattern)}
         digests = {path.name: sha256_of_file(path) for path in sorted(paths)}
         return {"name": self.name, "sha256": digests}
@@ -86,7 +86,7 @@ class Checkpoint:
 def checkpoint_needs() -> Needs:
     """Collect the folders that the variables name, the hub's cache, and how to reach the hub.
 
-    Nothing is judged here: whether a folder is whole is seen by the method that reads it.
+    Nothing is checked here: the method that reads a folder reports missing files.
     """
     folders = {
         name: Path(os.environ[name]).expanduser().resolve()
@@ -104,8 +104,8 @@ def checkpoint_needs() -> Needs:
 def find_checkpoint(kind: CheckpointKind, name: str) -> Checkpoint:
     """Find the checkpoint in the folder that the variable names, else as `name` on a hub.
 
-    A hub's files come from its cache where they lie there already. Raises MissingRequirement when
-    the folder is not whole, or when there is none and no hub answers.
+    Files of a hub are read from its cache if they are there. Raises MissingRequirement when the
+    folder is incomplete, or when there is none and no hub responds.
     """
     variable = VARIABLES[kind]
     if not (named := os.environ.get(variable)):
@@ -117,7 +117,7 @@ def find_checkpoint(kind: CheckpointKind, name: str) -> Checkpoint:
                 variable,
                 f"{folder} has no {' and no '.join(lacking)}",
                 f"a folder with {_WHOLE[kind]}",
-                "name the folder of one checkpoint (docs/multimodal.md says what is in it)",
+                "name the folder of one checkpoint (docs/multimodal.md lists its files)",
                 code="checkpoint-folder",
             )
         )
@@ -133,9 +133,9 @@ def _from_hub(kind: CheckpointKind, name: str) -> Path:
         raise MissingRequirement(
             Fault(
                 f"checkpoint of {kind} columns",
-                f"{VARIABLES[kind]} is not set, and {name} is neither in the hub's cache nor to"
-                f" be had from a hub ({type(error).__name__})",
-                f"a folder with {_WHOLE[kind]}, or a model hub that answers",
+                f"{VARIABLES[kind]} is not set, and {name} is neither in the hub's cache nor"
+                f" available from a hub ({type(error).__name__})",
+                f"a folder with {_WHOLE[kind]}, or a model hub that responds",
                 f"set {VARIABLES[kind]} to such a folder, or give this machine access to a hub",
                 code="checkpoint-missing",
             )
@@ -149,7 +149,7 @@ def _lacking(kind: CheckpointKind, folder: Path) -> list[str]:
         if not any(any(folder.glob(pattern)) for pattern in patterns)
     ]
     if kind == "image" and not lacking:
-        # Vision networks of transformers lie in folders of the same look.
+        # Vision networks of transformers are stored in folders with the same file names.
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         lacking = [f"{key} in config.json" for key in _TIMM if key not in config]
     return lacking
@@ -176,5 +176,5 @@ def _identity(folders: Mapping[str, Path]) -> bytes:
 
 @cache
 def _sha256(path: Path, size: int, changed_ns: int) -> str:
-    """Hash a file once for as long as its size and time stay."""
+    """Hash a file once, as long as its size and time do not change."""
     return sha256_of_file(path)

@@ -1,7 +1,7 @@
-"""A regression that chooses on each task how much weight each modality gets.
+"""A regression that chooses the weight of each modality for each task.
 
-On one task texts predict the label and images hardly do, on the next it is the other way round.
-So the weights, the number of components of the n-grams, and the penalty are chosen out of fold:
+On some tasks texts predict the label better than images, on others images do. So the
+weights, the number of components of the n-grams, and the penalty are chosen out of fold:
 by log loss for classes and matches (logistic), by squared error for numbers (ridge).
 """
 
@@ -29,7 +29,7 @@ _FAMILIES = {
     "Lite0": "images",
     "words": "words",
 }
-"""First word of a block's name, and the family whose weight it gets."""
+"""First word of a block's name, and the family that it belongs to."""
 _COMPONENTS = 128
 _LEAST = 1e-6
 _RIDGE_STRENGTHS = (0.1, 0.01, 0.001, 1.0)
@@ -75,7 +75,7 @@ class ChosenRegression:
     of `strengths` (inverse penalties). One family after the other moves along `weights`
     (ascending) as long as the loss falls; then `whole` tries all components, and the other
     strengths are tried. `numbers` makes it ridge, whose penalties are tried instead of strengths.
-    `block_weights` and `strength` are what was best, after `fit`.
+    After `fit`, `block_weights` and `strength` are the best ones found.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class ChosenRegression:
                 found = numbers_out_of_fold(made, rows, truth, folds)
                 return _Attempt(float(((found - truth) ** 2).mean()), weights, strength, found)
             found = out_of_fold(made, rows, truth, folds, n_classes)
-            # At its best temperature: the blend will give it one.
+            # At its best temperature, since the blend chooses one too.
             tempered = choose_blend([found], truth, (_LEAST,))([found])
             return _Attempt(log_loss_of(truth, tempered), weights, strength, found)
 

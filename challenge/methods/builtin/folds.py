@@ -1,4 +1,4 @@
-"""Labels, folds and the figures by which methods choose out of fold."""
+"""Labels, folds, and the metrics that methods optimise out of fold."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def label_numbers(train: pd.DataFrame) -> NDArray[Any]:
 def spread_lone_classes(folds: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:
     """Return the folds, with each class that occurs in one fold only spread over all folds.
 
-    A model that never saw a class cannot predict it. A single row stays where it is.
+    A model that never saw a class cannot predict it. A single row keeps its fold.
     Rows of the fold -1 join fold 0.
     """
     import numpy as np
@@ -72,10 +72,10 @@ def f1_of(truth: NDArray[Any], decisions: NDArray[Any]) -> float:
 
 
 def best_f1_threshold(truth: NDArray[Any], scores: NDArray[Any]) -> tuple[float, float]:
-    """Return the score from which on rows are matches so that F1 is largest, and that F1.
+    """Return the threshold of scores that maximises F1, and that F1.
 
-    The threshold is midway between two scores; of equal F1 the widest plateau's middle wins,
-    so that a change of one row moves it little. No match in `truth` gives 0.5 and 0.
+    The threshold is midway between two scores. Of equal F1 the middle of the widest plateau wins,
+    so that one changed row moves it little. No match in `truth` gives 0.5 and 0.
 
     >>> import numpy as np
     >>> best_f1_threshold(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.6, 0.9]))

@@ -1,7 +1,7 @@
-"""What the models of the reference entry read: a table for trees, blocks for a regression.
+"""The inputs of the models of the reference entry: a table for trees, blocks for a regression.
 
-Single records: numbers, categories, and principal components of texts and images. Pairs: what
-the two sides have in common, and for the regression also which words they share or not.
+Single records: numbers, categories, and principal components of texts and images. Pairs:
+comparisons of the two sides, and for the regression also the words that they share or not.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 __all__ = ["PARTS", "Inputs", "PairInputs", "TableInputs", "make_inputs", "nothing_to_read"]
 
 PARTS = ("text embedding", "images", "pair features")
-"""What can be left out, to see what it is worth."""
+"""Parts that can be left out, to measure their contribution."""
 
 _REGRESSION_COMPONENTS = 128
 _AS_COLUMNS = ("number ", "category ", "datetime ")
-"""How the names of blocks begin that trees do not read, but the column itself."""
+"""Prefixes of blocks that trees do not read; they read the column itself."""
 _FREQUENT = 64
-"""So many most frequent values of a category are columns of their own for trees."""
+"""Number of most frequent values of a category that become columns for trees."""
 _CHARACTERS = 256
-"""Frugal inputs read the start of a text."""
+"""Characters of a text that frugal inputs read."""
 _FAR = 5.0
 """Standard deviations at which scaled values are cut off."""
 
@@ -62,11 +62,12 @@ def make_inputs(
 ) -> TableInputs | PairInputs:
     """Return the unfitted inputs of a task; `without` names parts (PARTS) that are not read.
 
-    Of a table, trees read so many principal `components` of a text or an image, 128 at most.
+    In tables, trees read `components` principal components of a text or an image, 128 at most.
     Matching without pair features reads both records as one row. `frugal` uses no packaged
-    weights, no matched words and no joined texts, reads the first 256 characters of a text, and
+    weights, no matched words and no joined texts. It reads the first 256 characters of a text, and
     tries one setting of the regression.
-    Raises WrongUse for an unknown part, and for a context of candidates where there are no pairs.
+
+    Raises WrongUse for an unknown part, and for a context of candidates in a task without pairs.
     """
     for name in without:
         if name not in PARTS:
@@ -181,7 +182,7 @@ class TableInputs:
         for column in self._task.columns_of("numeric"):
             columns.append(number_values(frame[column.name]))
         for column in self._task.columns_of("datetime"):
-            # AutoGluon takes a point in time apart by itself.
+            # AutoGluon derives features from a point in time by itself.
             columns.append(frame[column.name].reset_index(drop=True))
         for column in self._task.columns_of("categorical"):
             values = [value or None for value in text_values(frame[column.name])]
@@ -216,7 +217,7 @@ class PairInputs:
         return (*self._pairs.used, *words, *candidates, *_names_of_starts(self._task, self._frugal))
 
     def fit(self, train: pd.DataFrame) -> Inputs:
-        """Learn rarities, scales and words, and return the training pairs."""
+        """Learn token rarities, scales and words, and return the training pairs."""
         from sklearn.impute import SimpleImputer
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
@@ -244,7 +245,7 @@ class PairInputs:
             return self._pairs.transform(self._read(pairs))
         from challenge.task.frames import read_test, read_train
 
-        # Candidates are the pairs of train and test alike: a candidate may be on either side.
+        # Candidates are the pairs of both train and test.
         parts = [pairs, read_train(self._task), read_test(self._task)]
         everything = pd.concat(parts, ignore_index=True).drop_duplicates("id", ignore_index=True)
         compared = self._pairs.transform(self._read(everything))

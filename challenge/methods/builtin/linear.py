@@ -1,7 +1,7 @@
 """The simple entry: one linear model on the usual features.
 
-No network and no weights: TF-IDF of text, scaled numbers, one-hot categories, simple image
-features; in matching, comparisons of the two sides.
+No network and no pretrained weights: TF-IDF of text, scaled numbers, one-hot categories, simple
+image features; in matching, comparisons of the two sides.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
 __all__ = ["Linear", "class_weights", "logistic_regression", "out_of_fold", "pair_regression"]
 
 _LEAST = 1e-9
-"""Added to each probability: a class that no training row had is not impossible."""
+"""Added to each probability, so that a class without training rows has more than 0."""
 
 
 class Linear:
     """Logistic regression on blocks of the table or on pair features; ridge for numbers.
 
-    `strength` is the inverse of the penalty; of ridge, of its unit: the penalty itself is chosen
-    out of fold. `balance` the power of how rare a class is that its
-    rows weigh more (0: all alike, 1: all classes alike). Blocks of text and of images are
-    multiplied by their weights; `ngrams` of the text are of words, characters or both.
+    `strength` is the inverse of the penalty; for ridge it scales the penalties, of which one is
+    chosen out of fold. `balance` is the exponent of the class weights (0: equal rows, 1: equal
+    classes). Blocks of text and of images are multiplied by their weights. `ngrams` of the text are
+    of words, characters or both.
     """
 
     title = "Linear"
@@ -73,7 +73,7 @@ class Linear:
 
     @staticmethod
     def space(task: Task) -> dict[str, Dimension]:
-        """Return what a search may choose: of text and images where the task has them."""
+        """Return the options that a search may choose; those of text and images only if present."""
         space: dict[str, Dimension] = {"strength": Float(0.01, 100, log=True)}
         if task.kind.label != "number":
             space["balance"] = Float(0, 1)
@@ -181,7 +181,7 @@ def logistic_regression(
 ) -> Any:
     """Return an unfitted multinomial regression; its optimum does not depend on a seed.
 
-    The solver "newton-cholesky" is ten times faster on two classes and some hundred dense columns.
+    The solver "newton-cholesky" is ten times faster on two classes and a few hundred dense columns.
     """
     from sklearn.linear_model import LogisticRegression
 

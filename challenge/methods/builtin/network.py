@@ -1,4 +1,4 @@
-"""A small neural network beside trees and regression: it can learn smooth interactions."""
+"""A small neural network for the blend: it can learn smooth interactions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BATCH = 256
 
 
 class Network:
-    """One hidden layer on the blocks, with the weights of a regression; 30 epochs, no torch.
+    """One hidden layer on the blocks, with the block weights of a regression; 30 epochs, no torch.
 
     A step is taken every 256 rows, or every tenth of a table that is smaller than ten such steps.
     """

@@ -1,4 +1,4 @@
-"""What the reference entry spends: trees of its forest, rounds of its boosting."""
+"""Presets of the reference entry: trees of its forest, rounds of its boosting."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 __all__ = ["MANY_CLASSES", "PRESETS", "Preset"]
 
 MANY_CLASSES = 20
-"""Beyond, boosting fits too many trees a round for what it adds."""
+"""With more classes, boosting fits too many trees a round for its benefit."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """How much is spent: frugal inputs or all, trees of a forest, rounds and rate of boosting.
+    """The effort: frugal inputs or all, trees of a forest, rounds and rate of boosting.
 
-    `share` of the columns is looked at for each cut of the forest; `stacked` adds a second layer.
+    The forest considers `share` of the columns at each split; `stacked` adds a second layer.
     """
 
     frugal: bool
@@ -33,7 +33,7 @@ class Preset:
             "n_estimators": self.n_trees,
             "max_features": self.share,
             "random_state": seed,
-            # Out-of-bag rows would straddle the groups that the folds keep together.
+            # Out-of-bag rows would split the groups that the folds keep together.
             "ag_args_ensemble": {"use_child_oof": False},
         }
         models: dict[str, Any] = {"XT": trees}
@@ -46,7 +46,7 @@ class Preset:
             "feature_fraction": 0.5,
             "seed": seed,
         }
-        # Small trees that see few columns err elsewhere than large ones do.
+        # Small trees on few columns make other errors than large ones.
         small = {
             **boosting,
             "num_leaves": min(leaves, 8),

@@ -16,7 +16,7 @@ __all__ = ["Trivial"]
 
 
 class Trivial:
-    """Predicts each class with its share of train; that nothing matches; the mean of numbers."""
+    """Predicts the class shares of train, no match for every pair, or the mean of numbers."""
 
     def __init__(self) -> None:
         self.details: dict[str, object] = {"features": []}

@@ -51,7 +51,7 @@ def _answer(folder: Path, progress: TextIO) -> bool:
         result = _carry_out(folder, read_json(folder / REQUEST), report)
         _write(folder / RESULT, result)
     except Exception as error:
-        # Whatever a method raises is the cell's outcome, reported by the process that asked.
+        # Whatever a method raises is the cell's outcome; the parent process reports it.
         known = error if isinstance(error, ChallengeError) else None
         fault = {
             "kind": type(error).__name__[:100],
@@ -131,8 +131,8 @@ def predict_out_of_fold(
 ) -> pd.DataFrame:
     """Return predictions of every training row by a method that was not fitted on its fold.
 
-    A method that has them after one `fit` gives them as `predict_out_of_fold()`; any other is
-    fitted once a fold.
+    A method that has them after one `fit` returns them from `predict_out_of_fold()`. Any other is
+    fitted once per fold.
     """
     import pandas as pd
 
@@ -211,7 +211,7 @@ def write_table(found: pd.DataFrame, task: Task, path: Path) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return the value as plain JSON; what has no such form becomes its text, NaN nothing."""
+    """Return the value as plain JSON; other values become text, NaN becomes null."""
     if isinstance(value, Mapping):
         return {str(key): _plain(part) for key, part in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -223,26 +223,26 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 
-def _end_with(asker: int) -> None:
-    """Kill this process and its group when the process that asked is gone.
+def _end_with(parent: int) -> None:
+    """Kill this process and its group when the parent process has ended.
 
-    Its end of the pipe closes with it, however it died; nothing is ever written to it.
+    However the parent ends, its end of the pipe closes. Nothing is ever written to the pipe.
     """
-    while os.read(asker, 1):
+    while os.read(parent, 1):
         pass
     os.killpg(0, signal.SIGKILL)
 
 
 def _progress_channel() -> TextIO:
-    """Return the way to the process that asked, out of the method's reach, and end with it.
+    """Return a stream to the parent process that the method cannot reach; end with the parent.
 
-    The method may print and read as it likes: what it prints goes to the standard error.
+    What the method prints goes to the standard error.
     """
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    asker = os.dup(0)
+    parent = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    threading.Thread(target=_end_with, args=(asker,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     return channel
 
 

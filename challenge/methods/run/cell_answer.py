@@ -1,7 +1,7 @@
-"""What comes back from where a cell ran, as bytes: JSON, a line feed, the predictions.
+"""The answer of a cell as bytes: JSON, a line feed, the predictions.
 
-Cells travel from workers and are kept on disk in this form. Whoever reads it believes nothing: it
-is parsed by a strict model, and the predictions must have the digest that it names.
+Workers send answers in this form, and it is kept on disk. It is not trusted: a strict model parses
+it, and the predictions must have the digest in it.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ class _Head(StrictAnswer):
 
 @dataclass(frozen=True)
 class Answer:
-    """Record and bytes of the file, or faults; `lack`: they are the machine's, not the method's."""
+    """Record and bytes of the file, or faults; `missing_requirement`: faults of the machine."""
 
     record: CellRecord | None = None
     predictions: bytes = field(default=b"", repr=False)
     faults: tuple[Fault, ...] = ()
-    lack: bool = False
+    missing_requirement: bool = False
 
 
 def pack_answer(answer: Answer) -> bytes:
@@ -70,14 +70,14 @@ def pack_answer(answer: Answer) -> bytes:
         "format": _FORMAT,
         "record": answer.record and answer.record.model_dump(),
         "faults": [fault.as_json() for fault in answer.faults],
-        "lack": answer.lack,
+        "lack": answer.missing_requirement,
     }
     line = json.dumps(head, sort_keys=True, allow_nan=False)
     return line.encode() + b"\n" + answer.predictions
 
 
 def unpack_answer(data: bytes, where: str) -> Answer:
-    """Return the answer that the bytes are; raise ChallengeError (`answer-invalid`) otherwise."""
+    """Parse an answer; raise ChallengeError (`answer-invalid`) otherwise."""
     end = data.find(b"\n", 0, _MOST_HEAD_BYTES)
     if end < 0:
         raise invalid_answer(where, "no record")

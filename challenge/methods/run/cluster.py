@@ -1,7 +1,7 @@
 """Cells on a Dask cluster: `distributed` hands them out, moves the data and tries again.
 
-Nothing runs on a worker that differs from the driver's code. Answers travel as bytes, which the
-driver parses strictly; its client loads no pickled result. Not through joblib's own Dask backend:
+Nothing runs on a worker whose code differs from the driver's. Answers are sent as bytes, which the
+driver parses strictly; its client loads no pickled result. joblib's own Dask backend is not used:
 when a worker dies too often, it neither reports the cell nor ends (joblib 1.6).
 """
 
@@ -35,12 +35,12 @@ _LOOK_S = 0.1
 _ASK_S = 2.0
 _REPORT_S = 0.1
 _SAFE_FORMS = ["dask", "msgpack", "error"]
-"""What the client deserialises: bytes and plain values, no pickles."""
+"""Serialisers of the client: bytes and plain values, no pickles."""
 
 
 @dataclass(frozen=True)
 class _Parcel:
-    """A cell as it travels: names and digests, and the method's file where it is one."""
+    """A cell as it is sent: names and digests, and the file of the method if it is one."""
 
     method: str
     digest: str
@@ -61,7 +61,7 @@ def dask_engine(address: str) -> Engine:
 
     A cell whose worker died runs again, as often as the scheduler allows. Raises
     MissingRequirement when `distributed` is missing, the cluster cannot be reached, or a worker
-    has other code.
+    has different code.
     """
 
     def engine(
@@ -107,7 +107,7 @@ def _connected(address: str) -> Iterator[Any]:
 def _answers(
     client: Any, cells: Sequence[GridCell], report: Report
 ) -> Generator[tuple[int, Answer], None, None]:
-    """Yield index and answer of each cell; cells still open are cancelled when this is left."""
+    """Yield index and answer of each cell; closing the generator cancels unfinished ones."""
     from distributed import as_completed
 
     topic = f"challenge-{uuid4().hex}"
@@ -153,7 +153,7 @@ def _parcel(cell: GridCell, topic: str, index: int) -> _Parcel:
 
 
 def _shipped(client: Any, cells: Sequence[GridCell], parcels: Sequence[_Parcel]) -> dict[str, Any]:
-    """Send each task that some worker lacks to all of them; return what was sent, by data digest.
+    """Send each task that some worker does not have to all; return the sent data by digest.
 
     Raises MissingRequirement with every worker whose code differs from the driver's.
     """
@@ -184,7 +184,7 @@ def _archive(task: Task) -> bytes:
 
 
 def _hear(event: Any, n_cells: int, report: Report) -> None:
-    """Pass on what a worker says a cell does; anything else that it says is dropped."""
+    """Pass on the progress of a cell on a worker; ignore anything else."""
     if isinstance(event, (list, tuple)) and len(event) == 2:
         index, text = event
         if isinstance(index, int) and 0 <= index < n_cells and isinstance(text, str):
@@ -192,7 +192,7 @@ def _hear(event: Any, n_cells: int, report: Report) -> None:
 
 
 def _next(client: Any, ended: Any) -> Any:
-    """Return the next future that ended, None when nobody is left to end one."""
+    """Return the next future that ended, None when no worker is left."""
     from distributed.client import ClosedClientError
 
     seen = asked = time.monotonic()
@@ -202,7 +202,7 @@ def _next(client: Any, ended: Any) -> Any:
         if now - asked < _ASK_S:
             continue
         asked = now
-        # A scheduler that does not answer may come back for as long as we are patient.
+        # A scheduler that does not respond may return until the time limit.
         with suppress(OSError, ClosedClientError):
             seen = now if client.nthreads() else seen
         if now - seen > _PATIENCE_S:
@@ -220,7 +220,7 @@ def _answer(future: Any, cell: GridCell) -> Answer:
     except KilledWorker:
         return _lost(cell, "its worker died, as often as the scheduler allows")
     except Exception as error:
-        # Whatever fails on a worker around the cell is that cell's outcome, not the grid's end.
+        # An error on a worker outside the cell fails that cell, not the grid.
         return _lost(cell, f"{type(error).__name__}: {readable(str(error)[:500])}", "cell-worker")
     try:
         return unpack_answer(found if isinstance(found, bytes) else b"", cell.where)
@@ -236,14 +236,14 @@ def _lost(cell: GridCell, found: str, code: str = "cell-lost") -> Answer:
         "look at the log of the cluster; the same command runs what is missing",
         code=code,
     )
-    return Answer(faults=(fault,), lack=True)
+    return Answer(faults=(fault,), missing_requirement=True)
 
 
 def _differs(worker: str, found: str) -> Fault:
     return Fault(
         f"worker {worker}",
         found,
-        "the same package, libraries and method as here: digits must not depend on the worker",
+        "the same package, libraries and method as here: results must not depend on the worker",
         "install the same versions there, and start the worker again",
         code="worker-differs",
     )
@@ -264,13 +264,15 @@ def _run_there(parcel: _Parcel, archive: bytes | None) -> bytes:
     with tempfile.TemporaryDirectory(prefix="challenge-method-") as folder:
         source, difference = _method_there(parcel, Path(folder))
         if source is None:
-            return pack_answer(Answer(faults=(_differs(worker.address, difference),), lack=True))
+            return pack_answer(
+                Answer(faults=(_differs(worker.address, difference),), missing_requirement=True)
+            )
         if archive is not None:
             _unpack_there(archive, parcel, worker)
         task = _task_there(parcel, worker)
         if task is None:
-            fault = _differs(worker.address, f"lacks the files of {parcel.task}")
-            return pack_answer(Answer(faults=(fault,), lack=True))
+            fault = _differs(worker.address, f"does not have the files of {parcel.task}")
+            return pack_answer(Answer(faults=(fault,), missing_requirement=True))
         memory = worker.memory_manager.memory_limit
         caps = parcel.caps.on_this_machine(
             worker.state.nthreads, None if memory is None else memory >> 20
@@ -322,7 +324,7 @@ def _unpack_there(archive: bytes, parcel: _Parcel, worker: Any) -> None:
         try:
             (Path(folder) / "task").rename(home)
         except OSError:
-            # Another cell of this worker was first.
+            # Another cell of this worker unpacked it first.
             if not home.exists():
                 raise
 
@@ -345,7 +347,7 @@ def _reporter(parcel: _Parcel, worker: Any) -> Callable[[str], None]:
 
 
 def _cancelled(parcel: _Parcel, worker: Any) -> Callable[[], bool]:
-    """Return the question whether the driver has gone: Dask cannot end what runs in a thread."""
+    """Return a check whether the driver is gone, since Dask cannot stop a running thread."""
 
     def cancelled() -> bool:
         task = worker.state.tasks.get(parcel.key)

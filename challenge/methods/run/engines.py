@@ -1,4 +1,4 @@
-"""Where cells run: the one table of engines. Each makes an `Engine` of what the user asked for."""
+"""The table of engines, which run cells. Each entry makes an `Engine` of the options given."""
 
 from __future__ import annotations
 

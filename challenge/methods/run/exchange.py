@@ -1,7 +1,7 @@
-"""The organiser's side of a request: asks a method's process, and believes nothing it answers.
+"""The organiser's side of a request to a method's process, whose answer is not trusted.
 
-Whatever comes back is taken by descriptor, parsed by a strict model with caps, and is that
-request's outcome alone: an answer that is not valid is a fault of the method.
+The answer is read by descriptor and parsed by a strict model with caps. It affects only this
+request: an invalid answer is a fault of the method.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _bounded(value: Any) -> Any:
 
 
 def _as_it_is(value: Any) -> Any:
-    """Return a plain value that is used as it came; raise ValueError where it needs cleaning."""
+    """Return a plain value unchanged; raise ValueError where it needs cleaning."""
     if _bounded(value) != value:
         raise ValueError("characters that can be neither stored nor shown")
     return value
@@ -107,7 +107,7 @@ Seconds = Annotated[float, Field(ge=0, le=1e9)]
 
 
 class StrictAnswer(BaseModel):
-    """What a process may answer: these fields, of these types, and no others."""
+    """An answer of a process: these fields, of these types, and no others."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -174,7 +174,7 @@ Result = TypeVar("Result", bound=StrictAnswer)
 
 @dataclass(frozen=True)
 class Request:
-    """What a method's process is asked: a verb, on a task, with options."""
+    """A request to a method's process: a verb, on a task, with options."""
 
     verb: Literal["predict", "declare", "trial"]
     source: MethodSource
@@ -186,7 +186,7 @@ class Request:
 
     @property
     def where(self) -> str:
-        """What a fault of it is about."""
+        """The `where` of its faults."""
         return f"method {self.source.name} on {self.task.id}"
 
 
@@ -207,9 +207,9 @@ def ask(
 ) -> Answered:
     """Carry out a request in a process of its own, and return its valid answer.
 
-    Raises MissingRequirement when the method needs what is not installed, WrongUse when it is not
-    a method or cannot do this, and ChallengeError when it crashed, was stopped at a cap, wrote
-    nothing, or answered what is not valid.
+    Raises MissingRequirement when a requirement of the method is not installed. Raises WrongUse
+    when it is not a method or cannot do this. Raises ChallengeError when it crashed, was stopped at
+    a cap, wrote nothing, or gave an invalid answer.
     """
     with scratch_folder() as scratch:
         ended = _run(request, scratch, progress, cancelled)
@@ -228,7 +228,7 @@ def ask(
 
 
 def parse_answer(data: bytes, expected: type[Result], where: str) -> Result:
-    """Return the answer that the bytes are; raise ChallengeError (`answer-invalid`) otherwise."""
+    """Parse an answer; raise ChallengeError (`answer-invalid`) otherwise."""
     try:
         document = json.loads(data, parse_constant=_refuse_constant)
         return expected.model_validate(document)
@@ -279,7 +279,7 @@ def _run(
     paths += (request.source.file,) if request.source.file else ()
     writable = {}
     if request.isolation == "bwrap" and request.task.cache.is_dir():
-        # Features are cached in the scratch folder instead, and go with it.
+        # Features are cached in the scratch folder, and removed with it.
         inside = scratch.path / "cache"
         inside.mkdir()
         writable[request.task.cache.resolve()] = inside
@@ -298,14 +298,14 @@ def _run(
 
 
 def _most_bytes(request: Request) -> int:
-    """Return what a predictions file of the task may weigh at most: far more than it needs."""
+    """Return the largest size in bytes of a predictions file: far more than it needs."""
     task = request.task
     rows = max(task.n_train, task.n_test)
     return min(request.caps.file_mb << 20, (16 << 20) + rows * (256 + 32 * len(task.classes)))
 
 
 def _refuse_stopped(request: Request, ended: Ended) -> None:
-    """Raise which cap stopped the process, if one did."""
+    """Raise ChallengeError if a cap stopped the process."""
     if not ended.stopped_by:
         return
     caps = request.caps.on_this_machine()
@@ -350,7 +350,7 @@ def _reported(where: str, failure: _Failure, ended: Ended) -> ChallengeError:
             where,
             f"{failure.kind}: {failure.message}",
             "predictions",
-            f"mend the method; {_last_lines(ended)}",
+            f"fix the method; {_last_lines(ended)}",
             code="method-raised",
         )
     )
@@ -363,7 +363,7 @@ def _crashed(where: str, ended: Ended) -> ChallengeError:
             where,
             f"{found}, and no predictions",
             "predictions",
-            f"mend the method; {_last_lines(ended)}",
+            f"fix the method; {_last_lines(ended)}",
             code="method-crashed",
         )
     )

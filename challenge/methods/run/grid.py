@@ -1,7 +1,7 @@
 """The grid: every method on every task, wherever the cells run.
 
-An engine runs cells and hands back bytes; only the driver, here, writes: it checks each file,
-keeps it and yields the outcome. A cell that fails is an outcome like any other, and the rest go on.
+An engine runs cells and returns bytes. Only the driver, here, writes: it checks each file, keeps it
+and yields the outcome. A failed cell is an outcome too, and the others continue.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class GridCell:
 
     @property
     def where(self) -> str:
-        """What a fault of it is about."""
+        """The `where` of its faults."""
         return f"method {self.source.name} on {self.task.id}"
 
     @property
@@ -57,7 +57,7 @@ class Outcome:
 
 
 Report = Callable[[int, str], None]
-"""Called, from any thread, with the index of a cell in the grid and what it does now."""
+"""Called, from any thread, with the index of a cell in the grid and its progress."""
 
 Engine = Callable[[Sequence[GridCell], Report], Generator[tuple[int, Answer], None, None]]
 """Runs cells and yields each one's index and answer once, in the order in which they end."""
@@ -99,20 +99,22 @@ def run_grid(
 def answer_here(
     cell: GridCell, report: Progress = silent, cancelled: Callable[[], bool] | None = None
 ) -> Answer:
-    """Run a cell on this machine; what goes wrong with it is in the answer."""
+    """Run a cell on this machine; the answer has its faults."""
     try:
         return run_here(cell.source, cell.task, cell.options, cell.caps, report, cancelled)
     except ChallengeError as error:
-        return Answer(faults=error.faults, lack=isinstance(error, MissingRequirement))
+        return Answer(
+            faults=error.faults, missing_requirement=isinstance(error, MissingRequirement)
+        )
     except OSError as error:
         fault = Fault(
             cell.where,
-            f"the machine failed it: {error}",
+            f"an error of the machine: {error}",
             "room and permission for a scratch folder and a process",
             "look at that machine's disk, memory and limits",
             code="cell-machine",
         )
-        return Answer(faults=(fault,), lack=True)
+        return Answer(faults=(fault,), missing_requirement=True)
 
 
 def _outcome(
@@ -124,7 +126,7 @@ def _outcome(
     reused: bool,
 ) -> Outcome:
     if answer.record is None:
-        kind = MissingRequirement if answer.lack else ChallengeError
+        kind = MissingRequirement if answer.missing_requirement else ChallengeError
         return Outcome(index, cell, error=kind(answer.faults))
     target = cell.folder / PREDICTIONS
     try:
@@ -132,7 +134,7 @@ def _outcome(
         write_atomically(target, answer.predictions)
         check(cell.task, target)
     except ChallengeError as error:
-        # What made the file may be mended without a trace in the digest: ask the method again.
+        # The cause may be fixed without a change of the digest, so the method must run again.
         forget_cell(cell.task, cell.key)
         return Outcome(index, cell, error=error)
     if not reused:

@@ -1,8 +1,8 @@
-"""The one way out of a folder that a method's process can change.
+"""The only way to take files from a folder that a method's process can change.
 
-A file is opened beneath a descriptor of the folder that was taken before the process began, never
-by path and never through a link. It must be a plain file, the method's own and of bounded size;
-its bytes are copied before anything parses them.
+A file is opened relative to a descriptor of the folder that was opened before the process began,
+never by path or through a link. It must be a plain file of this user and of bounded size. Its
+bytes are copied before anything parses them.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ __all__ = [
 
 REQUEST, RESULT, FAULT = "request.json", "result.json", "fault.json"
 PREDICTIONS = "predictions.parquet"
-"""The files in the folder: what is asked, and what is answered."""
+"""The files in the folder: the request, and the answers."""
 MOST_CHARACTERS, MOST_FAULTS = 2000, 20
-"""What an answer may hold: characters of one text, and faults."""
+"""Limits of an answer: characters of one text, and faults."""
 
 _DEEPEST = 64
 _ENDLESS = 1 << 60
@@ -104,7 +104,7 @@ def open_plain(path: Path) -> BinaryIO:
     """Open a plain file with one name of this process's user; raise OSError for anything else."""
     file = os.fdopen(os.open(path, _FILE), "rb")
     found = os.fstat(file.fileno())
-    # Another driver may replace it at this moment; then it has no name any more.
+    # Another driver may replace it at this moment; then it has no name.
     if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1 and found.st_uid == os.geteuid():
         return file
     file.close()
@@ -113,7 +113,7 @@ def open_plain(path: Path) -> BinaryIO:
 
 @contextmanager
 def scratch_folder() -> Iterator[Scratch]:
-    """Make a folder for a method's process, and remove it with whatever was put there."""
+    """Make a folder for a method's process, and remove it with all its content."""
     path = Path(tempfile.mkdtemp(prefix="challenge-scratch-"))
     descriptor = os.open(path, _FOLDER)
     try:
@@ -164,7 +164,7 @@ def _usage(folder: int, depth: int) -> tuple[int, int]:
             except PermissionError:
                 return n_bytes, _ENDLESS
             except OSError:
-                # It went away, or is something else by now.
+                # It was removed or replaced meanwhile.
                 continue
             try:
                 more_bytes, more_files = _usage(below, depth + 1)
@@ -175,7 +175,7 @@ def _usage(folder: int, depth: int) -> tuple[int, int]:
 
 
 def _remove(path: Path) -> None:
-    # rmtree follows no link, but gives up at closed folders and at very deep ones.
+    # rmtree follows no link, but fails on unreadable and on very deep folders.
     try:
         shutil.rmtree(path)
     except (OSError, RecursionError):

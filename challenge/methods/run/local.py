@@ -1,7 +1,7 @@
 """Cells on this machine, several at once through joblib.
 
-Each cell is a process of its own already, with its caps; what joblib runs are threads that watch
-over them, so that there is no pool of workers between driver and cell that could break.
+Each cell is a separate process with its caps. joblib runs only the threads that supervise them. So
+there is no pool of workers that could break.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CELL_MB = 4096
 def default_jobs(threads: int) -> int:
     """Return how many cells of this many threads the machine takes at once, at least 1.
 
-    Each gets its cores and 4 GB: with less, what is shared of the memory would stop good methods.
+    Each gets its cores and 4 GB: with less memory, the caps would stop good methods.
     """
     from joblib import cpu_count
 
@@ -33,7 +33,7 @@ def default_jobs(threads: int) -> int:
 def local_engine(jobs: int) -> Engine:
     """Return the engine that runs `jobs` cells at once here.
 
-    The memory of the machine is shared among them, where the caps do not say a number. A driver
+    The memory of the machine is shared among them, where the caps give no number. A driver
     that is interrupted stops the cells that run.
     """
 
@@ -46,7 +46,7 @@ def local_engine(jobs: int) -> Engine:
         pool = Parallel(jobs, backend="threading", return_as="generator_unordered", batch_size=1)
         answers = pool(delayed(watch.run)(index) for index in range(len(cells)))
         try:
-            # Not `yield from`, which would close them where joblib warns of what we leave undone.
+            # Not `yield from`, since closing it makes joblib warn about unfinished jobs.
             for answer in answers:  # noqa: UP028
                 yield answer
         finally:
@@ -59,7 +59,7 @@ def local_engine(jobs: int) -> Engine:
 
 
 class _Watch:
-    """Runs cells in threads and can end those that run."""
+    """Runs cells in threads and can stop the running ones."""
 
     def __init__(self, cells: Sequence[GridCell], at_once: int, report: Report) -> None:
         self._cells, self._at_once, self._report = cells, at_once, report
@@ -85,7 +85,7 @@ class _Watch:
                 self._changed.notify_all()
 
     def end(self) -> None:
-        """Stop the cells that run and wait until they are gone."""
+        """Stop the running cells and wait until they have ended."""
         with self._changed:
             self._cancelled.set()
             self._changed.wait_for(lambda: self._running == 0)

@@ -1,6 +1,6 @@
-"""Runs one cell, a method on a task, in a process of its own; and what decides its digits.
+"""Runs one cell, a method on a task, in a separate process, and computes its key.
 
-Each run writes to a fresh folder, so that no file of an earlier one can be taken for its own.
+Each run writes to a new folder, so that no file of an earlier run can be mistaken for its own.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Options:
-    """How a method is run. With the digests of task and method they decide the digits.
+    """Options of a run. With the digests of task and method they determine the result.
 
-    `threads` is fixed and never taken from the machine, so that all machines
-    give the same. With a `time_limit` (seconds, passed to the method) digits depend on load.
+    `threads` does not depend on the machine, so that all machines give the same result. With a
+    `time_limit` (seconds, passed to the method) the result depends on load.
     """
 
     seed: int = 0
@@ -50,10 +50,10 @@ class Options:
 
 @dataclass(frozen=True)
 class MethodRun:
-    """A finished cell: the predictions file (unchecked), what it cost and what the method reported.
+    """A finished cell: the predictions file (unchecked), its cost and what the method reported.
 
-    `title` is the team of a built-in method, `method` the name that all its runs of this preset
-    share, `note` one line on what ran here. `seconds` are of the wall, `cpu_s` of the processor.
+    `title` is the team of a built-in method; `method` is the name shared by all its runs of this
+    preset; `note` is one line about this run. `seconds` is wall time, `cpu_s` is CPU time.
     """
 
     predictions: Path
@@ -70,14 +70,14 @@ class MethodRun:
 
     @classmethod
     def of(cls, record: CellRecord, predictions: Path, *, reused: bool = False) -> MethodRun:
-        """Return the run that a record is of, with its file."""
+        """Return the run of a record, with its file."""
         return cls(predictions=predictions, reused=reused, **record.model_dump())
 
 
 def cell_key(source: MethodSource, task: Task, options: Options) -> str:
-    """Return the name of the question that a run answers, 32 hex digits.
+    """Return the cache key of a run, 32 hex digits.
 
-    Equal for equal task data, method code, library versions and options: then the digits are.
+    Equal for equal task data, method code, library versions and options, so for equal results.
     """
     question = {
         **vars(options),
@@ -103,9 +103,9 @@ def run_method(
     """Fit and predict, and put `predictions.parquet` into `out`.
 
     `time_limit` is a budget that the method is given; `caps` stop it. `isolation` None is the
-    default for that method (`default_isolation`). Raises WrongUse for an
-    unknown method, MissingRequirement when it needs what is not installed, and ChallengeError when
-    it crashed, was stopped at a cap or wrote nothing.
+    default for that method (`default_isolation`). Raises WrongUse for an unknown method, and
+    MissingRequirement when a requirement is not installed. Raises ChallengeError when the method
+    crashed, was stopped at a cap or wrote nothing.
     """
     source = resolve_method(method).on(task)
     isolation = isolation or default_isolation(source, task)
@@ -134,7 +134,7 @@ def run_here(
 ) -> Answer:
     """Run one cell on this machine; return its record and the bytes of its predictions.
 
-    Raises as `run_method` does; stops the cell when `cancelled` says so.
+    Raises as `run_method` does; stops the cell when `cancelled` returns True.
     """
     request = Request(
         "predict",
@@ -185,10 +185,10 @@ def run_here(
 
 
 def default_isolation(source: MethodSource, task: Task) -> Isolation:
-    """Return the strongest isolation that works here for a method that may be a stranger's.
+    """Return the strongest isolation that works here for a method that may not be trusted.
 
     `none` for built-in methods and files of the challenge's own directory, its inbox and
-    submissions excepted. A participant without a challenge directory may do without a sandbox
+    submissions excepted. A participant without a challenge directory may run without a sandbox
     where there is none; an organiser gets MissingRequirement.
     """
     root = task.public.resolve().parents[2]
@@ -211,9 +211,9 @@ def _is_own(file: Path | None, root: Path) -> bool:
 
 
 def method_name(source: MethodSource, options: Options) -> str:
-    """Return what the runs of a method are called on every task: name, and preset if chosen.
+    """Return the name of a method's runs on every task: its name, and the preset if chosen.
 
-    What a method did on one task is the note of that run.
+    Details of one task are in the note of that run.
     """
     chosen = options.preset != Options.preset
     return f"{source.name} ({options.preset})" if chosen else source.name

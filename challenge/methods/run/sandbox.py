@@ -1,7 +1,7 @@
-"""The sandbox of a method's process: what it is made of, and a proof that it holds here.
+"""The sandbox of a method's process, and a test that it works on this machine.
 
 `bwrap`: no network, no capabilities, the public folder and the interpreter read-only, one scratch
-folder, nothing else of the disk. `none`: the caps alone, for code that is your own.
+folder, nothing else of the disk. `none`: only the caps, for your own code.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ print(json.dumps(succeeded))
 def sandbox_command(
     folder: Path, readable: tuple[Path, ...] = (), writable: Mapping[Path, Path] | None = None
 ) -> list[str]:
-    """Return the `bwrap` command that a program is appended to; it begins in `folder`.
+    """Return the `bwrap` command to which a program is appended; it starts in `folder`.
 
     `readable` paths can be read, the keys of `writable` are folders that lead to its values.
     Raises MissingRequirement as `require_sandbox` does.
@@ -108,7 +108,7 @@ def sandbox_command(
 
 
 def require_sandbox() -> None:
-    """Raise MissingRequirement unless a probe could not get out of the sandbox on this machine."""
+    """Raise MissingRequirement unless a probe fails to leave the sandbox on this machine."""
     if fault := sandbox_fault():
         raise MissingRequirement(
             Fault(
@@ -116,7 +116,7 @@ def require_sandbox() -> None:
                 fault,
                 "a sandbox that a probe cannot leave",
                 "apt-get install bubblewrap (0.8 or newer) and allow user namespaces, or "
-                "--isolation none for code of your own",
+                "--isolation none for your own code",
                 code="bwrap-missing",
             )
         )
@@ -124,9 +124,9 @@ def require_sandbox() -> None:
 
 @cache
 def sandbox_fault() -> str:
-    """Return why the sandbox does not work or does not hold on this machine; empty when it does.
+    """Return why the sandbox does not work on this machine; empty when it does.
 
-    Once per process a small program inside it tries to get out.
+    Once per process, a small program in the sandbox tries to leave it.
     """
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed"
@@ -154,7 +154,7 @@ def sandbox_fault() -> str:
         return "the probe inside gave no answer"
     tolerated = {"wrote to its scratch folder"}
     if not _supports("--disable-userns") and os.geteuid() != 0:
-        # Without root a namespace of its own gives it no power over the mounts that it has.
+        # Without root, a nested namespace gives no rights over the existing mounts.
         tolerated.add("made a user namespace")
     if "wrote to its scratch folder" not in found:
         return "a program inside cannot write to its scratch folder"

@@ -1,7 +1,7 @@
-"""Finished cells, kept beside the task so that the same question is not computed twice.
+"""Finished cells, kept beside the task so that the same cell is not computed twice.
 
-A cell is one file, written in one step: two drivers on one task cannot mix their parts. A file
-that is damaged, or not a plain file, answers nothing and is written anew.
+A cell is one file, written atomically, so that two drivers on one task cannot mix their parts. A
+file that is damaged, or not a plain file, is ignored and written again.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ _LEFT_S = 3600
 
 
 def keep_cell(task: Task, key: str, answer: Answer) -> None:
-    """Store a finished cell under its key; the least used ones go when there are too many.
+    """Store a finished cell under its key; remove the least recently used when there are too many.
 
-    At most 200 cells and a gigabyte a task stay. Where nothing may be written, nothing is kept.
+    At most 200 cells and a gigabyte per task are kept; none in a folder that is not writable.
     """
     try:
         write_atomically(_file(task, key), pack_answer(answer))
         _prune(_folder(task))
     except OSError as error:
-        # Without it a cell is computed again; a full disk must be reported all the same.
+        # Without it a cell is computed again, but a full disk must be reported.
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise
 
 
 def kept_cell(task: Task, key: str) -> Answer | None:
-    """Return a kept cell, None when there is none that is whole."""
+    """Return a kept cell, None when it is missing or damaged."""
     file = _file(task, key)
     try:
         with open_plain(file) as opened:
@@ -49,7 +49,7 @@ def kept_cell(task: Task, key: str) -> Answer | None:
     except (OSError, ChallengeError):
         return None
     with suppress(OSError):
-        # Its time is that of its last use: what nobody asks for any more goes first.
+        # The file time is that of the last use: the least recently used are removed first.
         os.utime(file, follow_symlinks=False)
     return answer if answer.record is not None else None
 
@@ -76,7 +76,7 @@ def _prune(folder: Path) -> None:
             if file.suffix == ".run":
                 ages.append((status.st_mtime_ns, status.st_size, file))
             elif time.time() - status.st_mtime > _LEFT_S:
-                # A part of a file of a driver that was killed.
+                # A partial file of a driver that was killed.
                 _remove(file)
     room = _MOST_BYTES
     for index, (_, size, file) in enumerate(sorted(ages, reverse=True)):

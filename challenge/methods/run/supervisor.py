@@ -1,6 +1,6 @@
-"""Runs a method's process and stops it, with all it started, at a cap.
+"""Runs a method's process, and stops it with all its child processes at a cap.
 
-What it prints comes through pipes that are read in bounded pieces; nothing of it is opened by path.
+Its output is read from pipes in bounded pieces; none of its files is opened by path.
 """
 
 from __future__ import annotations
@@ -39,12 +39,11 @@ _SIGNALLED = 128
 
 @dataclass(frozen=True)
 class Caps:
-    """What a cell may use.
+    """The caps of a cell.
 
-    `seconds` of the wall; `file_mb` is for any one file and for what is printed, `folder_mb` and
-    `files` for all files together; `processes` counts threads too. `memory_mb` None is 80 % of the
-    memory of the machine, shared by the cells that run there at once: the method is stopped before
-    the machine is full.
+    `seconds` is wall time. `file_mb` caps each file and the output, `folder_mb` and `files` cap all
+    files together. `processes` counts threads too. `memory_mb` None is 80 % of the machine's
+    memory, shared by the cells that run at once, so the method is stopped before memory is full.
     """
 
     seconds: float = 6 * 3600
@@ -55,7 +54,7 @@ class Caps:
     processes: int = 4096
 
     def on_this_machine(self, at_once: int = 1, machine_mb: int | None = None) -> Caps:
-        """Return the caps with their memory as a number; `machine_mb` None asks the machine."""
+        """Return the caps with their memory as a number; `machine_mb` None measures the machine."""
         if self.memory_mb is not None:
             return self
         whole = machine_memory_mb() if machine_mb is None else machine_mb
@@ -66,7 +65,7 @@ class Caps:
 class Ended:
     """How a process ended: exit code (negative: the signal), or which cap stopped it.
 
-    `log` is the end of what it printed.
+    `log` is the end of its standard error.
     """
 
     code: int
@@ -92,9 +91,9 @@ def run_process(
     """Run Python with `arguments` in the scratch folder; kill it at a cap, or when `cancelled`.
 
     Inside `bwrap` the `readable` paths can be read, and each key of `writable` is a folder of the
-    scratch. Of this process's variables it has the few that programs need, and those in
-    `environment`. Lines of the standard output go to `on_line`. The standard input stays open for
-    as long as this process lives, and says nothing.
+    scratch. It gets the few variables of this process that programs need, and those in
+    `environment`. Lines of the standard output go to `on_line`. The standard input stays open as
+    long as this process lives, and is empty.
     """
     command = [sys.executable, *arguments]
     if isolation == "bwrap":
@@ -129,7 +128,7 @@ def run_process(
     seconds = time.monotonic() - began
     code = process.returncode
     if isolation == "bwrap" and code > _SIGNALLED:
-        # The sandbox ends with the status of a shell.
+        # The sandbox returns a status as a shell does.
         code = _SIGNALLED - code
     return Ended(code, seconds, watch.peak_mb, stopped_by, pipes.log())
 
@@ -153,7 +152,7 @@ class _Pipes:
         self._selector.register(process.stderr, selectors.EVENT_READ, self._keep)
 
     def read(self, seconds: float) -> None:
-        """Read for at most so long: until both pipes are closed and the process has ended."""
+        """Read for at most this long, or until both pipes are closed and the process has ended."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if not self._selector.get_map():
@@ -201,7 +200,7 @@ class _Watch:
         self.peak_mb = 0
 
     def exceeded(self, spent: float) -> Stop:
-        """Return the cap that is exceeded after so many seconds; empty when none is."""
+        """Return the cap that is exceeded after this many seconds; empty when none is."""
         caps = self._caps
         memory_mb, n_threads, unnamed = _used_by(self._root, self._scratch.device)
         self.peak_mb = max(self.peak_mb, memory_mb)
@@ -216,7 +215,7 @@ class _Watch:
             return ""
         n_bytes, n_files = self._scratch.usage()
         now = time.monotonic()
-        # Counting many files takes at most a small share of the machine's time.
+        # Counting files must take only a small share of the time.
         self._next_count = now + max(1.0, (now - began) / _COUNT_SHARE)
         full = n_bytes + unnamed > caps.folder_mb << 20
         return "files" if full or n_files > caps.files else ""
@@ -226,7 +225,7 @@ def _environment(threads: int, folder: Path) -> dict[str, str]:
     kept = {
         name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in os.environ
     }
-    # Products here are small: more than one thread of BLAS only waits for the other.
+    # Matrix products are small here, so more threads of BLAS do not help.
     pools = {"OMP": threads, "OPENBLAS": 1, "MKL": 1, "VECLIB_MAXIMUM": 1, "NUMEXPR": threads}
     return {
         **kept,
@@ -246,7 +245,7 @@ def _environment(threads: int, folder: Path) -> dict[str, str]:
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    # The group may have ended by itself; a straggler in it must not outlive the cell.
+    # The group may have ended; no process in it may outlive the cell.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,4 +1,4 @@
-"""What a search found: as a document for scripts, and as a file that runs the method with it."""
+"""The result of a search: as JSON for scripts, and as a file that runs the best options."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Tuning", "tuned_file", "tuning_as_json"]
 
 @dataclass(frozen=True)
 class Tuning:
-    """A search with what was asked: on which task, of which method, by which rule."""
+    """A search with its task, its method and its stopping rule."""
 
     task: Task
     source: MethodSource
@@ -32,17 +32,17 @@ class Tuning:
     search: Search
 
     def shown(self, merit: float) -> float:
-        """Return a value of the search as the task's metric has it."""
+        """Return a value of the search in the unit of the task's metric."""
         return self.task.kind.metrics[self.task.metric].merit(merit)
 
     @property
     def seconds(self) -> float:
-        """What all trials took, also those that were kept from an earlier call."""
+        """Seconds of all trials, including those kept from an earlier call."""
         return math.fsum(trial.seconds for trial in self.search.trials)
 
     @property
     def gain(self) -> float | None:
-        """How much better the best trial is than the method's own options, None without those."""
+        """Gain of the best trial over the method's default options, None without those."""
         first = self.search.trials[0]
         if not self.declared.defaults or first.failed:
             return None
@@ -50,7 +50,7 @@ class Tuning:
 
 
 def tuning_as_json(tuning: Tuning) -> dict[str, Any]:
-    """Return all of it as plain values: the trials, the two curves, where each rule would stop."""
+    """Return the search as plain values: the trials, the two curves, where each rule would stop."""
     found = tuning.search
     return {
         "format": 1,
@@ -88,8 +88,7 @@ def _trial_as_json(tuning: Tuning, trial: Trial) -> dict[str, Any]:
 def tuned_file(tuning: Tuning) -> str:
     """Return Python code in which `tuned` is the method with the options found best.
 
-    A method of a file of one's own is copied into it, so that the outcome of a run belongs to one
-    file, whole.
+    The code of a method from a file is copied into it, so that one file determines the result.
     """
     best, source = tuning.search.best, tuning.source
     text = (

@@ -1,4 +1,4 @@
-"""A search's two requests to a method: what it lets a search choose, and a trial."""
+"""A search's two requests to a method: its search space, and a trial."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ __all__ = ["Declared", "read_space", "run_trial"]
 
 @dataclass(frozen=True)
 class Declared:
-    """What a method lets a search choose on a task, and what it takes when nobody chooses."""
+    """The search space of a method on a task, and its default options."""
 
     space: Space
     defaults: Mapping[str, Value] = field(default_factory=dict)
 
 
 def read_space(source: MethodSource, task: Task, isolation: Isolation = "none") -> Declared:
-    """Ask the method, in a process of its own, what it lets a search choose on the task.
+    """Read the search space of the method on the task, in a separate process.
 
-    Raises WrongUse when it declares nothing, or names what its `__init__` does not take.
+    Raises WrongUse when it declares nothing, or names unknown parameters of its `__init__`.
     """
     request = Request("declare", source, task, isolation=isolation)
     result: DeclareResult = ask(request, DeclareResult).result
@@ -63,8 +63,8 @@ def run_trial(
 ) -> bytes:
     """Fit and predict; return the file of out-of-fold predictions, as Parquet.
 
-    Raises MissingRequirement when the method needs what is not installed, ChallengeError when it
-    crashed, was stopped at a cap or wrote nothing.
+    Raises MissingRequirement when a requirement of the method is not installed, ChallengeError when
+    it crashed, was stopped at a cap or wrote nothing.
     """
     chosen = {"seed": seed, "threads": threads, **options}
     request = Request("trial", source, task, chosen, threads, isolation, caps or Caps())

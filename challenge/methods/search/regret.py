@@ -1,9 +1,9 @@
-"""When a search may stop: what it can still gain is less than cross-validation can show.
+"""The stopping rule: stop when the possible gain is below the error of cross-validation.
 
 The rule of Makarova et al. (2022, "Automatic Termination for Hyperparameter Optimization",
-section 3): a Gaussian process is fitted on the better half of the trials; its confidence bounds
-bound the regret, and the search stops once that is below the statistical error of the best
-trial's score. Scores are maximised here, so bounds change sides against the paper's losses.
+section 3): a Gaussian process is fitted on the better 50 % of the trials; its confidence bounds
+bound the regret. The search stops once the regret is below the statistical error of the best
+trial's score. Scores are maximised here, so the bounds are swapped compared with the paper.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ __all__ = [
 ]
 
 MIN_TRIALS = 20
-"""No rule stops earlier: bounds of a process that saw less are not worth the name."""
+"""No rule stops earlier: with fewer trials the bounds are not reliable."""
 PATIENCE = 10
-"""Finished trials without a better one after which `stagnation` stops."""
+"""Number of finished trials without improvement after which `stagnation` stops."""
 _DELTA = 0.1
 """The bounds hold together with at least probability 1 - delta."""
 
 
 def confidence_width(n_trials: int, n_dimensions: int) -> float:
-    """Return sqrt(beta_t), the predictive deviations from the mean to a confidence bound.
+    """Return sqrt(beta_t), the half-width of the bounds in predictive standard deviations.
 
     beta_t = 2 ln(d t² π² / (6 δ)) / 5 with t trials, d dimensions and δ = 0.1 (Makarova et al.
     2022, section 3.2, who divide the theory's beta by five as usual).
@@ -64,7 +64,7 @@ def fold_error(scores: Sequence[float]) -> float:
 
 
 def stagnates(values: Sequence[float]) -> bool:
-    """Return whether the last PATIENCE values bring nothing above the best before them."""
+    """Return whether none of the last PATIENCE values exceeds the best before them."""
     if len(values) < max(MIN_TRIALS, PATIENCE + 1):
         return False
     return max(values[-PATIENCE:]) <= max(values[:-PATIENCE])
@@ -80,8 +80,8 @@ def regret_bound(
 
     The largest upper bound over the space less the largest lower bound over the trials seen.
     `points` (t, c) are the coordinates of the trials, `candidates` (m, c) cover the space. The
-    better half of the trials, of equals the earlier, decides the process's parameters. All of
-    that half alike: nothing can be gained, 0.
+    parameters of the process are fitted on the better 50 % of the trials, the earlier first among
+    equals. When these are all equal, the gain is 0.
     """
     import numpy as np
 
@@ -99,11 +99,11 @@ def regret_bound(
 
 
 def fit_process(points: NDArray[Any], values: NDArray[Any], better: NDArray[Any]) -> Any:
-    """Return a Gaussian process with noise (Matérn 5/2, a length an axis), mean 0 far from trials.
+    """Return a noisy Gaussian process (Matérn 5/2, a length per dimension), mean 0 far from trials.
 
-    Lengths, amplitude and noise have the largest likelihood on the rows `better`: how the score
-    falls off elsewhere does not blur how it moves near its top. All rows are then known to it,
-    else it would hope for much where trials were poor.
+    Lengths, amplitude and noise maximise the likelihood on the rows `better`, so that poor trials
+    do not distort the fit near the maximum. The process is then conditioned on all rows; otherwise
+    its bounds would be too high where trials were poor.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
@@ -115,14 +115,14 @@ def fit_process(points: NDArray[Any], values: NDArray[Any], better: NDArray[Any]
     ) + WhiteKernel(0.1, (1e-4, 2.0))
     process = GaussianProcessRegressor(kernel, n_restarts_optimizer=1, random_state=0)
     with warnings.catch_warnings():
-        # A length at its limit is an option that does not matter: nothing to warn of.
+        # A length at its limit means an option without effect, so the warning is ignored.
         warnings.simplefilter("ignore", ConvergenceWarning)
         process.fit(points[better], values[better])
     return GaussianProcessRegressor(process.kernel_, optimizer=None).fit(points, values)
 
 
 def posterior(process: Any, points: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return mean and deviation of the score itself: without the noise of measuring it again."""
+    """Return mean and standard deviation of the score, without measurement noise."""
     import numpy as np
 
     mean, deviation = process.predict(points, return_std=True)

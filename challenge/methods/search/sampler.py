@@ -1,4 +1,4 @@
-"""Where to look next: optuna's tree-structured Parzen estimator, as a function of the past."""
+"""Proposes options: optuna's tree-structured Parzen estimator, as a function of past trials."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def sample_options(
 ) -> dict[str, Value]:
     """Return the options of trial `number`; the first ten are drawn at random.
 
-    Each call has a generator of its own, so that nothing but the arguments decides.
+    Each call has its own generator, so that the result depends on the arguments only.
     """
     import optuna
     from optuna.trial import TrialState, create_trial

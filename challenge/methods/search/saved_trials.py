@@ -32,7 +32,7 @@ _MOST_BYTES = 1 << 20
 
 
 class _KeptTrial(StrictAnswer):
-    """What the file of a trial holds."""
+    """The content of the file of a trial."""
 
     format: Literal[1]
     number: int
@@ -45,10 +45,10 @@ class _KeptTrial(StrictAnswer):
 
 @dataclass(frozen=True)
 class KeptTrials:
-    """The folder of one search: this data, this code, this space, this seed and these threads.
+    """The folder of one search, named by data, code, space, seed and threads.
 
-    Neither the number of trials nor the rule that stops belongs to it: each trial depends on those
-    before it alone.
+    The number of trials and the stopping rule are not in the name, since each trial depends on
+    earlier ones only.
     """
 
     folder: Path
@@ -83,7 +83,7 @@ class KeptTrials:
 
     def keep(self, trial: Trial) -> None:
         """Store a finished or failed trial."""
-        # A longer reason would make the file one that is not read again.
+        # A file with a longer reason would be refused when it is read.
         reason = trial.reason[:MOST_CHARACTERS]
         document = {**trial.as_json(), "reason": reason, "format": 1}
         write_atomically(self._file(trial.number), dump_json(document))

@@ -1,7 +1,7 @@
-"""The search: propose options, measure them, and stop when the rule says so.
+"""The search: propose options, measure them, and stop by the rule.
 
-Proposals depend on the seed and the earlier trials only. So an interrupted search, or one that
-gets more trials later, ends as if it had never stopped.
+Proposals depend on the seed and the earlier trials only. So an interrupted search, or one
+that gets more trials later, ends as one without a break.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ Stop = Literal["regret", "stagnation", "none"]
 RULES: tuple[Stop, ...] = ("regret", "stagnation")
 """The rules that can stop a search early."""
 Propose = Callable[[Space, Sequence[Trial], int, int], Mapping[str, Value]]
-"""From space, trials before, seed and number to the options of a trial."""
+"""Returns the options of a trial from space, earlier trials, seed and number."""
 
 _HOPELESS = 5
-"""After so many failures and no success the method is at fault, not its options."""
+"""After this many failures and no success the search ends with an error."""
 _CANDIDATES = 4096
 
 
@@ -38,7 +38,7 @@ _CANDIDATES = 4096
 class Look:
     """The state after a trial, from the 20th finished one on.
 
-    `bound`: what is still to be gained, `error`: what the folds can show, both in the metric.
+    `bound` is the possible gain, `error` the statistical error, both in the metric's unit.
     """
 
     number: int
@@ -87,7 +87,7 @@ def search(
     """Try up to `n_trials` options of the space; the highest mean over the folds wins.
 
     `first` is tried first: the method's own options. `kept` are trials of the same search in
-    order, taken instead of measuring; each new one is given to `keep`. `propose` defaults to
+    order, used without measuring again; each new one is passed to `keep`. `propose` defaults to
     optuna's sampler. A ChallengeError of `measure` is a failed trial; raised when the first five
     trials fail or all do. MissingRequirement is raised at once.
     """
@@ -134,7 +134,7 @@ def _try(
 
 
 def _is_last(trials: Sequence[Trial], number: int, n_trials: int) -> bool:
-    """Return whether one more failure ends the search: nothing has worked, and nothing will."""
+    """Return whether one more failure ends the search, since no trial has succeeded."""
     return all(trial.failed for trial in trials) and number >= min(_HOPELESS, n_trials)
 
 

@@ -1,12 +1,12 @@
-"""What a method lets a search choose: names of its options, each with the values that make sense.
+"""The search space of a method: names of its options, each with its possible values.
 
     class Mine:
         space = {"strength": Float(0.01, 100, log=True), "words": Integer(1, 3)}
 
         def __init__(self, *, strength=1.0, words=1, seed=0): ...
 
-`space` may also be a static method of the task that returns such a mapping. A search sees a
-dimension as coordinates between 0 and 1, so that distances can be compared.
+`space` may also be a static method of the task that returns such a mapping. A search
+maps each dimension to coordinates between 0 and 1, so that distances are comparable.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True)
 class Float:
-    """A number from `low` to `high`; with `log` its order of magnitude is what counts."""
+    """A number from `low` to `high`; with `log` it is sampled on a log scale."""
 
     low: float
     high: float
@@ -48,7 +48,7 @@ class Float:
         return _is_number(value) and self.low <= float(value) <= self.high  # type: ignore[arg-type]
 
     def coordinates(self, value: Any) -> tuple[float, ...]:
-        """Return where a value lies between the ends, 0 to 1."""
+        """Return the position of a value between the ends, 0 to 1."""
         return (_share(self, value),)
 
     def at(self, share: float) -> float:
@@ -78,7 +78,7 @@ class Integer:
         return isinstance(value, int) and _is_number(value) and self.low <= value <= self.high
 
     def coordinates(self, value: Any) -> tuple[float, ...]:
-        """Return where a value lies between the ends, 0 to 1."""
+        """Return the position of a value between the ends, 0 to 1."""
         return (_share(self, value),)
 
     def at(self, share: float) -> int:
@@ -105,11 +105,11 @@ class Choice:
         return any(type(value) is type(other) and value == other for other in self.values)
 
     def coordinates(self, value: Any) -> tuple[float, ...]:
-        """Return one coordinate a value, 1 for the one that is taken: all are equally far apart."""
+        """Return the one-hot coordinates of a value, so that all values are equally distant."""
         return tuple(float(repr(value) == repr(other)) for other in self.values)
 
     def at(self, share: float) -> Value:
-        """Return the value whose equal part of 0 to 1 holds the share."""
+        """Return the value of the equal interval of 0 to 1 that contains the share."""
         return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
 
     def as_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One set of options that was tried, and what it scored."""
+"""One set of options that was tried, and its scores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Measured", "Trial", "best_of", "trial_from_json"]
 
 @dataclass(frozen=True)
 class Measured:
-    """What a trial's predictions scored: the primary metric per fold, and figures of all rows."""
+    """Scores of a trial's predictions: the primary metric per fold, and metrics of all rows."""
 
     fold_scores: tuple[float, ...]
     figures: Mapping[str, float | None] = field(default_factory=dict)
@@ -22,7 +22,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Trial:
-    """One set of options and what it scored; without scores it failed, and `reason` says why.
+    """One set of options and its scores; a failed trial has none, but a `reason`.
 
     `number` counts from 1; `figures` are metrics of all out-of-fold rows together.
     """

@@ -1,4 +1,4 @@
-"""From the ids of a file to rows of the task, quickly: every row found once, or a hand-over."""
+"""Maps the ids of a file to rows of the task; raises NotClean unless each row occurs once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class NotClean(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """What a file says, in the order of the task; ranges and sums are not checked yet."""
+    """The content of a file in the order of the task; ranges and sums are not checked yet."""
 
     layout: Layout
     codes: NDArray[np.int32] | None
@@ -40,7 +40,7 @@ def scatter(values: NDArray[Any], rows: NDArray[np.int32] | None) -> NDArray[Any
 
 
 class Aligner:
-    """Takes the ids of a file in pieces; ids in the stored order are recognised as such."""
+    """Collects the ids of a file in chunks; ids in the stored order need no lookup."""
 
     def __init__(self, index: WordIndex) -> None:
         self._index = index
@@ -49,7 +49,7 @@ class Aligner:
         self._shuffled_from: int | None = None
 
     def add(self, ids: Fields) -> None:
-        """Take the next ids; raise NotClean when one is not of the task."""
+        """Add the next ids; raise NotClean when one is not in the task."""
         for start in range(0, len(ids), _CHUNK):
             stop = min(start + _CHUNK, len(ids))
             lengths = ids.lengths if isinstance(ids.lengths, int) else ids.lengths[start:stop]
@@ -86,7 +86,7 @@ class Aligner:
     def rows(self) -> NDArray[np.int32] | None:
         """Return the task's row of each id; None when all are in the stored order.
 
-        Raises NotClean unless every row of the task was there exactly once.
+        Raises NotClean unless every row of the task occurs exactly once.
         """
         if self._n != len(self._index):
             raise NotClean

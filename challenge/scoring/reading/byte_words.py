@@ -1,7 +1,7 @@
 """Short byte strings as 64-bit words, and an index that finds them by hash and then by bytes.
 
-Ids and labels never become Python strings here: a field of a text or of an Arrow buffer is a
-start and a length, and a million of them are compared with a few numpy calls.
+Ids and labels never become Python strings here. A field of a text or of an Arrow buffer is a start
+and a length. A few numpy calls compare a million fields.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 LONGEST = 64
-"""Bytes of the longest string that the index takes; longer ones go the strict way."""
+"""Bytes of the longest string that the index takes; the strict reader takes longer ones."""
 
 _MOST_PROBES = 64
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
@@ -59,7 +59,7 @@ class Words:
         return len(self.columns[0])
 
     def equal(self, other: Words, at: NDArray[np.int64] | slice) -> NDArray[np.bool_]:
-        """Tell for each string whether it is the string of `other` at that position."""
+        """Return for each string whether it equals the string of `other` at that position."""
         same = self.columns[0] == other.columns[0][at]
         for mine, theirs in zip(self.columns[1:], other.columns[1:], strict=True):
             same &= mine == theirs[at]
@@ -70,7 +70,7 @@ class Words:
         return result
 
     def hashes(self) -> NDArray[np.uint64]:
-        """Return 64-bit hashes, good in their high bits."""
+        """Return 64-bit hashes whose high bits are well mixed."""
         mixed = self.columns[0] * _FACTOR
         for column in self.columns[1:]:
             mixed ^= mixed >> np.uint64(29)
@@ -153,10 +153,10 @@ _NONE = np.zeros(0, np.uint8)
 
 
 class WordIndex:
-    """Strings that can be found: an open-addressed table of positions, -1 where it is empty.
+    """An index of strings: an open-addressed hash table of positions, -1 where a slot is empty.
 
     `texts` are the strings as an (n, length) array when they all have one length, else None. Words
-    and table may be given as calls, made when something is first looked up.
+    and table may be callables, which run at the first lookup.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class WordIndex:
     def words(self) -> Words:
         """The strings as words."""
         if callable(self._words):
-            # One form is enough: ids that are looked up by words are out of order.
+            # Only ids out of order are looked up by words, so `texts` is not needed then.
             self._words, self.texts = self._words(), None
         return self._words
 
@@ -211,7 +211,7 @@ class WordIndex:
         return None if table is None else cls(len(fields), longest, words, table, texts)
 
     def find(self, words: Words) -> NDArray[np.int64]:
-        """Return the position of each string, -1 where it is not one of these."""
+        """Return the position of each string, -1 where it is not in the index."""
         table = self.table
         mask = len(table) - 1
         slots = _slots(words, len(table))
@@ -244,7 +244,7 @@ def fill_table(words: Words) -> NDArray[np.int32] | None:
     slots = _slots(words, size)
     for _ in range(_MOST_PROBES):
         free = table[slots] < 0
-        # Of several that want one free slot the last one gets it; the others go on.
+        # When several strings hash to one free slot, the last one gets it; the others probe on.
         table[slots[free]] = waiting[free]
         left = table[slots] != waiting
         waiting, slots = waiting[left], (slots[left] + 1) & (size - 1)

@@ -1,7 +1,7 @@
 """The canonical file of accepted predictions: the same bytes for any order and format of the input.
 
-It is a valid submission itself, so a rescore reads it as any other file. Its bytes carry the
-version of the library that wrote them; what two files say is compared by the digest of values.
+It is a valid submission itself, so a rescore reads it as any other file. Its bytes contain the
+version of the library that wrote them. So contents are compared by the digest of the values.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def write_predictions(predictions: Predictions, task: Task, path: Path) -> str:
     """Write the canonical Parquet file and return its SHA-256.
 
     Ids ascending; decisions as int8, classes as text, probabilities as the file gave them, other
-    numbers as doubles. `path` is
-    overwritten, not replaced atomically: give a temporary name and rename it.
+    numbers as doubles. `path` is overwritten, not replaced atomically: give a temporary name and
+    rename it.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -78,9 +78,9 @@ def _value_bytes(array: pa.Array) -> Iterator[bytes]:
         yield bytes(array.buffers()[1])[array.offset * size : (array.offset + len(array)) * size]
         return
     _, starts, text = array.buffers()
-    places = np.frombuffer(starts, "<i4")[array.offset : array.offset + len(array) + 1]
-    yield np.diff(places).astype("<i4").tobytes()
-    yield bytes(text)[int(places[0]) : int(places[-1])] if len(array) else b""
+    offsets = np.frombuffer(starts, "<i4")[array.offset : array.offset + len(array) + 1]
+    yield np.diff(offsets).astype("<i4").tobytes()
+    yield bytes(text)[int(offsets[0]) : int(offsets[-1])] if len(array) else b""
 
 
 def _fields(predictions: Predictions, task: Task) -> Iterator[tuple[str, pa.DataType]]:

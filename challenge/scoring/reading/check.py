@@ -1,7 +1,7 @@
 """One validator: the predictions of a file, aligned to the task, or every fault of the file.
 
-The quick readers may only answer that a file is clean. Otherwise the strict reader reads it again
-and finds every fault; so it alone decides what a fault is.
+The fast readers only accept clean files. All others are read again by the strict reader, which
+finds every fault. So only the strict reader decides what a fault is.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def read_predictions(
 
 
 def most_bytes(task: Task, rows: Rows) -> int:
-    """Return how large a file for the task may be, packed and unpacked: generous, yet no bomb.
+    """Return the largest size in bytes of a file for the task, packed and unpacked.
 
     16 MB, and for each row 256 bytes with four times the longest class, or 64 bytes a class where
-    that is more. `docs/scoring.md` states it. The setting `file_mb` may lower it.
+    that is more. See `docs/scoring.md`. The setting `file_mb` may lower it.
     """
     n_rows = task.n_test if rows == "test" else task.n_train
     names = sum(len(name.encode()) for name in task.classes)
@@ -72,7 +72,7 @@ def _read_fast(task: Task, intake: Intake, rows: Rows) -> Aligned:
 
 
 def _read_strictly(task: Task, intake: Intake, rows: Rows) -> Aligned:
-    """Read the slow way; raise SubmissionError with every fault when there is one."""
+    """Read with the strict reader; raise SubmissionError with every fault when there is one."""
     n_rows = task.n_test if rows == "test" else task.n_train
     content = _read_content(task, intake, n_rows)
     faults = list(content.faults)

@@ -1,4 +1,4 @@
-"""What a file says, row by row, before it is compared with the task; and reading CSV into it."""
+"""The content of a file by row, before it is compared with the task; and reading CSV into it."""
 
 from __future__ import annotations
 
@@ -23,32 +23,30 @@ __all__ = ["Content", "read_csv_content"]
 
 @dataclass
 class Content:
-    """The rows of a file. None in `ids` or `labels` is a value that a broken row does not have.
+    """The rows of a file. None in `ids` or `labels` is a value that a malformed row lacks.
 
-    `numbers[j]` are the values of `layout.numbers[j]`, NaN where there is none; what is wrong
-    with those that could not be read is counted in `bad_numbers`, by code.
+    `numbers[j]` are the values of `layout.numbers[j]`, NaN where there is none.
+    `bad_numbers` counts those that could not be read, by fault code.
     """
 
     name: str
     layout: Layout
     unit: str
-    places: Sequence[int]
+    positions: Sequence[int]
     ids: list[bytes | None]
     labels: list[bytes | None] | None
     numbers: NDArray[Any] | None
     bad_numbers: dict[str, Tally] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
-    def place(self, row: int) -> str:
-        """Return a row's line or number, as the reader of the file counts."""
-        return f"{self.unit} {self.places[row]}"
+    def position_of(self, row: int) -> str:
+        """Return the line of a row in CSV, its number in Parquet."""
+        return f"{self.unit} {self.positions[row]}"
 
-    def count_bad(self, code: str, row_place: str, column: str, text: bytes | str) -> None:
+    def count_bad(self, code: str, position: str, column: str, text: bytes | str) -> None:
         """Count a number that could not be read."""
         where = (
-            row_place
-            if len(self.layout.numbers) == 1
-            else f"{row_place}, column {shown(column, 30)}"
+            position if len(self.layout.numbers) == 1 else f"{position}, column {shown(column, 30)}"
         )
         self.bad_numbers.setdefault(code, Tally()).add(f"{where}: {shown(text, 30)}")
 
@@ -59,14 +57,14 @@ def read_csv_content(task: Task, text: CsvText) -> Content:
     header = next(records, (1, [b""]))[1]
     names = [name.decode("utf-8", "replace") for name in header]
     layout, faults = read_layout(task, names, f"{text.name}, header")
-    places = array("q")
+    positions = array("q")
     ids: list[bytes | None] = []
     labels: list[bytes | None] = []
     values = array("d")
-    content = Content(text.name, layout, "line", places, ids, None, None)
+    content = Content(text.name, layout, "line", positions, ids, None, None)
     ragged = Tally()
     for line, fields in records:
-        places.append(line)
+        positions.append(line)
         whole = len(fields) == layout.width
         if not whole:
             ragged.add(f"line {line} has {len(fields)}")
@@ -105,7 +103,7 @@ def _add_numbers(
     layout = content.layout
     if whole and -1 not in layout.numbers:
         texts = [fields[position] for position in layout.numbers]
-        # Of these characters alone Python's float() reads what parse_number() reads.
+        # For these characters float() accepts exactly what parse_number() accepts.
         if not b",".join(texts).translate(None, b"0123456789.,eE+-"):
             try:
                 row = [float(text) for text in texts]

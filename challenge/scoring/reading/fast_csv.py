@@ -1,8 +1,8 @@
-"""The quick CSV reader: it accepts clean files only and raises NotClean otherwise.
+"""The fast CSV reader: it accepts clean files only and raises NotClean otherwise.
 
-It takes files in which each line feed ends a record and each comma a field: quotes only where
-none is needed. Label files are compared with the known ids and classes as 64-bit words, unparsed;
-numbers go through Arrow's CSV reader, whose results count only if rows, fields and ids are right.
+Each line feed must end a record and each comma a field, so a quote is allowed only where none is
+needed. Ids and labels are compared with the known ones as 64-bit words, without parsing. Numbers
+are parsed by Arrow's CSV reader; the result is used only if rows, fields and ids are right.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _require_plain_quotes(data: bytes, body: int) -> None:
 def _require_needless(lines: NDArray[np.uint8]) -> None:
     """Raise NotClean unless each quote is at an edge of a field with no special character.
 
-    Then the text means the same without its quotes, and Arrow cannot misread it.
+    Then the text has the same fields without its quotes, and Arrow cannot misread it.
     """
     quotes = np.flatnonzero(lines == _QUOTE)
     opening, closing = quotes[0::2], quotes[1::2]
@@ -120,7 +120,7 @@ def _read_labels(task: Task, data: bytes, body: int, layout: Layout, index: Word
 def _pieces(data: bytes, body: int, size: int) -> Iterator[tuple[NDArray[np.uint8], int]]:
     """Yield (buffer, size): pieces of whole lines, each ending with a line feed.
 
-    The buffer goes on behind the piece, since words are read past the end of a short field.
+    The buffer continues after the piece, since words are read past the end of a short field.
     """
     end = len(data)
     whole = np.frombuffer(data, np.uint8)
@@ -132,7 +132,7 @@ def _pieces(data: bytes, body: int, size: int) -> Iterator[tuple[NDArray[np.uint
         if stop + 8 <= end:
             yield whole[start : stop + 8], stop - start
         else:
-            # The last line may lack its line feed.
+            # The last line may have no line feed.
             tail = data[start:stop] + (b"" if data[stop - 1] == _LF else b"\n")
             yield np.frombuffer(tail + bytes(8), np.uint8), len(tail)
         start = stop
@@ -143,7 +143,7 @@ def _id_of_one_length(
 ) -> tuple[Fields, Fields]:
     """Split lines after an id of known length; what follows is a label only if it is a known one.
 
-    A second comma needs no look: no label that is compared here has one.
+    A second comma needs no check: no label that is compared here has one.
     """
     feeds = np.flatnonzero(text[:size] == _LF)
     starts = np.empty_like(feeds)
@@ -194,9 +194,9 @@ def _read_numbers(task: Task, data: bytes, body: int, layout: Layout, index: Wor
         types[names[layout.label]] = pa.binary()
     convert = pc.ConvertOptions(column_types=types, null_values=[], check_utf8=False)
     parse = pc.ParseOptions(ignore_empty_lines=False)
-    # A block holds a line at least, or Arrow gives up.
+    # Arrow fails when a line does not fit into a block.
     block = max(_BLOCK, 64 * layout.width)
-    # Threads of Arrow that outlive the reading can abort the process when it exits.
+    # Threads of Arrow that are still alive after the read can abort the process when it exits.
     read = pc.ReadOptions(column_names=names, block_size=block, use_threads=False)
     aligner = Aligner(index)
     numbers = empty_array((len(layout.numbers), n), np.dtype(np.float64))

@@ -82,16 +82,16 @@ def fault(
 
 @dataclass
 class Tally:
-    """How often something happened, and where: the first five."""
+    """The number of occurrences of a fault, and the first five positions."""
 
     n: int = 0
     first: list[str] = field(default_factory=list)
 
-    def add(self, place: str) -> None:
+    def add(self, position: str) -> None:
         """Count one more; the first five are kept as text."""
         self.n += 1
         if self.n <= 5:
-            self.first.append(place)
+            self.first.append(position)
 
 
 def shown(value: bytes | str | None, limit: int = 60) -> str:

@@ -31,7 +31,7 @@ def find_id_faults(
         if one is None:
             continue
         if not one:
-            empty.add(content.place(position))
+            empty.add(content.position_of(position))
             continue
         row = row_of.get(one, -1)
         if row < 0:
@@ -40,7 +40,8 @@ def find_id_faults(
         found[position] = row
         if row in first_at:
             repeated.add(
-                f"{content.place(position)} repeats {content.place(first_at[row])}: {shown(one)}"
+                f"{content.position_of(position)} repeats "
+                f"{content.position_of(first_at[row])}: {shown(one)}"
             )
         else:
             first_at[row] = position
@@ -109,7 +110,7 @@ def _unknown(
     for position in unknown:
         one = content.ids[position] or b""
         if one in of_other:
-            tally.add(f"{content.place(position)}: {shown(one)}")
+            tally.add(f"{content.position_of(position)}: {shown(one)}")
         else:
             strange.append(position)
     if tally.n:
@@ -149,7 +150,7 @@ def _unknown(
 
 def _with_guess(content: Content, position: int, expected: Sequence[bytes]) -> tuple[str, str]:
     one = content.ids[position] or b""
-    text = f"{content.place(position)}: {shown(one)}"
+    text = f"{content.position_of(position)}: {shown(one)}"
     bare = one.strip()
     forms = {bare, bare.lower(), bare.upper(), bare.removesuffix(b".0"), b'"' + bare + b'"'}
     for candidate in expected:

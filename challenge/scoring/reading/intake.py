@@ -1,7 +1,7 @@
-"""A predictions file on its way in: read once, hashed as it is read, unpacked, recognised.
+"""Reads a predictions file once: hashes it, unpacks it and detects its format.
 
-Everything after this works on the bytes that were hashed, so a file that changes later cannot
-differ from what was checked.
+All later steps work on the bytes that were hashed, so a file that changes later cannot differ from
+what was checked.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ _WRITE = 'write it with df.to_csv("predictions.csv", index=False)'
 
 @dataclass(frozen=True)
 class Intake:
-    """The unpacked bytes of a file, the SHA-256 of the packed ones, and what they hold.
+    """The unpacked bytes of a file, the SHA-256 of the packed ones, and their format.
 
-    `most_bytes` is the cap of what it may unpack to. A large Parquet file is in `copy`, a temporary
+    `most_bytes` is the cap of the unpacked size. A large Parquet file is in `copy`, a temporary
     file without a name, and `data` is empty.
     """
 
@@ -135,7 +135,7 @@ def _read(path: Path, max_bytes: int) -> bytes | Intake:
             _WRITE,
         )
     try:
-        # Without O_NONBLOCK a named pipe would wait for a writer for ever.
+        # Without O_NONBLOCK a named pipe would wait for a writer forever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except (FileNotFoundError, ValueError):
         raise _refused(
@@ -181,7 +181,7 @@ def _read(path: Path, max_bytes: int) -> bytes | Intake:
 
 
 def _in_arrow_memory(file: BinaryIO, name: str) -> Intake:
-    """Read a Parquet file into memory of Arrow's, which is quicker to get, and hash it."""
+    """Read a Parquet file into memory of Arrow, which is faster to allocate, and hash it."""
     import pyarrow as pa
 
     room = memoryview(pa.allocate_buffer(os.fstat(file.fileno()).st_size)).cast("B")
@@ -193,7 +193,7 @@ def _in_arrow_memory(file: BinaryIO, name: str) -> Intake:
 
 
 def _copied(file: BinaryIO, name: str, max_bytes: int) -> Intake:
-    """Copy a file to a temporary one, which nobody else can change, and hash what was copied."""
+    """Copy a file to a temporary one that no other process can change, and hash the copy."""
     copy = tempfile.TemporaryFile(prefix="challenge-")  # noqa: SIM115 - lives with the intake
     digest = hashlib.sha256()
     size = 0
@@ -212,7 +212,7 @@ def _gunzip(raw: bytes, name: str) -> Iterator[bytes]:
     at = 0
     while at < len(raw):
         decoder = zlib.decompressobj(wbits=31)
-        # What is fed behind the end of a member is copied: many tiny members get tiny pieces.
+        # zlib copies the input after the end of a member, so many tiny members get tiny pieces.
         step = _FIRST_FEED
         while not decoder.eof:
             if at >= len(raw) and not decoder.unconsumed_tail:

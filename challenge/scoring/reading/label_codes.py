@@ -1,4 +1,4 @@
-"""From the labels of a file to the codes of classes, quickly."""
+"""Maps the labels of a file to the codes of classes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def label_words(task: Task) -> dict[str, int]:
 
 
 class LabelCodes:
-    """Finds the classes of labels; raises NotClean at a label that it does not know."""
+    """Finds the classes of labels; raises NotClean at a label that is not of the task."""
 
     def __init__(self, task: Task) -> None:
         # In a file without quotes a label cannot hold what ends a field.
@@ -63,7 +63,7 @@ class LabelCodes:
 
 @dataclass(frozen=True, eq=False)
 class _ShortLabels:
-    """Labels of at most eight bytes in a table without collisions: one look a label."""
+    """Labels of at most eight bytes in a table without collisions: one lookup per label."""
 
     factor: np.uint64
     words: NDArray[np.uint64]
@@ -72,7 +72,7 @@ class _ShortLabels:
 
     @classmethod
     def of(cls, index: WordIndex, codes: NDArray[np.int32]) -> _ShortLabels | None:
-        """Try some factors; None when labels are too long, too many, or each factor collides."""
+        """Try some hash factors; None when labels are too long, too many, or collide each time."""
         words = index.words.columns[0]
         if index.n_words > 1 or len(words) > _MOST_SHORT:
             return None
@@ -82,7 +82,7 @@ class _ShortLabels:
             if len(np.unique(slots)) < len(words):
                 continue
             table = np.zeros(1 << _SLOT_BITS, np.uint64)
-            # No label has this length, so an empty slot is none.
+            # No label has this length, so an empty slot matches none.
             lengths, of_slot = np.full(len(table), -1), np.zeros(len(table), np.int32)
             table[slots], lengths[slots], of_slot[slots] = words, index.words.lengths, codes
             return cls(factor, table, lengths, of_slot)

@@ -1,4 +1,4 @@
-"""Which column of a predictions file is what, and every fault that its header alone shows."""
+"""Identifies the columns of a predictions file, and finds every fault of its header."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _INDEX_NAMES = ("", "index", "level_0", "__index_level_0__")
 
 @dataclass(frozen=True)
 class Layout:
-    """Positions of the columns that count; None or empty where there is none.
+    """Positions of the columns that are read; None or empty where there is none.
 
     `numbers` are the positions of the columns of numbers (-1 where one is missing): the
     probabilities in the order of the classes, the scores, or predicted numbers.
@@ -41,11 +41,11 @@ def forms_of(task: Task) -> Forms:
 def read_layout(task: Task, names: Sequence[str], where: str) -> tuple[Layout, list[Fault]]:
     """Return what each column is, and the faults of the header."""
     faults: list[Fault] = []
-    place: dict[str, int] = {}
+    index_of: dict[str, int] = {}
     twice: dict[str, None] = {}
     for position, name in enumerate(names):
-        if name not in place:
-            place[name] = position
+        if name not in index_of:
+            index_of[name] = position
         else:
             twice[name] = None
     if twice:
@@ -61,10 +61,10 @@ def read_layout(task: Task, names: Sequence[str], where: str) -> tuple[Layout, l
             )
         )
     forms = forms_of(task)
-    meant = forms.meant(place)
-    faults += _mend_spelling(place, forms.names, where)
-    faults += _unknown(forms, place, meant, where)
-    if "id" not in place:
+    meant = forms.meant(index_of)
+    faults += _fix_spelling(index_of, forms.names, where)
+    faults += _unknown(forms, index_of, meant, where)
+    if "id" not in index_of:
         faults.append(
             fault(
                 "column-missing",
@@ -74,14 +74,14 @@ def read_layout(task: Task, names: Sequence[str], where: str) -> tuple[Layout, l
                 "add the ids of the test table as `id`",
             )
         )
-    faults += forms.missing(place, meant, where)
-    columns = forms.columns(place, meant)
+    faults += forms.missing(index_of, meant, where)
+    columns = forms.columns(index_of, meant)
     return (
         Layout(
             len(names),
-            place.get("id"),
-            place["label"] if columns.label else None,
-            tuple(place.get(name, -1) for name in columns.numbers),
+            index_of.get("id"),
+            index_of["label"] if columns.label else None,
+            tuple(index_of.get(name, -1) for name in columns.numbers),
             columns.numbers,
             columns.form,
         ),
@@ -89,9 +89,9 @@ def read_layout(task: Task, names: Sequence[str], where: str) -> tuple[Layout, l
     )
 
 
-def _mend_spelling(place: dict[str, int], wanted: Sequence[str], where: str) -> Iterator[Fault]:
-    """Report columns that are nearly a wanted one, and take them for it from here on."""
-    free = [name for name in wanted if name not in place]
+def _fix_spelling(index_of: dict[str, int], wanted: Sequence[str], where: str) -> Iterator[Fault]:
+    """Report misspelled columns, and use each as the expected column from here on."""
+    free = [name for name in wanted if name not in index_of]
     if not free or len(free) > 5000:
         return
     known = set(wanted)
@@ -99,12 +99,12 @@ def _mend_spelling(place: dict[str, int], wanted: Sequence[str], where: str) -> 
     for one in free:
         by_folded.setdefault(one.strip().casefold(), []).append(one)
     compared = 0
-    for name in [name for name in place if name not in known]:
+    for name in [name for name in index_of if name not in known]:
         if name in _INDEX_NAMES or name.startswith("Unnamed"):
             continue
         alike = by_folded.get(name.strip().casefold(), ())
-        guess = next((one for one in alike if one not in place), None)
-        # Likeness is slow to find: a header of a hundred thousand names gets its answer, too.
+        guess = next((one for one in alike if one not in index_of), None)
+        # Similar names are slow to find, so a header of many thousand names gets fewer guesses.
         if guess is None and len(name) > 3 and len(free) <= 200 and compared < _MOST_COMPARED:
             compared += 1
             guess = nearest(name[:200], [one for one in free if len(one) > 2])
@@ -117,12 +117,14 @@ def _mend_spelling(place: dict[str, int], wanted: Sequence[str], where: str) -> 
             f"a column {shown(guess)}",
             f"did you mean {shown(guess)}? Write exactly that",
         )
-        place[guess] = place.pop(name)
+        index_of[guess] = index_of.pop(name)
         free.remove(guess)
 
 
-def _unknown(forms: Forms, place: dict[str, int], meant: set[str], where: str) -> Iterator[Fault]:
-    extra = [name for name in place if name not in meant]
+def _unknown(
+    forms: Forms, index_of: dict[str, int], meant: set[str], where: str
+) -> Iterator[Fault]:
+    extra = [name for name in index_of if name not in meant]
     index = [name for name in extra if name in _INDEX_NAMES or name.startswith("Unnamed: ")]
     if index:
         yield fault(
@@ -143,8 +145,8 @@ def _unknown(forms: Forms, place: dict[str, int], meant: set[str], where: str) -
             "remove them; take `id` from the test table, which lists the pairs to predict",
             len(pairs),
         )
-    told = {*index, *pairs}
-    extra = [name for name in extra if name not in told]
+    reported = {*index, *pairs}
+    extra = [name for name in extra if name not in reported]
     classes = {*forms.others, *forms.classes}
     kind = [name for name in extra if name in classes]
     if kind:
@@ -152,8 +154,8 @@ def _unknown(forms: Forms, place: dict[str, int], meant: set[str], where: str) -
         yield fault(
             "column-kind", where, found, forms.expected, forms.other_kind_fix(kind), len(kind)
         )
-        told = set(kind)
-        extra = [name for name in extra if name not in told]
+        reported = set(kind)
+        extra = [name for name in extra if name not in reported]
     if extra:
         yield fault(
             "column-unknown",

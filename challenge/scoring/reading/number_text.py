@@ -1,4 +1,4 @@
-"""Numbers as text: what a CSV field may look like, and what else people write there."""
+"""Numbers as text: the grammar of a CSV field, and common mistakes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _PERCENT = re.compile(rb"\s*[+-]?\d*([.,]\d*)?\s*%\s*")
 _NAN = (b"nan", b"-nan", b"+nan", b"na", b"n/a", b"null", b"none", b"<na>")
 _INFINITE = (b"inf", b"+inf", b"-inf", b"infinity", b"+infinity", b"-infinity")
 LONGEST_NUMBER = 400
-"""Characters of the longest text that is taken for a number."""
+"""Characters of the longest text that is accepted as a number."""
 
 
 def parse_number(text: bytes) -> float | str:
-    """Return the finite number that the text is, else the code of its fault.
+    """Return the text as a finite number, else the code of its fault.
 
     >>> parse_number(b"2.5e-1"), parse_number(b"0,5"), parse_number(b"1e309")
     (0.25, 'number-comma', 'number-overflow')

@@ -1,8 +1,8 @@
-"""How much the pages of a Parquet column unpack to, known before anything is unpacked.
+"""The unpacked size of the pages of a Parquet column, computed before anything is unpacked.
 
 A few bytes of Parquet can unpack to gigabytes, and the sizes in the footer may be wrong. Arrow
-trusts the header of each page, so the headers are walked (Thrift's compact protocol) and added
-up. A dictionary needs a look inside: each of its values may be repeated in every row.
+allocates what the header of each page says. So the headers are read (Thrift's compact protocol)
+and their sizes added. Dictionaries are unpacked too, since every row may repeat each value.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _PAGE_TYPE, _UNPACKED, _PACKED, _DATA, _DICTIONARY, _DATA_V2 = 1, 2, 3, 5, 7, 8
 
 
 class PageError(ValueError):
-    """The pages are not those of a sound file."""
+    """The pages are not those of a valid file."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Where one column of one row group is, as the footer says."""
+    """The position and size of one column of one row group, from the footer."""
 
     start: int
     end: int
@@ -40,8 +40,8 @@ class Chunk:
 def read_chunks(read_at: Callable[[int, int], bytes], size: int) -> list[list[Chunk]]:
     """Return the chunks of each row group, in the order of the columns.
 
-    The footer is read here, since Arrow's own view of it ends the process on some damaged files.
-    Raises PageError when it makes no sense.
+    The footer is read here, since Arrow crashes on the footer of some damaged files.
+    Raises PageError when it is not valid.
     """
     tail = read_at(max(size - 8, 0), 8)
     length = int.from_bytes(tail[:4], "little")
@@ -55,7 +55,7 @@ def read_chunks(read_at: Callable[[int, int], bytes], size: int) -> list[list[Ch
 def _chunk(column: dict[int, Any]) -> Chunk:
     start = _integer(column, 9)
     if start == 0 and _integer(column, 5) == 0:
-        # Writers make this of an empty table: no values, no page, and so no place.
+        # Writers store an empty table this way: no values, no page, and so no offset.
         start = 4
     if isinstance(column.get(11), int) and 0 < column[11] < start:
         start = column[11]
@@ -70,7 +70,7 @@ def _chunk(column: dict[int, Any]) -> Chunk:
 def unpacked_bytes(chunk: Chunk, read_at: Callable[[int, int], bytes], most: int) -> int:
     """Return the most bytes that a column chunk can take in memory.
 
-    Stops early once it is more than `most`. Raises PageError when the pages make no sense.
+    Stops early once it is more than `most`. Raises PageError when the pages are not valid.
     """
     offset, end = chunk.start, chunk.end
     total, longest, n_values = 0, 0, 0
@@ -148,7 +148,7 @@ def _one_length(page: bytes) -> int | None:
     length = int.from_bytes(page[:4], "little")
     if len(page) < 4 or len(page) % (length + 4):
         return None
-    # A length of 2 GB and more cannot divide a page.
+    # No page is large enough for a length of 2 GB or more.
     strings = np.frombuffer(page, np.dtype([("length", "<u4"), ("text", f"V{length}")]))
     return length if bool((strings["length"] == length).all()) else None
 
@@ -218,7 +218,7 @@ def _read_list(text: bytes, at: int, depth: int) -> tuple[list[Any], int]:
         raise PageError("a list longer than its bytes")
     values = []
     for _ in range(size):
-        # In a list a truth value takes a byte of its own.
+        # In a list each boolean takes one byte.
         value, at = _read_value(text, at, 3 if kind in (1, 2) else kind, depth + 1)
         values.append(value)
     return values, at

@@ -1,4 +1,4 @@
-"""Reading a Parquet file: types checked by column, values as the task needs them."""
+"""Reading a Parquet file: column types are checked, and values converted for the task."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _NUMPY_NAMES = {"float": "float32", "double": "float64"}
 def read_fast_parquet(task: Task, intake: Intake, index: WordIndex) -> Aligned:
     """Return the aligned content of a clean file; raise NotClean otherwise.
 
-    Columns are read a few at a time, and go to disk when they are many and long.
+    Columns are read a few at a time, and spilled to disk when they are large.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -104,7 +104,7 @@ def _parts(file: pq.ParquetFile, position: int) -> Iterator[pa.ChunkedArray]:
 
 
 def _pieces(column: pa.ChunkedArray) -> Iterator[pa.Array]:
-    """Yield the values a few at a time: what is made of them takes more room than they do."""
+    """Yield the values in pieces, since the converted values need more memory."""
     for chunk in column.chunks:
         for start in range(0, len(chunk), _PIECE):
             yield chunk.slice(start, _PIECE)
@@ -188,7 +188,7 @@ def _values(array: pa.Array) -> NDArray[Any]:
 
 
 def _unpacked(intake: Intake, leaves: list[int]) -> int:
-    """Return how many bytes these columns unpack to, or some number above the cap."""
+    """Return how many bytes these columns unpack to, or a number above the cap."""
     total, most = 0, intake.most_bytes
     for chunks in read_chunks(intake.read_at, intake.size):
         if len(chunks) <= max(leaves, default=-1):
@@ -201,7 +201,7 @@ def _unpacked(intake: Intake, leaves: list[int]) -> int:
 
 
 def read_parquet_content(task: Task, intake: Intake, n_rows: int) -> Content:
-    """Read the columns that count; raise SubmissionError when the file is no whole Parquet file."""
+    """Read the columns that are used; raise SubmissionError when the Parquet file is damaged."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -209,12 +209,12 @@ def read_parquet_content(task: Task, intake: Intake, n_rows: int) -> Content:
         file = pq.ParquetFile(intake.open())
         return _read_content(task, intake, file, n_rows)
     except (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
-        words = (str(error).splitlines() or [type(error).__name__])[0]
+        message = (str(error).splitlines() or [type(error).__name__])[0]
         raise SubmissionError(
             fault(
                 "file-damaged",
                 intake.name,
-                f"broken Parquet: {shown(words, 200)}",
+                f"broken Parquet: {shown(message, 200)}",
                 "a whole Parquet file",
                 "write or copy the file again",
             )
@@ -237,8 +237,8 @@ def _read_content(task: Task, intake: Intake, file: pq.ParquetFile, n_rows: int)
     content = Content(name, layout, "row", range(1, n + 1), [None] * n, None, None)
     content.faults = faults
     leaf = _leaves(file)
-    places = [layout.id, layout.label, *layout.numbers]
-    wanted = [leaf[place] for place in places if place is not None and place >= 0]
+    positions = [layout.id, layout.label, *layout.numbers]
+    wanted = [leaf[position] for position in positions if position is not None and position >= 0]
     leaves = [one for one in wanted if one is not None]
     if _unpacked(intake, leaves) > intake.most_bytes:
         raise too_much_unpacked(name, intake.most_bytes)
@@ -290,7 +290,7 @@ def _texts(
     at = leaf[position]
     if at is None or not (textual or whole):
         content.faults.append(_type_fault(content.name, name, full, "string", "str"))
-        return [None] * len(content.places)
+        return [None] * len(content.positions)
     values = _column(file, at).to_pylist()
     return [b"" if value is None else str(value).encode() for value in values]
 
@@ -298,10 +298,10 @@ def _texts(
 def _numbers(
     content: Content, file: pq.ParquetFile, leaf: list[int | None], position: int, name: str
 ) -> NDArray[Any]:
-    """Return a column's numbers, NaN where there is none, and count those that are none."""
+    """Return a column's numbers, NaN where there is none, and count values that are not numbers."""
     import pyarrow as pa
 
-    n = len(content.places)
+    n = len(content.positions)
     if position < 0:
         return np.full(n, np.nan, np.float32)
     kind = file.schema_arrow.field(position).type
@@ -320,7 +320,7 @@ def _numbers(
             elif not math.isfinite(value):
                 code = "number-nan" if math.isnan(value) else "number-infinite"
             if code:
-                content.count_bad(code, content.place(row), name, str(value))
+                content.count_bad(code, content.position_of(row), name, str(value))
             values[row] = np.nan if code else value
             row += 1
     return values

@@ -1,8 +1,8 @@
-"""The public ids of a task, prepared once per data digest for a quick comparison.
+"""The public ids of a task, indexed once per data digest for fast comparison.
 
-The prepared file is in `cache/`. It is used only when it names this very `test.parquet` and
-its seal holds; else it is made again. A file that it calls faulty is checked once more against the
-Parquet file itself, so a cache can cost time but no truth.
+The prepared file is in `cache/`. It is used only when it names this `test.parquet` and
+its checksum is right; otherwise it is rebuilt. A file with faults is checked again against the
+Parquet file itself. So a wrong cache can cost time but cannot change a result.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["prepare_ids", "read_id_column", "read_ids"]
 
 _FORMAT = 3
 _FEW = 20_000
-"""Below so many ids reading the Parquet file costs less than a cache is worth."""
+"""With fewer ids reading the Parquet file is faster than the cache."""
 
 
 def read_ids(task: Task, rows: Rows) -> list[bytes]:
@@ -48,7 +48,7 @@ def read_id_column(task: Task, rows: Rows) -> pa.StringArray:
 
     path = task.public / f"{rows}.parquet"
     try:
-        # Threads of Arrow that outlive the reading can abort the process when it exits.
+        # Threads of Arrow that are still alive after the read can abort the process when it exits.
         file = pq.ParquetFile(path, pre_buffer=False)
         column = file.read(columns=["id"], use_threads=False).column("id")
         ids = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
@@ -68,7 +68,7 @@ def read_id_column(task: Task, rows: Rows) -> pa.StringArray:
 
 
 def prepare_ids(task: Task, rows: Rows) -> WordIndex | None:
-    """Return the index of the ids, from the cache when it is sound; None when they do not fit."""
+    """Return the index of the ids, from a valid cache or new; None when it cannot be built."""
     n = task.n_test if rows == "test" else task.n_train
     if n < _FEW or task.public.name != "public":
         return _build(task, rows)
@@ -78,7 +78,7 @@ def prepare_ids(task: Task, rows: Rows) -> WordIndex | None:
     if index is None:
         index = _build(task, rows)
         if index is not None:
-            # A folder that cannot be written costs time, nothing else.
+            # Without a cache the ids are only slower to read.
             with suppress(MissingRequirement):
                 _save(path, identity, index)
     return index
@@ -107,7 +107,7 @@ def _table_path(path: Path) -> Path:
 
 
 def _save(path: Path, identity: dict[str, Any], index: WordIndex) -> None:
-    """Write the ids, and their table into a file of its own: only ids out of order need it."""
+    """Write the ids, and their table to a separate file that only ids out of order need."""
     if index.texts is not None:
         arrays: dict[str, NDArray[Any]] = {"texts": index.texts}
     else:

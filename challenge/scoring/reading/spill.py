@@ -1,7 +1,7 @@
 """Columns of numbers for many rows: in memory, or in a temporary file when they are large.
 
-The file has no name, so nobody can change it and it is gone with the process. It is read with
-plain calls instead of being mapped, since mapped pages count as memory of the process.
+The file has no name, so no other process can change it, and it is removed when the process ends.
+It is read with plain calls and not mapped, since mapped pages count as memory of the process.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class MemoryColumns:
 
 
 class SpilledColumns:
-    """Columns in a temporary file, one behind the other."""
+    """Columns in a temporary file, one after the other."""
 
     def __init__(self, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
         self.shape = shape
@@ -83,7 +83,7 @@ class SpilledColumns:
         """Copy the rows of all columns into a (rows, k) block."""
         n = len(block)
         if self._scratch.shape[1] < n:
-            # Rows of 2^m bytes would fall on the same lines of the processor's cache.
+            # Rows of 2^m bytes would map to the same lines of the CPU cache.
             self._scratch = np.empty((self.shape[0], n + 16), self.dtype)
         for column, buffer in enumerate(self._scratch):
             self._read(column, rows.start, buffer[:n])
@@ -106,14 +106,14 @@ class SpilledColumns:
 
 
 def make_columns(k: int, n: int, dtype: np.dtype[Any]) -> Columns:
-    """Return room for k columns of n numbers, on disk when it takes more than 96 MB."""
+    """Return storage for k columns of n numbers, on disk when it takes more than 96 MB."""
     if k * n * dtype.itemsize <= _MOST_BYTES:
         return MemoryColumns(empty_array((k, n), dtype))
     return SpilledColumns((k, n), dtype)
 
 
 def empty_array(shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return an array in memory of Arrow's, which is quicker to get when it is large."""
+    """Return an array in memory of Arrow, which is faster to allocate when it is large."""
     import pyarrow as pa
 
     size = shape[0] * shape[1] * dtype.itemsize
@@ -123,7 +123,7 @@ def empty_array(shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
 def _temporary_file(size: int) -> Any:
     file = tempfile.TemporaryFile(prefix="challenge-")  # noqa: SIM115 - lives as long as its owner
     try:
-        # Reserved at once: a full disk is reported now, not in the middle.
+        # Reserved now, so that a full disk is reported before anything is written.
         os.posix_fallocate(file.fileno(), 0, size)
     except OSError as error:
         if error.errno == errno.ENOSPC:

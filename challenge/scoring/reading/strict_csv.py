@@ -1,7 +1,7 @@
-"""The serial CSV reader that owns the grammar: RFC 4180, UTF-8, comma, LF or CRLF.
+"""The strict CSV reader, which defines the grammar: RFC 4180, UTF-8, comma, LF or CRLF.
 
-It finds every fault of the text with its line, and continues after each, so that the faults of the
-values are found in the same run. Its time is linear in the size of any file.
+It finds every fault of the text with its line, and continues after each one. So the same run also
+finds the faults of the values. Its time is linear in the size of any file.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class CsvText:
     _blank: Tally = field(default_factory=Tally)
 
     def records(self) -> Iterator[tuple[int, list[bytes]]]:
-        """Yield (line number, fields), the header first; broken records yield what they hold."""
+        """Yield (line number, fields), the header first; malformed ones yield what they have."""
         data, delimiter = self.data, self.delimiter
         position, line, end = self.start, 1, len(self.data)
         blank = 0
@@ -56,7 +56,7 @@ class CsvText:
             if fields == [b""] and _QUOTE not in text:
                 blank += 1
             else:
-                # Blank lines are a fault between records only; at the end they do no harm.
+                # Blank lines are a fault between records only; at the end they are ignored.
                 for one in range(line - blank, line - blank + min(blank, 5)):
                     self._blank.add(f"line {one}")
                 self._blank.n += max(blank - 5, 0)
@@ -65,7 +65,7 @@ class CsvText:
             position, line = after, line + n_lines
 
     def _quoted(self, position: int, line: int) -> tuple[list[bytes], int, int]:
-        """Parse one record that has a quote: (fields, position behind it, lines it takes)."""
+        """Parse one record that has a quote: (fields, position after it, number of lines)."""
         data, delimiter, end = self.data, self.delimiter, len(self.data)
         fields: list[bytes] = []
         n_lines = 1
@@ -168,7 +168,7 @@ def read_header(data: bytes) -> tuple[list[bytes], int] | None:
 
 
 def open_text(name: str, data: bytes) -> CsvText | list[Fault]:
-    """Return the text with the faults of its encoding, or only faults when it is no text."""
+    """Return the text with the faults of its encoding, or only faults when it is not text."""
     if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return [fault("text-encoding", name, "UTF-16, at byte 0", "UTF-8", "save it as UTF-8 text")]
     start = 3 if data.startswith(codecs.BOM_UTF8) else 0
@@ -202,12 +202,12 @@ def open_text(name: str, data: bytes) -> CsvText | list[Fault]:
         data = data.replace(b"\r", b"\n")
     delimiter = _delimiter(data[start:][: 1 << 16].split(b"\n", 1)[0])
     if delimiter != b",":
-        words = "a tab" if delimiter == b"\t" else repr(delimiter.decode())
+        shown_delimiter = "a tab" if delimiter == b"\t" else repr(delimiter.decode())
         faults.append(
             fault(
                 "csv-delimiter",
                 name,
-                f"{words} between fields",
+                f"{shown_delimiter} between fields",
                 "a comma between fields",
                 'write with sep=","',
             )

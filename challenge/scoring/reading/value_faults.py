@@ -23,7 +23,7 @@ SUM_TOLERANCE = 1e-3
 
 
 def find_label_faults(task: Task, content: Content) -> tuple[NDArray[np.int32], list[Fault]]:
-    """Return the class of each row (-1 when it is none), and the faults of the labels."""
+    """Return the class of each row (-1 when it has none), and the faults of the labels."""
     codes = np.full(len(content.ids), -1, np.int32)
     if content.labels is None:
         return codes, []
@@ -37,9 +37,9 @@ def find_label_faults(task: Task, content: Content) -> tuple[NDArray[np.int32], 
         if code >= 0:
             continue
         if not label:
-            empty.add(content.place(row))
+            empty.add(content.position_of(row))
         elif unknown.n < 5:
-            unknown.add(f"{content.place(row)}: {_label_with_guess(task, label)}")
+            unknown.add(f"{content.position_of(row)}: {_label_with_guess(task, label)}")
         else:
             unknown.n += 1
     return codes, list(_label_faults(task, content, empty, unknown))
@@ -113,13 +113,13 @@ def find_number_faults(task: Task, content: Content) -> Iterator[Fault]:
     outside = (values < least) | (values > largest)
     n_outside = int(np.count_nonzero(outside))
     if n_outside:
-        # The first rows, then columns: as a reader meets them.
+        # Row by row, in the order of the file.
         row_at, column_at = np.nonzero(outside.T)
         first = []
         for row, column in zip(row_at[:5].tolist(), column_at[:5].tolist(), strict=True):
             name = content.layout.number_names[column]
-            place = content.place(row) + ("" if alone else f", column {shown(name, 30)}")
-            first.append(f"{place}: {values[column, row]!s}")
+            position = content.position_of(row) + ("" if alone else f", column {shown(name, 30)}")
+            first.append(f"{position}: {values[column, row]!s}")
         fix = "give probabilities: apply a softmax, or divide by the maximum if all are positive"
         found = f"{n_outside:,} value(s) outside [0, 1]"
         yield fault("number-range", where, found, forms.number_expected, fix, n_outside, first)
@@ -135,5 +135,5 @@ def find_number_faults(task: Task, content: Content) -> Iterator[Fault]:
             f"a sum of 1, within {SUM_TOLERANCE}",
             "divide each row by its sum",
             len(wrong),
-            [f"{content.place(row)}: {sums[row]:.6g}" for row in wrong[:5].tolist()],
+            [f"{content.position_of(row)}: {sums[row]:.6g}" for row in wrong[:5].tolist()],
         )
