@@ -80,6 +80,14 @@ def test_every_bad_label_is_named_at_once(tmp_path: Path) -> None:
         assert fault.fix
 
 
+@pytest.mark.parametrize("large", [2**53 + 1, -(2**53) - 1, str(2**53 + 1), str(10**20 + 1)])
+def test_whole_numbers_that_a_double_changes_are_named(large: int | str, tmp_path: Path) -> None:
+    labels = [type(large)(n) for n in range(59)]
+    faults = refused(tmp_path / "toy", [*labels, large])
+    assert faults["label-inexact"].n == 1
+    assert faults["label-inexact"].first == (f"row 59: {large!r}",)
+
+
 def test_numbers_that_are_not_finite_are_named(tmp_path: Path) -> None:
     labels = np.arange(60.0)
     labels[[2, 5]] = np.nan, np.inf

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check_numbers", "is_number_type", "number_labels", "number_ranges"]
 
+_EXACT = 2**53
+"""Up to here a double holds every whole number."""
+
 _MOST_RANGES = 10
 _ROWS_A_RANGE = 20
 """Of fewer rows, 30 % of 30 % is less than two rows."""
@@ -31,7 +34,7 @@ def is_number_type(kind: pa.DataType) -> bool:
 
 
 def number_labels(array: pa.Array, keys: pa.Array, faults: Faults) -> NDArray[np.float64]:
-    """Return labels (without nulls) as doubles; add a fault for each that is not a finite number.
+    """Return labels (without nulls) as doubles; add a fault for each that is no such number.
 
     Formatted amounts such as `$ 1,299.00` are read too, see `read_number`.
     """
@@ -46,9 +49,18 @@ def number_labels(array: pa.Array, keys: pa.Array, faults: Faults) -> NDArray[np
         unread = np.zeros(len(found), dtype=bool)
     except pa.ArrowInvalid:
         read = [_number(text) for text in text_values(array).to_pylist()]
-        found = np.array([math.nan if one is None else one for one in read]) + 0.0
+        found = np.array([math.nan if one is None else one for one in read], np.float64) + 0.0
         unread = np.array([one is None for one in read], dtype=bool)
+    inexact = np.zeros(len(found), dtype=bool)
+    for row in np.flatnonzero(np.isfinite(found) & (np.abs(found) >= _EXACT)).tolist():
+        inexact[row] = _is_other_integer(str(array[row].as_py()), float(found[row]))
     cases = (
+        (
+            inexact,
+            "label-inexact",
+            "whole numbers that a double cannot hold",
+            "divide them, or take their logarithm, in the converter",
+        ),
         (unread, "label-number", "values that are not numbers", "correct or empty them"),
         (np.isinf(found), "label-infinite", "infinite numbers", "correct or empty them"),
         (
@@ -72,7 +84,7 @@ def number_labels(array: pa.Array, keys: pa.Array, faults: Faults) -> NDArray[np
     return found
 
 
-def _number(text: Any) -> float | None:
+def _number(text: Any) -> float | int | None:
     """Return the number of a text, NaN for a word such as `n/a`, None when it is neither."""
     try:
         number = read_number(text or "")
@@ -82,7 +94,16 @@ def _number(text: Any) -> float | None:
         except ValueError:
             return None
         return number if math.isinf(number) else None
-    return math.nan if number is None else float(number)
+    return math.nan if number is None else number
+
+
+def _is_other_integer(text: str, found: float) -> bool:
+    """Whether a text is a whole number, and not the one that was found."""
+    try:
+        return int(text) != int(found)
+    except ValueError:
+        number = _number(text)
+        return isinstance(number, int) and number != int(found)
 
 
 def check_numbers(numbers: NDArray[np.float64], where: str) -> None:
