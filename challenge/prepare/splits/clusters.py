@@ -17,6 +17,8 @@ from challenge.errors import Fault, TaskError
 from challenge.prepare.build.integer_ranks import order_by_word
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 __all__ = [
@@ -83,6 +85,19 @@ def _by_stratum_and_size(clusters: Clusters) -> NDArray[np.int64]:
     return order_by_word(clusters.word, code)
 
 
+def _strata(
+    clusters: Clusters,
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], int]]:
+    """Yield the clusters of each stratum, largest first, their sizes, and how many have 2 rows."""
+    order = _by_stratum_and_size(clusters)
+    bounds = np.cumsum([0, *np.bincount(clusters.stratum)]).tolist()
+    for start, end in pairwise(bounds):
+        if start < end:
+            members = order[start:end]
+            sizes = clusters.size[members]
+            yield members, sizes, int(np.searchsorted(-sizes, -1))
+
+
 def choose_share(clusters: Clusters, share: float) -> NDArray[np.bool_]:
     """Choose clusters that hold `share` of the rows of each stratum, to half a cluster.
 
@@ -90,15 +105,8 @@ def choose_share(clusters: Clusters, share: float) -> NDArray[np.bool_]:
     The last cluster of a stratum is never chosen: a label that is hidden must also be shown.
     """
     chosen = np.zeros(len(clusters.size), dtype=bool)
-    order = _by_stratum_and_size(clusters)
-    bounds = np.cumsum([0, *np.bincount(clusters.stratum)]).tolist()
     owed = 0.0
-    for start, end in pairwise(bounds):
-        if start == end:
-            continue
-        members = order[start:end]
-        sizes = clusters.size[members]
-        n_large = int(np.searchsorted(-sizes, -1))
+    for members, sizes, n_large in _strata(clusters):
         taken = seen = n_chosen = 0
         for index in range(n_large):
             size = int(sizes[index])
@@ -118,14 +126,7 @@ def assign_folds(clusters: Clusters, n_folds: int = N_FOLDS) -> NDArray[np.int8]
     """Assign each cluster to a fold; folds are even within each stratum and over all."""
     fold = np.zeros(len(clusters.size), dtype=np.int8)
     total = np.zeros(n_folds, dtype=np.int64)
-    order = _by_stratum_and_size(clusters)
-    bounds = np.cumsum([0, *np.bincount(clusters.stratum)]).tolist()
-    for start, end in pairwise(bounds):
-        if start == end:
-            continue
-        members = order[start:end]
-        sizes = clusters.size[members]
-        n_large = int(np.searchsorted(-sizes, -1))
+    for members, sizes, n_large in _strata(clusters):
         filled = np.zeros(n_folds, dtype=np.int64)
         for index in range(n_large):
             target = int(np.lexsort((total, filled))[0])
