@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from challenge.prepare.converter_files import load_converter
 from challenge.prepare.raw import RawRecords, RawTable, in_batches
 
 if TYPE_CHECKING:
     from challenge.prepare.build.task_build import Built, build_task
 
-__all__ = ["Built", "RawRecords", "RawTable", "build_task", "in_batches"]
+__all__ = ["Built", "RawRecords", "RawTable", "build_task", "in_batches", "load_converter"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import re
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
 
-from challenge.prepare.raw import RawTable, in_batches
+from challenge.prepare import RawTable, in_batches, load_converter
 
 # A spell's value is a factor of the price of its scroll; the others are no goods.
 NO_GOODS = {"spell", "skills", "gods", "player", "system", "connect", "monster", "ground", "wall"}
@@ -27,7 +25,7 @@ CATEGORIES = (
 
 
 def convert(raw: Path) -> RawTable:
-    sibling = _sibling()
+    sibling = load_converter(Path(__file__).parents[1] / "crossfire-objects" / "convert.py")
     game = raw / "usr" / "share" / "games" / "crossfire"
     images = sibling.read_images(game / "crossfire.0")
     goods = [
@@ -47,16 +45,6 @@ def convert(raw: Path) -> RawTable:
     for name in NUMBERS:
         columns[name] = pa.array([_number(found.get(name)) for found in goods], pa.float64())
     return RawTable(batches=in_batches(pa.table(columns)), folder=raw)
-
-
-def _sibling() -> ModuleType:
-    file = Path(__file__).resolve().parents[1] / "crossfire-objects" / "convert.py"
-    spec = importlib.util.spec_from_file_location("crossfire_objects_convert", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _shelf(found: dict[str, str]) -> str:

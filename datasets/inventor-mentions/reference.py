@@ -10,13 +10,12 @@ that release did not join them. The files are entries to submit as baselines.
 from __future__ import annotations
 
 import csv
-import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pyarrow.parquet as pq
 
+from challenge.prepare import load_converter
 from challenge.prepare.build.ids import id_strings, keyed_draws
 from challenge.prepare.sources.fetch import cache_folder, raw_folder
 from challenge.task.definition import read_definition
@@ -26,7 +25,7 @@ FOLDER = Path(__file__).resolve().parent
 
 def write_references(out: Path) -> dict[str, Path]:
     """Write `patentsview-<release>.csv` for each release and return the paths."""
-    converter = _converter()
+    converter = load_converter(FOLDER / "convert.py")
     raw = raw_folder(read_definition(FOLDER), cache_folder(FOLDER.parents[1]), FOLDER)
     pairs = list(converter.read_pairs(raw))
     secret = (FOLDER / "private" / "secret").read_bytes()
@@ -45,15 +44,6 @@ def write_references(out: Path) -> dict[str, Path]:
                 left, right = answer.get(pair.left), answer.get(pair.right)
                 lines.writerow([row, int(left is not None and left == right)])
     return written
-
-
-def _converter() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("inventor_mentions", FOLDER / "convert.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 if __name__ == "__main__":

@@ -7,12 +7,11 @@ the old task, or a swap that the next call finishes. Unchanged inputs are not bu
 from __future__ import annotations
 
 import hashlib
-import importlib.util
+import importlib
 import inspect
 import json
 import os
 import shutil
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +25,7 @@ from challenge.prepare.build.batches import checked
 from challenge.prepare.build.cards import card_document, task_document, with_card_digest
 from challenge.prepare.build.ids import read_secret
 from challenge.prepare.build.task_files import write_files
+from challenge.prepare.converter_files import load_converter
 from challenge.prepare.raw import RawRecords, RawTable
 from challenge.prepare.sources.fetch import fingerprint, raw_folder
 from challenge.task.croissant import croissant_document
@@ -204,23 +204,7 @@ def _convert(folder: Path, definition: TaskDefinition, raw: Path) -> RawTable | 
             Fault("task.toml, key raw.convert", f"no file {path.name!r} beside task.toml",
                   "a Python file with convert(raw: Path) -> RawTable", "write it", "no-converter")
         )  # fmt: skip
-    name = f"_convert_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    converter = importlib.util.module_from_spec(spec)
-    # Dataclasses look up their annotations in sys.modules.
-    sys.modules[name] = converter
-    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        spec.loader.exec_module(converter)
-    except SyntaxError as error:
-        raise TaskError(
-            Fault(f"{error.filename}, line {error.lineno}", f"SyntaxError: {error.msg}",
-                  "a Python file with convert(raw: Path) -> RawTable", "correct that line",
-                  "converter-failed")
-        ) from error  # fmt: skip
-    finally:
-        sys.dont_write_bytecode = before
+    converter = load_converter(path)
     try:
         inspect.signature(converter.convert).bind(raw)
     except (AttributeError, TypeError):
