@@ -12,6 +12,7 @@ import pytest
 from challenge.errors import LedgerError
 from challenge.ledger import Ledger, open_ledger, rename_team, submit, withdraw
 from challenge.ledger.store.backup import backup, restore
+from challenge.ledger.store.chain import add_links
 from challenge.ledger.store.integrity import verify
 from challenge.task import Challenge
 from tests.ledger.toy import make_challenge, write_hits
@@ -82,18 +83,24 @@ def test_a_published_head_shows_a_chain_that_was_cut_or_made_again(ledger: Ledge
     rename_team(ledger, "Grace", "Ada")
     assert found(ledger, head) == ""
     edit(ledger, "UPDATE scores SET value = 1.0 WHERE id = 1")
+    edit(ledger, "DELETE FROM links")
+    with ledger.store.writing(chained=False) as connection:
+        add_links(connection, {})
+    assert found(ledger) == ""
+    assert "no link" in found(ledger, head)
+    assert "no link" in found(ledger, "nonsense")
+
+
+def test_a_ledger_never_gets_a_new_chain_by_itself(ledger: Ledger) -> None:
+    edit(ledger, "DELETE FROM links")
+    assert "rows that `challenge` did not store" in found(open_ledger(ledger.challenge))
     edit(ledger, "DROP TABLE links")
     again = open_ledger(ledger.challenge)
-    assert found(again) == ""
-    assert "no link" in found(again, head)
-    assert "no link" in found(again, "nonsense")
-
-
-def test_a_ledger_without_a_chain_gets_one(ledger: Ledger, tmp_path: Path) -> None:
-    edit(ledger, "DROP TABLE links")
-    assert found(open_ledger(ledger.challenge)) == ""
-    edit(ledger, "UPDATE scores SET value = 1.0 WHERE id = 1")
-    assert "rows changed" in found(ledger)
+    with pytest.raises(LedgerError) as caught:
+        rename_team(again, "Grace", "Ada")
+    assert "links" in caught.value.faults[0].found
+    with pytest.raises(LedgerError):
+        verify(again)
 
 
 def test_a_restored_backup_has_the_same_head(ledger: Ledger, tmp_path: Path) -> None:

@@ -148,20 +148,7 @@ def open_store(url: str | None, path: Path, *, busy_s: float = BUSY_S) -> Store:
     else:
         store = _open_server(url)
     _check_format(store)
-    _begin_chain(store)
     return store
-
-
-def _begin_chain(store: Store) -> None:
-    """Chain the rows of a ledger that has no hash chain."""
-    with store.reading() as connection:
-        if sa.inspect(connection).has_table(schema.links.name):
-            return
-    with store.writing(chained=False) as connection:
-        store.lock_all(connection)
-        if not sa.inspect(connection).has_table(schema.links.name):
-            schema.links.create(connection)
-            add_links(connection, {})
 
 
 def _check_format(store: Store) -> None:

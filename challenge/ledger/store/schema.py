@@ -44,7 +44,7 @@ __all__ = [
     "withdrawals",
 ]
 
-LEDGER_FORMAT = 4
+LEDGER_FORMAT = 5
 
 metadata = MetaData()
 
