@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
-_ANSWERS_PER_DAY_AND_TEAM = 30
-
 
 @app.command(epilog="Example: challenge attack --json")
 def attack(
@@ -65,11 +63,15 @@ def attack(
 
 
 def _climbs(task: Task, settings: Settings) -> list[Attack]:
-    from challenge.ledger.contest.climb_attack import climb_gain, teams_of_attacker
+    from challenge.ledger.contest.climb_attack import (
+        climb_gain,
+        days_of_contest,
+        teams_of_attacker,
+    )
     from challenge.scoring.attacks import MOST_GAIN, Attack
 
     n_public = int(task.document["n_public"])
-    n_answers = settings.limits.per_day * _ANSWERS_PER_DAY_AND_TEAM
+    n_answers = settings.limits.per_day * days_of_contest(settings)
     one = climb_gain(n_public, n_answers, one_team=True, step=settings.ladder_step)
     n_teams = teams_of_attacker(settings)
     found = [

@@ -70,11 +70,11 @@ def _subset_by_records(task: Task, solution: Solution) -> Attack:
     n_public = int(task.document["n_public"])
     share, taken, seen = n_public / n, 0, 0
     public = np.zeros(len(sizes), dtype=bool)
-    for place in np.argsort(-sizes, kind="stable"):
-        size = int(sizes[place])
+    for index in np.argsort(-sizes, kind="stable"):
+        size = int(sizes[index])
         seen += size
         if taken + size / 2 <= share * seen and taken + size <= n_public:
-            public[place] = True
+            public[index] = True
             taken += size
     right = float((public[component] == (solution.subset == _PUBLIC)).mean())
     return Attack(
@@ -100,8 +100,8 @@ def _subset_by_order(task: Task, solution: Solution) -> Attack:
 
 def _label_by_order(task: Task, solution: Solution) -> Attack:
     if task.classes:
-        commonest = int(np.bincount(solution.labels.astype(np.int64)).argmax())
-        hidden = solution.labels == commonest
+        most_frequent = int(np.bincount(solution.labels.astype(np.int64)).argmax())
+        hidden = solution.labels == most_frequent
     else:
         hidden = solution.labels > np.median(solution.labels)
     gain, noise = _separation(hidden)
@@ -110,8 +110,8 @@ def _label_by_order(task: Task, solution: Solution) -> Attack:
         "label by order of ids",
         gain,
         max(_MOST_SEPARATION, noise),
-        "area under the ROC curve of the position of a row, less one half; for the commonest "
-        "class, or numbers above the median",
+        "area under the ROC curve of the position of a row, less one half; for the most "
+        "frequent class, or numbers above the median",
     )
 
 

@@ -12,7 +12,7 @@ from challenge.kinds import Metric
 from challenge.ledger.submissions.ladder import climb, default_step
 from challenge.task.settings import Settings
 
-__all__ = ["climb_gain", "teams_of_attacker"]
+__all__ = ["climb_gain", "days_of_contest", "teams_of_attacker"]
 
 _MODEL = Metric("accuracy of a coin", "Accuracy of a coin", lambda *_: 0.5)
 _ATTACKERS = 10
@@ -56,8 +56,12 @@ def teams_of_attacker(settings: Settings) -> int:
     """Return how many teams one person can have in the contest, at most 2,000."""
     if settings.team:
         return 1
-    days = _DAYS_WITHOUT_DATES
+    return min(_MOST_TEAMS, settings.limits.new_teams_per_day * days_of_contest(settings))
+
+
+def days_of_contest(settings: Settings) -> int:
+    """Return the days from the opening to the close, 30 where one of them is not stated."""
     closes = settings.closes_utc()
-    if settings.opens is not None and closes is not None:
-        days = max(1, (closes - settings.opens).days)
-    return min(_MOST_TEAMS, settings.limits.new_teams_per_day * days)
+    if settings.opens is None or closes is None:
+        return _DAYS_WITHOUT_DATES
+    return max(1, (closes - settings.opens).days)
