@@ -21,11 +21,12 @@ __all__: list[str] = []
 def attack(
     ctx: typer.Context,
     tasks: Annotated[
-        list[str] | None, typer.Argument(metavar="[TASK]...", help="Default: all built tasks.")
+        list[str] | None, typer.Argument(metavar="TASK", help="Default: all built tasks.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
 ) -> None:
     """Attack built tasks, the Ladder and the sandbox; exit 1 when an attack succeeds."""
+    from challenge.ledger.submissions.submit import scored_subset
     from challenge.scoring.attacks import attacks_on_task
     from challenge.task.settings import read_settings
 
@@ -37,7 +38,7 @@ def attack(
             progress(f"{task_id}: guesses")
             task = challenge.task(task_id)
             found += attacks_on_task(task)
-            if settings.is_contest():
+            if scored_subset(settings, task) == "public":
                 progress(f"{task_id}: climbing the Ladder")
                 found += _climbs(task, settings)
         progress("sandbox: trying to get out")
@@ -57,7 +58,7 @@ def attack(
         )  # fmt: skip
         for one in found:
             if not one.held:
-                say(f"{one.target}, {one.name}: {one.how}")
+                say(f"{one.target}, {one.name}: {one.how}; fix: {one.fix}")
     if not all(one.held for one in found):
         raise typer.Exit(1)
 
@@ -75,12 +76,26 @@ def _climbs(task: Task, settings: Settings) -> list[Attack]:
     one = climb_gain(n_public, n_answers, one_team=True, step=settings.ladder_step)
     n_teams = teams_of_attacker(settings)
     found = [
-        Attack(task.id, "Ladder, one team", one, MOST_GAIN, f"{n_answers:,} random answers"),
+        Attack(
+            task.id,
+            "Ladder, one team",
+            one,
+            MOST_GAIN,
+            f"{n_answers:,} random answers",
+            "raise ladder_step or the number of public rows, or lower limits.per_day",
+        )
     ]
     if n_teams > 1:
-        many = climb_gain(n_public, n_teams, one_team=False, step=settings.ladder_step)
-        how = f"{n_teams:,} throw-away teams: declare a roster, or lower limits.new_teams_per_day"
-        found.append(Attack(task.id, "Ladder, many teams", many, MOST_GAIN, how))
+        found.append(
+            Attack(
+                task.id,
+                "Ladder, many teams",
+                climb_gain(n_public, n_teams, one_team=False, step=settings.ladder_step),
+                MOST_GAIN,
+                f"{n_teams:,} throw-away teams",
+                "declare a roster, or lower limits.new_teams_per_day",
+            )
+        )
     return found
 
 
@@ -89,4 +104,5 @@ def _escape() -> Attack:
     from challenge.scoring.attacks import Attack
 
     fault = sandbox_fault()
-    return Attack("sandbox", "a method gets out", float(bool(fault)), 0.0, fault)
+    fix = "install bubblewrap, and allow user namespaces"
+    return Attack("sandbox", "a method gets out", float(bool(fault)), 0.0, fault, fix)

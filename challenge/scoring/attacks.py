@@ -15,19 +15,21 @@ __all__ = ["MOST_GAIN", "Attack", "attacks_on_task"]
 MOST_GAIN = 0.05
 """A guess that is right this much more often than chance is a leak."""
 _MOST_SEPARATION = 0.1
+_ORDER_FIX = "build the task again with a secret of its own: delete private/secret first"
 _SURE = 4.0
 _PUBLIC = SUBSETS.index("public")
 
 
 @dataclass(frozen=True)
 class Attack:
-    """One attack: its measured `gain`, the largest that is allowed, and how it went about."""
+    """One attack: its measured `gain`, the largest that is allowed, how it works, and the fix."""
 
     target: str
     name: str
     gain: float
     allowed: float
     how: str
+    fix: str
 
     @property
     def held(self) -> bool:
@@ -43,6 +45,7 @@ class Attack:
             "allowed": round(self.allowed, 4),
             "held": self.held,
             "how": self.how,
+            "fix": self.fix,
         }
 
 
@@ -84,6 +87,7 @@ def _subset_by_records(task: Task, solution: Solution) -> Attack:
         MOST_GAIN,
         f"{sizes.size:,} groups of pairs that share records, the largest has {sizes.max():,} "
         f"of {n:,} pairs; placed by the published number of public rows",
+        "take pairs of smaller groups of records; treat the subset of these pairs as known",
     )
 
 
@@ -95,6 +99,7 @@ def _subset_by_order(task: Task, solution: Solution) -> Attack:
         gain,
         max(_MOST_SEPARATION, noise),
         "area under the ROC curve of the position of a row, less one half",
+        _ORDER_FIX,
     )
 
 
@@ -112,6 +117,7 @@ def _label_by_order(task: Task, solution: Solution) -> Attack:
         max(_MOST_SEPARATION, noise),
         "area under the ROC curve of the position of a row, less one half; for the most "
         "frequent class, or numbers above the median",
+        _ORDER_FIX,
     )
 
 

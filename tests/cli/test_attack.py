@@ -37,6 +37,13 @@ def test_a_roster_closes_that_door(tmp_path: Path) -> None:
     assert climbs == {"Ladder, one team": True}
 
 
+def test_a_task_without_public_scores_has_no_ladder_to_climb(tmp_path: Path) -> None:
+    make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=400)
+    attacks = shell(tmp_path / "c", "attack", "--json").json()["attacks"]
+    assert not [one for one in attacks if "Ladder" in one["attack"]]
+    assert all(one["fix"] for one in attacks)
+
+
 def test_the_ladder_is_what_holds_one_team_back() -> None:
     held = climb_gain(1200, 150, one_team=True)
     free = climb_gain(1200, 150, one_team=False)
