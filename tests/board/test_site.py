@@ -318,6 +318,18 @@ def test_a_long_board_is_paged_and_none_falls_off(tmp_path: Path) -> None:
     assert not (folder / "page-4.html").exists()
 
 
+def test_the_home_page_counts_the_tasks_outside_the_tracks(tmp_path: Path) -> None:
+    full = showcase(n_teams=2, n_each=1)
+    write_site(full, tmp_path / "all")
+    assert "5 <small>in 2 tracks" in (tmp_path / "all/index.html").read_text()
+    first, second = full.settings.track
+    shorter = second.model_copy(update={"tasks": second.tasks[:-1]})
+    settings = full.settings.model_copy(update={"track": [first, shorter]})
+    write_site(replace(full, settings=settings), tmp_path / "some")
+    page = (tmp_path / "some/index.html").read_text()
+    assert "5 <small>4 of them in 2 tracks" in page
+
+
 def test_an_empty_ledger_has_a_site_too(tmp_path: Path) -> None:
     full = showcase(n_teams=2, n_each=1)
     source = replace(full.source, entered=(), scores={}, draws={})  # type: ignore[type-var]

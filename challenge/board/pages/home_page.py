@@ -103,6 +103,7 @@ def _home_html(context: SiteContext) -> str:
     on_boards = {row.team for row in rows}
     teams = [team for team in snapshot.teams.values() if team.id in on_boards]
     shown = context.progress_text()
+    in_tracks = {task for track in settings.track for task in track.tasks}
     leaders = "; ".join(
         f"{clip(board.title, 40)}: {clip(board.rows[0].team_name, 40)} "
         f"{number_text(board.rows[0].value, board_decimals(board))}"
@@ -126,6 +127,7 @@ def _home_html(context: SiteContext) -> str:
         tracks=[_track(context, track, shown) for track in settings.track],
         shown=shown,
         tasks=[task_summary(context, task) for task in context.tasks()],
+        n_in_tracks=sum(task in in_tracks for task in context.tasks()),
         example=next(iter(context.tasks()), "TASK"),
         running=settings.is_contest() and snapshot.closed_at is None,
     )
