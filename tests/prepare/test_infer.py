@@ -222,6 +222,21 @@ def test_a_column_that_is_the_label_again_is_doubted(tmp_path: Path) -> None:
     assert note(Code.PREDICTS_LABEL, column="shelf", auc=1.0) in proposal.notes
 
 
+def test_a_column_that_decides_the_label_where_it_is_present_is_doubted(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    lines = ["text,shelf,other,category"]
+    for row in range(200):
+        category = ("tea", "lamp", "rug")[row % 3]
+        shelf = {"tea": "A", "lamp": "B", "rug": "C"}[category] if row % 5 == 0 else ""
+        words = " ".join(chance.choice(WORDS) for _ in range(6))
+        lines.append(f"{words},{shelf},{chance.choice('xyz')},{category}")
+    raw = tmp_path / "goods.csv"
+    raw.write_text("\n".join(lines) + "\n")
+    proposal = propose_task("goods", raw, label="category")
+    assert note(Code.DECIDES_LABEL, column="shelf") in proposal.notes
+    assert note(Code.DECIDES_LABEL, column="other") not in proposal.notes
+
+
 def test_a_word_for_nothing_is_found_and_used(tmp_path: Path) -> None:
     rows = "".join(
         f"{'NA' if n % 5 == 0 else n / 7},{('red', 'NA', 'blue')[n % 3]},{'xy'[n % 2]}\n"

@@ -433,3 +433,9 @@ def look_for_leaks(
         auc = auc_of_column(cells, labels, len(order), ordered=kind.label == "number")
         if auc is not None and exceeds(auc, ALONE):
             notes.append(note(Code.PREDICTS_LABEL, column=name, auc=auc[0]))
+        elif modality.is_categorical and one.n_distinct <= one.n / 5:
+            # What the audit cannot measure: few rows of a class, or values that are often missing.
+            found = {(value, row) for value, row in zip(cells.to_pylist(), labels, strict=True)}
+            named = {value for value, _ in found if value is not None}
+            if 1 < len(named) == sum(value is not None for value, _ in found):
+                notes.append(note(Code.DECIDES_LABEL, column=name))

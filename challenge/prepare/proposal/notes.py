@@ -66,6 +66,7 @@ class Code(Enum):
     PREDICTS_LABEL = (
         "column {column}: alone it predicts the label (AUC {auc:.3f}); is it the label again?"
     )
+    DECIDES_LABEL = "column {column}: each value has one label only; is it the label again?"
     AGREEMENT_LEFT_OUT = (
         "column {column}: left out, since it is equal on both sides just where the label is 1; "
         "is it the label under another name?"
