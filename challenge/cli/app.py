@@ -62,7 +62,7 @@ def root(
         ),
     ] = False,
 ) -> None:
-    """Challenges on tables of text, numbers, categories and images.
+    """Challenges on tables of text, numbers, categories, times and images.
 
     Exit codes: 0 done, 1 faults found, 2 wrong use, 3 the environment lacks something.
     """

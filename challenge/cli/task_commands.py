@@ -136,7 +136,7 @@ def show(
     say(f"\nrows      {found.n_train:,} train, {found.n_test:,} test")
     say(f"metric    {found.metric}")
     say(_label_line(found))
-    say(f"split     {_facts(document.get('split', {}))}")
+    say(f"split     {_split_line(document.get('split', {}))}")
     for source in document.get("sources", []):
         name, licence = source["name"] or "own files", source.get("licence") or UNANSWERED
         say(f"source    {name}, licence: {licence}")
@@ -182,8 +182,18 @@ def _shortened(names: tuple[str, ...], shown: int = 12) -> str:
     return ", ".join(names[:shown]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _facts(facts: dict[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in facts.items() if value not in (None, ""))
+def _split_line(split: dict[str, Any]) -> str:
+    """Return how the test rows were chosen, as the page of the task says it, and the clusters."""
+    from challenge.task.splits import SPLIT_RULES
+
+    rule = SPLIT_RULES.get(split.get("by", ""))
+    column = split.get(rule.column) if rule is not None and rule.column is not None else None
+    parts = [
+        rule.sentence if rule is not None else "not stated",
+        f"column {column}" if column else "",
+        *(f"{n:,} {subset} clusters" for subset, n in split.get("n_clusters", {}).items()),
+    ]
+    return "; ".join(part for part in parts if part)
 
 
 def chosen_tasks(
