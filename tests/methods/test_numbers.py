@@ -14,7 +14,6 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from challenge.features.model_files import has_packages
 from challenge.features.moments import moment_seconds
 from challenge.kinds import kind_of
 from challenge.methods import resolve_method
@@ -68,13 +67,7 @@ def test_the_trivial_method_answers_the_mean_of_train(
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "linear",
-        pytest.param(
-            "autogluon",
-            marks=pytest.mark.skipif(not has_packages("autogluon"), reason="no AutoGluon"),
-        ),
-    ],
+    ["linear", pytest.param("autogluon", marks=pytest.mark.baseline)],
 )
 def test_a_method_learns_numbers_and_predicts_them_out_of_fold(
     name: str, toy: tuple[Task, pd.DataFrame, pd.DataFrame], tmp_path: Path
