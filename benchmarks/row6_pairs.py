@@ -12,9 +12,12 @@ import argparse
 import numpy as np
 
 from benchmarks.measure import measure, report
+from challenge.board.rules.ties import compare_with_first, stacked
+from challenge.kinds import kind_of
+from challenge.kinds.estimates import estimate
 from challenge.kinds.metrics.labels import macro_f1, tally
-from challenge.scoring.solution import Solution
-from challenge.scoring.statistics.block_weights import draw_weights
+from challenge.kinds.scored_rows import Answers, ScoredRows
+from challenge.kinds.statistics.grouping import group_rows
 
 CLASSES, SUBMISSIONS = 100, 50
 
@@ -28,25 +31,22 @@ def main() -> None:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, CLASSES, n).astype(np.int32)
     row = np.arange(n, dtype=np.int32)
-    solution = Solution(truth, np.ones(n, np.int8), row, row)
-    weights = draw_weights(solution, "private", b"benchmark")
-    group, n_groups = weights.grouping.group, weights.grouping.n_groups
+    grouping = group_rows(row, row, b"benchmark")
+    names = tuple(f"class{code:03d}" for code in range(CLASSES))
+    part, kind = ScoredRows(np.arange(n), n, truth, names, grouping), kind_of("classification")
     submissions = []
     for skill in np.linspace(0.5, 0.9, SUBMISSIONS):
         guess = rng.integers(0, CLASSES, n).astype(np.int32)
         submissions.append(np.where(rng.random(n) < skill, truth, guess).astype(np.int32))
 
-    def replicates(codes: np.ndarray) -> np.ndarray:
-        by_group = tally(truth, codes, CLASSES, group, n_groups)
-        return macro_f1(by_group.weighted(weights.draws))
-
-    def all_pairs() -> int:
-        drawn = np.stack([replicates(codes) for codes in submissions])
-        found = 0
-        for position, mine in enumerate(drawn):
-            low, high = np.quantile(mine - drawn[position + 1 :], (0.025, 0.975), axis=1)
-            found += int(((low > 0) | (high < 0)).sum())
-        return found
+    def all_pairs() -> object:
+        found = [
+            estimate(kind.metric("macro_f1"), kind.outcome(part, Answers(codes)))
+            for codes in submissions
+        ]
+        merits = np.array([one.value for one in found])
+        order = np.argsort(-merits)
+        return compare_with_first(merits[order], stacked([found[i].vector for i in order]))
 
     def one_resample() -> object:
         rows = rng.integers(0, n, n)

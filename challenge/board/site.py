@@ -109,7 +109,8 @@ def read_context(snapshot: Snapshot) -> SiteContext:
     from challenge.board.pages.page_frame import Frame
     from challenge.board.plots import Line
     from challenge.board.rules.progress import track_progress
-    from challenge.board.rules.standings import task_board, track_board
+    from challenge.board.rules.task_board import task_board
+    from challenge.board.rules.track_board import track_board
 
     def lines(track: str) -> tuple[Line, ...]:
         series = track_progress(snapshot, track, 5)
@@ -122,11 +123,9 @@ def read_context(snapshot: Snapshot) -> SiteContext:
 
     return SiteContext(
         snapshot=snapshot,
-        task_boards={
-            task: task_board(snapshot, task, snapshot.replicates) for task in snapshot.cards
-        },
+        task_boards={task: task_board(snapshot, task, snapshot.vectors) for task in snapshot.cards},
         track_boards={
-            track.id: track_board(snapshot, track.id, snapshot.replicates)
+            track.id: track_board(snapshot, track.id, snapshot.vectors)
             for track in snapshot.settings.track
         },
         progress={track.id: lines(track.id) for track in snapshot.settings.track},

@@ -11,7 +11,7 @@ from challenge.cli.matrix_text import print_matrix
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
 
 if TYPE_CHECKING:
-    from challenge.board.rules.standings import TrackBoard
+    from challenge.board.rules.boards import TrackBoard
 
 __all__ = ["print_track"]
 
@@ -26,7 +26,7 @@ def leaderboard(
     json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
 ) -> None:
     """Write the site and show the standings."""
-    from challenge.board.rules.standings import track_board
+    from challenge.board.rules.track_board import track_board
     from challenge.board.site import build_site
     from challenge.ledger import open_ledger, read_snapshot, refresh
     from challenge.ledger.store.clock import read_time
@@ -41,7 +41,7 @@ def leaderboard(
         report = build_site(ledger, challenge.leaderboard, as_of=at, progress=progress)
     snapshot = read_snapshot(ledger, at)
     boards = [
-        track_board(snapshot, track.id, snapshot.replicates) for track in snapshot.settings.track
+        track_board(snapshot, track.id, snapshot.vectors) for track in snapshot.settings.track
     ]
     if json:
         print_json({"index": str(report.index), "tracks": [board.as_json() for board in boards]})
@@ -86,7 +86,7 @@ def matrix(
     Scores and costs, which method is best or tied with the best, and what another team's method
     would change. `normalised` is 0 at the baseline score of a task, 1 at its best.
     """
-    from challenge.board.rules.standings import method_matrix
+    from challenge.board.rules.method_matrix import method_matrix
     from challenge.ledger import open_ledger, read_snapshot
 
     found = method_matrix(read_snapshot(open_ledger(challenge_of(ctx))))

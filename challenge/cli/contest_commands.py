@@ -40,10 +40,10 @@ def _confirm(question: str) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
-def _ledger(ctx: typer.Context) -> Ledger:
+def _ledger(ctx: typer.Context, *, bring_over: bool = False) -> Ledger:
     from challenge.ledger import open_ledger
 
-    return open_ledger(challenge_of(ctx))
+    return open_ledger(challenge_of(ctx), bring_over=bring_over)
 
 
 @app.command(epilog="Example: challenge collect --watch")
@@ -149,12 +149,13 @@ def close(
 
 
 def _print_rehearsal(rehearsal: Rehearsal, *, json: bool) -> None:
-    from challenge.board.rules.standings import shake_up, track_board
+    from challenge.board.rules.shake_up import shake_up
+    from challenge.board.rules.track_board import track_board
     from challenge.cli.board_commands import print_track
 
     snapshot = rehearsal.snapshot
     boards = [
-        track_board(snapshot, track.id, snapshot.replicates) for track in snapshot.settings.track
+        track_board(snapshot, track.id, snapshot.vectors) for track in snapshot.settings.track
     ]
     if json:
         print_json({**rehearsal.as_json(), "tracks": [board.as_json() for board in boards]})
@@ -187,14 +188,15 @@ def rescore(
 ) -> None:
     """Score again after a task or the scorer changed.
 
-    Shows old and new ranks side by side. The old scores stay in the ledger.
+    Shows old and new ranks side by side. The old scores stay in the ledger. A ledger of the format
+    before gets the tables of the present one, except with --dry-run.
     """
     from challenge.ledger import rescore as rescore_tasks
 
     challenge = challenge_of(ctx)
     for name in names or []:
         challenge.folder(name)
-    ledger, tasks = _ledger(ctx), tuple(names or ())
+    ledger, tasks = _ledger(ctx, bring_over=not dry_run), tuple(names or ())
     with Progress("rescore") as progress:
         reports = rescore_tasks(ledger, tasks, dry_run=dry_run, progress=progress)
     if json:

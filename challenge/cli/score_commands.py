@@ -93,7 +93,7 @@ def submit(
 
 def _rank_of(ledger: Ledger, receipt: Receipt) -> str | None:
     """Return the rank of the receipt's team on the task's board, such as '3 of 12'."""
-    from challenge.board.rules.standings import task_board
+    from challenge.board.rules.task_board import task_board
     from challenge.ledger import read_snapshot
 
     board = task_board(read_snapshot(ledger), receipt.submission.task, None)

@@ -57,12 +57,12 @@ class Metric:
     track. `classes_weigh_alike` where a rare class counts as much as a common one. `units` names
     the diagnostic that counts the clusters on which the metric rests; all of them when empty.
 
-    `influence` is a fast form of leaving out one cluster after another, `edge` the interval at
-    the edge of the bounds, where no influence is left, `added_variance` the variance that few
-    rows of a class add. `replicates` gives the metric under draws of group weights. `baseline` is
-    the score of the trivial answer where that is not its value, `resolution` what one row is
-    worth, None where a row has no worth of its own (medians, ranks). `no_interval` is the reason
-    why there is never an interval.
+    A figure that is a mean of ratios says so in `ratios`; for another one `vector` is a fast form
+    of leaving out one cluster after another. `rests_on` are the rows, all by default, that say
+    how much a value at an end of its bounds is worth, `largest` is the most that a row can add to
+    a loss without bound. `baseline` is the score of the trivial answer where that is not its
+    value, `resolution` what one row is worth, None where a row has no worth of its own (medians,
+    ranks). `no_interval` is the reason why there is never an interval.
     """
 
     name: str
@@ -76,10 +76,10 @@ class Metric:
     classes_weigh_alike: bool = False
     units: str = ""
     scale: Scale | None = None
-    influence: Callable[[Any], Any] | None = None
-    edge: Callable[[Any, float], Interval | None] | None = None
-    added_variance: Callable[[Any], float] | None = None
-    replicates: Callable[[Any, Any], Any] | None = None
+    ratios: Callable[[Any], Any] | None = None
+    vector: Callable[[Any], Any] | None = None
+    rests_on: Callable[[Any], Any] | None = None
+    largest: float | None = None
     baseline: float | Callable[[Any], float] | None = None
     resolution: Callable[[Any], float] | None = None
     no_interval: str = ""

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from challenge.errors import Fault
 from challenge.kinds.base import Kind, Metric, Undefined
-from challenge.kinds.estimates import influence_of_sums
 from challenge.kinds.forms import Columns, Forms
 from challenge.kinds.scored_rows import Answers, Outcome, ScoredRows
-from challenge.kinds.statistics.jackknife import Influence, influence_of_rows
+from challenge.kinds.statistics.jackknife import vector_of_sums
+from challenge.kinds.statistics.vector import Vector, vector_of_rows
 
 __all__ = ["KIND", "NumberOutcome"]
 
@@ -86,12 +86,11 @@ def _sums(
         figure = float(value(of(outcome).sum(axis=0)))
         return figure if math.isfinite(figure) else Undefined(undefined)
 
-    def influence(outcome: NumberOutcome) -> Influence:
-        return influence_of_sums(outcome, of(outcome), value)
-
-    def replicates(outcome: NumberOutcome, draws: NDArray[np.float32]) -> Floats:
-        groups = [outcome.rows.grouping.sums(column)[0] for column in of(outcome).T]
-        return value(draws.astype(np.float64) @ np.stack(groups, axis=1))
+    def vector(outcome: NumberOutcome) -> Vector:
+        summed = of(outcome)
+        parts = (outcome.rows.grouping.touched(column) for column in summed.T)
+        clusters, couples = (np.stack(sums, axis=1) for sums in zip(*parts, strict=True))
+        return vector_of_sums(summed.sum(axis=0), clusters, couples, value)
 
     def resolution(rows: ScoredRows) -> float:
         """Return what the mean of train gains, on average over the rows, if one row turns exact."""
@@ -108,8 +107,7 @@ def _sums(
         title,
         found,
         primary=True,
-        influence=influence,
-        replicates=replicates,
+        vector=vector,
         resolution=resolution,
         **options,
     )
@@ -162,7 +160,7 @@ def _median_error(outcome: NumberOutcome) -> float:
     return float(np.median(outcome.errors))
 
 
-def _median_influence(outcome: NumberOutcome) -> Influence:
+def _median_vector(outcome: NumberOutcome) -> Vector:
     """Return the influence on a median: the share of rows below over the density there.
 
     The density is that of the errors between two order statistics, 0.98 √n positions to either side
@@ -174,7 +172,7 @@ def _median_influence(outcome: NumberOutcome) -> Influence:
     first, last = max((n - 1) // 2 - reach, 0), min(n // 2 + reach, n - 1)
     width = (ordered[last] - ordered[first]) * n / (last - first) if last > first else 0.0
     rows = 0.5 * np.sign(errors - median) * width / n
-    return influence_of_rows(outcome.rows.grouping, rows - rows.mean())
+    return vector_of_rows(outcome.rows.grouping, rows - rows.mean())
 
 
 def _mid_ranks(values: Floats) -> Floats:
@@ -210,7 +208,7 @@ def _spearman(outcome: NumberOutcome) -> float | Undefined:
     return max(-1.0, min(found, 1.0))
 
 
-def _spearman_influence(outcome: NumberOutcome) -> Influence:
+def _spearman_vector(outcome: NumberOutcome) -> Vector:
     """Return the first-order influence: of a row itself, and of it on the ranks of others."""
     sides = outcome.rows.labels, outcome.numbers
     x, y = (_mid_ranks(values) - 0.5 for values in sides)
@@ -225,7 +223,7 @@ def _spearman_influence(outcome: NumberOutcome) -> Influence:
     root = math.sqrt(of_truth * of_predicted)
     spread = by_truth / of_truth + by_predicted / of_predicted
     rows = (of_common / root - 0.5 * common / root * spread) / outcome.rows.n
-    return influence_of_rows(outcome.rows.grouping, rows - rows.mean())
+    return vector_of_rows(outcome.rows.grouping, rows - rows.mean())
 
 
 METRICS = (
@@ -261,7 +259,7 @@ METRICS = (
         bounds=LOSS,
         higher_is_better=False,
         primary=True,
-        influence=_median_influence,
+        vector=_median_vector,
     ),
     _sums(
         "r2",
@@ -279,7 +277,7 @@ METRICS = (
         bounds=(-1.0, 1.0),
         primary=True,
         task_only=True,
-        influence=_spearman_influence,
+        vector=_spearman_vector,
         baseline=0.0,
     ),
 )

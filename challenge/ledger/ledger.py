@@ -43,13 +43,16 @@ class Ledger:
             record_settings(connection, self.settings, at)
 
 
-def open_ledger(challenge: Challenge, *, busy_s: float = BUSY_S) -> Ledger:
+def open_ledger(
+    challenge: Challenge, *, busy_s: float = BUSY_S, bring_over: bool = False
+) -> Ledger:
     """Open the ledger of a challenge; create it when missing.
 
     The environment variable CHALLENGE_LEDGER names another one by its SQLAlchemy URL. A
-    writer waits `busy_s` seconds for another one.
+    writer waits `busy_s` seconds for another one. `bring_over` accepts the ledger format before.
     """
     settings = read_settings(challenge.root)
     url = os.environ.get("CHALLENGE_LEDGER") or None
-    store = open_store(url, challenge.submissions / "ledger.db", busy_s=busy_s)
+    path = challenge.submissions / "ledger.db"
+    store = open_store(url, path, busy_s=busy_s, bring_over=bring_over)
     return Ledger(challenge, settings, store)

@@ -1,4 +1,4 @@
-"""What one submission scored: every metric with its interval, and the primary one's replicates."""
+"""What one submission scored: every metric with its interval, and the primary one's vector."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 from challenge.kinds import Kind
@@ -17,15 +16,14 @@ from challenge.kinds.estimates import (
     MetricEstimate,
     baseline_of,
     estimates,
-    replicates,
     resolution_of,
 )
 from challenge.kinds.scored_rows import ScoredRows
 from challenge.kinds.statistics.grouping import Grouping, group_rows
+from challenge.kinds.statistics.vector import Vector, spread
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.solution import Solution, read_solution, read_train_truth
-from challenge.scoring.statistics.block_weights import Weights, read_weights
-from challenge.scoring.statistics.intervals import interval, spread, too_few_clusters
+from challenge.scoring.statistics.stored_grouping import grouping_hash, read_grouping
 from challenge.task import Subset, Task
 from challenge.task.splits import SPLIT_RULES
 
@@ -40,7 +38,7 @@ __all__ = [
     "value_with_interval",
 ]
 
-SCORER_VERSION = 3
+SCORER_VERSION = 4
 """Rises whenever the value of any score may change."""
 
 WINS_TO_TELL = 6
@@ -69,9 +67,9 @@ class MetricValue:
 class Score:
     """What a submission scored on one subset of a task (`train`: out-of-fold, on public data).
 
-    `resolution` is what one row is worth, NaN for a metric that has none. `replicates` (1000,)
-    belong to the primary metric and are the task's secret: enough of them reveal the labels.
-    None: undefined, or no interval. `notes` are sentences to show beside the scores.
+    `resolution` is what one row is worth. `vector` is what each cluster contributes to the primary
+    metric, as secret as the labels; None: undefined, or no interval. Vectors of one
+    `grouping_hash` may be compared. `notes` are sentences that belong beside the figures.
     """
 
     task_id: str
@@ -84,11 +82,11 @@ class Score:
     solution_digest: str
     predictions_sha256: str
     scorer_version: int
-    weights_hash: str
+    grouping_hash: str
     metrics: Mapping[str, MetricValue]
     resolution: float
     diagnostics: Mapping[str, float | None]
-    replicates: NDArray[np.float32] | None = field(default=None, repr=False)
+    vector: Vector | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
 
     @property
@@ -97,7 +95,7 @@ class Score:
         return self.metrics[self.metric]
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything but the replicates as plain values; an undefined figure is None."""
+        """Return everything but the vector as plain values; an undefined figure is None."""
         return {
             "task": self.task_id,
             "kind": self.kind.name,
@@ -109,7 +107,7 @@ class Score:
             "solution_digest": self.solution_digest,
             "predictions_sha256": self.predictions_sha256,
             "scorer_version": self.scorer_version,
-            "weights_hash": self.weights_hash,
+            "grouping_hash": self.grouping_hash,
             "metrics": {name: metric.as_json() for name, metric in self.metrics.items()},
             "resolution": None if math.isnan(self.resolution) else self.resolution,
             "diagnostics": dict(self.diagnostics),
@@ -125,9 +123,8 @@ def score_predictions(task: Task, predictions: Predictions, subset: Subset) -> S
     """
     refuse_strangers(task, predictions, "test")
     solution = read_solution(task)
-    weights = read_weights(task, solution, subset)
-    part = part_of(task, solution, subset, weights.grouping)
-    return score_part(task, predictions, subset, part, weights)
+    part = part_of(task, solution, subset, read_grouping(task, solution, subset))
+    return score_part(task, predictions, subset, part)
 
 
 def score_on_train(task: Task, path: Path) -> Score:
@@ -143,7 +140,7 @@ def score_on_train(task: Task, path: Path) -> Score:
     truth = read_train_truth(task)
     grouping = group_rows(truth.cluster, truth.other, task.data_digest.encode())
     part = part_of(task, truth, "all", grouping)
-    return replace(score_part(task, predictions, "train", part, None), notes=_of_train(task))
+    return replace(score_part(task, predictions, "train", part), notes=_of_train(task))
 
 
 def _of_train(task: Task) -> tuple[str, ...]:
@@ -200,7 +197,7 @@ def part_of(task: Task, solution: Solution, subset: Subset, grouping: Grouping) 
 def solution_part(task: Task, subset: Subset) -> ScoredRows:
     """Return the part of the hidden truth that counts in a subset; organisers only."""
     solution = read_solution(task)
-    return part_of(task, solution, subset, read_weights(task, solution, subset).grouping)
+    return part_of(task, solution, subset, read_grouping(task, solution, subset))
 
 
 def score_part(
@@ -208,18 +205,15 @@ def score_part(
     predictions: Predictions,
     subset: Subset | Literal["train"],
     part: ScoredRows,
-    weights: Weights | None,
 ) -> Score:
-    """Score predictions against the truth of a part; without weights there are no replicates."""
+    """Score predictions against the truth of a part."""
     metrics = task.kind.metrics
     metric = metrics[task.metric]
     outcome = task.kind.outcome(part, predictions.answers)
     found = estimates(metrics.values(), outcome)
-    values = {name: value_with_interval(part.grouping, one) for name, one in found.items()}
-    primary, error = values[task.metric]
-    drawn = None
-    if weights is not None and error is not None and primary.value is not None:
-        drawn = _centred(replicates(metric, outcome, weights.draws), primary.value, error)
+    values = {name: value_with_interval(one) for name, one in found.items()}
+    vector = None if values[task.metric].low is None else found[task.metric].vector
+    resolution = resolution_of(metric, part)
     return Score(
         task_id=task.id,
         kind=task.kind,
@@ -231,53 +225,25 @@ def score_part(
         solution_digest="" if subset == "train" else task.solution_digest,
         predictions_sha256=predictions.sha256,
         scorer_version=SCORER_VERSION,
-        weights_hash=weights.sha256 if weights else "",
-        metrics={name: value for name, (value, _) in values.items()},
-        resolution=(resolution := resolution_of(metric, part)),
+        grouping_hash=grouping_hash(part.grouping),
+        metrics=values,
+        resolution=resolution,
         diagnostics={
             "smallest_gap": None if math.isnan(resolution) else WINS_TO_TELL * resolution,
-            "clear_gap": None if error is None else 1.96 * math.sqrt(2.0) * error,
+            "clear_gap": None if vector is None else 1.96 * math.sqrt(2.0) * spread(vector).error,
             **outcome.diagnostics(),
         },
-        replicates=drawn,
+        vector=vector,
     )
 
 
-def value_with_interval(
-    grouping: Grouping, found: MetricEstimate
-) -> tuple[MetricValue, float | None]:
-    """Return a metric with its interval, and its standard error when the interval exists.
-
-    The interval holds the value and stays within the bounds of the metric.
-    """
-    value, metric = found.value, found.metric
-    if value is None or found.reason is not None:
-        return MetricValue(value, reason=found.reason), None
-    if reason := too_few_clusters(grouping):
-        return MetricValue(value, reason=reason), None
-    if (edge := found.edge()) is not None:
-        return MetricValue(value, *edge), 0.0
-    plain = spread(grouping, found.influence())
-    if plain.error <= 1e-12 * abs(value):
-        return MetricValue(value, reason="no interval: no row changes this value"), 0.0
-    whole = plain.raised(found.added_variance())
-    low, high = interval(value, whole, metric.interval_scale)
-    least, largest = metric.bounds
-    return MetricValue(
-        value, min(max(low, least), value), max(min(high, largest), value)
-    ), whole.error
-
-
-def _centred(drawn: NDArray[np.float64], value: float, error: float) -> NDArray[np.float32]:
-    """Move the draws to mean `value` and standard deviation `error`.
-
-    Reweighting rows that depend on each other in pairs overstates their variance, up to threefold
-    for pairs that are independent; the standard error does not (Owen 2007, section 4).
-    """
-    spread = float(drawn.std())
-    scale = error / spread if spread > 0.0 and error > 0.0 else 0.0
-    moved: NDArray[np.float64] = value + (drawn - drawn.mean()) * scale
-    return moved.astype(np.float32)
+def value_with_interval(found: MetricEstimate) -> MetricValue:
+    """Return a metric with its interval, or the reason why there is none."""
+    if found.value is None:
+        return MetricValue(None, reason=found.reason)
+    if isinstance(found.interval, str):
+        return MetricValue(found.value, reason=found.interval)
+    return MetricValue(found.value, *found.interval)
 
 
 def _trivial_answer(task: Task) -> Callable[[], float]:

@@ -7,7 +7,7 @@ import numpy as np
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.score import Score, part_of, refuse_strangers, score_part
 from challenge.scoring.solution import Solution, read_train_truth
-from challenge.scoring.statistics.block_weights import draw_weights
+from challenge.scoring.statistics.stored_grouping import group_solution
 from challenge.task import SUBSETS, Task
 
 __all__ = ["score_simulated", "simulate_solution"]
@@ -39,8 +39,8 @@ def simulate_solution(task: Task, votes: list[Predictions], seed: int) -> Soluti
 
 
 def score_simulated(task: Task, predictions: Predictions, solution: Solution, seed: int) -> Score:
-    """Score predictions on the private subset of a made-up solution, replicates included."""
+    """Score predictions on the private subset of a made-up solution, its vector included."""
     refuse_strangers(task, predictions, "test")
-    weights = draw_weights(solution, "private", f"rehearsal {task.id} {seed}".encode())
-    part = part_of(task, solution, "private", weights.grouping)
-    return score_part(task, predictions, "private", part, weights)
+    key = f"rehearsal {task.id} {seed}".encode()
+    part = part_of(task, solution, "private", group_solution(solution, "private", key))
+    return score_part(task, predictions, "private", part)

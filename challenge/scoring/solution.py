@@ -131,7 +131,7 @@ def read_train_truth(task: Task) -> Solution:
     n = len(labels)
     cluster = other = np.arange(n, dtype=np.int32)
     if task.record_ids:
-        from challenge.kinds.metrics.entities import components
+        from challenge.kinds.statistics.grouping import components
 
         codes = _record_codes([table])
         left, right = codes[:n], codes[n:]

@@ -153,10 +153,20 @@ class TaskDefinition(Declaration):
         if self.split.rule.paired and not self.kind.paired:
             raise ValueError(f'split.by = "{self.split.by}" is for matching; use "group"')
         if self.kind.paired:
+            block = self.split.block
+            if block is not None and not self._has_texts_of_both(block):
+                raise ValueError(f"split.block a text or category of both records, not {block!r}")
             for other in ("left", "right"):
                 if all(settings.sides == other for settings in self.columns.values()):
                     raise ValueError(f"columns of both records: all have sides = {other!r}")
         return self
+
+    def _has_texts_of_both(self, name: str) -> bool:
+        column = self.columns.get(name)
+        if column is None or column.sides != "both":
+            return False
+        modality = modality_of(column.modality)
+        return not (modality.is_image or modality.is_ordered)
 
     @property
     def shows_samples(self) -> bool:
@@ -164,6 +174,17 @@ class TaskDefinition(Declaration):
         if self.samples is not None:
             return self.samples
         return all(source.kind != "path" for source in self.source)
+
+    @property
+    def split_columns(self) -> dict[str, str]:
+        """The raw columns that the split reads, by the setting: `{"group": "shop_id"}`.
+
+        The block of a pair is that of its records, which are features.
+        """
+        named = self.split.named_columns
+        if self.kind.paired:
+            named.pop("block", None)
+        return named
 
     def feature_columns(self) -> tuple[Column, ...]:
         """Return the features with their names in the files: left ones, then right ones."""

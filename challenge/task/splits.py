@@ -49,8 +49,10 @@ SPLIT_RULES = {
 }
 """Every rule by name."""
 
-SPLIT_COLUMNS = {rule.column: rule for rule in SPLIT_RULES.values() if rule.column}
-"""The rule that reads a column of the raw table."""
+SPLIT_COLUMNS = {rule.column: rule.ordered for rule in SPLIT_RULES.values() if rule.column} | {
+    "block": False
+}
+"""The columns of raw rows that the split reads, and whether their values are sorted."""
 
 
 def _known(name: Any) -> str:
@@ -68,6 +70,9 @@ class Split(Declaration):
     public: float = Field(default=0.3, gt=0, lt=1)
     group: str | None = None
     time: str | None = None
+    block: str | None = None
+    """A column whose values share an effect, such as a brand. Rows of one value are one cluster of
+    the intervals, on whichever sides they are. In matching: an attribute of both records."""
     seed: Literal["secret"] | int = "secret"
     truth: Literal["complete", "listed"] = "listed"
     void: tuple[str, ...] = Field(default=(), strict=False)
@@ -86,7 +91,7 @@ class Split(Declaration):
         return SPLIT_RULES[self.by]
 
     @property
-    def raw_columns(self) -> dict[str, str]:
-        """The raw columns that settings name, by the setting: `{"group": "shop_id"}`."""
+    def named_columns(self) -> dict[str, str]:
+        """The columns that settings name, by the setting: `{"group": "shop_id"}`."""
         named = ((name, getattr(self, name, None)) for name in SPLIT_COLUMNS)
         return {name: column for name, column in named if column is not None}

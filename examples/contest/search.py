@@ -1,6 +1,6 @@
 """The search for anything of the private subset in everything that is public.
 
-Must not appear: scores and replicates of any submission on the private subset or on all rows,
+Must not appear: scores and vectors of any submission on the private subset or on all rows,
 the public ones before they are rounded to the Ladder's step, labels of test rows, the task's
 secret.
 """
@@ -56,9 +56,10 @@ def hidden_words(task: Task, files: Mapping[int, Path]) -> dict[bytes, str]:
                 for part, figure in (("", value.value), ("low ", value.low), ("high ", value.high)):
                     if figure is not None and len(repr(figure)) > _DIGITS:
                         words[repr(figure)[:_DIGITS].encode()] = f"{what}: {part}{name}"
-            if score.replicates is not None:
-                words[score.replicates[:4].tobytes()] = f"{what}: replicates"
-                words[repr(float(score.replicates[0]))[:_DIGITS].encode()] = f"{what}: replicates"
+            if score.vector is not None:
+                moved = score.vector.clusters
+                words[moved[:2].tobytes()] = f"{what}: vector"
+                words[repr(float(moved[0]))[:_DIGITS].encode()] = f"{what}: vector"
     return words
 
 

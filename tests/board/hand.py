@@ -1,4 +1,4 @@
-"""Snapshots made by hand: scores, times and replicates as a test says, no ledger behind them."""
+"""Snapshots made by hand: scores, times and vectors as a test says, no ledger behind them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.errors import Fault, WrongUse
+from challenge.kinds.statistics.vector import Vector
 from challenge.ledger.store.clock import micros
 from challenge.ledger.store.records import Card, Entry, PrimaryScores, StoredScore, Submission, Team
 from challenge.ledger.store.rows import RowSource
@@ -24,14 +25,14 @@ START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 @dataclass(frozen=True)
 class Made:
-    """A submission: team, task, score, the hours after START, its replicates and interval."""
+    """A submission: team, task, score, the hours after START, its vector and interval."""
 
     team: str
     task: str
     value: float
     hour: float = 0.0
     method: str = "by hand"
-    replicates: NDArray[np.float32] | None = None
+    vector: NDArray[np.float64] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     interval: tuple[float, float] = (float("nan"), float("nan"))
 
@@ -46,7 +47,7 @@ class HandSource(RowSource):
     failed: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     metric: str = "accuracy"
     read: list[int] = field(default_factory=list)
-    """Ids whose replicates were asked for."""
+    """Ids whose vectors were asked for."""
 
     def submission(self, submission_id: int) -> Submission:
         if not 1 <= submission_id <= len(self.made):
@@ -104,13 +105,16 @@ class HandSource(RowSource):
     def team_marks(self) -> Mapping[int, str]:
         return {}
 
-    def replicates(self, submission_ids: Sequence[int], subset: Subset) -> NDArray[np.float32]:
+    def vectors(self, submission_ids: Sequence[int], subset: Subset) -> list[Vector | None]:
         self.read.extend(submission_ids)
-        rows = [self.made[i - 1].replicates for i in submission_ids]
-        known = [one.replicates for one in self.made if one.replicates is not None]
-        draws = len(known[0]) if known else 1000
-        nothing = np.full(draws, np.nan, dtype=np.float32)
-        return np.array([nothing if row is None else row for row in rows], dtype=np.float32)
+        rows = [self.made[i - 1].vector for i in submission_ids]
+        return [None if row is None else Vector(row) for row in rows]
+
+
+def vector_like(generator: np.random.Generator, error: float, n: int = 400) -> NDArray[np.float64]:
+    """Return the vector of a score with about this standard error."""
+    drawn: NDArray[np.float64] = generator.normal(0, error / n**0.5, n)
+    return drawn
 
 
 def snapshot_of(

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.kinds.statistics.vector import Vector
 from challenge.ledger.store.clock import micros
 from challenge.ledger.store.records import Card, Entry, PrimaryScores, StoredScore, Submission, Team
 from challenge.ledger.store.rows import RowSource
@@ -57,7 +58,7 @@ class ShowcaseSource(RowSource):
 
     entered: tuple[Submission, ...]
     scores: Mapping[tuple[int, Subset], StoredScore]
-    draws: Mapping[int, NDArray[np.float32]]
+    drawn: Mapping[int, Vector]
     changed: Mapping[int, str] = field(default_factory=dict)
 
     def submission(self, submission_id: int) -> Submission:
@@ -91,10 +92,8 @@ class ShowcaseSource(RowSource):
             marks[one.team] = f"{one.id}-{one.withdrawn}-{self.changed.get(one.team, '')}"
         return marks
 
-    def replicates(self, submission_ids: Sequence[int], subset: Subset) -> NDArray[np.float32]:
-        nothing = np.full(1000, np.nan, dtype=np.float32)
-        rows = [self.draws.get(i, nothing) for i in submission_ids]
-        return np.array(rows, dtype=np.float32).reshape(len(submission_ids), 1000)
+    def vectors(self, submission_ids: Sequence[int], subset: Subset) -> list[Vector | None]:
+        return [self.drawn.get(i) for i in submission_ids]
 
 
 def showcase(
@@ -104,7 +103,7 @@ def showcase(
     n_each: int = 6,
     names: Sequence[str] = (),
     texts: Sequence[str] = (),
-    n_draws: int | None = None,
+    n_vectors: int | None = None,
     seed: int = 5,
 ) -> Snapshot:
     """Return the snapshot of a made-up challenge.
@@ -129,10 +128,10 @@ def showcase(
     baseline_scores = {
         task: 0.0 if cards[task].task["kind"] == "matching" else 0.06 for task in cards
     }
-    shared = {task: rng.normal(0, 0.017, 1000).astype(np.float32) for task in cards}
+    shared = {task: rng.normal(0, 0.017 / 1000**0.5, 1000) for task in cards}
     entered: list[Submission] = []
     scores: dict[tuple[int, Subset], StoredScore] = {}
-    draws: dict[int, NDArray[np.float32]] = {}
+    drawn: dict[int, Vector] = {}
     planned = []
     for team in teams.values():
         skill = 0.02 * rng.normal()
@@ -184,9 +183,9 @@ def showcase(
                 isolation="bwrap" if team.baseline else "none",
             )
         )
-        if n_draws is None or submission <= n_draws:
-            own = rng.normal(0, 0.009, 1000).astype(np.float32)
-            draws[submission] = (value + shared[task] + own - own.mean()).astype(np.float32)
+        if n_vectors is None or submission <= n_vectors:
+            own = rng.normal(0, 0.009 / 1000**0.5, 1000)
+            drawn[submission] = Vector(shared[task] + own)
         shifts = (0.0, 0.008 * rng.normal(), 0.0)
         for which, shift in zip(_BOTH, shifts, strict=True):
             scores[submission, which] = _score(cards[task], submission, which, value + shift, 0.035)
@@ -200,7 +199,7 @@ def showcase(
         public=None if subset == "all" else _columns(entered, scores, "public", tuple(cards)),
         baseline_scores=baseline_scores,
         public_baseline_scores=baseline_scores,
-        source=ShowcaseSource(tuple(entered), scores, draws),
+        source=ShowcaseSource(tuple(entered), scores, drawn),
         closed_at=START + timedelta(days=28) if state == "closed" else None,
         steps=dict.fromkeys(cards, 0.0 if state == "benchmark" else 0.01),
     )
@@ -227,13 +226,12 @@ def with_one_more(snapshot: Snapshot, team: int, task: str, value: float) -> Sna
         **source.scores,
         (new.id, subset): _score(snapshot.cards[task], new.id, subset, value, 0.035),
     }
-    some = next(iter(source.draws.values()))
-    draws = {**source.draws, new.id: (some - some.mean() + value).astype(np.float32)}
+    drawn = {**source.drawn, new.id: next(iter(source.drawn.values()))}
     return replace(
         snapshot,
         at=new.at,
         primary=_columns(entered, scores, subset, tuple(snapshot.cards)),
-        source=ShowcaseSource(entered, scores, draws),
+        source=ShowcaseSource(entered, scores, drawn),
     )
 
 

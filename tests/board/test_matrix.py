@@ -7,25 +7,26 @@ import json
 import numpy as np
 import pytest
 
-from challenge.board.rules.standings import method_matrix
+from challenge.board.rules.method_matrix import method_matrix
 from challenge.board.rules.swap import swaps_of
-from tests.board.hand import Made, snapshot_of
+from challenge.kinds.statistics.vector import Vector
+from tests.board.hand import Made, snapshot_of, vector_like
 
 BASELINE_SCORES = {"t1": 0.2, "t2": 0.4}
 
 
-def draws(seed: int, spread: float = 0.01) -> np.ndarray:
-    return np.random.default_rng(seed).normal(0, spread, 1000).astype(np.float32)
+def of_error(seed: int, spread: float = 0.01) -> np.ndarray:
+    return vector_like(np.random.default_rng(seed), spread)
 
 
 def test_what_cannot_be_told_from_the_best_is_tied() -> None:
     # Noise of .01 each and independent: .80 and .79 cannot be told apart, .80 and .60 can. The
-    # draws of C are those of A: their difference has no noise, and .01 is surely a difference.
+    # vector of C is that of A: their difference has no noise, and .01 is a difference.
     made = [
-        Made("A", "t1", 0.80, method="a", replicates=draws(1)),
-        Made("B", "t1", 0.79, method="b", replicates=draws(2)),
-        Made("C", "t1", 0.79, method="c", replicates=draws(1)),
-        Made("D", "t1", 0.60, method="d", replicates=draws(3)),
+        Made("A", "t1", 0.80, method="a", vector=of_error(1)),
+        Made("B", "t1", 0.79, method="b", vector=of_error(2)),
+        Made("C", "t1", 0.79, method="c", vector=of_error(1)),
+        Made("D", "t1", 0.60, method="d", vector=of_error(3)),
     ]
     rows = method_matrix(snapshot_of(made, tasks=["t1"], baseline_scores=BASELINE_SCORES)).rows
     marks = {row.team_name: (row.n_best, row.n_tied) for row in rows}
@@ -75,12 +76,12 @@ def test_failed_and_untried_cells_are_told_apart_and_a_later_success_counts() ->
 def test_the_other_teams_method_is_judged_on_the_tasks_that_both_ran() -> None:
     # A against B, other minus own: t1 .3 (told apart), t2 .001 (not), t3 only A; mean .1505.
     made = [
-        Made("A", "t1", 0.5, method="a", replicates=draws(1)),
-        Made("A", "t2", 0.6, method="a", replicates=draws(2)),
-        Made("A", "t3", 0.1, method="a", replicates=draws(3)),
-        Made("B", "t1", 0.8, method="b", replicates=draws(4)),
-        Made("B", "t2", 0.601, method="b", replicates=draws(5)),
-        Made("B", "t1", 0.3, method="worse", replicates=draws(6)),
+        Made("A", "t1", 0.5, method="a", vector=of_error(1)),
+        Made("A", "t2", 0.6, method="a", vector=of_error(2)),
+        Made("A", "t3", 0.1, method="a", vector=of_error(3)),
+        Made("B", "t1", 0.8, method="b", vector=of_error(4)),
+        Made("B", "t2", 0.601, method="b", vector=of_error(5)),
+        Made("B", "t1", 0.3, method="worse", vector=of_error(6)),
     ]
     ours, theirs = sorted(method_matrix(snapshot_of(made)).swap, key=lambda one: one.team_name)
     assert (ours.team_name, ours.method, ours.other_method) == ("A", "a", "b")
@@ -94,7 +95,7 @@ def test_one_team_alone_has_nobody_to_learn_from() -> None:
     assert method_matrix(snapshot_of([Made("A", "t1", 0.5)])).swap == ()
 
 
-def test_without_draws_nothing_is_told_apart() -> None:
-    values, noise = np.array([[0.1], [0.9]]), [np.full((2, 1), np.nan)]
-    (one, _) = swaps_of([(1, "A", "a"), (2, "B", "b")], values, noise, ["t1"])
+def test_without_vectors_nothing_is_told_apart() -> None:
+    values, vectors = np.array([[0.1], [0.9]]), [Vector(np.full((2, 1), np.nan), np.zeros((2, 0)))]
+    (one, _) = swaps_of([(1, "A", "a"), (2, "B", "b")], values, vectors, ["t1"])
     assert (one.better, one.alike) == ((), ("t1",))

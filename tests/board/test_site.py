@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from challenge.board.rules.standings import task_board
+from challenge.board.rules.task_board import task_board
 from challenge.board.site import read_context, write_site
 from challenge.board.writer import SiteWriter
 from challenge.errors import MissingRequirement
@@ -332,7 +332,7 @@ def test_the_home_page_counts_the_tasks_outside_the_tracks(tmp_path: Path) -> No
 
 def test_an_empty_ledger_has_a_site_too(tmp_path: Path) -> None:
     full = showcase(n_teams=2, n_each=1)
-    source = replace(full.source, entered=(), scores={}, draws={})  # type: ignore[type-var]
+    source = replace(full.source, entered=(), scores={}, drawn={})  # type: ignore[type-var]
     primary = replace(
         full.primary,
         **{

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from challenge.board.rules.standings import shake_up, task_board, track_board, track_progress
+from challenge.board.rules.progress import track_progress
+from challenge.board.rules.shake_up import shake_up
+from challenge.board.rules.task_board import task_board
+from challenge.board.rules.track_board import track_board
 from challenge.ledger import Ledger, close, open_ledger, read_snapshot, select, submit, withdraw
 from challenge.ledger.store import rows as reading
 from tests.ledger.toy import CONTEST, make_challenge, subsets_of, truth_of, write_hits, write_labels
@@ -28,11 +31,11 @@ def test_withdrawing_the_best_brings_the_one_before_back(tmp_path: Path) -> None
         for hits in (70, 90, 80)
     ]
     before = read_snapshot(ledger)
-    (row,) = task_board(before, "toy", before.replicates).rows
+    (row,) = task_board(before, "toy", before.vectors).rows
     assert (row.value, row.submission, row.method, row.n_submissions) == (0.9, ids[1], "90 hits", 3)
     withdraw(ledger, ids[1])
     after = read_snapshot(ledger)
-    (row,) = task_board(after, "toy", after.replicates).rows
+    (row,) = task_board(after, "toy", after.vectors).rows
     assert (row.value, row.submission, row.n_submissions) == (0.8, ids[2], 2)
 
 
@@ -47,7 +50,7 @@ def test_the_same_predictions_tie_exactly_and_a_plainly_worse_team_is_shut_out(
         labels = [wrong[label] if i < n_wrong else label for i, label in enumerate(truth)]
         submit(ledger, task, write_labels(task, tmp_path / "x.csv", labels), team=team, method="m")
     snapshot = read_snapshot(ledger)
-    board = task_board(snapshot, "toy", snapshot.replicates)
+    board = task_board(snapshot, "toy", snapshot.vectors)
     assert [(row.rank, row.team_name) for row in board.rows] == [
         (1, "A"),
         (1, "Copy"),
@@ -102,7 +105,7 @@ def test_the_close_turns_public_ranks_into_final_ones(
     contest: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = read_snapshot(contest)
-    public = track_board(running, "classes", running.replicates)
+    public = track_board(running, "classes", running.vectors)
     assert public.subset == "public"
     assert [(row.rank, row.team_name) for row in public.rows] == [(1, "A"), (2, "B")]
     assert [row.public_rank for row in public.rows] == [None, None]
@@ -122,7 +125,7 @@ def test_the_close_turns_public_ranks_into_final_ones(
     monkeypatch.setenv("CHALLENGE_NOW", datetime(2026, 2, 2, tzinfo=timezone.utc).isoformat())
     close(contest)
     closed = read_snapshot(contest)
-    final = track_board(closed, "classes", closed.replicates)
+    final = track_board(closed, "classes", closed.vectors)
     assert final.subset == "private"
     assert [(row.rank, row.team_name, row.public_rank) for row in final.rows] == [
         (1, "B", 2),

@@ -7,13 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from challenge.board.rules.standings import (
-    method_matrix,
-    progress_series,
-    task_board,
-    track_board,
-    track_progress,
-)
+from challenge.board.rules.method_matrix import method_matrix
+from challenge.board.rules.progress import progress_series, track_progress
+from challenge.board.rules.task_board import task_board
+from challenge.board.rules.track_board import track_board
 from tests.board.hand import START, Made, snapshot_of
 
 NAN = float("nan")
@@ -118,8 +115,8 @@ def test_a_long_matrix_shows_its_top_and_says_how_long_it_is() -> None:
 
 def test_an_empty_ledger_gives_empty_boards() -> None:
     snapshot = snapshot_of([])
-    assert task_board(snapshot, "t1", snapshot.replicates).rows == ()
-    assert track_board(snapshot, "main", snapshot.replicates).rows == ()
+    assert task_board(snapshot, "t1", snapshot.vectors).rows == ()
+    assert track_board(snapshot, "main", snapshot.vectors).rows == ()
     assert progress_series(snapshot, "t1").teams == ()
     assert track_progress(snapshot, "main").overall.points == ()
     assert method_matrix(snapshot).rows == ()

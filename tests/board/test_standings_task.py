@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from challenge.board.rules.standings import TaskBoard, task_board
+from challenge.board.rules.boards import TaskBoard
+from challenge.board.rules.task_board import task_board
 from challenge.errors import WrongUse
-from tests.board.hand import HandSource, Made, snapshot_of
+from tests.board.hand import HandSource, Made, snapshot_of, vector_like
 
 NAN = float("nan")
 few = settings(max_examples=40, deadline=None)
@@ -20,7 +21,7 @@ few = settings(max_examples=40, deadline=None)
 
 def board_of(*made: Made, **more: object) -> TaskBoard:
     snapshot = snapshot_of(made, tasks=["t1"], **more)  # type: ignore[arg-type]
-    return task_board(snapshot, "t1", snapshot.replicates)
+    return task_board(snapshot, "t1", snapshot.vectors)
 
 
 def places(board: TaskBoard) -> list[tuple[int | None, str]]:
@@ -91,7 +92,7 @@ def test_a_baseline_is_ranked_among_all_and_marked() -> None:
     assert [(row.rank, row.baseline) for row in board.rows] == [(1, True), (2, False)]
 
 
-def test_teams_without_replicates_count_as_tied_and_it_is_said() -> None:
+def test_teams_without_vectors_count_as_tied_and_it_is_said() -> None:
     board = board_of(Made("a", "t1", 0.9), Made("b", "t1", 0.1), n_clusters=12)
     assert all(row.tied_first for row in board.rows)
     assert [(row.rank_low, row.rank_high) for row in board.rows] == [(1, 2), (1, 2)]
@@ -99,7 +100,7 @@ def test_teams_without_replicates_count_as_tied_and_it_is_said() -> None:
     assert "too few independent rows" in board.notes[0]
 
 
-def test_without_a_source_of_replicates_only_equal_scores_are_tied() -> None:
+def test_without_a_source_of_vectors_only_equal_scores_are_tied() -> None:
     made = [Made("a", "t1", 0.9), Made("b", "t1", 0.9, hour=1), Made("c", "t1", 0.8)]
     board = task_board(snapshot_of(made), "t1", None)
     assert [row.tied_first for row in board.rows] == [True, True, False]
@@ -107,12 +108,11 @@ def test_without_a_source_of_replicates_only_equal_scores_are_tied() -> None:
 
 
 def test_the_same_predictions_tie_exactly_and_a_plainly_worse_team_is_shut_out() -> None:
-    noise = np.random.default_rng(1).normal(0, 0.01, 1000)
-    other = np.random.default_rng(2).normal(0, 0.01, 1000)
+    noise, other = (vector_like(np.random.default_rng(seed), 0.01) for seed in (1, 2))
     board = board_of(
-        Made("a", "t1", 0.9, hour=0, replicates=(0.9 + noise).astype(np.float32)),
-        Made("copy", "t1", 0.9, hour=1, replicates=(0.9 + noise).astype(np.float32)),
-        Made("worse", "t1", 0.5, hour=2, replicates=(0.5 + other).astype(np.float32)),
+        Made("a", "t1", 0.9, hour=0, vector=noise),
+        Made("copy", "t1", 0.9, hour=1, vector=noise),
+        Made("worse", "t1", 0.5, hour=2, vector=other),
     )
     assert [row.tied_first for row in board.rows] == [True, True, False]
     copy = board.rows[1]
@@ -120,16 +120,16 @@ def test_the_same_predictions_tie_exactly_and_a_plainly_worse_team_is_shut_out()
     assert [(row.rank_low, row.rank_high) for row in board.rows] == [(1, 2), (1, 2), (3, 3)]
 
 
-def test_a_final_is_the_better_of_two_and_its_replicates_are_their_maximum() -> None:
-    # Draws of a's finals: .6 .9 and .8 .7; their maximum .8 .9 has the noise -.05 .05, as b's
-    # draws have: no paired noise is left, so the difference of .1 is sure.
+def test_a_final_is_the_better_of_two_with_its_vector() -> None:
+    # The vector of a's better final is that of b: the difference of .1 has no noise.
+    of_better, of_worse = (vector_like(np.random.default_rng(seed), 0.2) for seed in (1, 2))
     made = [
-        Made("a", "t1", 0.8, replicates=np.array([0.6, 0.9], dtype=np.float32)),
-        Made("a", "t1", 0.75, replicates=np.array([0.8, 0.7], dtype=np.float32)),
-        Made("b", "t1", 0.7, replicates=np.array([0.65, 0.75], dtype=np.float32)),
+        Made("a", "t1", 0.8, vector=of_better),
+        Made("a", "t1", 0.75, vector=of_worse),
+        Made("b", "t1", 0.7, vector=of_better),
     ]
     snapshot = snapshot_of(made, tasks=["t1"], subset="private")
-    board = task_board(snapshot, "t1", snapshot.replicates)
+    board = task_board(snapshot, "t1", snapshot.vectors)
     assert [(row.team_name, row.value) for row in board.rows] == [("a", 0.8), ("b", 0.7)]
     b = board.rows[1]
     assert b.behind_low == pytest.approx(0.1) and b.behind_high == pytest.approx(0.1)
@@ -142,21 +142,21 @@ def test_a_final_board_carries_the_public_rank() -> None:
         public=[Made("a", "t1", 0.95), Made("b", "t1", 0.9)],
         subset="private",
     )
-    board = task_board(snapshot, "t1", snapshot.replicates)
+    board = task_board(snapshot, "t1", snapshot.vectors)
     assert [(row.rank, row.team_name, row.public_rank) for row in board.rows] == [
         (1, "b", 2),
         (2, "a", 1),
     ]
 
 
-def test_derived_ends_are_rounded_to_the_step_while_the_contest_runs() -> None:
+def test_derived_ends_are_rounded_outward_to_the_step_while_the_contest_runs() -> None:
     generator = np.random.default_rng(3)
     made = [
-        Made(team, "t1", value, replicates=generator.normal(value, 0.03, 500).astype(np.float32))
+        Made(team, "t1", value, vector=vector_like(generator, 0.03))
         for team, value in (("a", 0.6), ("b", 0.58))
     ]
     snapshot = snapshot_of(made, subset="public", steps={"t1": 0.02})
-    board = task_board(snapshot, "t1", snapshot.replicates)
+    board = task_board(snapshot, "t1", snapshot.vectors)
     ends = [board.rows[1].behind_low, board.rows[1].behind_high]
     assert all(end is not None and round(end / 0.02) * 0.02 == pytest.approx(end) for end in ends)
 
@@ -164,31 +164,30 @@ def test_derived_ends_are_rounded_to_the_step_while_the_contest_runs() -> None:
 def test_a_public_subset_that_is_too_small_is_named() -> None:
     made = [Made("a", "t1", NAN)]
     snapshot = snapshot_of(made, subset="public", unscored=["t1"], baseline_scores={})
-    board = task_board(snapshot, "t1", snapshot.replicates)
+    board = task_board(snapshot, "t1", snapshot.vectors)
     assert "too small" in board.notes[0]
     assert board.baseline_score is None
     assert board.rows[0].reason == "the public subset is too small to show a score"
 
 
-def test_only_the_top_is_compared_and_it_is_said() -> None:
+def test_all_teams_of_a_long_board_are_compared() -> None:
     generator = np.random.default_rng(4)
     made = [
-        Made(
-            f"team {i}",
-            "t1",
-            0.9 - i / 1000,
-            replicates=generator.normal(0, 0.01, 50).astype(np.float32),
-        )
-        for i in range(230)
+        Made(f"team {i}", "t1", 0.9 - i / 1000, vector=vector_like(generator, 0.01))
+        for i in range(450)
     ]
     snapshot = snapshot_of(made, tasks=["t1"])
-    board = task_board(snapshot, "t1", snapshot.replicates)
+    board = task_board(snapshot, "t1", snapshot.vectors)
     source = snapshot.source
     assert isinstance(source, HandSource)
-    assert len(source.read) == board.n_compared == 200
-    assert board.rows[199].rank_high is not None
-    assert board.rows[200].rank_low is None and board.rows[200].rank == 201
-    assert "the first 200 of 230 teams" in board.notes[0]
+    assert len(source.read) == board.n_compared == 450
+    last = board.rows[-1]
+    # independent errors of .01: teams nearer than about .05 cannot be told apart
+    assert last.rank_low is not None and 380 < last.rank_low < 430
+    assert last.rank_high == 450 and not last.tied_first
+    middle = board.rows[225]
+    assert middle.rank_low is not None and 150 < middle.rank_low < 226
+    assert middle.rank_high is not None and 226 < middle.rank_high < 300
 
 
 def test_more_than_ten_thousand_submissions_all_count() -> None:
@@ -216,13 +215,13 @@ def test_the_private_subset_is_refused_before_the_close() -> None:
         task_board(snapshot_of([], subset="public"), "t1", None, subset="private")
 
 
-def test_json_has_no_nan_and_no_replicates_and_csv_has_a_cell_a_column() -> None:
-    replicates = np.linspace(0.1, 0.2, 1000).astype(np.float32)
+def test_json_has_no_nan_and_no_vectors_and_csv_has_a_cell_a_column() -> None:
+    vector = np.linspace(-0.001, 0.001, 1000)
     board = board_of(
-        Made("a", "t1", 0.15, replicates=replicates), Made("b", "t1", NAN), Made("c", "t1", 0.1)
+        Made("a", "t1", 0.15, vector=vector), Made("b", "t1", NAN), Made("c", "t1", 0.1)
     )
     text = json.dumps(board.as_json(), allow_nan=False)
-    assert "replicates" not in text and len(text) < 3000
+    assert "vector" not in text and len(text) < 3000
     rows = list(csv.reader(board.csv_text().splitlines()))
     assert len(rows) == 4
     assert {len(row) for row in rows} == {len(rows[0])}

@@ -11,9 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from challenge.board.rules.standings import TrackBoard, TrackRow, shake_up, task_board, track_board
+from challenge.board.rules.board_rows import TrackRow
+from challenge.board.rules.boards import TrackBoard
+from challenge.board.rules.shake_up import shake_up
+from challenge.board.rules.task_board import task_board
+from challenge.board.rules.track_board import track_board
 from challenge.errors import WrongUse
-from tests.board.hand import Made, snapshot_of
+from challenge.kinds.statistics.vector import Vector, interval, spread
+from tests.board.hand import Made, snapshot_of, vector_like
 
 NAN = float("nan")
 few = settings(max_examples=40, deadline=None)
@@ -43,7 +48,7 @@ def made_of(table: Table) -> list[Made]:
 def board_of(made: list[Made], **more: object) -> TrackBoard:
     more = {"baseline_scores": BASELINE_SCORES, **more}
     snapshot = snapshot_of(made, **more)  # type: ignore[arg-type]
-    return track_board(snapshot, "main", snapshot.replicates)
+    return track_board(snapshot, "main", snapshot.vectors)
 
 
 def row_of(board: TrackBoard, team: str) -> TrackRow:
@@ -117,12 +122,12 @@ def test_at_equal_means_the_team_that_was_complete_earlier_stands_first() -> Non
 def test_a_track_of_one_task_agrees_with_its_task_board() -> None:
     generator = np.random.default_rng(5)
     made = [
-        Made(team, "t1", value, replicates=generator.normal(value, 0.02, 400).astype(np.float32))
+        Made(team, "t1", value, vector=vector_like(generator, 0.02))
         for team, value in zip("abcde", (0.9, 0.89, 0.85, 0.8, 0.2), strict=True)
     ]
     snapshot = snapshot_of(made, tasks=["t1"], baseline_scores=BASELINE_SCORES)
-    track = track_board(snapshot, "main", snapshot.replicates)
-    task = task_board(snapshot, "t1", snapshot.replicates)
+    track = track_board(snapshot, "main", snapshot.vectors)
+    task = task_board(snapshot, "t1", snapshot.vectors)
     assert [(r.rank, r.team, r.rank_low, r.rank_high, r.tied_first) for r in track.rows] == [
         (r.rank, r.team, r.rank_low, r.rank_high, r.tied_first) for r in task.rows
     ]
@@ -168,40 +173,41 @@ def test_a_public_subset_that_is_too_small_stays_out_of_every_mean() -> None:
     assert "fewer than 300 public rows" in board.left_out["t3"]
 
 
-def with_interval(team: str, task: str, value: float, low: float, high: float) -> Made:
-    """A score whose replicates say nothing, so that only its interval can count."""
-    still = np.full(50, value, dtype=np.float32)
-    return Made(team, task, value, replicates=still, interval=(low, high))
-
-
-def test_the_interval_of_a_mean_is_put_together_from_those_of_its_tasks() -> None:
-    arms = {"t1": (0.03, 0.04), "t2": (0.04, 0.03), "t3": (0.12, 0.0)}
-    made = [with_interval("A", t, 0.6, 0.6 - down, 0.6 + up) for t, (down, up) in arms.items()]
+def test_the_interval_of_a_mean_comes_from_the_joined_vectors() -> None:
+    generator = np.random.default_rng(7)
+    vectors = [vector_like(generator, error) for error in (0.03, 0.04, 0.05)]
+    made = [Made("A", f"t{i + 1}", 0.6, vector=one) for i, one in enumerate(vectors)]
     row = board_of(made).rows[0]
-    # Below: root of .03² + .04² + .12² = .13; above: root of .04² + .03² = .05.
-    assert row.low == pytest.approx(0.6 - 0.13 / 3) and row.high == pytest.approx(0.6 + 0.05 / 3)
+    found = spread(Vector(np.concatenate(vectors) / 3))
+    assert (row.low, row.high) == pytest.approx(interval(0.6, found, "share", (0.0, 1.0)))
+    assert found.error == pytest.approx((0.03**2 + 0.04**2 + 0.05**2) ** 0.5 / 3, rel=0.1)
 
 
 def test_a_mean_at_an_edge_has_no_point_as_its_interval() -> None:
-    made = [with_interval("A", task, 0.0, 0.0, 0.1) for task in ("t1", "t2")]
+    still = np.zeros(50)
+    made = [Made("A", task, 0.0, vector=still, interval=(0.0, 0.1)) for task in ("t1", "t2")]
     row = board_of(made, tasks=["t1", "t2"]).rows[0]
     assert (row.low, row.high) == pytest.approx((0.0, 0.1 / 2**0.5))
 
 
-def test_a_mean_of_one_task_has_its_interval_and_a_floor_adds_nothing() -> None:
-    row = board_of([with_interval("A", "t1", 0.6, 0.5, 0.65)], tasks=["t1"]).rows[0]
-    assert (row.low, row.high) == pytest.approx((0.5, 0.65))
-    # The floor of t2 is .3.
-    subset = board_of([with_interval("A", "t1", 0.6, 0.5, 0.65)], tasks=["t1", "t2"]).rows[0]
-    assert (subset.low, subset.high) == pytest.approx((0.45 - 0.05, 0.45 + 0.025))
+def test_a_mean_of_one_task_has_its_interval_and_a_baseline_score_adds_nothing() -> None:
+    vector = vector_like(np.random.default_rng(3), 0.04)
+    row = board_of([Made("A", "t1", 0.6, vector=vector)], tasks=["t1"]).rows[0]
+    alone = interval(0.6, spread(Vector(vector)), "share", (0.0, 1.0))
+    assert (row.low, row.high) == pytest.approx(alone)
+    # The baseline score of t2 is .3: a mean of .45, with half the error.
+    half = board_of([Made("A", "t1", 0.6, vector=vector)], tasks=["t1", "t2"]).rows[0]
+    assert half.low is not None and half.high is not None and row.low is not None
+    assert row.high is not None
+    assert (half.high - half.low) / (row.high - row.low) == pytest.approx(0.5, rel=0.02)
 
 
 def test_a_missing_task_brings_no_noise() -> None:
-    noise = np.random.default_rng(8).normal(0, 0.03, 2000)
+    noise = vector_like(np.random.default_rng(8), 0.03)
     made = [
-        Made("A", "t1", 0.6, replicates=(0.6 + noise).astype(np.float32)),
-        Made("B", "t1", 0.5, replicates=(0.5 + noise).astype(np.float32)),
-        Made("B", "t2", 0.3, replicates=np.full(2000, 0.3, dtype=np.float32)),
+        Made("A", "t1", 0.6, vector=noise),
+        Made("B", "t1", 0.5, vector=noise),
+        Made("B", "t2", 0.3, vector=np.zeros(400)),
     ]
     board = board_of(made, tasks=["t1", "t2"])
     b = row_of(board, "B")
@@ -211,7 +217,7 @@ def test_a_missing_task_brings_no_noise() -> None:
 def test_a_team_without_an_interval_on_one_task_counts_as_tied() -> None:
     generator = np.random.default_rng(9)
     made = [
-        Made(team, "t1", value, replicates=generator.normal(value, 0.01, 200).astype(np.float32))
+        Made(team, "t1", value, vector=vector_like(generator, 0.01))
         for team, value in (("A", 0.9), ("B", 0.5), ("C", 0.4))
     ]
     board = board_of([*made, Made("C", "t2", 0.35)], tasks=["t1", "t2"])
@@ -221,10 +227,9 @@ def test_a_team_without_an_interval_on_one_task_counts_as_tied() -> None:
     assert "1 of the teams compared have no interval" in board.notes[0]
 
 
-def final(team: str, value: float, hour: float, noise: float, draws: int = 400) -> Made:
+def final(team: str, value: float, hour: float, error: float) -> Made:
     generator = np.random.default_rng(int(value * 1e6) + int(hour))
-    replicates = generator.normal(value, noise, draws).astype(np.float32)
-    return Made(team, "t1", value, hour, replicates=replicates)
+    return Made(team, "t1", value, hour, vector=vector_like(generator, error))
 
 
 def prizes(tie: str, *made: Made, baselines: tuple[str, ...] = ()) -> dict[str, str | None]:
@@ -236,7 +241,7 @@ def prizes(tie: str, *made: Made, baselines: tuple[str, ...] = ()) -> dict[str, 
         prize_tie=tie,
         baselines=baselines,
     )
-    board = track_board(snapshot, "main", snapshot.replicates)
+    board = track_board(snapshot, "main", snapshot.vectors)
     return {row.team_name: row.prize for row in board.rows}
 
 
@@ -268,14 +273,14 @@ def test_a_team_that_missed_a_task_takes_no_prize() -> None:
     snapshot = snapshot_of(
         made, tasks=["t1", "t2"], subset="private", prize="p", prize_tie="earlier"
     )
-    board = track_board(snapshot, "main", snapshot.replicates)
+    board = track_board(snapshot, "main", snapshot.vectors)
     assert [(row.team_name, row.prize) for row in board.rows] == [("A", None), ("B", "p")]
 
 
 def test_no_prize_is_named_before_the_close() -> None:
     made = [final("A", 0.9, 1, 0.01)]
     snapshot = snapshot_of(made, tasks=["t1"], subset="public", prize="p", prize_tie="split")
-    assert track_board(snapshot, "main", snapshot.replicates).rows[0].prize is None
+    assert track_board(snapshot, "main", snapshot.vectors).rows[0].prize is None
 
 
 def test_the_shake_up_counts_the_places_between_public_and_final_board() -> None:

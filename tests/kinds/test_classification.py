@@ -1,4 +1,4 @@
-"""Classification: replicates against weights by row, row order, resolution, train scores."""
+"""Classification: vectors against rows left out, resolution, train scores."""
 
 from __future__ import annotations
 
@@ -9,29 +9,65 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from challenge.kinds.estimates import replicates
-from challenge.kinds.scored_rows import ScoredRows
+from challenge.kinds import kind_of
+from challenge.kinds.estimates import estimate
+from challenge.kinds.scored_rows import Answers, ScoredRows
+from challenge.kinds.statistics.grouping import group_rows
 from challenge.scoring import score_on_train, score_predictions
-from challenge.scoring.statistics.block_weights import draw_weights
-from tests.scoring.scored import make_scored_task, predict, solution_of
+from tests.scoring.scored import make_scored_task, predict
 
 
-def test_replicates_are_the_metric_with_the_weights_of_clusters(tmp_path: Path) -> None:
+def drawn(k: int = 4, n: int = 400, clusters: int = 60) -> tuple[ScoredRows, np.ndarray]:
+    """Return rows of clusters of unequal sizes, and codes of which two thirds are right."""
     rng = np.random.default_rng(0)
-    truth, codes, cluster = rng.integers(0, 3, (3, 400))
-    cluster = rng.integers(0, 50, 400)
-    weights = draw_weights(solution_of(truth, cluster), "all", b"key")
-    part = ScoredRows(
-        np.arange(400), 400, truth.astype(np.int32), ("0", "1", "2"), weights.grouping
-    )
-    task = make_scored_task(tmp_path / "t", [str(t) for t in truth])
-    predictions = predict(task, [str(c) for c in codes])
-    outcome = task.kind.outcome(part, predictions.answers)
-    found = replicates(task.kind.metric("macro_f1"), outcome, weights.draws)
-    for draw in range(5):
-        rows = weights.draws[draw].astype(np.float64)[weights.grouping.group]
-        expected = sk.f1_score(truth, codes, average="macro", sample_weight=rows)
-        assert found[draw] == pytest.approx(expected, abs=1e-5)
+    truth, guess = rng.integers(0, k, (2, n)).astype(np.int32)
+    cluster = np.sort((rng.random(n) ** 2 * clusters).astype(np.int32))
+    grouping = group_rows(cluster, cluster, b"key")
+    rows = ScoredRows(np.arange(n), n, truth, tuple(map(str, range(k))), grouping)
+    return rows, np.where(rng.random(n) < 0.6, truth, guess).astype(np.int32)
+
+
+@pytest.mark.parametrize("name", ["weighted_f1", "mcc"])
+def test_other_metrics_are_computed_again_without_each_cluster(name: str) -> None:
+    rows, codes = drawn()
+    kind = kind_of("classification")
+    found = estimate(kind.metric(name), kind.outcome(rows, Answers(codes)))
+    for cluster in range(rows.grouping.n_groups):
+        rest = rows.grouping.group != cluster
+        if name == "mcc":
+            without = sk.matthews_corrcoef(rows.labels[rest], codes[rest])
+        else:
+            without = sk.f1_score(rows.labels[rest], codes[rest], average="weighted")
+        assert found.vector.clusters[cluster] == pytest.approx(found.value - without, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "macro_f1"])
+def test_means_of_ratios_follow_the_formula(name: str) -> None:
+    """d_g = sum of w (x - t y) / max(Y - y, Y / 2), t = (X + value) / (Y + 1); one ratio: X / Y."""
+    rows, codes = drawn()
+    kind = kind_of("classification")
+    found = estimate(kind.metric(name), kind.outcome(rows, Answers(codes)))
+    assert found.value is not None
+    classes = range(1 if name == "accuracy" else 4)
+    expected = np.zeros(rows.grouping.n_groups)
+    for label in classes:
+        hit = (rows.labels == codes) & ((rows.labels == label) | (name == "accuracy"))
+        true, said = rows.labels == label, codes == label
+        above, below = {
+            "accuracy": (hit * 1.0, np.ones(rows.n)),
+            "balanced_accuracy": (hit * 1.0, true * 1.0),
+            "macro_f1": (2.0 * hit, true * 1.0 + said),
+        }[name]
+        whole = above.sum(), below.sum()
+        share = (whole[0] + found.value) / (whole[1] + 1.0)
+        if name == "accuracy":
+            share = whole[0] / whole[1]
+        for cluster in range(len(expected)):
+            here = rows.grouping.group == cluster
+            x, y = above[here].sum(), below[here].sum()
+            lost = (x - share * y) / max(whole[1] - y, whole[1] / 2)
+            expected[cluster] += lost / len(classes)
+    assert found.vector.clusters == pytest.approx(expected, abs=1e-14)
 
 
 def test_the_resolution_is_one_row_of_a_perfect_file(tmp_path: Path) -> None:
@@ -90,7 +126,7 @@ def test_out_of_fold_predictions_score_on_public_data_alone(tmp_path: Path) -> N
     # a is always right; of 30 b rows those at multiples of 3 (odd ones: 10) are right
     assert score.primary.value == pytest.approx(40 / 60)
     assert score.primary.low is not None
-    assert (score.subset, score.replicates, score.weights_hash) == ("train", None, "")
+    assert (score.subset, score.solution_digest) == ("train", "")
 
 
 def test_groups_that_the_public_cannot_know_are_named_beside_the_interval(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A new metric needs its value only: its influence, scale and interval have sound defaults."""
+"""A new metric needs its value only: its vector, scale and interval have sound defaults."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from challenge.kinds.base import Metric, Undefined
-from challenge.kinds.estimates import baseline_of, estimate, replicates, resolution_of
+from challenge.kinds.estimates import baseline_of, estimate, resolution_of
 from challenge.kinds.metrics.pairs import PairOutcome
 from challenge.kinds.metrics.probabilities import ClassOutcome
 from challenge.kinds.scored_rows import Answers, ScoredRows
@@ -31,25 +31,21 @@ def outcome_of(n: int, clusters: int, seed: int = 0) -> ClassOutcome:
 
 
 @pytest.mark.parametrize(("n", "clusters"), [(400, 0), (600, 50)])
-def test_the_default_influence_is_that_of_the_fast_form(n: int, clusters: int) -> None:
+def test_the_default_vector_is_that_of_the_fast_form(n: int, clusters: int) -> None:
     from challenge.kinds import kind_of
 
     outcome = outcome_of(n, clusters)
     known = estimate(kind_of("classification").metric("accuracy"), outcome)
     plain = estimate(Metric("mine", "mine", accuracy_alone), outcome)
     assert plain.value == known.value
-    assert plain.influence().groups == pytest.approx(known.influence().groups, abs=1e-12)
-    grouping = outcome.rows.grouping
-    found, error = value_with_interval(grouping, plain)
-    expected, expected_error = value_with_interval(grouping, known)
-    assert error == pytest.approx(expected_error)
-    if not clusters:
-        assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert plain.vector.clusters == pytest.approx(known.vector.clusters, abs=1e-12)
+    found, expected = value_with_interval(plain), value_with_interval(known)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
     assert found.low is not None and found.value is not None and found.high is not None
     assert 0.0 <= found.low < found.value < found.high <= 1.0
 
 
-def test_the_default_of_pairs_leaves_out_groups_and_cells() -> None:
+def test_the_default_of_pairs_leaves_out_clusters_and_couples() -> None:
     rng = np.random.default_rng(1)
     n = 300
     left, right = rng.integers(0, 40, (2, n)).astype(np.int32)
@@ -59,22 +55,15 @@ def test_the_default_of_pairs_leaves_out_groups_and_cells() -> None:
     rows = ScoredRows(np.arange(n), n, truth, ("0", "1"), grouping)
     outcome = PairOutcome(rows, Answers(codes))
     found = estimate(Metric("mine", "mine", accuracy_alone), outcome)
-    influence = found.influence()
-    assert len(influence.cells) == len(grouping.cell_left) > 50
+    assert len(found.vector.couples) == len(grouping.cell_left) > 50
     rest = (grouping.group != 0) & (grouping.other != 0)
     right_of_rest = (codes[rest] == truth[rest]).mean()
-    assert influence.groups[0] == pytest.approx(found.value - right_of_rest)
+    assert found.vector.clusters[0] == pytest.approx(found.value - right_of_rest)
 
 
-def test_defaults_of_replicates_baseline_and_resolution() -> None:
+def test_defaults_of_baseline_and_resolution() -> None:
     outcome = outcome_of(400, 0)
     metric = Metric("mine", "mine", accuracy_alone, primary=True)
-    draws = np.random.default_rng(0).exponential(size=(1_000, 400))
-    draws = (draws / draws.mean(axis=1, keepdims=True)).astype(np.float32)
-    drawn = replicates(metric, outcome, draws)
-    right = (outcome.codes == outcome.rows.labels).astype(float)
-    shuffled = np.argsort(outcome.rows.grouping.group)
-    assert drawn == pytest.approx(draws @ right[shuffled] / 400, abs=2e-3)
     expected = float((outcome.rows.labels == 1).mean())
     assert baseline_of(metric, ClassOutcome, outcome.rows) == expected
     assert np.isnan(resolution_of(metric, outcome.rows))
@@ -89,16 +78,16 @@ def test_an_unbounded_metric_keeps_its_scale(value: float) -> None:
         bounds=(-np.inf, np.inf),
     )
     found = estimate(metric, outcome_of(400, 0))
-    interval, _ = value_with_interval(found.outcome.rows.grouping, found)
+    interval = value_with_interval(found)
     assert metric.interval_scale == "identity"
     assert interval.low is not None and interval.high is not None and interval.value is not None
     assert interval.high - interval.value == pytest.approx(interval.value - interval.low, rel=0.1)
 
 
-def test_a_value_at_its_bound_has_the_exact_interval_of_a_share() -> None:
+def test_a_value_at_its_bound_has_the_interval_of_a_share_of_its_rows() -> None:
     outcome = outcome_of(400, 0)
     perfect = ClassOutcome(outcome.rows, Answers(outcome.rows.labels))
     found = estimate(Metric("mine", "mine", accuracy_alone), perfect)
-    interval, _ = value_with_interval(outcome.rows.grouping, found)
-    assert interval.low == pytest.approx(0.025 ** (1 / 400))
+    interval = value_with_interval(found)
+    assert interval.low == pytest.approx(1 / (1 + 1.959964**2 / 400))
     assert interval.high == 1.0

@@ -1,4 +1,4 @@
-"""Matching: replicates against weights multiplied out row by row, edges, entities."""
+"""Matching: vectors against entities left out, ends of the range, entities."""
 
 from __future__ import annotations
 
@@ -8,71 +8,83 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from challenge.kinds.estimates import replicates
+from challenge.kinds.estimates import estimate
 from challenge.kinds.scored_rows import ScoredRows
+from challenge.kinds.statistics.grouping import group_rows
 from challenge.scoring import score_predictions
-from challenge.scoring.statistics.block_weights import draw_weights
-from tests.scoring.scored import make_scored_task, predict, solution_of
+from tests.scoring.scored import make_scored_task, predict
+
+SQUARED = 1.959963984540054**2
 
 
-def drawn(n: int = 300, entities: int = 40) -> tuple[ScoredRows, np.ndarray, np.ndarray]:
-    """Return pairs of entities, half of them inside one, with scores and draws."""
+def drawn(n: int = 300, entities: int = 40) -> tuple[ScoredRows, np.ndarray]:
+    """Return pairs of entities, half of them inside one, with scores."""
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 2, n)
-    left, right = rng.integers(0, entities, (2, n))
+    left, right = rng.integers(0, entities, (2, n)).astype(np.int32)
     right = np.where(truth == 1, left, right)
-    weights = draw_weights(solution_of(truth, left, right), "all", b"key")
-    part = ScoredRows(np.arange(n), n, truth.astype(np.int32), ("0", "1"), weights.grouping)
-    scores = np.clip(np.round(0.3 + 0.3 * truth + rng.normal(0, 0.2, n), 2), 0, 1)
-    return part, scores, weights.draws
+    part = ScoredRows(
+        np.arange(n), n, truth.astype(np.int32), ("0", "1"), group_rows(left, right, b"key")
+    )
+    return part, np.clip(np.round(0.3 + 0.3 * truth + rng.normal(0, 0.2, n), 2), 0, 1)
 
 
 @pytest.mark.parametrize("metric", ["f1", "average_precision", "roc_auc"])
-def test_replicates_are_the_metric_with_products_of_weights(tmp_path: Path, metric: str) -> None:
-    part, scores, draws = drawn()
+def test_the_vector_is_what_is_lost_without_each_entity(tmp_path: Path, metric: str) -> None:
+    part, scores = drawn()
     task = make_scored_task(tmp_path / "t", [str(t) for t in part.labels], kind="matching")
     outcome = task.kind.outcome(part, predict(task, scores=scores).answers)
-    found = replicates(task.kind.metric(metric), outcome, draws)
+    found = estimate(task.kind.metric(metric), outcome)
     grouping = part.grouping
-    assert len(grouping.crossing) > 50
-    for draw in range(5):
-        weight = draws[draw].astype(np.float64)
-        rows = weight[grouping.group] * np.where(
-            grouping.group == grouping.other, 1.0, weight[grouping.other]
-        )
+    assert grouping.n_groups == 40 and len(grouping.crossing) > 50
+    assert len(found.vector.couples) == len(grouping.cell_left)
+    for entity in range(40):
+        rest = (grouping.group != entity) & (grouping.other != entity)
+        truth, kept = part.labels[rest], scores[rest]
         if metric == "f1":
-            expected = sk.f1_score(part.labels, scores >= 0.5, sample_weight=rows)
+            without = sk.f1_score(truth, kept >= 0.5)
         elif metric == "roc_auc":
-            expected = sk.roc_auc_score(part.labels, scores, sample_weight=rows)
+            without = sk.roc_auc_score(truth, kept)
         else:
-            expected = sk.average_precision_score(part.labels, scores, sample_weight=rows)
-        assert found[draw] == pytest.approx(expected, abs=1e-5)
+            without = sk.average_precision_score(truth, kept)
+        assert found.vector.clusters[entity] == pytest.approx(found.value - without, abs=1e-12)
 
 
-def test_perfect_pairs_have_an_exact_end_and_no_point(tmp_path: Path) -> None:
+def test_enough_components_of_entities_are_the_clusters() -> None:
+    # 20 components of three entities each, joined in a chain
+    first = np.arange(20, dtype=np.int32) * 3
+    left, right = np.concatenate((first, first + 1)), np.concatenate((first + 1, first + 2))
+    found = group_rows(left, right, b"key")
+    assert (found.n_clusters, found.n_groups, len(found.crossing)) == (20, 20, 0)
+    assert found.effective_clusters == pytest.approx(20.0)
+    assert found.cluster is left and found.second is right
+    few = left < 33
+    assert group_rows(left[few], right[few], b"key").n_clusters == 33
+
+
+def test_perfect_pairs_have_the_end_of_wilson_and_no_point(tmp_path: Path) -> None:
     labels = ["1", "0"] * 40
     task = make_scored_task(tmp_path / "t", labels, kind="matching")
     score = score_predictions(task, predict(task, scores=[float(w) for w in labels]), "all")
-    # 40 hits and no error: s >= .025 ** (1/40), F1 = 2s / (1 + s)
-    share = 0.025 ** (1 / 40)
+    # 40 matches: Wilson's end for 40 rows, all right
+    share = 1 / (1 + SQUARED / 40)
     assert (score.primary.value, score.primary.high) == (1.0, 1.0)
-    assert score.primary.low == pytest.approx(2 * share / (1 + share), abs=1e-12)
-    for name in ("precision", "recall", "average_precision", "roc_auc"):
+    for name in ("f1", "precision", "recall", "average_precision", "roc_auc"):
         assert score.metrics[name].value == score.metrics[name].high == 1.0
         assert score.metrics[name].low == pytest.approx(share, abs=1e-12)
     loss = score.metrics["log_loss"]
     assert (loss.value, loss.low) == (0.0, 0.0)
-    assert loss.high == pytest.approx(36.0437 * (1 - 0.025 ** (1 / 80)), abs=1e-3)
+    ratio = SQUARED / 80
+    assert loss.high == pytest.approx(36.0437 * ratio / (1 + ratio), abs=1e-3)
 
 
-def test_only_wrong_pairs_have_0_and_an_exact_end(tmp_path: Path) -> None:
+def test_only_wrong_pairs_have_0_and_the_end_of_wilson(tmp_path: Path) -> None:
     labels = ["1", "0"] * 40
     task = make_scored_task(tmp_path / "t", labels, kind="matching")
     score = score_predictions(task, predict(task, labels[1:] + labels[:1]), "all")
-    # 80 errors: s <= 1 - .025 ** (1/80)
-    share = 1 - 0.025 ** (1 / 80)
+    # 80 errors: Wilson's end for 80 rows, none right
     assert (score.primary.value, score.primary.low) == (0.0, 0.0)
-    assert score.primary.high == pytest.approx(2 * share / (1 + share), abs=1e-12)
+    assert score.primary.high == pytest.approx(SQUARED / 80 / (1 + SQUARED / 80), abs=1e-12)
 
 
 def test_no_predicted_match_has_f1_0_and_no_precision(tmp_path: Path) -> None:

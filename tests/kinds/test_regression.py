@@ -14,10 +14,11 @@ from sklearn import metrics as sk
 
 from challenge.errors import SubmissionError
 from challenge.kinds import kind_of
-from challenge.kinds.estimates import MetricEstimate, estimate, replicates
+from challenge.kinds.estimates import MetricEstimate, estimate
 from challenge.kinds.regression import METRICS
 from challenge.kinds.scored_rows import Answers, ScoredRows
 from challenge.kinds.statistics.grouping import group_rows
+from challenge.kinds.statistics.vector import spread
 from challenge.scoring import (
     baseline_score,
     compare_predictions,
@@ -28,9 +29,8 @@ from challenge.scoring import (
     write_predictions,
 )
 from challenge.scoring.score import value_with_interval
-from challenge.scoring.statistics.block_weights import draw_weights
 from challenge.task import Task
-from tests.scoring.scored import make_scored_task, predict, solution_of
+from tests.scoring.scored import make_scored_task, predict
 
 KIND = kind_of("regression")
 MEAN = 4.0
@@ -126,7 +126,7 @@ def test_intervals_hold_their_value_within_the_bounds(
     rng = np.random.default_rng(seed)
     cluster = rng.integers(0, clusters, n) if clusters else None
     for name, one in estimates_of(truth, sign * predicted, cluster).items():
-        value, _ = value_with_interval(one.outcome.rows.grouping, one)
+        value = value_with_interval(one)
         assert value.value is not None, name
         if value.low is None or value.high is None:
             assert value.reason
@@ -137,12 +137,12 @@ def test_intervals_hold_their_value_within_the_bounds(
 
 @pytest.mark.parametrize("clusters", [0, 60])
 @pytest.mark.parametrize("name", [metric.name for metric in METRICS])
-def test_influences_are_what_leaving_out_groups_moves(name: str, clusters: int) -> None:
+def test_vectors_are_what_leaving_out_clusters_moves(name: str, clusters: int) -> None:
     truth, predicted = drawn(600, 1)
     rng = np.random.default_rng(2)
     cluster = rng.integers(0, clusters, 600) if clusters else np.arange(600)
     one = estimates_of(truth, predicted, cluster, name)[name]
-    grouping, influence = one.outcome.rows.grouping, one.influence().groups
+    grouping, vector = one.outcome.rows.grouping, one.vector.clusters
     assert one.value is not None
     moved = []
     for group in range(grouping.n_groups):
@@ -151,10 +151,10 @@ def test_influences_are_what_leaving_out_groups_moves(name: str, clusters: int) 
         moved.append(one.value - rest)
     if name == "median_absolute_error":
         # The density smooths what a median jumps; the signs and the whole spread agree.
-        assert np.corrcoef(influence, moved)[0, 1] > 0.8
+        assert np.corrcoef(vector, moved)[0, 1] > 0.8
     else:
         scale = float(np.abs(moved).max())
-        assert influence == pytest.approx(np.array(moved), abs=0.1 * scale)
+        assert vector == pytest.approx(np.array(moved), abs=0.1 * scale)
 
 
 @pytest.mark.parametrize("name", [metric.name for metric in METRICS])
@@ -162,26 +162,10 @@ def test_standard_errors_are_those_of_fresh_samples(name: str) -> None:
     values, errors = [], []
     for seed in range(150):
         one = estimates_of(*drawn(300, seed), only=name)[name]
-        value, error = value_with_interval(one.outcome.rows.grouping, one)
-        assert value.value is not None and error is not None
-        values.append(value.value)
-        errors.append(error)
+        assert one.value is not None
+        values.append(one.value)
+        errors.append(spread(one.vector).error)
     assert np.mean(errors) == pytest.approx(np.std(values), rel=0.2)
-
-
-def test_replicates_are_the_metric_with_weights() -> None:
-    truth, predicted = drawn(400)
-    rng = np.random.default_rng(0)
-    cluster = rng.integers(0, 50, 400)
-    weights = draw_weights(solution_of(truth.round(), cluster), "all", b"key")
-    rows = ScoredRows(np.arange(400), 400, truth, (), weights.grouping, trivial=lambda: MEAN)
-    outcome = KIND.outcome(rows, Answers(numbers=predicted))
-    by_row = weights.draws.astype(np.float64)[:, weights.grouping.group]
-    for name, function in (("mae", sk.mean_absolute_error), ("r2", sk.r2_score)):
-        found = replicates(KIND.metric(name), outcome, weights.draws)
-        for draw in range(3):
-            expected = function(truth, predicted, sample_weight=by_row[draw])
-            assert found[draw] == pytest.approx(expected, abs=1e-5)
 
 
 def number_task(folder: Path, metric: str = "skill", n: int = 80) -> tuple[Task, np.ndarray]:
@@ -220,7 +204,7 @@ def test_a_task_is_scored_from_its_file(tmp_path: Path, metric: str) -> None:
         assert score.metrics["rmse"].value == pytest.approx(expected, abs=1e-12)
     of_mean = sk.root_mean_squared_error(truth[:79], np.full(79, 3.0))
     assert score.metrics["skill"].value == pytest.approx(1 - expected / of_mean, abs=1e-12)
-    assert score.primary.low is not None and score.replicates is not None
+    assert score.primary.low is not None and score.vector is not None
     baseline = baseline_score(task, "all").value
     assert baseline is not None
     value = score.primary.value

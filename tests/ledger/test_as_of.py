@@ -47,7 +47,7 @@ def shown(snapshot: Snapshot) -> dict[str, object]:
         "public": None if snapshot.public is None else snapshot.public.submission.tolist(),
         "entries": list(snapshot.entries()),
         "marks": dict(snapshot.team_marks()),
-        "replicates": snapshot.replicates(ids).tobytes(),
+        "vectors": [one and one.to_bytes() for one in snapshot.vectors(ids)],
         "methods": dict(snapshot.methods(ids)),
     }
 

@@ -56,7 +56,7 @@ def test_what_the_program_stores_is_chained(ledger: Ledger) -> None:
     [
         ("UPDATE scores SET value = 1.0 WHERE id = 1", "rows changed after they were stored"),
         ("UPDATE submissions SET at = at - 1 WHERE id = 3", "submissions rows 3 to 3"),
-        ("UPDATE replicates SET vector = zeroblob(4000)", "rows changed"),
+        ("UPDATE vectors SET vector = zeroblob(4000)", "rows changed"),
         ("UPDATE team_names SET name = 'Eve' WHERE id = 2", "team_names rows 2 to 2"),
         ("DELETE FROM withdrawals", "withdrawals rows 1 to 1"),
         ("DELETE FROM links WHERE id = 4", "rows changed"),

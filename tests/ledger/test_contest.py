@@ -52,28 +52,28 @@ def hand_in(ledger: Ledger, tmp_path: Path, hits: int, team: str = "Ada", salt: 
 
 
 def test_the_ladder_tells_only_steps(ledger: Ledger, tmp_path: Path) -> None:
-    # 400 public rows: the step is 0.5 / sqrt(400) = 0.025.
+    # 400 public rows: the step is .05.
     task = toy(ledger)
 
     def hand_in(hits: int, salt: int = 0) -> tuple[float | None, float | None, str]:
         path = write_hits(task, tmp_path / "x.csv", hits, subset="public", salt=salt)
         receipt = submit(ledger, task, path, team="Ada", method="m")
-        assert receipt.step == 0.025
+        assert receipt.step == 0.05
         value = receipt.score.value if receipt.score else None
         return value, receipt.reference, receipt.message
 
-    assert hand_in(203)[:2] == (0.5, 0.5)  # .5075 is shown as .5
-    value, reference, message = hand_in(209)  # .5225 is no step above .5
+    assert hand_in(206)[:2] == (0.5, 0.5)  # .515 is shown as .5
+    value, reference, message = hand_in(218)  # .545 is no step above .5
     assert (value, reference) == (None, 0.5)
     assert message.endswith("accepted, no improvement on .500")
-    assert ".52" not in message
-    assert hand_in(211)[:2] == (0.525, 0.525)  # .5275
-    assert hand_in(150)[:2] == (None, 0.525)
+    assert ".54" not in message
+    assert hand_in(222)[:2] == (0.55, 0.55)  # .555
+    assert hand_in(150)[:2] == (None, 0.55)
     snapshot = read_snapshot(ledger)
     assert snapshot.subset == "public"
-    assert snapshot.primary.value.tolist() == [0.5, 0.525]
+    assert snapshot.primary.value.tolist() == [0.5, 0.55]
     for end in (*snapshot.primary.low, *snapshot.primary.high):
-        assert round(end / 0.025, 6) == round(end / 0.025)
+        assert round(end / 0.05, 6) == round(end / 0.05)
     assert [row.state for row in history(ledger)] == [
         "counted",
         "not released",
@@ -81,10 +81,30 @@ def test_the_ladder_tells_only_steps(ledger: Ledger, tmp_path: Path) -> None:
         "not released",
     ]
     assert snapshot.score(2) is None
-    assert np.isnan(snapshot.replicates([2])).all()
+    assert snapshot.vectors([2]) == [None]
     shown = snapshot.score(3)
     assert shown is not None and list(shown.metrics) == ["accuracy"]
     assert not shown.diagnostics
+
+
+def test_on_few_rows_later_submissions_need_four_steps(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 400 public rows: the first twelve submissions of a team need one step of .05.
+    released = []
+    for number in range(16):
+        set_clock(monkeypatch, OPENS + timedelta(days=number, hours=1))
+        hits = {0: 200, 11: 222, 12: 262, 13: 298, 14: 304}.get(number, 150)
+        key = hand_in(ledger, tmp_path, hits, salt=number)
+        if read_snapshot(ledger).score(key) is not None:
+            released.append(number)
+    assert released == [0, 11, 14]
+    hand_in(ledger, tmp_path, 240, team="Bob")
+    before = read_snapshot(ledger).primary.value.tolist()
+    assert before == [0.5, 0.55, 0.75, 0.6]
+    make_task(ledger.challenge, "toy", n=800, solution="t")
+    assert rescore(ledger)[0].stored
+    assert read_snapshot(ledger).primary.value.tolist() == before
 
 
 def test_a_withdrawal_lowers_no_reference_and_gives_no_quota_back(
@@ -171,7 +191,7 @@ def test_private_scores_come_with_the_close_and_of_finals_only(
     assert after.primary.submission.tolist() == [first, third, lonely]
     assert after.finals[1, "toy"] == (first, third)
     assert after.score(second) is None
-    assert np.isfinite(after.replicates([first, third, lonely])).all()
+    assert None not in after.vectors([first, third, lonely])
     assert after.public is not None
     assert after.public.submission.tolist() == [first, second, lonely]
     assert before.at is not None
@@ -336,7 +356,7 @@ def test_a_rehearsal_shows_the_ceremony_and_opens_nothing_private(
     assert (
         snapshot.primary.value.tolist() != rehearse(ledger, seed=4).snapshot.primary.value.tolist()
     )
-    assert np.isfinite(snapshot.replicates([first, other])).all()
+    assert None not in snapshot.vectors([first, other])
     assert snapshot.public is not None and len(snapshot.public) == 3
     shown = snapshot.score(first)
     assert shown is not None and shown.n == 400
@@ -373,7 +393,7 @@ def test_a_label_fix_after_the_close_scores_the_same_finals_anew(
     assert after.primary.submission.tolist() == [ids[0]]
     assert report.rows[0].old_value == closed.primary.value[0]
     assert report.rows[0].new_value == after.primary.value[0]
-    assert np.isfinite(after.replicates([ids[0]])).all()
+    assert None not in after.vectors([ids[0]])
     assert set(after.baseline_scores) == {"empty", "toy"}
     assert after.team_marks() != closed.team_marks()
 

@@ -50,9 +50,10 @@ def test_rounding_keeps_what_has_no_bounds() -> None:
 
 
 def test_the_step_is_a_share_of_the_baseline_score_where_there_is_no_scale() -> None:
-    assert metric_step(RMSE, 10_000, 200.0) == pytest.approx(1.0)
-    assert metric_step(R2, 10_000, -0.01) == 0.005
-    assert metric_step(RMSE, 10_000, None) == 0.005
+    assert metric_step(RMSE, 20_000, 200.0) == 1.0
+    assert metric_step(RMSE, 20_000, 201.0) == metric_step(RMSE, 20_000, 400.0) == 2.0
+    assert metric_step(R2, 20_000, -0.01) == 0.005
+    assert metric_step(RMSE, 20_000, None) == 0.005
 
 
 @pytest.mark.parametrize(("metric", "best"), [(RMSE, [1, 5]), (R2, [0, 5])])
@@ -97,7 +98,7 @@ def test_finals_history_and_rehearsal_follow_the_direction_of_the_metric(
     assert states == {low: "on the board", high: "counted", other: "on the board"}
     with ledger.store.reading() as connection:
         version = current_scoring_versions(connection)["toy"]
-        assert public_reference(connection, 1, version) == pytest.approx(1 / 3, abs=0.02)
+        assert public_reference(connection, 1, version) == (0.35, 2)
         assert choose_finals(connection, ledger.settings)[1, "toy"] == (low,)
     assert rehearse(ledger, seed=1).snapshot.finals == {(1, "toy"): (low,), (2, "toy"): (other,)}
     assert read_snapshot(ledger).closed_at is None

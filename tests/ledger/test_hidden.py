@@ -53,7 +53,7 @@ def test_files_that_differ_in_private_rows_only_get_the_same_answers(
             for table in ("scores", "baseline_scores"):
                 subsets_stored = connection.exec_driver_sql(f"SELECT DISTINCT subset FROM {table}")
                 assert subsets_stored.scalars().all() == ["public"]
-        assert not list((challenge.datasets / "toy" / "private").glob("weights-private*"))
+        assert not list((challenge.datasets / "toy" / "private").glob("clusters-private*"))
     assert answers[0] == answers[1]
 
 

@@ -107,7 +107,7 @@ def torture(root: Path, rounds: int, *, seed: int = 0) -> Tally:
 def check(challenge: Challenge, acknowledged: set[int]) -> None:
     """Raise AssertionError unless every submission is whole and every acknowledged one is there."""
     ledger = open_ledger(challenge)
-    rows, scores, vectors = schema.submissions, schema.scores, schema.replicates
+    rows, scores, vectors = schema.submissions, schema.scores, schema.vectors
     with ledger.store.reading() as connection:
         ids = set(connection.execute(sa.select(rows.c.id)).scalars())
         scored = set(connection.execute(sa.select(scores.c.submission)).scalars())

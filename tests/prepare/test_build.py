@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -45,8 +46,8 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
-def table_of(n: int = 60, **columns: Sequence[object]) -> pa.Table:
-    table = toy_rows(n, images=False)
+def table_of(n: int = 0, **columns: Sequence[object]) -> pa.Table:
+    table = toy_rows(n or len(columns.get("label", range(60))), images=False)
     for name, values in columns.items():
         place = table.column_names.index(name) if name in table.column_names else None
         array = pa.array(values)
@@ -291,11 +292,11 @@ def test_a_word_in_the_description_touches_no_score(tmp_path: Path) -> None:
 def test_the_secret_and_prepared_files_outlive_a_rebuild(tmp_path: Path) -> None:
     task = build_toy(tmp_path, n=80, images=False, split="test = 0.3")
     secret = (task.private / "secret").read_bytes()
-    (task.private / "weights-abc.bin").write_bytes(b"drawn once")
+    (task.private / "clusters-all.bin").write_bytes(b"made once")
     shutil.rmtree(task.public)
     again = build_task(task.folder, cache=tmp_path / "cache").task
     assert (again.private / "secret").read_bytes() == secret
-    assert (again.private / "weights-abc.bin").read_bytes() == b"drawn once"
+    assert (again.private / "clusters-all.bin").read_bytes() == b"made once"
     assert again.data_digest == task.data_digest
 
 
@@ -332,9 +333,24 @@ def test_what_follows_from_few_clusters_and_missing_classes_is_said(tmp_path: Pa
     table = table_of(label=["rare", *["a", "b"] * 30][:60])
     folder = declare_toy(tmp_path / "toy", raw=table, split="seed = 1")
     notes = build_task(folder, cache=tmp_path).notes
-    assert "The public subset has 6 independent clusters, fewer than 30" in " ".join(notes)
+    few = "The clusters of the public subset are worth fewer than 12 independent ones: its scores"
+    assert few in " ".join(notes) and "private subset" not in " ".join(notes)
     said = "Absent from test, so averages over classes leave them out: 1 of 3 classes."
     assert said in notes
+
+
+def test_a_large_cluster_and_a_class_of_one_cluster_are_warnings(tmp_path: Path) -> None:
+    block = ["big"] * 60 + [f"b{place}" for place in range(140)]
+    label = ["rare"] * 30 + ["a", "b"] * 85
+    table = table_of(label=label, block=block)
+    folder = declare_toy(tmp_path / "toy", raw=table, split='seed = 1\nblock = "brand"')
+    notes = build_task(folder, cache=tmp_path).notes
+    said = " ".join(notes)
+    assert re.search("Warning: (2[1-9]|3[0-9])% of the test rows depend on each other", said)
+    assert "In 1 of 3 classes one cluster has most of the test rows." in said
+    folder = declare_toy(tmp_path / "plain", raw=table_of(label=label), split="seed = 1")
+    plain = " ".join(build_task(folder, cache=tmp_path).notes)
+    assert "Warning" not in plain and "one cluster" not in plain
 
 
 def test_a_class_absent_from_train_is_said(tmp_path: Path) -> None:

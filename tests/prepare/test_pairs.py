@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from challenge.errors import TaskError
+from challenge.prepare.build.id_order import ROW
 from challenge.prepare.build.plan import TEST, TRAIN, Plan
 from challenge.prepare.raw import RawRecords, in_batches
 from challenge.prepare.splits.clusters import components
@@ -85,6 +86,24 @@ def test_closing_training_links_decides_no_test_pair(plan: Callable[..., Plan]) 
     sizes = np.bincount(component)
     assert (sizes[component[left[test]]] == 1).all()
     assert (sizes[component[right[test]]] == 1).all()
+
+
+def test_blocks_of_records_are_the_clusters_of_their_pairs(tmp_path: Path) -> None:
+    records = toy_records(300, images=False)
+    plain = plan_of(tmp_path / "plain", records)
+    split = 'by = "entity"\ntruth = "complete"\nseed = 1\nblock = "colour"'
+    made = plan_of(tmp_path / "blocks", records, split)
+    assert (made.side == plain.side).all() and (made.subset == plain.subset).all()
+    table = pairs(made)
+    clusters: dict[object, set[int]] = {}
+    for side, of_side in (("left", made.cluster), ("right", made.other)):
+        for colour, one in zip(
+            table[f"{side}_colour"].to_pylist(), of_side[table[ROW].to_pylist()], strict=True
+        ):
+            clusters.setdefault(colour, set()).add(int(one))
+    assert len(clusters.pop(None)) > 4
+    assert sorted(map(len, clusters.values())) == [1] * 4
+    assert made.facts["n_blocks"] == 4
 
 
 def test_labels_are_the_truth_and_pairs_are_unique(plan: Callable[..., Plan]) -> None:

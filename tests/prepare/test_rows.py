@@ -255,6 +255,35 @@ def test_a_group_never_straddles_anything(plan: Callable[..., Plan]) -> None:
     assert len(set(made.cluster[[place for place in range(N) if groups[place] is None]])) == 6
 
 
+def test_rows_of_a_block_are_one_cluster_on_whichever_side(plan: Callable[..., Plan]) -> None:
+    blocks = [None if place % 10 == 0 else f"b{place % 7}" for place in range(N)]
+    plain = plan(rows())
+    made = plan(rows(block=blocks), split='block = "brand"')
+    for name in ("side", "subset", "fold"):
+        assert (getattr(made, name) == getattr(plain, name)).all()
+    of_block: dict[object, set[int]] = {}
+    for block, cluster in zip(blocks, made.cluster.tolist(), strict=True):
+        of_block.setdefault(block, set()).add(cluster)
+    assert len(of_block.pop(None)) == 6
+    assert sorted(map(len, of_block.values())) == [1] * 7
+    assert (made.other == made.cluster).all()
+    assert made.facts["n_blocks"] == 7
+    assert "no column 'block'" in refusal(plan, rows(), split='block = "brand"')
+
+
+def test_both_records_of_a_pair_have_their_block(plan: Callable[..., Plan]) -> None:
+    table = pair_rows()
+    made = plan(table, "matching", 'by = "entity"\nblock = "colour"')
+    left, right = (table[f"{side}_colour"].to_pylist() for side in ("left", "right"))
+    red, blue = (set(made.cluster[np.array(left) == name].tolist()) for name in ("red", "blue"))
+    assert len(red) == len(blue) == 1 and red != blue
+    for name, cluster in (("red", red), ("blue", blue)):
+        assert set(made.other[np.array(right) == name].tolist()) == cluster
+    for wrong in ("seller", "size"):
+        found = refusal(plan, table, kind="matching", split=f'by = "entity"\nblock = "{wrong}"')
+        assert f"split.block a text or category of both records, not '{wrong}'" in found
+
+
 def test_a_group_above_a_fifth_stops_the_build(plan: Callable[..., Plan]) -> None:
     groups = ["big"] * 13 + [f"g{place}" for place in range(N - 13)]
     found = refusal(plan, rows(group=groups), split='by = "group"\ngroup = "g"')

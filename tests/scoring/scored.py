@@ -16,7 +16,6 @@ from challenge.kinds import kind_of
 from challenge.kinds.forms import Form
 from challenge.scoring.predictions import Predictions, Probabilities
 from challenge.scoring.solution import Solution
-from challenge.scoring.statistics.block_weights import draw_weights
 from challenge.task import Task, read_task
 
 SUBSETS = ("public", "private", "void")
@@ -136,4 +135,4 @@ def solution_of(
     return Solution(codes, subset, left.astype(np.int32), right.astype(np.int32))
 
 
-__all__ = ["draw_weights", "make_scored_task", "predict", "solution_of"]
+__all__ = ["make_scored_task", "predict", "solution_of"]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from challenge.errors import TaskError
+from challenge.kinds.statistics.vector import spread
 from challenge.scoring import baseline_score, score_predictions
 from tests.scoring.scored import make_scored_task, predict
 
@@ -72,13 +73,13 @@ def test_scores_of_pairs_worked_out_by_hand(tmp_path: Path) -> None:
     assert score.metrics["f1"].value == pytest.approx(2 * 2 / (2 + 3), abs=1e-15)
 
 
-def test_fewer_than_30_clusters_have_no_interval_and_say_so(tmp_path: Path) -> None:
+def test_fewer_than_12_clusters_have_no_interval_and_say_so(tmp_path: Path) -> None:
     labels = ["a", "b"] * 30
-    task = make_scored_task(tmp_path / "t", labels, cluster=[i % 29 for i in range(60)])
+    task = make_scored_task(tmp_path / "t", labels, cluster=[i % 11 for i in range(60)])
     score = score_predictions(task, predict(task, ["a"] * 60), "all")
     assert score.primary.low is None and score.primary.high is None
-    assert score.primary.reason == "no interval: 29 independent clusters, fewer than 30"
-    assert score.replicates is None
+    assert score.primary.reason == "no interval: 11 independent clusters, fewer than 12"
+    assert score.vector is None
 
 
 def test_perfect_predictions_give_exactly_1_and_no_point(tmp_path: Path) -> None:
@@ -89,19 +90,17 @@ def test_perfect_predictions_give_exactly_1_and_no_point(tmp_path: Path) -> None
         metric = score.metrics[name]
         assert (metric.value, metric.high) == (1.0, 1.0), name
         assert metric.low is not None and 0.8 < metric.low < 0.99, name
-    # Clopper-Pearson of 100 of 100: .025 ** (1/100)
-    assert score.metrics["accuracy"].low == pytest.approx(0.025**0.01, abs=1e-12)
-    assert score.replicates is not None
-    # Ratios of weighted counts in single precision.
-    assert score.replicates == pytest.approx(1.0, abs=1e-6)
+    # Wilson's end of 100 of 100
+    assert score.metrics["accuracy"].low == pytest.approx(100 / (100 + 1.959964**2), abs=1e-8)
+    assert score.vector is not None and not score.vector.clusters.any()
 
 
-def test_the_json_holds_no_replicates_and_no_nan(tmp_path: Path) -> None:
+def test_the_json_holds_no_vector_and_no_nan(tmp_path: Path) -> None:
     labels = ["a", "b"] * 50
     task = make_scored_task(tmp_path / "t", labels)
     score = score_predictions(task, predict(task, labels[::-1]), "all")
     text = json.dumps(score.as_json(), allow_nan=False)
-    assert "replicates" not in text
+    assert "vector" not in text
     assert score.metrics["accuracy"].value == 0.0
 
 
@@ -111,7 +110,7 @@ def test_constant_predictions_have_no_mcc_and_say_why(tmp_path: Path) -> None:
     score = score_predictions(task, predict(task, ["a"] * 100), "all")
     assert score.primary.value is None
     assert score.primary.reason == "the predictions have one class only: 0/0"
-    assert score.replicates is None
+    assert score.vector is None
     assert baseline_score(task, "all").value == 0.0
 
 
@@ -125,18 +124,19 @@ def test_the_floor_is_the_majority_class_of_train(tmp_path: Path) -> None:
     assert baseline_score(pairs, "all").value == 0.0
 
 
-def test_replicates_stand_around_the_value(tmp_path: Path) -> None:
+def test_the_vector_has_the_error_of_the_interval(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     labels = [str(code) for code in rng.integers(0, 3, 400)]
     task = make_scored_task(tmp_path / "t", labels)
     guesses = [w if rng.random() < 0.7 else "0" for w in labels]
     score = score_predictions(task, predict(task, guesses), "all")
-    assert score.replicates is not None and score.primary.value is not None
-    assert score.replicates.dtype == np.float32 and score.replicates.shape == (1000,)
-    assert float(score.replicates.mean()) == pytest.approx(score.primary.value, abs=1e-6)
+    assert score.vector is not None and score.vector.clusters.shape == (400,)
     assert score.primary.low is not None and score.primary.high is not None
     width = score.primary.high - score.primary.low
-    assert width == pytest.approx(2 * 1.96 * float(score.replicates.std()), rel=0.05)
+    assert width == pytest.approx(2 * spread(score.vector).reach, rel=0.02)
+    assert score.diagnostics["clear_gap"] == pytest.approx(
+        1.96 * 2**0.5 * spread(score.vector).error
+    )
 
 
 def test_the_same_predictions_score_the_same_bytes_again(tmp_path: Path) -> None:
@@ -145,7 +145,8 @@ def test_the_same_predictions_score_the_same_bytes_again(tmp_path: Path) -> None
     predictions = predict(task, ["a", "b", "b", "b"] * 25)
     first, second = (score_predictions(task, predictions, "all") for _ in range(2))
     assert first.as_json() == second.as_json()
-    assert np.array_equal(first.replicates, second.replicates)  # type: ignore[arg-type]
+    assert first.vector is not None and second.vector is not None
+    assert first.vector.to_bytes() == second.vector.to_bytes()
 
 
 def test_predictions_of_another_table_are_refused(tmp_path: Path) -> None:

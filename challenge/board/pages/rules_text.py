@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from challenge.board.markup import folder_name
 from challenge.board.pages.site_context import File, SiteContext
 from challenge.kinds import metric_title
+from challenge.ledger.submissions.ladder import MEASURED_CLIMB
 
 __all__ = ["about_files"]
 
@@ -47,6 +48,7 @@ def about_files(context: SiteContext) -> Iterator[File]:
             ]
             if snapshot.subset == "public"
             else [],
+            climbed=f"{MEASURED_CLIMB:g}".removeprefix("0"),
             unscored=[context.title(task) for task in sorted(snapshot.unscored)],
             roster=sorted(team.name for team in settings.team),
         ),

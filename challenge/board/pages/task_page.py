@@ -41,6 +41,7 @@ _SPLIT_COUNTS = {
     "n_records": "Records",
     "n_entities": "Entities",
     "n_groups": "Groups",
+    "n_blocks": "Blocks with an effect in common",
     "n_unlabelled": "Rows without a label, dropped",
     "n_crossing": "Pairs across the split, dropped",
 }

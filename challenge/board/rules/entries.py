@@ -1,4 +1,4 @@
-"""What the rules read of a snapshot: scores of one task as columns, noise from replicates.
+"""What the rules read of a snapshot: scores of one task as columns, and their vectors.
 
 No other file knows how the ledger stores its scores.
 """
@@ -12,30 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.board.rules.ranking import comparable
-from challenge.board.rules.ties import centre
+from challenge.board.rules.ties import stacked
 from challenge.errors import Fault, WrongUse, nearest
 from challenge.kinds import Metric
+from challenge.kinds.statistics.vector import Vector
 from challenge.ledger.store.records import PrimaryScores
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.ledger.submissions.best import best_positions
 from challenge.task import Subset
 
 __all__ = [
-    "N_COMPARED",
     "Entries",
-    "ReplicateSource",
+    "VectorSource",
     "baseline_score_of",
     "entries_of",
     "known_baseline_score",
-    "noise_of",
     "scores_of",
+    "vectors_of",
 ]
 
-N_COMPARED = 200
-"""Teams, from the top, whose ranks get an interval: the work grows with its square."""
-
-ReplicateSource = Callable[[Sequence[int]], NDArray[np.float32]]
-"""Replicates of submissions of one task, (n, draws); the same draws for all; NaN where none."""
+VectorSource = Callable[[Sequence[int]], list[Vector | None]]
+"""Vectors of submissions of one task, of the same clusters; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -129,26 +126,6 @@ def entries_of(snapshot: Snapshot, task_id: str, subset: Subset | None = None) -
     )
 
 
-def noise_of(
-    entries: Entries, best: NDArray[np.int64], replicates: ReplicateSource
-) -> NDArray[np.float64]:
-    """Return the noise, (len(best), draws), of the merits of the entries at the indices `best`.
-
-    On the private subset a team's score is the better of its finals, so its replicates are the
-    better of theirs, draw by draw, before they are centred. NaN where there are none.
-    """
-    if not len(best):
-        return np.zeros((0, 1))
-    owner = np.arange(len(best))
-    positions = best
-    if entries.subset == "private":
-        index = {int(team): i for i, team in enumerate(entries.team[best])}
-        scored = np.flatnonzero(np.isfinite(entries.value))
-        mine = [(index[int(entries.team[p])], p) for p in scored if int(entries.team[p]) in index]
-        owner = np.array([i for i, _ in mine], dtype=np.int64)
-        positions = np.array([p for _, p in mine], dtype=np.int64)
-    drawn = np.asarray(replicates(entries.submission[positions].tolist()), dtype=np.float64)
-    drawn = entries.metric.merit(1.0) * drawn
-    highest = np.full((len(best), drawn.shape[1]), -np.inf)
-    np.maximum.at(highest, owner, drawn)
-    return centre(highest)
+def vectors_of(entries: Entries, best: NDArray[np.int64], source: VectorSource) -> Vector:
+    """Return the vectors (len(best), G) of the merits of the entries at the indices `best`."""
+    return stacked(source(entries.submission[best].tolist())) * entries.metric.merit(1.0)

@@ -20,13 +20,13 @@ from challenge.board.rules.entries import baseline_score_of, entries_of
 from challenge.board.rules.ranking import page_order
 from challenge.board.rules.swap import Swap, swaps_of
 from challenge.board.rules.task_board import number
-from challenge.board.rules.ties import centre, compare_with_first
+from challenge.board.rules.ties import compare_with_first, stacked
 from challenge.board.rules.track_board import counted_tasks, normalised_scores
+from challenge.kinds.statistics.vector import Vector
 from challenge.ledger.store.snapshot import Snapshot
 
 __all__ = ["Matrix", "MatrixCell", "MatrixRow", "method_matrix"]
 
-_N_COMPARED = 60
 CellState = Literal["scored", "no score", "failed", "not run"]
 
 
@@ -34,8 +34,8 @@ CellState = Literal["scored", "no score", "failed", "not run"]
 class MatrixCell:
     """One method of one team on one task; a state other than `scored` has no figures.
 
-    `tied` is whether the best of the task cannot be distinguished from it (paired draws,
-    simultaneous over the rows shown; computed for the 60 best). `seconds` (wall) and `peak_mb` are
+    `tied` is whether the best of the task cannot be distinguished from it (simultaneous
+    over the rows shown). `seconds` (wall) and `peak_mb` are
     what the run reported, None for a file made by hand.
     """
 
@@ -217,8 +217,10 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
     order = page_order(np.nan_to_num(normalised), -n_run, np.arange(len(table.keys)))
     bests = np.where(np.isfinite(merits), merits, -np.inf).max(axis=0, initial=-np.inf)
     shown = order[:n_rows]
-    noise = [_noise(snapshot, table, task, shown) for task in range(len(tasks))]
-    tied = np.stack([_tied(table, t, shown, noise[t]) for t in range(len(tasks))] or [shown > 0], 1)
+    vectors = [_vectors(snapshot, table, task, shown) for task in range(len(tasks))]
+    tied = np.stack(
+        [_tied(table, t, shown, vectors[t]) for t in range(len(tasks))] or [shown > 0], 1
+    )
     details = snapshot.details(
         [one for one in table.submissions[shown].ravel().tolist() if one >= 0]
     )
@@ -251,7 +253,7 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
         swaps_of(
             [(row.team, row.team_name, row.method) for row in rows],
             merits[shown],
-            noise,
+            vectors,
             tasks,
         ),
     )
@@ -291,33 +293,24 @@ def _figure(value: object) -> float | None:
     return number(float(str(value))) if fine else None
 
 
-def _noise(
-    snapshot: Snapshot, table: _Table, t: int, shown: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Return centred replicates, (len(shown), draws), of the merits shown; NaN elsewhere."""
-    submissions = table.submissions[shown, t]
-    scored = np.flatnonzero(np.isfinite(table.values[shown, t]))
-    drawn = snapshot.replicates(submissions[scored].tolist())
-    noise = np.full((len(shown), drawn.shape[1] if drawn.ndim == 2 else 1), np.nan)
-    if len(scored):
-        noise[scored] = centre(table.signs[t] * np.asarray(drawn, dtype=np.float64))
-    return noise
+def _vectors(snapshot: Snapshot, table: _Table, t: int, shown: NDArray[np.int64]) -> Vector:
+    """Return the vectors of the merits shown, stacked; NaN where there is none."""
+    found: list[Vector | None] = [None] * len(shown)
+    scored = np.flatnonzero(np.isfinite(table.values[shown, t])).tolist()
+    own = snapshot.vectors(table.submissions[shown[scored], t].tolist())
+    for index, vector in zip(scored, own, strict=True):
+        found[index] = vector
+    return stacked(found) * float(table.signs[t])
 
 
-def _tied(
-    table: _Table, t: int, shown: NDArray[np.int64], noise: NDArray[np.float64]
-) -> NDArray[np.bool_]:
-    """Return for each row shown whether it cannot be distinguished from the best on the task.
-
-    Only the best `_N_COMPARED` are compared: the work grows with their square.
-    """
+def _tied(table: _Table, t: int, shown: NDArray[np.int64], vectors: Vector) -> NDArray[np.bool_]:
+    """Return for each row shown whether it cannot be distinguished from the best on the task."""
     merits = table.merits[shown, t]
     submissions = table.submissions[shown, t]
     found = np.zeros(len(shown), dtype=bool)
-    n_scored = int(np.isfinite(merits).sum())
-    top = page_order(merits, submissions, submissions)[: min(n_scored, _N_COMPARED)]
+    top = page_order(merits, submissions, submissions)[: int(np.isfinite(merits).sum())]
     if len(top):
-        found[top] = compare_with_first(merits[top], noise[top], n_scored).tied_first
+        found[top] = compare_with_first(merits[top], vectors.rows(top)).tied_first
     return found
 
 

@@ -15,21 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.board.rules.ties import compare_with_first
+from challenge.kinds.statistics.vector import Vector
 
 __all__ = ["award"]
 
 
 def award(
     merits: NDArray[np.float64],
-    noise: NDArray[np.float64],
+    vectors: Vector,
     competes: NDArray[np.bool_],
     tie: Literal["split", "earlier"],
 ) -> NDArray[np.float64]:
     """Return the share of the prize of each team, summing to 1 (or to 0 when nobody competes).
 
-    `merits` and `noise` are as for `compare_with_first`, in page order.
+    `merits` and `vectors` are as for `compare_with_first`, in page order.
 
-    >>> nothing = np.zeros((3, 2))
+    >>> nothing = Vector(np.zeros((3, 2)), np.zeros((3, 0)))
     >>> award(np.array([0.9, 0.8, 0.8]), nothing, np.array([False, True, True]), "split")
     array([0. , 0.5, 0.5])
     >>> award(np.array([0.9, 0.8, 0.8]), nothing, np.array([False, True, True]), "earlier")
@@ -42,6 +43,6 @@ def award(
     if tie == "earlier":
         shares[competing[0]] = 1.0
         return shares
-    tied = compare_with_first(merits[competing], noise[competing]).tied_first
+    tied = compare_with_first(merits[competing], vectors.rows(competing)).tied_first
     shares[competing[tied]] = 1.0 / np.count_nonzero(tied)
     return shares

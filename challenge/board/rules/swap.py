@@ -1,7 +1,7 @@
 """What if a team used the other team's method on its tasks? The matrix, read pair by pair.
 
 Each team's best row is compared with the best row of another team, on the tasks that both ran. On
-each task the difference is judged by paired draws, as on a board of these two.
+each task the difference is judged as on a board of these two.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.board.rules.ties import compare_with_first
+from challenge.kinds.statistics.vector import Vector
 
 __all__ = ["Swap", "swaps_of"]
 
@@ -60,13 +61,13 @@ class Swap:
 def swaps_of(
     rows: Sequence[tuple[int, str, str]],
     merits: NDArray[np.float64],
-    noise: Sequence[NDArray[np.float64]],
+    vectors: Sequence[Vector],
     tasks: Sequence[str],
 ) -> tuple[Swap, ...]:
     """Return for the first 50 teams what the best method of another team would change.
 
     `rows` are (team id, team name, method), best first; `merits` (rows, tasks) with NaN where there
-    is none; `noise` per task (rows, draws), centred.
+    is none; `vectors` per task, stacked rows.
     """
     firsts: dict[int, int] = {}
     for index, (team, _, _) in enumerate(rows):
@@ -79,7 +80,9 @@ def swaps_of(
         shared = np.flatnonzero(np.isfinite(merits[own]) & np.isfinite(merits[other]))
         judged: dict[int, list[str]] = {-1: [], 0: [], 1: []}
         for t in shared.tolist():
-            judged[_verdict(merits[[own, other], t], noise[t][[own, other]])].append(tasks[t])
+            judged[_verdict(merits[[own, other], t], vectors[t].rows([own, other]))].append(
+                tasks[t]
+            )
         change = float((merits[other] - merits[own])[shared].mean()) if len(shared) else None
         found.append(
             Swap(
@@ -96,12 +99,12 @@ def swaps_of(
     return tuple(found)
 
 
-def _verdict(merits: NDArray[np.float64], noise: NDArray[np.float64]) -> int:
+def _verdict(merits: NDArray[np.float64], vectors: Vector) -> int:
     """Return 1 when the second is significantly better than the first, -1 when worse, else 0.
 
-    Without noise the two are not distinguished.
+    Without vectors the two are not distinguished.
     """
     order = np.argsort(-merits, kind="stable")
-    if compare_with_first(merits[order], noise[order]).tied_first[1]:
+    if compare_with_first(merits[order], vectors.rows(order)).tied_first[1]:
         return 0
     return 1 if order[0] == 1 else -1

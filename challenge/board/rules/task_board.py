@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 from challenge.board.rules.board_rows import TaskRow
 from challenge.board.rules.boards import TaskBoard
 from challenge.board.rules.entries import (
-    N_COMPARED,
-    ReplicateSource,
+    VectorSource,
     entries_of,
     known_baseline_score,
-    noise_of,
+    vectors_of,
 )
 from challenge.board.rules.ranking import page_order, shared_ranks
 from challenge.board.rules.ties import Ties, compare_with_first
 from challenge.kinds import kind_of
+from challenge.kinds.statistics.vector import Vector
 from challenge.ledger.store.clock import from_micros
 from challenge.ledger.store.snapshot import Snapshot
-from challenge.ledger.submissions.ladder import round_to_step
+from challenge.ledger.submissions.ladder import outward
 from challenge.task import Subset
 
 __all__ = ["number", "numbers", "rounded", "rounded_ties", "task_board", "tie_notes"]
@@ -36,16 +36,15 @@ __all__ = ["number", "numbers", "rounded", "rounded_ties", "task_board", "tie_no
 def task_board(
     snapshot: Snapshot,
     task_id: str,
-    replicates: ReplicateSource | None,
+    vectors: VectorSource | None,
     *,
     subset: Subset | None = None,
 ) -> TaskBoard:
     """Rank the teams of one task on the subset that counts (or the public one, after the close).
 
-    `replicates` gives the replicates of submissions on that subset; None leaves out the intervals
-    of ranks and the ties. Only the first `N_COMPARED` teams are compared; of the others those
-    with the leader's very score are tied first. Teams without a score are below all, without a
-    rank. Raises WrongUse for a task that is not built, or a subset that is hidden.
+    `vectors` gives the vectors of submissions on that subset; None leaves out the intervals of
+    ranks and the ties. Teams without a score are below all, without a rank. Raises WrongUse for
+    a task that is not built, or a subset that is hidden.
     """
     subset = subset or snapshot.subset
     entries = entries_of(snapshot, task_id, subset)
@@ -56,14 +55,14 @@ def task_board(
     merits = entries.merit[best]
     ranks = shared_ranks(merits)
     n_ranked = int(np.count_nonzero(ranks))
-    n_compared = min(N_COMPARED, n_ranked) if replicates else 0
+    n_compared = n_ranked if vectors else 0
     ties = None
     notes: tuple[str, ...] = ()
-    if replicates and n_compared:
-        noise = noise_of(entries, best[:n_compared], replicates)
-        found = compare_with_first(merits[:n_compared], noise, n_ranked)
+    if vectors and n_compared:
+        of_best = vectors_of(entries, best[:n_compared], vectors)
+        found = compare_with_first(merits[:n_compared], of_best)
         ties = rounded_ties(found, snapshot.steps.get(task_id, 0.0) if subset == "public" else 0.0)
-        notes = tie_notes(noise, found, n_ranked)
+        notes = tie_notes(of_best)
     ids = entries.submission[best].tolist()
     methods = snapshot.methods(ids)
     lows, highs = numbers(entries.low[best]), numbers(entries.high[best])
@@ -145,23 +144,28 @@ def number(value: float) -> float | None:
 
 
 def rounded_ties(ties: Ties, step: float) -> Ties:
-    """Round the ends of the intervals of `behind` to the step of the Ladder."""
-    low, high = rounded(ties.behind_low, step), rounded(ties.behind_high, step)
+    """Round the ends of the intervals of `behind` outward to the step of the Ladder."""
+    low, high = rounded(ties.behind_low, ties.behind_high, step)
     return replace(ties, behind_low=low, behind_high=high)
 
 
-def rounded(ends: NDArray[np.float64], step: float) -> NDArray[np.float64]:
-    """Round what is derived from hidden rows to the step of the Ladder; 0 leaves it exact."""
-    if not step:
-        return ends
-    return np.array([round_to_step(float(end), step) for end in ends], dtype=np.float64)
+def rounded(
+    low: NDArray[np.float64], high: NDArray[np.float64], step: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Round intervals of hidden rows outward to the step of the Ladder; 0 leaves them exact."""
+    if not step or not len(low):
+        return low, high
+    ends = zip(low.tolist(), high.tolist(), strict=True)
+    low, high = np.array([outward(*one, step) for one in ends]).T
+    return low, high
 
 
-def tie_notes(noise: NDArray[np.float64], ties: Ties, n_ranked: int) -> tuple[str, ...]:
+def tie_notes(vectors: Vector) -> tuple[str, ...]:
     """Return sentences about what the ties of a board leave open."""
     notes = []
-    n_unknown = int(np.count_nonzero(~np.isfinite(noise).all(axis=1)))
-    if n_unknown == len(noise):
+    n = len(vectors.clusters)
+    n_unknown = int(np.count_nonzero(~np.isfinite(vectors.clusters).all(axis=1)))
+    if n_unknown == n:
         notes.append(
             "There are too few independent rows for an interval, so all teams count as tied."
         )
@@ -169,13 +173,6 @@ def tie_notes(noise: NDArray[np.float64], ties: Ties, n_ranked: int) -> tuple[st
         notes.append(
             f"{n_unknown} of the teams compared have no interval and count as tied with all."
         )
-    if n_ranked > len(noise):
-        notes.append(
-            f"Intervals of ranks and ties are computed for the first {len(noise)} of "
-            f"{n_ranked:,} teams."
-        )
-        if ties.tied_first[-1]:
-            notes.append("The group tied with the first may extend below them.")
     return tuple(notes)
 
 

@@ -1,129 +1,188 @@
-"""Which teams can be distinguished: simultaneous paired intervals, rank intervals, ties.
+"""Which teams can be distinguished: paired differences, simultaneous over all teams.
 
-For each team i, all differences (j minus i) get one 95 % interval together: estimate ± c_i × the
-standard error of that difference, where c_i is a quantile of the studentised maximum over all j
-of the replicates of the differences (one for each tail). They hold for *all* j at once, so also
-for the leader, which was picked by its score.
+Team j is significantly better than i when their difference, divided by its standard error, exceeds
+the quantile of Student's t at the level of a critical value c_i. It is that of the largest of all
+differences from i, so that the verdicts of one team hold together, also for the leader, which was
+picked by its score. For two teams it is 1.96, and the verdict is that of their comparison.
 
 - Rank interval of i: 1 + teams significantly better, to all minus those significantly worse
   (marginal sets of Mogstad, Romano, Shaikh and Wilhelm, "Inference for Ranks", Review of Economic
   Studies 2024).
-- Tied with the first: the interval of leader minus i holds 0. Let i be the true best. Then every
-  true difference (j minus i) is at most 0, so i is left out only if one of its intervals misses
-  the truth: at most 2.5 % of the time (one-sided form of Hsu's comparisons with the best, 1984).
+- Tied with the first: the leader is not significantly better. The true best is among them with
+  97.5 % (one-sided form of Hsu's comparisons with the best, 1984).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Ties", "centre", "compare_with_first"]
+from challenge.kinds.statistics.distributions import t_quantile
+from challenge.kinds.statistics.vector import Vector
 
-_TAIL = 0.025
+__all__ = ["Ties", "compare_with_first", "stacked"]
+
+_LEVEL = 0.975
+_N_DRAWS = 1_000
+_N_DRAWN = 200
+"""Teams, from the top, whose critical value is that of their own draws. Others have the one of so
+many independent comparisons, which is larger."""
+
+_N_EXACT = 400
+"""With more teams, clusters are joined into 100: the work grows with the square of the teams."""
+
+_N_JOINED = 100
+_BLOCK = 512
 _SAME = 1e-9
-"""A smaller standard error is float32 rounding: the two sets of predictions score the same."""
-_SLACK = 3.0
-"""Added to a critical value, divided by the root of the number of draws: the error of the centre of
-the draws. When few rows differ (4 against 0) an end is 0 itself, and the draws must not decide on
-which side of it."""
+"""A smaller standard error is rounding: the two sets of predictions score the same."""
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Ties:
     """For each entry, in the given order: its rank interval and how far the leader is ahead.
 
-    `behind_*` are NaN where the entry or the leader has no noise, and for the leader itself.
+    `behind_*` are NaN where the entry or the leader has no vector, and for the leader itself.
     """
 
     rank_low: NDArray[np.int64]
     rank_high: NDArray[np.int64]
     tied_first: NDArray[np.bool_]
-    behind: NDArray[np.float64]
-    behind_low: NDArray[np.float64]
-    behind_high: NDArray[np.float64]
+    behind: Floats
+    behind_low: Floats
+    behind_high: Floats
 
 
-def centre(replicates: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the noise of each row of replicates: its differences from the row's mean.
+def stacked(vectors: Sequence[Vector | None]) -> Vector:
+    """Return the vectors as rows of one: (n, G) and (n, C), NaN where there is none.
 
-    A row with a value that is not finite becomes NaN as a whole: its noise is unknown.
-
-    >>> centre(np.array([[0.25, 0.75], [0.5, np.nan]]))
-    array([[-0.25,  0.25],
-           [  nan,   nan]])
+    Raises ValueError when they are of different clusters.
     """
-    noise: NDArray[np.float64] = np.array(replicates, dtype=np.float64)
-    noise -= noise.mean(axis=1, keepdims=True)
-    noise[~np.isfinite(noise).all(axis=1)] = np.nan
-    return noise
+    known = [one for one in vectors if one is not None]
+    if len({(len(one.clusters), len(one.couples)) for one in known}) > 1:
+        raise ValueError("vectors of different clusters")
+    first = known[0] if known else Vector(np.zeros(1))
+    clusters = np.full((len(vectors), len(first.clusters)), np.nan)
+    couples = np.full((len(vectors), len(first.couples)), np.nan)
+    for row, one in enumerate(vectors):
+        if one is not None:
+            clusters[row], couples[row] = one.clusters, one.couples
+    return Vector(clusters, couples)
 
 
-def compare_with_first(
-    merits: NDArray[np.float64], noise: NDArray[np.float64], n_all: int | None = None
-) -> Ties:
-    """Compare every entry with every other by paired noise; return rank intervals and ties.
+def compare_with_first(merits: Floats, vectors: Vector) -> Ties:
+    """Compare every entry with every other; return rank intervals and ties.
 
-    `merits` (n,) are finite, largest first. `noise` (n, draws) is centred, the same draws for all
-    (row b of one entry belongs to row b of another), NaN where unknown. `n_all` >= n is the
-    size of the whole board when only its top is given; the critical values are then widened by
-    the ratio of normal quantiles, and ranks can fall to `n_all`.
-
-    An entry of unknown noise is distinguished from none: rank 1 to last, tied with the first.
-    Equal scores with equal noise (the same predictions) tie exactly.
+    `merits` (n,) are finite, largest first, `vectors` (n, G) and (n, C) are those of the merits,
+    NaN where unknown. An entry of unknown vector is distinguished from none: rank 1 to last, tied
+    with the first. Entries of equal vectors (the same predictions) tie exactly.
     """
     n = len(merits)
-    n_all = n if n_all is None else n_all
-    lower, upper = _differences(merits, noise, _widening(n, n_all))
-    significantly_better = np.count_nonzero(lower > 0, axis=1)
-    significantly_worse = np.count_nonzero(upper < 0, axis=1)
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(vectors.clusters).all(axis=1))
+    used = _joined(vectors, known)
+    critical = _critical_values(used, known)
+    better, worse = np.zeros(n, np.int64), np.zeros(n, np.int64)
     behind = merits[:1].repeat(n) - merits
-    behind_low, behind_high = (ends[:, :1].flatten() for ends in (lower, upper))
-    behind_low[:1] = behind_high[:1] = np.nan
-    tied = ~(behind_low > 0)
-    rank_low = np.where(tied, 1, 1 + significantly_better)
-    return Ties(rank_low, n_all - significantly_worse, tied, behind, behind_low, behind_high)
+    reach = np.full(n, np.nan)
+    for start in range(0, n, _BLOCK):
+        rows = slice(start, min(start + _BLOCK, n))
+        error, df = _pairs(used, rows)
+        comparable = known & known[rows, None] & (error > _SAME)
+        ahead = merits - merits[rows, None]
+        # The quantile of t exceeds the normal one: most pairs are decided by that alone.
+        near = comparable & (np.abs(ahead) > critical[rows, None] * error)
+        i, j = np.nonzero(near)
+        exceeds = np.zeros(error.shape, np.bool_)
+        quantiles = t_quantile(critical[rows][i], df[i, j])
+        exceeds[i, j] = np.abs(ahead[i, j]) > quantiles * error[i, j]
+        # No row moves the difference: it is what it is.
+        exceeds |= known & known[rows, None] & (error <= _SAME) & (ahead != 0.0)
+        better[rows] = (exceeds & (ahead > 0)).sum(axis=1)
+        worse[rows] = (exceeds & (ahead < 0)).sum(axis=1)
+        first = np.where(known[rows] & known[:1], 0.0, np.nan)
+        compared = comparable[:, 0]
+        first[compared] = t_quantile(critical[rows][compared], df[compared, 0]) * error[compared, 0]
+        reach[rows] = first
+    reach[:1] = np.nan
+    tied = ~(behind - reach > 0)
+    rank_low = np.where(tied, 1, 1 + better)
+    return Ties(rank_low, n - worse, tied, behind, behind - reach, behind + reach)
 
 
-def _differences(
-    merits: NDArray[np.float64], noise: NDArray[np.float64], widening: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the ends of the intervals of (entry j minus entry i) at [i, j]; NaN where unknown.
+def _joined(vectors: Vector, known: NDArray[np.bool_]) -> Vector:
+    """Return finite vectors; of many teams with fewer clusters, every hundredth one joined."""
+    clusters = np.where(known[:, None], vectors.clusters, 0.0)
+    couples = np.where(known[:, None], vectors.couples, 0.0)
+    if len(clusters) <= _N_EXACT or couples.shape[1] or clusters.shape[1] <= _N_JOINED:
+        return Vector(clusters, couples)
+    starts = [clusters[:, first::_N_JOINED].sum(axis=1) for first in range(_N_JOINED)]
+    return Vector(np.stack(starts, axis=1), couples)
 
-    The intervals of one row are simultaneous.
+
+def _pairs(vectors: Vector, rows: slice) -> tuple[Floats, Floats]:
+    """Return standard error and degrees of freedom of all differences from some rows.
+
+    Those of `spread`, from products of matrices.
     """
-    n = len(merits)
-    known: NDArray[np.bool_] = np.asarray(np.isfinite(noise).all(axis=1))
-    estimate = np.where(known & known[:, None], merits - merits[:, None], np.nan)
-    spread = np.zeros((n, n))
-    highest, lowest = np.zeros(noise.shape), np.zeros(noise.shape)
-    # New memory for every i took half the time.
-    room = np.empty(noise.shape)
-    for i in np.flatnonzero(known):
-        moved = np.subtract(noise, noise[i], out=room)
-        error = np.sqrt(np.einsum("jb,jb->j", moved, moved) / moved.shape[1])
-        differs = known & (error > _SAME)
+    d, c = vectors.clusters, vectors.couples
+    n_clusters = d.shape[1]
+    own = d[rows]
+    squares, cubes = d**2, d**3
+    second = squares.sum(axis=1)
+    fourth = (squares**2).sum(axis=1)
+    moved = np.maximum(second[rows, None] + second - 2.0 * (own @ d.T), 0.0)
+    power = (
+        fourth[rows, None]
+        - 4.0 * (cubes[rows] @ d.T)
+        + 6.0 * (squares[rows] @ squares.T)
+        - 4.0 * (own @ cubes.T)
+        + fourth
+    )
+    variance = (1.0 - 1.0 / n_clusters) * moved
+    if c.shape[1]:
+        of_couples = (c**2).sum(axis=1)
+        shared = np.maximum(of_couples[rows, None] + of_couples - 2.0 * (c[rows] @ c.T), 0.0)
+        variance = np.maximum(variance - shared, shared)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = (3.16 - 2.77 / np.sqrt(n_clusters)) * moved**2 / np.maximum(power, 0.0)
+    return np.sqrt(variance), np.maximum(np.nan_to_num(df, nan=1.0, posinf=1e9), 1.0)
+
+
+def _critical_values(vectors: Vector, known: NDArray[np.bool_]) -> Floats:
+    """Return c_i of each entry: 1.96 for two, above for more.
+
+    The .95 quantile of the largest studentised difference from i, over normal draws with the
+    covariance of the entries.
+    """
+    plain = NormalDist().inv_cdf(_LEVEL)
+    n = len(known)
+    critical = np.full(n, NormalDist().inv_cdf(_LEVEL ** (1.0 / max(int(known.sum()) - 1, 1))))
+    top = np.flatnonzero(known)[:_N_DRAWN]
+    if len(top) < 3:
+        return critical
+    draws = _draw(Vector(vectors.clusters[top], vectors.couples[top]))
+    error, _ = _pairs(Vector(vectors.clusters[top], vectors.couples[top]), slice(None))
+    # Of more teams than were drawn, the others widen the value as independent ones would.
+    level = _LEVEL ** ((len(top) - 1.0) / max(int(known.sum()) - 1, 1))
+    for i, entry in enumerate(top.tolist()):
+        differs = error[i] > _SAME
         if not differs.any():
             continue
-        spread[i] = np.where(differs, error, 0.0) * widening
-        studentised = np.divide(moved, np.where(differs, error, 1.0)[:, None], out=room)
-        # Rows that do not differ must not count: a copy of one that does changes no extreme.
-        studentised[~differs] = studentised[np.argmax(differs)]
-        studentised.max(axis=0, out=highest[i])
-        studentised.min(axis=0, out=lowest[i])
-    # Noise is the excess of an estimate: the upper tail decides the lower end.
-    slack = _SLACK / np.sqrt(noise.shape[1])
-    too_much = np.maximum(0.0, np.quantile(highest, 1 - _TAIL, axis=1)) + slack
-    too_little = np.maximum(0.0, -np.quantile(lowest, _TAIL, axis=1)) + slack
-    return estimate - too_much[:, None] * spread, estimate + too_little[:, None] * spread
+        largest = (np.abs(draws[differs] - draws[i]) / error[i, differs, None]).max(axis=0)
+        critical[entry] = max(plain, float(np.quantile(largest, 2.0 * level - 1.0)))
+    return critical
 
 
-def _widening(n: int, n_all: int) -> float:
-    """Return how much larger the critical value of n_all - 1 comparisons is than that of n - 1."""
-    if n_all <= n or n < 2:
-        return 1.0
-    quantiles = [NormalDist().inv_cdf((1 - _TAIL) ** (1 / (m - 1))) for m in (n, n_all)]
-    return quantiles[1] / quantiles[0]
+def _draw(vectors: Vector) -> Floats:
+    """Return normal draws (n, 1000) with the covariance that the vectors of n entries show."""
+    d, c = vectors.clusters, vectors.couples
+    covariance = (1.0 - 1.0 / d.shape[1]) * (d @ d.T) - c @ c.T
+    values, axes = np.linalg.eigh(covariance)
+    normal = np.random.Generator(np.random.PCG64(0)).standard_normal((len(d), _N_DRAWS))
+    drawn: Floats = (axes * np.sqrt(np.maximum(values, 0.0))) @ normal
+    return drawn

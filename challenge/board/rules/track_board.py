@@ -18,18 +18,19 @@ from numpy.typing import NDArray
 from challenge.board.rules.board_rows import Cell, TrackRow
 from challenge.board.rules.boards import TrackBoard
 from challenge.board.rules.entries import (
-    N_COMPARED,
     Entries,
-    ReplicateSource,
+    VectorSource,
     baseline_score_of,
     entries_of,
-    noise_of,
+    vectors_of,
 )
 from challenge.board.rules.prizes import award
 from challenge.board.rules.ranking import page_order, shared_ranks
 from challenge.board.rules.task_board import number, numbers, rounded, rounded_ties, tie_notes
 from challenge.board.rules.ties import Ties, compare_with_first
 from challenge.errors import Fault, WrongUse, nearest
+from challenge.kinds import Metric
+from challenge.kinds.statistics.vector import Vector, interval, joined, spread
 from challenge.ledger.store.clock import from_micros
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC
@@ -42,7 +43,7 @@ __all__ = ["counted_tasks", "normalised_scores", "track_board"]
 def track_board(
     snapshot: Snapshot,
     track_id: str,
-    replicates: ReplicateSource | None,
+    vectors: VectorSource | None,
     *,
     subset: Subset | None = None,
 ) -> TrackBoard:
@@ -55,9 +56,9 @@ def track_board(
         B      .9    .9     -     (1.8 + .1*)/3 = .633  2/3     2          .90
         C      .5    .6    .7     1.8/3 = .600       3/3        3          .60
 
-    The interval of a mean comes from those of the tasks, whose rows are independent; a baseline
-    score has no noise. A team of which one counted score has no interval has none, and counts as
-    tied. Ties come from the replicates; `replicates` None leaves both out.
+    Interval and ties come from the vectors of the tasks, whose rows are independent, joined; a
+    baseline score has no noise. A team of which one counted score has no interval has none, and
+    counts as tied. `vectors` None leaves both out.
     Raises WrongUse for a track that `challenge.toml` does not have.
     """
     subset = subset or snapshot.subset
@@ -67,24 +68,22 @@ def track_board(
     tasks = counted_tasks(snapshot, track_id, subset)
     table = _table(snapshot, tasks, subset, metric.merit(1.0))
     n_ranked = int(np.count_nonzero(table.ranks))
-    n_compared = min(N_COMPARED, n_ranked) if replicates else 0
+    n_compared = n_ranked if vectors else 0
     rows = _rows(snapshot, table, tasks)
     notes: tuple[str, ...] = ()
-    if replicates and n_compared:
+    if vectors and n_compared:
         values = table.merits[:n_compared]
-        noise = _mean_noise(table, n_compared, replicates)
-        found = compare_with_first(values, noise, n_ranked)
-        notes = tie_notes(noise, found, n_ranked)
+        of_mean = _mean_vectors(table, n_compared, vectors)
+        found = compare_with_first(values, of_mean)
+        notes = tie_notes(of_mean)
         step = max((snapshot.steps.get(task, 0.0) for task in tasks), default=0.0)
         step = step if subset == "public" else 0.0
         ties = rounded_ties(found, step)
-        low, high = (
-            rounded(ends, step) for ends in _mean_intervals(table, n_compared, metric.bounds)
-        )
+        low, high = rounded(*_mean_intervals(table, of_mean, metric), step)
         compared = [_compared(row, ties, i, low, high) for i, row in enumerate(rows[:n_compared])]
         if subset == "private" and track.prize and track.prize_tie:
             competes = np.array([row.eligible for row in compared], dtype=bool)
-            shares = award(values, noise, competes, track.prize_tie)
+            shares = award(values, of_mean, competes, track.prize_tie)
             compared = [
                 replace(row, prize=_prize(track.prize, share))
                 for row, share in zip(compared, shares.tolist(), strict=True)
@@ -209,35 +208,49 @@ def normalised_scores(
     return mean
 
 
-def _mean_noise(table: _Table, n: int, replicates: ReplicateSource) -> NDArray[np.float64]:
-    total = np.zeros((n, 1))
+def _mean_vectors(table: _Table, n: int, source: VectorSource) -> Vector:
+    """Return the vectors of the merits of the first `n` means, NaN where one task has none."""
+    parts = []
     for t, own in enumerate(table.entries):
         has = np.flatnonzero(np.isfinite(table.value[:n, t]))
         if len(has):
-            noise = noise_of(own, table.index[has, t], replicates)
-            part = np.zeros((n, noise.shape[1]))
-            part[has] = noise
-            total = total + part
-    return total / max(1, len(table.entries))
+            found = vectors_of(own, table.index[has, t], source)
+            clusters, couples = (
+                np.zeros((n, side.shape[1])) for side in (found.clusters, found.couples)
+            )
+            clusters[has], couples[has] = found.clusters, found.couples
+            parts.append(Vector(clusters, couples))
+    return joined(parts) * (1.0 / max(1, len(table.entries)))
 
 
 def _mean_intervals(
-    table: _Table, n: int, bounds: tuple[float, float]
+    table: _Table, vectors: Vector, metric: Metric
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return 95 % intervals of the first `n` means, NaN where one task has none.
+    """Return 95 % intervals of the first means, NaN where one task has none.
 
-    Each half-width is the root of the summed squares of the tasks' half-widths over the number of
-    tasks (MOVER: Zou and Donner 2008), so the skew of the tasks' own intervals stays.
+    A score at an end of its range has no vector that says how sure it is: of such tasks the
+    half-widths are added, as roots of sums of squares.
     """
+    n = len(vectors.clusters)
+    means, n_tasks = table.means[:n], max(1, len(table.entries))
     down, up = np.zeros(n), np.zeros(n)
     for t, own in enumerate(table.entries):
         has = np.flatnonzero(np.isfinite(table.value[:n, t]))
         at = table.index[has, t]
-        down[has] += (own.value[at] - own.low[at]) ** 2
-        up[has] += (own.high[at] - own.value[at]) ** 2
-    means, n_tasks = table.means[:n], max(1, len(table.entries))
-    low, high = means - np.sqrt(down) / n_tasks, means + np.sqrt(up) / n_tasks
-    return np.maximum(low, bounds[0]), np.minimum(high, bounds[1])
+        at_end = np.isin(own.value[at], own.metric.bounds)
+        down[has] += np.where(at_end, own.value[at] - own.low[at], 0.0) ** 2
+        up[has] += np.where(at_end, own.high[at] - own.value[at], 0.0) ** 2
+    ends = np.full((2, n), np.nan)
+    for i in np.flatnonzero(np.isfinite(vectors.clusters).all(axis=1)):
+        found, value = spread(vectors.rows(i)), float(means[i])
+        within = interval(value, found, metric.interval_scale, metric.bounds)
+        if within is None or (found.error == 0.0 and down[i] + up[i] == 0.0):
+            continue
+        reach = np.hypot(value - within[0], np.sqrt(down[i]) / n_tasks)
+        ends[0, i] = max(value - reach, metric.bounds[0])
+        reach = np.hypot(within[1] - value, np.sqrt(up[i]) / n_tasks)
+        ends[1, i] = min(value + reach, metric.bounds[1])
+    return ends[0], ends[1]
 
 
 def _rows(snapshot: Snapshot, table: _Table, tasks: tuple[str, ...]) -> list[TrackRow]:

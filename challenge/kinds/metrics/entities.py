@@ -12,27 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BCubed", "b_cubed", "components", "intransitive_share"]
+__all__ = ["BCubed", "b_cubed", "intransitive_share"]
 
 Ints = NDArray[np.integer[Any]]
-
-
-def components(left: Ints, right: Ints, n_nodes: int) -> NDArray[np.int64]:
-    """Return the connected component of each node, as its smallest node; links are (left, right).
-
-    >>> components(np.array([0, 1]), np.array([1, 2]), 4).tolist()
-    [0, 0, 0, 3]
-    """
-    parent = np.arange(n_nodes, dtype=np.int64)
-    left, right = left.astype(np.int64), right.astype(np.int64)
-    while len(left):
-        low, high = np.minimum(parent[left], parent[right]), np.maximum(parent[left], parent[right])
-        open_links = low != high
-        left, right, low, high = (a[open_links] for a in (left, right, low, high))
-        np.minimum.at(parent, high, low)
-        while not np.array_equal(shorter := parent[parent], parent):
-            parent = shorter
-    return parent
 
 
 @dataclass(frozen=True)
@@ -81,6 +63,7 @@ def intransitive_share(
 
     0 = 1, 1 = 2, but not 0 = 2: one of three:
 
+    >>> from challenge.kinds.statistics.grouping import components
     >>> left, right, codes = np.array([0, 1, 0]), np.array([1, 2, 2]), np.array([1, 1, 0])
     >>> links = codes == 1
     >>> round(intransitive_share(left, right, codes, components(left[links], right[links], 3)), 6)

@@ -1,8 +1,8 @@
 """Metrics of decided labels: all of them are functions of three counts per class.
 
 A class counts its rows (`true`), the rows that were given it (`predicted`) and those in both
-(`hits`). Counts of parts add up to the counts of the whole, and weighted counts (a bootstrap draw)
-give the weighted metric, so every function here works along the last axis of stacked counts.
+(`hits`). Counts of parts add up to the counts of the whole; every function here works along the
+last axis of stacked counts.
 """
 
 from __future__ import annotations
@@ -15,31 +15,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.kinds.base import Interval, Metric, Undefined
-from challenge.kinds.estimates import added_variance_of_share, edge_of_shares, influence_of_sums
+from challenge.kinds.base import Metric, Undefined
 from challenge.kinds.scored_rows import Answers, Outcome, ScoredRows
-from challenge.kinds.statistics.distributions import clopper_pearson
-from challenge.kinds.statistics.jackknife import Influence
+from challenge.kinds.statistics.jackknife import vector_of_sums
+from challenge.kinds.statistics.vector import Ratios, Vector, ratio_of_rows
 
 __all__ = [
     "METRICS",
-    "Gradient",
     "LabelOutcome",
     "Tallies",
     "accuracy",
-    "accuracy_gradient",
     "balanced_accuracy",
-    "balanced_gradient",
     "kappa",
     "macro_f1",
-    "macro_gradient",
     "mcc",
-    "mcc_gradient",
-    "numeric_gradient",
     "ratio",
     "tally",
     "weighted_f1",
-    "weighted_gradient",
 ]
 
 Floats = NDArray[np.float64]
@@ -47,37 +39,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Tallies:
-    """Counts per class along the last axis; leading axes are groups or draws.
+    """Counts per class along the last axis; leading axes are clusters.
 
-    `present` marks the classes of the solution part: it stays the same for all teams and draws.
+    `present` marks the classes of the solution part: it stays the same for all teams.
     """
 
     hits: Floats
     predicted: Floats
     true: Floats
     present: NDArray[np.bool_]
-
-    def __add__(self, other: Tallies) -> Tallies:
-        """Return the tallies of both parts together."""
-        return Tallies(
-            self.hits + other.hits,
-            self.predicted + other.predicted,
-            self.true + other.true,
-            self.present | other.present,
-        )
-
-    def total(self) -> Tallies:
-        """Return the sum over the groups (the first axis)."""
-        return Tallies(
-            self.hits.sum(axis=0), self.predicted.sum(axis=0), self.true.sum(axis=0), self.present
-        )
-
-    def weighted(self, weights: NDArray[np.floating[Any]]) -> Tallies:
-        """Return the tallies of each draw: `weights` is (draws, groups), self is (groups, k)."""
-        counts = np.concatenate((self.hits, self.predicted, self.true), axis=1)
-        drawn = (weights @ counts.astype(weights.dtype)).astype(np.float64)
-        hits, predicted, true = np.split(drawn, 3, axis=1)
-        return Tallies(hits, predicted, true, self.present)
 
 
 def tally(
@@ -219,99 +189,6 @@ def _mean(values: Floats) -> Floats:
     return ratio(values.sum(axis=-1), np.asarray(float(values.shape[-1])))
 
 
-@dataclass(frozen=True, eq=False)
-class Gradient:
-    """How much a metric moves for one more hit, prediction and row of each class, length k each.
-
-    The sum over a row's counts is the row's influence on the metric (its empirical influence
-    function); all influences together sum to zero.
-    """
-
-    hits: Floats
-    predicted: Floats
-    true: Floats
-
-    def of_groups(self, groups: Tallies) -> Floats:
-        """Return the summed influence of each group; `groups` is (n_groups, k)."""
-        return groups.hits @ self.hits + groups.predicted @ self.predicted + groups.true @ self.true
-
-    def of_rows(self, truth: NDArray[np.integer[Any]], codes: NDArray[np.integer[Any]]) -> Floats:
-        """Return the influence of each row."""
-        influence: Floats = self.true[truth] + self.predicted[codes]
-        influence += self.hits[truth] * (truth == codes)
-        return influence
-
-
-def accuracy_gradient(t: Tallies) -> Gradient:
-    """Return the gradient of the accuracy."""
-    rows = t.true.sum()
-    zero = np.zeros_like(t.true)
-    return Gradient(zero + 1.0 / rows, zero, zero - t.hits.sum() / rows**2)
-
-
-def balanced_gradient(t: Tallies) -> Gradient:
-    """Return the gradient of the balanced accuracy."""
-    k = t.present.sum()
-    true = np.where(t.present, t.true, 1.0)
-    on = t.present.astype(np.float64)
-    return Gradient(on / (k * true), np.zeros_like(true), -on * t.hits / (k * true**2))
-
-
-def macro_gradient(t: Tallies) -> Gradient:
-    """Return the gradient of macro F1."""
-    k = t.present.sum()
-    below = np.where(t.present, t.true + t.predicted, 1.0)
-    on = t.present.astype(np.float64)
-    slope = -on * 2.0 * t.hits / (k * below**2)
-    return Gradient(on * 2.0 / (k * below), slope, slope)
-
-
-def weighted_gradient(t: Tallies) -> Gradient:
-    """Return the gradient of weighted F1."""
-    rows = t.true.sum()
-    below = np.where(t.present, t.true + t.predicted, 1.0)
-    scores = np.where(t.present, 2.0 * t.hits / below, 0.0)
-    slope = -t.true * scores / below / rows
-    value = (t.true * scores).sum() / rows
-    return Gradient(2.0 * t.true / below / rows, slope, slope + (scores - value) / rows)
-
-
-def mcc_gradient(t: Tallies) -> Gradient:
-    """Return the gradient of Matthews' correlation."""
-    rows, hits = t.true.sum(), t.hits.sum()
-    both = hits * rows - (t.true * t.predicted).sum()
-    of_true = rows**2 - (t.true**2).sum()
-    of_predicted = rows**2 - (t.predicted**2).sum()
-    root = np.sqrt(of_true) * np.sqrt(of_predicted)
-    subset = 0.5 * both / root
-    return Gradient(
-        np.full_like(t.true, rows / root),
-        -t.true / root + subset * 2.0 * t.predicted / of_predicted,
-        (hits - t.predicted) / root
-        - subset * (2.0 * rows / of_predicted + (2.0 * rows - 2.0 * t.true) / of_true),
-    )
-
-
-_STEP = 0.01
-_BLOCK = 64
-
-
-def numeric_gradient(function: Callable[[Tallies], Floats], t: Tallies) -> Gradient:
-    """Return the gradient of a metric by central differences; 0 where it is undefined."""
-    whole = {"hits": t.hits, "predicted": t.predicted, "true": t.true}
-    slopes = {name: np.zeros(len(counts)) for name, counts in whole.items()}
-    for name, counts in whole.items():
-        for start in range(0, len(counts), _BLOCK):
-            here = np.arange(start, min(start + _BLOCK, len(counts)))
-            values = []
-            for step in (_STEP, -_STEP):
-                moved = np.repeat(counts[None], len(here), axis=0)
-                moved[np.arange(len(here)), here] += step
-                values.append(function(Tallies(**(whole | {name: moved}), present=t.present)))
-            slopes[name][here] = np.nan_to_num((values[0] - values[1]) / (2.0 * _STEP))
-    return Gradient(**slopes)
-
-
 class LabelOutcome(Outcome):
     """Classes of rows beside the predicted ones, counted once for all metrics."""
 
@@ -336,22 +213,12 @@ class LabelOutcome(Outcome):
         grouping, k = self.rows.grouping, len(self.rows.classes)
         return tally(self.rows.labels, self.codes, k, grouping.group, grouping.n_groups)
 
-    @property
-    def all_right(self) -> bool:
-        """Whether every row got its class."""
-        return bool(self.total.hits.sum() == self.total.true.sum())
-
-    @property
-    def all_wrong(self) -> bool:
-        """Whether no row got its class."""
-        return not self.total.hits.sum() > 0
-
 
 def _label(
     name: str,
     title: str,
     function: Callable[[Tallies], Floats],
-    gradient: Callable[[Tallies], Gradient] | None = None,
+    ratios: Callable[[LabelOutcome], Ratios] | None = None,
     **options: Any,
 ) -> Metric:
     """Return a metric that is a function of the counts per class."""
@@ -360,26 +227,15 @@ def _label(
         found = float(function(outcome.total))
         return found if np.isfinite(found) else Undefined(_of_one_class(outcome.total))
 
-    def influence(outcome: LabelOutcome) -> Influence:
-        """Take out each group; first-order where its class would go with it."""
-        total, groups, grouping = outcome.total, outcome.by_group, outcome.rows.grouping
-        slopes = gradient(total) if gradient else numeric_gradient(function, total)
-        linear = slopes.of_groups(groups) / (1.0 - grouping.shares)
-        if grouping.independent:
-            return Influence(linear, np.zeros(0), float((linear**2) @ linear))
-        rest = Tallies(
-            total.hits - groups.hits,
-            total.predicted - groups.predicted,
-            total.true - groups.true,
-            total.present,
-        )
-        moved = function(total) - function(rest)
-        rows = slopes.of_rows(outcome.rows.labels, outcome.codes)
-        moved = np.where(np.isfinite(moved), moved, linear)
-        return Influence(moved, np.zeros(0), float((rows**2) @ rows))
+    def vector(outcome: LabelOutcome) -> Vector:
+        """Leave out each cluster."""
 
-    def replicates(outcome: LabelOutcome, draws: NDArray[np.float32]) -> Floats:
-        return function(outcome.by_group.weighted(draws))
+        def of_counts(counts: Floats) -> Floats:
+            hits, predicted, true = np.split(counts, 3, axis=-1)
+            return function(Tallies(hits, predicted, true, outcome.total.present))
+
+        total, clusters = (_counts(one) for one in (outcome.total, outcome.by_group))
+        return vector_of_sums(total, clusters, np.zeros((0, len(total))), of_counts)
 
     def resolution(rows: ScoredRows) -> float:
         return _resolution(function, rows)
@@ -388,12 +244,39 @@ def _label(
         name,
         title,
         value,
-        influence=influence,
-        replicates=replicates,
+        ratios=ratios,
+        vector=None if ratios else vector,
         resolution=resolution,
         primary=True,
         **options,
     )
+
+
+def _counts(t: Tallies) -> Floats:
+    return np.concatenate((t.hits, t.predicted, t.true), axis=-1)
+
+
+def _class_ratios(
+    above: Callable[[Tallies], Floats], below: Callable[[Tallies], Floats]
+) -> Callable[[LabelOutcome], Ratios]:
+    """Return the ratios of a mean over the classes present, from the counts of each class."""
+
+    def ratios(outcome: LabelOutcome) -> Ratios:
+        here = outcome.total.present
+        parts = {}
+        for name, counts in (("", outcome.by_group), ("total_", outcome.total)):
+            for side, function in (("above", above), ("below", below)):
+                parts[name + side] = function(counts)[..., here]
+        k = int(here.sum())
+        none = np.zeros((0, k))
+        return Ratios(weights=np.full(k, 1.0 / k), couples_above=none, couples_below=none, **parts)
+
+    return ratios
+
+
+def _accuracy_ratio(outcome: LabelOutcome) -> Ratios:
+    right = (outcome.codes == outcome.rows.labels).astype(np.float64)
+    return ratio_of_rows(outcome.rows.grouping, right, np.ones(len(right)))
 
 
 def _of_one_class(total: Tallies) -> str:
@@ -418,67 +301,6 @@ def _resolution(function: Callable[[Tallies], Floats], rows: ScoredRows) -> floa
         value = function(Tallies(hits, predicted, counts, present))
         lost += counts[code] / rows.n * (1.0 - float(value))
     return lost
-
-
-def _added_variance(*, of_f1: bool) -> Callable[[LabelOutcome], float]:
-    """A class of few rows adds its variance where all classes weigh alike.
-
-    Its F1 is 2s / (1 + s) of the share s of hits among hits and errors, its recall a share itself.
-    """
-
-    def added_variance(outcome: LabelOutcome) -> float:
-        total, counts = outcome.total, outcome.by_group
-        here = total.present
-        hits, rows, groups = total.hits[here], total.true[here], counts.true[:, here]
-        slopes = np.full(len(hits), 1.0 / len(hits))
-        if of_f1:
-            rows = rows + total.predicted[here] - hits
-            groups = groups + counts.predicted[:, here] - counts.hits[:, here]
-            slopes = 2.0 / (1.0 + hits / rows) ** 2 / len(hits)
-        effective = rows**2 / (groups**2).sum(axis=0)
-        return float(added_variance_of_share(hits / rows, effective, slopes).sum())
-
-    return added_variance
-
-
-def _share_of_right(outcome: LabelOutcome) -> Interval:
-    everything = outcome.rows.grouping.effective_rows()
-    return clopper_pearson(everything if outcome.all_right else 0.0, everything)
-
-
-def _edge_of_accuracy(outcome: LabelOutcome, value: float) -> Interval | None:
-    del value
-    return _share_of_right(outcome) if outcome.all_right or outcome.all_wrong else None
-
-
-def _edge_beyond_chance(outcome: LabelOutcome, value: float) -> Interval | None:
-    """Near 1 MCC is Cohen's kappa: 1 - errors / errors expected by chance."""
-    del value
-    if not outcome.all_right:
-        return None
-    shares = outcome.total.true / outcome.total.true.sum()
-    chance = 1.0 - float((shares**2).sum())
-    return max(-1.0, 1.0 - (1.0 - _share_of_right(outcome)[0]) / chance), 1.0
-
-
-def _edge_of_classes(
-    *, by_rows: bool, jaccard: bool
-) -> Callable[[LabelOutcome, float], Interval | None]:
-    """All averages over classes are at their edge together, when all rows are right or wrong."""
-
-    def edge(outcome: LabelOutcome, value: float) -> Interval | None:
-        del value
-        if not (outcome.all_right or outcome.all_wrong):
-            return None
-        total, rows = outcome.total, outcome.rows
-        shares = total.true / total.true.sum()
-        here = np.flatnonzero(total.present)
-        effective = [rows.grouping.effective_rows(rows.labels == code) for code in here]
-        equal = [1.0 / len(here)] * len(here)
-        weights = [float(shares[code]) for code in here] if by_rows else equal
-        return edge_of_shares(outcome.all_right, effective, weights, jaccard=jaccard)
-
-    return edge
 
 
 def _powers(outcome: LabelOutcome) -> Floats:
@@ -513,61 +335,45 @@ def _quadratic_resolution(rows: ScoredRows) -> float:
     return float((1.0 - _quadratic(perfect.sum(axis=0) - perfect + wrong)).mean())
 
 
-def _quadratic_influence(outcome: LabelOutcome) -> Influence:
-    return influence_of_sums(outcome, _powers(outcome), _quadratic)
+def _quadratic_vector(outcome: LabelOutcome) -> Vector:
+    powers = _powers(outcome)
+    clusters = [outcome.rows.grouping.touched(column)[0] for column in powers.T]
+    none = np.zeros((0, powers.shape[1]))
+    return vector_of_sums(powers.sum(axis=0), np.stack(clusters, axis=1), none, _quadratic)
 
 
 METRICS = (
-    _label("accuracy", "accuracy", accuracy, accuracy_gradient, edge=_edge_of_accuracy),
+    _label("accuracy", "accuracy", accuracy, _accuracy_ratio),
     _label(
         "balanced_accuracy",
         "balanced accuracy",
         balanced_accuracy,
-        balanced_gradient,
+        _class_ratios(lambda t: t.hits, lambda t: t.true),
         classes_weigh_alike=True,
-        edge=_edge_of_classes(by_rows=False, jaccard=False),
-        added_variance=_added_variance(of_f1=False),
     ),
     _label(
         "macro_f1",
         "macro F1",
         macro_f1,
-        macro_gradient,
+        _class_ratios(lambda t: 2.0 * t.hits, lambda t: t.true + t.predicted),
         classes_weigh_alike=True,
-        edge=_edge_of_classes(by_rows=False, jaccard=True),
-        added_variance=_added_variance(of_f1=True),
     ),
-    _label(
-        "weighted_f1",
-        "weighted F1",
-        weighted_f1,
-        weighted_gradient,
-        edge=_edge_of_classes(by_rows=True, jaccard=True),
-    ),
+    _label("weighted_f1", "weighted F1", weighted_f1),
     _label(
         "mcc",
         "Matthews correlation",
         mcc,
-        mcc_gradient,
         bounds=(-1.0, 1.0),
-        edge=_edge_beyond_chance,
         baseline=0.0,  # undefined for one class: the mean of guessing
     ),
-    _label(
-        "kappa",
-        "Cohen's kappa",
-        kappa,
-        bounds=(-1.0, 1.0),
-        edge=_edge_beyond_chance,
-        baseline=0.0,
-    ),
+    _label("kappa", "Cohen's kappa", kappa, bounds=(-1.0, 1.0), baseline=0.0),
     Metric(
         "quadratic_kappa",
         "quadratic kappa",
         _quadratic_kappa,
         bounds=(-1.0, 1.0),
         primary=True,
-        influence=_quadratic_influence,
+        vector=_quadratic_vector,
         baseline=0.0,
         resolution=_quadratic_resolution,
     ),

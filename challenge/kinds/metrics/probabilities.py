@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.kinds.base import Interval, Metric, Undefined
-from challenge.kinds.estimates import mean_loss
+from challenge.kinds.base import Metric, Undefined
 from challenge.kinds.metrics.labels import LabelOutcome
-from challenge.kinds.statistics.distributions import clopper_pearson
+from challenge.kinds.statistics.vector import Ratios, ratio_of_rows
 
 __all__ = [
     "ECE_BINS",
+    "LARGEST",
     "METRICS",
     "SMALLEST",
     "ClassOutcome",
@@ -28,12 +28,15 @@ __all__ = [
     "binary_log_losses",
     "expected_calibration_error",
     "log_loss",
-    "loss_edge",
+    "mean_of_rows",
     "row_losses",
 ]
 
 SMALLEST = float(np.finfo(np.float64).eps)
 """The smallest probability that `log_loss` knows: one impossible row costs 36.04, not infinity."""
+
+LARGEST = -float(np.log(SMALLEST))
+"""The largest log loss of a row, in nats."""
 
 ECE_BINS = 15
 TOP = 3
@@ -181,21 +184,22 @@ def _where_given(
     return checked
 
 
+def mean_of_rows(rows: Callable[[Any], Floats]) -> dict[str, Callable[[Any], Any]]:
+    """Return value and ratios of a metric that is the mean of what each row adds."""
+
+    def value(outcome: Any) -> float:
+        return float(rows(outcome).mean())
+
+    def ratios(outcome: Any) -> Ratios:
+        added = rows(outcome)
+        return ratio_of_rows(outcome.rows.grouping, added, np.ones(len(added)))
+
+    return {"value": value, "ratios": ratios}
+
+
 def _mean(metric: Callable[[RowLosses], NDArray[Any]]) -> dict[str, Any]:
-    parts = mean_loss(_of_losses(metric))
+    parts = mean_of_rows(_of_losses(metric))
     return parts | {"value": _where_given(parts["value"])}
-
-
-def loss_edge(largest: float) -> Callable[[Any, float], Interval | None]:
-    """Return the interval of a mean loss of 0 that is at most `largest` in any row."""
-
-    def edge(outcome: Any, value: float) -> Interval | None:
-        if value != 0.0:
-            return None
-        n = outcome.rows.grouping.effective_rows()
-        return 0.0, largest * (1.0 - clopper_pearson(n, n)[0])
-
-    return edge
 
 
 def _top_3(outcome: ClassOutcome) -> float | Undefined:
@@ -203,13 +207,6 @@ def _top_3(outcome: ClassOutcome) -> float | Undefined:
     if len(outcome.rows.classes) <= 3:
         return Undefined("the task has no more than three classes: always 1")
     return float(outcome.losses.in_top_3.mean())
-
-
-def _top_3_edge(outcome: ClassOutcome, value: float) -> Interval | None:
-    if value not in (0.0, 1.0):
-        return None
-    n = outcome.rows.grouping.effective_rows()
-    return clopper_pearson(n * value, n)
 
 
 def _calibration(outcome: ClassOutcome) -> float:
@@ -226,7 +223,7 @@ METRICS = (
         needs="probabilities",
         higher_is_better=False,
         bounds=(0.0, float("inf")),
-        edge=loss_edge(-float(np.log(SMALLEST))),
+        largest=LARGEST,
         **_mean(lambda losses: losses.log_loss),
     ),
     Metric(
@@ -234,8 +231,7 @@ METRICS = (
         "top-3 accuracy",
         _where_given(_top_3),
         needs="probabilities",
-        edge=_top_3_edge,
-        influence=_mean(lambda losses: losses.in_top_3)["influence"],
+        ratios=_mean(lambda losses: losses.in_top_3)["ratios"],
     ),
     Metric(
         "brier",
@@ -243,7 +239,6 @@ METRICS = (
         needs="probabilities",
         higher_is_better=False,
         bounds=(0.0, 2.0),
-        edge=loss_edge(2.0),
         **_mean(lambda losses: losses.brier),
     ),
     Metric(

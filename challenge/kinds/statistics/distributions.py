@@ -1,35 +1,23 @@
-"""Quantiles of the normal, t and beta distributions, and the exact intervals made of them.
+"""Quantiles of Student's t, and the exact sign test.
 
 Written out because scipy takes longer to import than a file takes to score. The incomplete beta
-function is the continued fraction of Lentz (Numerical Recipes, 6.4); quantiles are found by
-Newton's method between bounds that always hold them.
+function is the continued fraction of Lentz (Numerical Recipes, 6.4).
 """
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
-from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "beta_cdf",
-    "beta_quantile",
     "binomial_p",
-    "clopper_pearson",
-    "normal_quantile",
     "t_quantile",
 ]
 
 _TINY = 1e-300
-
-
-def normal_quantile(p: float) -> float:
-    """Return the value below which a standard normal is with probability `p`, 0 < p < 1.
-
-    >>> round(normal_quantile(0.975), 6)
-    1.959964
-    """
-    return NormalDist().inv_cdf(p)
 
 
 def beta_cdf(x: float, a: float, b: float) -> float:
@@ -72,80 +60,33 @@ def _away_from_zero(value: float) -> float:
     return value if abs(value) > _TINY else _TINY
 
 
-def beta_quantile(p: float, a: float, b: float) -> float:
-    """Return x with I_x(a, b) = p, 0 to 1.
+def t_quantile(critical: ArrayLike, df: ArrayLike) -> NDArray[np.float64]:
+    """Return the quantile of Student's t at the level that the normal one has at `critical` > 0.
 
-    >>> round(beta_quantile(0.5, 3.0, 3.0), 12)
-    0.5
+    `df` >= 1, which broadcasts with `critical`. Hill's expansion (Algorithm 396, CACM 1970): within
+    5e-4 from 2 degrees of freedom on and 1e-5 from 3 on; 18 % too large at 1.
+
+    >>> round(float(t_quantile(1.959964, 29)), 4)
+    2.0452
     """
-    low, high, x = 0.0, 1.0, a / (a + b)
-    log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
-    for _ in range(2_000):
-        gap = beta_cdf(x, a, b) - p
-        if gap == 0.0:
-            break
-        low, high = (x, high) if gap < 0.0 else (low, x)
-        log_slope = (a - 1.0) * math.log(x) + (b - 1.0) * math.log1p(-x) - log_beta
-        slope = math.exp(min(log_slope, 700.0))
-        step = x - gap / slope if slope > 0.0 else math.nan
-        # Newton's step where it stays between the bounds, else the middle of them.
-        new = step if low < step < high else 0.5 * (low + high)
-        if abs(new - x) <= 1e-16 * x or new in (low, high):
-            x = new
-            break
-        x = new
-    return x
-
-
-@lru_cache(maxsize=4096)
-def t_quantile(p: float, df: float) -> float:
-    """Return the value below which Student's t with `df` > 0 degrees is with probability `p`.
-
-    >>> round(t_quantile(0.975, 29), 6)
-    2.04523
-    """
-    if p == 0.5:
-        return 0.0
-    if df > 5_000:
-        # Fisher's expansion around the normal; the next term is below 1e-14 here, where the
-        # logarithms of gamma would lose more digits.
-        z = normal_quantile(p)
-        v: float = 4.0 * df
-        first = (z * z + 1.0) * z
-        second = ((5.0 * z * z + 16.0) * z * z + 3.0) * z
-        third = (((3.0 * z * z + 19.0) * z * z + 17.0) * z * z - 15.0) * z
-        return z + first / v + second / (6.0 * v * v) + third / (6.0 * v * v * v)
-    tail = min(p, 1.0 - p)
-    # P(|T| > t) = I_x(df/2, 1/2) at x = df / (df + t²); solved for 1 - x, which keeps its digits.
-    rest = beta_quantile(1.0 - 2.0 * tail, 0.5, 0.5 * df)
-    value = math.sqrt(df * rest / (1.0 - rest))
-    return value if p > 0.5 else -value
-
-
-def clopper_pearson(hits: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the exact interval of a proportion; `hits` and `n` may be effective (not whole).
-
-    At an edge one end is the edge itself, and the other has the closed form (α/2)^(1/n).
-
-    >>> [round(end, 6) for end in clopper_pearson(10, 10)]
-    [0.691503, 1.0]
-    """
-    if not 0.0 <= hits <= n or n <= 0.0:
-        raise ValueError(f"{hits} hits of {n}")
-    tail = 0.5 * (1.0 - confidence)
-    if hits == 0.0:
-        low = 0.0
-    elif hits == n:
-        low = tail ** (1.0 / n)
-    else:
-        low = beta_quantile(tail, hits, n - hits + 1.0)
-    if hits == n:
-        high = 1.0
-    elif hits == 0.0:
-        high = 1.0 - tail ** (1.0 / n)
-    else:
-        high = beta_quantile(1.0 - tail, hits + 1.0, n - hits)
-    return low, high
+    z, n = np.broadcast_arrays(np.asarray(critical, np.float64), np.asarray(df, np.float64))
+    levels, index = np.unique(z, return_inverse=True)
+    both = np.array([math.erfc(level / math.sqrt(2.0)) for level in levels])[index].reshape(z.shape)
+    a = 1.0 / (n - 0.5)
+    b = 48.0 / a**2
+    c = ((20700.0 * a / b - 98.0) * a - 16.0) * a + 96.36
+    d = ((94.5 / (b + c) - 3.0) / b + 1.0) * np.sqrt(0.5 * a * math.pi) * n
+    y = (d * both) ** (2.0 / n)
+    with np.errstate(all="ignore"):
+        low_n = c + np.where(n < 5.0, 0.3 * (n - 4.5) * (0.6 - z), 0.0)
+        inner = (((-0.05 * d * z - 5.0) * -z - 7.0) * -z - 2.0) * -z + b + low_n
+        near = z**2
+        near = ((((0.4 * near + 6.3) * near + 36.0) * near + 94.5) / inner - near - 3.0) / b + 1.0
+        near = np.expm1(np.minimum(a * (near * z) ** 2, 700.0))
+        far = 1.0 / (((n + 6.0) / (n * y) - 0.089 * d - 0.822) * (n + 2.0) * 3.0) + 0.5 / (n + 4.0)
+        far = (far * y - 1.0) * (n + 1.0) / (n + 2.0) + 1.0 / y
+    found: NDArray[np.float64] = np.sqrt(n * np.where(y > 0.05 + a, near, far))
+    return found
 
 
 def binomial_p(wins: int, losses: int) -> float:

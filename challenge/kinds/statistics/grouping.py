@@ -1,22 +1,36 @@
-"""Which rows depend on each other: clusters, and the groups that these are put into.
+"""Which rows depend on each other, and the clusters that they are put into.
 
-Clusters (groups of rows, entities) are put into at most 1,000 random groups, whole clusters
-together.
+Rows of one group or entity are one cluster. More than 1,000 of them are joined by chance, whole
+ones together. A pair of records belongs to two entities: connected components of entities are
+clusters of their own where there are enough; else pairs lie across two clusters.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAX_GROUPS", "Grouping", "group_rows", "uniform"]
+__all__ = [
+    "MAX_CROSSED",
+    "MAX_GROUPS",
+    "MIN_CLUSTERS",
+    "Grouping",
+    "components",
+    "effective_clusters",
+    "group_rows",
+    "uniform",
+]
 
 MAX_GROUPS = 1_000
+MAX_CROSSED = 250
+"""So many clusters where pairs lie across two: their couples grow with the square."""
+
+MIN_CLUSTERS = 12
+"""Below so many independent clusters an accuracy is covered in 90 to 92 % only."""
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
@@ -26,10 +40,11 @@ Floats = NDArray[np.float64]
 class Grouping:
     """Which rows of a subset depend on each other.
 
-    Row j depends on the groups `group[j]` and `other[j]`. Where these differ the row is in a
-    cell, the unordered couple of both: `crossing` are those rows, `cell` the cell of each, and
-    `cell_left`, `cell_right` the groups of each cell. `n_clusters` counts the clusters themselves,
-    `cluster` and `second` are those of each row.
+    Row j is in the clusters `group[j]` and `other[j]`. Where these differ the row is in a couple,
+    the unordered pair of both: `crossing` are those rows, `cell` the couple of each, `cell_left`
+    and `cell_right` the clusters of each couple. `n_clusters` counts the clusters before any were
+    joined, `effective_clusters` how many independent ones of equal size these are worth.
+    `cluster` and `second` are the group or the entities of each row.
     """
 
     group: Ints
@@ -40,6 +55,7 @@ class Grouping:
     cell_right: Ints
     n_groups: int
     n_clusters: int
+    effective_clusters: float
     cluster: Ints
     second: Ints
 
@@ -55,113 +71,108 @@ class Grouping:
         second = np.bincount(self.other_of_crossing, minlength=self.n_groups)
         return (both + second).astype(np.float64)
 
-    @cached_property
-    def cell_sizes(self) -> Floats:
-        """The number of rows in each cell."""
-        return np.bincount(self.cell, minlength=len(self.cell_left)).astype(np.float64)
-
     @property
     def independent(self) -> bool:
         """Whether every row is a cluster of its own."""
         return self.n_clusters == len(self.group) and len(self.crossing) == 0
 
-    @cached_property
-    def shares(self) -> Floats:
-        """Share of the rows that each group is worth; half a pair to either side. They sum to 1."""
-        rows = self.sizes - 0.5 * self.touching(self.cell_sizes)
-        shares: Floats = rows / rows.sum()
-        return shares
+    def touched(self, values: Floats) -> tuple[Floats, Floats]:
+        """Return the sums of row values (n,) over the rows of each cluster, and of each couple.
 
-    @cached_property
-    def effective_clusters(self) -> float:
-        """How many independent clusters of equal size the clusters are worth.
-
-        Kish's n² / sum of squared sizes (Survey Sampling, 1965). A pair across two clusters has
-        half its noise from each and so weighs 1/√2 in both: 30 equal clusters whose pairs all
-        cross are worth 15, the number of pairs that share none. 0 without rows.
+        A pair across two clusters counts in both.
         """
-        left, right = self.cluster, self.second
-        n = len(left)
-        if n == 0:
-            return 0.0
-        size = int(max(left.max(), right.max())) + 1
-        crossing = np.flatnonzero(left != right)
-        sizes = np.bincount(left, minlength=size).astype(np.float64)
-        if len(crossing):
-            first = np.bincount(left[crossing], minlength=size)
-            second = np.bincount(right[crossing], minlength=size)
-            sizes += math.sqrt(0.5) * (first + second) - first
-        return n * n / float(sizes @ sizes)
-
-    def touching(self, cells: Floats) -> Floats:
-        """Return the sum of the values of the cells that each group is a side of."""
-        sums: Floats = np.zeros(self.n_groups)
-        for side in (self.cell_left, self.cell_right):
-            sums += np.bincount(side, weights=cells, minlength=self.n_groups)
-        return sums
-
-    def sums(self, values: Floats) -> tuple[Floats, Floats]:
-        """Return the sums of row values inside each group, and inside each cell."""
-        inside = values
-        if len(self.crossing):
-            inside = values.copy()
-            inside[self.crossing] = 0.0
-        groups = np.bincount(self.group, weights=inside, minlength=self.n_groups)
-        cells = np.bincount(self.cell, weights=values[self.crossing], minlength=len(self.cell_left))
-        return groups.astype(np.float64), cells.astype(np.float64)
-
-    def effective_rows(self, chosen: NDArray[np.bool_] | None = None) -> float:
-        """Return how many independent rows the chosen ones are worth if dependent rows agree.
-
-        Kish's n² / sum of squared cluster sizes; a pair across two clusters counts in both, and
-        itself once. Without clusters it is the number of rows.
-        """
-        left, right = self.cluster, self.second
-        if chosen is not None:
-            left, right = left[chosen], right[chosen]
-        n = len(left)
-        if n == 0:
-            return 0.0
-        crossing = left != right
-        size = int(max(left.max(), right.max())) + 1
-        counts = np.bincount(left, minlength=size) + np.bincount(right[crossing], minlength=size)
-        squares = float((counts.astype(np.float64) ** 2).sum())
-        if crossing.any():
-            low = np.minimum(left[crossing], right[crossing]).astype(np.int64)
-            high = np.maximum(left[crossing], right[crossing])
-            together = np.unique(low * size + high, return_counts=True)[1]
-            squares -= float((together.astype(np.float64) ** 2).sum())
-        return n * n / squares
+        clusters: Floats = np.zeros(self.n_groups)
+        clusters += np.bincount(self.group, weights=values, minlength=self.n_groups)
+        crossing = values[self.crossing]
+        clusters += np.bincount(self.other_of_crossing, weights=crossing, minlength=self.n_groups)
+        couples = np.bincount(self.cell, weights=crossing, minlength=len(self.cell_left))
+        return clusters, couples.astype(np.float64)
 
 
 def group_rows(cluster: Ints, other: Ints, key: bytes) -> Grouping:
-    """Put the clusters into at most 1,000 groups of about equally many clusters, by chance."""
-    present = np.unique(np.concatenate((cluster, other)))
+    """Put rows into clusters: at most 1,000, or 250 where more have pairs in common, by chance."""
+    first, second = _clusters(cluster, other)
+    present = np.unique(np.concatenate((first, second)))
     n_clusters = len(present)
-    n_groups = min(n_clusters, MAX_GROUPS)
+    n_groups = n_clusters
+    if n_clusters > MAX_GROUPS:
+        n_groups = MAX_GROUPS if first is second else MAX_CROSSED
     # Sorting by a keyed number per cluster is a shuffle that no library release can change.
     shuffled = np.argsort(uniform(key, b"groups", n_clusters), kind="stable")
     group_of = np.empty(n_clusters, np.int32)
     group_of[shuffled] = np.arange(n_clusters) % max(n_groups, 1)
     table = np.zeros(int(present[-1]) + 1 if n_clusters else 0, np.int32)
     table[present] = group_of
-    group, second = table[cluster], table[other]
-    crossing = np.flatnonzero(group != second)
-    low = np.minimum(group[crossing], second[crossing]).astype(np.int64)
-    high = np.maximum(group[crossing], second[crossing])
-    pairs, cell = np.unique(low * max(n_groups, 1) + high, return_inverse=True)
+    left, right = table[first], table[second]
+    crossing = np.flatnonzero(left != right)
+    low = np.minimum(left[crossing], right[crossing]).astype(np.int64)
+    high = np.maximum(left[crossing], right[crossing])
+    couples, cell = np.unique(low * max(n_groups, 1) + high, return_inverse=True)
     return Grouping(
-        group=group,
-        other=second,
+        group=left,
+        other=right,
         crossing=crossing,
         cell=cell.astype(np.int32),
-        cell_left=(pairs // max(n_groups, 1)).astype(np.int32),
-        cell_right=(pairs % max(n_groups, 1)).astype(np.int32),
+        cell_left=(couples // max(n_groups, 1)).astype(np.int32),
+        cell_right=(couples % max(n_groups, 1)).astype(np.int32),
         n_groups=n_groups,
         n_clusters=n_clusters,
+        effective_clusters=_worth(first, second),
         cluster=cluster,
         second=other,
     )
+
+
+def _clusters(cluster: Ints, other: Ints) -> tuple[Ints, Ints]:
+    """Return the cluster of each row twice, or both of its entities."""
+    if np.array_equal(cluster, other):
+        return cluster, cluster
+    n_nodes = int(max(cluster.max(), other.max())) + 1
+    component = components(cluster, other, n_nodes)[cluster].astype(np.int32)
+    if round(_worth(component, component)) >= MIN_CLUSTERS:
+        return component, component
+    return cluster, other
+
+
+def effective_clusters(cluster: Ints, other: Ints) -> float:
+    """Return how many independent clusters of equal size those of these rows are worth."""
+    return _worth(*_clusters(cluster, other))
+
+
+def _worth(left: Ints, right: Ints) -> float:
+    """Return how many independent clusters of equal size the clusters are worth.
+
+    Kish's n² / sum of squared sizes (Survey Sampling, 1965). A pair across two clusters has half
+    its noise from each and so weighs 1/√2 in both: 30 equal clusters whose pairs all cross are
+    worth 15, the number of pairs that share none. 0 without rows.
+    """
+    n = len(left)
+    if n == 0:
+        return 0.0
+    size = int(max(left.max(), right.max())) + 1
+    weights = np.where(left == right, 0.5, np.sqrt(0.5))
+    sizes = np.bincount(left, weights, size) + np.bincount(right, weights, size)
+    return n * n / float(sizes @ sizes)
+
+
+def components(
+    left: NDArray[np.integer], right: NDArray[np.integer], n_nodes: int
+) -> NDArray[np.int64]:
+    """Return the connected component of each node, as its smallest node; links are (left, right).
+
+    >>> components(np.array([0, 1]), np.array([1, 2]), 4).tolist()
+    [0, 0, 0, 3]
+    """
+    parent = np.arange(n_nodes, dtype=np.int64)
+    one, two = left.astype(np.int64), right.astype(np.int64)
+    while len(one):
+        low, high = np.minimum(parent[one], parent[two]), np.maximum(parent[one], parent[two])
+        open_links = low != high
+        one, two, low, high = (a[open_links] for a in (one, two, low, high))
+        np.minimum.at(parent, high, low)
+        while not np.array_equal(shorter := parent[parent], parent):
+            parent = shorter
+    return parent
 
 
 def uniform(key: bytes, purpose: bytes, n: int) -> Floats:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from challenge.kinds import Metric
-from challenge.ledger.submissions.ladder import climb, default_step
+from challenge.ledger.submissions.ladder import climb, default_step, steps_to_beat
 from challenge.task.settings import Settings
 
 __all__ = ["climb_gain", "days_of_contest", "teams_of_attacker"]
@@ -30,20 +30,29 @@ def climb_gain(
     simulated.
     """
     generator = np.random.default_rng(seed)
-    step = default_step(n_public) if step is None else step
-    gains = [_one_gain(n_public, n_answers, one_team, step, generator) for _ in range(_ATTACKERS)]
+    limited, step = step is None, default_step(n_public) if step is None else step
+    gains = [
+        _one_gain(n_public, n_answers, one_team, step, limited, generator)
+        for _ in range(_ATTACKERS)
+    ]
     return float(np.mean(gains))
 
 
 def _one_gain(
-    n_public: int, n_answers: int, one_team: bool, step: float, generator: np.random.Generator
+    n_public: int,
+    n_answers: int,
+    one_team: bool,
+    step: float,
+    limited: bool,
+    generator: np.random.Generator,
 ) -> float:
     truth = generator.integers(0, 2, n_public) * 2 - 1
     votes = np.zeros(n_public)
     reference: float | None = None
-    for _ in range(n_answers):
+    for n_before in range(n_answers):
         answer = generator.integers(0, 2, n_public) * 2 - 1
-        release = climb(_MODEL, reference, float((answer == truth).mean()), step)
+        steps = steps_to_beat(n_public, n_before) if limited and one_team else 1
+        release = climb(_MODEL, reference, float((answer == truth).mean()), step, steps)
         if release.released and release.value is not None:
             votes += (release.value - 0.5) * answer
         if one_team:

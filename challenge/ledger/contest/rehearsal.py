@@ -84,7 +84,7 @@ def _copy_without_close(store: Store) -> Store:
     scores = schema.scores
     private = sa.select(scores.c.id).where(scores.c.subset == "private")
     with copy.writing() as connection:
-        for table in (schema.replicates, schema.confusion_counts):
+        for table in (schema.replicates, schema.vectors, schema.confusion_counts):
             connection.execute(table.delete().where(table.c.score.in_(private)))
         for table in (scores, schema.baseline_scores):
             connection.execute(table.delete().where(table.c.subset == "private"))

@@ -1,7 +1,7 @@
 """One archive of everything that cannot be rebuilt, and its restoration.
 
 It is a zip of a SQLite copy of the ledger (also of a server), its predictions and challenge.toml.
-It also has the secret, solution and weights of each task, and a manifest of hashes. The ledger is
+It also has the secret and the solution of each task, and a manifest of hashes. The ledger is
 copied first, since a file is stored before the row that names it. Keep the archive as secret as
 `private/`.
 """
@@ -32,7 +32,7 @@ __all__ = ["backup", "copy_ledger", "restore"]
 BACKUP_FORMAT = 1
 _LEDGER = "submissions/ledger.db"
 _MANIFEST = "manifest.json"
-_PRIVATE = ("secret", "solution.parquet", "weights-*.bin", "audit.json")
+_PRIVATE = ("secret", "solution.parquet", "audit.json")
 _ROWS = 1000
 
 
@@ -111,7 +111,8 @@ def restore(
             ledger_path.parent.mkdir(exist_ok=True)
             (folder / _LEDGER).replace(ledger_path)
         else:
-            _copy_rows(open_store(None, folder / _LEDGER), open_store(url, ledger_path))
+            archived = open_store(None, folder / _LEDGER, bring_over=True)
+            _copy_rows(archived, open_store(url, ledger_path))
     return len(names)
 
 
@@ -146,7 +147,7 @@ def _write_archive(
     hashes = {}
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as file:
         for done, (name, path) in enumerate(members, 1):
-            # Parquet files and weights are hardly compressible.
+            # Parquet files are hardly compressible.
             stored = path.suffix in (".parquet", ".bin")
             kind = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             hashes[name] = sha256_of_file(path)

@@ -114,7 +114,7 @@ def _key_of(table: sa.Table, row: sa.Row[tuple[Any, ...]]) -> int:
 
 
 def _add_row(digest: Any, row: sa.Row[tuple[Any, ...]]) -> None:
-    # JSON has no bytes; replicates and counts are the only ones.
+    # JSON has no bytes; vectors and counts are the only ones.
     digest.update(json.dumps(list(row), default=lambda value: bytes(value).hex()).encode())
 
 

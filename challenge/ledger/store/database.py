@@ -33,6 +33,7 @@ BUSY_S = 120.0
 
 _LOCK_ALL, _LOCK_STILL, _LOCK_CHAIN = 4_961_002, 4_961_003, 4_961_004
 _LOOK_S = 0.01
+_FORMAT_BEFORE = "5"
 _ROOM_BYTES = 1 << 20
 
 
@@ -125,8 +126,12 @@ def _one_at_a_time(folder: Path, wait_s: float) -> Iterator[None]:
         os.close(handle)
 
 
-def open_store(url: str | None, path: Path, *, busy_s: float = BUSY_S) -> Store:
+def open_store(
+    url: str | None, path: Path, *, busy_s: float = BUSY_S, bring_over: bool = False
+) -> Store:
     """Open the ledger at `url`, or at `path` when there is no URL; create it when missing.
+
+    With `bring_over` a ledger of the format before gets the tables of this one; its rows stay.
 
     Raises LedgerError when it cannot be opened, is damaged, or is of another format.
     """
@@ -147,27 +152,49 @@ def open_store(url: str | None, path: Path, *, busy_s: float = BUSY_S) -> Store:
         store = _open_sqlite(path, busy_s)
     else:
         store = _open_server(url)
-    _check_format(store)
-    return store
-
-
-def _check_format(store: Store) -> None:
-    facts = schema.facts
     with store.reading() as connection:
-        found = connection.execute(
-            sa.select(facts.c.value).where(facts.c.name == "format")
-        ).scalar()
-    if found != str(schema.LEDGER_FORMAT):
+        found = _format_of(connection)
+    if bring_over and found == _FORMAT_BEFORE:
+        _bring_over(store)
+    elif found != str(schema.LEDGER_FORMAT):
+        fix = (
+            "run `challenge rescore`: it adds the tables of this format and scores all submissions"
+            if found == _FORMAT_BEFORE
+            else "use the version of challenge that wrote it, or move the ledger aside and submit "
+            "the files again"
+        )
         raise LedgerError(
             Fault(
                 store.where,
                 f"a ledger of format {found}",
                 f"format {schema.LEDGER_FORMAT}",
-                "use the version of challenge that wrote it, or move the ledger aside and submit "
-                "the files again",
+                fix,
                 code="ledger-format",
             )
         )
+    return store
+
+
+def _format_of(connection: sa.Connection) -> str | None:
+    facts = schema.facts
+    query = sa.select(facts.c.value).where(facts.c.name == "format")
+    found: str | None = connection.execute(query).scalar()
+    return found
+
+
+def _bring_over(store: Store) -> None:
+    """Add what format 6 has beyond format 5. No row changes, so the hash chain stays whole."""
+    with store.writing(chained=False) as connection:
+        store.lock_all(connection)
+        if _format_of(connection) != _FORMAT_BEFORE:
+            return
+        connection.execute(
+            sa.text("ALTER TABLE scores RENAME COLUMN weights_hash TO grouping_hash")
+        )
+        schema.vectors.create(connection)
+        facts = schema.facts
+        newest = facts.update().where(facts.c.name == "format")
+        connection.execute(newest.values(value=str(schema.LEDGER_FORMAT)))
 
 
 def _open_sqlite(path: Path, busy_s: float) -> Store:
@@ -252,9 +279,10 @@ def _open_server(url: str) -> Store:
 
 def _create_tables(connection: sa.Connection) -> None:
     schema.metadata.create_all(connection)
-    facts = schema.facts
-    if connection.execute(sa.select(facts.c.value).where(facts.c.name == "format")).first() is None:
-        connection.execute(facts.insert().values(name="format", value=str(schema.LEDGER_FORMAT)))
+    if _format_of(connection) is None:
+        connection.execute(
+            schema.facts.insert().values(name="format", value=str(schema.LEDGER_FORMAT))
+        )
 
 
 @contextmanager

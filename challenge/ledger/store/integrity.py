@@ -1,4 +1,4 @@
-"""Checks for damage: pages of the ledger, predictions files, replicates, public files of tasks."""
+"""Checks for damage: pages of the ledger, predictions files, vectors, public files of tasks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from challenge.ledger.store import schema
 from challenge.ledger.store.chain import chain_damage, head_of
 from challenge.ledger.store.prediction_files import missing_file_fault
 from challenge.ledger.store.public_files import card_faults, public_faults
-from challenge.ledger.store.rows import REPLICATES
 from challenge.ledger.store.versions import read_cards
 from challenge.task import sha256_of_file
 
@@ -155,10 +154,15 @@ def _chain_faults(connection: sa.Connection, where: str, expected_head: str | No
 
 
 def _vector_faults(connection: sa.Connection, where: str) -> list[Fault]:
-    vectors = schema.replicates
-    query = sa.select(vectors.c.score).where(sa.func.length(vectors.c.vector) != 4 * REPLICATES)
-    wrong = [f"score {key}" for key in connection.execute(query).scalars()]
-    return [_damage(where, "replicates of a wrong length", wrong)] if wrong else []
+    from challenge.kinds.statistics.vector import Vector
+
+    wrong = []
+    for key, content in connection.execute(sa.select(schema.vectors)):
+        try:
+            Vector.from_bytes(content)
+        except ValueError:
+            wrong.append(f"score {key}")
+    return [_damage(where, "vectors that cannot be read", wrong)] if wrong else []
 
 
 def _unscored_faults(connection: sa.Connection, ledger: Ledger) -> list[Fault]:

@@ -101,7 +101,7 @@ class StoredScore:
     data_digest: str
     solution_digest: str
     scorer_version: int
-    weights_hash: str
+    grouping_hash: str
     resolution: float | None
     released: bool = True
     step: float = 0.0
@@ -130,7 +130,7 @@ class StoredScore:
             "data_digest": self.data_digest,
             "solution_digest": self.solution_digest,
             "scorer_version": self.scorer_version,
-            "weights_hash": self.weights_hash,
+            "grouping_hash": self.grouping_hash,
             "resolution": self.resolution,
             "step": self.step,
             "diagnostics": dict(self.diagnostics),

@@ -16,7 +16,7 @@ from challenge.ledger.store.database import Store
 from challenge.ledger.store.records import Entry, StoredScore, Submission, Team
 from challenge.ledger.store.versions import ScoringVersion
 from challenge.ledger.submissions.failed_runs import FailedRuns, failed_runs_until
-from challenge.ledger.submissions.ladder import public_metrics, round_to_step
+from challenge.ledger.submissions.ladder import outward, public_metrics
 from challenge.ledger.submissions.names import fold
 from challenge.ledger.submissions.score_rows import confusion_matrix_of
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from challenge.kinds.statistics.vector import Vector
     from challenge.task import Subset
     from challenge.task.settings import Settings
 
 __all__ = [
-    "REPLICATES",
     "RowSource",
     "plain_rows",
     "read_teams",
@@ -39,7 +39,6 @@ __all__ = [
     "unknown_submission",
 ]
 
-REPLICATES = 1000
 _CHUNK = 500
 _MANY = 4 * _CHUNK
 
@@ -70,7 +69,7 @@ _SCORE = (
     schema.scores.c.step,
     schema.scores.c.n,
     schema.scores.c.n_clusters,
-    schema.scores.c.weights_hash,
+    schema.scores.c.grouping_hash,
     schema.scores.c.resolution,
     schema.scores.c.metrics,
     schema.scores.c.diagnostics,
@@ -218,15 +217,13 @@ class RowSource:
         newest = str(max(self._scoring_versions, default=0))
         return {team: "-".join([*parts, newest]) for team, parts in sorted(marks.items())}
 
-    def replicates(self, submission_ids: Sequence[int], subset: Subset) -> NDArray[np.float32]:
-        """Return (n, 1000) replicates, NaN where there are none or none may be used."""
-        import numpy as np
+    def vectors(self, submission_ids: Sequence[int], subset: Subset) -> list[Vector | None]:
+        """Return the vector of each submission, None where there is none or none may be used."""
+        from challenge.kinds.statistics.vector import Vector
 
-        vectors, scores = schema.replicates, schema.scores
-        result = np.full((len(submission_ids), REPLICATES), np.nan, dtype=np.float32)
-        positions: dict[int, list[int]] = {}
-        for position, submission_id in enumerate(submission_ids):
-            positions.setdefault(int(submission_id), []).append(position)
+        vectors, scores = schema.vectors, schema.scores
+        found: dict[int, Vector] = {}
+        positions = dict.fromkeys(int(one) for one in submission_ids)
         with self._store.reading() as connection:
             for chunk in _chunks(list(positions)):
                 query = (
@@ -241,8 +238,8 @@ class RowSource:
                     )
                 )
                 for submission_id, vector in connection.execute(query):
-                    result[positions[submission_id]] = np.frombuffer(vector, dtype="<f4")
-        return result
+                    found[submission_id] = Vector.from_bytes(vector)
+        return [found.get(int(one)) for one in submission_ids]
 
     @cached_property
     def _all_methods(self) -> Mapping[int, str]:
@@ -329,13 +326,13 @@ def score_of(
 ) -> StoredScore | None:
     """Return what may be shown of a row of `_SCORE` columns; None for an unreleased score."""
     (submission, _, subset, metric, value, low, high, public_value, released, step) = row[:10]
-    (n, n_clusters, weights_hash, resolution, metrics, diagnostics) = row[10:]
+    (n, n_clusters, grouping_hash, resolution, metrics, diagnostics) = row[10:]
     if subset == "public":
         if not released:
             return None
         value = public_value
-        low = None if low is None else round_to_step(low, step)
-        high = None if high is None else round_to_step(high, step)
+        if low is not None:
+            low, high = outward(low, high, step)
     return StoredScore(
         submission=submission,
         subset=subset,
@@ -349,7 +346,7 @@ def score_of(
         data_digest=scoring_version.data_digest,
         solution_digest=scoring_version.solution_digest,
         scorer_version=scoring_version.scorer_version,
-        weights_hash=weights_hash,
+        grouping_hash=grouping_hash,
         resolution=resolution,
         released=bool(released),
         step=step,

@@ -1,7 +1,7 @@
 """The tables of the ledger. Rows are only added; the newest one is in force.
 
-Times are microseconds since 1970 in UTC. Replicates have a table of their own, so that no query for
-a page reads them.
+Times are microseconds since 1970 in UTC. Vectors have a table of their own, so that no query for a
+page reads them.
 """
 
 from __future__ import annotations
@@ -41,10 +41,12 @@ __all__ = [
     "submissions",
     "team_names",
     "teams",
+    "vectors",
     "withdrawals",
 ]
 
-LEDGER_FORMAT = 5
+LEDGER_FORMAT = 6
+"""A ledger of the format before is brought over by `challenge rescore`."""
 
 metadata = MetaData()
 
@@ -165,7 +167,7 @@ scores = Table(
     Column("step", Float, nullable=False),
     Column("n", Integer, nullable=False),
     Column("n_clusters", Integer, nullable=False),
-    Column("weights_hash", Text, nullable=False),
+    Column("grouping_hash", Text, nullable=False),
     Column("resolution", Float),
     *_texts("metrics", "diagnostics"),
     UniqueConstraint("submission", "scoring_version", "subset", name="scored_once"),
@@ -182,6 +184,14 @@ scores = Table(
 
 replicates = Table(
     "replicates",
+    metadata,
+    Column("score", Integer, ForeignKey("scores.id"), primary_key=True, autoincrement=False),
+    Column("vector", LargeBinary, nullable=False),
+)
+"""Of scorer versions before 4; kept because the hash chain covers them."""
+
+vectors = Table(
+    "vectors",
     metadata,
     Column("score", Integer, ForeignKey("scores.id"), primary_key=True, autoincrement=False),
     Column("vector", LargeBinary, nullable=False),

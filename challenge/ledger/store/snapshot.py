@@ -14,9 +14,7 @@ from challenge.ledger.store.records import Card, Entry, PrimaryScores, StoredSco
 from challenge.ledger.store.rows import RowSource
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from challenge.kinds.statistics.vector import Vector
     from challenge.ledger.submissions.failed_runs import FailedRuns
     from challenge.task import Subset
     from challenge.task.settings import Settings
@@ -111,11 +109,11 @@ class Snapshot:
         """Return a text per team that changes with anything its pages show."""
         return self.source.team_marks()
 
-    def replicates(
+    def vectors(
         self, submission_ids: Sequence[int], subset: Subset | None = None
-    ) -> NDArray[np.float32]:
-        """Return (n, 1000) replicates of the primary metric; rows of NaN where there are none.
+    ) -> list[Vector | None]:
+        """Return what each cluster contributes to the primary metric; None where there is none.
 
-        They are for arithmetic on the organiser's machine and must never be written to a page.
+        Vectors are for arithmetic on the organiser's machine and must never be written to a page.
         """
-        return self.source.replicates(submission_ids, subset or self.subset)
+        return self.source.vectors(submission_ids, subset or self.subset)

@@ -24,7 +24,7 @@ from challenge.ledger.store.versions import (
     read_cards,
     read_metric,
 )
-from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC, metric_step, round_to_step
+from challenge.ledger.submissions.ladder import SMALLEST_PUBLIC, metric_step, outward, round_to_step
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -167,8 +167,8 @@ def _primary(
     low, high = table[:, 2], table[:, 3]
     for step in np.unique(table[table[:, 4] > 0, 4]):
         rounded = table[:, 4] == step
-        low[rounded] = [round_to_step(float(end), float(step)) for end in low[rounded]]
-        high[rounded] = [round_to_step(float(end), float(step)) for end in high[rounded]]
+        ends = zip(low[rounded].tolist(), high[rounded].tolist(), strict=True)
+        low[rounded], high[rounded] = np.array([outward(*one, float(step)) for one in ends]).T
     return PrimaryScores(
         subset=subset,
         tasks=tasks,

@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from challenge.errors import Fault, SubmissionError, WrongUse
+from challenge.kinds.statistics.vector import spread
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.ledger.store.snapshot_queries import read_snapshot
-from challenge.ledger.submissions.ladder import round_to_step
+from challenge.ledger.submissions.ladder import outward, round_to_step
 
 if TYPE_CHECKING:
     from challenge.scoring import Comparison
@@ -99,10 +98,10 @@ def _released(snapshot: Snapshot, task_id: str, a: int, b: int) -> ReleasedDiffe
     step = snapshot.steps[task_id]
     value = values[0] - values[1]
     low = high = None
-    draws = snapshot.replicates([a, b])
-    if not np.isnan(draws).any():
-        ends = np.quantile(draws[0] - draws[1], (0.025, 0.975))
-        low, high = (float(round_to_step(end, step)) for end in ends)
+    of_a, of_b = snapshot.vectors([a, b])
+    if of_a is not None and of_b is not None:
+        reach = spread(of_a - of_b).reach
+        low, high = outward(value - reach, value + reach, step)
     metric = next(score.metric for score in scores if score is not None)
     return ReleasedDifference(
         task_id, metric, step, values[0], values[1], round_to_step(value, step), low, high

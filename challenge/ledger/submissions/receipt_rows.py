@@ -36,7 +36,7 @@ def receipt_of(
     score = _shown_score(connection, submission_id, scoring_version, ledger.settings)
     reference = step = None
     if ledger.settings.is_contest():
-        reference = public_reference(connection, team.id, scoring_version)
+        reference, _ = public_reference(connection, team.id, scoring_version)
         step = _step_in(connection, scoring_version)
     left = None
     if not submission.baseline:

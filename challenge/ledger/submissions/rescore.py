@@ -28,7 +28,13 @@ from challenge.ledger.store.versions import (
 )
 from challenge.ledger.submissions.best import best_positions, ranks_of
 from challenge.ledger.submissions.ladder import Release, climb
-from challenge.ledger.submissions.score_rows import Scored, insert_score, ladder_step, score_file
+from challenge.ledger.submissions.score_rows import (
+    Scored,
+    insert_score,
+    ladder_step,
+    ladder_steps,
+    score_file,
+)
 from challenge.ledger.submissions.submit import scored_subset
 from challenge.task import Subset, Task
 
@@ -128,13 +134,13 @@ def _rescore_task(
         metric = task.kind.metric(task.metric)
         stored = {} if old is None else _stored_values(connection, old, deciding)
         before = _best(entries, stored, metric)
-        weights = set() if old is None else _weights(connection, old)
+        groupings = set() if old is None else _groupings(connection, old)
     missing = [path for entry in entries if not (path := ledger.files.path(entry.sha256)).is_file()]
     if missing:
         raise LedgerError(missing_file_fault(path) for path in sorted(set(missing)))
     subsets = _subsets(ledger, task, closed)
     same = old is not None and old.is_of(task, SCORER_VERSION)
-    if same and not _weights_changed(task, entries, ledger, subsets, weights):
+    if same and not _grouping_changed(task, entries, ledger, subsets, groupings):
         return RescoreReport(task.id, True, False, len(entries))
     scores, unscorable = _score_all(ledger, task, entries, subsets, progress)
     baseline_scores = {subset: baseline_score(task, subset).value for subset in subsets}
@@ -200,38 +206,38 @@ def _subsets(ledger: Ledger, task: Task, closed: bool) -> tuple[Subset, ...]:
     return (*first, "private") if closed and ledger.settings.is_contest() else first
 
 
-def _weights(connection: sa.Connection, scoring_version: ScoringVersion) -> set[tuple[str, str]]:
+def _groupings(connection: sa.Connection, scoring_version: ScoringVersion) -> set[tuple[str, str]]:
     scores = schema.scores
     query = (
-        sa.select(scores.c.subset, scores.c.weights_hash)
+        sa.select(scores.c.subset, scores.c.grouping_hash)
         .where(scores.c.scoring_version == scoring_version.id)
         .distinct()
     )
-    return {(row.subset, row.weights_hash) for row in connection.execute(query)}
+    return {(row.subset, row.grouping_hash) for row in connection.execute(query)}
 
 
-def _weights_changed(
+def _grouping_changed(
     task: Task,
     entries: list[_Entry],
     ledger: Ledger,
     subsets: tuple[Subset, ...],
-    weights: set[tuple[str, str]],
+    groupings: set[tuple[str, str]],
 ) -> bool:
-    """Whether the stored weights of the task differ from those of the stored scores."""
+    """Whether the clusters of the task's rows differ from those of the stored scores."""
     from challenge.scoring import read_predictions
     from challenge.scoring.score import score_predictions
 
-    if not entries or not weights:
+    if not entries or not groupings:
         return False
     try:
         predictions = read_predictions(task, ledger.files.path(entries[0].sha256))
     except SubmissionError:
         return False
     fresh = {
-        (subset, score_predictions(task, predictions, subset).weights_hash) for subset in subsets
+        (subset, score_predictions(task, predictions, subset).grouping_hash) for subset in subsets
     }
     return any(
-        pair not in weights for pair in fresh if pair[0] in {subset for subset, _ in weights}
+        pair not in groupings for pair in fresh if pair[0] in {subset for subset, _ in groupings}
     )
 
 
@@ -269,18 +275,21 @@ def _replayed(
 ) -> tuple[dict[int, float], dict[int, Release]]:
     """Return the step and the release of the Ladder, by submission, from the first one on."""
     metric = task.kind.metric(task.metric)
-    steps: dict[int, float] = {}
+    used: dict[int, float] = {}
     releases: dict[int, Release] = {}
     references: dict[int, float | None] = {}
+    n_before: dict[int, int] = {}
     for entry in entries:
         scored = scores.get((entry.id, "public"))
         if scored is not None:
             step = ladder_step(ledger.settings, task, scored.score, baseline_score)
             value = scored.score.primary.value
-            release = climb(metric, references.get(entry.team), value, step)
-            steps[entry.id], releases[entry.id] = step, release
+            n_before[entry.team] = n_before.get(entry.team, -1) + 1
+            steps = ladder_steps(ledger.settings, task, scored.score, n_before[entry.team])
+            release = climb(metric, references.get(entry.team), value, step, steps)
+            used[entry.id], releases[entry.id] = step, release
             references[entry.team] = release.value
-    return steps, releases
+    return used, releases
 
 
 def _stored_values(

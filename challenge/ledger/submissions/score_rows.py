@@ -1,4 +1,4 @@
-"""Rows of scores: the scorer's figures, what the Ladder released of them, and the replicates."""
+"""Rows of scores: the scorer's figures, what the Ladder released of them, and the vectors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from challenge.ledger.store import schema
 from challenge.ledger.store.clock import micros
 from challenge.ledger.store.versions import ScoringVersion, read_metric
-from challenge.ledger.submissions.ladder import Release, metric_step
+from challenge.ledger.submissions.ladder import Release, metric_step, steps_to_beat
 from challenge.task import Subset, Task
 from challenge.task.settings import Settings
 
@@ -29,6 +29,7 @@ __all__ = [
     "confusion_matrix_of",
     "insert_score",
     "ladder_step",
+    "ladder_steps",
     "public_reference",
     "score_file",
 ]
@@ -71,24 +72,36 @@ def ladder_step(
     return metric_step(metric, task.kind.ladder_units(score), baseline_score)
 
 
+def ladder_steps(settings: Settings, task: Task, score: Score, n_before: int) -> int:
+    """Return by how many steps a public score must be better after `n_before` of the team.
+
+    A step that challenge.toml states holds for all.
+    """
+    if settings.ladder_step is not None:
+        return 1
+    return steps_to_beat(task.kind.ladder_units(score), n_before)
+
+
 def public_reference(
     connection: sa.Connection, team: int, scoring_version: ScoringVersion
-) -> float | None:
-    """Return the best public score released to the team, withdrawn submissions included."""
+) -> tuple[float | None, int]:
+    """Return the best public score released to the team, and how many of its were scored.
+
+    Withdrawn submissions are included.
+    """
     rows, scores = schema.submissions, schema.scores
     better = read_metric(connection, scoring_version.task).higher_is_better
-    best = (sa.func.max if better else sa.func.min)(scores.c.public_value)
-    found = connection.execute(
-        sa.select(best)
+    released = sa.case((scores.c.released, scores.c.public_value))
+    value, n_before = connection.execute(
+        sa.select((sa.func.max if better else sa.func.min)(released), sa.func.count())
         .select_from(scores.join(rows, rows.c.id == scores.c.submission))
         .where(
             rows.c.team == team,
             scores.c.scoring_version == scoring_version.id,
             scores.c.subset == "public",
-            scores.c.released,
         )
-    ).scalar()
-    return None if found is None else float(found)
+    ).one()
+    return None if value is None else float(value), int(n_before)
 
 
 def _score_values(score: Score) -> dict[str, Any]:
@@ -102,7 +115,7 @@ def _score_values(score: Score) -> dict[str, Any]:
         "high": primary.high,
         "n": score.n,
         "n_clusters": score.n_clusters,
-        "weights_hash": score.weights_hash,
+        "grouping_hash": score.grouping_hash,
         "resolution": None if math.isnan(score.resolution) else score.resolution,
         "metrics": json.dumps(
             {
@@ -130,7 +143,7 @@ def insert_score(
     step: float = 0.0,
     release: Release | None = None,
 ) -> None:
-    """Insert a score with its replicates and counts; a public one with what the Ladder decided."""
+    """Insert a score with its vector and counts; a public one with what the Ladder decided."""
     score = scored.score
     key = connection.execute(
         schema.scores.insert().values(
@@ -144,9 +157,9 @@ def insert_score(
         )
     ).inserted_primary_key
     assert key is not None
-    if score.replicates is not None:
-        vector = np.asarray(score.replicates, dtype="<f4").tobytes()
-        connection.execute(schema.replicates.insert().values(score=int(key[0]), vector=vector))
+    if score.vector is not None:
+        vector = score.vector.to_bytes()
+        connection.execute(schema.vectors.insert().values(score=int(key[0]), vector=vector))
     if scored.confusion_counts is not None:
         packed = zlib.compress(scored.confusion_counts.astype("<i4").tobytes())
         connection.execute(

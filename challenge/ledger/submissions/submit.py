@@ -1,7 +1,7 @@
 """One submission, from the file to its receipt.
 
 The file is checked, scored and stored in canonical form first. Then one short transaction checks
-the rules again and inserts submission, score and replicates together.
+the rules again and inserts submission, score and vector together.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ from challenge.ledger.submissions.score_rows import (
     Scored,
     insert_score,
     ladder_step,
+    ladder_steps,
     public_reference,
     score_file,
 )
@@ -330,15 +331,16 @@ def _store(
     assert key is not None
     if scored is not None:
         score = scored.score
-        _check_weights(connection, scoring_version, score)
+        _check_grouping(connection, scoring_version, score)
         assert score.subset != "train"
         record_baseline_score(connection, scoring_version, score.subset, baseline, at)
         step, release = 0.0, None
         if score.subset == "public":
             step = ladder_step(settings, task, score, baseline)
-            reference = public_reference(connection, team.id, scoring_version)
+            reference, n_before = public_reference(connection, team.id, scoring_version)
+            steps = ladder_steps(settings, task, score, n_before)
             metric = task.kind.metric(task.metric)
-            release = climb(metric, reference, score.primary.value, step)
+            release = climb(metric, reference, score.primary.value, step, steps)
         insert_score(
             connection, int(key[0]), scoring_version, scored, at, step=step, release=release
         )
@@ -351,14 +353,14 @@ def _scorer_version() -> int:
     return int(SCORER_VERSION)
 
 
-def _check_weights(
+def _check_grouping(
     connection: sa.Connection, scoring_version: ScoringVersion, score: Score
 ) -> None:
     scores = schema.scores
     other = connection.execute(
-        sa.select(scores.c.weights_hash)
+        sa.select(scores.c.grouping_hash)
         .where(scores.c.scoring_version == scoring_version.id, scores.c.subset == score.subset)
         .limit(1)
     ).scalar()
-    if other is not None and other != score.weights_hash:
-        raise rescore_first(scoring_version.task, "the bootstrap weights were drawn again")
+    if other is not None and other != score.grouping_hash:
+        raise rescore_first(scoring_version.task, "the rows were put into clusters again")

@@ -21,7 +21,7 @@ __all__ = ["checked"]
 
 _TEXTS = (
     "key", "label", "subset", "left_key", "right_key", "left_entity", "right_entity", "entity",
-    "table", *(name for name, rule in SPLIT_COLUMNS.items() if not rule.ordered),
+    "table", *(name for name, ordered in SPLIT_COLUMNS.items() if not ordered),
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from challenge.kinds.statistics.grouping import MIN_CLUSTERS
 from challenge.prepare.build.plan import TEST, TRAIN, Plan
 from challenge.prepare.build.task_files import Written
 from challenge.prepare.splits.clusters import N_FOLDS
@@ -20,8 +21,8 @@ __all__ = ["CARD_FORMAT", "card_document", "notes_on", "task_document", "with_ca
 
 CARD_FORMAT = 1
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-FEWEST_CLUSTERS = 30
-"""A subset with fewer independent clusters gets no interval."""
+_LARGE = 0.2
+"""A cluster above this share of the test rows is a warning."""
 
 
 def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> d
             "truth": split.truth,
             "group": split.group,
             "time": split.time,
-            **split.raw_columns,
+            **split.named_columns,
             "n_clusters": written.n_clusters,
             **plan.facts,
         },
@@ -75,13 +76,23 @@ def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> d
 
 def notes_on(plan: Plan, written: Written) -> list[str]:
     """Return notes on limits of the built task and their consequences, one sentence each."""
-    notes = []
-    for subset, n_clusters in written.n_clusters.items():
-        if n_clusters < FEWEST_CLUSTERS:
-            notes.append(
-                f"The {subset} subset has {n_clusters} independent clusters, fewer than "
-                f"{FEWEST_CLUSTERS}: its scores have no interval, and teams count as tied there."
-            )
+    found = written.dependence
+    notes = [
+        f"The clusters of the {subset} subset are worth fewer than {MIN_CLUSTERS} independent "
+        "ones: its scores have no interval, and teams count as tied there."
+        for subset in found.few
+    ]
+    if found.largest > _LARGE:
+        notes.append(
+            f"Warning: {found.largest:.0%} of the test rows depend on each other as one cluster. "
+            "That cluster alone decides much of every score, and intervals can be too short."
+        )
+    if found.n_one_sided:
+        notes.append(
+            f"In {found.n_one_sided} of {len(plan.classes)} classes one cluster has most of the "
+            "test rows. The figure of such a class is that of this cluster: averages over classes "
+            "vary more between test sets than their intervals show."
+        )
     if plan.classes:
         notes += _absent_classes(plan)
     unlabelled = plan.facts.get("n_unlabelled")

@@ -63,6 +63,8 @@ def plan_rows(
             needed = ["key", "label", *(column.name for column in columns)]
             if (read := definition.split.rule.column) is not None:
                 needed.append(read)
+            if "block" in definition.split_columns:
+                needed.append("block")
             check_schema(batch.schema, needed, where)
             record_ids = matching and {"left_key", "right_key"} <= set(batch.schema.names)
         n_read += batch.num_rows
@@ -84,7 +86,7 @@ def plan_rows(
         else:
             labels = text_values(batch.column("label")).fill_null("")
             facts.add("label", labels.dictionary_encode())
-        _gather(facts, batch, values)
+        _gather(facts, batch, values, definition)
         arrays: dict[str, Any] = {}
         if record_ids:
             for name in ("left_id", "right_id"):
@@ -162,15 +164,19 @@ def _gather(
     facts: RowFacts,
     batch: pa.RecordBatch,
     features: dict[str, pa.Array],
+    definition: TaskDefinition,
 ) -> None:
     records = ("left_key", "right_key", "left_entity", "right_entity")
     for name in ("subset", *records, *SPLIT_COLUMNS):
         if name in batch.schema.names:
             values = batch.column(name)
-            ordered = name in SPLIT_COLUMNS and SPLIT_COLUMNS[name].ordered
+            ordered = SPLIT_COLUMNS.get(name, False)
             facts.add(name, values if ordered else text_values(values).dictionary_encode())
-    if any(name.startswith("left_") for name in features):
+    if definition.kind.paired:
         for name in ("left", "right"):
+            if definition.split.block is not None:
+                block = features[f"{name}_{definition.split.block}"]
+                facts.add(f"{name}_block", text_values(block).dictionary_encode())
             facts.add(f"{name} content", _contents(features, f"{name}_").dictionary_encode())
 
 

@@ -280,7 +280,7 @@ def _is_current(public: Path, private: Path, mark: str) -> bool:
 
 
 def _keep_prepared(private: Path, fresh: Path) -> None:
-    """Copy other files under private/, such as bootstrap weights, which are drawn once."""
+    """Copy other files under private/, such as the clusters of the rows, which are made once."""
     for path in private.iterdir() if private.is_dir() else ():
         if path.name not in _OURS and path.is_file():
             shutil.copy2(path, fresh / path.name)

@@ -11,6 +11,7 @@ import numpy as np
 
 from challenge.errors import Fault, TaskError
 from challenge.kinds import Kind
+from challenge.kinds.statistics.grouping import MIN_CLUSTERS, components, effective_clusters
 from challenge.prepare.build.card_statistics import TrainStatistics
 from challenge.prepare.build.id_order import ROW
 from challenge.prepare.build.integer_ranks import count_distinct, dense_codes
@@ -28,6 +29,23 @@ if TYPE_CHECKING:
 __all__ = ["Written", "write_files"]
 
 
+FEW_ROWS = 4
+"""A class of fewer test rows depends on each of them, whatever their clusters."""
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """How far test rows depend on each other.
+
+    `few` are the subsets without intervals, `largest` the share of the rows in the largest
+    component of clusters, `n_one_sided` the classes of which one component has most rows.
+    """
+
+    few: tuple[str, ...]
+    largest: float
+    n_one_sided: int
+
+
 @dataclass(frozen=True)
 class Written:
     """What was written: digests, sizes, and statistics of train."""
@@ -38,6 +56,7 @@ class Written:
     n_test: int
     n_public: int
     n_clusters: dict[str, int]
+    dependence: Dependence
     statistics: TrainStatistics
 
 
@@ -101,8 +120,35 @@ def write_files(
             name: count_distinct(plan.cluster[test_rows[subset == code]])
             for code, name in enumerate(SUBSETS[:2])
         },
+        dependence=_dependence(plan, test_rows, subset),
         statistics=statistics,
     )
+
+
+def _dependence(plan: Plan, rows: NDArray[np.int64], subset: NDArray[np.int8]) -> Dependence:
+    """Look at the clusters of the test rows as the scorer will make them."""
+    cluster, other = (
+        dense_codes(np.concatenate([plan.cluster[rows], plan.other[rows]]))
+        .astype(np.int32)
+        .reshape(2, -1)
+    )
+    few = []
+    for code, name in enumerate(SUBSETS[:2]):
+        own = subset == code
+        if own.any() and round(effective_clusters(cluster[own], other[own])) < MIN_CLUSTERS:
+            few.append(name)
+    n_nodes = int(max(cluster.max(), other.max())) + 1
+    component = components(cluster, other, n_nodes)[cluster]
+    largest = int(np.bincount(component).max())
+    one_sided = 0
+    if plan.classes and largest > 1:
+        label = plan.label[rows].astype(np.int64)
+        cells, counts = np.unique(label * n_nodes + component, return_counts=True)
+        most = np.zeros(len(plan.classes), np.int64)
+        np.maximum.at(most, cells // n_nodes, counts)
+        whole = np.bincount(label, minlength=len(plan.classes))
+        one_sided = int(((whole >= FEW_ROWS) & (2 * most > whole)).sum())
+    return Dependence(tuple(few), largest / len(rows), one_sided)
 
 
 def _counting_values(rows: pa.Table, schema: pa.Schema) -> dict[str, pa.Array]:

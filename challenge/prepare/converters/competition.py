@@ -49,7 +49,7 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
         for name in by_key:
             if sources[name] not in train.names:
                 del sources[name]
-    read = definition.split.raw_columns
+    read = definition.split_columns
     both = (*sources.values(), *read.values())
     asked = [*((train, name) for name in (*both, label)), *((test, name) for name in both)]
     faults = [_missing(table, name) for table, name in asked if name not in table.names]

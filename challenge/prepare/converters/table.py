@@ -88,7 +88,7 @@ def _wanted(table: RawFile, definition: TaskDefinition) -> dict[str, str]:
     }
     if raw.key:
         asked["key"] = (raw.key, f"key = {raw.key!r} under [raw]")
-    for by, named in split.raw_columns.items():
+    for by, named in definition.split_columns.items():
         asked[by] = (named, f"{by} = {named!r} under [split]")
     if split.rule.column == "split" or "split" in options:
         asked["split"] = (str(options.get("split", "split")), "the official split")
@@ -137,10 +137,10 @@ def split_arrays(
 ) -> dict[str, pa.Array]:
     """Return the columns of a batch that split rules read: texts, or values to sort."""
     return {
-        name: _moments(file, taken[name], definition.split.raw_columns[name], definition)
-        if rule.ordered
+        name: _moments(file, taken[name], definition.split_columns[name], definition)
+        if ordered
         else cell_texts(taken[name])
-        for name, rule in SPLIT_COLUMNS.items()
+        for name, ordered in SPLIT_COLUMNS.items()
         if name in taken
     }
 

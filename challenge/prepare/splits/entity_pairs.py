@@ -27,7 +27,7 @@ from challenge.prepare.splits.clusters import (
     summarise_clusters,
 )
 from challenge.prepare.splits.rules import choose_records
-from challenge.prepare.splits.sides import seen_shares, tie
+from challenge.prepare.splits.sides import in_blocks, seen_shares, tie
 from challenge.task import SUBSETS
 from challenge.task.columns import Column
 from challenge.task.definition import TaskDefinition
@@ -96,6 +96,11 @@ def plan_pairs(
     own = cell[left]
     side = np.where(own >= 0, TRAIN, TEST).astype(np.int8)
     record_ids = id_strings(draw.number, "r")
+    cluster, blocks = component, {}
+    if definition.split.block is not None:
+        block = text_values(records[definition.split.block].combine_chunks()).dictionary_encode()
+        codes = block.indices.fill_null(-1).to_numpy().astype(np.int64)
+        cluster, blocks = in_blocks(codes, component), {"n_blocks": len(block.dictionary)}
     ids = id_strings(pair_draw.number[order], "p")
 
     def tables() -> Iterator[pa.Table]:
@@ -121,8 +126,8 @@ def plan_pairs(
         ),
         fold=np.maximum(own, 0).astype(np.int8),
         label=label,
-        cluster=component[left],
-        other=component[right],
+        cluster=cluster[left],
+        other=cluster[right],
         classes=("0", "1"),
         categories={
             f"{name}_{column}": values
@@ -133,6 +138,7 @@ def plan_pairs(
         facts={
             "n_records": len(keys),
             "n_entities": len(np.unique(entity)),
+            **blocks,
             **seen_shares(side, left, right),
         },
     )

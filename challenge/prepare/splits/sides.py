@@ -26,7 +26,7 @@ from challenge.task.definition import TaskDefinition
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Sides", "decide_sides", "seen_shares", "subsets_and_folds", "tie"]
+__all__ = ["Sides", "decide_sides", "in_blocks", "seen_shares", "subsets_and_folds", "tie"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,12 @@ def decide_sides(
     subset, fold = subsets_and_folds(side, cluster, label, draw, split.public)
     if "subset" in facts:
         subset = _official_subset(facts, subset, where)
+    if definition.split.block is not None:
+        names = ("left_block", "right_block") if definition.kind.paired else ("block",)
+        blocks, words = facts.codes(*names)
+        found["n_blocks"] = len(words)
+        whole = in_blocks(np.concatenate(blocks), np.concatenate([cluster, other][: len(blocks)]))
+        cluster, other = whole[:n], whole[-n:]
     if records is not None:
         found |= seen_shares(side, records.left, records.right)
     return Sides(side, subset, fold, cluster, other, found)
@@ -130,6 +136,12 @@ def seen_shares(
     shares = np.bincount(n_seen, minlength=3) / max(1, int(test.sum()))
     names = ("unseen_share", "half_seen_share", "seen_share")
     return {name: round(float(share), 4) for name, share in zip(names, shares, strict=True)}
+
+
+def in_blocks(block: NDArray[np.int64], cluster: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the block of each row or record as its cluster; its own cluster where it has none."""
+    first = int(cluster.max(initial=-1)) + 1
+    return np.where(block >= 0, first + block, cluster)
 
 
 def _own_where_missing(codes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from challenge.kinds.estimates import MetricEstimate, estimates
 from challenge.kinds.scored_rows import ScoredRows
 from challenge.kinds.statistics.distributions import binomial_p
+from challenge.kinds.statistics.vector import spread
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.score import part_of, refuse_strangers
 from challenge.scoring.solution import read_solution
-from challenge.scoring.statistics.block_weights import read_weights
-from challenge.scoring.statistics.intervals import interval, spread, too_few_clusters
 from challenge.scoring.statistics.slices import SliceKind, read_slices
+from challenge.scoring.statistics.stored_grouping import read_grouping
 from challenge.task import Subset, Task
 
 __all__ = ["Comparison", "Difference", "PairedOutcomes", "compare_predictions", "paired_difference"]
@@ -140,13 +140,13 @@ class Comparison:
 def compare_predictions(task: Task, a: Predictions, b: Predictions, subset: Subset) -> Comparison:
     """Compare two submissions on the same rows of the hidden truth; organisers only.
 
-    Each difference has the standard error of the rows' paired influences, clusters together.
+    Each difference has the interval of the difference of both vectors.
     Raises ValueError when either is of another table, TaskError when the solution is damaged.
     """
     for predictions in (a, b):
         refuse_strangers(task, predictions, "test")
     solution = read_solution(task)
-    part = part_of(task, solution, subset, read_weights(task, solution, subset).grouping)
+    part = part_of(task, solution, subset, read_grouping(task, solution, subset))
     metrics = task.kind.metrics
     outcome_a, outcome_b = (task.kind.outcome(part, one.answers) for one in (a, b))
     of_a, of_b = (estimates(metrics.values(), one) for one in (outcome_a, outcome_b))
@@ -163,9 +163,7 @@ def compare_predictions(task: Task, a: Predictions, b: Predictions, subset: Subs
         n_clusters=part.grouping.n_clusters,
         a=a.sha256,
         b=b.sha256,
-        differences={
-            name: paired_difference(part, of_a[name], of_b[name], same) for name in metrics
-        },
+        differences={name: paired_difference(of_a[name], of_b[name], same) for name in metrics},
         outcomes=_outcomes(right_a, right_b),
         slices=tuple(
             (kind, name, _outcomes(right_a[rows], right_b[rows]))
@@ -185,25 +183,21 @@ def _say_the_same(part: ScoredRows, a: Predictions, b: Predictions) -> bool:
     return all(p is None for p in plain) and bool((part.of(a.codes) == part.of(b.codes)).all())
 
 
-def paired_difference(
-    part: ScoredRows, a: MetricEstimate, b: MetricEstimate, same: bool = False
-) -> Difference:
+def paired_difference(a: MetricEstimate, b: MetricEstimate, same: bool = False) -> Difference:
     """Return a minus b of one metric with its paired interval; `same` when both say the same."""
     if a.value is None or b.value is None:
         return Difference(a.value, b.value, None, reason=a.reason or b.reason)
     value = a.value - b.value
-    if a.reason or b.reason:
-        return Difference(a.value, b.value, value, reason=a.reason or b.reason)
-    if why := too_few_clusters(part.grouping):
-        return Difference(a.value, b.value, value, reason=why)
+    for one in (a, b):
+        if isinstance(one.interval, str):
+            return Difference(a.value, b.value, value, reason=one.interval)
     if same:
         return Difference(a.value, b.value, value, reason="no interval: both predict the same here")
-    paired = spread(part.grouping, a.influence() - b.influence())
-    if paired.error == 0.0:
+    paired = spread(a.vector - b.vector)
+    if paired.error == 0.0 and value == 0.0:
         why = "no interval: no row changes this difference"
         return Difference(a.value, b.value, value, reason=why)
-    low, high = interval(value, paired, "identity")
-    return Difference(a.value, b.value, value, low, high)
+    return Difference(a.value, b.value, value, value - paired.reach, value + paired.reach)
 
 
 def _outcomes(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> PairedOutcomes:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from challenge.kinds.metrics.entities import b_cubed, components, intransitive_share
+from challenge.kinds.metrics.entities import b_cubed, intransitive_share
+from challenge.kinds.statistics.grouping import components
 
 LINKS = st.lists(st.tuples(st.integers(0, 14), st.integers(0, 14)), max_size=30)
 

@@ -13,7 +13,8 @@ from challenge.kinds.metrics.ranked import (
     rank,
 )
 from challenge.kinds.statistics.grouping import group_rows
-from challenge.kinds.statistics.jackknife import influence_of_counts, influence_of_rows
+from challenge.kinds.statistics.jackknife import vector_of_counts, vector_of_sums
+from challenge.kinds.statistics.vector import vector_of_rows
 
 KEY = b"k"
 
@@ -23,10 +24,10 @@ def test_a_mean_loses_a_group_s_sum_over_what_stays() -> None:
     cluster = np.array([0, 1, 2, 3, 3], np.int32)
     values = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
     grouping = group_rows(cluster, cluster, KEY)
-    moved = influence_of_rows(grouping, (values - 3.0) / 5.0)
-    assert moved.groups[grouping.group[4]] == pytest.approx(1.0)
+    moved = vector_of_rows(grouping, (values - 3.0) / 5.0)
+    assert moved.clusters[grouping.group[4]] == pytest.approx(1.0)
     # without row 1 it is 3.5
-    assert moved.groups[grouping.group[0]] == pytest.approx(-0.5)
+    assert moved.clusters[grouping.group[0]] == pytest.approx(-0.5)
 
 
 def test_a_ranking_is_ranked_again_without_each_group() -> None:
@@ -37,7 +38,7 @@ def test_a_ranking_is_ranked_again_without_each_group() -> None:
     scores = 1 / (1 + np.exp(-(rng.normal(size=900) + truth + pull)))
     grouping, ranking = group_rows(cluster, cluster, KEY), rank(scores, truth)
     bins, n_bins = binned(ranking, 1_024)
-    found = influence_of_counts(
+    found = vector_of_counts(
         grouping,
         np.where(truth == 1, bins, bins + n_bins),
         2 * n_bins,
@@ -46,7 +47,9 @@ def test_a_ranking_is_ranked_again_without_each_group() -> None:
     )
     kept = [grouping.group != one for one in range(grouping.n_groups)]
     without = [average_precision(rank(scores[rows], truth[rows])) for rows in kept]
-    assert found.groups == pytest.approx(average_precision(ranking) - np.array(without), abs=1e-12)
+    assert found.clusters == pytest.approx(
+        average_precision(ranking) - np.array(without), abs=1e-12
+    )
 
 
 def test_a_group_without_which_nothing_is_defined_counts_to_first_order() -> None:
@@ -60,13 +63,12 @@ def test_a_group_without_which_nothing_is_defined_counts_to_first_order() -> Non
         with np.errstate(invalid="ignore"):
             return np.asarray(counts[:, 1] / counts[:, :2].sum(axis=1))
 
-    found = influence_of_counts(grouping, hit, 3, recall, rows)
-    assert found.groups == pytest.approx([0.0, 0.0, 0.0])
+    found = vector_of_counts(grouping, hit, 3, recall, rows)
+    assert found.clusters == pytest.approx([0.0, 0.0, 0.0])
 
 
-def test_an_entity_is_taken_out_with_the_pairs_that_it_shares() -> None:
-    # Pairs (0,0), (1,1), (0,1), (0,2), (2,2). Entity 0 goes with three; of the two pairs across,
-    # half of both count as gone: the three pairs left weigh 1, 1 and nothing across is left.
+def test_an_entity_is_taken_out_with_all_its_pairs() -> None:
+    # Pairs (0,0), (1,1), (0,1), (0,2), (2,2). Entity 0 goes with three, the others with two.
     left = np.array([0, 1, 0, 0, 2], np.int32)
     right = np.array([0, 1, 1, 2, 2], np.int32)
     grouping = group_rows(left, right, KEY)
@@ -76,11 +78,20 @@ def test_an_entity_is_taken_out_with_the_pairs_that_it_shares() -> None:
         seen.extend(counts.copy())
         return np.asarray(counts[:, 0])
 
-    influence_of_counts(grouping, np.arange(5), 5, keep, np.zeros(5))
+    vector_of_counts(grouping, np.arange(5), 5, keep, np.zeros(5))
     _, *without = seen
-    by_entity = {int(grouping.group[row]): row for row in (0, 1, 4)}
-    # Without entity 1: the pair (0,2) stays and weighs 2 - 1/2, since half of (0,1) stays.
-    one = without[next(group for group, row in by_entity.items() if row == 1)]
-    assert one.tolist() == pytest.approx([1.0, 0.0, 0.0, 1.5, 1.0])
-    none = without[next(group for group, row in by_entity.items() if row == 0)]
-    assert none.tolist() == pytest.approx([0.0, 1.0, 0.0, 0.0, 1.0])
+    by_entity = {row: int(grouping.group[index]) for row, index in ((0, 0), (1, 1), (2, 4))}
+    assert without[by_entity[0]].tolist() == [0, 1, 0, 0, 1]
+    assert without[by_entity[1]].tolist() == [1, 0, 0, 1, 1]
+    assert without[by_entity[2]].tolist() == [1, 1, 1, 0, 0]
+
+
+def test_a_cluster_without_which_sums_say_nothing_counts_as_twice_its_half() -> None:
+    total, clusters = np.array([4.0, 8.0]), np.array([[1.0, 8.0], [1.0, 2.0]])
+
+    def share(sums: np.ndarray) -> np.ndarray:
+        return np.asarray(sums[..., 0] / sums[..., 1])
+
+    found = vector_of_sums(total, clusters, np.zeros((0, 2)), share)
+    # 4/8 - 3.5/4, twice; 4/8 - 3/6
+    assert found.clusters == pytest.approx([-0.75, 0.0])

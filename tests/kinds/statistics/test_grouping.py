@@ -1,4 +1,4 @@
-"""The shared draws: stored, the same for everybody, whole clusters together."""
+"""Clusters: stored, the same for everybody, whole ones together."""
 
 from __future__ import annotations
 
@@ -10,42 +10,43 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from challenge.errors import TaskError
-from challenge.kinds.statistics.grouping import MAX_GROUPS, group_rows
+from challenge.kinds.statistics.grouping import MAX_CROSSED, MAX_GROUPS, group_rows, uniform
 from challenge.scoring.solution import read_solution
-from challenge.scoring.statistics.block_weights import draw_weights, read_weights
+from challenge.scoring.statistics.stored_grouping import grouping_hash, read_grouping
 from tests.scoring.scored import make_scored_task, solution_of
 
 KEY = b"k" * 32
 
 
-def test_weights_are_stored_and_stay_the_same(tmp_path: Path) -> None:
+def test_clusters_are_stored_and_stay_the_same(tmp_path: Path) -> None:
     task = make_scored_task(tmp_path / "t", ["a", "b"] * 40)
     solution = read_solution(task)
-    first, second = (read_weights(task, solution, "private") for _ in range(2))
-    assert first.sha256 == second.sha256
-    assert np.array_equal(first.draws, second.draws)
-    path = task.private / "weights-private.bin"
+    first, second = (read_grouping(task, solution, "private") for _ in range(2))
+    assert grouping_hash(first) == grouping_hash(second)
+    assert first.n_clusters == 80 and first.effective_clusters == pytest.approx(80.0)
+    path = task.private / "clusters-private.bin"
     assert path.stat().st_mode & 0o777 == 0o600
     whole = path.read_bytes()
     middle = len(whole) // 2
     path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
-    assert read_weights(task, solution, "private").sha256 == first.sha256
+    found = read_grouping(task, solution, "private")
+    assert np.array_equal(found.group, first.group)
     assert path.read_bytes() == whole
 
 
-def test_weights_of_other_rows_are_drawn_anew(tmp_path: Path) -> None:
+def test_clusters_of_other_rows_are_made_anew(tmp_path: Path) -> None:
     task = make_scored_task(tmp_path / "t", ["a", "b"] * 40)
-    read_weights(task, read_solution(task), "all")
-    assert len(read_weights(task, solution_of([0, 1] * 45), "all").grouping.group) == 90
+    read_grouping(task, read_solution(task), "all")
+    assert len(read_grouping(task, solution_of([0, 1] * 45), "all").group) == 90
 
 
-def test_another_secret_or_half_gives_other_weights(tmp_path: Path) -> None:
+def test_another_secret_or_subset_gives_other_clusters(tmp_path: Path) -> None:
     labels, subsets = ["a", "b"] * 40, ["public", "private"] * 40
     hashes = set()
     for name in ("s", "t"):
         task = make_scored_task(tmp_path / name, labels, subsets=subsets, secret=name.encode() * 32)
         for subset in ("public", "private", "all"):
-            hashes.add(read_weights(task, read_solution(task), subset).sha256)
+            hashes.add(grouping_hash(read_grouping(task, read_solution(task), subset)))
     assert len(hashes) == 6
 
 
@@ -53,26 +54,15 @@ def test_a_missing_secret_says_what_to_do(tmp_path: Path) -> None:
     task = make_scored_task(tmp_path / "t", ["a", "b"])
     (task.private / "secret").unlink()
     with pytest.raises(TaskError, match="restore it from a backup"):
-        read_weights(task, read_solution(task), "all")
+        read_grouping(task, read_solution(task), "all")
 
 
 def test_the_stream_of_numbers_never_changes() -> None:
-    # The first weights of a fixed key: a new release must not move anybody's interval.
-    weights = draw_weights(solution_of([0, 1, 0]), "all", KEY)
-    assert weights.draws[0].tolist() == pytest.approx(FIRST, rel=1e-6)
-    assert weights.draws.shape == (1000, 3)
-    assert weights.draws.mean(axis=1) == pytest.approx(1.0, abs=1e-6)
+    # A new release must not move anybody's interval.
+    assert uniform(KEY, b"groups", 3).tolist() == FIRST
 
 
-FIRST = [1.8600711822509766, 0.9476116895675659, 0.19231712818145752]
-
-
-def test_draws_have_mean_1_and_variance_1() -> None:
-    draws = draw_weights(solution_of(np.zeros(500)), "all", KEY).draws.astype(np.float64)
-    assert draws.min() >= 0.0
-    assert draws.mean() == pytest.approx(1.0)
-    assert draws.var() == pytest.approx(1.0, abs=0.02)
-    assert abs(np.corrcoef(draws[:, 0], draws[:, 1])[0, 1]) < 0.1
+FIRST = [0.6182896504605979, 0.7713523370068658, 0.15137576460771346]
 
 
 @settings(deadline=None, max_examples=50)
@@ -87,8 +77,8 @@ def test_whole_clusters_stay_together(pairs: list[tuple[int, int]]) -> None:
     for row, cell in zip(grouping.crossing, grouping.cell, strict=True):
         ends = {int(grouping.cell_left[cell]), int(grouping.cell_right[cell])}
         assert ends == {int(grouping.group[row]), int(grouping.other[row])}
-    inside, cells = grouping.sums(np.ones(len(pairs)))
-    assert inside.sum() + cells.sum() == len(pairs)
+    clusters, couples = grouping.touched(np.ones(len(pairs)))
+    assert clusters.sum() - couples.sum() == len(pairs)
 
 
 def test_many_clusters_share_groups_evenly() -> None:
@@ -99,14 +89,7 @@ def test_many_clusters_share_groups_evenly() -> None:
     assert grouping.n_clusters == 4_500
 
 
-def test_effective_rows_worked_out_by_hand() -> None:
-    def worth(left: list[int], right: list[int]) -> float:
-        return group_rows(np.array(left, np.int32), np.array(right, np.int32), KEY).effective_rows()
-
-    assert worth([0, 1, 2], [0, 1, 2]) == 3.0
-    # clusters of 3 and 1 rows: 4² / (9 + 1)
-    assert worth([0, 0, 0, 1], [0, 0, 0, 1]) == 1.6
-    # two pairs that share record 0: clusters see 2, 1, 1 rows, each pair once too much: 4/(6-2)
-    assert worth([0, 0], [1, 2]) == 1.0
-    # two pairs without a shared record: 4 / (4 - 2)
-    assert worth([0, 2], [1, 3]) == 2.0
+def test_entities_that_share_pairs_are_fewer() -> None:
+    one = np.arange(4_500, dtype=np.int32)
+    grouping = group_rows(one, (one + 1) % 4_500, KEY)
+    assert (grouping.n_groups, grouping.n_clusters) == (MAX_CROSSED, 4_500)
