@@ -70,8 +70,9 @@ def _climbs(task: Task, settings: Settings) -> list[Attack]:
         teams_of_attacker,
     )
     from challenge.scoring.attacks import MOST_GAIN, Attack
+    from challenge.scoring.solution import count_public
 
-    n_public = int(task.document["n_public"])
+    n_public = count_public(task)
     n_answers = settings.limits.per_day * days_of_contest(settings)
     one = climb_gain(n_public, n_answers, one_team=True, step=settings.ladder_step)
     n_teams = teams_of_attacker(settings)

@@ -101,7 +101,7 @@ def test_the_solution_answers_the_test_rows(task: Task) -> None:
         assert {str(label) for label in solution["label"].to_pylist()} <= set(task.classes)
     subsets = solution["subset"].to_pylist()
     assert set(subsets) == {"public", "private"}
-    assert subsets.count("public") == task.document["n_public"]
+    assert not {"n_public", "n_private"} & task.document.keys()
     assert [str(solution.schema.field(name).type) for name in ("cluster", "other")] == ["int32"] * 2
     own = solution["cluster"].to_numpy() == solution["other"].to_numpy()
     if task.kind.name == "matching":
@@ -332,7 +332,7 @@ def test_what_follows_from_few_clusters_and_missing_classes_is_said(tmp_path: Pa
     table = table_of(label=["rare", *["a", "b"] * 30][:60])
     folder = declare_toy(tmp_path / "toy", raw=table, split="seed = 1")
     notes = build_task(folder, cache=tmp_path).notes
-    assert "The public subset has 6 independent clusters, fewer than 30" in " ".join(notes)
+    assert "The public subset has fewer than 30 independent clusters" in " ".join(notes)
     said = "Absent from test, so averages over classes leave them out: 1 of 3 classes."
     assert said in notes
 

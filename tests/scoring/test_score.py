@@ -77,7 +77,7 @@ def test_fewer_than_30_clusters_have_no_interval_and_say_so(tmp_path: Path) -> N
     task = make_scored_task(tmp_path / "t", labels, cluster=[i % 29 for i in range(60)])
     score = score_predictions(task, predict(task, ["a"] * 60), "all")
     assert score.primary.low is None and score.primary.high is None
-    assert score.primary.reason == "no interval: 29 independent clusters, fewer than 30"
+    assert score.primary.reason == "no interval: fewer than 30 independent clusters"
     assert score.replicates is None
 
 

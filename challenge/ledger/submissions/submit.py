@@ -174,7 +174,9 @@ def scored_subset(settings: Settings, task: Task) -> Subset | None:
     """Return the subset that is scored at once, None when it is too small for a public score."""
     if not settings.is_contest():
         return "all"
-    return "public" if int(task.document["n_public"]) >= SMALLEST_PUBLIC else None
+    from challenge.scoring.solution import count_public
+
+    return "public" if count_public(task) >= SMALLEST_PUBLIC else None
 
 
 def _admit(

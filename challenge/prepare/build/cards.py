@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from challenge.prepare.build.plan import TEST, TRAIN, Plan
-from challenge.prepare.build.task_files import Written
+from challenge.prepare.build.task_files import FEWEST_CLUSTERS, Written
 from challenge.prepare.splits.clusters import N_FOLDS
+from challenge.task.coarse import coarse
 from challenge.task.definition import TaskDefinition
 from challenge.task.digests import digest_document
 from challenge.task.tables import csv_options, table_schema
@@ -20,8 +21,6 @@ __all__ = ["CARD_FORMAT", "card_document", "notes_on", "task_document", "with_ca
 
 CARD_FORMAT = 1
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-FEWEST_CLUSTERS = 30
-"""A subset with fewer independent clusters gets no interval."""
 
 
 def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> dict[str, Any]:
@@ -41,7 +40,6 @@ def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> d
         "classes": list(plan.classes),
         "n_train": written.n_train,
         "n_test": written.n_test,
-        "n_public": written.n_public,
         "n_folds": N_FOLDS,
         "digests": {"data": written.data_digest, "solution": written.solution_digest},
         "csv": csv_options(schema),
@@ -63,7 +61,7 @@ def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> d
             "group": split.group,
             "time": split.time,
             **split.raw_columns,
-            "n_clusters": written.n_clusters,
+            "n_clusters": round(coarse(written.n_clusters)),
             **plan.facts,
         },
         "left_out": definition.left_out,
@@ -76,12 +74,11 @@ def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> d
 def notes_on(plan: Plan, written: Written) -> list[str]:
     """Return notes on limits of the built task and their consequences, one sentence each."""
     notes = []
-    for subset, n_clusters in written.n_clusters.items():
-        if n_clusters < FEWEST_CLUSTERS:
-            notes.append(
-                f"The {subset} subset has {n_clusters} independent clusters, fewer than "
-                f"{FEWEST_CLUSTERS}: its scores have no interval, and teams count as tied there."
-            )
+    for subset in written.with_few_clusters:
+        notes.append(
+            f"The {subset} subset has fewer than {FEWEST_CLUSTERS} independent clusters: its "
+            "scores have no interval, and teams count as tied there."
+        )
     if plan.classes:
         notes += _absent_classes(plan)
     unlabelled = plan.facts.get("n_unlabelled")

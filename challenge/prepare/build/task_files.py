@@ -25,19 +25,26 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["Written", "write_files"]
+__all__ = ["FEWEST_CLUSTERS", "Written", "write_files"]
+
+FEWEST_CLUSTERS = 30
+"""A subset with fewer independent clusters gets no interval."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: digests, sizes, and statistics of train."""
+    """What was written: digests, sizes, and statistics of train.
+
+    `n_clusters` counts the clusters of test; `with_few_clusters` names the subsets whose scores
+    have no interval.
+    """
 
     data_digest: str
     solution_digest: str
     n_train: int
     n_test: int
-    n_public: int
-    n_clusters: dict[str, int]
+    n_clusters: int
+    with_few_clusters: tuple[str, ...]
     statistics: TrainStatistics
 
 
@@ -96,11 +103,12 @@ def write_files(
         solution_digest=_solution_digest(secret, solution),
         n_train=len(train_rows),
         n_test=len(test_rows),
-        n_public=int((subset == SUBSETS.index("public")).sum()),
-        n_clusters={
-            name: count_distinct(plan.cluster[test_rows[subset == code]])
+        n_clusters=count_distinct(plan.cluster[test_rows]),
+        with_few_clusters=tuple(
+            name
             for code, name in enumerate(SUBSETS[:2])
-        },
+            if count_distinct(plan.cluster[test_rows[subset == code]]) < FEWEST_CLUSTERS
+        ),
         statistics=statistics,
     )
 
