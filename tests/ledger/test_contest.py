@@ -340,7 +340,7 @@ def test_a_rehearsal_shows_the_ceremony_and_opens_nothing_private(
     assert np.isfinite(snapshot.replicates([first, other])).all()
     assert snapshot.public is not None and len(snapshot.public) == 3
     shown = snapshot.score(first)
-    assert shown is not None and shown.n == 400
+    assert shown is not None and shown.n == 500  # 400, coarse
     assert read_snapshot(ledger).subset == "public"
     assert not private.exists()
 

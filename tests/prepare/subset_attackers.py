@@ -122,8 +122,8 @@ def _that_add_up(attacker: Attacker, cluster: Ints) -> Guess:
 
 
 def _largest(attacker: Attacker, *, public: bool) -> Guess:
-    largest = attacker.shared == np.bincount(attacker.shared).argmax()
-    return largest == public
+    guess: Guess = (attacker.shared == np.bincount(attacker.shared).argmax()) == public
+    return guess
 
 
 def _first(attacker: Attacker, order: Ints) -> Guess:
@@ -135,7 +135,8 @@ def _first(attacker: Attacker, order: Ints) -> Guess:
 def _rounded_classes(attacker: Attacker) -> Guess:
     """Name the subset that has more of a class when its share is rounded to whole rows."""
     size = np.bincount(attacker.label)
-    return (np.round(attacker.share * size) > 0.5 * size)[attacker.label]
+    more: Guess = np.round(attacker.share * size) > 0.5 * size
+    return more[attacker.label]
 
 
 def _single_rows(attacker: Attacker) -> Guess:
