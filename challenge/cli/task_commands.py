@@ -191,7 +191,7 @@ def _split_line(split: dict[str, Any]) -> str:
     parts = [
         rule.sentence if rule is not None else "not stated",
         f"column {column}" if column else "",
-        *(f"{n:,} {subset} clusters" for subset, n in split.get("n_clusters", {}).items()),
+        f"about {split['n_clusters']:,} clusters of test rows" if "n_clusters" in split else "",
     ]
     return "; ".join(part for part in parts if part)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.scoring.simulation import stated_share
 from challenge.scoring.solution import Solution, read_solution
 from challenge.task import SUBSETS, Task
 
@@ -70,24 +71,25 @@ def _subset_by_records(task: Task, solution: Solution) -> Attack:
     )
     component = connected_components(links, directed=False)[1][solution.left]
     sizes = np.bincount(component)
-    n_public = int(task.document["n_public"])
-    share, taken, seen = n_public / n, 0, 0
+    share, taken, seen = stated_share(task), 0, 0
     public = np.zeros(len(sizes), dtype=bool)
     for index in np.argsort(-sizes, kind="stable"):
         size = int(sizes[index])
         seen += size
-        if taken + size / 2 <= share * seen and taken + size <= n_public:
+        if taken + size / 2 <= share * seen:
             public[index] = True
             taken += size
-    right = float((public[component] == (solution.subset == _PUBLIC)).mean())
+    hidden = solution.subset == _PUBLIC
+    right, public_share = float((public[component] == hidden).mean()), float(hidden.mean())
     return Attack(
         task.id,
         "subset by shared records",
-        right - max(share, 1 - share),
+        right - max(public_share, 1 - public_share),
         MOST_GAIN,
         f"{sizes.size:,} groups of pairs that share records, the largest has {sizes.max():,} "
-        f"of {n:,} pairs; placed by the published number of public rows",
-        "take pairs of smaller groups of records; treat the subset of these pairs as known",
+        f"of {n:,} pairs; placed by the published share of public rows",
+        "build the task again, so that the subset is drawn anew; treat a subset that the source "
+        "states as known",
     )
 
 

@@ -10,7 +10,7 @@ from challenge.scoring.solution import Solution, read_train_truth
 from challenge.scoring.statistics.stored_grouping import group_solution
 from challenge.task import SUBSETS, Task
 
-__all__ = ["score_simulated", "simulate_solution"]
+__all__ = ["score_simulated", "simulate_solution", "stated_share"]
 
 _AGREEMENT = 0.6
 """How often a made-up label is what one of the submissions says."""
@@ -20,7 +20,7 @@ def simulate_solution(task: Task, votes: list[Predictions], seed: int) -> Soluti
     """Simulate labels and subsets of the test rows from public data and the submissions alone.
 
     A label is what a random submission says, or else a label of a random row of train, so that
-    submissions differ in score. The number of public rows is that of task.json. Rows are
+    submissions differ in score. The share of public rows is that of task.json. Rows are
     independent.
     """
     generator = np.random.default_rng(seed)
@@ -32,10 +32,15 @@ def simulate_solution(task: Task, votes: list[Predictions], seed: int) -> Soluti
         agrees = generator.random(task.n_test) < _AGREEMENT
         labels[agrees] = chosen[agrees]
     subset = np.full(task.n_test, SUBSETS.index("private"), np.int8)
-    public = generator.permutation(task.n_test)[: int(task.document["n_public"])]
+    public = generator.permutation(task.n_test)[: round(stated_share(task) * task.n_test)]
     subset[public] = SUBSETS.index("public")
     rows = np.arange(task.n_test, dtype=np.int32)
     return Solution(labels, subset, rows, rows)
+
+
+def stated_share(task: Task) -> float:
+    """Return the share of test rows that task.json states as public."""
+    return float(task.document["split"]["public"])
 
 
 def score_simulated(task: Task, predictions: Predictions, solution: Solution, seed: int) -> Score:

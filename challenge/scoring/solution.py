@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PREPARED_FORMAT",
     "Solution",
+    "count_public",
     "int_array",
     "label_codes",
     "read_solution",
@@ -100,6 +101,11 @@ def read_solution(task: Task) -> Solution:
     if len(arrays["other"]) < len(arrays["cluster"]):
         arrays["other"] = arrays["cluster"]
     return Solution(labels, **arrays)
+
+
+def count_public(task: Task) -> int:
+    """Return how many test rows are public; organisers only, nothing that is published has it."""
+    return len(read_solution(task).rows("public"))
 
 
 def _prepare(task: Task, path: Path, kept: Path, identity: dict[str, object]) -> Solution:

@@ -79,6 +79,10 @@ class Settings(Declaration):
         """Whether part of the truth stays hidden until the close."""
         return self.reveal == "contest"
 
+    def roster(self) -> tuple[str, ...]:
+        """The names of the teams that may take part; empty where all may."""
+        return tuple(entry.name for entry in self.team)
+
     def closes_utc(self) -> datetime | None:
         """The close in UTC, None when there is none."""
         return self.closes.astimezone(timezone.utc) if self.closes else None

@@ -152,7 +152,6 @@ def _card(
         "classes": classes,
         "n_train": sum(counts.values()),
         "n_test": 1151,
-        "n_public": 345,
         "n_folds": 5,
         "digests": {"data": "d" * 64, "solution": "5" * 64, "card": "c" * 64},
         "csv": {},

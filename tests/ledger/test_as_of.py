@@ -20,6 +20,7 @@ from challenge.ledger import (
     submit,
     withdraw,
 )
+from challenge.scoring.solution import count_public
 from challenge.task import Challenge
 from tests.ledger.toy import CONTEST, make_challenge, make_task, write_hits
 
@@ -91,7 +92,7 @@ def act(
     kind = dice.choice(["submit", "submit", "submit", "withdraw", "rename", "rescore", "card"])
     if number < 4 or kind == "submit":
         task = challenge.task(str(dice.choice(["toy", "toy", "small"])))
-        hits = int(dice.integers(20, 60) * task.document["n_public"] / 100)
+        hits = int(dice.integers(20, 60) * count_public(task) / 100)
         path = write_hits(task, tmp_path / "x.csv", hits, subset="public", salt=number + 1)
         submit(
             ledger, task, path, team=f"Team {number % 3}{'abc'[number % 3]}", method=f"m{number}"

@@ -25,6 +25,7 @@ from challenge.ledger import (
 )
 from challenge.ledger.contest.rehearsal import rehearse
 from challenge.ledger.store import schema
+from challenge.scoring.solution import count_public
 from challenge.task import Task
 from tests.ledger.toy import CONTEST, make_challenge, make_task, write_hits
 
@@ -233,7 +234,7 @@ def test_a_small_public_subset_shows_no_score(
     challenge = make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=598)
     ledger = open_ledger(challenge)
     task = challenge.task("toy")
-    assert task.document["n_public"] == 299
+    assert count_public(task) == 299
     for salt in (1, 2):
         path = write_hits(task, tmp_path / "x.csv", 200, subset="public", salt=salt)
         receipt = submit(ledger, task, path, team="Ada", method="m")
@@ -359,7 +360,7 @@ def test_a_rehearsal_shows_the_ceremony_and_opens_nothing_private(
     assert None not in snapshot.vectors([first, other])
     assert snapshot.public is not None and len(snapshot.public) == 3
     shown = snapshot.score(first)
-    assert shown is not None and shown.n == 400
+    assert shown is not None and shown.n == 500  # 400, coarse
     assert read_snapshot(ledger).subset == "public"
     assert not private.exists()
 

@@ -417,3 +417,31 @@ def test_teams_take_turns(ledger: Ledger) -> None:
     put(ledger, "a.csv", 40, team="Zoe")
     order = [path.parent.parent.name for path, _ in run(ledger).collected]
     assert order == ["Aaron", "Zoe", "Aaron", "Aaron", "Aaron"]
+
+
+@pytest.mark.parametrize("roster", ["", '[[team]]\nname = "Ada"\n'])
+@pytest.mark.parametrize("other", ["ADA", "ada", "Ａda"])
+def test_a_folder_of_another_spelling_cannot_use_a_teams_quota(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, roster: str, other: str
+) -> None:
+    """A share where anybody can make folders: names that are equal when folded are one team."""
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
+    ledger = open_ledger(make_challenge(tmp_path / "c", CONTEST.format(per_day=1) + roster, n=800))
+    if not roster:
+        put(ledger, "first.csv", 50)
+        run(ledger)
+        monkeypatch.setenv("CHALLENGE_NOW", "2026-01-06T12:00:00Z")
+    stolen = put(ledger, "stolen.csv", 60, team=other)
+    run(ledger)
+    assert [fault["code"] for fault in receipt(stolen)["faults"]] == ["team-spelling"]
+    path = put(ledger, "own.csv", 70)
+    run(ledger)
+    assert receipt(path)["status"] == "accepted"
+
+
+def test_a_folder_of_decomposed_characters_is_the_team(ledger: Ledger) -> None:
+    """Some file systems store é as two characters."""
+    for name, hits, team in (("one.csv", 40, "Ren\u00e9"), ("two.csv", 50, "Rene\u0301")):
+        path = put(ledger, name, hits, team=team)
+        run(ledger)
+        assert receipt(path)["status"] == "accepted"

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from challenge.errors import SubmissionError
+from challenge.errors import SubmissionError, TaskError
 from challenge.ledger import Ledger, open_ledger, read_snapshot, rename_team, submit
 from challenge.ledger.submissions.names import clean_text, fold, skeleton, slug_of
+from challenge.task.settings import read_settings
 from tests.ledger.toy import BENCHMARK, make_challenge, write_hits
 
 
@@ -144,3 +145,57 @@ def test_slugs_are_plain_or_empty(name: str) -> None:
 def test_folding_twice_changes_nothing_and_case_never_matters(name: str) -> None:
     assert fold(fold(name)) == fold(name)
     assert skeleton(clean_text(name)) == skeleton(name)
+
+
+@pytest.mark.parametrize("other", ["House", "HOUSE", "H0use", "Ηouse", "hou se"])
+def test_a_team_does_not_stop_a_baseline_of_its_name(
+    ledger: Ledger, tmp_path: Path, other: str
+) -> None:
+    hand_in(ledger, tmp_path, other)
+    task = ledger.challenge.task("toy")
+    path = write_hits(task, tmp_path / "x.csv", 20, salt=2)
+    for method in ("m", "n"):
+        receipt = submit(ledger, task, path, team="House", method=method, baseline=True)
+        assert receipt.team.name == "House (baseline)" and receipt.team.baseline
+    assert len(read_snapshot(ledger).teams) == 2
+
+
+@pytest.mark.parametrize("name", ["House (baseline)", "House [Baseline]", "ΗOUSE basеline"])
+def test_no_team_takes_the_name_of_such_a_baseline(
+    ledger: Ledger, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(SubmissionError, match="cannot be confused with a baseline"):
+        hand_in(ledger, tmp_path, name)
+
+
+def with_roster(ledger: Ledger, *names: str) -> None:
+    """Declare a roster in challenge.toml, and read it."""
+    path = ledger.challenge.root / "challenge.toml"
+    teams = "".join(f'[[team]]\nname = "{name}"\n' for name in names)
+    path.write_text(f"{path.read_text()}\n{teams}")
+    ledger.settings = read_settings(ledger.challenge.root)
+
+
+def test_a_look_alike_from_before_does_not_lock_a_team_out_of_the_roster(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    hand_in(ledger, tmp_path, "A1pha")
+    with_roster(ledger, "Alpha")
+    assert hand_in(ledger, tmp_path, "Alpha", salt=2) == "alpha"
+    hand_in(ledger, tmp_path, "Alpha", salt=3)
+    with pytest.raises(SubmissionError, match="of the roster"):
+        hand_in(ledger, tmp_path, "A1pha", salt=4)
+
+
+def test_no_team_is_renamed_to_look_like_one_of_the_roster(ledger: Ledger, tmp_path: Path) -> None:
+    with_roster(ledger, "Alpha", "Beta")
+    hand_in(ledger, tmp_path, "Beta")
+    with pytest.raises(SubmissionError, match="does not look like 'Alpha'"):
+        rename_team(ledger, "Beta", "A1pha")
+
+
+@pytest.mark.parametrize("name", ["AutoGluon", "Iinear", "Owls (baseline)"])
+def test_a_roster_has_no_name_of_a_baseline(ledger: Ledger, tmp_path: Path, name: str) -> None:
+    with_roster(ledger, name)
+    with pytest.raises(TaskError, match="cannot be confused with a baseline"):
+        hand_in(ledger, tmp_path, "Owls")

@@ -80,7 +80,6 @@ def make_task(
     ids = sorted(f"r{generator.integers(0, 2**63):016x}" for _ in range(n))
     codes = generator.integers(0, len(classes), n) if truth is None else truth
     subsets = np.where(generator.permutation(n) < round(public * n), "public", "private")
-    n_public = int((subsets == "public").sum())
     labels = [classes[code] for code in codes]
     train = {"id": [f"t{i:016x}" for i in range(6)], "label": (list(classes) * 6)[:6]}
     digests = []
@@ -120,7 +119,7 @@ def make_task(
         "classes": list(classes),
         "n_train": 6,
         "n_test": n,
-        "n_public": n_public,
+        "split": {"public": public},
         "n_folds": 5,
         "digests": {
             "data": data_digest("classification", classes, digests),

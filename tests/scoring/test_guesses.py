@@ -29,7 +29,8 @@ def attacked(
         folder / "t", labels, kind=kind, subsets=subsets, test=test, train=train
     )
     path = task.public / "task.json"
-    document = {**json.loads(path.read_text()), "n_public": list(subsets).count("public")}
+    share = list(subsets).count("public") / N
+    document = {**json.loads(path.read_text()), "split": {"public": share}}
     path.write_text(json.dumps(document))
     return {one.name: one for one in attacks_on_task(read_task(task.public))}
 

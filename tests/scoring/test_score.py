@@ -78,7 +78,7 @@ def test_fewer_than_12_clusters_have_no_interval_and_say_so(tmp_path: Path) -> N
     task = make_scored_task(tmp_path / "t", labels, cluster=[i % 11 for i in range(60)])
     score = score_predictions(task, predict(task, ["a"] * 60), "all")
     assert score.primary.low is None and score.primary.high is None
-    assert score.primary.reason == "no interval: 11 independent clusters, fewer than 12"
+    assert score.primary.reason == "no interval: fewer than 12 independent clusters"
     assert score.vector is None
 
 

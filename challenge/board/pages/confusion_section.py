@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from challenge.board.exports import csv_export
 from challenge.board.pages.site_context import File, SiteContext
@@ -20,13 +21,21 @@ N_PAIRS = 20
 
 
 def confusion_files(context: SiteContext, submission: Submission, score: StoredScore) -> list[File]:
-    """Return the CSV export of the counts; empty where there are none."""
+    """Return the CSV export of the matrix; empty where there is none.
+
+    Rows of a subset are not counted: each cell is its share of the true class.
+    """
     if score.confusion_counts is None:
         return []
     names = context.card(submission.task).task["classes"]
-    rows = [(names[i], names[j], n) for i, j, n in score.confusion_counts.tolist()]
     path = f"submission/{submission.id}-confusion-matrix.csv"
-    return [(path, csv_export(("true", "predicted", "rows"), rows))]
+    triples = score.confusion_counts.tolist()
+    if score.subset == "all":
+        rows = [(names[i], names[j], n) for i, j, n in triples]
+        return [(path, csv_export(("true", "predicted", "rows"), rows))]
+    totals = _counts(score.confusion_counts, len(names)).sum(axis=1)
+    shares = [(names[i], names[j], _percent(n, totals[i])) for i, j, n in triples]
+    return [(path, csv_export(("true", "predicted", "percent"), shares))]
 
 
 def confusion_facts(
@@ -39,16 +48,23 @@ def confusion_facts(
     if context.kind(submission.task).label == "match":
         names = ("no match", "match")
     triples = score.confusion_counts.tolist()
-    counts = np.zeros((len(names), len(names)), dtype=np.int64)
-    for true, predicted, n in triples:
-        counts[true, predicted] = n
+    counts = _counts(score.confusion_counts, len(names))
     totals = counts.sum(axis=1).tolist()
     wrong = sorted((-n, i, j) for i, j, n in triples if i != j)
     pairs = [
-        {"actual": names[i], "predicted": names[j], "n": -n, "of": totals[i]} for n, i, j in wrong
+        {
+            "actual": names[i],
+            "predicted": names[j],
+            "n": -n,
+            "of": totals[i],
+            "share": f"{_percent(-n, totals[i])} %",
+        }
+        for n, i, j in wrong
     ]
+    counted = score.subset == "all"
     return {
         "file": f"{submission.id}-confusion-matrix.csv",
+        "counted": counted,
         "n": int(counts.sum()),
         "n_right": int(np.trace(counts)),
         "names": names,
@@ -58,16 +74,29 @@ def confusion_facts(
             {
                 "name": name,
                 "n": totals[true],
-                "share_right": f"{100 * counts[true, true] / totals[true]:.0f} %"
+                "share_right": f"{_percent(int(counts[true, true]), totals[true])} %"
                 if totals[true]
                 else "–",
-                "cells": [(n, _heat(n, totals[true])) for n in counts[true].tolist()],
+                "cells": [
+                    (n if counted else _percent(n, totals[true]), _heat(n, totals[true]))
+                    for n in counts[true].tolist()
+                ],
             }
             for true, name in enumerate(names)
         ]
         if len(names) <= N_CLASSES
         else [],
     }
+
+
+def _counts(triples: NDArray[np.int32], n_classes: int) -> NDArray[np.int64]:
+    counts = np.zeros((n_classes, n_classes), dtype=np.int64)
+    counts[triples[:, 0], triples[:, 1]] = triples[:, 2]
+    return counts
+
+
+def _percent(count: int, n: int) -> int:
+    return round(100 * count / n) if n else 0
 
 
 def _heat(count: int, n: int) -> str:

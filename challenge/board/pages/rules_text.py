@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 
-from challenge.board.markup import folder_name
+from challenge.board.markup import count_text, folder_name, number_text
 from challenge.board.pages.site_context import File, SiteContext
 from challenge.kinds import metric_title
+from challenge.ledger.contest.climb_attack import (
+    answers_of_team,
+    climb_gain,
+    teams_of_attacker,
+)
 from challenge.ledger.submissions.ladder import MEASURED_CLIMB
 
 __all__ = ["about_files"]
+
+_MOST_ROWS = 10_000
+"""More public rows are not simulated: the gain is smaller with more."""
+
+_gain = cache(climb_gain)
+
+
+@dataclass(frozen=True)
+class _Climb:
+    """What guessing gains in public on a task: texts of the gains, and on how many answers."""
+
+    task: str
+    n_rows: str
+    n_answers: int
+    one_team: str
+    n_teams: int
+    many_teams: str
 
 
 def about_files(context: SiteContext) -> Iterator[File]:
@@ -51,5 +75,38 @@ def about_files(context: SiteContext) -> Iterator[File]:
             climbed=f"{MEASURED_CLIMB:g}".removeprefix("0"),
             unscored=[context.title(task) for task in sorted(snapshot.unscored)],
             roster=sorted(team.name for team in settings.team),
+            climb=_climb(context),
         ),
     )
+
+
+def _climb(context: SiteContext) -> _Climb | None:
+    """Simulate guessing on the task with the fewest public rows; None unless a contest runs.
+
+    The number of rows is that of the stated share, to one digit, so it says nothing of the subset.
+    """
+    snapshot, settings = context.snapshot, context.settings
+    if snapshot.subset != "public":
+        return None
+    rows = {
+        task: min(_MOST_ROWS, _one_digit(float(public) * card.task["n_test"]))
+        for task, card in snapshot.cards.items()
+        if (public := card.task.get("split", {}).get("public")) and task not in snapshot.unscored
+    }
+    if not rows:
+        return None
+    task = min(rows, key=lambda name: (rows[name], name))
+    n_answers, n_teams = answers_of_team(settings), teams_of_attacker(settings)
+    many = _gain(rows[task], n_teams, one_team=False, step=settings.ladder_step)
+    return _Climb(
+        context.title(task),
+        count_text(rows[task]),
+        n_answers,
+        number_text(_gain(rows[task], n_answers, one_team=True, step=settings.ladder_step), 2),
+        n_teams,
+        number_text(many, 2) if n_teams > 1 else "",
+    )
+
+
+def _one_digit(value: float) -> int:
+    return round(float(f"{value:.1g}"))

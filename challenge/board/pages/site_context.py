@@ -7,13 +7,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from challenge.board.markup import half_widths, number_text, of_unit_scale, score_decimals
+from challenge.board.markup import (
+    count_text,
+    half_widths,
+    number_text,
+    of_unit_scale,
+    score_decimals,
+)
 from challenge.board.pages.page_frame import Frame
 from challenge.board.plots import Line
 from challenge.board.rules.boards import Board, TaskBoard, TrackBoard
 from challenge.kinds import Kind, Metric, kind_of
 from challenge.ledger.store.records import Card
 from challenge.ledger.store.snapshot import Snapshot
+from challenge.task import Subset
 from challenge.task.modalities import MODALITIES
 from challenge.task.settings import Settings
 
@@ -84,6 +91,19 @@ class SiteContext:
         own = score_decimals(metric, [resolution])
         decimals = max(self.decimals(task_id), 4) if of_unit_scale(metric) else own
         return number_text(resolution, decimals)
+
+    def rows_text(self, task_id: str, subset: Subset, n: int, n_clusters: int | None) -> str:
+        """Return on which rows a score is: exact for the whole test set, a share for a subset."""
+        if subset != "all":
+            share = self.card(task_id).task.get("split", {}).get("public")
+            if not isinstance(share, (int, float)):
+                return ""
+            part = share if subset == "public" else 1 - share
+            return f"about {100 * part:.0f} % of the test rows"
+        text = f"{count_text(n)} rows"
+        if n_clusters and n_clusters != n:
+            text += f" in {count_text(n_clusters)} independent clusters"
+        return text
 
     def modalities(self, task_id: str) -> list[str]:
         """Return the modalities of a task's columns, in a fixed order, each once."""

@@ -82,6 +82,9 @@ def _submission_html(context: SiteContext, team: Team, line: Line) -> str:
         no_score=_NO_SCORE.get(line.state, "This submission has no score."),
         subset=_SUBSET_TITLES[score.subset] if score else "",
         resolution=context.resolution_text(submission.task, score.resolution) if score else "",
+        scored_on=context.rows_text(submission.task, score.subset, score.n, score.n_clusters)
+        if score
+        else "",
         metrics=metrics,
         axis=trusted(axis_svg(_SCALE) if any(one["plot"] for one in metrics) else ""),
         diagnostics=_diagnostics(context, submission.task, score) if score else [],

@@ -115,6 +115,9 @@ def _task_html(
         if board.baseline_score is None
         else number_text(board.baseline_score, context.decimals(task_id)),
         resolution=context.resolution_text(task_id, board.resolution),
+        scored_on=context.rows_text(task_id, board.subset, board.n, board.n_clusters)
+        if board.n
+        else "",
         state=context.state_text(),
         steps=context.steps_text([task_id]),
         ties=ties_text(board),
@@ -221,11 +224,8 @@ def _split_facts(task: Mapping[str, Any]) -> list[tuple[str, str]]:
         if isinstance(split.get(key), int) and split[key]
     ]
     clusters = split.get("n_clusters")
-    if isinstance(clusters, Mapping):
-        parts = [
-            f"{count_text(n)} {subset}" for subset, n in sorted(clusters.items(), reverse=True)
-        ]
-        facts.append(("Independent clusters of the test", ", ".join(parts)))
+    if isinstance(clusters, int):
+        facts.append(("Independent clusters of the test", f"about {count_text(clusters)}"))
     facts.append(("Folds of train", f"{task.get('n_folds', 5)}"))
     return facts
 

@@ -248,14 +248,13 @@ def vector_of_rows(grouping: Grouping, rows: Floats) -> Vector:
 def too_few_clusters(grouping: Grouping) -> str | None:
     """Return why there is no interval when the clusters are worth fewer than 12, else None.
 
-    Compared is the rounded figure, which is the one shown.
+    The text is published, so it does not state how many there are.
     """
-    worth = grouping.effective_clusters
-    if round(worth) >= MIN_CLUSTERS:
+    if round(grouping.effective_clusters) >= MIN_CLUSTERS:
         return None
     if grouping.n_clusters < MIN_CLUSTERS:
-        return f"no interval: {grouping.n_clusters} independent clusters, fewer than {MIN_CLUSTERS}"
+        return f"no interval: fewer than {MIN_CLUSTERS} independent clusters"
     return (
-        f"no interval: {grouping.n_clusters} clusters of unequal size or with pairs in common are "
-        f"worth {worth:.0f} independent ones, fewer than {MIN_CLUSTERS}"
+        "no interval: clusters of unequal size or with pairs in common are worth fewer than "
+        f"{MIN_CLUSTERS} independent ones"
     )

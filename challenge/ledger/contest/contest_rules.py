@@ -7,7 +7,14 @@ from datetime import datetime
 
 from challenge.errors import Fault, SubmissionError, TaskError
 from challenge.ledger.store.clock import iso
-from challenge.ledger.submissions.names import NAME_LENGTH, clean_text, fold, name_faults, skeleton
+from challenge.ledger.submissions.names import (
+    NAME_LENGTH,
+    clean_text,
+    fold,
+    is_reserved,
+    name_faults,
+    skeleton,
+)
 from challenge.task.settings import Settings
 
 __all__ = ["check_dates", "check_roster", "check_settings"]
@@ -96,6 +103,14 @@ def _roster_faults(settings: Settings) -> Iterable[Fault]:
     for entry in settings.team:
         name = clean_text(entry.name)
         yield from name_faults(name, where, longest=NAME_LENGTH)
+        if is_reserved(name):
+            yield Fault(
+                where,
+                repr(name),
+                "a name that cannot be confused with a baseline",
+                "choose another name",
+                code="team-reserved",
+            )
         other = by_looks.setdefault(skeleton(name), name)
         if other is not name:
             yield Fault(

@@ -178,6 +178,8 @@ def _unread_outcome(
         try:
             check_entry(ledger, candidate.task, candidate.team)
         except SubmissionError as error:
+            if any(fault.code == "team-spelling" for fault in error.faults):
+                return refused("", error, waits=False)
             if not all(fault.code in _WAITING for fault in error.faults):
                 return None
             waiting[key] = error

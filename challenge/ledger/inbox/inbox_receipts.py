@@ -88,7 +88,7 @@ def earlier_outcome(ledger: Ledger, team: str, task: str, sha256: str) -> Collec
     rows, failures = schema.submissions, schema.failures
     with ledger.store.reading() as connection:
         try:
-            known = find_team(connection, team)
+            known = find_team(connection, team, ledger.settings.roster())
         except SubmissionError:
             known = None
         if known is not None:

@@ -86,7 +86,8 @@ class StoredScore:
     """The score of one submission on one subset, as far as it may be shown.
 
     `metrics` maps a metric's name to value, low, high and reason. `step` is the step of the
-    Ladder to which the figures are rounded, 0 when they are exact.
+    Ladder to which the figures are rounded, 0 when they are exact. Of a subset, `n`, `n_clusters`,
+    `resolution` and counts among the `diagnostics` are coarse (`task.coarse`).
     """
 
     submission: int

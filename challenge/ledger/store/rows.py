@@ -19,6 +19,7 @@ from challenge.ledger.submissions.failed_runs import FailedRuns, failed_runs_unt
 from challenge.ledger.submissions.ladder import outward, public_metrics
 from challenge.ledger.submissions.names import fold
 from challenge.ledger.submissions.score_rows import confusion_matrix_of
+from challenge.task.coarse import coarse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -333,6 +334,11 @@ def score_of(
         value = public_value
         if low is not None:
             low, high = outward(low, high, step)
+    figures: dict[str, float | None] = json.loads(diagnostics) if step == 0 else {}
+    if subset != "all":
+        n, n_clusters = round(coarse(n)), round(coarse(n_clusters))
+        resolution = None if resolution is None else coarse(resolution)
+        figures = {name: _coarse_count(name, value) for name, value in figures.items()}
     return StoredScore(
         submission=submission,
         subset=subset,
@@ -350,9 +356,15 @@ def score_of(
         resolution=resolution,
         released=bool(released),
         step=step,
-        diagnostics=json.loads(diagnostics) if step == 0 else {},
+        diagnostics=figures,
         confusion_counts=confusion_counts,
     )
+
+
+def _coarse_count(name: str, value: float | None) -> float | None:
+    """Return a diagnostic figure of a subset, coarse where it is a count or follows from one."""
+    counts = name.startswith("n_") or name == "smallest_gap"
+    return coarse(value) if counts and value is not None else value
 
 
 def read_teams(

@@ -41,7 +41,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ScoringVersion:
-    """One scoring version of a task; `n_public` counts the rows of its public subset."""
+    """One scoring version of a task; `n_public` counts the rows of its public subset.
+
+    It is never published.
+    """
 
     id: int
     task: str
@@ -84,7 +87,9 @@ def add_scoring_version(
     connection: sa.Connection, task: Task, scorer_version: int, at: datetime
 ) -> ScoringVersion:
     """Make the task as it is now the current scoring version."""
-    n_public = int(task.document["n_public"])
+    from challenge.scoring.solution import count_public
+
+    n_public = count_public(task)
     key = connection.execute(
         schema.scoring_versions.insert().values(
             at=micros(at),

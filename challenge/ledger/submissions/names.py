@@ -14,9 +14,11 @@ from challenge.ledger.submissions.look_alikes import LOOK_ALIKES
 
 __all__ = [
     "BASELINE_NAMES",
+    "BASELINE_SUFFIX",
     "NAME_LENGTH",
     "clean_text",
     "fold",
+    "is_reserved",
     "name_faults",
     "skeleton",
     "slug_of",
@@ -28,6 +30,8 @@ BASELINE_NAMES = (
     *("AutoGluon", "AutoGluonContext", "AutoGluonMultimodal"),
 )
 """The teams of the built-in methods; no participant can take one of these names."""
+BASELINE_SUFFIX = " (baseline)"
+"""Ends the name of a baseline whose own name a participant has; no participant's name does."""
 
 _RESERVED_NAMES = frozenset(
     {"con", "prn", "aux", "nul", "index", "all"}
@@ -126,6 +130,16 @@ def skeleton(name: str) -> str:
         char for char in seen.translate(_STROKES) if unicodedata.category(char)[0] not in "ZPC"
     )
     return bare.replace("rn", "m").replace("vv", "w")
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a name looks like that of a baseline, so that no participant can take it.
+
+    >>> is_reserved("auto-gluon"), is_reserved("Owls (Baseline)"), is_reserved("Owls")
+    (True, True, False)
+    """
+    seen = skeleton(name)
+    return seen.endswith(skeleton(BASELINE_SUFFIX)) or seen in map(skeleton, BASELINE_NAMES)
 
 
 def slug_of(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,9 +17,11 @@ from challenge.ledger.store.records import Team
 from challenge.ledger.store.rows import read_teams
 from challenge.ledger.submissions.names import (
     BASELINE_NAMES,
+    BASELINE_SUFFIX,
     NAME_LENGTH,
     clean_text,
     fold,
+    is_reserved,
     name_faults,
     skeleton,
     slug_of,
@@ -27,7 +30,9 @@ from challenge.ledger.submissions.names import (
 __all__ = [
     "TeamRow",
     "add_team",
+    "baseline_name",
     "check_reserved",
+    "check_spelling",
     "check_team_name",
     "find_team",
     "folded_names",
@@ -57,29 +62,63 @@ def check_team_name(name: str) -> str:
 
 def check_reserved(name: str) -> None:
     """Raise SubmissionError when a participant's name equals or resembles that of a baseline."""
-    if skeleton(name) in {skeleton(reserved) for reserved in BASELINE_NAMES}:
+    if is_reserved(name):
         raise SubmissionError(
             Fault(
                 "team",
                 repr(name),
                 "a name that cannot be confused with a baseline",
-                f"choose another name; reserved are {', '.join(BASELINE_NAMES)}",
+                f"choose another name; reserved are {', '.join(BASELINE_NAMES)}, and names that "
+                f"end with {BASELINE_SUFFIX.strip()}",
                 code="team-reserved",
             )
         )
 
 
-def find_team(connection: sa.Connection, name: str) -> TeamRow | None:
+def baseline_name(connection: sa.Connection, name: str) -> str:
+    """Return the name under which a baseline submits: with ` (baseline)` where a team has it.
+
+    So a participant whose name equals or resembles that of a baseline does not stop the baseline.
+    """
+    names, teams = schema.team_names, schema.teams
+    alike = sa.or_(names.c.skeleton == skeleton(name), names.c.folded == fold(name))
+    query = sa.select(names.c.folded, teams.c.baseline).join(teams, teams.c.id == names.c.team)
+    found = connection.execute(query.where(alike)).all()
+    own = any(baseline and folded == fold(name) for folded, baseline in found)
+    if own or all(baseline for _, baseline in found):
+        return name
+    return name[: NAME_LENGTH - len(BASELINE_SUFFIX)].rstrip() + BASELINE_SUFFIX
+
+
+def check_spelling(names: Iterable[str], name: str) -> None:
+    """Raise SubmissionError when the name is that of a team, but spelled in another way."""
+    names = [clean_text(known) for known in names]
+    alike = [known for known in names if fold(known) == fold(name)]
+    if alike and clean_text(name) not in names:
+        raise SubmissionError(
+            Fault(
+                "team",
+                repr(name),
+                f"the team's own spelling, {alike[-1]!r}",
+                f"use the folder {alike[-1]!r}: others could hand in for the team under this one",
+                code="team-spelling",
+            )
+        )
+
+
+def find_team(connection: sa.Connection, name: str, roster: Iterable[str]) -> TeamRow | None:
     """Return the team that has or had the name, case ignored.
 
-    Raises SubmissionError when the name only looks like that of another team.
+    Raises SubmissionError when the name only looks like that of another team. A name of the
+    roster is never refused for a team that looked like it before there was a roster.
     """
     names = schema.team_names
     team = connection.execute(
         sa.select(names.c.team).where(names.c.folded == fold(name)).limit(1)
     ).scalar()
     if team is None:
-        _check_looks(connection, name, owner=None)
+        if fold(name) not in {fold(known) for known in roster}:
+            _check_looks(connection, name, owner=None)
         return None
     return _row(connection, team)
 
@@ -113,11 +152,17 @@ def require_team(connection: sa.Connection, name: str) -> TeamRow:
 
 
 def add_team(
-    connection: sa.Connection, store: Store, name: str, *, baseline: bool, at: datetime
+    connection: sa.Connection,
+    store: Store,
+    name: str,
+    roster: Iterable[str],
+    *,
+    baseline: bool,
+    at: datetime,
 ) -> TeamRow:
     """Add a team with its own slug; return the row, also when another process added it first."""
     store.lock_all(connection)
-    known = find_team(connection, name)
+    known = find_team(connection, name, roster)
     if known is not None:
         return known
     key = connection.execute(
@@ -138,6 +183,7 @@ def rename_team(ledger: Ledger, old: str, new: str) -> Team:
         team = require_team(connection, old)
         if not team.baseline:
             check_reserved(new)
+            _check_roster_looks(new, ledger.settings.roster())
         key = team.id
         _check_looks(connection, new, owner=key)
         _add_name(connection, key, new, clock.now())
@@ -174,15 +220,25 @@ def _check_looks(connection: sa.Connection, name: str, *, owner: int | None) -> 
         query = query.where(alike, names.c.team != owner)
     other = connection.execute(query.limit(1)).scalar()
     if other is not None:
-        raise SubmissionError(
-            Fault(
-                "team",
-                repr(name),
-                f"a name that does not look like {other!r}",
-                "choose another name, or spell the existing team's name as it was registered",
-                code="team-look-alike",
-            )
+        raise _look_alike(name, other)
+
+
+def _check_roster_looks(name: str, roster: Iterable[str]) -> None:
+    for other in roster:
+        if fold(other) != fold(name) and skeleton(other) == skeleton(name):
+            raise _look_alike(name, other)
+
+
+def _look_alike(name: str, other: str) -> SubmissionError:
+    return SubmissionError(
+        Fault(
+            "team",
+            repr(name),
+            f"a name that does not look like {other!r}",
+            "choose another name, or spell the existing team's name as it was registered",
+            code="team-look-alike",
         )
+    )
 
 
 def _free_slug(connection: sa.Connection, name: str) -> str:

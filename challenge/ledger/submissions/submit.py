@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +40,9 @@ from challenge.ledger.submissions.receipts import Receipt
 from challenge.ledger.submissions.roster import (
     TeamRow,
     add_team,
+    baseline_name,
     check_reserved,
+    check_spelling,
     check_team_name,
     find_team,
 )
@@ -105,11 +107,15 @@ def submit(
 
 
 def check_entry(ledger: Ledger, task: str, team: str) -> None:
-    """Raise SubmissionError when name, roster, dates or quota refuse any file of the team."""
+    """Raise SubmissionError when name, roster, dates or quota refuse any file of the team.
+
+    The name must be spelled as in the roster, or as the team was registered.
+    """
     entry = Entry(check_team_name(team), "", "", "", "", baseline=False)
     with ledger.store.reading() as connection:
         at = clock.now()
         known = _admit(connection, ledger.settings, entry, at)
+        check_spelling((*ledger.settings.roster(), *(known.names if known else ())), team)
         check_failures(connection, ledger.settings.limits, entry.team, task, at)
         if known is None:
             check_new_team(connection, ledger.settings, at)
@@ -122,13 +128,14 @@ def _submit(ledger: Ledger, task: Task, path: Path, entry: Entry) -> Receipt:
     with ledger.store.reading() as connection:
         at = clock.now()
         ledger.check_settings_in(connection, at)
+        entry = _named(connection, entry)
         _admit(connection, ledger.settings, entry, at)
         current_scoring_version(connection, task)
         check_failures(connection, ledger.settings.limits, entry.team, task.id, at)
     predictions = _checked(ledger, task, path, entry)
     with ledger.files.staged(predictions, task) as staged:
         with ledger.store.reading() as connection:
-            known = find_team(connection, entry.team)
+            known = find_team(connection, entry.team, ledger.settings.roster())
             earlier = _identical(connection, known, task, staged)
             if earlier is not None and known is not None:
                 return receipt_of(connection, ledger, earlier, clock.now(), identical=True)
@@ -175,7 +182,13 @@ def scored_subset(settings: Settings, task: Task) -> Subset | None:
     """Return the subset that is scored at once, None when it is too small for a public score."""
     if not settings.is_contest():
         return "all"
-    return "public" if int(task.document["n_public"]) >= SMALLEST_PUBLIC else None
+    from challenge.scoring.solution import count_public
+
+    return "public" if count_public(task) >= SMALLEST_PUBLIC else None
+
+
+def _named(connection: sa.Connection, entry: Entry) -> Entry:
+    return replace(entry, team=baseline_name(connection, entry.team)) if entry.baseline else entry
 
 
 def _admit(
@@ -184,7 +197,7 @@ def _admit(
     """Raise SubmissionError when date, roster or name refuse the team; return it when known."""
     closed = closed_at(connection) is not None
     check_dates(settings, at, closed, what="submission", early=entry.baseline)
-    known = find_team(connection, entry.team)
+    known = find_team(connection, entry.team, settings.roster())
     if not entry.baseline:
         check_roster(settings, (*(known.names if known else ()), entry.team), "team")
         if known is None:
@@ -290,6 +303,7 @@ def _store(
 ) -> Receipt:
     settings = ledger.settings
     ledger.store.lock_still(connection, shared=True)
+    entry = _named(connection, entry)
     team = _admit(connection, settings, entry, at := clock.now())
     scoring_version = current_scoring_version(connection, task)
     if team is None or scoring_version is None:
@@ -299,7 +313,14 @@ def _store(
         if team is None:
             if not entry.baseline:
                 check_new_team(connection, settings, at)
-            team = add_team(connection, ledger.store, entry.team, baseline=entry.baseline, at=at)
+            team = add_team(
+                connection,
+                ledger.store,
+                entry.team,
+                settings.roster(),
+                baseline=entry.baseline,
+                at=at,
+            )
     ledger.store.lock_team(connection, team.id)
     # The time of the submission is read while the locks are held.
     check_dates(settings, at := clock.now(), False, what="submission", early=entry.baseline)

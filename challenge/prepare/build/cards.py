@@ -12,6 +12,7 @@ from challenge.kinds.statistics.grouping import MIN_CLUSTERS
 from challenge.prepare.build.plan import TEST, TRAIN, Plan
 from challenge.prepare.build.task_files import Written
 from challenge.prepare.splits.clusters import N_FOLDS
+from challenge.task.coarse import coarse
 from challenge.task.definition import TaskDefinition
 from challenge.task.digests import digest_document
 from challenge.task.tables import csv_options, table_schema
@@ -42,7 +43,6 @@ def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> d
         "classes": list(plan.classes),
         "n_train": written.n_train,
         "n_test": written.n_test,
-        "n_public": written.n_public,
         "n_folds": N_FOLDS,
         "digests": {"data": written.data_digest, "solution": written.solution_digest},
         "csv": csv_options(schema),
@@ -64,7 +64,7 @@ def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> d
             "group": split.group,
             "time": split.time,
             **split.named_columns,
-            "n_clusters": written.n_clusters,
+            "n_clusters": round(coarse(written.n_clusters)),
             **plan.facts,
         },
         "left_out": definition.left_out,

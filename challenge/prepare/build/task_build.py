@@ -35,7 +35,7 @@ from challenge.task.task import Task, read_task
 
 __all__ = ["BUILD_FORMAT", "Built", "build_task"]
 
-BUILD_FORMAT = 1
+BUILD_FORMAT = 2
 """Increased when the same inputs would give a different task."""
 
 _DATE = 315_532_800

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Written", "write_files"]
 
-
 FEW_ROWS = 4
 """A class of fewer test rows depends on each of them, whatever their clusters."""
 
@@ -48,14 +47,16 @@ class Dependence:
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: digests, sizes, and statistics of train."""
+    """What was written: digests, sizes, and statistics of train.
+
+    `n_clusters` counts the clusters of test.
+    """
 
     data_digest: str
     solution_digest: str
     n_train: int
     n_test: int
-    n_public: int
-    n_clusters: dict[str, int]
+    n_clusters: int
     dependence: Dependence
     statistics: TrainStatistics
 
@@ -115,11 +116,7 @@ def write_files(
         solution_digest=_solution_digest(secret, solution),
         n_train=len(train_rows),
         n_test=len(test_rows),
-        n_public=int((subset == SUBSETS.index("public")).sum()),
-        n_clusters={
-            name: count_distinct(plan.cluster[test_rows[subset == code]])
-            for code, name in enumerate(SUBSETS[:2])
-        },
+        n_clusters=count_distinct(plan.cluster[test_rows]),
         dependence=_dependence(plan, test_rows, subset),
         statistics=statistics,
     )

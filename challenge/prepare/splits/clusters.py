@@ -1,8 +1,8 @@
 """Clusters of rows, and how a share of them is chosen: test, public subset, folds.
 
-A cluster is a group, an entity (or several that records tie together), or a single row, and is
-never divided. Keyed draws decide, so the order of the raw table does not matter. Within a label
-the share is exact to half a cluster.
+A cluster is a group, an entity (or several that records tie together), or a single row. Keyed
+draws decide, so the order of the raw table does not matter. Test and folds hold whole clusters, as
+even as possible. The subset must be secret, so its draw does not depend on what is public.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ __all__ = [
     "choose_latest",
     "choose_share",
     "components",
+    "divide_large",
+    "draw_share",
     "refuse_giant",
     "single_rows",
     "summarise_clusters",
@@ -37,6 +39,9 @@ __all__ = [
 N_FOLDS = 5
 LARGEST_SHARE = 0.2
 """A component above this share of the records stops the build: it does not fit on one side."""
+
+LARGEST_DRAWN = 0.01
+"""A cluster above this share of the test rows has no subset as a whole: its rows are drawn."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,41 @@ def choose_share(clusters: Clusters, share: float) -> NDArray[np.bool_]:
         wanted = min(left_over, max(0, round(share * float(sizes.sum())) - taken))
         chosen[members[n_large : n_large + wanted]] = True
         owed += share * float(sizes.sum()) - taken - wanted
+    return chosen
+
+
+def divide_large(cluster: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return clusters of which none holds more than a hundredth of the rows, except single rows.
+
+    The rows of a larger cluster become clusters of their own. Otherwise the subset of one cluster
+    could be inferred from the size of the public subset, however coarsely that is published.
+    """
+    sizes = np.bincount(cluster)
+    large = (sizes > LARGEST_DRAWN * len(cluster))[cluster]
+    divided = cluster.copy()
+    divided[large] = len(sizes) + np.arange(int(large.sum()))
+    return divided
+
+
+def draw_share(clusters: Clusters, share: float) -> NDArray[np.bool_]:
+    """Draw each cluster with the probability `share`, whatever its label and size.
+
+    Of m clusters with one label and size, `share * m` are drawn, rounded up or down by chance. So
+    labels are as frequent in both subsets as they can be, and nothing public changes the odds.
+    """
+    chosen = np.zeros(len(clusters.size), dtype=bool)
+    if not len(chosen):
+        return chosen
+    order = _by_stratum_and_size(clusters)
+    stratum, size = clusters.stratum[order], clusters.size[order]
+    new = (stratum[1:] != stratum[:-1]) | (size[1:] != size[:-1])
+    starts = np.concatenate([[0], np.flatnonzero(new) + 1])
+    alike = np.diff([*starts.tolist(), len(order)])
+    # By symmetry the XOR of all words favours none of the clusters, so it can round.
+    chance = np.bitwise_xor.reduceat(clusters.word[order], starts) / 2.0**64
+    n_chosen = np.floor(share * alike + chance).astype(np.int64)
+    rank = np.arange(len(order)) - np.repeat(starts, alike)
+    chosen[order] = rank < np.repeat(n_chosen, alike)
     return chosen
 
 

@@ -1,8 +1,9 @@
 """Records with known entities to a plan: split first, then pairs inside each cell.
 
-A cell is one fold of train or one subset of test. Records are tied by equal entities, equal
+A cell is one fold of train or one of two parts of test. Records are tied by equal entities, equal
 content and shared images. What is tied stays in one cell, and both records of a pair are of one
-cell, so what training pairs reveal about a record does not help with a test pair.
+cell, so what training pairs reveal about a record does not help with a test pair. The subsets do
+not follow the parts of test, which the shared records reveal: they are drawn by entity or pair.
 """
 
 from __future__ import annotations
@@ -27,8 +28,7 @@ from challenge.prepare.splits.clusters import (
     summarise_clusters,
 )
 from challenge.prepare.splits.rules import choose_records
-from challenge.prepare.splits.sides import in_blocks, seen_shares, tie
-from challenge.task import SUBSETS
+from challenge.prepare.splits.sides import draw_subsets, in_blocks, seen_shares, tie
 from challenge.task.columns import Column
 from challenge.task.definition import TaskDefinition
 from challenge.task.modalities import modality_of, standard_values
@@ -95,13 +95,15 @@ def plan_pairs(
     left, right, label = left[order], right[order], label[order]
     own = cell[left]
     side = np.where(own >= 0, TRAIN, TEST).astype(np.int8)
+    pair_draw = KeyedDraws(pair_draw.number[order], pair_draw.split[order], pair_draw.place[order])
+    subset = draw_subsets(side, component[left], label, pair_draw, definition.split.public)
     record_ids = id_strings(draw.number, "r")
     cluster, blocks = component, {}
     if definition.split.block is not None:
         block = text_values(records[definition.split.block].combine_chunks()).dictionary_encode()
         codes = block.indices.fill_null(-1).to_numpy().astype(np.int64)
         cluster, blocks = in_blocks(codes, component), {"n_blocks": len(block.dictionary)}
-    ids = id_strings(pair_draw.number[order], "p")
+    ids = id_strings(pair_draw.number, "p")
 
     def tables() -> Iterator[pa.Table]:
         for start in range(0, len(left), _BLOCK):
@@ -121,9 +123,7 @@ def plan_pairs(
     return Plan(
         tables=tables,
         side=side,
-        subset=np.where(own == -1, SUBSETS.index("public"), SUBSETS.index("private")).astype(
-            np.int8
-        ),
+        subset=subset,
         fold=np.maximum(own, 0).astype(np.int8),
         label=label,
         cluster=cluster[left],
@@ -247,7 +247,7 @@ def _ties(records: pa.Table) -> list[NDArray[np.int64]]:
 def _cells(
     component: NDArray[np.int64], draw: KeyedDraws, definition: TaskDefinition
 ) -> NDArray[np.int64]:
-    """Return the cell of each record: 0 … 4 a fold of train, -1 public test, -2 private test."""
+    """Return the cell of each record: 0 … 4 a fold of train, -1 and -2 the parts of test."""
     size = np.minimum(np.bincount(component), 8)[component]
     test = choose_records(component, draw, definition.split.test)
     cell = np.full(len(component), -2, dtype=np.int64)

@@ -13,9 +13,11 @@ from challenge.prepare.build.integer_ranks import dense_codes
 from challenge.prepare.build.plan import TEST, TRAIN, UNUSED
 from challenge.prepare.build.row_facts import RowFacts
 from challenge.prepare.splits.clusters import (
+    Clusters,
     assign_folds,
-    choose_share,
     components,
+    divide_large,
+    draw_share,
     single_rows,
     summarise_clusters,
 )
@@ -26,7 +28,7 @@ from challenge.task.definition import TaskDefinition
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Sides", "decide_sides", "in_blocks", "seen_shares", "subsets_and_folds", "tie"]
+__all__ = ["Sides", "decide_sides", "draw_subsets", "in_blocks", "seen_shares", "tie"]
 
 
 @dataclass(frozen=True)
@@ -52,35 +54,45 @@ def tie(n: int, *groupings: NDArray[np.int64]) -> NDArray[np.int64]:
     return components(n, np.concatenate(links))
 
 
-def subsets_and_folds(
+def draw_subsets(
     side: NDArray[np.int8],
     cluster: NDArray[np.int64],
     label: NDArray[np.int32],
     draw: KeyedDraws,
     public_share: float,
-) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """Return subset (of test rows) and fold (of train rows); no cluster is divided."""
+) -> NDArray[np.int8]:
+    """Return the subset of each test row; a cluster is only divided when it is large."""
     subset = np.zeros(len(side), dtype=np.int8)
+    rows = np.flatnonzero(side == TEST)
+    clusters, of_row = _clusters_of(divide_large(dense_codes(cluster[rows])), label, draw, rows)
+    public = draw_share(clusters, public_share)[of_row]
+    subset[rows] = np.where(public, SUBSETS.index("public"), SUBSETS.index("private"))
+    return subset
+
+
+def _folds(
+    side: NDArray[np.int8],
+    cluster: NDArray[np.int64],
+    label: NDArray[np.int32],
+    draw: KeyedDraws,
+) -> NDArray[np.int8]:
+    """Return the fold of each train row; no cluster is divided."""
     fold = np.zeros(len(side), dtype=np.int8)
-    for which, target in ((TEST, subset), (TRAIN, fold)):
-        rows = np.flatnonzero(side == which)
-        if len(rows) == 0:
-            continue
-        own = cluster[rows]
-        place: NDArray[np.int64] | None = None
-        if (own[1:] > own[:-1]).all():
-            # Rows by themselves, as nearly always where there are millions.
-            clusters = single_rows(label[rows], draw.place[rows])
-        else:
-            place = dense_codes(own)
-            clusters = summarise_clusters(place, label[rows].astype(np.int64), draw.place[rows])
-        if which == TEST:
-            chosen = choose_share(clusters, public_share)
-            found = np.where(chosen, SUBSETS.index("public"), SUBSETS.index("private"))
-        else:
-            found = assign_folds(clusters)
-        target[rows] = found if place is None else found[place]
-    return subset, fold
+    rows = np.flatnonzero(side == TRAIN)
+    clusters, of_row = _clusters_of(cluster[rows], label, draw, rows)
+    fold[rows] = assign_folds(clusters)[of_row]
+    return fold
+
+
+def _clusters_of(
+    own: NDArray[np.int64], label: NDArray[np.int32], draw: KeyedDraws, rows: NDArray[np.int64]
+) -> tuple[Clusters, NDArray[np.int64] | slice]:
+    """Return the clusters of some rows, and the index of the cluster of each."""
+    if (own[1:] > own[:-1]).all():
+        # Rows by themselves, as nearly always where there are millions.
+        return single_rows(label[rows], draw.place[rows]), slice(None)
+    index = dense_codes(own)
+    return summarise_clusters(index, label[rows].astype(np.int64), draw.place[rows]), index
 
 
 def decide_sides(
@@ -112,9 +124,12 @@ def decide_sides(
     side = RULES[split.by](rows)
     if split.rule.paired:
         found["n_crossing"] = int((side == UNUSED).sum())
-    subset, fold = subsets_and_folds(side, cluster, label, draw, split.public)
+    subset = draw_subsets(side, cluster, label, draw, split.public)
+    fold = _folds(side, cluster, label, draw)
     if "subset" in facts:
         subset = _official_subset(facts, subset, where)
+        public = subset[side == TEST] == SUBSETS.index("public")
+        found["public"] = float(f"{public.mean():.1g}")
     if definition.split.block is not None:
         names = ("left_block", "right_block") if definition.kind.paired else ("block",)
         blocks, words = facts.codes(*names)
