@@ -37,6 +37,7 @@ from challenge.prepare.build.raw_rows import plan_rows
 from challenge.prepare.build.task_files import write_files
 from challenge.task import tables
 from challenge.task.definition import TaskDefinition
+from challenge.task.image_store import ImageStore
 
 BLOCK = 250_000
 AUDITED = 100_000
@@ -131,9 +132,10 @@ def convert(path: Path, out: Path) -> dict[str, float]:
     spent = [0.0]
     raw = RawTable(lambda: read_raw(path), path.parent)
     secret = bytes(32)
+    images = ImageStore(out / "public", raw.folder, lambda _: None)
     silent = {"progress": lambda _: None}
     with _count_time(tables, "_csv_rows", spent):
-        plan = plan_rows(raw, definition, secret, out / "public", out / "spill", **silent)
+        plan = plan_rows(raw, definition, secret, images, out / "spill", **silent)
         write_files(plan, definition, secret, out / "public", out / "private", **silent)
     return {"csv_s": spent[0]}
 

@@ -14,7 +14,7 @@ from challenge.cli.app import app, challenge_of, start_of
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
 from challenge.errors import ChallengeError, Fault, WrongUse
 from challenge.kinds import KINDS, Kind, kind_of
-from challenge.task import Challenge, Task, find_task, write_atomically
+from challenge.task import Challenge, Task, find_task, read_task, write_atomically
 
 if TYPE_CHECKING:
     from challenge.task.definition import TaskDefinition
@@ -324,30 +324,41 @@ def _say_wrapped(text: str) -> None:
 @app.command(epilog="Example: challenge audit icon-tag")
 def audit(
     ctx: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="TASK", help="The id of a built task.")],
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help="The id of a task that was converted.")
+    ],
     json: Json = False,
 ) -> None:
-    """Look for leaks in a built task.
+    """Look for leaks in a built task, or in the build that its audit stopped.
 
     Exit 1 on a high finding that task.toml does not accept.
     """
     from challenge.prepare.audit import audit_task
+    from challenge.prepare.build.task_build import AUDIT_ROWS, stopped_build
 
     challenge = challenge_of(ctx)
-    found = challenge.task(task)
+    stopped = stopped_build(challenge.folder(task)) / "public"
+    is_stopped = (stopped / "task.json").is_file()
+    found = read_task(stopped) if is_stopped else challenge.task(task)
     with Progress(f"audit {task}") as progress:
         report = audit_task(found.public, found.private, progress=progress)
     accepted = _definition(challenge, task).accept
     if json:
         print_json(report.as_json())
-    elif not report.findings:
-        say("no findings")
     else:
+        if is_stopped:
+            say(f"the build that the audit stopped: {stopped.parent}")
+        if not report.findings:
+            say("no findings")
         for finding in report.findings:
             say(f"{finding.severity}: {finding.name} ({finding.count})")
             _say_wrapped(finding.message)
             if finding.name in accepted:
                 _say_wrapped(f"accepted: {accepted[finding.name]}")
+            else:
+                _say_wrapped(f"fix: {finding.fix}")
+        if any(finding.rows for finding in report.findings):
+            say(f"raw rows of the findings: {found.private / AUDIT_ROWS}")
     if any(f.severity == "high" and f.name not in accepted for f in report.findings):
         raise typer.Exit(1)
 

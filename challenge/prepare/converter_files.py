@@ -5,12 +5,28 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
 from challenge.errors import Fault, TaskError
+from challenge.task.files import sha256_of_file
 
-__all__ = ["load_converter"]
+__all__ = ["load_converter", "recorded_converters"]
+
+_RECORDS: list[dict[Path, str]] = []
+
+
+@contextmanager
+def recorded_converters() -> Iterator[dict[Path, str]]:
+    """Yield a dictionary that gets the sha256 of each file that is loaded inside."""
+    record: dict[Path, str] = {}
+    _RECORDS.append(record)
+    try:
+        yield record
+    finally:
+        _RECORDS.remove(record)
 
 
 def load_converter(path: Path) -> ModuleType:
@@ -18,6 +34,9 @@ def load_converter(path: Path) -> ModuleType:
 
     Raises TaskError with the line of a SyntaxError. Other errors of the file are its own.
     """
+    for record in _RECORDS:
+        if path.is_file():
+            record[path.resolve()] = sha256_of_file(path)
     name = f"_convert_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None

@@ -12,6 +12,7 @@ from typing_extensions import Self
 from challenge.task.columns import RESERVED, Column
 from challenge.task.datasheet import Datasheet
 from challenge.task.declarations import Declaration, KindName, ModalityName, read_declaration
+from challenge.task.image_settings import ImageSettings
 from challenge.task.modalities import modality_of
 from challenge.task.splits import Split
 
@@ -77,10 +78,16 @@ class Raw(Declaration):
     file: str | None = None
     label: str | None = None
     key: str | None = None
-    images: str | None = None
+    images: ImageSettings = ImageSettings()
+    """A folder or zip, or a table of settings: `images = { path = "photos", max_side = 1024 }`."""
     delimiter: str | None = None
     encoding: str | None = None
     options: dict[str, str | int | float | bool] = {}
+
+    @field_validator("images", mode="before")
+    @classmethod
+    def _path_alone(cls, images: object) -> object:
+        return {"path": images} if isinstance(images, str) else images
 
     @field_validator("delimiter")
     @classmethod

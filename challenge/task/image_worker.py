@@ -16,8 +16,9 @@ import struct
 import sys
 import warnings
 
+from challenge.task.image_formats import raster_formats
 from challenge.task.image_process import ANSWER, READY, REQUEST, ImageFault
-from challenge.task.images import DRAW, RASTER_FORMATS, STANDARDISE, answer_request
+from challenge.task.images import DRAW, STANDARDISE, ImageRules, answer_request
 
 __all__ = ["main"]
 
@@ -102,10 +103,14 @@ def _load_decoders() -> None:
     from PIL import Image
 
     Image.init()
-    for form in RASTER_FORMATS:
+    rules = ImageRules().packed()
+    for form in raster_formats():
+        if form == "AVIF":
+            # Threads of its own would be refused: they need another system call.
+            sys.modules["PIL.AvifImagePlugin"].DEFAULT_MAX_THREADS = 1  # type: ignore[attr-defined]
         target = io.BytesIO()
         Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(target, form)
-        answer_request(STANDARDISE + target.getvalue())
+        answer_request(STANDARDISE + rules + target.getvalue())
     answer_request(DRAW + struct.pack(">II", 8, 8) + b'<svg xmlns="http://www.w3.org/2000/svg"/>')
 
 

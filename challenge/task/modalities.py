@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from challenge.task.columns import Column
-    from challenge.task.raw_values import Faults, ImageStore
+    from challenge.task.image_store import ImageStore
+    from challenge.task.raw_values import Faults
 
 __all__ = ["MODALITIES", "ColumnStatistics", "Modality", "modality_of", "standard_values"]
 
@@ -192,7 +193,7 @@ class _Image(Modality):
     def standard(
         self, array: pa.Array, keys: pa.Array, column: Column, images: ImageStore, faults: Faults
     ) -> dict[str, pa.Array]:
-        from challenge.task.raw_values import PIXELS, standard_images
+        from challenge.task.image_store import PIXELS, standard_images
 
         paths, pixels = standard_images(array, keys, column, images, faults)
         return {column.name: paths, PIXELS + column.name: pixels}

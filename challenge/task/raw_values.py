@@ -1,33 +1,23 @@
-"""Converts raw values to the standard form; collects every fault with its row and column."""
+"""Converts raw texts and numbers to the standard form; collects every fault with row and column."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from challenge.errors import Fault, TaskError
 from challenge.task.columns import Column
-from challenge.task.images import ImageFault, StandardImage, normalise_image, write_image
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
-    "PIXELS",
     "Faults",
-    "ImageStore",
-    "MissingImage",
     "is_text_type",
-    "standard_images",
     "standard_numbers",
     "standard_texts",
     "text_values",
 ]
-
-PIXELS = "pixels of "
-"""Prefix of the column that carries the pixel digests of an image column to the data digest."""
 
 _SHOWN = 5
 
@@ -75,44 +65,6 @@ class Faults:
         ]
         if faults:
             raise TaskError(faults)
-
-
-class MissingImage(ImageFault):
-    """The file that a row names does not exist; the message is its name."""
-
-
-class ImageStore:
-    """Stores the images of raw rows as files; each distinct image once."""
-
-    def __init__(self, public: Path, folder: Path, progress: Callable[[str], None]) -> None:
-        self._public = public
-        self._folder = folder.resolve()
-        self._progress = progress
-        self._known: dict[str | bytes, tuple[str, bytes]] = {}
-
-    def store(self, value: str | bytes) -> tuple[str, bytes]:
-        """Return the stored path and the pixel digest; raise ImageFault for a bad image."""
-        if isinstance(value, str):
-            if value not in self._known:
-                self._known[value] = self.store(self._read(value))
-            return self._known[value]
-        key = hashlib.sha256(value).digest()
-        if key not in self._known:
-            image: StandardImage = normalise_image(value)
-            write_image(self._public, image)
-            self._known[key] = (image.name, image.pixels)
-            if len(self._known) % 500 == 0:
-                self._progress(f"images, {len(self._known):,} done")
-        return self._known[key]
-
-    def _read(self, name: str) -> bytes:
-        path = (self._folder / name).resolve()
-        if not path.is_relative_to(self._folder):
-            raise ImageFault(f"{name!r} leaves the raw folder")
-        try:
-            return path.read_bytes()
-        except (OSError, ValueError):
-            raise MissingImage(name) from None
 
 
 def _is_castable(kind: pa.DataType) -> bool:
@@ -250,44 +202,3 @@ def _not_numbers(
         bad,
         n=len(bad) or len(array),
     )
-
-
-def standard_images(
-    array: pa.Array, keys: pa.Array, column: Column, store: ImageStore, faults: Faults
-) -> tuple[pa.Array, pa.Array]:
-    """Return stored paths and pixel digests of file names or bytes; bad images are faults."""
-    import pyarrow as pa
-
-    if isinstance(array, pa.DictionaryArray):
-        array = array.dictionary_decode()
-    paths: list[str | None] = []
-    pixels: list[bytes | None] = []
-    for index, value in enumerate(array.to_pylist()):
-        path: str | None = None
-        digest: bytes | None = None
-        if value is not None and value != "":
-            try:
-                if not isinstance(value, str | bytes):
-                    raise ImageFault(f"a value of type {array.type}")
-                path, digest = store.store(value)
-            except MissingImage as problem:
-                faults.add(
-                    "image: no file",
-                    column.name,
-                    "names of files that are not in the raw folder",
-                    "an existing file for each name",
-                    "add the files, or leave the field empty if there is none",
-                    [f"{keys[index].as_py()}: {str(problem)!r}"],
-                )
-            except ImageFault as problem:
-                faults.add(
-                    f"image: {str(problem)[:80]}",
-                    column.name,
-                    str(problem),
-                    "a readable PNG, JPEG, GIF, WebP, TIFF, BMP or SVG within the caps",
-                    "replace the image, or leave the field empty if there is none",
-                    [keys[index].as_py()],
-                )
-        paths.append(path)
-        pixels.append(digest)
-    return pa.array(paths, pa.string()), pa.array(pixels, pa.binary())

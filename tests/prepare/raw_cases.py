@@ -191,11 +191,11 @@ TABLE = [
          {TOML: swap(("fotos.zip", "photos.zip"))}),
     Case("images-unreadable", "table",
          {"raw/photos.zip": b"PK\3\4, but not for long"}, "photos.zip"),
-    Case("image-missing", "table", {CSV: put(3, "q.png", 2)}, "photos.zip, column photo",
-         {CSV: put(3, "", 2)}, first="row 0"),
+    Case("image: no file", "table", {CSV: put(3, "q.png", 2)}, "column photo",
+         {CSV: put(3, "", 2)}, first="row 0: 'q.png'"),
     Case("image: an empty file", "table",
          {"raw/photos.zip": zipped(p0=b""), CSV: put(3, "p0.png", N)},
-         "column photo", {CSV: put(3, "", N)}, first="row 0"),
+         "column photo", {CSV: put(3, "", N)}, first="row 0: 'photos.zip/p0.png'"),
 ]  # fmt: skip
 
 SOURCES = [

@@ -118,7 +118,7 @@ def test_a_row_copied_across_the_split_is_found(tmp_path: Path) -> None:
     assert "9 of 180 test rows are also in train'" in summary
     assert "another label" not in summary, "what test labels tell is for the organiser"
     assert "0 contents of train have more than one label" in summary
-    assert len(finding.examples) == 9
+    assert len(finding.rows) == 9 and all(partner for _, partner in finding.rows)
     assert found(report, "contradictory-labels").count == 1
 
 
@@ -487,6 +487,8 @@ def test_record_ids_that_follow_the_label_are_found(tmp_path: Path) -> None:
         ("near-identical-texts", 'by = "group"'),
         ("telling-agreement-code", "[left_out]"),
         ("telling-order-test", "correct the converter"),
+        ("seen-records", 'by = "entity"'),
+        ("transitive-pairs", 'by = "entity"'),
     ],
 )
 def test_a_high_finding_tells_its_own_fix(name: str, fix: str) -> None:
@@ -497,7 +499,10 @@ def test_a_high_finding_tells_its_own_fix(name: str, fix: str) -> None:
 def test_a_high_finding_stops_unless_it_is_accepted_with_a_reason(tmp_path: Path) -> None:
     report = AuditReport(
         "toy",
-        (Finding("identical-rows", "high", 3, 10, "3 of 10"), Finding("x", "low", 1, 10, "few")),
+        (
+            Finding("identical-rows", "high", 3, 10, "3 of 10"),
+            Finding("shifted-sides", "low", 1, 10, "few"),
+        ),
     )
     (fault,) = report.stopping({}, "datasets/toy")
     assert fault.code == "audit-high"
@@ -508,12 +513,14 @@ def test_a_high_finding_stops_unless_it_is_accepted_with_a_reason(tmp_path: Path
 
 
 def test_the_summary_names_no_row_and_says_what_was_accepted_in_vain() -> None:
-    report = AuditReport("toy", (Finding("a", "high", 3, 10, "3 of 10", ("r1", "r2")),))
-    summary = report.summary({"a": "known", "b": "gone"})
+    report = AuditReport(
+        "toy", (Finding("label-in-a", "high", 3, 10, "3 of 10", (("r1", "r7"), ("r2", ""))),)
+    )
+    summary = report.summary({"label-in-a": "known", "b": "gone"})
     assert summary == {
         "findings": [
             {
-                "name": "a",
+                "name": "label-in-a",
                 "severity": "high",
                 "count": 3,
                 "of": 10,

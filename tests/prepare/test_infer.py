@@ -62,7 +62,7 @@ def test_a_strangers_table_becomes_a_task(tmp_path: Path) -> None:
         "sold": "numeric",
         "photo": "image",
     }
-    assert (task.raw.file, task.raw.images, task.raw.key) == ("products.csv", "photos", "id")
+    assert (task.raw.file, task.raw.images.path, task.raw.key) == ("products.csv", "photos", "id")
     assert (task.raw.delimiter, task.raw.options["date_sold"]) == (";", "%d.%m.%Y")
     assert (task.split.by, task.split.group) == ("group", "shop_id")
     assert task.metric == "macro_f1"

@@ -18,6 +18,7 @@ from challenge.prepare.raw import RawRecords, in_batches
 from challenge.prepare.splits.clusters import components
 from challenge.prepare.splits.entity_pairs import nearest_by_text, plan_pairs
 from challenge.task.definition import read_definition
+from challenge.task.image_store import ImageStore
 from tests.toy import declare_toy, toy_records
 
 SECRET = bytes(range(32))
@@ -30,7 +31,8 @@ def plan_of(
     folder = declare_toy(folder / "toy", kind, raw=records, split=split, records=True)
     (folder / "public").mkdir(exist_ok=True)
     raw = RawRecords(in_batches(records, 13), folder / "raw", **options)
-    return plan_pairs(raw, read_definition(folder), SECRET, folder / "public", lambda _: None)
+    images = ImageStore(folder / "public", raw.folder, lambda _: None)
+    return plan_pairs(raw, read_definition(folder), SECRET, images, lambda _: None)
 
 
 @pytest.fixture

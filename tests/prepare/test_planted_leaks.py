@@ -21,6 +21,7 @@ from challenge.prepare.build.raw_rows import plan_rows
 from challenge.prepare.raw import RawTable, in_batches
 from challenge.task import Task
 from challenge.task.definition import read_definition
+from challenge.task.image_store import ImageStore
 from challenge.task.tables import read_parquet
 from tests.prepare.test_audit import (
     MODALITIES,
@@ -146,7 +147,7 @@ def test_no_component_of_links_and_contents_straddles_the_split(
         RawTable(in_batches(table, 31), folder / "raw"),
         read_definition(folder),
         seed.to_bytes(32, "big"),
-        folder / "public",
+        ImageStore(folder / "public", folder / "raw", lambda _: None),
         folder / "spill",
         lambda _: None,
     )

@@ -14,6 +14,7 @@ from challenge.prepare.build.plan import TEST, TRAIN, UNUSED, Plan
 from challenge.prepare.build.raw_rows import plan_rows
 from challenge.prepare.raw import RawTable, in_batches
 from challenge.task.definition import TaskDefinition, read_definition
+from challenge.task.image_store import ImageStore
 from tests.toy import declare_toy, toy_rows
 
 SECRET = bytes(32)
@@ -64,9 +65,8 @@ def plan(tmp_path: Path) -> Callable[..., Plan]:
             (folder / name).mkdir(exist_ok=True)
         definition: TaskDefinition = read_definition(folder)
         raw = RawTable(more.get("batches") or in_batches(table, 17), folder / "raw")
-        return plan_rows(
-            raw, definition, SECRET, folder / "public", folder / "spill", lambda _: None
-        )
+        images = ImageStore(folder / "public", raw.folder, lambda _: None)
+        return plan_rows(raw, definition, SECRET, images, folder / "spill", lambda _: None)
 
     return make
 

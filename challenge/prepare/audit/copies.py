@@ -21,8 +21,8 @@ from challenge.prepare.audit.neighbours import (
     near_texts,
     text_cosines,
 )
-from challenge.prepare.audit.report import Finding, Severity, Shown
-from challenge.prepare.audit.subject import SideRows, Subject, normalised
+from challenge.prepare.audit.report import MOST_ROWS, Finding, Severity, Shown
+from challenge.prepare.audit.subject import SideRows, Subject, normalised, paired_names
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
 
@@ -50,7 +50,7 @@ def identical_rows(subject: Subject) -> Iterator[Finding]:
             n,
             test.n,
             words + told,
-            test.examples(copied),
+            paired_names(test, np.flatnonzero(copied), train, match[copied]),
             Shown(n, test.n, words),
         )
 
@@ -82,7 +82,8 @@ def contradictions(subject: Subject) -> Iterator[Finding]:
     """Find rows, on either side, that are identical but for their label."""
     train = subject.train
     rows = np.concatenate([train.rows, subject.test.rows])
-    torn_rows = _torn(rows, np.concatenate([_with_label(train), _with_label(subject.test)]))
+    keys = np.concatenate([_with_label(train), _with_label(subject.test)])
+    torn_rows = _torn(rows, keys)
     n = len(torn_rows)
     if n:
         torn = np.isin(rows, torn_rows)
@@ -96,9 +97,27 @@ def contradictions(subject: Subject) -> Iterator[Finding]:
             n,
             len(rows),
             f"{n:,} contents have more than one label, in {int(torn.sum()):,} rows",
-            train.examples(np.isin(train.rows, torn_rows)),
+            _opponents(subject, rows, keys, torn),
             Shown(len(seen), train.n, words),
         )
+
+
+def _opponents(
+    subject: Subject, rows: NDArray[np.uint64], keys: NDArray[np.uint64], torn: NDArray[np.bool_]
+) -> tuple[tuple[str, str], ...]:
+    """Return the ids of torn rows, each with a row of the same content and another label."""
+    ids = pa.chunked_array([*subject.train.ids.chunks, *subject.test.ids.chunks], pa.string())
+    places = np.flatnonzero(torn)
+    places = places[np.argsort(rows[places], kind="stable")][:MOST_ROWS]
+    names = [str(name) for name in ids.take(pa.array(places)).to_pylist()]
+    by_content: dict[int, dict[int, str]] = {}
+    for place, name in zip(places, names, strict=True):
+        by_content.setdefault(int(rows[place]), {}).setdefault(int(keys[place]), name)
+    found = []
+    for place, name in zip(places, names, strict=True):
+        others = by_content[int(rows[place])].items()
+        found.append((name, next((one for key, one in others if key != int(keys[place])), "")))
+    return tuple(found)
 
 
 def _torn(rows: NDArray[np.uint64], keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -169,13 +188,13 @@ def near_identical_images(
     found = np.array(sorted(set(pairs)), dtype=np.int64).reshape(-1, 2)
     words = "an image that is nearly one of train (difference hash within 4 bits)"
     if subject.kind.paired:
-        return list(_near_records(subject, found[:, 0], words)), notes
+        return list(_near_records(subject, found, words)), notes
     return list(_near_finding(subject, "near-identical-images", found, words)), notes
 
 
-def _near_records(subject: Subject, rows: NDArray[np.int64], words: str) -> Iterator[Finding]:
+def _near_records(subject: Subject, pairs: NDArray[np.int64], words: str) -> Iterator[Finding]:
     """One image of a pair reveals nothing of the pair: the severity is never high."""
-    n, n_test = len(np.unique(rows)), subject.test.sample.num_rows
+    n, n_test = len(np.unique(pairs[:, 0])), subject.test.sample.num_rows
     if n:
         yield Finding(
             "near-identical-images",
@@ -183,6 +202,7 @@ def _near_records(subject: Subject, rows: NDArray[np.int64], words: str) -> Iter
             n,
             n_test,
             f"{n:,} of {n_test:,} test pairs have {words}",
+            paired_names(subject.test, pairs[:, 0], subject.train, pairs[:, 1]),
         )
 
 
@@ -202,8 +222,6 @@ def _near_finding(
     n, n_told = int(near.sum()), int(told.sum())
     chance = float((np.bincount(labels[labels >= 0]) / n_test).max())
     gain = max(0.0, n_told - chance * n) / n_test
-    mask = np.zeros(subject.test.n, dtype=bool)
-    mask[:n_test] = near
     words = f"{n:,} of {n_test:,} test rows have {words}"
     yield Finding(
         name,
@@ -211,7 +229,7 @@ def _near_finding(
         n,
         n_test,
         f"{words}; {n_told:,} of them share its {subject.equal_label}",
-        subject.test.examples(mask),
+        paired_names(subject.test, pairs[:, 0], subject.train, pairs[:, 1]),
         Shown(n, n_test, words),
     )
 

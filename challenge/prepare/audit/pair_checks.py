@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.prepare.audit.report import Finding, Severity, Shown
-from challenge.prepare.audit.subject import Subject
+from challenge.prepare.audit.subject import Subject, paired_names
 
 __all__ = ["pairs_by_transitivity", "seen_records"]
 
@@ -37,7 +37,7 @@ def seen_records(subject: Subject) -> Iterator[Finding]:
         n,
         n_matches,
         f"both records of {n:,} of {n_matches:,} test matches are in train; {rest}",
-        test.examples(both),
+        _with_partner(subject, both),
         Shown(n_both, test.n, f"records are in train: {rest}"),
     )
 
@@ -77,9 +77,24 @@ def pairs_by_transitivity(subject: Subject) -> Iterator[Finding]:
         n,
         test.n,
         f"{words}, {right:,} of them rightly ({int((same & truly).sum()):,} matches)",
-        test.examples(decided),
+        _with_partner(subject, decided),
         Shown(n, test.n, words),
     )
+
+
+def _with_partner(subject: Subject, mask: NDArray[np.bool_]) -> tuple[tuple[str, str], ...]:
+    """Return the ids of test pairs, each with a train pair that has one of its records."""
+    train, test = subject.train, subject.test
+    records = np.concatenate([train.left, train.right, train.left_content, train.right_content])
+    known, first = np.unique(records, return_index=True)
+    rows = np.flatnonzero(mask)
+    partners = np.full(len(rows), -1)
+    for own in (test.left, test.right, test.left_content, test.right_content):
+        place = np.minimum(np.searchsorted(known, own[rows]), len(known) - 1)
+        hit = (known[place] == own[rows]) & (partners < 0)
+        partners[hit] = first[place[hit]] % train.n
+    kept = partners >= 0
+    return paired_names(test, rows[kept], train, partners[kept])
 
 
 def _components(left: NDArray[np.int64], right: NDArray[np.int64], n: int) -> NDArray[np.int64]:

@@ -13,18 +13,36 @@ __all__ = ["SEVERITIES", "AuditReport", "Finding", "Severity", "Shown"]
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 
+_LEAVE_OUT = "move the column to [left_out] when it follows from the label"
+_BY_ENTITY = 'keep the records of an entity on one side: under [split], by = "entity"'
 _FIXES = (
     ("identical-rows", "drop the copies"),
+    ("contradictory-labels", "correct the labels, or drop the rows that contradict each other"),
     (
         "near-identical",
         'keep what belongs together on one side: under [split], by = "group" and group = "a raw '
         'column that copies share"',
     ),
-    ("telling-column", "move the column to [left_out] when it follows from the label"),
-    ("telling-agreement", "move the column to [left_out] when it follows from the label"),
+    ("telling-column", _LEAVE_OUT),
+    ("telling-number", _LEAVE_OUT),
+    ("telling-agreement", _LEAVE_OUT),
+    ("telling-form", f"write its values alike for all labels, or {_LEAVE_OUT}"),
+    ("telling-characters", f"take out of it what follows from the label, or {_LEAVE_OUT}"),
+    ("telling-columns", "move one of the columns to [left_out] when they follow from the label"),
+    ("telling-pixels", "crop the images, or encode them alike for all labels"),
+    ("telling-file", "encode all images alike: one format, quality and size for all labels"),
+    ("telling-order", "correct the converter: keys must not follow the label"),
+    ("telling-", "correct the converter: ids must not follow the label"),
     ("label-in", "move the column to [left_out], or take the label's words out of it"),
+    ("seen-records", _BY_ENTITY),
+    ("transitive-pairs", _BY_ENTITY),
+    ("class-missing", "join or drop the smallest classes, or change split.test"),
+    ("shifted-sides", "split by another rule, or say in the description how test differs"),
+    ("licence-unstated", "write `licence = …` under [[source]]"),
 )
-"""The fix of findings whose names start so; for others the converter is to be looked at."""
+"""The fix of findings whose names start so; the first that fits counts."""
+MOST_ROWS = 10_000
+"""Rows of one finding that the full report lists."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +58,8 @@ class Shown:
 class Finding:
     """One suspicion: `count` rows (or classes, sources) of `of`; `message` names no row.
 
-    `examples` are ids of rows, for the organiser's report only. `shown` replaces message and counts
+    `rows` are the ids of rows, each with that of its partner (empty where it has none), for the
+    organiser's report only. `shown` replaces message and counts
     on pages where they come from labels of test, which they would reveal. The severity is always
     shown: it is one of three words about the whole side, and who accepts a finding must say so.
     """
@@ -50,13 +69,18 @@ class Finding:
     count: int
     of: int
     message: str
-    examples: tuple[str, ...] = ()
+    rows: tuple[tuple[str, str], ...] = ()
     shown: Shown | None = None
 
     @property
     def share(self) -> float:
         """`count` as a share of `of`, 0 to 1."""
         return self.count / self.of if self.of else 0.0
+
+    @property
+    def fix(self) -> str:
+        """What to do about it."""
+        return next(fix for start, fix in _FIXES if self.name.startswith(start))
 
 
 @dataclass(frozen=True)
@@ -75,12 +99,19 @@ class AuditReport:
         """Return the findings that stop a build unless they are accepted."""
         return tuple(finding for finding in self.findings if finding.severity == "high")
 
-    def stopping(self, accept: Mapping[str, str], where: str) -> tuple[Fault, ...]:
-        """Return a fault for each high finding without a reason in `accept`."""
+    def stopping(
+        self, accept: Mapping[str, str], where: str, listed: str = ""
+    ) -> tuple[Fault, ...]:
+        """Return a fault for each high finding without a reason in `accept`.
+
+        `listed` is the file that lists the rows of findings.
+        """
         return tuple(
             Fault(where, f"{finding.name}: {finding.message}", "no high finding of the leak audit",
-                  f"{_fix(finding.name)}; or, when it is known and bearable, write "
-                  f'`"{finding.name}" = "why"` under [accept]', "audit-high", n=finding.count)
+                  f"{finding.fix}; or, when it is known and bearable, write "
+                  f'`"{finding.name}" = "why"` under [accept]'
+                  + (f"; its rows: {listed}" if listed and finding.rows else ""),
+                  "audit-high", n=finding.count)
             for finding in self.high()
             if not accept.get(finding.name, "").strip()
         )  # fmt: skip
@@ -121,14 +152,10 @@ class AuditReport:
                     "count": finding.count,
                     "of": finding.of,
                     "message": finding.message,
-                    "examples": list(finding.examples),
+                    "fix": finding.fix,
+                    "rows": [list(pair) for pair in finding.rows],
                 }
                 for finding in self.findings
             ],
             "notes": list(self.notes),
         }
-
-
-def _fix(name: str) -> str:
-    found = (fix for start, fix in _FIXES if name.startswith(start))
-    return next(found, "correct the converter or the split")

@@ -19,12 +19,21 @@ from numpy.typing import NDArray
 
 from challenge.kinds import Kind, kind_of
 from challenge.prepare.audit.prediction import number_array
+from challenge.prepare.audit.report import MOST_ROWS
 from challenge.prepare.build.label_numbers import number_ranges
 from challenge.task.columns import Column
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
 
-__all__ = ["SAMPLE", "SideRows", "Subject", "normalised", "read_subject", "row_hashes"]
+__all__ = [
+    "SAMPLE",
+    "SideRows",
+    "Subject",
+    "normalised",
+    "paired_names",
+    "read_subject",
+    "row_hashes",
+]
 
 SAMPLE = 100_000
 """Rows of each side whose values the dearer checks look at."""
@@ -58,9 +67,16 @@ class SideRows:
         """Number of rows."""
         return len(self.rows)
 
-    def examples(self, mask: NDArray[np.bool_]) -> tuple[str, ...]:
-        """Return the ids of the first twenty rows of a mask."""
-        return tuple(self.ids[int(row)].as_py() for row in np.flatnonzero(mask)[:20])
+    def names(self, rows: NDArray[np.int64]) -> list[str]:
+        """Return the ids of the first rows of a list, as many as a report lists."""
+        return [str(name) for name in self.ids.take(pa.array(rows[:MOST_ROWS])).to_pylist()]
+
+
+def paired_names(
+    one: SideRows, rows: NDArray[np.int64], other: SideRows, partners: NDArray[np.int64]
+) -> tuple[tuple[str, str], ...]:
+    """Return the ids of rows of one side, each with that of its partner on the other."""
+    return tuple(zip(one.names(rows), other.names(partners), strict=True))
 
 
 @dataclass(frozen=True)

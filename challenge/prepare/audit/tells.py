@@ -188,7 +188,13 @@ def labels_in_text(subject: Subject) -> Iterator[Finding]:
                 len(rows),
                 f"{int(own.sum()):,} of {len(rows):,} train rows name their own {what} in "
                 f"{column.name} ({int(other.sum()):,} name that of another row)",
+                tuple((name, "") for name in _ids_of(subject.train, rows[own])),
             )
+
+
+def _ids_of(part: SideRows, rows: NDArray[np.int64]) -> list[str]:
+    """Return the ids of rows, counted among the rows with a label."""
+    return part.names(np.flatnonzero(part.labels >= 0)[rows])
 
 
 def _labelled(part: SideRows, rows: int = ROWS) -> tuple[pa.Table, NDArray[np.int64]]:

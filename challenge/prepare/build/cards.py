@@ -101,7 +101,7 @@ def notes_on(plan: Plan, written: Written) -> list[str]:
     crossing = plan.facts.get("n_crossing")
     if crossing:
         notes.append(f"{crossing:,} pairs between the two sides of the split were dropped.")
-    return notes
+    return [*notes, *plan.notes]
 
 
 def _absent_classes(plan: Plan) -> list[str]:

@@ -25,7 +25,7 @@ class Plan:
     where labels are `numbers` (else None) it has codes of their ranges, for stratified splits.
     `side` is TRAIN, TEST or UNUSED; `subset` and `fold` count for test and train rows; `cluster`
     and `other` differ only in pairs of two entities. `facts` are public counts
-    and shares.
+    and shares; `notes` are sentences for everybody about what was read.
     """
 
     tables: Callable[[], Iterator[pa.Table]]
@@ -40,3 +40,4 @@ class Plan:
     record_ids: bool
     facts: Mapping[str, object] = field(default_factory=dict)
     numbers: NDArray[np.float64] | None = None
+    notes: tuple[str, ...] = ()

@@ -19,13 +19,9 @@ from challenge.prepare.build.table_checks import check_classes, check_schema
 from challenge.prepare.raw import RawTable
 from challenge.prepare.splits.sides import decide_sides
 from challenge.task.definition import TaskDefinition
+from challenge.task.image_store import PIXELS, ImageStore
 from challenge.task.modalities import modality_of, standard_values
-from challenge.task.raw_values import (
-    PIXELS,
-    Faults,
-    ImageStore,
-    text_values,
-)
+from challenge.task.raw_values import Faults, text_values
 from challenge.task.splits import SPLIT_COLUMNS
 
 if TYPE_CHECKING:
@@ -41,16 +37,15 @@ def plan_rows(
     raw: RawTable,
     definition: TaskDefinition,
     secret: bytes,
-    public: Path,
+    images: ImageStore,
     spill: Path,
     progress: Callable[[str], None],
 ) -> Plan:
-    """Read, check and split a raw table; images are stored during the read."""
+    """Read, check and split a raw table; `images` stores its images during the read."""
     where = f"{definition.id}, raw table"
     matching, of_numbers = definition.kind.paired, definition.kind.label == "number"
     columns = definition.feature_columns()
     faults = Faults(where)
-    images = ImageStore(public, raw.folder, progress)
     categories = Categories([c.name for c in columns if modality_of(c.modality).is_categorical])
     rows = SortedRows(spill, "p" if matching else "r", HELD_BYTES)
     facts = RowFacts()

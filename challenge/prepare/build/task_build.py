@@ -6,9 +6,11 @@ the old task, or a swap that the next call finishes. Unchanged inputs are not bu
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import importlib
 import inspect
+import io
 import json
 import os
 import shutil
@@ -16,24 +18,29 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from challenge.errors import ChallengeError, Fault, MissingRequirement, TaskError
 from challenge.prepare.build.batches import checked
 from challenge.prepare.build.cards import card_document, task_document, with_card_digest
+from challenge.prepare.build.finding_rows import find_raw_rows, rows_as_csv, rows_as_json
 from challenge.prepare.build.ids import read_secret
+from challenge.prepare.build.image_headers import read_image_headers
+from challenge.prepare.build.plan import Plan
 from challenge.prepare.build.task_files import write_files
-from challenge.prepare.converter_files import load_converter
+from challenge.prepare.converter_files import load_converter, recorded_converters
 from challenge.prepare.raw import RawRecords, RawTable
 from challenge.prepare.sources.fetch import fingerprint, raw_folder
 from challenge.task.croissant import croissant_document
 from challenge.task.definition import TaskDefinition, read_definition
-from challenge.task.files import dump_json, write_atomically
+from challenge.task.files import dump_json, sha256_of_file, write_atomically
+from challenge.task.image_cache import ImageCache
+from challenge.task.image_store import BadImage, ImageStore
 from challenge.task.task import Task, read_task
 
-__all__ = ["BUILD_FORMAT", "Built", "build_task"]
+__all__ = ["AUDIT_ROWS", "BUILD_FORMAT", "Built", "build_task", "stopped_build"]
 
 BUILD_FORMAT = 2
 """Increased when the same inputs would give a different task."""
@@ -42,7 +49,9 @@ _DATE = 315_532_800
 """1 January 1980, the earliest date in a zip archive."""
 _STAGING = ".building"
 _COMPLETE = "complete"
-_OURS = ("secret", "solution.parquet", "audit.json", "build.json")
+_IMAGE_LIST = "images.csv"
+AUDIT_ROWS = "audit.csv"
+_OURS = ("secret", "solution.parquet", "audit.json", AUDIT_ROWS, "build.json", _IMAGE_LIST)
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,7 @@ def _build_alone(
     public, private = folder / "public", folder / "private"
     seed = None if definition.split.seed == "secret" else definition.split.seed
     mark = _inputs_digest(folder, definition)
-    if _is_current(public, private, mark):
+    if _is_current(folder, mark):
         task = read_task(public)
         return Built(task, True, time.monotonic() - started, tuple(task.document["notes"]))
     secret = read_secret(private, seed, definition.id)
@@ -116,7 +125,10 @@ def _build_alone(
     progress("converting")
     staging = folder / _STAGING
     try:
-        with _converter_faults(folder / (definition.raw.convert or "")):
+        with (
+            _converter_faults(folder / (definition.raw.convert or "")),
+            recorded_converters() as converters,
+        ):
             raw = _convert(folder, definition, raw_path)
             document = _build(raw, definition, secret, staging, progress)
         _keep_prepared(private, staging / "private")
@@ -124,7 +136,13 @@ def _build_alone(
         # Computed before the build, so that a source changed meanwhile is detected.
         write_atomically(
             staging / "private" / "build.json",
-            dump_json({"inputs": mark, "digests": document["digests"]}),
+            dump_json(
+                {
+                    "inputs": mark,
+                    "digests": document["digests"],
+                    "borrowed": _borrowed(folder, converters),
+                }
+            ),
             mode=0o600,
         )
         write_atomically(staging / _COMPLETE, "")
@@ -144,18 +162,14 @@ def _build(
     staging: Path,
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
-    from challenge.prepare.build.raw_rows import plan_rows
-    from challenge.prepare.splits.entity_pairs import plan_pairs
+    from challenge.prepare.audit import audit_task
 
     public, private, spill = staging / "public", staging / "private", staging / "spill"
     for path in (public, private, spill):
         path.mkdir(parents=True)
     private.chmod(0o700)
     raw = checked(raw, definition)
-    if isinstance(raw, RawRecords):
-        plan = plan_pairs(raw, definition, secret, public, progress)
-    else:
-        plan = plan_rows(raw, definition, secret, public, spill, progress)
+    plan = _plan(raw, definition, secret, staging, progress)
     written = write_files(plan, definition, secret, public, private, progress)
     shutil.rmtree(spill)
     card = card_document(plan, written, public)
@@ -163,35 +177,80 @@ def _build(
     document = task_document(definition, plan, written)
     _flatten_times(public)
     progress("audit")
-    document["audit"] = _audit(document, definition, staging, progress)
+    report = audit_task(public, private, document=document, progress=progress)
+    rows = find_raw_rows(report, raw, definition, secret, public)
+    full = {**report.as_json(), "raw_rows": rows_as_json(rows)}
+    write_atomically(private / "audit.json", dump_json(full), mode=0o600)
+    write_atomically(private / AUDIT_ROWS, rows_as_csv(report, rows), mode=0o600)
+    document["audit"] = report.summary(definition.accept)
     document = with_card_digest(document, card)
     write_atomically(public / "task.json", dump_json(document))
     write_atomically(public / "croissant.json", dump_json(croissant_document(public, document)))
     _flatten_times(public)
+    stopped = stopped_build(staging.parent)
+    if refused := report.stopping(
+        definition.accept, f"{definition.id}, audit", f"{stopped / 'private' / AUDIT_ROWS}"
+    ):
+        shutil.rmtree(stopped, ignore_errors=True)
+        staging.rename(stopped)
+        raise TaskError(refused)
     return document
+
+
+def stopped_build(folder: Path) -> Path:
+    """Return where the build of a task is kept that its audit stopped: `public/`, `private/`."""
+    return folder / "private" / "stopped"
+
+
+def _plan(
+    raw: RawTable | RawRecords,
+    definition: TaskDefinition,
+    secret: bytes,
+    staging: Path,
+    progress: Callable[[str], None],
+) -> Plan:
+    """Read and check the raw data; a list of the images that are left out is in private/."""
+    from challenge.prepare.build.raw_rows import plan_rows
+    from challenge.prepare.splits.entity_pairs import plan_pairs
+
+    folder = staging.parent
+
+    def open_cache() -> ImageCache:
+        return ImageCache(folder / "cache" / "images", folder / "private" / "image-key")
+
+    images = ImageStore(staging / "public", raw.folder, progress, definition.raw.images, open_cache)
+    pairs = isinstance(raw, RawRecords)
+    try:
+        read_image_headers(
+            raw, definition, images, f"{definition.id}, raw {'records' if pairs else 'table'}"
+        )
+        if isinstance(raw, RawRecords):
+            plan = plan_pairs(raw, definition, secret, images, progress)
+        else:
+            plan = plan_rows(raw, definition, secret, images, staging / "spill", progress)
+    except TaskError:
+        _list_images(images.bad, folder / "private" / _IMAGE_LIST)
+        raise
+    finally:
+        images.close()
+    _list_images(images.bad, staging / "private" / _IMAGE_LIST)
+    return replace(plan, notes=(*plan.notes, *images.notes()))
+
+
+def _list_images(bad: list[BadImage], path: Path) -> None:
+    if not bad:
+        return
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["column", "row", "file", "reason"])
+    writer.writerows([one.column, one.row, one.file, one.reason] for one in bad)
+    write_atomically(path, text.getvalue(), mode=0o600)
 
 
 def _flatten_times(public: Path) -> None:
     """Set one date on every file: the times of images would reveal the raw row order."""
     for path in [*public.rglob("*"), public]:
         os.utime(path, (_DATE, _DATE))
-
-
-def _audit(
-    document: Mapping[str, Any],
-    definition: TaskDefinition,
-    staging: Path,
-    progress: Callable[[str], None],
-) -> dict[str, object]:
-    """Run the audit; raise TaskError for a high finding that task.toml does not accept."""
-    from challenge.prepare.audit import audit_task
-
-    public, private = staging / "public", staging / "private"
-    report = audit_task(public, private, document=document, progress=progress)
-    write_atomically(private / "audit.json", dump_json(report.as_json()), mode=0o600)
-    if refused := report.stopping(definition.accept, f"{definition.id}, audit"):
-        raise TaskError(refused)
-    return report.summary(definition.accept)
 
 
 def _convert(folder: Path, definition: TaskDefinition, raw: Path) -> RawTable | RawRecords:
@@ -258,7 +317,21 @@ def _inputs_digest(folder: Path, definition: TaskDefinition) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _is_current(public: Path, private: Path, mark: str) -> bool:
+def _borrowed(folder: Path, converters: Mapping[Path, str]) -> dict[str, str]:
+    """Return the converters of other tasks that were loaded, by their paths from this one."""
+    return {
+        os.path.relpath(path, folder): digest
+        for path, digest in sorted(converters.items())
+        if not path.is_relative_to(folder)
+    }
+
+
+def _is_same_file(path: Path, digest: str) -> bool:
+    return path.is_file() and sha256_of_file(path) == digest
+
+
+def _is_current(folder: Path, mark: str) -> bool:
+    public, private = folder / "public", folder / "private"
     try:
         stored = json.loads((private / "build.json").read_bytes())
         document = json.loads((public / "task.json").read_bytes())
@@ -276,6 +349,8 @@ def _is_current(public: Path, private: Path, mark: str) -> bool:
         stored.get("inputs") == mark
         and stored.get("digests") == document.get("digests")
         and all(path.is_file() for path in needed)
+        and "borrowed" in stored
+        and all(_is_same_file(folder / path, sha) for path, sha in stored["borrowed"].items())
     )
 
 

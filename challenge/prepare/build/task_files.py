@@ -19,7 +19,7 @@ from challenge.prepare.build.plan import TEST, TRAIN, Plan
 from challenge.task import SUBSETS
 from challenge.task.definition import TaskDefinition
 from challenge.task.digests import TableDigest, data_digest, salted
-from challenge.task.raw_values import PIXELS
+from challenge.task.image_store import PIXELS
 from challenge.task.tables import TableWriter, folds_schema, modalities_of, table_schema
 
 if TYPE_CHECKING:

@@ -37,13 +37,13 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
     key = _key(definition, train, test, solution)
     answers = _answers(solution, key, definition)
     label = _label(definition, train, answers.label)
-    images = open_images(raw, definition.raw.images)
+    images = open_images(raw, definition.raw.images.path)
     columns = definition.feature_columns()
     sources = {
         column.name: str(definition.raw.options.get(f"from_{column.name}", column.name))
         for column in columns
     }
-    if definition.raw.images:
+    if definition.raw.images.path:
         # Without a column of their own, images are found by the row's key.
         by_key = [c.name for c in columns if modality_of(c.modality).is_image]
         for name in by_key:

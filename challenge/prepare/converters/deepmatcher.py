@@ -59,7 +59,7 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
             definition.raw.key or "id",
         )
         records.check(definition)
-    images = open_images(raw, definition.raw.images)
+    images = open_images(raw, definition.raw.images.path)
 
     def batches() -> Iterator[pa.RecordBatch]:
         import pyarrow as pa

@@ -57,7 +57,7 @@ def table_rows(raw: Path, table: RawFile, definition: TaskDefinition) -> RawTabl
     """Return a flat table as raw rows: features, label, and columns for the split."""
     wanted = _wanted(table, definition)
     columns = definition.feature_columns()
-    images = open_images(raw, definition.raw.images)
+    images = open_images(raw, definition.raw.images.path)
 
     def batches() -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
@@ -97,7 +97,7 @@ def _wanted(table: RawFile, definition: TaskDefinition) -> dict[str, str]:
             asked[name] = (str(options[name]), f"{name} under [raw.options]")
     for column in definition.feature_columns():
         source = str(options.get(f"from_{column.name}", column.name))
-        if modality_of(column.modality).is_image and source not in table.names and raw.images:
+        if modality_of(column.modality).is_image and source not in table.names and raw.images.path:
             # Image features without a raw column are found by the row's key.
             continue
         asked[column.name] = (source, f"column {column.name!r}")
@@ -192,7 +192,7 @@ def feature_arrays(
             if values is not None and any(isinstance(text, bytes) for text in texts):
                 arrays[column.name] = values
             elif values is None:
-                found = [key if images.find(key) else None for key in texts]
+                found = [key if images.candidates(key) else None for key in texts]
                 arrays[column.name] = images.column(column.name, found, keys)
             else:
                 arrays[column.name] = images.column(column.name, texts, keys)

@@ -113,7 +113,8 @@ def fingerprint(definition: TaskDefinition, folder: Path) -> str:
                 if file.is_file() and not ours:
                     fact = file.stat()
                     words.append(f"{file.name} {fact.st_size} {fact.st_mtime_ns}")
-        digest.update("\0".join(words).encode() + b"\n")
+        # File names that are not UTF-8 keep their bytes.
+        digest.update("\0".join(words).encode(errors="surrogateescape") + b"\n")
     return digest.hexdigest()
 
 
@@ -125,7 +126,7 @@ def _read_of(definition: TaskDefinition, path: Path) -> list[Path]:
     from challenge.prepare.readers.table_files import find_table
 
     raw = definition.raw
-    anywhere = not raw.images and any(
+    anywhere = not raw.images.path and any(
         modality_of(one.modality).is_image for one in definition.columns.values()
     )
     if len(definition.source) > 1 or raw.file is None or not path.is_dir() or anywhere:
@@ -135,7 +136,8 @@ def _read_of(definition: TaskDefinition, path: Path) -> list[Path]:
         named += [find_table(path, str(raw.options.get(one, one))) for one in ("tableA", "tableB")]
     elif raw.format != "table":
         return [path]
-    return [one for one in named if one is not None] + ([path / raw.images] if raw.images else [])
+    images = [path / raw.images.path] if raw.images.path else []
+    return [one for one in named if one is not None] + images
 
 
 def _files(path: Path) -> list[Path]:

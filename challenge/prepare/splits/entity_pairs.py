@@ -9,7 +9,6 @@ not follow the parts of test, which the shared records reveal: they are drawn by
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,13 +30,9 @@ from challenge.prepare.splits.rules import choose_records
 from challenge.prepare.splits.sides import draw_subsets, in_blocks, seen_shares, tie
 from challenge.task.columns import Column
 from challenge.task.definition import TaskDefinition
+from challenge.task.image_store import PIXELS, ImageStore
 from challenge.task.modalities import modality_of, standard_values
-from challenge.task.raw_values import (
-    PIXELS,
-    Faults,
-    ImageStore,
-    text_values,
-)
+from challenge.task.raw_values import Faults, text_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +50,7 @@ def plan_pairs(
     raw: RawRecords,
     definition: TaskDefinition,
     secret: bytes,
-    public: Path,
+    images: ImageStore,
     progress: Callable[[str], None],
 ) -> Plan:
     """Read, check and split records, then make the pairs; records have to fit in memory."""
@@ -68,7 +63,7 @@ def plan_pairs(
                   'kind = "matching" with split.by = "entity"', "correct task.toml", "records-use")
         )  # fmt: skip
     columns = _attributes(definition)
-    given, values, categories = _read(raw, columns, public, where, progress)
+    given, values, categories = _read(raw, columns, images, where)
     records = pa.table(values)
     keys = text_values(given["key"].combine_chunks()).to_pylist()
     entity = given["entity"].combine_chunks().dictionary_encode().indices.to_numpy()
@@ -154,15 +149,13 @@ def _attributes(definition: TaskDefinition) -> tuple[Column, ...]:
 def _read(
     raw: RawRecords,
     columns: tuple[Column, ...],
-    public: Path,
+    images: ImageStore,
     where: str,
-    progress: Callable[[str], None],
 ) -> tuple[pa.Table, dict[str, pa.ChunkedArray], dict[str, pa.Array]]:
     """Return the raw records, their features in standard form, and the categories."""
     import pyarrow as pa
 
     faults = Faults(where)
-    images = ImageStore(public, raw.folder, progress)
     categories = Categories([c.name for c in columns if modality_of(c.modality).is_categorical])
     batches: list[pa.RecordBatch] = []
     chunks: list[pa.Table] = []
