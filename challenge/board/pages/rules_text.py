@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from challenge.board.markup import folder_name
 from challenge.board.pages.site_context import File, SiteContext
+from challenge.board.rules.prizes import TIE_RULES
 from challenge.kinds import metric_title
 
 __all__ = ["about_files"]
@@ -32,7 +33,7 @@ def about_files(context: SiteContext) -> Iterator[File]:
                     "title": track.title,
                     "metric": metric_title(track.metric),
                     "prize": track.prize,
-                    "prize_tie": track.prize_tie,
+                    "prize_tie": TIE_RULES.get(track.prize_tie or "", ""),
                     "tasks": [
                         (folder_name(task), context.title(task), task in snapshot.cards)
                         for task in track.tasks

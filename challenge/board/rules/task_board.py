@@ -24,6 +24,7 @@ from challenge.board.rules.entries import (
 )
 from challenge.board.rules.ranking import page_order, shared_ranks
 from challenge.board.rules.ties import Ties, compare_with_first
+from challenge.errors import counted
 from challenge.kinds import kind_of
 from challenge.ledger.store.clock import from_micros
 from challenge.ledger.store.snapshot import Snapshot
@@ -172,7 +173,7 @@ def tie_notes(noise: NDArray[np.float64], ties: Ties, n_ranked: int) -> tuple[st
     if n_ranked > len(noise):
         notes.append(
             f"Intervals of ranks and ties are computed for the first {len(noise)} of "
-            f"{n_ranked:,} teams."
+            f"{counted(n_ranked, 'team')}."
         )
         if ties.tied_first[-1]:
             notes.append("The group tied with the first may extend below them.")

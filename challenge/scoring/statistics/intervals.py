@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.errors import counted
 from challenge.kinds.base import Scale
 from challenge.kinds.statistics.distributions import t_quantile
 from challenge.kinds.statistics.grouping import Grouping
@@ -68,7 +69,8 @@ def too_few_clusters(grouping: Grouping) -> str | None:
     if round(worth) >= MIN_CLUSTERS:
         return None
     if grouping.n_clusters < MIN_CLUSTERS:
-        return f"no interval: {grouping.n_clusters} independent clusters, fewer than {MIN_CLUSTERS}"
+        found = counted(grouping.n_clusters, "independent cluster")
+        return f"no interval: {found}, fewer than {MIN_CLUSTERS}"
     return (
         f"no interval: {grouping.n_clusters} clusters of unequal size or with pairs in common are "
         f"worth {worth:.0f} independent ones, fewer than {MIN_CLUSTERS}"
