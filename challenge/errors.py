@@ -24,6 +24,7 @@ __all__ = [
     "SubmissionError",
     "TaskError",
     "WrongUse",
+    "counted",
     "nearest",
 ]
 
@@ -104,6 +105,19 @@ class MissingRequirement(ChallengeError):
     """A client, a package, a permission or disk space is missing."""
 
     exit_code = 3
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a count with its noun; all counts in messages and pages are written by this.
+
+    >>> counted(1, "row"), counted(2160, "row"), counted(2, "class"), counted(0, "entry")
+    ('1 row', '2,160 rows', '2 classes', '0 entries')
+    """
+    if n == 1:
+        return f"1 {noun}"
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return f"{n:,} {noun[:-1]}ies"
+    return f"{n:,} {noun}{'es' if noun.endswith(('s', 'x', 'ch', 'sh')) else 's'}"
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str | None:

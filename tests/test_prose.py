@@ -71,3 +71,30 @@ def test_a_private_word_and_a_long_sentence_are_seen() -> None:
     page = "# A title\n\nIt tells `floor` the floor. Short.\n\n- " + "word " * 26 + "\n- end\n"
     assert BANNED.findall(prose_of(page)) == ["tells", "floor"]
     assert [n_words(one) > MOST_WORDS for one in sentences_of(page)].count(True) == 1
+
+
+PLURALS = (
+    "rows tasks teams files columns classes cells pairs records clusters submissions faults "
+    "findings finals entries baselines trials members methods tracks images"
+)
+BARE = re.compile(
+    r"\{+ ?(?!counted)(?P<count>[^{}]+?)(?::,|\|count ?)?\}+ "
+    r"(?:(?:public|private|stored|test|train|independent|predictions) )?"
+    rf"(?:{PLURALS.replace(' ', '|')})\b"
+)
+NO_COUNT = re.compile(r"^[A-Z_]+$|^caps\.|counted\(|name$|table$")
+
+
+@pytest.mark.parametrize("room", ["board", "cli", "ledger"])
+def test_a_count_before_a_noun_takes_its_number(room: str) -> None:
+    # "1 rows" and "over 1 tasks": `counted` knows the singular.
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path in sorted((ROOT / "challenge" / room).rglob("*"))
+        if path.suffix in (".py", ".html")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if 'f"' in line or "|count" in line or "|length" in line
+        for match in BARE.finditer(line)
+        if not NO_COUNT.search(match["count"])
+    ]
+    assert found == []

@@ -22,6 +22,7 @@ from challenge.board.markup import (
 )
 from challenge.board.plots import Scale, axis_svg, interval_svg
 from challenge.board.rules.board_rows import Row, Standing, TaskRow, TrackRow
+from challenge.errors import counted
 from challenge.kinds import Metric
 from challenge.ledger.store.clock import iso
 
@@ -154,7 +155,7 @@ def _method_html(row: TaskRow, look: Look) -> str:
 def _coverage_html(row: TrackRow, look: Look) -> str:
     notes = []
     if row.n_entered < row.n_tasks:
-        notes.append(f"{row.n_entered} of {row.n_tasks} tasks")
+        notes.append(f"{row.n_entered} of {counted(row.n_tasks, 'task')}")
     if look.prize and not row.eligible and not row.baseline:
         notes.append("not eligible")
     html = f'<span class="method">{" · ".join(notes)}</span>' if notes else ""

@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from functools import lru_cache
 from html import escape
 
+from challenge.errors import counted
 from challenge.kinds import Metric
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "number_text",
     "of_unit_scale",
     "plain",
+    "rows_text",
     "score_decimals",
     "score_html",
     "seconds_text",
@@ -172,6 +174,23 @@ def count_text(n: float | None) -> str:
     ('119,827', '–')
     """
     return "–" if n is None else f"{n:,}"
+
+
+def rows_text(n: int, n_clusters: int | None, *, paired: bool) -> str:
+    """Return how many rows a score is of, and in how many clusters they are.
+
+    A pair lies between two clusters of records, so there can be more clusters than pairs.
+
+    >>> rows_text(1, 1, paired=False), rows_text(1440, 300, paired=False)
+    ('1 row', '1,440 rows in 300 independent clusters')
+    >>> rows_text(109, 183, paired=True)
+    '109 pairs of records from 183 clusters'
+    """
+    if paired and n_clusters:
+        return f"{counted(n, 'pair')} of records from {counted(n_clusters, 'cluster')}"
+    if not n_clusters or n_clusters == n:
+        return counted(n, "row")
+    return f"{counted(n, 'row')} in {counted(n_clusters, 'independent cluster')}"
 
 
 def bytes_text(n: float) -> str:

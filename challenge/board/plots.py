@@ -15,6 +15,7 @@ from functools import lru_cache
 from html import escape
 
 from challenge.board.markup import clip, day_text, number_text, of_unit_scale, score_decimals
+from challenge.errors import counted
 from challenge.kinds import Metric
 
 __all__ = [
@@ -445,8 +446,8 @@ def shake_up_svg(name: str, title: str, moves: Sequence[tuple[str, int, int]]) -
     climbed = sum(final < public for _, public, final in moves)
     fell = sum(final > public for _, public, final in moves)
     text = (
-        f"Of {len(moves)} teams, {climbed} climbed and {fell} fell between the public and the "
-        f"final rank; {len(moves) - climbed - fell} kept theirs."
+        f"Of {counted(len(moves), 'team')}, {climbed} climbed and {fell} fell between the public "
+        f"and the final rank; {len(moves) - climbed - fell} kept theirs."
     )
     return _figure(_WIDTH, max(height, last + 24), name, title, text, "".join(body))
 

@@ -9,6 +9,7 @@ import typer
 from challenge.cli.app import app, challenge_of
 from challenge.cli.matrix_text import print_matrix
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
+from challenge.errors import counted
 
 if TYPE_CHECKING:
     from challenge.board.rules.boards import TrackBoard
@@ -48,7 +49,7 @@ def leaderboard(
     for board in [] if json else boards:
         print_track(board)
     if not json:
-        say(f"\n{report.written} of {report.pages} files written: {report.index}")
+        say(f"\n{report.written} of {counted(report.pages, 'file')} written: {report.index}")
     if show:
         typer.launch(report.index.as_uri())
 
@@ -57,7 +58,7 @@ def print_track(board: TrackBoard) -> None:
     """Write the standings of a track, and the sentences that belong to them."""
     from challenge.scoring.figures import figure
 
-    say(f"\n{board.title}: mean {board.metric.name} over {len(board.tasks)} tasks")
+    say(f"\n{board.title}: mean {board.metric.name} over {counted(len(board.tasks), 'task')}")
     print_table(
         ["rank", "team", "mean [95 % interval]", "tied with first", "tasks"],
         [

@@ -10,7 +10,7 @@ import typer
 
 from challenge.cli.app import app, challenge_of, start_of
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
-from challenge.errors import Fault, LedgerError, WrongUse
+from challenge.errors import Fault, LedgerError, WrongUse, counted
 from challenge.task import Challenge
 
 if TYPE_CHECKING:
@@ -143,7 +143,8 @@ def close(
         print_json(report.as_json())
     else:
         say(
-            f"closed: {report.n_finals} finals of {report.n_teams} teams scored on"
+            f"closed: {counted(report.n_finals, 'final')} of"
+            f" {counted(report.n_teams, 'team')} scored on"
             f" {', '.join(report.tasks) or 'no task'}; now `challenge leaderboard`"
         )
 
@@ -163,7 +164,8 @@ def _print_rehearsal(rehearsal: Rehearsal, *, json: bool) -> None:
     report = rehearsal.report
     say(
         f"rehearsal on simulated labels, seed {rehearsal.seed}: nothing was stored, the private"
-        f" subset was not opened; {report.n_finals} finals of {report.n_teams} teams"
+        f" subset was not opened; {counted(report.n_finals, 'final')} of"
+        f" {counted(report.n_teams, 'team')}"
     )
     for board in boards:
         print_track(board)
@@ -210,10 +212,10 @@ def _print_rescore(report: RescoreReport) -> None:
     from challenge.scoring.figures import figure
 
     if report.unchanged:
-        say(f"{report.task}: unchanged, {report.n_submissions} submissions")
+        say(f"{report.task}: unchanged, {counted(report.n_submissions, 'submission')}")
         return
     state = "stored" if report.stored else "not stored (dry run)"
-    say(f"\n{report.task}: {report.n_submissions} submissions scored again, {state}")
+    say(f"\n{report.task}: {counted(report.n_submissions, 'submission')} scored again, {state}")
     print_table(
         ["old rank", "new rank", "team", "old score", "new score"],
         [
@@ -262,7 +264,10 @@ def verify(
     elif head and not report.faults:
         say(report.head)
     elif not head:
-        say(f"{report.n_submissions:,} submissions, {report.n_files:,} predictions files")
+        say(
+            f"{counted(report.n_submissions, 'submission')}, "
+            f"{counted(report.n_files, 'predictions file')}"
+        )
         say("no damage" if not report.faults else "")
     if report.faults:
         if json:
@@ -283,7 +288,10 @@ def backup(
 
     with Progress("backup") as progress:
         n_files, n_bytes = write_backup(_ledger(ctx), file, progress)
-    say(f"{file}: {n_files:,} files, {n_bytes / 1e6:.1f} MB; it holds solutions, keep it private")
+    say(
+        f"{file}: {counted(n_files, 'file')}, {n_bytes / 1e6:.1f} MB; it holds solutions, "
+        "keep it private"
+    )
 
 
 @app.command(epilog="Example: challenge restore contest.tar")
@@ -303,4 +311,4 @@ def restore(
         challenge = Challenge(start_of(ctx).resolve())
     with Progress("restore") as progress:
         n_files = read_backup(file, challenge, progress)
-    say(f"{n_files:,} files restored")
+    say(f"{counted(n_files, 'file')} restored")

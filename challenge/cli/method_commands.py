@@ -15,7 +15,7 @@ from challenge.cli.app import app, challenge_of, start_of
 from challenge.cli.cell_progress import CellReport, GridProgress, print_reports
 from challenge.cli.output import print_note, say
 from challenge.cli.task_commands import chosen_tasks
-from challenge.errors import ChallengeError, Fault, MissingRequirement, WrongUse, nearest
+from challenge.errors import ChallengeError, Fault, MissingRequirement, WrongUse, counted, nearest
 from challenge.task import Challenge, Task, find_task
 
 if TYPE_CHECKING:
@@ -260,8 +260,8 @@ def _run_cells(
                             progress.print_note(f"{titles[outcome.index]} failed:\n{report.error}")
             except KeyboardInterrupt:
                 progress.print_note(
-                    f"{len(reports)} of {len(cells)} cells ended and are kept: the same command "
-                    "goes on from there"
+                    f"{len(reports)} of {counted(len(cells), 'cell')} ended and are kept: "
+                    "the same command goes on from there"
                 )
                 raise
     print_reports(reports, json=json)

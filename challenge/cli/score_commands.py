@@ -10,7 +10,7 @@ import typer
 
 from challenge.cli.app import app, challenge_of, start_of
 from challenge.cli.output import Progress, plain, print_json, print_note, print_table, say
-from challenge.errors import Fault, WrongUse
+from challenge.errors import Fault, WrongUse, counted
 from challenge.task import find_task
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def check(ctx: typer.Context, task: TaskName, file: File, json: Json = False) ->
             }
         )
         return
-    say(f"{plain(str(file))}: no faults; {found.n_test:,} rows, {predictions.form}")
+    say(f"{plain(str(file))}: no faults; {counted(found.n_test, 'row')}, {predictions.form}")
     for line in predictions.notes:
         print_note(f"note: {line}")
 
@@ -183,7 +183,7 @@ def _print_score(result: Score) -> None:
         ],
     )
     worth = f"one row is worth {result.resolution:.2g}; "
-    say(f"* primary; {'' if math.isnan(result.resolution) else worth}{result.n:,} rows")
+    say(f"* primary; {'' if math.isnan(result.resolution) else worth}{counted(result.n, 'row')}")
     for sentence in result.notes:
         say(sentence)
 
@@ -205,20 +205,23 @@ def compare(
     wins and losses, by class and by slice.
     """
     from challenge.ledger import compare as compare_submissions
-    from challenge.ledger import open_ledger
-    # compare_submissions
+    from challenge.ledger import compared, open_ledger, verdict
 
-    result = compare_submissions(open_ledger(challenge_of(ctx)), a, b)
+    ledger = open_ledger(challenge_of(ctx))
+    result = compare_submissions(ledger, a, b)
+    kind, sides = compared(ledger, a, b)
     if html is not None:
         from challenge.board.pages.comparison_page import comparison_page
         from challenge.task import write_atomically
 
-        write_atomically(html, comparison_page(result, a, b))
+        write_atomically(html, comparison_page(result, kind, *sides))
     if json:
         print_json(result.as_json())
         return
-    say(f"a: submission {a}; b: submission {b}")
+    for name, side in zip("ab", sides, strict=True):
+        say(f"{name}: {side.title}")
     for line in result.lines():
         say(line)
+    say(verdict(result, kind.metric(result.metric), *sides))
     if html is not None:
         print_note(f"page: {html}")

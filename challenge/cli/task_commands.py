@@ -12,7 +12,7 @@ import typer
 
 from challenge.cli.app import app, challenge_of, start_of
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
-from challenge.errors import ChallengeError, Fault, WrongUse
+from challenge.errors import ChallengeError, Fault, WrongUse, counted
 from challenge.kinds import KINDS, Kind, kind_of
 from challenge.task import Challenge, Task, find_task, read_task, write_atomically
 
@@ -191,7 +191,9 @@ def _split_line(split: dict[str, Any]) -> str:
     parts = [
         rule.sentence if rule is not None else "not stated",
         f"column {column}" if column else "",
-        f"about {split['n_clusters']:,} clusters of test rows" if "n_clusters" in split else "",
+        f"about {counted(split['n_clusters'], 'cluster')} of test rows"
+        if "n_clusters" in split
+        else "",
     ]
     return "; ".join(part for part in parts if part)
 
@@ -310,8 +312,8 @@ def convert(ctx: typer.Context, names: Names = None, every: All = False) -> None
                 continue
         state = "unchanged" if built.unchanged else "built"
         say(
-            f"{task_id}: {state}, {built.task.n_train:,} train and {built.task.n_test:,} test rows,"
-            f" {built.seconds:.1f} s"
+            f"{task_id}: {state}, {built.task.n_train:,} train and"
+            f" {counted(built.task.n_test, 'test row')}, {built.seconds:.1f} s"
         )
     if failures:
         raise typer.Exit(max(error.exit_code for error in failures))

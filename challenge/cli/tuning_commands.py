@@ -11,7 +11,7 @@ import typer
 
 from challenge.cli.app import app, start_of
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
-from challenge.errors import Fault, WrongUse, nearest
+from challenge.errors import Fault, WrongUse, counted, nearest
 from challenge.task import Task, dump_json, find_task, write_atomically
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _tune(
         declared = read_space(source, task, isolation)
         store = KeptTrials.of(task, source, declared, seed, threads)
         if kept := store.read():
-            print_note(f"{task.id}: {len(kept)} trials kept from an earlier call")
+            print_note(f"{task.id}: {counted(len(kept), 'trial')} kept from an earlier call")
 
         def measure(options: Mapping[str, Value]) -> Measured:
             predictions = run_trial(
@@ -159,8 +159,8 @@ def _report(tuning: Tuning, to: Path | None) -> None:
     failed = f", {n_failed} failed" if n_failed else ""
     ended = f"stopped by {tuning.stop}" if found.stopped else "no rule stopped it"
     say(
-        f"{len(found.trials)} of {tuning.n_allowed} trials{failed}, {tuning.seconds:,.0f} s; "
-        f"{ended}; {_would(tuning)}"
+        f"{len(found.trials)} of {counted(tuning.n_allowed, 'trial')}{failed}, "
+        f"{tuning.seconds:,.0f} s; {ended}; {_would(tuning)}"
     )
     own = tuning.declared.defaults
     rows = [[name, value, own.get(name, "")] for name, value in sorted(best.options.items())]

@@ -13,7 +13,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Literal
 
-from challenge.errors import Fault, WrongUse, nearest
+from challenge.errors import Fault, WrongUse, counted, nearest
 
 __all__ = [
     "KINDS",
@@ -190,7 +190,7 @@ class Kind:
     def size_text(self, document: Mapping[str, Any]) -> str:
         """Return what a card says of the truth's size: `72 classes`, `matching of pairs`."""
         if self.has_classes:
-            return f"{len(document['classes'])} classes"
+            return counted(len(document["classes"]), "class")
         return self.title
 
 

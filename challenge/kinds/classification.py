@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from challenge.errors import Fault
+from challenge.errors import Fault, counted
 from challenge.kinds.base import Kind, Metric
 from challenge.kinds.forms import Columns, Forms, shown_name
 
@@ -34,7 +34,9 @@ class ClassForms(Forms):
     @property
     def expected(self) -> str:
         """The columns of a submission in one line."""
-        return f"id and label, or id and one column per class ({len(self.classes)} classes)"
+        return (
+            f"id and label, or id and one column per class ({counted(len(self.classes), 'class')})"
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -88,7 +90,7 @@ class ClassForms(Forms):
         if absent:
             yield Fault(
                 where,
-                f"no column for {len(absent)} of {len(self.classes)} classes",
+                f"no column for {len(absent)} of {counted(len(self.classes), 'class')}",
                 "one probability column per class",
                 "add them; 0 is a probability, too",
                 "column-missing",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from challenge.ledger.store.records import Card, PrimaryScores, StoredScore, Submission, Team
     from challenge.ledger.store.snapshot import Snapshot
     from challenge.ledger.store.snapshot_queries import read_snapshot
-    from challenge.ledger.submissions.compare import compare
+    from challenge.ledger.submissions.compare import compare, compared, verdict
     from challenge.ledger.submissions.failed_runs import record_failed_run
     from challenge.ledger.submissions.history import history, suspects
     from challenge.ledger.submissions.ladder import round_to_step
@@ -36,7 +36,7 @@ _MODULES = {
     "store.records": ("Card", "PrimaryScores", "StoredScore", "Submission", "Team"),
     "store.snapshot": ("Snapshot",),
     "store.snapshot_queries": ("read_snapshot",),
-    "submissions.compare": ("compare",),
+    "submissions.compare": ("compare", "compared", "verdict"),
     "submissions.failed_runs": ("record_failed_run",),
     "submissions.history": ("history", "suspects"),
     "submissions.ladder": ("round_to_step",),
@@ -60,6 +60,7 @@ __all__ = [
     "close",
     "collect",
     "compare",
+    "compared",
     "history",
     "open_ledger",
     "read_snapshot",
@@ -73,6 +74,7 @@ __all__ = [
     "select",
     "submit",
     "suspects",
+    "verdict",
     "verify",
     "withdraw",
 ]

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from challenge.errors import Fault, WrongUse
+from challenge.errors import Fault, WrongUse, counted
 from challenge.task.files import atomic_file, sha256_of_file
 from challenge.task.task import Task
 
@@ -50,5 +50,5 @@ def export_task(task: Task, path: Path, *, progress: Callable[[str], None] | Non
                 while block := source.read(1 << 20):
                     member.write(block)
             if progress is not None and count % 1000 == 0:
-                progress(f"{count:,} of {len(files):,} files packed")
+                progress(f"{count:,} of {counted(len(files), 'file')} packed")
     return sha256_of_file(path)

@@ -24,7 +24,8 @@ class SplitRule:
 
     `sentence` is shown on pages. `column` is the raw column that the rule reads: texts, or with
     `ordered` any sortable type. `paired` rules split the records of pairs. `uneven` rules make
-    sides that differ, and the audit expects it.
+    sides that differ, and the audit expects it. Rules that are not `drawn` follow the source, so
+    the share `test` does not apply.
     """
 
     name: str
@@ -33,6 +34,7 @@ class SplitRule:
     ordered: bool = False
     paired: bool = False
     uneven: bool = False
+    drawn: bool = True
 
 
 SPLIT_RULES = {
@@ -44,7 +46,7 @@ SPLIT_RULES = {
         SplitRule(
             "time", "time: the latest rows are the test", column="time", ordered=True, uneven=True
         ),
-        SplitRule("official", "the split that the source published", column="split"),
+        SplitRule("official", "the split that the source published", column="split", drawn=False),
     )
 }
 """Every rule by name."""

@@ -5,13 +5,21 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 from challenge.board.pages.comparison_page import comparison_page
-from challenge.ledger.submissions.compare import ReleasedDifference
+from challenge.kinds import kind_of
+from challenge.ledger.submissions.compare import (
+    ComparedSubmission,
+    ReleasedDifference,
+    verdict,
+)
 from challenge.scoring import Comparison
 from challenge.scoring.statistics.comparison import Difference, PairedOutcomes
 
+KIND = kind_of("classification")
+A, B = (ComparedSubmission(17, "Owls", "linear"), ComparedSubmission(23, "Foxes", "trees"))
 HOSTILE = "<script>alert(1)</script>\u202e"
 
 
@@ -60,7 +68,7 @@ def read(html: str) -> Reader:
 
 
 def test_the_page_shows_metrics_rows_and_slices() -> None:
-    text = read(comparison_page(made(), 17, 23)).text
+    text = read(comparison_page(made(), KIND, A, B)).text
     for words in ("Submission 17 against submission 23", "macro F1", ".7500", "[.2000, .3000]"):
         assert words in text
     assert "the file has no probabilities" in text
@@ -70,12 +78,12 @@ def test_the_page_shows_metrics_rows_and_slices() -> None:
 
 
 def test_names_are_escaped_and_nothing_is_fetched() -> None:
-    page = comparison_page(made(), 1, 2)
+    page = comparison_page(made(), KIND, A, replace(B, team=HOSTILE))
     assert "<script" not in page and "&lt;script&gt;" in page and "\u202e" not in page
     reader = read(page)
     assert {tag for tag, _ in reader.seen} <= {
         *("html", "head", "meta", "title", "style", "body", "main", "section", "h1", "p"),
-        *("bdi", "div", "table", "caption", "thead", "tbody", "tr", "th", "td"),
+        *("b", "bdi", "div", "table", "caption", "thead", "tbody", "tr", "th", "td"),
     }
     assert not any({"src", "href", "style", "onclick"} & set(attrs) for _, attrs in reader.seen)
     # The policy lets through this very style and nothing else.
@@ -87,9 +95,29 @@ def test_names_are_escaped_and_nothing_is_fetched() -> None:
 
 def test_a_released_difference_says_its_step_and_no_rows() -> None:
     result = ReleasedDifference("toy", "accuracy", 0.025, 0.825, 0.625, 0.2, 0.15, 0.25)
-    reader = read(comparison_page(result, 1, 2))
+    reader = read(comparison_page(result, KIND, A, B))
     assert "rounded to 0.025, and rows are not compared" in reader.text
     shown = reader.text[reader.text.rindex("}") :]
     figures = re.findall(r"-?\.\d+|\d+\.\d+|−\.\d+", shown)
     assert figures == [".8250", ".6250", ".2000", ".1500", ".2500", "0.025"]
     assert "alone right" not in reader.text and "McNemar" not in reader.text
+
+
+def test_the_page_names_both_teams_and_gives_a_verdict() -> None:
+    text = read(comparison_page(made(), KIND, A, B)).text
+    for words in ("Owls", "linear", "Foxes", "trees", "1,200 rows in 300 independent clusters"):
+        assert words in text
+    assert "Significantly better is submission 17 (Owls, linear)" in text
+
+
+def test_the_verdict_follows_the_interval_and_the_direction() -> None:
+    f1, loss = KIND.metric("macro_f1"), KIND.metric("log_loss")
+
+    def of(value: float | None, low: float | None, high: float | None) -> Comparison:
+        primary = Difference(0.5, 0.5, value, low, high)
+        return replace(made(), differences={"macro_f1": primary})
+
+    assert "submission 17 (" in verdict(of(0.2, 0.1, 0.3), f1, A, B)
+    assert "submission 23 (" in verdict(of(0.2, 0.1, 0.3), loss, A, B), "of a loss, less is better"
+    assert "cannot distinguish" in verdict(of(0.2, -0.1, 0.3), f1, A, B)
+    assert "no interval" in verdict(of(0.2, None, None), f1, A, B)

@@ -101,7 +101,7 @@ def test_a_task_that_was_built_anew_waits_for_a_rescore(contest: Challenge) -> N
     dry = shell(contest.root, "rescore", "--dry-run")
     assert "not stored (dry run)" in dry.out
     assert "scored again, stored" in shell(contest.root, "rescore").out
-    assert shell(contest.root, "rescore").out == "toy: unchanged, 1 submissions\n"
+    assert shell(contest.root, "rescore").out == "toy: unchanged, 1 submission\n"
     assert hand_in(contest, 250).code == 0
 
 

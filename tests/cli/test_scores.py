@@ -103,7 +103,8 @@ def test_a_challenge_without_submissions_says_so(tmp_path: Path) -> None:
 def test_compare_tells_the_difference(challenge: Challenge) -> None:
     done = shell(challenge.root, "compare", "1", "3")
     assert done.code == 0
-    assert done.out.startswith("a: submission 1; b: submission 3\n")
+    assert done.out.startswith("a: submission 1 (Ada, m)\nb: submission 3 (Bo, m)\n")
+    assert "Significantly better is submission 1 (Ada, m)" in done.out
     answer = shell(challenge.root, "compare", "1", "3", "--json")
     assert answer.code == 0
     assert answer.json()

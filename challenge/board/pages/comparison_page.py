@@ -14,38 +14,50 @@ from challenge.board.markup import (
     interval_text,
     number_text,
     of_unit_scale,
+    rows_text,
     score_decimals,
 )
 from challenge.board.pages.page_frame import render_alone
-from challenge.kinds import KINDS, Metric, kind_of, metric_title
-from challenge.ledger.submissions.compare import ReleasedDifference
+from challenge.kinds import Kind, Metric
+from challenge.ledger.submissions.compare import (
+    ComparedSubmission,
+    ReleasedDifference,
+    verdict,
+)
 from challenge.scoring import Comparison
 from challenge.scoring.statistics.comparison import PairedOutcomes
 
 __all__ = ["comparison_page"]
 
 
-def comparison_page(result: Comparison | ReleasedDifference, a: int, b: int) -> str:
+def comparison_page(
+    result: Comparison | ReleasedDifference,
+    kind: Kind,
+    a: ComparedSubmission,
+    b: ComparedSubmission,
+) -> str:
     """Return a whole HTML page that needs no other file and no network."""
-    metric = _metric(result.metric)
+    metric = kind.metric(result.metric)
     return render_alone(
         "comparison.html",
-        f"Submissions {a} and {b} of {result.task_id}",
+        f"Submissions {a.id} and {b.id} of {result.task_id}",
         a=a,
         b=b,
         result=result,
-        lower=metric is not None and not metric.higher_is_better,
-        **(_released(result) if isinstance(result, ReleasedDifference) else _rows(result)),
+        verdict=verdict(result, metric, a, b),
+        lower=not metric.higher_is_better,
+        **(
+            _released(result, kind)
+            if isinstance(result, ReleasedDifference)
+            else _rows(result, kind)
+        ),
     )
 
 
-def _metric(name: str) -> Metric | None:
-    kinds = (kind_of(kind) for kind in KINDS)
-    return next((kind.metrics[name] for kind in kinds if name in kind.metrics), None)
-
-
-def _released(result: ReleasedDifference) -> dict[str, Any]:
-    row = _figures(result.metric, result.a, result.b, result.value, result.low, result.high)
+def _released(result: ReleasedDifference, kind: Kind) -> dict[str, Any]:
+    row = _figures(
+        kind.metric(result.metric), result.a, result.b, result.value, result.low, result.high
+    )
     return {
         "caption": "The public score",
         "metrics": [row],
@@ -54,13 +66,13 @@ def _released(result: ReleasedDifference) -> dict[str, Any]:
     }
 
 
-def _rows(result: Comparison) -> dict[str, Any]:
+def _rows(result: Comparison, kind: Kind) -> dict[str, Any]:
     every = [("All rows", result.outcomes), *((name, one) for _, name, one in result.slices)]
     return {
-        "caption": f"Metrics on {count_text(result.n)} rows in {count_text(result.n_clusters)} "
-        f"clusters; the score is {metric_title(result.metric)}",
+        "caption": f"Metrics on {rows_text(result.n, result.n_clusters, paired=kind.paired)}; "
+        f"the score is {kind.metric(result.metric).title}",
         "metrics": [
-            _figures(name, one.a, one.b, one.value, one.low, one.high, one.reason)
+            _figures(kind.metric(name), one.a, one.b, one.value, one.low, one.high, one.reason)
             for name, one in result.differences.items()
         ],
         "outcomes_caption": "Decisions on the same rows; McNemar’s exact test: "
@@ -71,7 +83,7 @@ def _rows(result: Comparison) -> dict[str, Any]:
 
 
 def _figures(
-    name: str,
+    metric: Metric,
     a: float | None,
     b: float | None,
     difference: float | None,
@@ -79,12 +91,12 @@ def _figures(
     high: float | None,
     reason: str | None = None,
 ) -> tuple[str, ...]:
-    metric, decimals = _metric(name), 4
-    if metric is not None and not of_unit_scale(metric):
+    decimals = 4
+    if not of_unit_scale(metric):
         decimals = score_decimals(metric, [a, b], half_widths([(low, high)]))
     figures = (number_text(figure, decimals) for figure in (a, b, difference))
     interval = interval_text(low, high, decimals) or clip(reason or "", 200)
-    return metric_title(name), *figures, interval
+    return metric.title, *figures, interval
 
 
 def _outcomes(name: str, one: PairedOutcomes) -> tuple[str, ...]:

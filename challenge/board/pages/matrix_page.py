@@ -19,6 +19,7 @@ from challenge.board.pages.site_context import File, SiteContext
 from challenge.board.plots import heat_class
 from challenge.board.rules.method_matrix import Matrix, MatrixCell, MatrixRow, method_matrix
 from challenge.board.rules.swap import Swap
+from challenge.errors import counted
 
 __all__ = ["matrix_files"]
 
@@ -74,7 +75,7 @@ def _swap_text(one: Swap) -> dict[str, object]:
         if tasks
     ]
     sign = "+" if one.change is not None and one.change > 0 else ""
-    verdict = f"of {n} task{'s' if n > 1 else ''}, {', '.join(parts)}; mean change {sign}{change}."
+    verdict = f"of {counted(n, 'task')}, {', '.join(parts)}; mean change {sign}{change}."
     return {"swap": one, "verdict": verdict if n else "no task was run by both."}
 
 

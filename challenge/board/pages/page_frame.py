@@ -21,9 +21,11 @@ from challenge.board.markup import (
     interval_text,
     number_text,
     plain,
+    rows_text,
     time_html,
     user_html,
 )
+from challenge.errors import counted
 from challenge.task.settings import Settings
 
 __all__ = ["Frame", "render", "render_alone", "root_of", "trusted"]
@@ -42,12 +44,13 @@ def _environment() -> Environment:
         bytes=bytes_text,
         clip=clip,
         count=count_text,
+        counted=counted,
         number=number_text,
         user=lambda text, cap=80: trusted(user_html(text, cap)),
         when=lambda at: trusted(time_html(at)),
         day=lambda at: trusted(time_html(at, day=True)),
     )
-    environment.globals.update(interval=interval_text)
+    environment.globals.update(interval=interval_text, rows=rows_text)
     return environment
 
 

@@ -8,6 +8,7 @@ from functools import cache
 
 from challenge.board.markup import count_text, folder_name, number_text
 from challenge.board.pages.site_context import File, SiteContext
+from challenge.board.rules.prizes import TIE_RULES
 from challenge.kinds import metric_title
 from challenge.ledger.contest.climb_attack import (
     answers_of_team,
@@ -57,7 +58,7 @@ def about_files(context: SiteContext) -> Iterator[File]:
                     "title": track.title,
                     "metric": metric_title(track.metric),
                     "prize": track.prize,
-                    "prize_tie": track.prize_tie,
+                    "prize_tie": TIE_RULES.get(track.prize_tie or "", ""),
                     "tasks": [
                         (folder_name(task), context.title(task), task in snapshot.cards)
                         for task in track.tasks

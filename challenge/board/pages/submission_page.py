@@ -79,6 +79,7 @@ def _submission_html(context: SiteContext, team: Team, line: Line) -> str:
         task_title=task_title,
         state=line.state,
         score=score,
+        paired=context.kind(submission.task).paired,
         no_score=_NO_SCORE.get(line.state, "This submission has no score."),
         subset=_SUBSET_TITLES[score.subset] if score else "",
         resolution=context.resolution_text(submission.task, score.resolution) if score else "",

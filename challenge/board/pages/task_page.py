@@ -24,6 +24,7 @@ from challenge.board.pages.paging import board_pages
 from challenge.board.pages.site_context import BoardPage, File, SiteContext
 from challenge.board.pages.standings_table import ties_text
 from challenge.board.plots import bar_svg
+from challenge.errors import counted
 from challenge.ledger.store.records import Card
 from challenge.task.datasheet import UNANSWERED, answers
 from challenge.task.splits import SPLIT_RULES
@@ -210,6 +211,9 @@ def _split_facts(task: Mapping[str, Any]) -> list[tuple[str, str]]:
     by = str(split.get("by") or UNANSWERED)
     rule = SPLIT_RULES.get(by)
     facts = [("Split by", rule.sentence if rule else by)]
+    if rule is not None and not rule.drawn:
+        # The source decided it, so the setting says nothing.
+        split = {**split, "test": task["n_test"] / (task["n_train"] + task["n_test"])}
     facts += [
         (title, f"{100 * split[key]:.0f} %")
         for key, title in _SPLIT_SHARES.items()
@@ -239,8 +243,7 @@ def _size_texts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
     if sizes.get("images"):
         texts = [
-            (f"{count_text(sizes['images'])} images", t) if n == "images" else (n, t)
-            for n, t in texts
+            (counted(sizes["images"], "image"), t) if n == "images" else (n, t) for n, t in texts
         ]
     return texts
 

@@ -24,6 +24,7 @@ from challenge.board.pages.submission_lines import Line, PublicScores, team_line
 from challenge.board.pages.submission_page import submission_files
 from challenge.board.plots import Line as Step
 from challenge.board.plots import progress_svg
+from challenge.errors import counted
 from challenge.ledger.store.records import Entry, StoredScore, Submission, Team
 
 __all__ = ["team_files"]
@@ -124,7 +125,7 @@ def _team_html(
         "team.html",
         path,
         title=name if number == 1 else f"{name}, page {number}",
-        summary=f"{len(lines)} submissions on {n_tasks} tasks.",
+        summary=f"{counted(len(lines), 'submission')} on {counted(n_tasks, 'task')}.",
         team=team,
         n_submissions=len(lines),
         subset=subset,

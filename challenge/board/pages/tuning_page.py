@@ -9,6 +9,7 @@ from typing import Any
 from challenge.board.markup import clip
 from challenge.board.pages.page_frame import render_alone, trusted
 from challenge.board.plots import Curve, trials_svg
+from challenge.errors import counted
 from challenge.kinds import Metric
 
 __all__ = ["tuning_page"]
@@ -60,7 +61,7 @@ def _scores_svg(trials: Sequence[Mapping[str, Any]], metric: Metric) -> str:
     for number, value in points:
         better = not best or metric.merit(value) > metric.merit(best[-1][1])
         best.append((number, value if better else best[-1][1]))
-    text = f"From {points[0][1]:.4f} to {best[-1][1]:.4f} in {len(trials)} trials."
+    text = f"From {points[0][1]:.4f} to {best[-1][1]:.4f} in {counted(len(trials), 'trial')}."
     return trials_svg(
         "score",
         "Score of each trial",
@@ -81,7 +82,7 @@ def _curves_svg(search: Mapping[str, Any], n_trials: int) -> str:
     return trials_svg(
         "curves",
         "Bound on the regret and statistical error",
-        f"After {last['number']} trials the bound is {last['bound']:.4f} and the error "
+        f"After {counted(last['number'], 'trial')} the bound is {last['bound']:.4f} and the error "
         f"{last['error']:.4f}.",
         n_trials,
         [

@@ -3,8 +3,7 @@
 Only teams that are not baselines and have a score on every task compete. The others are left out
 of the comparison, so that a leading baseline does not decide who is tied with whom.
 
-`split`: all competing teams that are statistically tied with the first of them share it.
-`earlier`: the best final score takes it; of equal scores the earlier one.
+`TIE_RULES` says for readers what `award` does.
 """
 
 from __future__ import annotations
@@ -17,7 +16,13 @@ from numpy.typing import NDArray
 from challenge.board.rules.ties import compare_with_first
 from challenge.kinds.statistics.vector import Vector
 
-__all__ = ["award"]
+__all__ = ["TIE_RULES", "award"]
+
+TIE_RULES = {
+    "split": "shared by all competing teams that are statistically tied with the first of them",
+    "earlier": "to the best final score; of equal scores, to the earlier entry",
+}
+"""Each value of `prize_tie`: who gets the prize of a track."""
 
 
 def award(

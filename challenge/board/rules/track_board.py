@@ -28,7 +28,7 @@ from challenge.board.rules.prizes import award
 from challenge.board.rules.ranking import page_order, shared_ranks
 from challenge.board.rules.task_board import number, numbers, rounded, rounded_ties, tie_notes
 from challenge.board.rules.ties import Ties, compare_with_first
-from challenge.errors import Fault, WrongUse, nearest
+from challenge.errors import Fault, WrongUse, counted, nearest
 from challenge.kinds import Metric
 from challenge.kinds.statistics.vector import Vector, interval, joined, spread
 from challenge.ledger.store.clock import from_micros
@@ -361,7 +361,7 @@ def _prize(prize: str, share: float) -> str | None:
     if not share:
         return None
     n_winners = round(1 / share)
-    return prize if n_winners == 1 else f"{prize} (shared by {n_winners} teams)"
+    return prize if n_winners == 1 else f"{prize} (shared by {counted(n_winners, 'team')})"
 
 
 def _track(snapshot: Snapshot, track_id: str) -> Track:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import sqlalchemy as sa
 
-from challenge.errors import Fault, LedgerError, SubmissionError
+from challenge.errors import Fault, LedgerError, SubmissionError, counted
 from challenge.ledger.contest.contest_rules import check_dates
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
@@ -257,7 +257,7 @@ def _private_scores(
             predictions = read_predictions(task, paths[submission_id])
             scores[submission_id] = score_file(task, predictions, "private")
             if progress:
-                progress(f"{task_id}: scored {done} of {len(ids)} finals")
+                progress(f"{task_id}: scored {done} of {counted(len(ids), 'final')}")
     return scores, baseline_scores
 
 

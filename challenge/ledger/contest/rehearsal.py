@@ -14,6 +14,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from challenge.errors import counted
 from challenge.ledger.contest.finals import (
     CloseReport,
     Finals,
@@ -110,5 +111,5 @@ def _simulated_scores(
         for key, predictions in zip(ids, votes, strict=True):
             scores[key] = Scored(score_simulated(task, predictions, solution, seed), None)
         if progress:
-            progress(f"{task_id}: {len(ids)} finals scored on simulated labels")
+            progress(f"{task_id}: {counted(len(ids), 'final')} scored on simulated labels")
     return scores

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from challenge.errors import Fault, SubmissionError
+from challenge.errors import Fault, SubmissionError, counted
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
 from challenge.ledger.submissions.receipt_rows import receipt_of
@@ -71,7 +71,7 @@ def accepted(receipt: Receipt, sha256: str) -> Collected:
 def refused(sha256: str, error: SubmissionError, *, waits: bool) -> Collected:
     """Return the outcome of a file that the check or the rules refused, with every fault."""
     faults = tuple(fault.as_json() for fault in error.faults)
-    count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''} found"
+    count = f"{counted(len(faults), 'fault')} found"
     message = "not accepted yet; it will be tried again" if waits else f"refused: {count}"
     return Collected(
         "waiting" if waits else "refused",

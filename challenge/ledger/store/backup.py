@@ -19,7 +19,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from challenge.errors import Fault, LedgerError
+from challenge.errors import Fault, LedgerError, counted
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
 from challenge.ledger.store.clock import iso
@@ -91,7 +91,7 @@ def restore(
             for done, name in enumerate(names, 1):
                 archive.extract(name, folder)
                 if progress and done % 100 == 0:
-                    progress(f"unpacked {done:,} of {len(names):,} files")
+                    progress(f"unpacked {done:,} of {counted(len(names), 'file')}")
         for name in names:
             target = challenge.root / name
             if name == _LEDGER or (target.is_file() and _same(target, folder / name)):
@@ -153,7 +153,7 @@ def _write_archive(
             hashes[name] = sha256_of_file(path)
             file.write(path, name, kind)
             if progress and done % 100 == 0:
-                progress(f"packed {done:,} of {len(members):,} files")
+                progress(f"packed {done:,} of {counted(len(members), 'file')}")
         manifest = {"format": BACKUP_FORMAT, "at": iso(clock.now()), "files": hashes}
         file.writestr(_MANIFEST, dump_json(manifest))
     for name, sha256 in hashes.items():

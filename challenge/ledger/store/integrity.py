@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from challenge.errors import Fault, LedgerError
+from challenge.errors import Fault, LedgerError, counted
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import schema
 from challenge.ledger.store.chain import chain_damage, head_of
@@ -72,7 +72,7 @@ def verify(
     for done, (sha256, ids) in enumerate(by_content.items(), 1):
         faults.extend(_file_faults(ledger, sha256, ids))
         if progress and done % 100 == 0:
-            progress(f"hashed {done:,} of {len(by_content):,} files")
+            progress(f"hashed {done:,} of {counted(len(by_content), 'file')}")
     for task_id in ledger.challenge.built_ids():
         if progress:
             progress(f"{task_id}: hashing the public files")

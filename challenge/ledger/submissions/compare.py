@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from challenge.errors import Fault, SubmissionError, WrongUse
+from challenge.kinds import Kind, Metric, kind_of
 from challenge.kinds.statistics.vector import spread
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store.snapshot import Snapshot
@@ -19,7 +20,21 @@ from challenge.ledger.submissions.ladder import outward, round_to_step
 if TYPE_CHECKING:
     from challenge.scoring import Comparison
 
-__all__ = ["ReleasedDifference", "compare"]
+__all__ = ["ComparedSubmission", "ReleasedDifference", "compare", "compared", "verdict"]
+
+
+@dataclass(frozen=True)
+class ComparedSubmission:
+    """One of two submissions that are compared: its id, its team's name and its method."""
+
+    id: int
+    team: str
+    method: str
+
+    @property
+    def title(self) -> str:
+        """Return the names by which readers know it."""
+        return f"submission {self.id} ({self.team}, {self.method})"
 
 
 @dataclass(frozen=True)
@@ -85,6 +100,38 @@ def compare(ledger: Ledger, a: int, b: int) -> Comparison | ReleasedDifference:
     files = [ledger.files.open_path(submission.sha256) for submission in (first, second)]
     return compare_predictions(
         task, read_predictions(task, files[0]), read_predictions(task, files[1]), snapshot.subset
+    )
+
+
+def compared(ledger: Ledger, *ids: int) -> tuple[Kind, list[ComparedSubmission]]:
+    """Return the kind of the task, and the names of the submissions; WrongUse for unknown ids."""
+    snapshot = read_snapshot(ledger)
+    found = [snapshot.submission(one) for one in ids]
+    kind = kind_of(str(snapshot.cards[found[0].task].task["kind"]))
+    return kind, [
+        ComparedSubmission(one.id, snapshot.teams[one.team].name, one.method) for one in found
+    ]
+
+
+def verdict(
+    result: Comparison | ReleasedDifference,
+    metric: Metric,
+    a: ComparedSubmission,
+    b: ComparedSubmission,
+) -> str:
+    """Return in one sentence whether one of the two is better."""
+    primary = result if isinstance(result, ReleasedDifference) else result.primary
+    if primary.low is None or primary.high is None or primary.value is None:
+        return "No verdict: the difference has no interval."
+    if primary.low <= 0 <= primary.high:
+        return (
+            "These rows cannot distinguish the two: the interval of the difference in "
+            f"{metric.title} contains 0."
+        )
+    better = a if (primary.value > 0) is metric.higher_is_better else b
+    return (
+        f"Significantly better is {better.title}: the 95 % interval of the difference in "
+        f"{metric.title} does not contain 0."
     )
 
 

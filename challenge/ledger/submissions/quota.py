@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from challenge.errors import Fault, SubmissionError
+from challenge.errors import Fault, SubmissionError, counted
 from challenge.ledger.store import schema
 from challenge.ledger.store.clock import day_start, iso, micros
 from challenge.ledger.submissions.roster import folded_names
@@ -38,7 +38,7 @@ def check_quota(
         raise SubmissionError(
             Fault(
                 f"quota of {task}",
-                f"{total} submissions",
+                counted(total, "submission"),
                 f"at most {limits.total} a team and task",
                 "none is left; choose among the stored ones with `challenge select`",
                 code="quota-total",
@@ -48,7 +48,7 @@ def check_quota(
         raise SubmissionError(
             Fault(
                 f"quota of {task}",
-                f"{today} submissions today",
+                f"{counted(today, 'submission')} today",
                 f"at most {limits.per_day} a team, task and day",
                 f"submit it after {iso(day_start(at) + timedelta(days=1))}",
                 code="quota-day",

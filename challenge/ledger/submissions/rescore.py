@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import sqlalchemy as sa
 
-from challenge.errors import Fault, LedgerError, SubmissionError
+from challenge.errors import Fault, LedgerError, SubmissionError, counted
 from challenge.kinds import Metric
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
@@ -262,7 +262,7 @@ def _score_all(
             if subset != "private" or entry.final:
                 scores[entry.id, subset] = score_file(task, predictions, subset)
         if progress:
-            progress(f"{task.id}: scored {done} of {len(entries)} submissions")
+            progress(f"{task.id}: scored {done} of {counted(len(entries), 'submission')}")
     return scores, unscorable
 
 

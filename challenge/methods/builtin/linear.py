@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from challenge.errors import counted
 from challenge.features.blocks import Ngrams, TableBlocks
 from challenge.features.pair_features import PairFeatures
 from challenge.methods.builtin.calibration import choose_temperature
@@ -106,7 +107,7 @@ class Linear:
         is_number = task.kind.label == "number"
         self.summary = "ridge regression" if is_number else "logistic regression"
         self.details |= {"model": self.summary, "features": list(used)}
-        self._progress(f"fitting {self.summary} on {rows.shape[1]:,} columns")
+        self._progress(f"fitting {self.summary} on {counted(rows.shape[1], 'column')}")
         if is_number:
             self._fit_numbers(rows, label_numbers(train), folds)
         else:

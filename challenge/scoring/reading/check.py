@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from challenge.errors import SubmissionError
+from challenge.errors import SubmissionError, counted
 from challenge.scoring.predictions import Predictions, Probabilities, Rows
 from challenge.scoring.reading.alignment import Aligned, NotClean, scatter
 from challenge.scoring.reading.content import Content, read_csv_content
@@ -82,7 +82,7 @@ def _read_strictly(task: Task, intake: Intake, rows: Rows) -> Aligned:
                 "file-rows",
                 content.name,
                 "no rows",
-                f"{n_rows:,} rows, and {forms_of(task).expected}",
+                f"{counted(n_rows, 'row')}, and {forms_of(task).expected}",
                 "write the predictions below the header",
             )
         )
@@ -137,7 +137,7 @@ def _accept(task: Task, aligned: Aligned, sha256: str, rows: Rows) -> Prediction
         codes = (scores >= 0.5).astype(np.int32)
         notes = (
             f"no column `label`: score >= 0.5 decides, which makes "
-            f"{int(codes.sum()):,} of {len(codes):,} pairs matches",
+            f"{int(codes.sum()):,} of {counted(len(codes), 'pair')} matches",
         )
     assert codes is not None and form is not None
     return Predictions(

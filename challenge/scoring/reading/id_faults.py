@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.errors import Fault, nearest
+from challenge.errors import Fault, counted, nearest
 from challenge.scoring.predictions import Rows
 from challenge.scoring.reading.content import Content
 from challenge.scoring.reading.faults import Tally, fault, shown
@@ -60,7 +60,7 @@ def find_id_faults(
             fault(
                 "id-missing",
                 where,
-                f"{n_missing:,} of {len(expected):,} ids have no row",
+                f"{n_missing:,} of {counted(len(expected), 'id')} have no row",
                 f"one row for every id of {rows}.csv",
                 "predict every row: all of them are scored",
                 n_missing,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.errors import Fault, SubmissionError
+from challenge.errors import Fault, SubmissionError, counted
 from challenge.scoring.reading.alignment import Aligned, Aligner, NotClean, scatter
 from challenge.scoring.reading.byte_words import WordIndex, fields_of_arrow
 from challenge.scoring.reading.content import Content
@@ -228,8 +228,8 @@ def _read_content(task: Task, intake: Intake, file: pq.ParquetFile, n_rows: int)
             fault(
                 "file-rows",
                 name,
-                f"{n:,} rows",
-                f"{n_rows:,} rows",
+                counted(n, "row"),
+                counted(n_rows, "row"),
                 "predict the rows of the task only",
             )
         )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.errors import counted
 from challenge.kinds.estimates import MetricEstimate, estimates
 from challenge.kinds.scored_rows import ScoredRows
 from challenge.kinds.statistics.distributions import binomial_p
@@ -124,13 +125,13 @@ class Comparison:
         outcomes = self.outcomes
         lines = [_line(name, difference) for name, difference in self.differences.items()]
         lines.append(
-            f"of {outcomes.n:,} rows: a alone {self.won} {outcomes.wins:,}, "
+            f"of {counted(outcomes.n, 'row')}: a alone {self.won} {outcomes.wins:,}, "
             f"b alone {self.won} {outcomes.losses:,}, "
             f"both {outcomes.both_right:,}, neither {outcomes.both_wrong:,}; "
             f"McNemar p = {outcomes.p:.3g}"
         )
         lines += [
-            f"{name}: {part.n:,} rows, a alone {part.wins:,}, b alone {part.losses:,}, "
+            f"{name}: {counted(part.n, 'row')}, a alone {part.wins:,}, b alone {part.losses:,}, "
             f"both {part.both_right:,}, neither {part.both_wrong:,}"
             for _, name, part in self.slices
         ]
