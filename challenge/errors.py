@@ -12,6 +12,7 @@ Anything else that is raised is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -25,10 +26,29 @@ __all__ = [
     "TaskError",
     "WrongUse",
     "counted",
+    "machine_fault",
     "nearest",
 ]
 
 _SHOWN = 5
+_ROOM = ("free space", "free some space or name another disk, then repeat")
+_LACKS = {
+    errno.ENOSPC: ("no room: the disk is full", *_ROOM),
+    errno.EDQUOT: ("no room: the disk quota is used up", *_ROOM),
+    errno.EFBIG: ("no room: a file reached the size limit of this user or disk", *_ROOM),
+    errno.EROFS: ("cannot be written: the disk is read-only", "a writable folder",
+                  "mount it writable or name another folder"),
+    errno.EACCES: ("permission denied", "access for this user", "change owner or mode"),
+    errno.EPERM: ("not permitted", "access for this user", "change owner or mode"),
+    errno.EIO: ("the disk reports an input/output error", "a disk that can be read and written",
+                "repair the disk or name another folder"),
+    errno.ENAMETOOLONG: ("name too long", "a name that the disk takes", "shorten it"),
+    errno.ELOOP: ("a link to itself", "a file or folder", "correct the link"),
+    errno.ENOTDIR: ("a file where a folder is expected", "a folder", "correct the path"),
+    errno.EEXIST: ("a file where a folder or nothing is expected", "a folder, or a free name",
+                   "move it away or name another path"),
+    errno.EISDIR: ("a folder", "a file", "correct the path"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -118,6 +138,22 @@ def counted(n: int, noun: str) -> str:
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return f"{n:,} {noun[:-1]}ies"
     return f"{n:,} {noun}{'es' if noun.endswith(('s', 'x', 'ch', 'sh')) else 's'}"
+
+
+def machine_fault(error: OSError, where: str, *, code: str = "environment") -> Fault | None:
+    """Return what the machine lacks: room, permission, a folder; None for an error of ours.
+
+    `where` is used when the error names no file.
+    """
+    if error.errno == errno.ENOENT and "usable temporary directory" in str(error):
+        # This is how `tempfile` reports that all its folders are full or closed.
+        found = "no room or permission in any folder for temporary files"
+        expected = "a folder with free space that this user may write"
+        fix = "free some space or name another folder with TMPDIR, then repeat"
+        return Fault(where, found, expected, fix, code=code)
+    if error.errno not in _LACKS:
+        return None
+    return Fault(str(error.filename or where), *_LACKS[error.errno], code=code)
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str | None:

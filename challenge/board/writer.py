@@ -14,10 +14,11 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from challenge.board.manifest import MANIFEST, UNFINISHED, Manifest, Stamp, read_manifest
-from challenge.errors import Fault, MissingRequirement
+from challenge.errors import MissingRequirement, machine_fault
 from challenge.task.files import write_atomically
 
 __all__ = ["SiteWriter", "open_site"]
@@ -44,15 +45,12 @@ def open_site(out: Path) -> Iterator[SiteWriter]:
         finally:
             os.close(folder)
     except OSError as error:
-        raise MissingRequirement(
-            Fault(
-                str(out),
-                f"cannot write the site: {error.strerror or error}",
-                "a folder with free space that this user may write",
-                "free space or correct the permissions, then build again; finished pages are kept",
-                code="site-unwritable",
-            )
-        ) from error
+        fault = machine_fault(error, str(out), code="site-unwritable")
+        if fault is None:
+            raise
+        found = f"cannot write the site: {fault.found}"
+        fix = f"{fault.fix}; build again, finished pages are kept"
+        raise MissingRequirement(replace(fault, where=str(out), found=found, fix=fix)) from error
 
 
 class SiteWriter:

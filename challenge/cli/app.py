@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import signal
@@ -16,7 +15,7 @@ from typing import Annotated
 import typer
 
 from challenge import __version__
-from challenge.errors import ChallengeError, Fault, MissingRequirement
+from challenge.errors import ChallengeError, MissingRequirement, machine_fault
 from challenge.task import Challenge, find_challenge
 
 __all__ = ["app", "challenge_of", "load_commands", "main", "start_of"]
@@ -108,9 +107,10 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        lack = _lack_of(error)
-        if lack is None:
+        fault = machine_fault(error, "this machine")
+        if fault is None:
             raise
+        lack = MissingRequirement(fault)
         _report(lack)
         sys.exit(lack.exit_code)
     except KeyboardInterrupt:
@@ -125,22 +125,3 @@ def _report(error: ChallengeError) -> None:
         print_json({"ok": False, "faults": [fault.as_json() for fault in error.faults]})
     else:
         typer.echo("\n".join(plain(str(fault), keep="\n") for fault in error.faults), err=True)
-
-
-def _lack_of(error: OSError) -> MissingRequirement | None:
-    where = str(error.filename or "this machine")
-    known = {
-        errno.ENOSPC: ("no space left on the disk", "free space", "free some space, then repeat"),
-        errno.EDQUOT: ("disk quota exceeded", "free space", "free some space, then repeat"),
-        errno.EACCES: ("permission denied", "access for this user", "change owner or mode"),
-        errno.EPERM: ("not permitted", "access for this user", "change owner or mode"),
-        errno.ENAMETOOLONG: ("name too long", "a name that the disk takes", "shorten it"),
-        errno.ELOOP: ("a link to itself", "a file or folder", "correct the link"),
-        errno.ENOTDIR: ("a file where a folder is expected", "a folder", "correct the path"),
-        errno.EISDIR: ("a folder", "a file", "correct the path"),
-        errno.EROFS: ("read-only file system", "a writable folder", "mount it writable"),
-    }
-    if error.errno not in known:
-        return None
-    found, expected, fix = known[error.errno]
-    return MissingRequirement(Fault(where, found, expected, fix, code="environment"))

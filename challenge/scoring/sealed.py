@@ -12,14 +12,14 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.errors import Fault, MissingRequirement
+from challenge.errors import MissingRequirement, machine_fault
 from challenge.task import atomic_file, sha256_of_file
 
 __all__ = ["SourceStamp", "load_arrays", "store_arrays"]
@@ -135,12 +135,7 @@ def store_arrays(
             file.write(_seal(np.frombuffer(body, np.uint8), quick=quick))
             file.write(body)
     except OSError as error:
-        raise MissingRequirement(
-            Fault(
-                str(path),
-                f"cannot be written: {error.strerror}",
-                "a writable folder with free space",
-                "make it writable, or free some space",
-                code="private-unwritable",
-            )
-        ) from None
+        fault = machine_fault(error, str(path), code="private-unwritable")
+        if fault is None:
+            raise
+        raise MissingRequirement(replace(fault, where=str(path))) from None

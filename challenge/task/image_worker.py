@@ -6,16 +6,15 @@ and other processes, and answers requests until its parent ends.
 
 from __future__ import annotations
 
-import ctypes
 import io
 import os
-import platform
 import resource
 import signal
 import struct
 import sys
 import warnings
 
+from challenge.task.call_filter import Numbers, allow_only, install_filter
 from challenge.task.image_formats import raster_formats
 from challenge.task.image_process import ANSWER, READY, REQUEST, ImageFault
 from challenge.task.images import DRAW, STANDARDISE, ImageRules, answer_request
@@ -25,13 +24,7 @@ __all__ = ["main"]
 _SOCKET = 0
 _PIECE = 1 << 20
 
-_PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 22, 38
-_SECCOMP_MODE_FILTER = 2
-_LOAD_WORD, _JUMP_EQUAL, _RETURN = 0x20, 0x15, 0x06
-_ALLOW, _REFUSE = 0x7FFF0000, 0x00050001
-"""`_REFUSE` returns EPERM."""
-
-_CALLS = {
+_CALLS: Numbers = {
     "read": (0, 63),
     "write": (1, 64),
     "close": (3, 57),
@@ -63,7 +56,6 @@ _CALLS = {
     "getrandom": (318, 278),
 }
 """The allowed system calls, by their numbers on x86-64 and ARM; none opens or starts anything."""
-_ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
 
 def main() -> None:
@@ -118,26 +110,7 @@ def _confine() -> None:
     """Make it impossible to open a file or a socket, or to leave a core file."""
     for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE):
         resource.setrlimit(limit, (0, 0))
-    if sys.platform == "linux" and platform.machine() in _ARCHITECTURES:
-        architecture, column = _ARCHITECTURES[platform.machine()]
-        _filter_calls(architecture, [numbers[column] for numbers in _CALLS.values()])
-
-
-def _filter_calls(architecture: int, calls: list[int]) -> None:
-    """Install a kernel filter for system calls; without kernel support only the limits apply."""
-    program = [
-        (_LOAD_WORD, 0, 0, 4),
-        (_JUMP_EQUAL, 0, len(calls) + 1, architecture),
-        (_LOAD_WORD, 0, 0, 0),
-        *((_JUMP_EQUAL, len(calls) - n, 0, call) for n, call in enumerate(calls)),
-        (_RETURN, 0, 0, _REFUSE),
-        (_RETURN, 0, 0, _ALLOW),
-    ]
-    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
-    head = struct.pack("@HP", len(program), ctypes.addressof(code))
-    libc = ctypes.CDLL(None)
-    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.create_string_buffer(head), 0, 0)
+    install_filter(allow_only(_CALLS))
 
 
 def _limit(seconds: int, memory_mb: int) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from challenge.cli.app import _lack_of
 from challenge.cli.output import plain, print_table
+from challenge.errors import machine_fault
 from tests.cli.shell import shell
 
 
@@ -106,16 +106,22 @@ def test_a_broken_task_toml_names_file_key_and_nearest_word(tmp_path: Path) -> N
         (errno.EROFS, "mount it writable"),
     ],
 )
-def test_what_the_machine_lacks_is_exit_3_with_a_fix(number: int, words: str) -> None:
-    lack = _lack_of(OSError(number, "…", "some/file"))
-    assert lack is not None
-    assert lack.exit_code == 3
-    assert "some/file" in str(lack)
-    assert words in str(lack)
+def test_what_the_machine_lacks_has_a_fix(number: int, words: str) -> None:
+    fault = machine_fault(OSError(number, "…", "some/file"), "this machine")
+    assert fault is not None
+    assert fault.where == "some/file"
+    assert words in fault.fix
+
+
+def test_a_command_that_cannot_write_exits_with_3(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = run("init", str(tmp_path / "file" / "below"), cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert "a file where a folder is expected" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_another_os_error_is_a_bug_and_keeps_its_traceback() -> None:
-    assert _lack_of(OSError(errno.EINVAL, "…")) is None
+    assert machine_fault(OSError(errno.EINVAL, "…"), "this machine") is None
 
 
 def test_escape_sequences_of_strangers_do_not_reach_the_terminal() -> None:

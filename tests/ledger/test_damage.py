@@ -108,7 +108,8 @@ def _fail(code: int) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        (errno.ENOSPC, "the disk is full"),
+        (errno.ENOSPC, "no room: the disk is full"),
+        (errno.EDQUOT, "no room: the disk quota is used up"),
         (errno.EROFS, "cannot be written"),
         (errno.EACCES, "cannot be written"),
         (errno.EIO, "the disk reports"),
@@ -150,24 +151,31 @@ def test_a_full_database_is_told(ledger: Ledger, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "free", "code"),
+    ("text", "refusal", "code"),
     [
-        ("disk I/O error", 4096, "ledger-disk-full"),
-        ("unable to open database file", 0, "ledger-disk-full"),
-        ("disk I/O error", 1 << 30, "ledger-damaged"),
-        ("database disk image is malformed", 1 << 30, "ledger-damaged"),
+        ("disk I/O error", errno.ENOSPC, "ledger-disk-full"),
+        ("disk I/O error", errno.EDQUOT, "ledger-disk-full"),
+        ("database or disk is full", None, "ledger-disk-full"),
+        ("unable to open database file", errno.ENOSPC, "ledger-disk-full"),
+        ("unable to open database file", errno.EACCES, "ledger-read-only"),
+        ("attempt to write a readonly database", None, "ledger-read-only"),
+        ("attempt to write a readonly database", errno.EROFS, "ledger-read-only"),
+        ("disk I/O error", None, "ledger-disk"),
+        ("database disk image is malformed", None, "ledger-damaged"),
     ],
 )
-def test_a_full_disk_is_not_reported_as_damage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, free: int, code: str
+def test_what_the_disk_refuses_is_not_reported_as_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, refusal: int | None, code: str
 ) -> None:
-    usage = shutil.disk_usage(tmp_path)._replace(free=free)
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    if refusal is not None:
+        monkeypatch.setattr("tempfile.TemporaryFile", _fail(refusal))
     with pytest.raises(LedgerError) as caught, ledger_faults(str(tmp_path / "ledger.db")):
         raise sqlite3.OperationalError(text)
     fault = caught.value.faults[0]
     assert fault.code == code
-    assert ("free some space" in fault.fix) == (code == "ledger-disk-full")
+    assert ("no room" in fault.found) == ("free some space" in fault.fix)
+    assert ("no room" in fault.found) == (code == "ledger-disk-full")
+    assert ("restore" in fault.fix) == (code == "ledger-damaged")
 
 
 @pytest.mark.parametrize("name", ["train.csv", "train.parquet", "test.csv", "test.parquet"])

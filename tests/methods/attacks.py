@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 ATTACKS = '''
-import ctypes, json, os, socket, stat, sys, time
+import ctypes, json, os, socket, stat, subprocess, sys, time
 from pathlib import Path
 
 HOME = Path(os.environ["HOME"])
@@ -150,6 +150,153 @@ class FilesInMemory(Good):
         time.sleep(60)
 
 
+class DisksInMemory(Good):
+    """Two disks that are memory, one by files without a name, and memory of its own."""
+
+    def __init__(self):
+        self.kept = []
+        for folder in ("/tmp", "/dev/shm"):
+            for index in range(50):
+                try:
+                    self.kept.append(open(folder + "/" + str(index), "wb"))
+                    self.kept[-1].write(b"x" * (10 << 20))
+                    self.kept[-1].flush()
+                    if folder == "/tmp":
+                        os.unlink(folder + "/" + str(index))
+                except OSError:
+                    break
+        self.kept.append(b"x" * (450 << 20))
+        time.sleep(60)
+
+
+class SharedMemory(Good):
+    """Memory that stays when all but one page of it is given back."""
+
+    def __init__(self):
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.mmap.restype = ctypes.c_void_p
+        for _ in range(8):
+            size = 200 << 20
+            start = libc.mmap(None, ctypes.c_size_t(size), 3, 0x21, -1, ctypes.c_long(0))
+            if start == ctypes.c_void_p(-1).value:
+                raise OSError(ctypes.get_errno(), "no shared memory")
+            ctypes.memset(start, 1, size)
+            libc.munmap(ctypes.c_void_p(start + 4096), ctypes.c_size_t(size - 4096))
+        time.sleep(60)
+
+
+class FirstThreadEnds(Good):
+    """The other threads go on; the process then looks as if it had ended."""
+
+    def __init__(self):
+        import threading
+
+        def hoard():
+            time.sleep(0.5)
+            self.kept = [b"x" * (100 << 20) for _ in range(12)]
+            time.sleep(60)
+
+        threading.Thread(target=hoard).start()
+        numbers = {{"x86_64": 60, "aarch64": 93}}
+        ctypes.CDLL(None).syscall(numbers[os.uname().machine], 0)
+
+
+class NameIsNoText(Good):
+    def __init__(self):
+        ctypes.CDLL(None).prctl(15, b"\\xff) Z 1 1\\n", 0, 0, 0)
+        time.sleep(1)
+
+
+class SystemVMemory(Good):
+    def __init__(self):
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.shmat.restype = ctypes.c_void_p
+        for _ in range(8):
+            number = libc.shmget(0, ctypes.c_size_t(200 << 20), 0o1600)
+            if number < 0:
+                raise OSError(ctypes.get_errno(), "no shared memory")
+            start = libc.shmat(number, None, 0)
+            ctypes.memset(start, 1, 200 << 20)
+            libc.shmdt(ctypes.c_void_p(start))
+        time.sleep(60)
+
+
+class ManySockets(Good):
+    """Buffers of the kernel, full of what nobody reads."""
+
+    def __init__(self):
+        self.kept = []
+        for _ in range(1500):
+            pair = socket.socketpair()
+            pair[0].setblocking(False)
+            self.kept.append(pair)
+            try:
+                while True:
+                    pair[0].send(b"x" * 4096)
+            except BlockingIOError:
+                pass
+        time.sleep(60)
+
+
+class ManyBytes(Good):
+    def __init__(self):
+        for index in range(6):
+            with (HOME / str(index)).open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, 200 << 20)
+        time.sleep(60)
+
+
+class ManyBytesWithoutName(Good):
+    def __init__(self):
+        self.kept = []
+        for index in range(6):
+            self.kept.append((HOME / str(index)).open("wb"))
+            os.posix_fallocate(self.kept[-1].fileno(), 0, 200 << 20)
+            (HOME / str(index)).unlink()
+        time.sleep(60)
+
+
+class ManyProcesses(Good):
+    """Not more than 1500: where no cap holds, they end by themselves."""
+
+    def __init__(self):
+        for _ in range(1500):
+            try:
+                subprocess.Popen(["sleep", "30"])
+            except BlockingIOError:
+                break
+        time.sleep(60)
+
+
+class Daemon(Good):
+    """Two forks and a session of its own, as a service starts."""
+
+    def __init__(self):
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                ctypes.CDLL(None).prctl(15, b"{comm}", 0, 0, 0)
+                for descriptor in range(100):
+                    try:
+                        os.close(descriptor)
+                    except OSError:
+                        pass
+                time.sleep(300)
+            os._exit(0)
+        os.wait()
+        time.sleep(0.5)
+
+
+class Hidden(Good):
+    """A process whose descriptors nobody but root may list."""
+
+    def __init__(self):
+        copy = HOME / "copy"
+        copy.write_bytes(Path("/bin/sleep").read_bytes())
+        copy.chmod(0o111)
+        os.execv(copy, ["copy", "60"])
+
+
 class ManyFiles(Good):
     def __init__(self):
         for place in range(3000):
@@ -186,10 +333,98 @@ class LooksAround(Good):
             "made an inner namespace": inner_namespace,
             "reached the host": lambda: socket.create_connection(("127.0.0.1", {port}), 2),
             "saw other processes": lambda: len([p for p in os.listdir("/proc") if p.isdigit()]) > 9,
-            "kept capabilities": lambda: int(
-                Path("/proc/self/status").read_text().partition("CapEff:")[2].split()[0], 16
+            "kept capabilities": lambda: any(
+                int(line.split()[1], 16)
+                for line in Path("/proc/self/status").read_text().splitlines()
+                if line.startswith(("CapEff", "CapPrm", "CapBnd", "CapAmb", "CapInh"))
             ),
+            "found the victim by a process": lambda: [
+                path for path in Path("/proc").glob("[0-9]*/root") if (
+                    path / str(VICTIM).lstrip("/")
+                ).exists()
+            ],
+            "reached an abstract socket": lambda: unix_socket("\\0challenge-{port}") or True,
+            "inherited a descriptor": lambda: [
+                link for link in map(link_of, range(3, 1000))
+                if link and not link.startswith(("pipe:", "/dev/", "/proc/", str(HOME)))
+            ],
+            "typed into a terminal": lambda: typed(),
+            "hid from the supervisor": lambda: libc.prctl(4, 0, 0, 0, 0) == 0,
+            "changed a setting": lambda: Path("/proc/self/oom_score_adj").write_text("-1000"),
+            "raised a limit": raised_limits,
         }}.items() if works(action)]}}
+        for family in (38, 40, 17, 9):
+            try:
+                socket.socket(family, socket.SOCK_STREAM)
+                self.details["escaped"].append("socket of family " + str(family))
+            except PermissionError:
+                pass
+            except OSError as error:
+                self.details["escaped"].append("socket of family " + str(family) + str(error))
+        self.details["escaped"] += allowed_calls()
+
+
+def allowed_calls():
+    """Return the calls of the list that do not fail as the filter lets them fail."""
+    from challenge.task import call_filter
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    column = call_filter._ARCHITECTURES[os.uname().machine][1]
+    found = []
+    for calls, code in ((call_filter._REFUSED, 1), (call_filter._MISSING, 38)):
+        for name, numbers in calls.items():
+            ctypes.set_errno(0)
+            if numbers[column] is not None:
+                libc.syscall(numbers[column], 0, 0, 0, 0, 0, 0)
+                if ctypes.get_errno() != code:
+                    found.append(name)
+    for number in (463, 470, 1000, 0x40000000 + 39):
+        if libc.syscall(number, 0, 0, 0, 0, 0, 0) != -1 or ctypes.get_errno() != 38:
+            found.append(str(number))
+    clone = call_filter._CLONE[column]
+    for flag in (0x10000000, 0x00020000, 0x20000000, 0x40000000, 0x04000000, 0x08000000):
+        child = libc.syscall(clone, flag | 17, 0, 0, 0, 0)
+        if child == 0:
+            os._exit(0)
+        if child > 0:
+            found.append("clone with " + hex(flag))
+    return found
+
+
+def typed():
+    import fcntl, pty
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, 0x5412, b"x")
+    return True
+
+
+def raised_limits():
+    import resource
+
+    names = ("RLIMIT_FSIZE", "RLIMIT_AS", "RLIMIT_NPROC", "RLIMIT_NOFILE", "RLIMIT_CORE")
+    found = []
+    for name in names:
+        kind = getattr(resource, name)
+        hard = resource.getrlimit(kind)[1]
+        try:
+            resource.setrlimit(kind, (hard, hard + 1))
+            found.append(name)
+        except (ValueError, OSError):
+            pass
+    return found
+
+
+def unix_socket(name):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(name)
+
+
+def link_of(descriptor):
+    try:
+        return os.readlink("/proc/self/fd/" + str(descriptor))
+    except OSError:
+        return ""
 
 
 def inner_namespace():
@@ -227,8 +462,10 @@ def main(public: str, victim: str, isolation: str, port: str, *names: str) -> No
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "attacks.py"
-        file.write_text(ATTACKS.format(victim=victim, port=int(port)))
-        caps = Caps(seconds=40, memory_mb=900, file_mb=256, files=2000, processes=200)
+        file.write_text(ATTACKS.format(victim=victim, port=int(port), comm=f"walls-{port}"))
+        caps = Caps(
+            seconds=40, memory_mb=900, file_mb=256, folder_mb=900, files=2000, processes=200
+        )
         options = Options(threads=1, isolation=cast("Isolation", isolation))
         cells = [
             GridCell(

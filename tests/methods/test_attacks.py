@@ -17,12 +17,13 @@ import pytest
 
 from challenge.methods.run.sandbox import sandbox_fault
 from tests.toy import build_toy
+from tests.users import USERS, as_user
 
 REPOSITORY = Path(__file__).parents[2]
-NOBODY = 65534
 SECRET = "the secret of another team"
 FILES = {
     "LogIsALink": "",
+    "NameIsNoText": "",
     "PredictionsAreALink": "answer-invalid",
     "PredictionsHaveTwoNames": "answer-invalid",
     "ResultIsALink": "answer-invalid",
@@ -39,6 +40,18 @@ USE = {
     "FilesInMemory": "method-memory",
     "ManyFiles": "method-files",
     "ManyThreads": "method-processes",
+    "ManyProcesses": "method-processes",
+    "ManyBytes": "method-files",
+    "ManyBytesWithoutName": "method-files",
+    "ManySockets": "method-memory",
+    "FirstThreadEnds": "method-memory",
+}
+# What the filter of calls refuses inside the sandbox, and what its own disks hold.
+USE_INSIDE = {
+    "FilesInMemory": "method-raised",
+    "SharedMemory": "method-raised",
+    "SystemVMemory": "method-raised",
+    "DisksInMemory": "method-memory",
 }
 
 
@@ -55,7 +68,7 @@ class Ground:
     def run(self, isolation: str, *names: str) -> dict[str, Any]:
         """Run the attacks in a process of the ground's user."""
         command = [
-            *_as_user(self.user),
+            *as_user(self.user),
             *(sys.executable, "-m", "tests.methods.attacks"),
             *(str(self.public), str(self.victim), isolation, str(self.port), *names),
         ]
@@ -68,26 +81,6 @@ class Ground:
         answer: dict[str, Any] = json.loads(done.stdout)
         assert answer["cells"]["Good"]["code"] == "", answer["cells"]["Good"]["text"]
         return answer
-
-
-def _as_user(user: int) -> list[str]:
-    """Return the command that runs another as this user, with the interpreter in its reach."""
-    if user == os.geteuid():
-        return []
-    switch = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
-    prefix = Path(sys.base_prefix)
-    closed = [path for path in prefix.parents if not path.stat().st_mode & 0o001]
-    if not closed:
-        return switch
-    cover = ["bwrap", "--bind", "/", "/", "--dev-bind", "/dev", "/dev", "--cap-add", "ALL"]
-    cover += ["--tmpfs", str(closed[-1])]
-    between = [path for path in reversed(prefix.parents) if closed[-1] in path.parents]
-    for path in between:
-        cover += ["--perms", "0755", "--dir", str(path)]
-    return [*cover, "--ro-bind", str(prefix), str(prefix), *switch]
-
-
-USERS = [os.geteuid(), NOBODY] if os.geteuid() == 0 else [os.geteuid()]
 
 
 @pytest.fixture(scope="module", params=USERS, ids=lambda user: f"user-{user}")
@@ -105,8 +98,11 @@ def ground(
     (base / "tmp").mkdir()
     for path in (base, *base.rglob("*")):
         os.chown(path, user, user)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield Ground(task.public, victim, base / "tmp", user, server.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as unix:
+        port = server.getsockname()[1]
+        unix.bind(f"\0challenge-{port}")
+        unix.listen()
+        yield Ground(task.public, victim, base / "tmp", user, port)
     shutil.rmtree(base)
 
 
@@ -138,8 +134,9 @@ def test_a_folder_that_a_method_replaced_is_not_followed(ground: Ground) -> None
 def test_what_a_method_uses_is_bounded(ground: Ground, isolation: str) -> None:
     if isolation == "bwrap" and sandbox_fault():
         pytest.skip("bubblewrap may not make its sandbox here")
-    answer = ground.run(isolation, *USE)
-    assert {name: answer["cells"][name]["code"] for name in USE} == USE
+    expected = USE | (USE_INSIDE if isolation == "bwrap" else {})
+    answer = ground.run(isolation, *expected)
+    assert {name: answer["cells"][name]["code"] for name in expected} == expected
     assert answer["grown_mb"] < 100, "the organiser's own process"
 
 
@@ -151,3 +148,15 @@ def test_nobody_leaves_the_sandbox(ground: Ground) -> None:
     assert found["details"]["escaped"] == []
     assert (ground.public / "train.csv").read_bytes() == train
     assert not (ground.public.parent / "new").exists()
+
+
+@pytest.mark.parametrize("isolation", ["bwrap", "none"])
+def test_no_process_outlives_its_cell(ground: Ground, isolation: str) -> None:
+    assert ground.run(isolation, "Daemon")["cells"]["Daemon"]["code"] == ""
+    names = [path.read_text().strip() for path in Path("/proc").glob("[0-9]*/comm")]
+    assert f"walls-{ground.port}" not in names
+
+
+def test_what_cannot_be_counted_is_stopped(ground: Ground) -> None:
+    code = ground.run("bwrap", "Hidden")["cells"]["Hidden"]["code"]
+    assert code == ("method-files" if ground.user else "method-time")

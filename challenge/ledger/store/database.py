@@ -10,19 +10,19 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shutil
 import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
-from challenge.errors import Fault, LedgerError
+from challenge.errors import Fault, LedgerError, machine_fault
 from challenge.ledger.store import schema
 from challenge.ledger.store.chain import add_links, newest_keys
 
@@ -300,57 +300,57 @@ def ledger_faults(where: str) -> Iterator[None]:
         raise LedgerError(_database_fault(where, str(error), error)) from error
 
 
+_CODES = {
+    errno.ENOSPC: "ledger-disk-full",
+    errno.EDQUOT: "ledger-disk-full",
+    errno.EFBIG: "ledger-disk-full",
+    errno.EROFS: "ledger-read-only",
+    errno.EACCES: "ledger-read-only",
+    errno.EPERM: "ledger-read-only",
+}
+
+
 def _disk_fault(where: str, error: OSError) -> Fault:
-    where = str(error.filename or where)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _full(where)
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return _read_only(where)
-    return Fault(
-        where,
-        f"the disk reports: {error.strerror or error}",
-        "a folder that can be read and written",
-        "repair the disk or name another folder with -C; nothing was stored",
-        code="ledger-disk",
-    )
+    code = _CODES.get(error.errno or 0, "ledger-disk")
+    known = machine_fault(error, where, code=code)
+    if known is None:
+        known = Fault(
+            str(error.filename or where),
+            f"the disk reports: {error.strerror or error}",
+            "a folder that can be read and written",
+            "repair the disk or name another folder with -C",
+            code=code,
+        )
+    if code == "ledger-read-only" and not known.found.startswith("cannot be written"):
+        known = replace(known, found=f"cannot be written: {known.found}")
+    return replace(known, fix=f"{known.fix}; nothing was stored")
 
 
-def _full(where: str) -> Fault:
-    return Fault(
-        where,
-        "the disk is full",
-        "free space for the predictions and the ledger",
-        "free some space and run the command again; nothing was stored",
-        code="ledger-disk-full",
-    )
+def _refusal(folder: Path) -> OSError | None:
+    """Return the error of writing a transaction's worth of bytes beside the ledger, if any.
 
-
-def _is_full(folder: Path) -> bool:
-    """Whether the disk has too little room for a transaction: SQLite then reports I/O errors."""
+    SQLite reports an I/O error both for a full disk and for a broken one.
+    """
     try:
-        return shutil.disk_usage(folder).free < _ROOM_BYTES
-    except OSError:
-        return False
-
-
-def _read_only(where: str) -> Fault:
-    return Fault(
-        where,
-        "cannot be written",
-        "a folder that this user may write",
-        "change its permissions or run as the organiser; nothing was stored",
-        code="ledger-read-only",
-    )
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_ROOM_BYTES))
+            file.flush()
+    except OSError as error:
+        return OSError(error.errno, error.strerror, str(folder))
+    return None
 
 
 def _database_fault(where: str, text: str, error: Exception) -> Fault:
     lower = text.lower()
     if "disk is full" in lower or "no space" in lower:
-        return _full(where)
-    if ("disk i/o" in lower or "unable to open" in lower) and _is_full(Path(where).parent):
-        return _full(where)
-    if "readonly" in lower or "read-only" in lower or "unable to open" in lower:
-        return _read_only(where)
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return _disk_fault(where, _refusal(Path(where).parent) or full)
+    if "disk i/o" in lower or "unable to open" in lower:
+        broken = OSError(errno.EIO, os.strerror(errno.EIO))
+        return _disk_fault(where, _refusal(Path(where).parent) or broken)
+    if "readonly" in lower or "read-only" in lower:
+        closed = OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return _disk_fault(where, _refusal(Path(where).parent) or closed)
     if "locked" in lower or "busy" in lower or "lock timeout" in lower:
         return Fault(
             where,
@@ -360,9 +360,7 @@ def _database_fault(where: str, text: str, error: Exception) -> Fault:
             "nothing was stored",
             code="ledger-locked",
         )
-    if any(
-        word in lower for word in ("malformed", "not a database", "disk i/o", "corrupt", "no such")
-    ):
+    if any(word in lower for word in ("malformed", "not a database", "corrupt", "no such")):
         return Fault(
             where,
             f"damaged: {text}",

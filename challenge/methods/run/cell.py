@@ -78,8 +78,7 @@ def _short(fault: Fault) -> dict[str, object]:
 
 
 def _carry_out(folder: Path, request: Any, report: Progress) -> dict[str, object]:
-    if request["file_bytes"]:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_bytes"],) * 2)
+    _limit(request["limits"])
     task = read_task(Path(request["public"]))
     source = resolve_method(request["method"])
     verbs: Mapping[str, Callable[[], dict[str, object]]] = {
@@ -88,6 +87,15 @@ def _carry_out(folder: Path, request: Any, report: Progress) -> dict[str, object
         "trial": lambda: _try(source, task, request["options"], folder, report),
     }
     return verbs[request["verb"]]()
+
+
+def _limit(limits: Mapping[str, int]) -> None:
+    """Apply limits of the kernel, by their names in `resource`."""
+    for name, most in limits.items():
+        kind = getattr(resource, f"RLIMIT_{name}")
+        hard = resource.getrlimit(kind)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (most, most))
 
 
 def _predict(

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from challenge.errors import ChallengeError, Fault, MissingRequirement, WrongUse
+from challenge.errors import ChallengeError, Fault, MissingRequirement, WrongUse, machine_fault
 from challenge.methods.method_sources import MethodSource
 from challenge.methods.protocol import Progress, silent
 from challenge.methods.run.handover import (
@@ -57,6 +58,9 @@ _MOST_BYTES = 1 << 20
 _MOST_VALUES = 20_000
 _DEEPEST = 12
 _MOST_WHOLE = 1 << 62
+_RESERVED_BYTES = 8 << 30
+"""Address space beyond the cap of memory: libraries reserve far more than they use."""
+_MOST_OPEN = 4096
 MOST_LINE = 500
 
 
@@ -207,21 +211,29 @@ def ask(
 ) -> Answered:
     """Carry out a request in a process of its own, and return its valid answer.
 
-    Raises MissingRequirement when a requirement of the method is not installed. Raises WrongUse
+    Raises MissingRequirement when a requirement of the method is not installed, or the machine has
+    no room or permission for a scratch folder and a process. Raises WrongUse
     when it is not a method or cannot do this. Raises ChallengeError when it crashed, was stopped at
     a cap, wrote nothing, or gave an invalid answer.
     """
-    with scratch_folder() as scratch:
-        ended = _run(request, scratch, progress, cancelled)
-        _refuse_stopped(request, ended)
-        if (failure := scratch.take(request.where, FAULT, _MOST_BYTES)) is not None:
-            raise _reported(request.where, parse_answer(failure, _Failure, request.where), ended)
-        result = scratch.take(request.where, RESULT, _MOST_BYTES)
-        predictions = None
-        if request.verb == "declare":
-            predictions = b""
-        elif result is not None:
-            predictions = scratch.take(request.where, PREDICTIONS, _most_bytes(request))
+    try:
+        with scratch_folder() as scratch:
+            ended = _run(request, scratch, progress, cancelled)
+            _refuse_stopped(request, ended)
+            if (failure := scratch.take(request.where, FAULT, _MOST_BYTES)) is not None:
+                failed = parse_answer(failure, _Failure, request.where)
+                raise _reported(request.where, failed, ended)
+            result = scratch.take(request.where, RESULT, _MOST_BYTES)
+            predictions = None
+            if request.verb == "declare":
+                predictions = b""
+            elif result is not None:
+                predictions = scratch.take(request.where, PREDICTIONS, _most_bytes(request))
+    except OSError as error:
+        fault = machine_fault(error, "temporary files", code="cell-machine")
+        if fault is None:
+            raise
+        raise MissingRequirement(replace(fault, where=f"{request.where}, {fault.where}")) from None
     if ended.code or result is None or predictions is None:
         raise _crashed(request.where, ended)
     return Answered(parse_answer(result, expected, request.where), predictions, ended)
@@ -272,7 +284,7 @@ def _run(
         "method": request.source.spec,
         "public": str(public),
         "options": dict(request.options),
-        "file_bytes": request.caps.file_mb << 20,
+        "limits": _limits(request.caps.on_this_machine(), request.isolation),
     }
     (scratch.path / REQUEST).write_text(dump_json(asked), encoding="utf-8")
     paths = (public, *needs.readable)
@@ -297,6 +309,20 @@ def _run(
     )
 
 
+def _limits(caps: Caps, isolation: Isolation) -> dict[str, int]:
+    """Return limits of the kernel for each process, by their names in `resource`.
+
+    They stop what grows too fast for the supervisor, which looks at the sum of all processes a few
+    times a second. Without a sandbox, other processes of this user would count too.
+    """
+    limits = {"FSIZE": caps.file_mb << 20, "CORE": 0}
+    if isolation == "bwrap":
+        assert caps.memory_mb is not None
+        limits["AS"] = (caps.memory_mb << 20) + _RESERVED_BYTES
+        limits |= {"NPROC": 2 * caps.processes, "NOFILE": _MOST_OPEN}
+    return limits
+
+
 def _most_bytes(request: Request) -> int:
     """Return the largest size in bytes of a predictions file: far more than it needs."""
     task = request.task
@@ -305,7 +331,7 @@ def _most_bytes(request: Request) -> int:
 
 
 def _refuse_stopped(request: Request, ended: Ended) -> None:
-    """Raise ChallengeError if a cap stopped the process."""
+    """Raise ChallengeError if a cap stopped the process, MissingRequirement if a full disk did."""
     if not ended.stopped_by:
         return
     caps = request.caps.on_this_machine()
@@ -336,9 +362,15 @@ def _refuse_stopped(request: Request, ended: Ended) -> None:
             f"at most {caps.processes:,}",
             "start fewer",
         ),
+        "disk": (
+            f"no room: the disk of {tempfile.gettempdir()} is nearly full",
+            "free space for the files of a method",
+            "free some space or name another disk with TMPDIR, then run it again",
+        ),
     }[ended.stopped_by]
     code = "method-stopped" if ended.stopped_by == "cancelled" else f"method-{ended.stopped_by}"
-    raise ChallengeError(Fault(request.where, found, expected, fix, code=code))
+    kind = MissingRequirement if ended.stopped_by == "disk" else ChallengeError
+    raise kind(Fault(request.where, found, expected, fix, code=code))
 
 
 def _reported(where: str, failure: _Failure, ended: Ended) -> ChallengeError:

@@ -66,6 +66,12 @@ class Scratch:
         """The disk of the folder."""
         return os.fstat(self.descriptor).st_dev
 
+    @property
+    def free_bytes(self) -> int:
+        """The room that is left on the disk of the folder."""
+        found = os.fstatvfs(self.descriptor)
+        return found.f_bavail * found.f_frsize
+
     def take(self, where: str, name: str, most_bytes: int) -> bytes | None:
         """Return the bytes of a file in the folder, None when there is none.
 

@@ -1,29 +1,34 @@
 """The sandbox of a method's process, and a test that it works on this machine.
 
-`bwrap`: no network, no capabilities, the public folder and the interpreter read-only, one scratch
-folder, nothing else of the disk. `none`: only the caps, for your own code.
+`bwrap`: no network, no capabilities, a filter of system calls, the public folder and the
+interpreter read-only, one scratch folder, nothing else of the disk. `none`: only the caps, for your
+own code.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import challenge
 from challenge.errors import Fault, MissingRequirement
+from challenge.task.call_filter import refuse_dangerous
 
-__all__ = ["Isolation", "require_sandbox", "sandbox_command", "sandbox_fault"]
+__all__ = ["MEMORY_DISKS", "Isolation", "require_sandbox", "sandbox_command", "sandbox_fault"]
 
 Isolation = Literal["none", "bwrap"]
+
+MEMORY_DISKS = ("/tmp", "/dev/shm")  # noqa: S108
+"""The disks inside that are memory; what is on them is counted as memory of the method."""
 
 _MEMORY_DISK_BYTES = 256 << 20
 _PROBE_S = 30.0
@@ -90,21 +95,25 @@ for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb"):
     if int(status[name], 16):
         succeeded.append("kept capabilities")
         break
+if status.get("Seccomp", "").strip() != "2":
+    succeeded.append("had no filter of system calls")
 attempt("wrote to its scratch folder", lambda: write(scratch + "/probe"))
 print(json.dumps(succeeded))
 """
 
 
+@contextmanager
 def sandbox_command(
     folder: Path, readable: tuple[Path, ...] = (), writable: Mapping[Path, Path] | None = None
-) -> list[str]:
-    """Return the `bwrap` command to which a program is appended; it starts in `folder`.
+) -> Iterator[tuple[list[str], tuple[int, ...]]]:
+    """Give the `bwrap` command to which a program is appended, and the descriptors that it needs.
 
-    `readable` paths can be read, the keys of `writable` are folders that lead to its values.
-    Raises MissingRequirement as `require_sandbox` does.
+    It starts in `folder`. `readable` paths can be read, the keys of `writable` are folders that
+    lead to its values. Raises MissingRequirement as `require_sandbox` does.
     """
     require_sandbox()
-    return _command(folder, readable, writable or {})
+    with _open_filter() as opened:
+        yield _command(folder, readable, writable or {}, opened), opened
 
 
 def require_sandbox() -> None:
@@ -141,9 +150,9 @@ def sandbox_fault() -> str:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = str(server.getsockname()[1])
             arguments = [*map(str, (public, private, home, scratch)), port]
-            answer, code = _run_probe(
-                [*_command(scratch, (public,), {}), sys.executable], arguments
-            )
+            with _open_filter() as opened:
+                command = [*_command(scratch, (public,), {}, opened), sys.executable]
+                answer, code = _run_probe(command, arguments, opened)
         if _content(home, without=scratch) != before:
             return "a program inside changed files outside"
     if code != 0:
@@ -153,16 +162,17 @@ def sandbox_fault() -> str:
     except ValueError:
         return "the probe inside gave no answer"
     tolerated = {"wrote to its scratch folder"}
-    if not _supports("--disable-userns") and os.geteuid() != 0:
-        # Without root, a nested namespace gives no rights over the existing mounts.
-        tolerated.add("made a user namespace")
+    if not refuse_dangerous():
+        tolerated.add("had no filter of system calls")
     if "wrote to its scratch folder" not in found:
         return "a program inside cannot write to its scratch folder"
     escaped = [str(action) for action in found if action not in tolerated]
     return f"a program inside {', '.join(escaped)}" if escaped else ""
 
 
-def _run_probe(command: list[str], arguments: list[str]) -> tuple[bytes, int]:
+def _run_probe(
+    command: list[str], arguments: list[str], opened: tuple[int, ...]
+) -> tuple[bytes, int]:
     with tempfile.TemporaryFile() as answer:
         try:
             done = subprocess.run(  # noqa: S603
@@ -171,6 +181,7 @@ def _run_probe(command: list[str], arguments: list[str]) -> tuple[bytes, int]:
                 stdout=answer,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
+                pass_fds=opened,
                 timeout=_PROBE_S,
                 check=False,
             )
@@ -195,14 +206,34 @@ def _supports(option: str) -> bool:
     return option in (done.stdout + done.stderr).decode("utf-8", "replace")
 
 
-def _command(folder: Path, readable: tuple[Path, ...], writable: Mapping[Path, Path]) -> list[str]:
+@contextmanager
+def _open_filter() -> Iterator[tuple[int, ...]]:
+    """Give a descriptor from which `bwrap` reads the filter of calls; none where there is none."""
+    program = refuse_dangerous()
+    if not program:
+        yield ()
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(program)
+        file.seek(0)
+        yield (file.fileno(),)
+
+
+def _command(
+    folder: Path,
+    readable: tuple[Path, ...],
+    writable: Mapping[Path, Path],
+    filters: tuple[int, ...],
+) -> list[str]:
     sandbox = [str(shutil.which("bwrap")), "--unshare-all", "--unshare-user", "--cap-drop", "ALL"]
     sandbox += ["--die-with-parent", "--new-session", "--hostname", "sandbox"]
     if _supports("--disable-userns"):
         sandbox += ["--disable-userns"]
+    for opened in filters:
+        sandbox += ["--seccomp", str(opened)]
     sandbox += ["--proc", "/proc", "--dev", "/dev"]
     size = ["--size", str(_MEMORY_DISK_BYTES)] if _supports("--size") else []
-    for in_memory in ("/tmp", "/dev/shm"):  # noqa: S108
+    for in_memory in MEMORY_DISKS:
         sandbox += [*size, "--tmpfs", in_memory]
     for system in ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives"):
         path = Path(system)

@@ -13,26 +13,37 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import challenge
 from challenge.methods.protocol import Progress, silent
+from challenge.methods.run import keeper
 from challenge.methods.run.handover import Scratch
-from challenge.methods.run.sandbox import Isolation, sandbox_command
+from challenge.methods.run.sandbox import MEMORY_DISKS, Isolation, sandbox_command
 
 __all__ = ["Caps", "Ended", "machine_memory_mb", "run_process"]
 
-Stop = Literal["", "time", "memory", "output", "files", "processes", "cancelled"]
+Stop = Literal["", "time", "memory", "output", "files", "processes", "disk", "cancelled"]
 _PIECE = 1 << 16
 _KEPT_BYTES = 1 << 16
 _LINE_BYTES = 500
 _MOST_LINES = 10_000
 _LOOK_S = 0.2
 _DRAIN_S = 5.0
+_PAUSE_S = 0.01
 _COUNT_SHARE = 0.05
+_MOST_HIDDEN = 5
+"""Looks in a row at which the descriptors of a process may be hidden."""
+_RESERVE_BYTES, _RESERVE_SHARE = 256 << 20, 4
+"""Free bytes of the disk at which a cell is stopped, or this part of those at its start."""
+_SOCKET_BYTES = 1 << 19
+"""What the buffers of a socket may hold by default."""
+_INODE_BYTES = 1 << 10
+"""What an empty file of a disk in memory takes."""
+_HELD = ("RssAnon:", "RssFile:", "RssShmem:", "VmSwap:", "VmPTE:")
 _MEMORY_SHARE = 0.8
 _SIGNALLED = 128
 
@@ -96,21 +107,28 @@ def run_process(
     long as this process lives, and is empty.
     """
     command = [sys.executable, *arguments]
-    if isolation == "bwrap":
-        command = [*sandbox_command(scratch.path, readable, writable or {}), *command]
     caps = caps.on_this_machine()
     began = time.monotonic()
-    process = subprocess.Popen(  # noqa: S603
-        command,
-        cwd=scratch.path,
-        env={**_environment(threads, scratch.path), **(environment or {})},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    with ExitStack() as stack:
+        opened: tuple[int, ...] = ()
+        if isolation == "bwrap":
+            inside = sandbox_command(scratch.path, readable, writable)
+            sandbox, opened = stack.enter_context(inside)
+            command = [*sandbox, *command]
+        else:
+            command = [sys.executable, "-I", "-S", keeper.__file__, *command]
+        process = subprocess.Popen(  # noqa: S603
+            command,
+            cwd=scratch.path,
+            env={**_environment(threads, scratch.path), **(environment or {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=opened,
+        )
     pipes = _Pipes(process, on_line)
-    watch = _Watch(process.pid, scratch, caps)
+    watch = _Watch(process.pid, scratch, caps, isolation)
     stopped_by: Stop = ""
     try:
         while process.poll() is None and not stopped_by:
@@ -122,13 +140,13 @@ def run_process(
             else:
                 stopped_by = watch.exceeded(time.monotonic() - began)
     finally:
-        _kill_group(process)
+        _kill_all(process, isolation)
         pipes.read(_DRAIN_S)
         pipes.close()
     seconds = time.monotonic() - began
     code = process.returncode
-    if isolation == "bwrap" and code > _SIGNALLED:
-        # The sandbox returns a status as a shell does.
+    if code > _SIGNALLED:
+        # Sandbox and keeper return a status as a shell does.
         code = _SIGNALLED - code
     return Ended(code, seconds, watch.peak_mb, stopped_by, pipes.log())
 
@@ -194,31 +212,50 @@ class _Pipes:
 class _Watch:
     """Reports which cap a process and all below it exceed."""
 
-    def __init__(self, root: int, scratch: Scratch, caps: Caps) -> None:
+    def __init__(self, root: int, scratch: Scratch, caps: Caps, isolation: Isolation) -> None:
         self._root, self._scratch, self._caps = root, scratch, caps
+        self._memory_disks = MEMORY_DISKS if isolation == "bwrap" else ()
+        self._scratch_is_memory = _is_memory(scratch.device)
+        self._reserve = min(_RESERVE_BYTES, scratch.free_bytes // _RESERVE_SHARE)
         self._next_count = 0.0
+        self._n_bytes = self._n_files = 0
+        self._offered: frozenset[int] = frozenset()
+        self._hidden: dict[int, int] = {}
         self.peak_mb = 0
 
     def exceeded(self, spent: float) -> Stop:
         """Return the cap that is exceeded after this many seconds; empty when none is."""
         caps = self._caps
-        memory_mb, n_threads, unnamed = _used_by(self._root, self._scratch.device)
+        used = _used_by(self._root, self._scratch.device, self._memory_disks)
+        self._offer(used.processes)
+        began = time.monotonic()
+        if began >= self._next_count:
+            self._n_bytes, self._n_files = self._scratch.usage()
+            now = time.monotonic()
+            # Counting files must take only a small share of the time.
+            self._next_count = now + (now - began) / _COUNT_SHARE
+        on_disk = self._n_bytes + used.unnamed_bytes
+        memory_mb = used.memory_bytes + (on_disk if self._scratch_is_memory else 0) >> 20
         self.peak_mb = max(self.peak_mb, memory_mb)
         if spent > caps.seconds:
             return "time"
         if caps.memory_mb is not None and memory_mb > caps.memory_mb:
             return "memory"
-        if n_threads > caps.processes:
+        if used.n_threads > caps.processes:
             return "processes"
-        began = time.monotonic()
-        if began < self._next_count:
-            return ""
-        n_bytes, n_files = self._scratch.usage()
-        now = time.monotonic()
-        # Counting files must take only a small share of the time.
-        self._next_count = now + max(1.0, (now - began) / _COUNT_SHARE)
-        full = n_bytes + unnamed > caps.folder_mb << 20
-        return "files" if full or n_files > caps.files else ""
+        # A process that starts or ends is hidden for a moment.
+        self._hidden = {process: self._hidden.get(process, 0) + 1 for process in used.hidden}
+        stays_hidden = self._memory_disks and max(self._hidden.values(), default=0) > _MOST_HIDDEN
+        if stays_hidden or on_disk > caps.folder_mb << 20 or self._n_files > caps.files:
+            return "files"
+        return "disk" if self._scratch.free_bytes < self._reserve else ""
+
+    def _offer(self, processes: frozenset[int]) -> None:
+        """Let the kernel end these processes first when the memory of the machine is full."""
+        for process in processes - self._offered:
+            with suppress(OSError):
+                Path(f"/proc/{process}/oom_score_adj").write_text("1000")
+        self._offered = processes
 
 
 def _environment(threads: int, folder: Path) -> dict[str, str]:
@@ -244,8 +281,18 @@ def _environment(threads: int, folder: Path) -> dict[str, str]:
     }
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    # The group may have ended; no process in it may outlive the cell.
+def _kill_all(process: subprocess.Popen[bytes], isolation: Isolation) -> None:
+    """Kill a process and all below it: none may outlive the cell."""
+    end = time.monotonic() + _DRAIN_S
+    while isolation == "none" and time.monotonic() < end:
+        # The keeper adopts processes whose parent ended, so it goes last.
+        if not (below := _tree(process.pid)[0] - {process.pid}):
+            break
+        for other in below:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(other, signal.SIGKILL)
+        time.sleep(_PAUSE_S)
+    # The group may have ended.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -260,24 +307,65 @@ def machine_memory_mb() -> int:
     return pages
 
 
-def _used_by(root: int, device: int) -> tuple[int, int, int]:
+@dataclass(frozen=True)
+class _Usage:
+    """What a method's processes use: memory, threads, and disk by open files without a name.
+
+    `hidden` are the processes whose descriptors cannot be listed.
+    """
+
+    processes: frozenset[int]
+    memory_bytes: int
+    n_threads: int
+    unnamed_bytes: int
+    hidden: frozenset[int]
+
+
+def _used_by(root: int, device: int, memory_disks: tuple[str, ...]) -> _Usage:
     """Return what a process, all below it and its session use; zeros where there is no /proc.
 
-    Memory in MB (resident, and held by memfd files), number of threads, and bytes of files on
-    `device` that are open but have no name. The sandbox starts a session of its own, hence the
-    tree.
+    Memory is what is resident or swapped, tables of pages, buffers of sockets, files on the
+    `memory_disks` of a sandbox, and files without a name that are not on `device`. The sandbox
+    starts a session of its own, hence the tree.
     """
-    pages: dict[int, int] = {}
+    seen, zombies, n_threads = _tree(root)
+    files = _Files()
+    disks: dict[int, int] = {}
+    held = 0
+    for process in seen:
+        entry = _living_thread(process) if process in zombies else Path(f"/proc/{process}")
+        if entry is not None:
+            files.add(process, entry)
+            held += _held_by(entry)
+            for path in memory_disks:
+                disks |= _on_memory_disk(entry, path)
+    on_disk = sum(size for (found_on, _), size in files.unnamed.items() if found_on == device)
+    # A file without a name on a disk in memory is counted with that disk.
+    elsewhere = sum(
+        size
+        for (found_on, _), size in files.unnamed.items()
+        if found_on != device and found_on not in disks
+    )
+    memory = held + sum(disks.values()) + elsewhere + _SOCKET_BYTES * len(files.sockets)
+    return _Usage(frozenset(seen), memory, n_threads, on_disk, frozenset(files.hidden))
+
+
+def _tree(root: int) -> tuple[set[int], set[int], int]:
+    """Return a process, all below it and its session; the zombies among them; all threads."""
     threads: dict[int, int] = {}
     below: dict[int, list[int]] = {}
+    zombies: set[int] = set()
     found = [root]
     for file in Path("/proc").glob("[0-9]*/stat"):
         try:
-            fields = file.read_text().rpartition(")")[2].split()
+            # A process may have any bytes as its name.
+            fields = file.read_text(errors="replace").rpartition(")")[2].split()
         except OSError:
             continue
         process = int(file.parent.name)
-        pages[process], threads[process] = int(fields[21]), int(fields[17])
+        if fields[0] == "Z":
+            zombies.add(process)
+        threads[process] = int(fields[17])
         below.setdefault(int(fields[1]), []).append(process)
         if int(fields[3]) == root:
             found.append(process)
@@ -287,22 +375,85 @@ def _used_by(root: int, device: int) -> tuple[int, int, int]:
         if process not in seen:
             seen.add(process)
             found += below.get(process, [])
-    memory = sum(pages.get(process, 0) for process in seen) * os.sysconf("SC_PAGE_SIZE")
-    unnamed: dict[tuple[int, int], int] = {}
-    for process in seen:
-        unnamed |= _unnamed_files(process)
-    on_disk = sum(size for (found_on, _), size in unnamed.items() if found_on == device)
-    memory += sum(unnamed.values()) - on_disk
-    return memory >> 20, sum(threads.get(process, 0) for process in seen), on_disk
+    return seen, zombies & seen, sum(threads.get(process, 0) for process in seen)
 
 
-def _unnamed_files(process: int) -> dict[tuple[int, int], int]:
-    """Return the bytes of the open files without a name, by device and inode."""
-    found = {}
+def _living_thread(process: int) -> Path | None:
+    """Return the entry of a thread that goes on after the first one of its process ended."""
+    for entry in Path(f"/proc/{process}/task").glob("[0-9]*"):
+        with suppress(OSError):
+            if (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[0] != "Z":
+                return entry
+    return None
+
+
+def _held_by(entry: Path) -> int:
+    """Return the bytes of memory of a process."""
+    held = 0
     with suppress(OSError):
-        for entry in os.scandir(f"/proc/{process}/fd"):
-            with suppress(OSError):
-                status = entry.stat()
-                if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
-                    found[status.st_dev, status.st_ino] = status.st_blocks * 512
-    return found
+        for line in (entry / "status").read_text(errors="replace").splitlines():
+            if line.startswith(_HELD):
+                held += int(line.split()[1]) << 10
+    return held
+
+
+def _on_memory_disk(entry: Path, path: str) -> dict[int, int]:
+    """Return the bytes on a disk in memory as this process sees it, by device; none otherwise."""
+    try:
+        root = os.open(entry / "root", os.O_PATH | os.O_DIRECTORY)
+    except OSError:
+        return {}
+    try:
+        opened = os.open(path.lstrip("/"), os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=root)
+    except OSError:
+        return {}
+    finally:
+        os.close(root)
+    try:
+        device = os.fstat(opened).st_dev
+        if device == Path(path).stat().st_dev:
+            # The outer process of the sandbox sees the disks of the machine.
+            return {}
+        found = os.fstatvfs(opened)
+        n_files = found.f_files - found.f_ffree
+        used = (found.f_blocks - found.f_bfree) * found.f_frsize
+        return {device: used + n_files * _INODE_BYTES}
+    except OSError:
+        return {}
+    finally:
+        os.close(opened)
+
+
+def _is_memory(device: int) -> bool:
+    """Return whether what is written to a disk takes memory."""
+    number = f"{os.major(device)}:{os.minor(device)}"
+    with suppress(OSError):
+        for line in Path("/proc/self/mountinfo").read_text(errors="replace").splitlines():
+            fields = line.split()
+            if fields[2] == number:
+                return fields[fields.index("-") + 1] in ("tmpfs", "ramfs")
+    return False
+
+
+class _Files:
+    """Open files of processes: those without a name by device and inode, and sockets."""
+
+    def __init__(self) -> None:
+        self.unnamed: dict[tuple[int, int], int] = {}
+        self.sockets: set[int] = set()
+        self.hidden: set[int] = set()
+
+    def add(self, process: int, entry: Path) -> None:
+        """Add those of a process, listed under its entry below /proc."""
+        try:
+            for opened in os.scandir(entry / "fd"):
+                with suppress(OSError):
+                    status = opened.stat()
+                    if stat.S_ISREG(status.st_mode) and status.st_nlink == 0:
+                        self.unnamed[status.st_dev, status.st_ino] = status.st_blocks * 512
+                    elif stat.S_ISSOCK(status.st_mode):
+                        self.sockets.add(status.st_ino)
+        except PermissionError:
+            self.hidden.add(process)
+        except OSError:
+            pass

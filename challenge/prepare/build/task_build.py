@@ -101,6 +101,10 @@ def _alone(folder: Path) -> Iterator[None]:
                       "wait until it is done, then convert again", "build-running")
             ) from None  # fmt: skip
         yield
+    except OSError as error:
+        # Arrow and plain writes do not name their file.
+        error.filename = error.filename or str(folder)
+        raise
     finally:
         os.close(handle)
 

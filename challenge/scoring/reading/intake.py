@@ -17,10 +17,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from challenge.errors import Fault, MissingRequirement, SubmissionError
+from challenge.errors import Fault, MissingRequirement, SubmissionError, machine_fault
 from challenge.scoring.reading.faults import fault
 
-__all__ = ["MAX_BYTES", "SUFFIXES", "Intake", "take_in", "too_large", "too_much_unpacked"]
+__all__ = [
+    "MAX_BYTES",
+    "SUFFIXES",
+    "Intake",
+    "take_in",
+    "temporary_file",
+    "too_large",
+    "too_much_unpacked",
+]
 
 MAX_BYTES = 2 << 30
 SUFFIXES = (".csv", ".csv.gz", ".csv.zst", ".gz", ".zst", ".parquet", ".pq")
@@ -194,7 +202,7 @@ def _in_arrow_memory(file: BinaryIO, name: str) -> Intake:
 
 def _copied(file: BinaryIO, name: str, max_bytes: int) -> Intake:
     """Copy a file to a temporary one that no other process can change, and hash the copy."""
-    copy = tempfile.TemporaryFile(prefix="challenge-")  # noqa: SIM115 - lives with the intake
+    copy = temporary_file(os.fstat(file.fileno()).st_size)
     digest = hashlib.sha256()
     size = 0
     while block := file.read(_BLOCK):
@@ -205,6 +213,28 @@ def _copied(file: BinaryIO, name: str, max_bytes: int) -> Intake:
         copy.write(block)
     copy.flush()
     return Intake(name, b"", digest.hexdigest(), "parquet", copy)
+
+
+def temporary_file(size: int) -> Any:
+    """Open a temporary file with room for `size` bytes; it lives as long as its owner.
+
+    Raises MissingRequirement when the disk has no room: that is no fault of the submission.
+    """
+    try:
+        file = tempfile.TemporaryFile(prefix="challenge-")  # noqa: SIM115
+        if size and hasattr(os, "posix_fallocate"):
+            # Reserved now, so that a full disk is reported before anything is written.
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        found = machine_fault(error, tempfile.gettempdir(), code="disk-full")
+        if found is None:
+            raise
+        expected = f"{found.expected}, {size:,} bytes of it"
+        fix = "free some space, or set TMPDIR to a larger disk"
+        raise MissingRequirement(
+            replace(found, where=tempfile.gettempdir(), expected=expected, fix=fix)
+        ) from None
+    return file
 
 
 def _gunzip(raw: bytes, name: str) -> Iterator[bytes]:

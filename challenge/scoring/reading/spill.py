@@ -6,15 +6,13 @@ It is read with plain calls and not mapped, since mapped pages count as memory o
 
 from __future__ import annotations
 
-import errno
 import os
-import tempfile
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.errors import Fault, MissingRequirement
+from challenge.scoring.reading.intake import temporary_file
 
 __all__ = ["Columns", "MemoryColumns", "SpilledColumns", "empty_array", "make_columns"]
 
@@ -65,7 +63,7 @@ class SpilledColumns:
     def __init__(self, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
         self.shape = shape
         self.dtype = dtype
-        self._file = _temporary_file(shape[0] * shape[1] * dtype.itemsize)
+        self._file = temporary_file(shape[0] * shape[1] * dtype.itemsize)
         self._scratch = np.empty((shape[0], 0), dtype)
 
     def _offset(self, column: int, row: int) -> int:
@@ -118,25 +116,3 @@ def empty_array(shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
 
     size = shape[0] * shape[1] * dtype.itemsize
     return np.frombuffer(pa.allocate_buffer(size), dtype).reshape(shape)
-
-
-def _temporary_file(size: int) -> Any:
-    file = tempfile.TemporaryFile(prefix="challenge-")  # noqa: SIM115 - lives as long as its owner
-    try:
-        # Reserved now, so that a full disk is reported before anything is written.
-        os.posix_fallocate(file.fileno(), 0, size)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            file.close()
-            raise MissingRequirement(
-                Fault(
-                    tempfile.gettempdir(),
-                    "the disk is full",
-                    f"{size:,} free bytes",
-                    "free some space, or set TMPDIR to a larger disk",
-                    "disk-full",
-                )
-            ) from None
-    except AttributeError:
-        pass  # not on every system
-    return file
