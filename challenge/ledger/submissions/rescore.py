@@ -217,11 +217,14 @@ def _weights_changed(
     subsets: tuple[Subset, ...],
     weights: set[tuple[str, str]],
 ) -> bool:
-    """Whether the stored weights of the task differ from those of the stored scores."""
+    """Whether scores are missing, or were made with other weights than the task has now.
+
+    Scores are missing after a draft was changed from a contest to a benchmark, or back.
+    """
     from challenge.scoring import read_predictions
     from challenge.scoring.score import score_predictions
 
-    if not entries or not weights:
+    if not entries:
         return False
     try:
         predictions = read_predictions(task, ledger.files.path(entries[0].sha256))
@@ -230,9 +233,8 @@ def _weights_changed(
     fresh = {
         (subset, score_predictions(task, predictions, subset).weights_hash) for subset in subsets
     }
-    return any(
-        pair not in weights for pair in fresh if pair[0] in {subset for subset, _ in weights}
-    )
+    wanted = {subset for subset, _ in weights} | set(subsets) - {"private"}
+    return any(pair not in weights for pair in fresh if pair[0] in wanted)
 
 
 def _score_all(
