@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shutil
@@ -46,21 +47,79 @@ def test_an_arrow_that_follows_from_two_others_is_not_drawn() -> None:
 
 
 def test_the_readme_has_the_first_minutes_of_all_three_users() -> None:
-    assert list(BLOCKS) == ["organiser", "participant", "inbox", "reader"]
+    assert list(BLOCKS) == ["organiser", "participant", "submit", "collect", "reader"]
+    assert "pip install ." in README
     assert "make demo" in README
     assert "make test" in README
 
 
-def test_the_first_minutes_of_the_readme_run_as_they_stand(tmp_path: Path) -> None:
-    # One shell for all three: the participant gets what the organiser exported.
+def test_the_first_minutes_of_the_readme_run_as_they_are(tmp_path: Path) -> None:
+    # Each block in a folder that has what its reader has, and nothing else.
+    def run(block: str, **given: Path) -> Path:
+        folder = tmp_path / block
+        folder.mkdir(exist_ok=True)
+        for name, source in given.items():
+            copy = shutil.copytree if source.is_dir() else shutil.copyfile
+            copy(source, folder / (source.name if name == "file" else name))
+        return run_block(BLOCKS[block], folder)
+
+    contest = run("organiser") / "contest"
+    own = run("participant", file=contest / "parcels.zip")
+    assert not (own / "parcels" / "parcels").exists(), "the zip has its folder already"
+    share = run("submit", mine=own / "mine") / "inbox"
+    shutil.copytree(share, contest / "inbox", dirs_exist_ok=True)
+    run_block(BLOCKS["collect"], contest)
+    assert (
+        "Owls" in (contest / "inbox/Owls/parcels/linear.parquet.receipt.json").read_text()
+        or (contest / "inbox/Owls/parcels/linear.parquet.receipt.txt").is_file()
+    )
+    run("reader", leaderboard=contest / "leaderboard")
+
+
+def run_block(code: str, folder: Path) -> Path:
     shell = shutil.which("bash")
     assert shell is not None
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    script = "set -euo pipefail\n" + "\n".join(BLOCKS.values())
     done = subprocess.run(
-        [shell, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True
+        [shell, "-c", f"set -euo pipefail\n{code}"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("state", ["benchmark", "running", "closed"])
+def test_the_commands_of_the_home_page_run_as_they_are(state: str, tmp_path: Path) -> None:
+    from tests.cli.shell import shell
+    from tests.toy import declare_toy, toy_rows
+
+    root = tmp_path / "contest"
+    (root / "datasets").mkdir(parents=True)
+    contest = "closes = 2099-01-01T00:00:00Z" if state != "benchmark" else 'reveal = "all"'
+    (root / "challenge.toml").write_text(f'format = 1\ntitle = "T"\n{contest}\n')
+    declare_toy(root / "datasets" / "toy", raw=toy_rows(80, images=False))
+    assert shell(root, "convert", "toy").code == 0
+    if state == "closed":
+        done = shell(root, "run", "majority", "--all", "--submit")
+        assert done.code == 0, done.err
+        assert shell(root, "close", now="2099-01-02T00:00:00Z").code == 0
+    assert shell(root, "leaderboard", now="2099-01-03T00:00:00Z").code == 0
+    page = (root / "leaderboard" / "index.html").read_text(encoding="utf-8")
+    code = re.search(r"<pre[^>]*><code>(.*?)</code></pre>", page, re.S)
+    assert code is not None
+    commands = html.unescape(re.sub(r"<[^>]+>", "", code[1]))
+    assert shell(root, "run", "majority", "--all", "--to", str(tmp_path / "mine")).code == 0
+    import pyarrow.csv
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(tmp_path / "mine" / "toy" / "predictions.parquet")
+    pyarrow.csv.write_csv(table, root / "predictions.csv")
+    run_block(commands, root)
+    if state == "benchmark":
+        assert "You" in shell(root, "submissions").out
 
 
 @pytest.mark.parametrize("page", [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md"], ids=str)

@@ -82,7 +82,7 @@ BARE = re.compile(
     r"(?:(?:public|private|stored|test|train|independent|predictions) )?"
     rf"(?:{PLURALS.replace(' ', '|')})\b"
 )
-NO_COUNT = re.compile(r"^[A-Z_]+$|^caps\.|counted\(|name$|table$")
+NO_COUNT = re.compile(r"^[A-Z_]+$|^caps\.|counted\(|(?:name|table|subset)$")
 
 
 @pytest.mark.parametrize("room", ["board", "cli", "ledger"])

@@ -59,9 +59,10 @@ def build_site(
     out: Path,
     *,
     as_of: datetime | None = None,
+    banner: str = "",
     progress: Progress | None = None,
 ) -> SiteReport:
-    """Write the site of a ledger, as of `as_of` (default: now), into `out`.
+    """Write the site of a ledger, as of `as_of` (default: now), into `out`; `banner` on each page.
 
     Files are replaced one by one, unchanged ones are not touched, and stale ones are removed at
     the end. Raises MissingRequirement when the folder cannot be written.
@@ -69,15 +70,17 @@ def build_site(
     from challenge.ledger import read_snapshot
 
     with _no_collecting():
-        return write_site(read_snapshot(ledger, as_of), out, progress=progress)
+        return write_site(read_snapshot(ledger, as_of), out, banner=banner, progress=progress)
 
 
-def write_site(snapshot: Snapshot, out: Path, *, progress: Progress | None = None) -> SiteReport:
+def write_site(
+    snapshot: Snapshot, out: Path, *, banner: str = "", progress: Progress | None = None
+) -> SiteReport:
     """Write the site of one snapshot into `out`; see `build_site`."""
     report = progress or (lambda text: None)
     with _no_collecting(), open_site(out) as writer:
         report("ranking")
-        context = read_context(snapshot)
+        context = read_context(snapshot, banner)
         for path, content in _assets():
             writer.write(path, content)
         _write_teams(context, writer, report)
@@ -85,7 +88,8 @@ def write_site(snapshot: Snapshot, out: Path, *, progress: Progress | None = Non
             if not isinstance(file, BoardPage):
                 writer.write(*file)
                 continue
-            mark = f"{_product()[:16]}-{file.mark}"
+            drawn_by = hashlib.sha256((_product() + banner).encode()).hexdigest()
+            mark = f"{drawn_by[:16]}-{file.mark}"
             if not writer.holds_group(file.path, mark):
                 writer.write_group(file.path, mark, [(file.path, file.draw())])
         writer.finish()
@@ -104,7 +108,7 @@ def _no_collecting() -> Iterator[None]:
             gc.enable()
 
 
-def read_context(snapshot: Snapshot) -> SiteContext:
+def read_context(snapshot: Snapshot, banner: str = "") -> SiteContext:
     """Return boards and series of a snapshot: all that the pages show beside submissions."""
     from challenge.board.pages.page_frame import Frame
     from challenge.board.plots import Line
@@ -129,7 +133,7 @@ def read_context(snapshot: Snapshot) -> SiteContext:
             for track in snapshot.settings.track
         },
         progress={track.id: lines(track.id) for track in snapshot.settings.track},
-        frame=Frame(snapshot.settings),
+        frame=Frame(snapshot.settings, banner),
     )
 
 
@@ -210,7 +214,8 @@ def _base(context: SiteContext) -> str:
         for task, card in snapshot.cards.items()
     ]
     settings = snapshot.settings.model_dump_json(exclude={"team", "description"})
-    text = json.dumps([__version__, _product(), settings, cards, str(snapshot.closed_at)])
+    closed = str(snapshot.closed_at)
+    text = json.dumps([__version__, _product(), settings, cards, closed, context.frame.banner])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

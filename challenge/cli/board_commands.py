@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,14 +25,25 @@ def leaderboard(
     as_of: Annotated[
         str | None, typer.Option("--as-of", metavar="DATE", help="The board as of this date (UTC).")
     ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to",
+            metavar="DIR",
+            help="Where the site goes (default: leaderboard/, with --as-of a folder beside it).",
+        ),
+    ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the home page in a browser.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
 ) -> None:
-    """Write the site and show the standings."""
+    """Write the site and show the standings.
+
+    A past board has a banner and does not replace the published site, unless --to names it.
+    """
     from challenge.board.rules.track_board import track_board
     from challenge.board.site import build_site
     from challenge.ledger import open_ledger, read_snapshot, refresh
-    from challenge.ledger.store.clock import read_time
+    from challenge.ledger.store.clock import iso, read_time
 
     challenge = challenge_of(ctx)
     ledger = open_ledger(challenge)
@@ -39,19 +52,41 @@ def leaderboard(
         for line in refresh(ledger):
             print_note(f"note: {line}")
     with Progress("leaderboard") as progress:
-        report = build_site(ledger, challenge.leaderboard, as_of=at, progress=progress)
+        banner = "" if at is None else f"The board as of {iso(at)}, not the current one."
+        out = to or (challenge.leaderboard if at is None else _beside(challenge.leaderboard, at))
+        if to is not None:
+            _refuse_other_folder(to)
+        report = build_site(ledger, out, as_of=at, banner=banner, progress=progress)
     snapshot = read_snapshot(ledger, at)
     boards = [
         track_board(snapshot, track.id, snapshot.vectors) for track in snapshot.settings.track
     ]
     if json:
         print_json({"index": str(report.index), "tracks": [board.as_json() for board in boards]})
+    if banner and not json:
+        say(banner)
     for board in [] if json else boards:
         print_track(board)
     if not json:
         say(f"\n{report.written} of {counted(report.pages, 'file')} written: {report.index}")
     if show:
         typer.launch(report.index.as_uri())
+
+
+def _beside(site: Path, at: datetime) -> Path:
+    """Return the folder of a past board: `leaderboard-as-of-2026-03-01T000000Z`."""
+    from challenge.ledger.store.clock import iso
+
+    return site.with_name(f"{site.name}-as-of-{iso(at).replace(':', '')}")
+
+
+def _refuse_other_folder(folder: Path) -> None:
+    """Raise WrongUse for a folder with files that are no site: a build removes them."""
+    from challenge.board.manifest import MANIFEST
+    from challenge.task.files import output_exists
+
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).is_file():
+        raise output_exists(folder)
 
 
 def print_track(board: TrackBoard) -> None:

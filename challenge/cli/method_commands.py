@@ -13,6 +13,7 @@ import typer
 
 from challenge.cli.app import app, challenge_of, start_of
 from challenge.cli.cell_progress import CellReport, GridProgress, print_reports
+from challenge.cli.cross_validation import cross_validate
 from challenge.cli.output import print_note, say
 from challenge.cli.task_commands import chosen_tasks
 from challenge.errors import ChallengeError, Fault, MissingRequirement, WrongUse, counted, nearest
@@ -68,6 +69,13 @@ def run(
             "built-in methods and files of the challenge's directory).",
         ),
     ] = None,
+    cv: Annotated[
+        bool,
+        typer.Option(
+            "--cv",
+            help="Predict train out of fold and score it, here; --to keeps out-of-fold.parquet.",
+        ),
+    ] = False,
     submit: Annotated[bool, typer.Option("--submit", help="Submit the predictions.")] = False,
     team: Annotated[
         str | None, typer.Option("--team", help="Who submits; built-in methods: the baselines.")
@@ -98,6 +106,7 @@ def run(
     """Run methods on tasks.
 
     Each method on each task is a cell: train, predict, check; with --submit also score and store.
+    With --cv, `challenge score --on train TASK` scores the file again.
     """
     from challenge.methods.run.engines import engine_named
 
@@ -108,9 +117,18 @@ def run(
         chosen = _chosen(challenge_of(ctx), task, track, every)
     if submit and team is None:
         _refuse_without_team(methods)
+    if cv:
+        _refuse_with_cv(submit, engine)
     ledger = _ledger_of(ctx) if submit else None
     options = _options(seed, threads, preset, time_limit)
     caps = {"seconds": cap_seconds, "memory_mb": cap_memory}
+    caps = {name: value for name, value in caps.items() if value is not None}
+    if cv:
+        with tempfile.TemporaryDirectory(prefix="challenge-cv-") as scratch:
+            out = to or Path(scratch)
+            cells = _cells(methods, chosen, options, _isolation(isolation), out, caps)
+            cross_validate(cells, kept=to is not None, json=json)
+        return
     _run_cells(
         methods,
         chosen,
@@ -120,7 +138,7 @@ def run(
         isolation=_isolation(isolation),
         to=to,
         team=team,
-        caps={name: value for name, value in caps.items() if value is not None},
+        caps=caps,
         json=json,
     )
 
@@ -187,6 +205,20 @@ def _refuse_without_team(methods: Sequence[str]) -> None:
         )
 
 
+def _refuse_with_cv(submit: bool, engine: str) -> None:
+    """Raise WrongUse for options that have no meaning beside --cv."""
+    if submit or engine != "local":
+        raise WrongUse(
+            Fault(
+                "--cv",
+                "--submit" if submit else f"--engine {engine}",
+                "--cv alone: predictions of train are scored on this machine",
+                "leave one of the two out",
+                code="cv-alone",
+            )
+        )
+
+
 def _ledger_of(ctx: typer.Context) -> Ledger:
     from challenge.ledger import open_ledger
 
@@ -244,6 +276,8 @@ def _run_cells(
     reports: list[CellReport] = []
     with tempfile.TemporaryDirectory(prefix="challenge-run-") as scratch:
         cells = _cells(methods, tasks, options, isolation, to or Path(scratch), caps or {})
+        if ledger is not None:
+            _refuse_hopeless(cells, ledger, team)
         titles = [f"{cell.source.name} on {cell.task.id}" for cell in cells]
         with GridProgress(titles) as progress:
             outcomes = run_grid(cells, engine, read_predictions, progress.show_state)
@@ -268,6 +302,23 @@ def _run_cells(
     failures = [report.error for report in reports if report.error is not None]
     if failures:
         raise typer.Exit(max(error.exit_code for error in failures))
+
+
+def _refuse_hopeless(cells: Sequence[GridCell], ledger: Ledger, team: str | None) -> None:
+    """Raise before anything trains what would refuse the submissions of cells that must train."""
+    from challenge.ledger import check_run
+    from challenge.methods.run.saved_cells import kept_cell
+
+    errors: list[ChallengeError] = []
+    for cell in cells:
+        if kept_cell(cell.task, cell.key) is None:
+            try:
+                check_run(ledger, cell.task, team or cell.source.title, baseline=team is None)
+            except ChallengeError as error:
+                errors.append(error)
+    if errors:
+        faults = dict.fromkeys(fault for error in errors for fault in error.faults)
+        raise type(errors[0])(faults)
 
 
 def _cells(

@@ -212,9 +212,10 @@ def compare(
     kind, sides = compared(ledger, a, b)
     if html is not None:
         from challenge.board.pages.comparison_page import comparison_page
-        from challenge.task import write_atomically
+        from challenge.task.files import new_file
 
-        write_atomically(html, comparison_page(result, kind, *sides))
+        with new_file(html) as file:
+            file.write(comparison_page(result, kind, *sides).encode())
     if json:
         print_json(result.as_json())
         return

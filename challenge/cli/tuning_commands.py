@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from challenge.cli.app import app, start_of
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
 from challenge.errors import Fault, WrongUse, counted, nearest
 from challenge.task import Task, dump_json, find_task, write_atomically
+from challenge.task.files import output_exists
 
 if TYPE_CHECKING:
     from challenge.methods.method_sources import MethodSource
@@ -60,6 +62,9 @@ def tune(
     rule = _rule(stop)
     require_optuna()
     source = resolve_method(method)
+    for path in [to / name / file for name in task for file in _FILES] if to is not None else []:
+        if os.path.lexists(path):
+            raise output_exists(path)
     found = [
         _tune(source, find_task(name, start_of(ctx)), trials, rule, seed, threads) for name in task
     ]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from challenge.ledger.submissions.receipts import HistoryRow, Receipt
     from challenge.ledger.submissions.rescore import rescore
     from challenge.ledger.submissions.roster import rename_team
-    from challenge.ledger.submissions.submit import submit
+    from challenge.ledger.submissions.submit import check_run, submit
 
 _MODULES = {
     "contest.finals": ("close", "select", "withdraw"),
@@ -43,7 +43,7 @@ _MODULES = {
     "submissions.receipts": ("HistoryRow", "Receipt"),
     "submissions.rescore": ("rescore",),
     "submissions.roster": ("rename_team",),
-    "submissions.submit": ("submit",),
+    "submissions.submit": ("check_run", "submit"),
 }
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "Submission",
     "Team",
     "backup",
+    "check_run",
     "close",
     "collect",
     "compare",

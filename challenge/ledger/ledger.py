@@ -32,7 +32,9 @@ class Ledger:
         old = newest_settings(connection)
         if old == self.settings:
             return False
-        started = connection.execute(sa.select(schema.submissions.c.id).limit(1)).first()
+        rows = schema.submissions
+        of_teams = sa.select(rows.c.id).where(rows.c.baseline.is_(False)).limit(1)
+        started = connection.execute(of_teams).first()
         closed = closed_at(connection) is not None
         check_settings(old, self.settings, at, closed=closed, started=started is not None)
         return True

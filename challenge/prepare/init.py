@@ -15,6 +15,7 @@ _FOLDERS = ("datasets", "submissions", "leaderboard", "inbox")
 _IGNORED = """\
 /submissions/
 /leaderboard/
+/leaderboard-as-of-*/
 /inbox/
 /.cache/
 /datasets/*/public/
@@ -27,8 +28,8 @@ _IGNORED = """\
 def start_challenge(folder: Path, now: datetime) -> None:
     """Write `challenge.toml`, the folders and the shipped task `parcels` into `folder`.
 
-    The contest opens at `now` (UTC) and closes four months later. Raises WrongUse when the folder
-    is a challenge directory already.
+    It is a draft: a comment proposes to open a week after `now` (UTC); it closes four months
+    later. Raises WrongUse when the folder is a challenge directory already.
     """
     settings = folder / "challenge.toml"
     if settings.exists():
@@ -48,7 +49,7 @@ def start_challenge(folder: Path, now: datetime) -> None:
         text = (shipped / "parcels" / name).read_text(encoding="utf-8")
         write_atomically(folder / "datasets" / "parcels" / name, text)
     write_atomically(folder / ".gitignore", _IGNORED)
-    opens = now.replace(microsecond=0)
+    opens = now.replace(microsecond=0) + timedelta(days=7)
     text = (shipped / "challenge.toml").read_text(encoding="utf-8")
     text = text.replace("{opens}", _toml_time(opens))
     text = text.replace("{closes}", _toml_time(opens + timedelta(days=120)))

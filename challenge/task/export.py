@@ -6,8 +6,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from challenge.errors import Fault, WrongUse, counted
-from challenge.task.files import atomic_file, sha256_of_file
+from challenge.errors import counted
+from challenge.task.files import new_file, sha256_of_file
 from challenge.task.task import Task
 
 __all__ = ["export_task"]
@@ -19,25 +19,15 @@ _PACKED = (".png", ".jpg", ".parquet")
 def export_task(task: Task, path: Path, *, progress: Callable[[str], None] | None = None) -> str:
     """Write the zip of a task's public folder, under the task's id; return its SHA-256.
 
-    Only regular files are included, so no link leads out of `public/`. An older zip is replaced.
-    Raises WrongUse when anything else is at `path`.
+    Only regular files are included, so no link leads out of `public/`. Raises WrongUse when
+    anything but the same zip is at `path`.
     """
-    if path.exists() and not (path.is_file() and zipfile.is_zipfile(path)):
-        raise WrongUse(
-            Fault(
-                str(path),
-                "something else is there",
-                "a new file, or an older zip that is replaced",
-                "choose another path",
-                code="export-occupied",
-            )
-        )
     files = sorted(
         (file.relative_to(task.public).as_posix(), file)
         for file in task.public.rglob("*")
         if file.is_file() and not file.is_symlink()
     )
-    with atomic_file(path) as target, zipfile.ZipFile(target, "w") as archive:
+    with new_file(path) as target, zipfile.ZipFile(target, "w") as archive:
         for count, (name, file) in enumerate(files, 1):
             entry = zipfile.ZipInfo(f"{task.id}/{name}", _FIRST_DATE)
             # A zip stores the operating system that made it; use the same value everywhere.

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["atomic_file", "dump_json", "read_json", "sha256_of_file", "write_atomically"]
+from challenge.errors import Fault, WrongUse
+
+__all__ = [
+    "atomic_file",
+    "dump_json",
+    "new_file",
+    "output_exists",
+    "read_json",
+    "sha256_of_file",
+    "write_atomically",
+]
 
 
 @contextmanager
@@ -36,6 +48,40 @@ def atomic_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
             error.filename = str(path)
         raise
     _sync_folder(path.parent)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that the user named for output; it never replaces another.
+
+    A file with the same bytes is left as it is. Raises WrongUse (`output-exists`) for any other,
+    before anything is written when it is no file.
+    """
+    if os.path.lexists(path) and not path.is_file():
+        raise output_exists(path)
+    with tempfile.TemporaryDirectory(prefix="challenge-output-") as folder:
+        made = Path(folder) / "file"
+        with made.open("wb") as file:
+            yield file
+        if path.is_file():
+            if not filecmp.cmp(made, path, shallow=False):
+                raise output_exists(path)
+            return
+        with atomic_file(path) as target, made.open("rb") as source:
+            shutil.copyfileobj(source, target, 1 << 20)
+
+
+def output_exists(path: Path) -> WrongUse:
+    """Return the error for an output path where something else is."""
+    return WrongUse(
+        Fault(
+            str(path),
+            "already there",
+            "a path where nothing is, since nothing is replaced",
+            "name another one, or move what is there away",
+            code="output-exists",
+        )
+    )
 
 
 def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o644) -> None:

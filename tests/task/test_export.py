@@ -51,12 +51,17 @@ def test_links_are_not_followed(task: Task, tmp_path: Path) -> None:
         assert "toy-classification/link" not in archive.namelist()
 
 
-def test_nothing_but_an_older_zip_is_replaced(task: Task, tmp_path: Path) -> None:
+def test_nothing_is_replaced_and_the_same_zip_stays(task: Task, tmp_path: Path) -> None:
     path = tmp_path / "notes.toml"
     path.write_text("mine")
     with pytest.raises(WrongUse) as caught:
         export_task(task, path)
-    assert caught.value.faults[0].code == "export-occupied"
+    assert caught.value.faults[0].code == "output-exists"
     assert path.read_text() == "mine"
+    other = tmp_path / "other.zip"
+    with zipfile.ZipFile(other, "w"):
+        pass
+    with pytest.raises(WrongUse):
+        export_task(task, other)
     older = tmp_path / "older.zip"
     assert export_task(task, older) == export_task(task, older)

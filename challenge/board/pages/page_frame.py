@@ -89,10 +89,12 @@ def root_of(path: str) -> str:
 class Frame:
     """What all pages of one build share.
 
-    Nothing here changes with a submission, or every page would be written again.
+    Nothing here changes with a submission, or every page would be written again. `banner` is a
+    sentence above each page, such as that the board is a past one.
     """
 
     settings: Settings
+    banner: str = ""
     _tops: dict[tuple[str, str], Markup] = field(default_factory=dict, repr=False)
 
     def page(
@@ -114,7 +116,9 @@ class Frame:
         if (root, section) not in self._tops:
             # The same on all pages of a folder depth, so it is drawn once.
             tracks = [(folder_name(one.id), one.id, one.title) for one in self.settings.track]
-            top = render("top.html", root=root, section=section, site=site, tracks=tracks)
+            top = render(
+                "top.html", root=root, section=section, site=site, tracks=tracks, banner=self.banner
+            )
             self._tops[root, section] = trusted(top)
         return render(
             template,

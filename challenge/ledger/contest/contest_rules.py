@@ -77,15 +77,16 @@ def check_settings(
     """Raise TaskError with every rule that the new challenge.toml breaks.
 
     Always: roster names are readable and do not look alike, one person is in one team, a track
-    names each task once. After the first submission (`started`): `reveal` may not change. From the
-    opening on: the rules that decide who wins may not change, and tracks may only lose tasks. With
-    submissions the opening cannot be postponed.
+    names each task once. Until `opens`, and until the first team that is no baseline has
+    submitted (`started`), the settings are a draft. Then the rules that decide who wins may not
+    change, and tracks may only lose tasks. With submissions the opening cannot be postponed.
     """
     faults = [*_roster_faults(new), *_track_faults(new)]
     opened = new.is_contest() and (new.opens is None or at >= new.opens)
     if opened and not closed:
         faults.extend(_tie_rule_faults(new))
-    if old is not None and old.is_contest() and (old.opens is None or at >= old.opens):
+    begun = old is not None and (started or (old.opens is not None and at >= old.opens))
+    if old is not None and old.is_contest() and begun:
         faults.extend(_frozen_faults(old, new, at, closed=closed))
         if started and new.opens is not None and at < new.opens:
             # Rules are frozen from the opening on, so a later opening would unfreeze them.

@@ -8,6 +8,7 @@ from challenge.ledger.store import clock
 from challenge.ledger.store.versions import (
     add_scoring_version,
     baseline_scores_of,
+    lacks_scores,
     record_baseline_score,
     record_card,
 )
@@ -53,6 +54,11 @@ def _refresh_task(ledger: Ledger, task: Task) -> list[str]:
             record_card(connection, task, at)
             if baseline is not None and subset is not None:
                 record_baseline_score(connection, scoring_version, subset, baseline.value, at)
+            if subset is not None and lacks_scores(connection, scoring_version, subset):
+                return [
+                    f"task {task.id}: submissions without a score on the {subset} rows, since "
+                    f"`reveal` changed; run `challenge rescore {task.id}`"
+                ]
     except LedgerError as error:
         if error.faults[0].code != "rescore-first":
             raise

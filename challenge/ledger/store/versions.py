@@ -29,6 +29,7 @@ __all__ = [
     "closed_at",
     "current_scoring_versions",
     "has_submissions",
+    "lacks_scores",
     "newest_settings",
     "read_cards",
     "read_metric",
@@ -116,6 +117,18 @@ def has_submissions(connection: sa.Connection, task_id: str) -> bool:
     rows = schema.submissions
     query = sa.select(rows.c.id).where(rows.c.task == task_id).limit(1)
     return connection.execute(query).first() is not None
+
+
+def lacks_scores(connection: sa.Connection, scoring_version: ScoringVersion, subset: str) -> bool:
+    """Whether the task has submissions and none of them has a score on the subset."""
+    scores = schema.scores
+    query = (
+        sa.select(scores.c.id)
+        .where(scores.c.scoring_version == scoring_version.id, scores.c.subset == subset)
+        .limit(1)
+    )
+    scored = connection.execute(query).first() is not None
+    return not scored and has_submissions(connection, scoring_version.task)
 
 
 def rescore_first(task_id: str, found: str) -> LedgerError:

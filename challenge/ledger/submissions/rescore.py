@@ -223,11 +223,14 @@ def _grouping_changed(
     subsets: tuple[Subset, ...],
     groupings: set[tuple[str, str]],
 ) -> bool:
-    """Whether the clusters of the task's rows differ from those of the stored scores."""
+    """Whether scores are missing, or rest on other clusters than the task's rows have now.
+
+    Scores are missing after a draft was changed from a contest to a benchmark, or back.
+    """
     from challenge.scoring import read_predictions
     from challenge.scoring.score import score_predictions
 
-    if not entries or not groupings:
+    if not entries:
         return False
     try:
         predictions = read_predictions(task, ledger.files.path(entries[0].sha256))
@@ -236,9 +239,8 @@ def _grouping_changed(
     fresh = {
         (subset, score_predictions(task, predictions, subset).grouping_hash) for subset in subsets
     }
-    return any(
-        pair not in groupings for pair in fresh if pair[0] in {subset for subset, _ in groupings}
-    )
+    wanted = {subset for subset, _ in groupings} | set(subsets) - {"private"}
+    return any(pair not in groupings for pair in fresh if pair[0] in wanted)
 
 
 def _score_all(

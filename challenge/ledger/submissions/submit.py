@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_entry",
+    "check_run",
     "current_scoring_version",
     "scored_subset",
     "submit",
@@ -106,21 +107,35 @@ def submit(
         return _submit(ledger, task, path, entry)
 
 
-def check_entry(ledger: Ledger, task: str, team: str) -> None:
+def check_entry(ledger: Ledger, task: str, team: str, *, baseline: bool = False) -> None:
     """Raise SubmissionError when name, roster, dates or quota refuse any file of the team.
 
     The name must be spelled as in the roster, or as the team was registered.
     """
-    entry = Entry(check_team_name(team), "", "", "", "", baseline=False)
+    entry = Entry(check_team_name(team), "", "", "", "", baseline=baseline)
     with ledger.store.reading() as connection:
         at = clock.now()
         known = _admit(connection, ledger.settings, entry, at)
         check_spelling((*ledger.settings.roster(), *(known.names if known else ())), team)
         check_failures(connection, ledger.settings.limits, entry.team, task, at)
+        if baseline:
+            return
         if known is None:
             check_new_team(connection, ledger.settings, at)
         else:
             check_quota(connection, ledger.settings.limits, known.id, task, at)
+
+
+def check_run(ledger: Ledger, task: Task, team: str, *, baseline: bool) -> None:
+    """Raise what would refuse a submission whatever its file holds, before a method trains.
+
+    That is what `check_entry` raises, TaskError when challenge.toml breaks a rule, LedgerError
+    when the task needs a rescore first.
+    """
+    check_entry(ledger, task.id, team, baseline=baseline)
+    with ledger.store.reading() as connection:
+        ledger.check_settings_in(connection, clock.now())
+        current_scoring_version(connection, task)
 
 
 def _submit(ledger: Ledger, task: Task, path: Path, entry: Entry) -> Receipt:

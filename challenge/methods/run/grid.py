@@ -11,16 +11,17 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from challenge.errors import ChallengeError, Fault, MissingRequirement
+from challenge.errors import ChallengeError, Fault, MissingRequirement, WrongUse
 from challenge.methods.method_sources import MethodSource
 from challenge.methods.protocol import Progress, silent
 from challenge.methods.run.cell_answer import Answer, CellRecord
 from challenge.methods.run.exchange import invalid_answer
 from challenge.methods.run.handover import PREDICTIONS
 from challenge.methods.run.runner import MethodRun, Options, cell_key, method_name, run_here
-from challenge.methods.run.saved_cells import forget_cell, keep_cell, kept_cell
+from challenge.methods.run.saved_cells import forget_cell, keep_cell, kept_cell, would_replace
 from challenge.methods.run.supervisor import Caps
 from challenge.task import Task, write_atomically
+from challenge.task.files import output_exists
 
 __all__ = ["Engine", "GridCell", "Outcome", "Report", "answer_here", "run_grid"]
 
@@ -71,12 +72,11 @@ def run_grid(
 ) -> Generator[Outcome, None, None]:
     """Yield the outcome of each cell once: first those kept from earlier runs, then as they end.
 
-    `check` raises ChallengeError for a file with faults; such a cell is not kept. A leftover in a
-    cell's folder is removed before anything runs.
+    `check` raises ChallengeError for a file with faults; such a cell is not kept. Raises WrongUse,
+    before anything runs, where a file in a cell's folder would be replaced.
     """
     waiting = []
-    for cell in cells:
-        (cell.folder / PREDICTIONS).unlink(missing_ok=True)
+    _refuse_replacing(cells)
     for index, cell in enumerate(cells):
         kept = kept_cell(cell.task, cell.key)
         if kept is None:
@@ -94,6 +94,17 @@ def run_grid(
             if answer.record is not None:
                 report(index, "checking")
             yield _outcome(index, cells[index], answer, check, reused=False)
+
+
+def _refuse_replacing(cells: Sequence[GridCell]) -> None:
+    """Raise WrongUse for every file that this grid did not write and would replace."""
+    faults: list[Fault] = []
+    for cell in cells:
+        target = cell.folder / PREDICTIONS
+        if would_replace(target, kept_cell(cell.task, cell.key)):
+            faults += output_exists(target).faults
+    if faults:
+        raise WrongUse(faults)
 
 
 def answer_here(
@@ -129,13 +140,17 @@ def _outcome(
         kind = MissingRequirement if answer.missing_requirement else ChallengeError
         return Outcome(index, cell, error=kind(answer.faults))
     target = cell.folder / PREDICTIONS
+    written = not target.exists()
     try:
         _require_same(cell, answer.record)
-        write_atomically(target, answer.predictions)
+        if written:
+            write_atomically(target, answer.predictions)
         check(cell.task, target)
     except ChallengeError as error:
         # The cause may be fixed without a change of the digest, so the method must run again.
         forget_cell(cell.task, cell.key)
+        if written:
+            target.unlink(missing_ok=True)
         return Outcome(index, cell, error=error)
     if not reused:
         keep_cell(cell.task, cell.key, answer)

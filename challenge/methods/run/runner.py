@@ -18,9 +18,10 @@ from challenge.methods.run.cell_answer import Answer, CellRecord
 from challenge.methods.run.exchange import PredictResult, Request, ask
 from challenge.methods.run.handover import PREDICTIONS
 from challenge.methods.run.sandbox import Isolation, require_sandbox, sandbox_fault
-from challenge.methods.run.saved_cells import keep_cell, kept_cell
+from challenge.methods.run.saved_cells import keep_cell, kept_cell, would_replace
 from challenge.methods.run.supervisor import Caps
 from challenge.task import Task, write_atomically
+from challenge.task.files import output_exists
 
 __all__ = [
     "MethodRun",
@@ -103,7 +104,8 @@ def run_method(
     """Fit and predict, and put `predictions.parquet` into `out`.
 
     `time_limit` is a budget that the method is given; `caps` stop it. `isolation` None is the
-    default for that method (`default_isolation`). Raises WrongUse for an unknown method, and
+    default for that method (`default_isolation`). Raises WrongUse for an unknown method, and where
+    another file would be replaced. Raises
     MissingRequirement when a requirement is not installed. Raises ChallengeError when the method
     crashed, was stopped at a cap or wrote nothing.
     """
@@ -112,8 +114,10 @@ def run_method(
     options = Options(seed, threads, preset, time_limit, isolation)
     key = cell_key(source, task, options)
     target = out / PREDICTIONS
-    target.unlink(missing_ok=True)
-    if (kept := kept_cell(task, key)) is not None:
+    kept = kept_cell(task, key)
+    if would_replace(target, kept):
+        raise output_exists(target)
+    if kept is not None:
         progress("kept from an earlier run")
         answer = kept
     else:

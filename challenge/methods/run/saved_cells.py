@@ -18,7 +18,7 @@ from challenge.methods.run.cell_answer import Answer, pack_answer, unpack_answer
 from challenge.methods.run.handover import open_plain
 from challenge.task import Task, write_atomically
 
-__all__ = ["forget_cell", "keep_cell", "kept_cell"]
+__all__ = ["forget_cell", "keep_cell", "kept_cell", "would_replace"]
 
 _MOST_CELLS = 200
 _MOST_BYTES = 1 << 30
@@ -52,6 +52,13 @@ def kept_cell(task: Task, key: str) -> Answer | None:
         # The file time is that of the last use: the least recently used are removed first.
         os.utime(file, follow_symlinks=False)
     return answer if answer.record is not None else None
+
+
+def would_replace(target: Path, kept: Answer | None) -> bool:
+    """Whether something else than the predictions of a kept cell is at `target`."""
+    if not os.path.lexists(target):
+        return False
+    return kept is None or not target.is_file() or target.read_bytes() != kept.predictions
 
 
 def forget_cell(task: Task, key: str) -> None:
