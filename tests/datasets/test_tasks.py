@@ -13,8 +13,10 @@ import pytest
 
 from challenge.prepare.build.task_build import build_task
 from challenge.prepare.sources.fetch import cache_folder
+from challenge.scoring.attacks import MOST_GAIN
 from challenge.task.definition import TaskDefinition, read_definition
 from challenge.task.task import Task
+from tests.prepare.subset_attackers import gains
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = sorted(path.parent.name for path in (ROOT / "datasets").glob("*/task.toml"))
@@ -91,6 +93,14 @@ def test_a_task_builds_with_the_size_it_promises(name: str, tmp_path: Path) -> N
     grave = {finding["name"] for finding in findings if finding["severity"] == "high"}
     assert grave <= set(task_definition.accept)
     assert not {"seen-records", "transitive-pairs", "identical-rows"} & grave
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fodors-zagats", "icon-variants"])
+def test_nobody_guesses_the_subset_of_a_pair(name: str, tmp_path: Path) -> None:
+    _, task = built(name, tmp_path)
+    found = gains(task)
+    assert {attack: gain for attack, gain in found.items() if gain > MOST_GAIN} == {}
 
 
 @pytest.mark.slow

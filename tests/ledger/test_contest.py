@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from challenge.board.site import build_site
 from challenge.errors import LedgerError, SubmissionError, TaskError, WrongUse
 from challenge.ledger import (
     Ledger,
@@ -27,7 +28,7 @@ from challenge.ledger.contest.rehearsal import rehearse
 from challenge.ledger.store import schema
 from challenge.scoring.solution import count_public
 from challenge.task import Task
-from tests.ledger.toy import CONTEST, make_challenge, make_task, write_hits
+from tests.ledger.toy import BENCHMARK, CONTEST, make_challenge, make_task, write_hits
 
 OPENS = datetime(2026, 1, 1, tzinfo=timezone.utc)
 CLOSES = datetime(2026, 2, 1, tzinfo=timezone.utc)
@@ -421,3 +422,21 @@ def test_a_floor_is_rounded_also_before_the_first_submission(
     refresh(ledger)
     floor = read_snapshot(ledger).baseline_scores["toy"]
     assert floor == round(floor, 3)
+
+
+@pytest.mark.parametrize("toml", [BENCHMARK, CONTEST.format(per_day=5)])
+def test_a_task_without_its_solution_has_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml: str
+) -> None:
+    """Where only `public/` is, nothing can be scored, but the task can be shown."""
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
+    ledger = open_ledger(make_challenge(tmp_path / "c", toml, n=800))
+    private = toy(ledger).private
+    private.rename(tmp_path / "elsewhere")
+    assert refresh(ledger) == []
+    build_site(ledger, tmp_path / "site")
+    assert "Toy" in (tmp_path / "site" / "task" / "toy" / "index.html").read_text()
+    (tmp_path / "elsewhere").rename(private)
+    assert refresh(ledger) == []
+    hand_in(ledger, tmp_path, 200)
+    assert len(read_snapshot(ledger).primary) == 1

@@ -21,8 +21,8 @@ __all__ = ["refresh"]
 def refresh(ledger: Ledger) -> list[str]:
     """Store what changed in challenge.toml and in the public folders of the built tasks.
 
-    A task that was rebuilt after the first submission keeps its old card until `rescore`; a
-    returned note says so.
+    A task without its solution here gets a card, but no scoring version. A task that was rebuilt
+    after the first submission keeps its old card until `rescore`; a returned note says so.
     """
     notes: list[str] = []
     with ledger.store.writing() as connection:
@@ -35,7 +35,8 @@ def refresh(ledger: Ledger) -> list[str]:
 def _refresh_task(ledger: Ledger, task: Task) -> list[str]:
     from challenge.scoring.score import SCORER_VERSION, baseline_score
 
-    subset = scored_subset(ledger.settings, task)
+    solved = (task.private / "solution.parquet").is_file()
+    subset = scored_subset(ledger.settings, task) if solved else None
     try:
         with ledger.store.reading() as connection:
             scoring_version = current_scoring_version(connection, task)
@@ -43,16 +44,16 @@ def _refresh_task(ledger: Ledger, task: Task) -> list[str]:
                 connection, scoring_version
             )
         baseline = None
-        if subset is not None and not known and (task.private / "solution.parquet").is_file():
+        if subset is not None and not known:
             baseline = baseline_score(task, subset)
         with ledger.store.writing() as connection:
             ledger.store.lock_all(connection)
             at = clock.now()
             scoring_version = current_scoring_version(connection, task)
-            if scoring_version is None:
+            if scoring_version is None and solved:
                 scoring_version = add_scoring_version(connection, task, SCORER_VERSION, at)
             record_card(connection, task, at)
-            if baseline is not None and subset is not None:
+            if scoring_version is not None and baseline is not None and subset is not None:
                 record_baseline_score(connection, scoring_version, subset, baseline.value, at)
             if subset is not None and lacks_scores(connection, scoring_version, subset):
                 return [
