@@ -45,4 +45,4 @@ def _children() -> list[int]:
 if __name__ == "__main__":
     code = _keep(sys.argv[1:])
     # A signal is returned as the sandbox and a shell do.
-    sys.exit(128 - code if code < 0 else code)
+    raise SystemExit(128 - code if code < 0 else code)
