@@ -7,6 +7,7 @@ column, by an index of ids, or by the index or order of the test table. Nothing 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from challenge.errors import ChallengeError, Fault, counted
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from challenge.task import Task
 
-__all__ = ["arrow_table", "as_table"]
+__all__ = ["arrow_table", "as_table", "write_table"]
 
 _SHOWN = 5
 
@@ -68,6 +69,13 @@ def as_table(found: Any, test: pd.DataFrame, task: Task, where: str) -> pd.DataF
             + ("; in matching return array[:, 1]" if task.kind.paired else ""),
         )
     return _of_values(values, test["id"], task)
+
+
+def write_table(found: pd.DataFrame, task: Task, path: Path, where: str = "predictions") -> None:
+    """Write the table as a predictions file; raise as `arrow_table` does."""
+    import pyarrow.parquet as pq
+
+    pq.write_table(arrow_table(found, task, where), path)
 
 
 def arrow_table(found: pd.DataFrame, task: Task, where: str) -> pa.Table:

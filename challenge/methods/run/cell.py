@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from challenge.errors import ChallengeError, Fault, WrongUse
 from challenge.methods.method_sources import MethodSource, resolve_method
 from challenge.methods.protocol import Progress
-from challenge.methods.returned import arrow_table, as_table
+from challenge.methods.returned import as_table, write_table
 from challenge.methods.run.handover import (
     FAULT,
     MOST_CHARACTERS,
@@ -106,7 +106,8 @@ def _predict(
     test = read_test(task)
     found = method.predict(test)
     done = time.perf_counter()
-    _write_predictions(as_table(found, test, task, _where(source)), source, task, folder)
+    where = _where(source)
+    write_table(as_table(found, test, task, where), task, folder / PREDICTIONS, where)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = sum(part.ru_utime + part.ru_stime for part in (usage, children))
@@ -124,18 +125,12 @@ def _try(
     source: MethodSource, task: Task, options: Mapping[str, Any], folder: Path, report: Progress
 ) -> dict[str, object]:
     found = predict_out_of_fold(source, task, options, report)
-    _write_predictions(found, source, task, folder)
+    write_table(found, task, folder / PREDICTIONS, _where(source))
     return {}
 
 
 def _where(source: MethodSource) -> str:
     return f"method {source.name}, what `predict` returned"
-
-
-def _write_predictions(found: pd.DataFrame, source: MethodSource, task: Task, folder: Path) -> None:
-    import pyarrow.parquet as pq
-
-    pq.write_table(arrow_table(found, task, _where(source)), folder / PREDICTIONS)
 
 
 def predict_out_of_fold(
