@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks.fits import add_fit_options, keep_cell
 from challenge.methods.builtin.autogluon import AutoGluon
 from challenge.methods.builtin.inputs import PARTS
-from challenge.methods.run.cell import write_table
+from challenge.methods.returned import write_table
 from challenge.scoring import (
     Predictions,
     compare_predictions,

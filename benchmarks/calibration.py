@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from challenge.methods import resolve_method
-from challenge.methods.run.cell import write_table
+from challenge.methods.returned import write_table
 from challenge.scoring import Score, read_predictions, score_on_train, score_predictions
 from challenge.task import Task, find_task
 from challenge.task.frames import read_test, read_train

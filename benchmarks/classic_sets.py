@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.fits import add_fit_options, keep_cell
 from challenge.methods import resolve_method
 from challenge.methods.builtin.folds import best_f1_threshold
-from challenge.methods.run.cell import write_table
+from challenge.methods.returned import write_table
 from challenge.prepare.build.task_build import build_task
 from challenge.scoring import MetricValue, read_predictions, score_predictions
 from challenge.task import Task

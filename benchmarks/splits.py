@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.fits import add_fit_options, keep_cell
 from challenge.methods import resolve_method
-from challenge.methods.run.cell import write_table
+from challenge.methods.returned import write_table
 from challenge.prepare.build.task_build import build_task
 from challenge.prepare.sources.fetch import cache_folder
 from challenge.scoring import read_predictions, score_predictions

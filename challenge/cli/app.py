@@ -34,7 +34,7 @@ _PANELS = {
     "Take part": "tasks show check score submit submissions compare select withdraw",
     "Organise": "init add convert audit export leaderboard matrix",
     "Run methods": "run baseline init-method tune",
-    "Contest": "collect rename rescore close",
+    "Contest": "collect similar rename rescore close",
     "Safekeeping": "attack verify backup restore",
 }
 

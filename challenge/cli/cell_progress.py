@@ -45,7 +45,7 @@ class CellReport:
         if self.error is not None:
             return f"failed: {self.error.faults[0].found}"[:100]
         again = (
-            ", run kept from an earlier call"
+            ", run kept from an earlier call (--fresh runs it again)"
             if self.outcome.run and self.outcome.run.reused
             else ""
         )

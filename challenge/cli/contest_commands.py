@@ -60,13 +60,19 @@ def collect(
 
     ledger = _ledger(ctx)
     if watch:
-        inbox.watch(ledger, report=lambda done: _print_collected(done, json=json))
+
+        def report(done: CollectReport) -> None:
+            _print_collected(done, json=json)
+            _note_similar(ledger, done)
+
+        inbox.watch(ledger, report=report)
         return
     with Progress("collect") as progress:
         done = inbox.collect(ledger, progress=progress)
     if not json and not done.collected:
         say("nothing new in the inbox")
     _print_collected(done, json=json)
+    _note_similar(ledger, done)
 
 
 def _print_collected(done: CollectReport, *, json: bool) -> None:
@@ -81,6 +87,50 @@ def _print_collected(done: CollectReport, *, json: bool) -> None:
         say(f"{path}: {one.status}, {one.message}")
     for line in done.notes:
         print_note(f"note: {line}")
+
+
+def _note_similar(ledger: Ledger, done: CollectReport) -> None:
+    """Add a note for each pair of teams that a new submission makes look like copies."""
+    from challenge.ledger import similar_pairs
+
+    new = {
+        int(one.receipt["submission"]["id"])
+        for _, one in done.collected
+        if one.status == "accepted" and one.receipt is not None
+    }
+    tasks = {path.parent.name for path, one in done.collected if one.status == "accepted"}
+    for pair in similar_pairs(ledger, tasks=tasks) if new else ():
+        if {pair.a, pair.b} & new:
+            print_note(f"note, for the organiser only: {pair.line()}")
+
+
+@app.command(epilog="Example: challenge similar --task icon-tag")
+def similar(
+    ctx: typer.Context,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", help="Only this task; can be repeated.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show identical and nearly identical predictions of different teams.
+
+    For the organiser only. Nearly identical are two submissions that share more wrong answers than
+    their error rates explain, at a false discovery rate of 5 %. It is a reason to ask, no proof.
+    """
+    from challenge.ledger import similar_pairs
+
+    challenge = challenge_of(ctx)
+    for name in task or []:
+        challenge.folder(name)
+    with Progress("similar") as progress:
+        pairs = similar_pairs(_ledger(ctx), tasks=task, progress=progress)
+    if json:
+        print_json({"pairs": [pair.as_json() for pair in pairs]})
+        return
+    for pair in pairs:
+        say(pair.line())
+    if not pairs:
+        say("no similar predictions of different teams")
 
 
 @app.command(epilog="Example: challenge select 17")

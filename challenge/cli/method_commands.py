@@ -76,6 +76,12 @@ def run(
             help="Predict train out of fold and score it, here; --to keeps out-of-fold.parquet.",
         ),
     ] = False,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh", help="Run again what is kept; needed after a data file of a method changed."
+        ),
+    ] = False,
     submit: Annotated[bool, typer.Option("--submit", help="Submit the predictions.")] = False,
     team: Annotated[
         str | None, typer.Option("--team", help="Who submits; built-in methods: the baselines.")
@@ -139,6 +145,7 @@ def run(
         to=to,
         team=team,
         caps=caps,
+        fresh=fresh,
         json=json,
     )
 
@@ -267,6 +274,7 @@ def _run_cells(
     to: Path | None = None,
     team: str | None = None,
     caps: dict[str, Any] | None = None,
+    fresh: bool = False,
     json: bool = False,
 ) -> None:
     """Train, predict and check in each cell, and submit where there is a ledger."""
@@ -277,10 +285,10 @@ def _run_cells(
     with tempfile.TemporaryDirectory(prefix="challenge-run-") as scratch:
         cells = _cells(methods, tasks, options, isolation, to or Path(scratch), caps or {})
         if ledger is not None:
-            _refuse_hopeless(cells, ledger, team)
+            _refuse_hopeless(cells, ledger, team, fresh=fresh)
         titles = [f"{cell.source.name} on {cell.task.id}" for cell in cells]
         with GridProgress(titles) as progress:
-            outcomes = run_grid(cells, engine, read_predictions, progress.show_state)
+            outcomes = run_grid(cells, engine, read_predictions, progress.show_state, fresh=fresh)
             try:
                 with closing(outcomes):
                     for outcome in outcomes:
@@ -304,14 +312,16 @@ def _run_cells(
         raise typer.Exit(max(error.exit_code for error in failures))
 
 
-def _refuse_hopeless(cells: Sequence[GridCell], ledger: Ledger, team: str | None) -> None:
+def _refuse_hopeless(
+    cells: Sequence[GridCell], ledger: Ledger, team: str | None, *, fresh: bool
+) -> None:
     """Raise before anything trains what would refuse the submissions of cells that must train."""
     from challenge.ledger import check_run
     from challenge.methods.run.saved_cells import kept_cell
 
     errors: list[ChallengeError] = []
     for cell in cells:
-        if kept_cell(cell.task, cell.key) is None:
+        if fresh or kept_cell(cell.task, cell.key) is None:
             try:
                 check_run(ledger, cell.task, team or cell.source.title, baseline=team is None)
             except ChallengeError as error:

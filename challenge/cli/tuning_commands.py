@@ -14,7 +14,7 @@ from challenge.cli.app import app, start_of
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
 from challenge.errors import Fault, WrongUse, counted, nearest
 from challenge.task import Task, dump_json, find_task, write_atomically
-from challenge.task.files import output_exists
+from challenge.task.files import new_file, output_exists
 
 if TYPE_CHECKING:
     from challenge.methods.method_sources import MethodSource
@@ -149,6 +149,11 @@ def _write(tuning: Tuning, folder: Path) -> None:
     texts = (tuned_file(tuning), tuning_page(document, metric), dump_json(document))
     for name, text in zip(_FILES, texts, strict=True):
         write_atomically(folder / name, text)
+    # What the method imports from beside its file is beside the copy, too.
+    for path in tuning.source.needs.readable if tuning.source.file is not None else ():
+        assert tuning.source.file is not None
+        with new_file(folder / path.relative_to(tuning.source.file.parent)) as file:
+            file.write(path.read_bytes())
 
 
 def _report(tuning: Tuning, to: Path | None) -> None:

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from challenge.ledger.store.snapshot_queries import read_snapshot
     from challenge.ledger.submissions.compare import compare, compared, verdict
     from challenge.ledger.submissions.failed_runs import record_failed_run
-    from challenge.ledger.submissions.history import history, suspects
+    from challenge.ledger.submissions.history import history
     from challenge.ledger.submissions.ladder import round_to_step
     from challenge.ledger.submissions.receipts import HistoryRow, Receipt
     from challenge.ledger.submissions.rescore import rescore
     from challenge.ledger.submissions.roster import rename_team
+    from challenge.ledger.submissions.similar import SimilarPair, similar_pairs
     from challenge.ledger.submissions.submit import check_run, submit
 
 _MODULES = {
@@ -38,11 +39,12 @@ _MODULES = {
     "store.snapshot_queries": ("read_snapshot",),
     "submissions.compare": ("compare", "compared", "verdict"),
     "submissions.failed_runs": ("record_failed_run",),
-    "submissions.history": ("history", "suspects"),
+    "submissions.history": ("history",),
     "submissions.ladder": ("round_to_step",),
     "submissions.receipts": ("HistoryRow", "Receipt"),
     "submissions.rescore": ("rescore",),
     "submissions.roster": ("rename_team",),
+    "submissions.similar": ("SimilarPair", "similar_pairs"),
     "submissions.submit": ("check_run", "submit"),
 }
 
@@ -52,6 +54,7 @@ __all__ = [
     "Ledger",
     "PrimaryScores",
     "Receipt",
+    "SimilarPair",
     "Snapshot",
     "StoredScore",
     "Submission",
@@ -73,8 +76,8 @@ __all__ = [
     "restore",
     "round_to_step",
     "select",
+    "similar_pairs",
     "submit",
-    "suspects",
     "verdict",
     "verify",
     "withdraw",

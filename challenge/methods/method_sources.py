@@ -6,10 +6,12 @@ versions of the libraries that they use.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.metadata
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -165,7 +167,13 @@ def resolve_method(spec: str) -> MethodSource:
                 )
             )
         full, name = f"{file}:{attribute}", f"{file.stem}:{attribute}"
-        return MethodSource(full, name, name, _digest(name, file.read_bytes()), False, file)
+        beside = _neighbours(file)
+        code = file.read_bytes()
+        for one in beside:
+            text = one.read_bytes()
+            code += f"\n{one.relative_to(file.parent)} {len(text)}\n".encode() + text
+        needs = Needs(readable=beside)
+        return MethodSource(full, name, name, _digest(name, code), False, file, needs)
     known = method_names()
     guess = nearest(spec, known)
     raise WrongUse(
@@ -197,7 +205,7 @@ def _version(name: str) -> str:
 def _digest(name: str, code: bytes = b"") -> str:
     # Code that runs, stores or searches is left out: no result depends on it.
     package = Path(__file__).parents[1]
-    own = ("estimator.py", "protocol.py", "run/cell.py")
+    own = ("estimator.py", "protocol.py", "returned.py", "run/cell.py")
     files = [
         *(package / "features").rglob("*.py"),
         *(package / "methods" / "builtin").rglob("*.py"),
@@ -212,15 +220,63 @@ def _digest(name: str, code: bytes = b"") -> str:
 
 
 def _module_of(file: Path) -> Any:
-    # A file may import its neighbours, as it would when run.
-    sys.path.insert(0, str(file.parent))
-    spec = importlib.util.spec_from_file_location(file.stem, file)
+    # A file may import its neighbours. They come last, so that none of them, nor the file itself,
+    # replaces a module of Python or of a package that other code needs.
+    name = _module_name(file.stem)
+    sys.path.append(str(file.parent))
+    spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise WrongUse(Fault(str(file), "no Python file", "file.py", "rename it", "method-file"))
     module = importlib.util.module_from_spec(spec)
-    sys.modules[file.stem] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def _module_name(stem: str) -> str:
+    """Return the name of a method's module; another than its file's where a module has that name.
+
+    >>> _module_name("my_method"), _module_name("types"), _module_name("my method")
+    ('my_method', 'method_types', 'method_my_method')
+    """
+    free = stem.isidentifier() and stem not in sys.modules and not _installed(stem)
+    return stem if free else "method_" + re.sub(r"\W", "_", stem)
+
+
+def _installed(name: str) -> bool:
+    """Whether Python or an installed package has a module of that name."""
+    return name in sys.stdlib_module_names or importlib.util.find_spec(name) is not None
+
+
+def _neighbours(file: Path) -> tuple[Path, ...]:
+    """Return the Python files beside a method that it imports, those that these import too."""
+    found: dict[Path, None] = {}
+    waiting = [file]
+    while waiting:
+        for name in _imported_names(waiting.pop()):
+            module, package = file.parent / f"{name}.py", file.parent / name
+            files = [module] if module.is_file() else sorted(package.rglob("*.py"))
+            new = [one for one in files if one not in found and one != file]
+            if new and not _installed(name):
+                found |= dict.fromkeys(new)
+                waiting += new
+    return tuple(sorted(found))
+
+
+def _imported_names(file: Path) -> set[str]:
+    """Return the top-level names of all imports in a file, also of those inside functions."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):
+        # Importing it will say what is wrong.
+        return set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+    return {name.partition(".")[0] for name in names}
 
 
 def _attribute(module: Any, file: Path, name: str) -> Any:

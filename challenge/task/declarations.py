@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -19,7 +20,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["Declaration", "KindName", "ModalityName", "read_declaration"]
+__all__ = ["Declaration", "KindName", "ModalityName", "read_declaration", "time_example"]
 
 
 def _read_kind(value: Any) -> Kind:
@@ -98,14 +99,32 @@ def _fault(path: Path, detail: ErrorDetails, model: type[BaseModel]) -> Fault:
         )
     if detail["type"] == "missing":
         return Fault(where, "nothing", "a value", f"add `{location[-1]} = …`", "toml-missing-key")
-    found = repr(detail.get("input"))
+    found = _as_toml(detail.get("input"))
     if detail["type"] == "literal_error":
         choices = _allowed_values(detail["ctx"]["expected"])
         guess = nearest(str(detail.get("input")), choices)
         fix = f"did you mean {guess!r}?" if guess else "write one of these"
         return Fault(where, found, f"one of {', '.join(choices)}", fix, "toml-value")
     expected = detail["msg"].removeprefix("Value error, ")
+    if detail["type"].startswith("datetime"):
+        expected = time_example(detail.get("input"))
     return Fault(where, found[:200], expected, "correct the value", "toml-value")
+
+
+def time_example(value: Any) -> str:
+    """Return what a time must have, with an example that completes `value` where it can."""
+    day = f"{value:%Y-%m-%d}" if isinstance(value, date) else "2026-01-31"
+    clock = f"{value:%H:%M:%S}" if isinstance(value, datetime) else "12:00:00"
+    return f"a date, a time and an offset, such as {day}T{clock}Z (UTC)"
+
+
+def _as_toml(value: Any) -> str:
+    """Return a value as its file has it; of a table only that it is one."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (date, datetime, time)):
+        return value.isoformat()
+    return "these values together" if isinstance(value, dict) else repr(value)
 
 
 def _one_based(part: int | str) -> str:

@@ -6,10 +6,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self
 
-from challenge.task.declarations import Declaration, KindName, read_declaration
+from challenge.task.declarations import Declaration, KindName, read_declaration, time_example
 
 __all__ = ["Limits", "RosterTeam", "Settings", "Track", "read_settings"]
 
@@ -60,12 +60,15 @@ class Settings(Declaration):
     track: list[Track] = []
     team: list[RosterTeam] = []
 
+    @field_validator("opens", "closes")
+    @classmethod
+    def _with_an_offset(cls, at: datetime | None) -> datetime | None:
+        if at is not None and at.tzinfo is None:
+            raise ValueError(time_example(at))
+        return at
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for name in ("opens", "closes"):
-            at = getattr(self, name)
-            if at is not None and at.tzinfo is None:
-                raise ValueError(f"{name} with an offset, such as 2026-01-31T12:00:00Z")
         if self.opens and self.closes and self.opens >= self.closes:
             raise ValueError("opens before closes")
         if self.reveal == "contest" and self.closes is None:

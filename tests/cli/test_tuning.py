@@ -16,6 +16,7 @@ from tests.toy import build_toy
 
 MINE = """
 import pandas as pd
+from beside import sure_of
 from challenge.methods.search.space import Choice, Float
 
 class Mine:
@@ -30,7 +31,7 @@ class Mine:
         self.task = task
 
     def predict(self, test):
-        sure = test["count"].fillna(0) < 9 * self.share
+        sure = sure_of(test, self.share)
         first, second = self.task.classes[:2]
         return pd.DataFrame({"id": test["id"], "label": [first if s else second for s in sure]})
 """
@@ -40,6 +41,9 @@ class Mine:
 def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
     root = tmp_path_factory.mktemp("tune")
     (root / "mine.py").write_text(MINE)
+    (root / "beside.py").write_text(
+        "def sure_of(test, share): return test['count'].fillna(0) < 9 * share\n"
+    )
     return build_toy(root, n=100, images=False)
 
 
@@ -81,6 +85,9 @@ def test_a_search_ends_in_a_file_that_runs(task: Task, tmp_path: Path) -> None:
     assert not re.search(r"(src|href)=", page)
 
     # More trials go on from those that were kept, and answer as JSON.
+    taken = tune(task, *words, "7", "--json")
+    assert taken.code == 2 and taken.fault() == "output-exists"
+    words = (words[0], "--to", str(tmp_path / "more"), *words[3:])
     more = tune(task, *words, "7", "--json")
     assert more.code == 0 and "6 trials kept" in more.err
     (found,) = more.json()["searches"]

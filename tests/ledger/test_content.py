@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from challenge.errors import LedgerError
-from challenge.ledger import open_ledger, submit, suspects
+from challenge.ledger import open_ledger, similar_pairs, submit
 from challenge.ledger.store import schema
 from challenge.ledger.store.integrity import verify
 from challenge.scoring import content_digest, read_predictions
@@ -39,7 +39,8 @@ def test_predictions_are_identical_under_another_version_of_the_parquet_library(
     assert submit(ledger, task, path, team="Ada", method="two").identical_to == first.submission.id
     other = submit(ledger, task, path, team="Bob", method="one").submission
     assert other.sha256 != first.submission.sha256
-    assert suspects(ledger) == [("toy", (first.submission.id, other.id))]
+    (pair,) = similar_pairs(ledger)
+    assert (pair.identical, pair.a, pair.b) == (True, first.submission.id, other.id)
     changed = write_hits(task, tmp_path / "b.csv", 46)
     assert submit(ledger, task, changed, team="Ada", method="three").identical_to is None
     assert verify(ledger).faults == ()

@@ -10,7 +10,7 @@ import pytest
 
 from challenge.methods import resolve_method
 from challenge.methods.protocol import decisions_frame, probabilities_frame
-from challenge.methods.run.cell import write_table
+from challenge.methods.returned import write_table
 from challenge.scoring import read_predictions, score_predictions
 from challenge.task import Task
 from challenge.task.frames import read_test, read_train

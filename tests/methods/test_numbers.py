@@ -21,7 +21,7 @@ from challenge.methods.builtin.inputs import make_inputs
 from challenge.methods.builtin.ridge import choose_penalty, numbers_out_of_fold, ridge
 from challenge.methods.estimator import EstimatorMethod
 from challenge.methods.protocol import silent
-from challenge.methods.run.cell import write_table
+from challenge.methods.returned import write_table
 from challenge.methods.template import init_method
 from challenge.task import Task
 from challenge.task.frames import read_test, read_train

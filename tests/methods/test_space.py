@@ -46,6 +46,8 @@ def test_values_outside_are_known() -> None:
         (lambda: Float(5e-324, 1e308, log=True), "Float(low=5e-324"),
         (lambda: Choice(("a",)), "Choice(('a',))"),
         (lambda: Choice(("a", "a")), "Choice(('a', 'a'))"),
+        (lambda: Choice((None, "balanced")), "write 'none' for None"),  # type: ignore[arg-type]
+        (lambda: Choice(((1, 1), (1, 2))), "'1-2' for (1, 2)"),  # type: ignore[arg-type]
     ],
 )
 def test_an_empty_range_is_refused(make: object, found: str) -> None:

@@ -182,7 +182,9 @@ def test_pairs_with_columns_of_one_record_are_refused(tmp_path: Path, side: str)
     ("old", "new", "message"),
     [
         ('reveal = "all"\n', "", '`closes`, or reveal = "all"'),
-        ('reveal = "all"', "closes = 2026-01-01T00:00:00", "closes with an offset"),
+        ('reveal = "all"', "closes = 2026-01-01T00:00:00", "such as 2026-01-01T00:00:00Z (UTC)"),
+        ('reveal = "all"', "closes = 2026-01-01", "such as 2026-01-01T12:00:00Z (UTC)"),
+        ('reveal = "all"', 'closes = "soon"', "a date, a time and an offset"),
         (
             'reveal = "all"',
             "opens = 2026-02-01T00:00:00Z\ncloses = 2026-01-01T00:00:00Z",

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from challenge.errors import ChallengeError, LedgerError, SubmissionError
+from challenge.errors import ChallengeError, Fault, LedgerError, SubmissionError
 from challenge.ledger.inbox.inbox_files import (
     NOTE,
     RECEIPTS,
@@ -45,6 +45,7 @@ SETTLE_S = 2.0
 _WAITING = frozenset({"quota-day", "not-open", "quota-failed", "quota-new-teams", "unknown-team"})
 """Faults that resolve with time or by the organiser, without a new file."""
 
+_WRONG_PLACE = "wrong-place"
 _PATIENCE = timedelta(minutes=10)
 _LEFT_OVER_S = 86_400
 
@@ -61,17 +62,17 @@ class Seen:
     """Files that a watching collector skips, and until which time."""
 
     def __init__(self) -> None:
-        self._done: dict[tuple[str, str, str], tuple[tuple[int, int, int], datetime | None]] = {}
+        self._done: dict[tuple[str, ...], tuple[tuple[int, int, int], datetime | None]] = {}
 
     def has(self, candidate: Candidate) -> bool:
         """Whether this state of the file is settled, or waits for a later round."""
-        mark, until = self._done.get(candidate.key, (None, None))
+        mark, until = self._done.get((*candidate.key, candidate.belongs), (None, None))
         return mark == candidate.mark and (until is None or clock.now() < until)
 
     def add(self, candidate: Candidate, outcome: Collected) -> None:
         """Remember the outcome."""
         until = clock.now() + _PATIENCE if outcome.status == "waiting" else None
-        self._done[candidate.key] = (candidate.mark, until)
+        self._done[(*candidate.key, candidate.belongs)] = (candidate.mark, until)
 
 
 def collect(
@@ -117,7 +118,7 @@ def collect(
             continue
         outcomes.append((path, outcome))
         if progress:
-            progress(f"{candidate.team}/{candidate.task}/{candidate.name}: {outcome.message}")
+            progress(f"{'/'.join(candidate.key)}: {outcome.message}")
     return CollectReport(tuple(outcomes), tuple(notes))
 
 
@@ -197,6 +198,8 @@ def _collect_file(
         earlier = _written_outcome(folder, candidate, largest)
         if earlier is not None:
             return earlier
+        if candidate.belongs:
+            return _with_receipts(folder, candidate, _misplaced(candidate))
         unread = _unread_outcome(ledger, candidate, waiting)
         if unread is not None:
             return _with_receipts(folder, candidate, unread)
@@ -209,6 +212,18 @@ def _collect_file(
                 note = _note_of(read_beside(folder, candidate.name + NOTE))
                 outcome = _submit(ledger, candidate, path, sha256, note)
             return _with_receipts(folder, candidate, outcome)
+
+
+def _misplaced(candidate: Candidate) -> Collected:
+    """Return the outcome of a file that is in no team's folder of a task: where it belongs."""
+    fault = Fault(
+        "inbox/" + "/".join(candidate.key),
+        "a file that is not in a folder inbox/<team>/<task>/ of a task of this challenge",
+        candidate.belongs,
+        f"move it to {candidate.belongs}",
+        code=_WRONG_PLACE,
+    )
+    return refused("", SubmissionError(fault), waits=False)
 
 
 def _with_receipts(folder: int, candidate: Candidate, outcome: Collected) -> Collected:
@@ -244,6 +259,9 @@ def _written_outcome(folder: int, candidate: Candidate, largest: int) -> Collect
         # A team can write anything here, such as endless nesting.
         return None
     if not isinstance(document, dict) or document.get("status") not in ("accepted", "refused"):
+        return None
+    if _WRONG_PLACE in str(document.get("faults")) and not candidate.belongs:
+        # The organiser added the task meanwhile.
         return None
     if document.get("mark") != list(candidate.mark):
         if candidate.mark[0] > largest:

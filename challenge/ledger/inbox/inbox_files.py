@@ -15,10 +15,11 @@ import tempfile
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from challenge.errors import nearest
 from challenge.ledger.store.database import ledger_faults
 
 __all__ = [
@@ -38,6 +39,16 @@ RECEIPTS = (".receipt.json", ".receipt.txt")
 NOTE = ".note.txt"
 """Ending of the file beside predictions that holds the team's note."""
 _UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
+_OF_SYSTEMS = frozenset(
+    (
+        *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "$recycle.bin"),
+        *("system volume information", "__macosx", "@eadir", "lost+found", "icon\r"),
+    )
+)
+_DEPTH = 2
+"""A file of a team for a task is in this many folders."""
+_DEEPEST = 8
+_MOST_MISPLACED = 1000
 _LONGEST_NAME = 200
 """Bytes; a receipt's name is longer, and file systems allow 255."""
 _Mark = tuple[int, int, int]
@@ -45,44 +56,104 @@ _Mark = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A regular file of the inbox as it was seen."""
+    """A regular file of the inbox as it was seen; `folders` lead to it.
 
-    team: str
-    task: str
+    Files of a team for a task are in two folders. Any other file is misplaced, and `belongs` says
+    where such a file belongs.
+    """
+
+    folders: tuple[str, ...]
     name: str
     mark: _Mark
+    belongs: str = ""
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """Team, task and name."""
-        return self.team, self.task, self.name
+    def team(self) -> str:
+        """The name of the first folder, empty above it."""
+        return self.folders[0] if self.folders else ""
+
+    @property
+    def task(self) -> str:
+        """The name of the second folder, empty above it."""
+        return self.folders[1] if len(self.folders) > 1 else ""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The folders and the name."""
+        return *self.folders, self.name
 
     def path(self, inbox: Path) -> Path:
         """The path of the file."""
-        return inbox / self.team / self.task / self.name
+        return inbox.joinpath(*self.folders, self.name)
 
 
 def candidates_in(inbox: Path, known: Collection[str], notes: list[str]) -> Iterator[Candidate]:
-    """Yield the files for the `known` tasks; add a note for everything else."""
+    """Yield every file that somebody handed in, misplaced ones too; add a note for the rest.
+
+    Files of operating systems, receipts and notes of teams are no submissions. At most 1,000
+    misplaced files are answered in a round.
+    """
+    n_misplaced = 0
     if not inbox.is_dir():
         return
-    for team in _folders(inbox, notes):
-        for task in _folders(inbox / team, notes):
-            if task not in known:
-                notes.append(f"{inbox / team / task}: no task of this name")
-                continue
-            folder = inbox / team / task
-            for name in _names(folder, notes):
-                if name.startswith(".") or name.endswith((*RECEIPTS, NOTE, *_UNFINISHED)):
-                    continue
-                try:
-                    mark = _mark((folder / name).lstat())
-                except FileNotFoundError:
-                    continue
-                if mark is None:
-                    notes.append(f"{folder / name}: not a regular file, skipped")
-                    continue
-                yield Candidate(team, task, name, mark)
+    for candidate in _files(inbox, (), notes):
+        if len(candidate.folders) == _DEPTH and candidate.task in known:
+            yield candidate
+            continue
+        n_misplaced += 1
+        if n_misplaced <= _MOST_MISPLACED:
+            yield replace(candidate, belongs=_right_place(candidate, known))
+    if n_misplaced > _MOST_MISPLACED:
+        notes.append(f"{inbox}: {n_misplaced:,} misplaced files, not all of them answered")
+
+
+def _files(inbox: Path, folders: tuple[str, ...], notes: list[str]) -> Iterator[Candidate]:
+    """Yield the regular files below some folders of the inbox; links are not followed."""
+    here = inbox.joinpath(*folders)
+    for name in _names(here, notes):
+        if _is_of_system(name):
+            continue
+        try:
+            status = (here / name).lstat()
+        except FileNotFoundError:
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            if len(folders) < _DEEPEST:
+                yield from _files(inbox, (*folders, name), notes)
+            else:
+                notes.append(f"{here / name}: nested too deeply, skipped")
+            continue
+        if name.endswith((*RECEIPTS, NOTE, *_UNFINISHED)) or (not folders and _is_readme(name)):
+            continue
+        mark = _mark(status)
+        if mark is None:
+            notes.append(f"{here / name}: not a regular file, skipped")
+            continue
+        yield Candidate(folders, name, mark)
+
+
+def _is_readme(name: str) -> bool:
+    return name.lower().startswith("readme")
+
+
+def _is_of_system(name: str) -> bool:
+    """Whether an operating system or file manager made it: nobody handed it in.
+
+    >>> [_is_of_system(name) for name in ("Thumbs.db", "._a.csv", "~$book.xlsx", "a.csv")]
+    [True, True, True, False]
+    """
+    return name.startswith((".", "~$")) or name.lower() in _OF_SYSTEMS
+
+
+def _right_place(candidate: Candidate, known: Collection[str]) -> str:
+    """Return the path where a misplaced file would be collected, as far as it can be known."""
+    named = [folder for folder in candidate.folders if folder in known]
+    near = [guess for folder in candidate.folders[1:] if (guess := nearest(folder, known))]
+    only = list(known) if len(known) == 1 else []
+    task = next(iter([*named, *near, *only]), "<task>")
+    teams = [folder for folder in candidate.folders if folder != task]
+    team = teams[0] if teams else "<team>"
+    return f"inbox/{team}/{task}/{candidate.name}"
 
 
 def _names(folder: Path, notes: list[str]) -> list[str]:
@@ -111,22 +182,6 @@ def _utf8(name: str) -> bool:
     return name == name.encode(errors="replace").decode()
 
 
-def _folders(parent: Path, notes: list[str]) -> list[str]:
-    names = []
-    for name in _names(parent, notes):
-        if name.startswith("."):
-            continue
-        try:
-            mode = (parent / name).lstat().st_mode
-        except FileNotFoundError:
-            continue
-        if stat.S_ISDIR(mode):
-            names.append(name)
-        elif stat.S_ISLNK(mode):
-            notes.append(f"{parent / name}: a link, not followed")
-    return names
-
-
 def _mark(status: os.stat_result) -> _Mark | None:
     if not stat.S_ISREG(status.st_mode):
         return None
@@ -140,7 +195,7 @@ def open_folder(inbox: Path, candidate: Candidate) -> Iterator[int | None]:
     opened: list[int] = []
     try:
         opened.append(os.open(inbox, os.O_RDONLY | os.O_DIRECTORY))
-        for name in (candidate.team, candidate.task):
+        for name in candidate.folders:
             opened.append(os.open(name, flags, dir_fd=opened[-1]))
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):

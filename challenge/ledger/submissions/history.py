@@ -1,20 +1,18 @@
-"""The history of submissions, and identical predictions of different teams."""
+"""The history of submissions."""
 
 from __future__ import annotations
 
 import numpy as np
-import sqlalchemy as sa
 
 from challenge.ledger.contest.finals import selected_of
 from challenge.ledger.ledger import Ledger
-from challenge.ledger.store import schema
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.ledger.store.snapshot_queries import read_snapshot
 from challenge.ledger.submissions.best import best_positions
 from challenge.ledger.submissions.receipts import HistoryRow
 from challenge.ledger.submissions.roster import require_team
 
-__all__ = ["history", "suspects"]
+__all__ = ["history"]
 
 
 def history(
@@ -57,23 +55,3 @@ def _shown(snapshot: Snapshot) -> set[int]:
     merit = sign[primary.task] * primary.value if len(primary) else primary.value
     best = best_positions(merit, primary.submission, primary.team, primary.task)
     return set(primary.submission[best[~np.isnan(merit[best])]].tolist())
-
-
-def suspects(ledger: Ledger) -> list[tuple[str, tuple[int, ...]]]:
-    """Return identical predictions of different teams, by task; for the organiser only."""
-    rows = schema.submissions
-    shared = (
-        sa.select(rows.c.task, rows.c.content)
-        .group_by(rows.c.task, rows.c.content)
-        .having(sa.func.count(sa.distinct(rows.c.team)) > 1)
-    ).subquery()
-    query = (
-        sa.select(rows.c.task, rows.c.content, rows.c.id)
-        .join(shared, sa.and_(shared.c.task == rows.c.task, shared.c.content == rows.c.content))
-        .order_by(rows.c.id)
-    )
-    groups: dict[tuple[str, str], tuple[int, ...]] = {}
-    with ledger.store.reading() as connection:
-        for task, digest, submission_id in connection.execute(query):
-            groups[task, digest] = (*groups.get((task, digest), ()), submission_id)
-    return [(task, ids) for (task, _), ids in groups.items()]

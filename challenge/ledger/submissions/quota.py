@@ -30,9 +30,10 @@ def quota_left(
 
 
 def check_quota(
-    connection: sa.Connection, limits: Limits, team: int, task: str, at: datetime
+    connection: sa.Connection, settings: Settings, team: int, task: str, at: datetime
 ) -> None:
     """Raise SubmissionError when the team has nothing left for the task."""
+    limits = settings.limits
     today, total = _counts(connection, team, task, at)
     if limits.total is not None and total >= limits.total:
         raise SubmissionError(
@@ -50,17 +51,17 @@ def check_quota(
                 f"quota of {task}",
                 f"{counted(today, 'submission')} today",
                 f"at most {limits.per_day} a team, task and day",
-                f"submit it after {iso(day_start(at) + timedelta(days=1))}",
-                code="quota-day",
+                _tomorrow(settings, at, "submit it after {day}"),
+                code=_waiting_code(settings, at, "quota-day"),
             )
         )
 
 
 def check_failures(
-    connection: sa.Connection, limits: Limits, team: str, task: str, at: datetime
+    connection: sa.Connection, settings: Settings, team: str, task: str, at: datetime
 ) -> None:
     """Raise SubmissionError after too many faulty files today, under all names of the team."""
-    failures = schema.failures
+    limits, failures = settings.limits, schema.failures
     count = connection.execute(
         sa.select(sa.func.count())
         .select_from(failures)
@@ -76,9 +77,9 @@ def check_failures(
                 f"failed files of {task}",
                 f"{count} today",
                 f"at most {limits.failed_per_day} a team, task and day",
-                "find the faults with `challenge check`, and submit after "
-                f"{iso(day_start(at) + timedelta(days=1))}",
-                code="quota-failed",
+                "find the faults with `challenge check`; "
+                + _tomorrow(settings, at, "submit after {day}"),
+                code=_waiting_code(settings, at, "quota-failed"),
             )
         )
 
@@ -104,11 +105,31 @@ def check_new_team(connection: sa.Connection, settings: Settings, at: datetime) 
                 "new teams",
                 f"{count} today",
                 f"at most {most} a day in a contest without a roster",
-                f"hand it in after {iso(day_start(at) + timedelta(days=1))}, "
-                "or ask the organiser for a roster",
-                code="quota-new-teams",
+                _tomorrow(settings, at, "hand it in after {day}")
+                + ", or ask the organiser for a roster",
+                code=_waiting_code(settings, at, "quota-new-teams"),
             )
         )
+
+
+def _last_day(settings: Settings, at: datetime) -> bool:
+    """Whether the challenge ends before the next UTC day begins."""
+    closes = settings.closes_utc()
+    return closes is not None and closes <= day_start(at) + timedelta(days=1)
+
+
+def _tomorrow(settings: Settings, at: datetime, fix: str) -> str:
+    """Return the fix with the next day in it, or that there is none before the close."""
+    if _last_day(settings, at):
+        closes = settings.closes_utc()
+        assert closes is not None
+        return f"none is left: the challenge ends at {iso(closes)}"
+    return fix.format(day=iso(day_start(at) + timedelta(days=1)))
+
+
+def _waiting_code(settings: Settings, at: datetime, code: str) -> str:
+    """Return the code of a quota; it is another one when waiting is of no use."""
+    return "quota-last-day" if _last_day(settings, at) else code
 
 
 def _counts(connection: sa.Connection, team: int, task: str, at: datetime) -> tuple[int, int]:

@@ -117,13 +117,13 @@ def check_entry(ledger: Ledger, task: str, team: str, *, baseline: bool = False)
         at = clock.now()
         known = _admit(connection, ledger.settings, entry, at)
         check_spelling((*ledger.settings.roster(), *(known.names if known else ())), team)
-        check_failures(connection, ledger.settings.limits, entry.team, task, at)
+        check_failures(connection, ledger.settings, entry.team, task, at)
         if baseline:
             return
         if known is None:
             check_new_team(connection, ledger.settings, at)
         else:
-            check_quota(connection, ledger.settings.limits, known.id, task, at)
+            check_quota(connection, ledger.settings, known.id, task, at)
 
 
 def check_run(ledger: Ledger, task: Task, team: str, *, baseline: bool) -> None:
@@ -146,7 +146,7 @@ def _submit(ledger: Ledger, task: Task, path: Path, entry: Entry) -> Receipt:
         entry = _named(connection, entry)
         _admit(connection, ledger.settings, entry, at)
         current_scoring_version(connection, task)
-        check_failures(connection, ledger.settings.limits, entry.team, task.id, at)
+        check_failures(connection, ledger.settings, entry.team, task.id, at)
     predictions = _checked(ledger, task, path, entry)
     with ledger.files.staged(predictions, task) as staged:
         with ledger.store.reading() as connection:
@@ -155,7 +155,7 @@ def _submit(ledger: Ledger, task: Task, path: Path, entry: Entry) -> Receipt:
             if earlier is not None and known is not None:
                 return receipt_of(connection, ledger, earlier, clock.now(), identical=True)
             if known is not None and not entry.baseline:
-                check_quota(connection, ledger.settings.limits, known.id, task.id, clock.now())
+                check_quota(connection, ledger.settings, known.id, task.id, clock.now())
         from challenge.scoring.score import baseline_score
 
         scored = None if subset is None else score_file(task, predictions, subset)
@@ -276,7 +276,7 @@ def _record_failure(
     faults = json.dumps([fault.as_json() for fault in error.faults], ensure_ascii=False)
     with ledger.store.writing() as connection:
         at = clock.now()
-        check_failures(connection, ledger.settings.limits, team, task, at)
+        check_failures(connection, ledger.settings, team, task, at)
         connection.execute(
             schema.failures.insert().values(
                 at=micros(at), folded=fold(team), task=task, file_sha256=file_sha256, faults=faults
@@ -343,7 +343,7 @@ def _store(
     if earlier is not None:
         return receipt_of(connection, ledger, earlier, at, identical=True)
     if not entry.baseline:
-        check_quota(connection, settings.limits, team.id, task.id, at)
+        check_quota(connection, settings, team.id, task.id, at)
     ledger.record_settings_in(connection, at)
     record_card(connection, task, at)
     if scoring_version is None:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from challenge.errors import ChallengeError, Fault, WrongUse
 from challenge.methods.method_sources import MethodSource, resolve_method
 from challenge.methods.protocol import Progress
+from challenge.methods.returned import as_table, write_table
 from challenge.methods.run.handover import (
     FAULT,
     MOST_CHARACTERS,
@@ -37,7 +38,7 @@ from challenge.task import Task, dump_json, read_json, read_task
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["predict_out_of_fold", "write_table"]
+__all__ = ["predict_out_of_fold"]
 
 
 def _answer(folder: Path, progress: TextIO) -> bool:
@@ -110,9 +111,11 @@ def _predict(
     method.fit(train, task)
     fitted = time.perf_counter()
     report("predicting")
-    found = method.predict(read_test(task))
+    test = read_test(task)
+    found = method.predict(test)
     done = time.perf_counter()
-    write_table(found, task, folder / PREDICTIONS)
+    where = _where(source)
+    write_table(as_table(found, test, task, where), task, folder / PREDICTIONS, where)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = sum(part.ru_utime + part.ru_stime for part in (usage, children))
@@ -130,8 +133,12 @@ def _try(
     source: MethodSource, task: Task, options: Mapping[str, Any], folder: Path, report: Progress
 ) -> dict[str, object]:
     found = predict_out_of_fold(source, task, options, report)
-    write_table(found, task, folder / PREDICTIONS)
+    write_table(found, task, folder / PREDICTIONS, _where(source))
     return {}
+
+
+def _where(source: MethodSource) -> str:
+    return f"method {source.name}, what `predict` returned"
 
 
 def predict_out_of_fold(
@@ -151,8 +158,7 @@ def predict_out_of_fold(
     method: Any = source.make(**options, progress=report)
     if callable(getattr(method, "predict_out_of_fold", None)):
         method.fit(train, task)
-        found: pd.DataFrame = method.predict_out_of_fold()
-        return found
+        return as_table(method.predict_out_of_fold(), train, task, _where(source))
     folds = fold_codes(train, task)
     parts: list[Any] = []
     for fold in sorted(set(folds.tolist())):
@@ -160,7 +166,7 @@ def predict_out_of_fold(
         method = source.make(**options, progress=report)
         method.fit(train[folds != fold].reset_index(drop=True), task)
         outside = train[folds == fold].drop(columns="label").reset_index(drop=True)
-        parts.append(method.predict(outside))
+        parts.append(as_table(method.predict(outside), outside, task, _where(source)))
     together: pd.DataFrame = pd.concat(parts, ignore_index=True)
     return together
 
@@ -201,23 +207,6 @@ def _declare(source: MethodSource, task: Task) -> dict[str, object]:
     }
 
 
-def write_table(found: pd.DataFrame, task: Task, path: Path) -> None:
-    """Write what a method returned as Parquet: ids and classes as text, the rest as numbers."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    columns = {}
-    for name in found.columns:
-        values = found[name].astype(object).tolist()
-        if name == "id" or (name == "label" and task.kind.has_classes):
-            columns[str(name)] = pa.array(
-                [value if value is None else str(value) for value in values], pa.string()
-            )
-        else:
-            columns[str(name)] = pa.array(values, from_pandas=True)
-    pq.write_table(pa.table(columns), path)
-
-
 def _plain(value: Any) -> Any:
     """Return the value as plain JSON; other values become text, NaN becomes null."""
     if isinstance(value, Mapping):
@@ -255,4 +244,7 @@ def _progress_channel() -> TextIO:
 
 
 if __name__ == "__main__":
-    raise SystemExit(0 if _answer(Path(sys.argv[1]), _progress_channel()) else 1)
+    worked = _answer(Path(sys.argv[1]), _progress_channel())
+    sys.stderr.flush()
+    # The answer is written: a thread that the method left over must not keep the cell.
+    os._exit(0 if worked else 1)

@@ -69,8 +69,11 @@ def run_grid(
     engine: Engine,
     check: Callable[[Task, Path], object],
     report: Report,
+    fresh: bool = False,
 ) -> Generator[Outcome, None, None]:
     """Yield the outcome of each cell once: first those kept from earlier runs, then as they end.
+
+    With `fresh` every cell runs again, as after a change of a data file that a method reads.
 
     `check` raises ChallengeError for a file with faults; such a cell is not kept. Raises WrongUse,
     before anything runs, where a file in a cell's folder would be replaced.
@@ -78,7 +81,7 @@ def run_grid(
     waiting = []
     _refuse_replacing(cells)
     for index, cell in enumerate(cells):
-        kept = kept_cell(cell.task, cell.key)
+        kept = None if fresh else kept_cell(cell.task, cell.key)
         if kept is None:
             waiting.append(index)
             continue

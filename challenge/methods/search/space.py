@@ -99,6 +99,12 @@ class Choice:
     def __post_init__(self) -> None:
         if len(self.values) < 2 or len(set(map(repr, self.values))) < len(self.values):
             raise _fault(f"Choice({self.values!r})", "two or more different values")
+        if not all(isinstance(value, (str, int, float, bool)) for value in self.values):
+            raise _fault(
+                f"Choice({self.values!r})",
+                "texts, numbers, True or False: write 'none' for None and '1-2' for (1, 2), and "
+                "translate them in __init__",
+            )
 
     def holds(self, value: object) -> bool:
         """Return whether the value is one of them."""
