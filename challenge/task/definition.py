@@ -11,8 +11,10 @@ from typing_extensions import Self
 
 from challenge.task.columns import RESERVED, Column
 from challenge.task.datasheet import Datasheet
+from challenge.task.date_texts import COUNTS, DATE_ORDERS, is_date_format
 from challenge.task.declarations import Declaration, KindName, ModalityName, read_declaration
 from challenge.task.modalities import modality_of
+from challenge.task.number_texts import NUMBER_FORMATS
 from challenge.task.splits import Split
 
 __all__ = [
@@ -78,8 +80,29 @@ class Raw(Declaration):
     label: str | None = None
     key: str | None = None
     images: str | None = None
-    delimiter: str | None = None
     encoding: str | None = None
+    """The character encoding of text files."""
+    delimiter: str | None = None
+    """The character between fields; a blank means one or more blanks or tabs."""
+    quote: Literal["double", "backslash", "none"] | None = None
+    """How fields are quoted: quotes doubled inside, after a backslash, or characters like others.
+    """
+    header: bool | None = None
+    """Whether the first line has the names of the columns; else they are column_1, column_2, …"""
+    skip: int | None = Field(default=None, ge=0)
+    """Lines before the header, or before the first row where there is none."""
+    comment: str | None = Field(default=None, min_length=1, max_length=8)
+    """Lines that begin with this are left out."""
+    sheet: str | None = None
+    """The sheet of a workbook; by default the first visible one."""
+    decimal: Literal[".", ","] | None = None
+    """The decimal sign of numbers in every column."""
+    thousands: Literal[",", ".", " ", "'", ""] | None = None
+    """The separator of thousands of numbers in every column; empty for none."""
+    missing: tuple[str, ...] = Field(default=(), strict=False)
+    """Texts that mean a missing value in every column."""
+    variants: Literal["join", "keep"] | None = None
+    """Whether classes or groups that differ only in their form, such as 1 and 1.0, are one."""
     options: dict[str, str | int | float | bool] = {}
 
     @field_validator("delimiter")
@@ -102,9 +125,24 @@ class ColumnSettings(Declaration):
     modality: ModalityName
     description: str = ""
     integer: bool = False
+    format: str | None = None
+    """How raw numbers or dates are written: 1234.5 in the format of the column, or `dmy`."""
     timezone: str | None = None
     """The zone of raw points in time without one, such as UTC or Europe/Berlin."""
     sides: Literal["both", "left", "right"] = "both"
+
+    @model_validator(mode="after")
+    def _known_format(self) -> Self:
+        if self.format is None:
+            return self
+        modality = modality_of(self.modality)
+        if not modality.is_ordered:
+            raise ValueError("format only beside a modality of numbers or dates")
+        numbers = () if modality.is_datetime else NUMBER_FORMATS
+        if self.format not in numbers and not is_date_format(self.format):
+            choices = ", ".join((*numbers, *DATE_ORDERS, *COUNTS))
+            raise ValueError(f"one of {choices}, or a pattern such as %d.%m.%Y")
+        return self
 
     @model_validator(mode="after")
     def _known_zone(self) -> Self:
@@ -179,7 +217,12 @@ class TaskDefinition(Declaration):
 
 def _column(name: str, settings: ColumnSettings) -> Column:
     return Column(
-        name, settings.modality, settings.description, settings.integer, settings.timezone
+        name,
+        settings.modality,
+        settings.description,
+        settings.integer,
+        settings.timezone,
+        settings.format,
     )
 
 

@@ -31,6 +31,7 @@ from challenge.prepare.sources.fetch import fingerprint, raw_folder
 from challenge.task.croissant import croissant_document
 from challenge.task.definition import TaskDefinition, read_definition
 from challenge.task.files import dump_json, write_atomically
+from challenge.task.reading_report import reading_document
 from challenge.task.task import Task, read_task
 
 __all__ = ["BUILD_FORMAT", "Built", "build_task"]
@@ -161,6 +162,9 @@ def _build(
     card = card_document(plan, written, public)
     write_atomically(public / "card.json", dump_json(card))
     document = task_document(definition, plan, written)
+    if isinstance(raw, RawTable) and raw.report:
+        n_built = written.n_train + written.n_test
+        document["reading"] = reading_document(raw.report, n_built, plan.facts)
     _flatten_times(public)
     progress("audit")
     document["audit"] = _audit(document, definition, staging, progress)
