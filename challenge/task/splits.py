@@ -64,12 +64,19 @@ class Split(Declaration):
     """Shares and rules of the test rows and of their public subset."""
 
     by: Annotated[str, PlainValidator(_known)] = "row"
+    """The rule that chooses the test rows."""
     test: float = Field(default=0.3, gt=0, lt=1)
+    """The share of the rows that are test."""
     public: float = Field(default=0.3, gt=0, lt=1)
+    """The share of the test rows that are scored in public while a contest runs."""
     group: str | None = None
+    """The raw column whose rows of one value stay on one side; for `by = "group"`."""
     time: str | None = None
+    """The raw column of times; the latest rows are the test, for `by = "time"`."""
     seed: Literal["secret"] | int = "secret"
+    """What rows are drawn with: a secret drawn once, or a number where labels are public anyway."""
     truth: Literal["complete", "listed"] = "listed"
+    """Whether pairs that are not listed as matches are known to be none."""
     void: tuple[str, ...] = Field(default=(), strict=False)
     """Ids of faulty test rows: they stay valid but are not scored."""
 

@@ -1,9 +1,12 @@
 """One reading or none: what `add` proposes and `convert` builds of raw tables that people bring."""
 
-from collections.abc import Callable
+import codecs
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -12,10 +15,14 @@ from challenge.errors import TaskError
 from challenge.prepare import build_task
 from challenge.prepare.proposal.infer import propose_task
 from challenge.prepare.proposal.proposal_text import Proposal
-from challenge.task.definition import Raw
+from challenge.task.columns import Column
+from challenge.task.definition import Raw, read_definition
+from challenge.task.raw_values import Faults, standard_numbers
+from challenge.task.reading_report import report_lines
 from challenge.task.task import Task
 
 N = 90
+ACCEPTED = '\n[accept]\n"near-identical-texts" = "made of few words"\n'
 WEIGHTS = (34.0, 0.158, 4.118, 12.5)
 WIDE = {ord("0") + digit: chr(0xFF10 + digit) for digit in range(10)}
 WORDS = ["oak", "desk", "lamp", "pine", "brass", "steel", "glass", "amber", "round", "tall"]
@@ -44,7 +51,7 @@ def proposed(folder: Path, content: str | bytes, name: str = "x.csv", **how: Any
 
 def built(folder: Path, proposal: Proposal) -> Task:
     (folder / "toy").mkdir(exist_ok=True)
-    (folder / "toy" / "task.toml").write_text(proposal.text, encoding="utf-8")
+    (folder / "toy" / "task.toml").write_text(proposal.text + ACCEPTED, encoding="utf-8")
     return build_task(folder / "toy", cache=folder / "cache").task
 
 
@@ -171,9 +178,6 @@ def test_what_is_no_number_of_one_unit_stays_text(
 
 
 def test_a_converter_of_ones_own_cannot_round_codes(tmp_path: Path) -> None:
-    from challenge.task.columns import Column
-    from challenge.task.raw_values import Faults, standard_numbers
-
     for text in ("89490200000000000399", "007"):
         faults = Faults("here")
         keys = pa.array(["row 1", "row 2"])
@@ -392,7 +396,7 @@ def test_one_bad_byte_does_not_turn_a_file_into_another_encoding(tmp_path: Path)
         ("cp1252", "r\u00e9sum\u00e9 na\u00efve \u00fcber"),
         (
             "cp1251",
-            "\u0441\u0442\u043e\u043b \u0437\u0435\u043b\u0451\u043d\u044b\u0439 \u0434\u0443\u0431",
+            "\u0441\u0442\u043e\u043b \u0437\u0435\u043b\u0451\u043d\u044b\u0439 \u0434\u0443",
         ),
         ("cp932", "\u6771\u4eac \u6728 \u6905\u5b50 \u9752\u3044"),
         ("gb18030", "\u6905\u5b50 \u4e0a\u6d77 \u6728\u5934 \u84dd\u8272"),
@@ -470,7 +474,7 @@ def test_the_first_visible_sheet_is_read(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match=r"no sheet 'Nothing'") as refused:
         propose_task("toy", path, label="kind", raw=raw)
     assert refused.value.faults[0].code == "raw-sheet"
-    with pytest.raises(TaskError, match="no column to predict") as refused:
+    with pytest.raises(TaskError, match=r"at least (one feature|two classes)") as refused:
         propose_task("toy", path, label="kind", raw=Raw(format="table", sheet="Lists"))
     assert refused.value.faults[0].code in ("no-features", "one-class")
 
@@ -487,17 +491,19 @@ def test_a_title_above_the_header_and_values_without_a_name(tmp_path: Path) -> N
         propose_task("toy", path, label="kind")
 
 
+T = [f"t {n % 9}" for n in range(N)]
+PAIRS = [["a", str(n % 9)] for n in range(N)]
 TYPES: Mapping[str, tuple[pa.Array, object]] = {
     "duration": (pa.array([n * 1500 for n in range(N)], pa.duration("ms")), 4.5),
-    "large_list": (pa.array([["a", str(n % 9)] for n in range(N)], pa.large_list(pa.string())), "a, 3"),
-    "fixed_list": (pa.array([["a", str(n % 9)] for n in range(N)], pa.list_(pa.string(), 2)), "a, 3"),
-    "map": (pa.array([[("a", n % 9)] for n in range(N)], pa.map_(pa.string(), pa.int8())), "('a', 3)"),
-    "large_string": (pa.array([f"t {n % 9}" for n in range(N)], pa.large_string()), "t 3"),
-    "string_view": (pa.array([f"t {n % 9}" for n in range(N)], pa.string_view()), "t 3"),
+    "large_list": (pa.array(PAIRS, pa.large_list(pa.string())), "a, 3"),
+    "fixed_list": (pa.array(PAIRS, pa.list_(pa.string(), 2)), "a, 3"),
+    "map": (pa.array([[("a", n)] for n in range(N)], pa.map_("string", pa.int8())), "('a', 3)"),
+    "large_string": (pa.array(T, pa.large_string()), "t 3"),
+    "string_view": (pa.array(T, pa.string_view()), "t 3"),
     "half": (pa.array([n + 0.5 for n in range(N)]).cast(pa.float16()), 3.5),
     "decimal": (pa.array([f"{n}.25" for n in range(N)]).cast(pa.decimal128(9, 2)), 3.25),
     "decimal256": (pa.array([f"{n}.25" for n in range(N)]).cast(pa.decimal256(40, 2)), 3.25),
-    "dictionary": (pa.array([f"t {n % 9}" for n in range(N)]).dictionary_encode(), "t 3"),
+    "dictionary": (pa.array(T).dictionary_encode(), "t 3"),
 }  # fmt: skip
 
 
@@ -525,7 +531,7 @@ def test_decimals_that_no_double_holds_stay_codes(tmp_path: Path) -> None:
 ROWS = [{"words": words(n), "x": n * 3, "kind": kind(n)} for n in range(N)]
 ORIENTS: Mapping[str, Any] = {
     "records": ROWS,
-    "split": {"columns": list(ROWS[0]), "index": [*range(N)], "data": [list(r.values()) for r in ROWS]},
+    "split": {"columns": list(ROWS[0]), "index": [], "data": [list(one.values()) for one in ROWS]},
     "index": {str(n): row for n, row in enumerate(ROWS)},
     "columns": {name: {str(n): row[name] for n, row in enumerate(ROWS)} for name in ROWS[0]},
     "lists": {name: [row[name] for row in ROWS] for name in ROWS[0]},

@@ -573,7 +573,7 @@ def _strict_batches(path: Path, names: Sequence[str], form: _Form) -> Iterator[p
                 raise _ragged(path, rows.line, len(row), width)
             if form.drops_last and row[-1]:
                 raise _ragged(path, rows.line, width, len(names))
-            cells.append(row)
+            cells.append(row[:-1] if form.drops_last else row)
             if len(cells) == ROWS:
                 yield _batch(cells, schema)
                 cells = []
