@@ -9,9 +9,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+from pydantic import TypeAdapter
 
+from challenge.task.declarations import tomllib
+from docs import task_toml
 from docs.architecture import PAGE, direct, rendered
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +38,19 @@ def test_the_page_of_commands_is_what_the_commands_say() -> None:
     ).stdout
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     assert made.strip() == page.strip(), "run `python docs/commands.py`"
+
+
+def test_the_page_of_task_toml_is_what_the_models_say() -> None:
+    assert task_toml.PAGE.read_text("utf-8") == task_toml.render(), "run `python -m docs.task_toml`"
+
+
+def test_every_key_of_task_toml_has_a_meaning_and_an_example_that_it_takes() -> None:
+    found = dict(task_toml.keys())
+    assert set(found) == set(task_toml.EXAMPLES)
+    for name, field in found.items():
+        assert field.description or field.title, f"{name} has no docstring"
+        value = tomllib.loads(f"value = {task_toml.EXAMPLES[name]}")["value"]
+        TypeAdapter(Annotated[(field.annotation, *field.metadata, name)]).validate_python(value)
 
 
 def test_the_diagram_of_the_architecture_is_drawn_from_the_imports() -> None:

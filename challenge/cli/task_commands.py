@@ -17,7 +17,7 @@ from challenge.kinds import KINDS, Kind, kind_of
 from challenge.task import Challenge, Task, find_task, read_task, write_atomically
 
 if TYPE_CHECKING:
-    from challenge.task.definition import TaskDefinition
+    from challenge.task.definition import Raw, TaskDefinition
     from challenge.task.settings import Track
 
 __all__ = ["chosen_tasks"]
@@ -124,6 +124,7 @@ def show(
     Schema, sizes, classes, metric, licence, audit.
     """
     from challenge.task.datasheet import UNANSWERED
+    from challenge.task.reading_report import report_lines
 
     found = find_task(task, start_of(ctx))
     if json:
@@ -149,6 +150,10 @@ def show(
     if document.get("left_out"):
         say("\nleft out because they would reveal the label:")
         print_table(["column", "reason"], list(document["left_out"].items()))
+    if document.get("reading"):
+        say("\nreading:")
+        for line in report_lines(document["reading"]):
+            say(f"  {line}")
     _show_audit(document.get("audit") or {})
     for line in document.get("notes", []):
         print_note(f"note: {line}")
@@ -241,6 +246,14 @@ def add(
     pairs: Annotated[
         Path | None, typer.Option("--pairs", help="A list of labelled pairs of the records.")
     ] = None,
+    raw: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--raw",
+            metavar="KEY=VALUE",
+            help="How the file is read, as under [raw]: delimiter=';' or header=false; repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Write a task.toml from raw data.
 
@@ -274,13 +287,40 @@ def add(
             kind=kind_of(kind) if kind else None,
             pairs=pairs,
             folder=path.parent,
+            raw=_raw_keys(raw),
         )
     write_atomically(path, proposal.text)
     say(f"{path}")
+    for line in proposal.reading:
+        say(f"  {line}")
     for line in proposal.unsure:
         say(f"unsure: {line}")
     say(f"next: correct it, then `challenge convert {task}` and `challenge leaderboard`")
     say(f"to rank it with others: {_track_hint(tracks, task, proposal.kind)}")
+
+
+def _raw_keys(given: list[str] | None) -> Raw:
+    """Return the readings that `--raw` states; raise WrongUse for an unknown key or value."""
+    from pydantic import ValidationError
+
+    from challenge.task.definition import Raw
+
+    values: dict[str, Any] = {}
+    for one in given or []:
+        name, _, value = one.partition("=")
+        try:
+            values[name.strip()] = json.loads(value)
+        except ValueError:
+            values[name.strip()] = value
+    try:
+        return Raw.model_validate({"format": "table", **values})
+    except ValidationError as error:
+        detail = error.errors()[0]
+        key = ".".join(map(str, detail["loc"]))
+        expected = "KEY=VALUE with a key of [raw] in task.toml"
+        raise WrongUse(
+            Fault(f"--raw {key}", repr(detail.get("input")), expected, detail["msg"], "raw-key")
+        ) from None
 
 
 def _track_hint(tracks: list[Track], task: str, kind: Kind) -> str:
@@ -297,6 +337,7 @@ def convert(ctx: typer.Context, names: Names = None, every: All = False) -> None
     Unchanged tasks are skipped. A task that cannot be built is reported, and the others go on.
     """
     from challenge.prepare import build_task
+    from challenge.task.reading_report import report_lines
 
     challenge = challenge_of(ctx)
     failures: list[ChallengeError] = []
@@ -315,6 +356,9 @@ def convert(ctx: typer.Context, names: Names = None, every: All = False) -> None
             f"{task_id}: {state}, {built.task.n_train:,} train and"
             f" {counted(built.task.n_test, 'test row')}, {built.seconds:.1f} s"
         )
+        if not built.unchanged:
+            for line in report_lines(built.task.document.get("reading", {})):
+                say(f"  {line}")
     if failures:
         raise typer.Exit(max(error.exit_code for error in failures))
 

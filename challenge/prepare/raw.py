@@ -6,10 +6,10 @@ a table larger than memory passes through. All batches have the schema of the fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,10 +28,12 @@ class RawTable:
     `group`, `time`, `split` ("train" or "test"), `subset` ("public" or "private"), and in matching
     `left_key` and `right_key` (one namespace: equal keys are one record), `left_entity` and
     `right_entity`. An image is a path relative to `folder`, or the bytes of an encoded image.
+    `report` says how the raw files were read, as the shipped converters state it.
     """
 
     batches: Callable[[], Iterator[pa.RecordBatch]]
     folder: Path
+    report: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,99 +1,63 @@
-"""Parses texts of raw files: numbers from formatted amounts, days since 1970 from dates."""
+"""Cells of raw files as numbers, days since 1970, and texts."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
+
+from challenge.task.date_texts import is_date_format, is_no_date, read_date
+from challenge.task.number_texts import NUMBER_FORMATS, is_held, missing_mask, read_number
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["DATE_FORMATS", "MISSING", "cell_numbers", "cell_texts", "date_format", "read_number"]
+__all__ = ["cell_numbers", "cell_texts"]
 
-MISSING = frozenset(
-    ["", "-", "--", "?", "na", "n/a", "n.a.", "nan", "none", "null", "nil", "missing", "unknown"]
-)
-"""Texts for a missing number; in texts and categories they are ordinary values."""
-
-DATE_FORMATS = (
-    "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y",
-    "%d/%m/%Y", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S.%f",
-    "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%d %H:%M:%S%z", "%d.%m.%Y %H:%M",
-    "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M", "%d-%b-%y", "%d-%b-%Y", "%b %d, %Y",
-    "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%Y%m%d",
-)  # fmt: skip
-_AROUND = re.compile(r"^[\s$€£¥₹~≈]+|[\s$€£¥₹%]+$")
-_THOUSANDS = re.compile(r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$")
-_SPACED = re.compile(r"^[+-]?\d{1,3}([ \u00a0\u202f']\d{3})+([.,]\d+)?$")
-_COMMA = re.compile(r"^[+-]?\d+,\d+$")
-_PLAIN = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+_EXACT = 2**53
 
 
-def read_number(text: str) -> float | int | None:
-    """Return the number in a formatted text; raise ValueError when it is not a number.
+def cell_numbers(array: pa.Array, form: str | None = None) -> pa.Array:
+    """Return numbers; if any text is not a number in the format, return the texts unchanged.
 
-    Currency signs, a percent sign and separators of thousands are dropped; a lone comma is a
-    decimal comma unless three digits follow it. Texts such as `n/a` give None.
-
-    >>> [read_number(text) for text in ("$ 1,299.00", "12,5", "50%", "n/a", "007")]
-    [1299.0, 12.5, 50, None, 7]
-    """
-    if text.strip().casefold() in MISSING:
-        return None
-    core = _AROUND.sub("", text)
-    if core.startswith("(") and core.endswith(")"):
-        core = "-" + _AROUND.sub("", core[1:-1])
-    if _THOUSANDS.match(core):
-        core = core.replace(",", "")
-    elif _SPACED.match(core):
-        core = re.sub(r"[ \u00a0\u202f']", "", core).replace(",", ".")
-    elif _COMMA.match(core):
-        core = core.replace(",", ".")
-    if not _PLAIN.match(core):
-        raise ValueError(text)
-    return int(core) if re.fullmatch(r"[+-]?\d{1,18}", core) else float(core)
-
-
-def date_format(texts: list[str], patterns: Sequence[str] = DATE_FORMATS) -> str | None:
-    """Return the first pattern in which all of the texts are dates, None when there is none."""
-    for pattern in patterns:
-        if texts and all(_days(text, pattern) is not None for text in texts):
-            return pattern
-    return None
-
-
-def _days(text: str, pattern: str) -> float | None:
-    """Return a date as days since 1970, with the time of day as a fraction; UTC without a zone."""
-    try:
-        moment = datetime.strptime(text.strip(), pattern)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return moment.timestamp() / 86_400
-
-
-def cell_numbers(array: pa.Array, pattern: str | None = None) -> pa.Array:
-    """Return numbers; if any text is not a number, return the texts unchanged.
-
-    `pattern` is the format of dates; dates and times of typed files become days since 1970.
+    `form` is a number format, or a date format: dates become days since 1970, as dates and times
+    of typed files do. Durations become seconds.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if isinstance(array, pa.DictionaryArray):
         array = array.dictionary_decode()
     kind = array.type
+    if pa.types.is_duration(kind):
+        units = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+        return pc.divide(pc.cast(pc.cast(array, pa.int64()), pa.float64()), units[kind.unit])
     if pa.types.is_temporal(kind):
         return pa.array([_of_moment(value) for value in array.to_pylist()], pa.float64())
     if pa.types.is_boolean(kind):
         return array.cast(pa.int8())
     if pa.types.is_decimal(kind):
-        return array.cast(pa.float64())
+        return _of_decimals(array)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return _numbers(array.cast(pa.string()), pattern)
+        return _numbers(array.cast(pa.string()), form)
     return array
+
+
+def _of_decimals(array: pa.Array) -> pa.Array:
+    """Return whole decimals as int64 and others as doubles; texts where neither holds them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        if array.type.scale <= 0:
+            return array.cast(pa.int64())
+    except pa.ArrowInvalid:
+        pass
+    numbers = array.cast(pa.float64())
+    large = pc.fill_null(pc.greater_equal(pc.abs(numbers), float(_EXACT)), False)
+    texts = array.cast(pa.string())
+    if all(is_held(text) for text in texts.filter(large).to_pylist()):
+        return numbers
+    return texts
 
 
 def cell_texts(array: pa.Array) -> pa.Array:
@@ -110,6 +74,8 @@ def cell_texts(array: pa.Array) -> pa.Array:
         return array
     if pa.types.is_floating(kind):
         return pa.array([_plainly(value) for value in array.to_pylist()], pa.string())
+    if pa.types.is_duration(kind):
+        return cell_texts(cell_numbers(array))
     if pa.types.is_list(kind):
         joined = [None if one is None else ", ".join(map(str, one)) for one in array.to_pylist()]
         return pa.array(joined, pa.string())
@@ -137,27 +103,52 @@ def _plainly(value: float | None) -> str | None:
     return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
 
 
-def _numbers(array: pa.Array, pattern: str | None) -> pa.Array:
+def _numbers(array: pa.Array, form: str | None) -> pa.Array:
     """Return numbers if every text is one; else the texts, so that the build reports the rows."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    if pattern is None:
-        for exact in (pa.int64(), pa.float64()):
-            try:
-                return array.cast(exact)
-            except pa.ArrowInvalid:
-                continue
+    if form is not None and is_date_format(form):
+        texts = array.to_pylist()
+        days = [None if text is None or is_no_date(text) else _days(text, form) for text in texts]
+        unread = any(
+            day is None and text is not None and not is_no_date(text)
+            for text, day in zip(texts, days, strict=True)
+        )
+        return array if unread else pa.array(days, pa.float64())
+    if form in (None, NUMBER_FORMATS[0]):
+        for texts in (array, pc.if_else(missing_mask(array), pa.scalar(None, pa.string()), array)):
+            for exact in (pa.int64(), pa.float64()):
+                try:
+                    return _exactly(texts, texts.cast(exact))
+                except pa.ArrowInvalid:
+                    continue
     found: list[float | int | None] = []
     for text in array.to_pylist():
-        if text is None:
-            found.append(None)
-            continue
         try:
-            found.append(_days(text, pattern) if pattern else read_number(text))
+            found.append(None if text is None else read_number(text, form or NUMBER_FORMATS[0]))
         except ValueError:
             return array
-        if pattern and found[-1] is None and text.strip().casefold() not in MISSING:
+        if text is not None and found[-1] is not None and not is_held(text, form or "1234.5"):
             return array
     if all(value is None or isinstance(value, int) for value in found):
         return pa.array(found, pa.int64())
     return pa.array([None if value is None else float(value) for value in found], pa.float64())
+
+
+def _exactly(texts: pa.Array, numbers: pa.Array) -> pa.Array:
+    """Return numbers, or the texts when a double does not hold the number that one writes."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_floating(numbers.type):
+        large = pc.fill_null(pc.greater_equal(pc.abs(numbers), float(_EXACT)), False)
+        if not all(is_held(text) for text in texts.filter(large).to_pylist()):
+            return texts
+    return numbers
+
+
+def _days(text: str, form: str) -> float | None:
+    """Return a date as days since 1970, with the time of day as a fraction; UTC without a zone."""
+    moment = read_date(text, form)
+    return None if moment is None else _of_moment(moment)

@@ -19,7 +19,8 @@ class Column:
 
     `modality` is the name of one in `challenge.task.modalities`; `integer` says that a numeric
     column is stored as int64 instead of double; `timezone` is the zone of raw points in time
-    without one. Built files are in UTC, so it is not in task.json.
+    without one, `format` how raw numbers or dates are written. Built files are in UTC and in one
+    form, so neither is in task.json.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Column:
     description: str = ""
     integer: bool = False
     timezone: str | None = None
+    format: str | None = None
 
     @property
     def side(self) -> Side | None:

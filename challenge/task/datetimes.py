@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from challenge.errors import Fault, TaskError
-from challenge.task.cells import MISSING
+from challenge.task.cells import cell_texts
 from challenge.task.columns import Column
+from challenge.task.date_texts import COUNTS, DATE_ORDERS, FINE, ZERO_DATE, read_date, read_iso
+from challenge.task.number_texts import missing_mask
 from challenge.task.raw_values import Faults, text_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["cell_datetimes", "iso_texts", "order_of_times", "read_iso", "standard_datetimes"]
+__all__ = ["YEAR_FIRST", "cell_datetimes", "iso_texts", "order_of_times", "standard_datetimes"]
 
 _ZONE = r"[T ]\d\d[^Z+-]*(Z|[+-]\d\d(:?\d\d)?)$"
-_FINE = r"(\.\d{6})0+(Z|[+-]|$)"
-"""A fraction of a second whose digits below the microsecond are zeros."""
+YEAR_FIRST = re.compile(r"[0-9]{4}([-/.]?(Q|W)?[0-9]{1,2})?")
+"""Times less exact than a day, whose order as texts is their order in time."""
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The first and the last microsecond of the years 1 to 9999, since 1970."""
 
@@ -46,77 +47,80 @@ def iso_texts(array: pa.Array) -> pa.Array:
     return pc.replace_substring_regex(texts, r"\.?0*Z$", "Z")
 
 
-def read_iso(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray | None:
-    """Return ISO 8601 texts as points in time, None when some text is not ISO 8601.
+def order_of_times(texts: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
+    """Return texts as points in time: ISO 8601, or with the year first and any separators.
 
-    All with a zone: `timestamp[us, UTC]`; all without: `timestamp[us]`; a mixture is None.
+    Texts of one shape with the year first, such as `2024-05`, are unchanged: they sort by time.
+    Raises TaskError for other texts, and when only some have a zone: their order is unknown.
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
-
-    for kind in (pa.timestamp("us", "UTC"), pa.timestamp("us")):
-        try:
-            return pc.cast(pc.replace_substring_regex(texts, _FINE, r"\1\2"), kind)
-        except pa.ArrowInvalid:
-            continue
-    return None
-
-
-def order_of_times(texts: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
-    """Return ISO 8601 texts as points in time; other texts are unchanged.
-
-    Raises TaskError when only some have a zone: their order is unknown.
-    """
     import pyarrow.compute as pc
 
     read = read_iso(texts)
     if read is not None:
         return read
-    lacks_zone = pc.invert(pc.match_substring_regex(texts, _ZONE))
-    n_lacking = pc.sum(lacks_zone).as_py() or 0
-    if 0 < n_lacking < len(texts):
-        first = texts.filter(lacks_zone).slice(0, 5).to_pylist()
+    distinct = pc.unique(texts)
+    known = distinct.to_pylist()
+    moments = [read_date(text, DATE_ORDERS[0]) for text in known]
+    lacking = [text for text, one in zip(known, moments, strict=True) if one and not one.tzinfo]
+    if 0 < len(lacking) < len(known) and None not in moments:
         raise TaskError(
             Fault(
                 f"{where}, column time",
-                f"{first[0]!r} has no time zone, others do",
+                f"{lacking[0]!r} has no time zone, others do",
                 "a zone in every time, or in none",
                 "add the zone to these times",
                 code="time-zone",
-                n=n_lacking,
-                first=tuple(first),
+                n=pc.sum(pc.is_in(texts, value_set=pa.array(lacking))).as_py(),
+                first=tuple(lacking[:5]),
             )
         )
-    return texts
+    if None not in moments:
+        kind = pa.timestamp("us", None if lacking else "UTC")
+        return pa.array(moments, kind).take(pc.index_in(texts, value_set=distinct))
+    shapes = {re.sub("[0-9]", "0", text) for text in known}
+    if len(shapes) == 1 and YEAR_FIRST.fullmatch(known[0]):
+        return texts
+    wrong = [text for text, one in zip(known, moments, strict=True) if one is None]
+    raise TaskError(
+        Fault(
+            f"{where}, column time",
+            f"{wrong[0]!r} is not a time that can be sorted",
+            "numbers, or dates with the year first (2024-01-31), all in one form",
+            "write all of them as 2024-01-31 or 2024-01-31T12:00:00",
+            code="time-value",
+            n=len(wrong),
+            first=tuple(wrong[:5]),
+        )
+    )
 
 
-def cell_datetimes(array: pa.Array, pattern: str | None = None) -> pa.Array:
+def cell_datetimes(array: pa.Array, form: str | None = None) -> pa.Array:
     """Return the cells of a raw file as texts or points in time; texts such as `n/a` become null.
 
-    `pattern` is the format of dates, as for `strptime`. If a cell does not match it, the
-    texts are unchanged, so that the build reports the rows.
+    `form` is the date format; texts become ISO 8601 texts. If a cell does not match it, the texts
+    are unchanged, so that the build reports the rows. Counts since an epoch may be numbers.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if isinstance(array, pa.DictionaryArray):
         array = array.dictionary_decode()
+    if form in COUNTS and (pa.types.is_integer(array.type) or pa.types.is_floating(array.type)):
+        array = cell_texts(array)
     if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
         return array
     texts = pc.utf8_trim_whitespace(pc.cast(array, pa.string()))
-    markers = pa.array(sorted(MISSING), pa.string())
-    missing = pc.is_in(pc.utf8_lower(texts), value_set=markers)
-    texts = pc.if_else(missing, pa.scalar(None, pa.string()), texts)
-    if pattern is None:
+    nothing = pc.or_(missing_mask(texts), pc.match_substring_regex(texts, ZERO_DATE))
+    texts = pc.if_else(pc.fill_null(nothing, False), pa.scalar(None, pa.string()), texts)
+    if form is None or (form == DATE_ORDERS[0] and read_iso(texts) is not None):
         return texts
-    try:
-        found = [
-            None if text is None else datetime.strptime(text, pattern) for text in texts.to_pylist()
-        ]
-        zoned = any(one is not None and one.tzinfo is not None for one in found)
-        return pa.array(found, pa.timestamp("us", "UTC" if zoned else None))
-    except (ValueError, OverflowError, pa.ArrowInvalid):
+    counted = texts.dictionary_encode()
+    found = [read_date(text, form) for text in counted.dictionary.to_pylist()]
+    if any(moment is None for moment in found):
         return texts
+    written = pa.array([moment.isoformat() for moment in found if moment], pa.string())
+    return pa.DictionaryArray.from_arrays(counted.indices, written).dictionary_decode()
 
 
 def standard_datetimes(array: pa.Array, keys: pa.Array, column: Column, faults: Faults) -> pa.Array:
@@ -185,7 +189,7 @@ def _reader(kind: pa.DataType, zone: str | None) -> Callable[[pa.Array], pa.Arra
         return in_range(pc.cast(pc.assume_timezone(moments, zone or "UTC"), utc))
 
     def texts(values: pa.Array) -> pa.Array:
-        values = pc.replace_substring_regex(values, _FINE, r"\1\2")
+        values = pc.replace_substring_regex(values, FINE, r"\1\2")
         if zone is None:
             return zoned(values)
         has_zone = pc.match_substring_regex(values, _ZONE)

@@ -20,7 +20,14 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["Declaration", "KindName", "ModalityName", "read_declaration", "time_example"]
+__all__ = [
+    "Declaration",
+    "KindName",
+    "ModalityName",
+    "read_declaration",
+    "time_example",
+    "tomllib",
+]
 
 
 def _read_kind(value: Any) -> Kind:
@@ -50,7 +57,9 @@ ModalityName = Annotated[str, PlainValidator(_read_modality)]
 class Declaration(BaseModel):
     """A table of a TOML file: frozen, without unknown keys or implicit conversions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+    )
 
 
 DeclarationT = TypeVar("DeclarationT", bound=Declaration)

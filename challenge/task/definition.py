@@ -11,9 +11,11 @@ from typing_extensions import Self
 
 from challenge.task.columns import RESERVED, Column
 from challenge.task.datasheet import Datasheet
+from challenge.task.date_texts import COUNTS, DATE_ORDERS, is_date_format
 from challenge.task.declarations import Declaration, KindName, ModalityName, read_declaration
 from challenge.task.image_settings import ImageSettings
 from challenge.task.modalities import modality_of
+from challenge.task.number_texts import NUMBER_FORMATS
 from challenge.task.splits import Split
 
 __all__ = [
@@ -31,13 +33,21 @@ class Source(Declaration):
     """Where raw data comes from: exactly one of pypi, npm, apt, url, path."""
 
     pypi: str | None = None
+    """A package of PyPI with its version."""
     npm: str | None = None
+    """A package of npm with its version."""
     apt: str | None = None
+    """A package of Debian or Ubuntu with its version."""
     url: str | None = None
+    """The address of a file."""
     path: str | None = None
+    """A file or folder, relative to the task's folder or absolute."""
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """The digest of the archive; required except for a path."""
     licence: str | None = None
+    """Under which terms the data may be used and passed on."""
     attribution: str | None = None
+    """Who is to be named."""
     unpack: tuple[str, ...] = Field(default=(), strict=False)
     """Glob patterns of the archive members to unpack; empty means all."""
 
@@ -74,15 +84,42 @@ class Raw(Declaration):
     """
 
     convert: str | None = None
+    """A Python file beside task.toml with `convert(raw: Path) -> RawTable`; else `format`."""
     format: Literal["table", "deepmatcher", "ditto", "competition"] | None = None
+    """The shipped converter that reads the raw files."""
     file: str | None = None
+    """The raw table, or a pattern of the parts of one, such as `part-*.csv`."""
     label: str | None = None
+    """The raw column of the label; `label` if not stated."""
     key: str | None = None
+    """The raw column that identifies rows or records; else rows are numbered."""
     images: ImageSettings = ImageSettings()
     """A folder or zip, or a table of settings: `images = { path = "photos", max_side = 1024 }`."""
-    delimiter: str | None = None
     encoding: str | None = None
+    """The character encoding of text files."""
+    delimiter: str | None = None
+    """The character between fields; a blank means one or more blanks or tabs."""
+    quote: Literal["double", "backslash", "none"] | None = None
+    """How fields are quoted: quotes doubled inside, after a backslash, or characters like others.
+    """
+    header: bool | None = None
+    """Whether the first line has the names of the columns; else they are column_1, column_2, …"""
+    skip: int | None = Field(default=None, ge=0)
+    """Lines before the header, or before the first row where there is none."""
+    comment: str | None = Field(default=None, min_length=1, max_length=8)
+    """Lines that begin with this are left out."""
+    sheet: str | None = None
+    """The sheet of a workbook; by default the first visible one."""
+    decimal: Literal[".", ","] | None = None
+    """The decimal sign of numbers in every column."""
+    thousands: Literal[",", ".", " ", "'", ""] | None = None
+    """The separator of thousands of numbers in every column; empty for none."""
+    missing: tuple[str, ...] = Field(default=(), strict=False)
+    """Texts that mean a missing value in every column."""
+    variants: Literal["join", "keep"] | None = None
+    """Whether classes or groups that differ only in their form, such as 1 and 1.0, are one."""
     options: dict[str, str | int | float | bool] = {}
+    """Options of the shipped converter, such as the raw column of a feature."""
 
     @field_validator("images", mode="before")
     @classmethod
@@ -107,11 +144,30 @@ class ColumnSettings(Declaration):
     """One feature; in matching, `sides` are the sides of the pair that have it."""
 
     modality: ModalityName
+    """What the values are."""
     description: str = ""
+    """What the column means, for pages."""
     integer: bool = False
+    """Whether numbers are stored as whole numbers of 64 bits instead of doubles."""
+    format: str | None = None
+    """How raw numbers or dates are written: 1234.5 in the format of the column, or `dmy`."""
     timezone: str | None = None
     """The zone of raw points in time without one, such as UTC or Europe/Berlin."""
     sides: Literal["both", "left", "right"] = "both"
+    """The records of a pair that have the column."""
+
+    @model_validator(mode="after")
+    def _known_format(self) -> Self:
+        if self.format is None:
+            return self
+        modality = modality_of(self.modality)
+        if not modality.is_ordered:
+            raise ValueError("format only beside a modality of numbers or dates")
+        numbers = () if modality.is_datetime else NUMBER_FORMATS
+        if self.format not in numbers and not is_date_format(self.format):
+            choices = ", ".join((*numbers, *DATE_ORDERS, *COUNTS))
+            raise ValueError(f"one of {choices}, or a pattern such as %d.%m.%Y")
+        return self
 
     @model_validator(mode="after")
     def _known_zone(self) -> Self:
@@ -129,17 +185,25 @@ class TaskDefinition(Declaration):
     """The content of a `task.toml`."""
 
     format: Literal[1]
+    """The version of this form."""
     id: str = Field(pattern=TASK_ID, max_length=64)
+    """The name of the task, and of its folder."""
     kind: KindName
+    """What is predicted, and how it is judged."""
     title: str = Field(min_length=1, max_length=120)
+    """The title of the task's page."""
     description: str = ""
+    """What a row is, what the label is, who decided it, and what is known to be weak."""
     metric: str
+    """The primary metric of the kind."""
     samples: bool | None = None
+    """Whether pages may show rows of train; by default not for a source from a path."""
     source: list[Source] = Field(min_length=1)
     raw: Raw
     split: Split = Split()
     columns: dict[str, ColumnSettings] = Field(min_length=1)
     left_out: dict[str, str] = {}
+    """Raw columns that are not in the task, each with its reason."""
     datasheet: Datasheet = Datasheet()
     accept: dict[str, str] = {}
     """Accepted audit findings: name of the finding to reason."""
@@ -207,7 +271,12 @@ class TaskDefinition(Declaration):
 
 def _column(name: str, settings: ColumnSettings) -> Column:
     return Column(
-        name, settings.modality, settings.description, settings.integer, settings.timezone
+        name,
+        settings.modality,
+        settings.description,
+        settings.integer,
+        settings.timezone,
+        settings.format,
     )
 
 

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from challenge.task.image_store import ImageStore
     from challenge.task.raw_values import Faults
 
-__all__ = ["MODALITIES", "ColumnStatistics", "Modality", "modality_of", "standard_values"]
+__all__ = [
+    "MODALITIES",
+    "NUMBERS",
+    "ColumnStatistics",
+    "Modality",
+    "modality_of",
+    "standard_values",
+]
 
 
 class ColumnStatistics:
@@ -71,10 +78,10 @@ class Modality:
         """Return an empty collector of the card statistics of a column."""
         return ColumnStatistics()
 
-    def read_cells(self, array: pa.Array, pattern: str | None = None) -> pa.Array:
+    def read_cells(self, array: pa.Array, form: str | None = None) -> pa.Array:
         """Return the cells of a raw file as raw values; unreadable cells are unchanged.
 
-        `pattern` is the declared format of dates.
+        `form` is the format of numbers or dates.
         """
         from challenge.task.cells import cell_texts
 
@@ -130,10 +137,10 @@ class _Numeric(Modality):
     def statistics(self) -> ColumnStatistics:
         return _Range()
 
-    def read_cells(self, array: pa.Array, pattern: str | None = None) -> pa.Array:
+    def read_cells(self, array: pa.Array, form: str | None = None) -> pa.Array:
         from challenge.task.cells import cell_numbers
 
-        return cell_numbers(array, pattern)
+        return cell_numbers(array, form)
 
     def standard(
         self, array: pa.Array, keys: pa.Array, column: Column, images: ImageStore, faults: Faults
@@ -185,7 +192,7 @@ class _Image(Modality):
     name = "image"
     is_image = True
 
-    def read_cells(self, array: pa.Array, pattern: str | None = None) -> pa.Array:
+    def read_cells(self, array: pa.Array, form: str | None = None) -> pa.Array:
         import pyarrow as pa
 
         return array.dictionary_decode() if isinstance(array, pa.DictionaryArray) else array
@@ -224,10 +231,10 @@ class _Datetime(Modality):
     def statistics(self) -> ColumnStatistics:
         return _Moments()
 
-    def read_cells(self, array: pa.Array, pattern: str | None = None) -> pa.Array:
+    def read_cells(self, array: pa.Array, form: str | None = None) -> pa.Array:
         from challenge.task.datetimes import cell_datetimes
 
-        return cell_datetimes(array, pattern)
+        return cell_datetimes(array, form)
 
     def standard(
         self, array: pa.Array, keys: pa.Array, column: Column, images: ImageStore, faults: Faults
@@ -264,6 +271,10 @@ MODALITIES: Mapping[str, Modality] = {
     one.name: one for one in (_Text(), _Numeric(), _Categorical(), _Image(), _Datetime())
 }
 """Every modality by its name, in the order of pages."""
+
+
+NUMBERS = _Numeric.name
+"""The modality of labels that are numbers."""
 
 
 def modality_of(name: str, where: str = "modality") -> Modality:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from challenge.errors import Fault, TaskError
 from challenge.task.columns import Column
+from challenge.task.number_texts import is_code, is_held
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -160,6 +161,16 @@ def standard_numbers(array: pa.Array, keys: pa.Array, column: Column, faults: Fa
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         _not_numbers(array, keys, column, wanted, faults)
         return pa.nulls(len(array), wanted)
+    if pa.types.is_string(array.type) and (codes := _unheld(array, numbers)):
+        faults.add(
+            "number-code",
+            column.name,
+            f"{array[codes[0]].as_py()!r} is a code of digits, not a number",
+            "numbers without leading zeros that a double or 64 bits hold exactly",
+            'declare modality = "categorical" or "text"',
+            [keys[row].as_py() for row in codes],
+        )
+        return pa.nulls(len(array), wanted)
     if not column.integer:
         endless = pc.fill_null(pc.is_inf(numbers), False)
         if pc.any(endless).as_py():
@@ -174,6 +185,18 @@ def standard_numbers(array: pa.Array, keys: pa.Array, column: Column, faults: Fa
         if pa.types.is_string(array.type):
             numbers = pc.if_else(pc.is_nan(numbers), pa.scalar(None, wanted), numbers)
     return numbers
+
+
+def _unheld(texts: pa.Array, numbers: pa.Array) -> list[int]:
+    """Return the rows whose text is not the number that it was read as: 007, or 20 digits."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    doubtful = pc.match_substring_regex(texts, r"^\s*[+-]?0[0-9]")
+    if pa.types.is_floating(numbers.type):
+        doubtful = pc.or_(doubtful, pc.greater_equal(pc.abs(numbers), 2.0**53))
+    rows = pc.indices_nonzero(pc.fill_null(doubtful, False)).to_pylist()
+    return [row for row in rows if is_code(texts[row].as_py()) or not is_held(texts[row].as_py())]
 
 
 def _not_numbers(

@@ -68,15 +68,22 @@ class Split(Declaration):
     """Shares and rules of the test rows and of their public subset."""
 
     by: Annotated[str, PlainValidator(_known)] = "row"
+    """The rule that chooses the test rows."""
     test: float = Field(default=0.3, gt=0, lt=1)
+    """The share of the rows that are test."""
     public: float = Field(default=0.3, gt=0, lt=1)
+    """The share of the test rows that are scored in public while a contest runs."""
     group: str | None = None
+    """The raw column whose rows of one value stay on one side; for `by = "group"`."""
     time: str | None = None
+    """The raw column of times; the latest rows are the test, for `by = "time"`."""
     block: str | None = None
     """A column whose values share an effect, such as a brand. Rows of one value are one cluster of
     the intervals, on whichever sides they are. In matching: an attribute of both records."""
     seed: Literal["secret"] | int = "secret"
+    """What rows are drawn with: a secret drawn once, or a number where labels are public anyway."""
     truth: Literal["complete", "listed"] = "listed"
+    """Whether pairs that are not listed as matches are known to be none."""
     void: tuple[str, ...] = Field(default=(), strict=False)
     """Ids of faulty test rows: they stay valid but are not scored."""
 

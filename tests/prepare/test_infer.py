@@ -59,11 +59,11 @@ def test_a_strangers_table_becomes_a_task(tmp_path: Path) -> None:
         "title": "text",
         "price": "numeric",
         "zip": "categorical",
-        "sold": "numeric",
+        "sold": "datetime",
         "photo": "image",
     }
     assert (task.raw.file, task.raw.images.path, task.raw.key) == ("products.csv", "photos", "id")
-    assert (task.raw.delimiter, task.raw.options["date_sold"]) == (";", "%d.%m.%Y")
+    assert (task.raw.delimiter, task.columns["sold"].format) == (";", "dmy")
     assert (task.split.by, task.split.group) == ("group", "shop_id")
     assert task.metric == "macro_f1"
     assert set(task.left_out) == {"id", "shop_id", "note"}
@@ -75,7 +75,7 @@ def test_a_strangers_table_becomes_a_task(tmp_path: Path) -> None:
         "kept together",
         "macro_f1, since",
         "licence",
-        "dates written %d.%m.%Y",
+        "dates written dmy",
     ):
         assert words in said
         assert words.split(",")[0] in proposal.text
@@ -258,8 +258,8 @@ def test_a_word_for_nothing_is_found_and_used(tmp_path: Path) -> None:
         ("zip", ["01234", "99999"] * 20, "categorical", {"integer": False}),
         ("price", ["$ 1,200.50", "7"] * 9, "numeric", {"integer": False}),
         ("born", ["1999-12-31", "2000-01-01"] * 9, "datetime", {"timezone": "UTC"}),
-        ("born", ["31.12.1999", "01.01.2000"] * 9, "numeric", {"date": "%d.%m.%Y"}),
-        ("day", ["20200131", "20200201"] * 9, "numeric", {"date": "%Y%m%d"}),
+        ("born", ["31.12.1999", "01.01.2000"] * 9, "datetime", {"form": "dmy"}),
+        ("day", ["20200131", "20200201"] * 9, "datetime", {"form": None}),
         ("image", ["a.png", "b.JPG"] * 9, "image", {}),
         ("colour", ["red", "blue", None] * 30, "categorical", {"n_missing": 30}),
         ("empty", [None] * 5, "categorical", {"empty": True}),
@@ -301,28 +301,31 @@ def test_images_that_nothing_names_are_refused(tmp_path: Path) -> None:
 
 
 def test_days_and_months_that_may_be_the_other_way_round_are_doubted() -> None:
-    (question,) = profile_values(
+    zone, question = profile_values(
         "day", [f"{1 + n % 9}/{1 + n % 28}/2020" for n in range(90)]
     ).doubts
-    assert question == note(Code.DATES_READ, column="day", form="%m/%d/%Y")
-    (question,) = profile_values(
+    assert zone.code is Code.ZONE_ASSUMED
+    assert question == note(Code.DATES_READ, column="day", form="mdy", example="1/1/2020")
+    *_, question = profile_values(
         "day", [f"{1 + n % 12}/{1 + n % 11}/2020" for n in range(90)]
     ).doubts
-    assert question.code is Code.DATES_AMBIGUOUS
-    assert "written %m/%d/%Y" in question.text and "or are written %d/%m/%Y" in question.text
+    assert question.code is Code.READING_OPEN
+    assert '2020-03-02 00:00:00 with format = "mdy"' not in question.text
+    assert 'with format = "mdy"' in question.text and 'with format = "dmy"' in question.text
 
 
 def test_moments_with_a_zone_are_points_in_time() -> None:
     moments: list[str | None] = [f"2021-03-{1 + n % 28:02}T0{n % 10}:30:00Z" for n in range(40)]
     found = profile_values("when", moments)
-    assert (found.modality, found.date, found.timezone, found.doubts) == (
+    assert (found.modality, found.form, found.timezone, found.doubts) == (
         "datetime",
         None,
         None,
         (),
     )
     mixed = profile_values("when", [*moments, "2021-03-01T12:00:00"])
-    assert mixed.modality != "datetime", "some name a zone, one does not: no reading fits them all"
+    assert (mixed.modality, mixed.timezone) == ("datetime", "UTC"), "one names no zone"
+    assert [one.code for one in mixed.doubts] == [Code.ZONE_ASSUMED]
 
 
 def test_a_folder_of_images_alone_is_refused_with_a_way_on(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def refused(folder: Path, labels: object) -> dict[str, Any]:
         pa.array([1.5, 2.25], pa.float32()),
         [1, -7, 2**53],
         ["0.30000000000000004", "7", "-1e5"],
-        ["$ 1,299.00", "12,5", "3 000"],
+        ["$ 1,299.00", "12.5", "3,000"],
         pa.array(["5", "6", "5"]).dictionary_encode(),
     ],
 )
@@ -58,7 +58,7 @@ def test_numbers_are_read_to_the_last_bit(labels: Any) -> None:
     keys = pa.array([f"key {n}" for n in range(len(array))])
     found = number_labels(array, keys, faults)
     faults.stop()
-    people = {"$ 1,299.00": 1299.0, "12,5": 12.5, "3 000": 3000.0}
+    people = {"$ 1,299.00": 1299.0, "3,000": 3000.0}
     expected = [people.get(text) or float(text) for text in array.to_pylist()]
     assert found.tolist() == expected
     assert not np.signbit(found[found == 0.0]).any()

@@ -5,15 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from challenge.errors import SubmissionError
+from challenge.scoring import read_predictions
 from challenge.scoring.reading.alignment import NotClean
 from challenge.scoring.reading.byte_words import fields_of_bytes
 from challenge.scoring.reading.label_codes import LabelCodes
 from challenge.task import Task
-from tests.scoring.made import make_task
+from tests.scoring.made import ids_of, make_task
 
 NAMES = st.lists(st.text(max_size=9), min_size=1, max_size=30, unique=True)
 
@@ -42,6 +47,38 @@ def test_what_is_no_label_is_handed_over(
     if other not in known:
         with pytest.raises(NotClean):
             codes.find(fields_of_bytes([*known, other]))
+
+
+@pytest.mark.parametrize(
+    ("column", "fix"),
+    [
+        (pa.array([0.0, 1.0, 2.0, 0.0]), '.astype("Int64").astype(str)'),
+        (pa.array([b"0", b"1", b"2", b"0"]), '.str.decode("utf-8")'),
+    ],
+)
+def test_the_fix_of_a_column_of_another_type_leads_to_a_file_that_is_taken(
+    tmp_path: Path, column: pa.Array, fix: str
+) -> None:
+    task = make_task(tmp_path / "t", classes=["0", "1", "2"], n=4)
+    path = tmp_path / "p.parquet"
+    pq.write_table(pa.table({"id": ids_of(task), "label": column}), path)
+    with pytest.raises(SubmissionError) as refused:
+        read_predictions(path, task)
+    (fault,) = refused.value.faults
+    assert fault.fix == f'convert it: df["label"]{fix}'
+    df = pd.read_parquet(path)
+    df["label"] = eval(fault.fix.removeprefix("convert it: "))
+    df.to_parquet(path, index=False)
+    assert len(read_predictions(path, task).codes) == 4
+
+
+def test_a_whole_number_with_a_point_is_near_its_class(tmp_path: Path) -> None:
+    task = make_task(tmp_path / "t", classes=["0", "1", "2"], n=4)
+    path = tmp_path / "p.csv"
+    rows = "".join(f"{one},1.0\n" for one in ids_of(task))
+    path.write_text(f"id,label\n{rows}")
+    with pytest.raises(SubmissionError, match=r"'1\.0' \(nearest class: '1'\)"):
+        read_predictions(path, task)
 
 
 def test_a_label_and_a_zero_byte_is_no_label(tmp_path: Path) -> None:

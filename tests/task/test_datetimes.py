@@ -185,7 +185,7 @@ def test_cells_of_files_are_stripped_and_words_for_nothing_are_missing() -> None
         None,
     ]
     found = cell_datetimes(pa.array(["31.12.2024", None]), "%d.%m.%Y")
-    assert found.to_pylist() == [datetime.datetime(2024, 12, 31), None]
+    assert found.to_pylist() == ["2024-12-31T00:00:00", None]
     unread = pa.array(["31.12.2024", "2024-12-31"])
     assert cell_datetimes(unread, "%d.%m.%Y").to_pylist() == unread.to_pylist()
 

@@ -27,6 +27,7 @@ from challenge.board.plots import bar_svg
 from challenge.errors import counted
 from challenge.ledger.store.records import Card
 from challenge.task.datasheet import UNANSWERED, answers
+from challenge.task.reading_report import report_lines
 from challenge.task.splits import SPLIT_RULES
 
 __all__ = ["task_files"]
@@ -127,6 +128,7 @@ def _task_html(
         **values,
         **_label_facts(card),
         split=_split_facts(document),
+        reading=report_lines(document.get("reading", {})),
         findings=_findings(document),
         answers=list(answers(document.get("datasheet", {}))),
         unanswered=UNANSWERED,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from challenge.errors import Fault, TaskError
-from challenge.task.cells import read_number
+from challenge.task.number_texts import NUMBER_FORMATS, NumberTally, read_number
 from challenge.task.raw_values import Faults, is_text_type, text_values
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def is_number_type(kind: pa.DataType) -> bool:
 def number_labels(array: pa.Array, keys: pa.Array, faults: Faults) -> NDArray[np.float64]:
     """Return labels (without nulls) as doubles; add a fault for each that is no such number.
 
-    Formatted amounts such as `$ 1,299.00` are read too, see `read_number`.
+    Formatted amounts such as `$ 1,299.00` are read, too, if one number format explains all.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -48,7 +48,12 @@ def number_labels(array: pa.Array, keys: pa.Array, faults: Faults) -> NDArray[np
         found = np.array(numbers.to_numpy(zero_copy_only=False), dtype=np.float64) + 0.0
         unread = np.zeros(len(found), dtype=bool)
     except pa.ArrowInvalid:
-        read = [_number(text) for text in text_values(array).to_pylist()]
+        texts = text_values(array)
+        tally = NumberTally()
+        tally.update(texts)
+        # A text that can be several numbers is read as none.
+        form = NUMBER_FORMATS[0] if not tally.forms or tally.question else tally.forms[0]
+        read = [_number(text, form) for text in texts.to_pylist()]
         found = np.array([math.nan if one is None else one for one in read], np.float64) + 0.0
         unread = np.array([one is None for one in read], dtype=bool)
     inexact = np.zeros(len(found), dtype=bool)
@@ -84,10 +89,10 @@ def number_labels(array: pa.Array, keys: pa.Array, faults: Faults) -> NDArray[np
     return found
 
 
-def _number(text: Any) -> float | int | None:
+def _number(text: Any, form: str = NUMBER_FORMATS[0]) -> float | int | None:
     """Return the number of a text, NaN for a word such as `n/a`, None when it is neither."""
     try:
-        number = read_number(text or "")
+        number = read_number(text or "", form)
     except ValueError:
         try:
             number = float(text)

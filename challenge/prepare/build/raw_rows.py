@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MATCH_WORDS", "plan_rows"]
 
-MATCH_WORDS = {"1": 1, "0": 0, "true": 1, "false": 0, "True": 1, "False": 0}
+MATCH_WORDS = {
+    "1": 1, "0": 0, "1.0": 1, "0.0": 0, "true": 1, "false": 0, "True": 1, "False": 0
+}  # fmt: skip
 
 
 def plan_rows(

@@ -38,6 +38,7 @@ from challenge.task.definition import TaskDefinition, read_definition
 from challenge.task.files import dump_json, sha256_of_file, write_atomically
 from challenge.task.image_cache import ImageCache
 from challenge.task.image_store import BadImage, ImageStore
+from challenge.task.reading_report import reading_document
 from challenge.task.task import Task, read_task
 
 __all__ = ["AUDIT_ROWS", "BUILD_FORMAT", "Built", "build_task", "stopped_build"]
@@ -179,6 +180,9 @@ def _build(
     card = card_document(plan, written, public)
     write_atomically(public / "card.json", dump_json(card))
     document = task_document(definition, plan, written)
+    if isinstance(raw, RawTable) and raw.report:
+        n_built = written.n_train + written.n_test
+        document["reading"] = reading_document(raw.report, n_built, plan.facts)
     _flatten_times(public)
     progress("audit")
     report = audit_task(public, private, document=document, progress=progress)

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault, TaskError
 from challenge.prepare.build.table_checks import missing_column
-from challenge.prepare.converters.table import feature_arrays, split_arrays
+from challenge.prepare.converters.table import feature_arrays, label_array, split_arrays
 from challenge.prepare.raw import RawTable
+from challenge.prepare.readers.column_readings import present, read_columns
 from challenge.prepare.readers.image_files import open_images
-from challenge.prepare.readers.table_files import RawFile, find_table, open_table
+from challenge.prepare.readers.raw_file import RawFile
+from challenge.prepare.readers.table_files import find_table, open_table
 from challenge.task.cells import cell_texts
 from challenge.task.definition import TaskDefinition
 from challenge.task.modalities import modality_of
@@ -55,6 +57,16 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
     faults = [_missing(table, name) for table, name in asked if name not in table.names]
     if faults:
         raise TaskError(faults)
+    answered = {"label": answers.label} if answers.label else {}
+    readings = read_columns(
+        [
+            (train, {**sources, **read, "label": label}),
+            (test, {**sources, **read}),
+            (solution, answered),
+        ],
+        definition,
+        {key, *solution.names},
+    )
 
     def batches() -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
@@ -64,10 +76,11 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
                 keys = cell_texts(batch.column(key))
                 n = batch.num_rows
                 if side == "train":
-                    labels = cell_texts(batch.column(label))
+                    labels = label_array(present(batch.column(label), definition.raw), readings)
                     subsets = pa.nulls(n, pa.string())
                 else:
-                    labels = pa.array(answers.labels_of(keys.to_pylist()), pa.string())
+                    answer = pa.array(answers.labels_of(keys.to_pylist()), pa.string())
+                    labels = label_array(present(answer, definition.raw), readings)
                     subsets = pa.array(answers.subsets_of(keys.to_pylist()), pa.string())
                 arrays: dict[str, Any] = {
                     "key": pa.array([f"{side} {one}" for one in keys.to_pylist()]),
@@ -77,12 +90,12 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
                 if answers.has_subsets:
                     arrays["subset"] = subsets
                 asked_for = {name: batch.column(column) for name, column in read.items()}
-                arrays |= split_arrays(table.path.name, asked_for, definition)
+                arrays |= split_arrays(table.path.name, asked_for, definition, readings)
                 taken = {name: batch.column(source) for name, source in sources.items()}
-                arrays |= feature_arrays(taken, columns, definition, images, keys)
+                arrays |= feature_arrays(taken, definition, readings, images, keys)
                 yield pa.RecordBatch.from_pydict(arrays)
 
-    return RawTable(batches=batches, folder=raw)
+    return RawTable(batches=batches, folder=raw, report=readings.report)
 
 
 def _find(raw: Path, name: str, definition: TaskDefinition) -> RawFile:
@@ -98,7 +111,7 @@ def _find(raw: Path, name: str, definition: TaskDefinition) -> RawFile:
             Fault(str(raw), f"no table {name}", "train, test and solution", fix,
                   "raw-file-missing")
         )  # fmt: skip
-    return open_table(path, delimiter=definition.raw.delimiter, encoding=definition.raw.encoding)
+    return open_table(path, definition.raw)
 
 
 def _missing(table: RawFile, name: str) -> Fault:

@@ -10,7 +10,7 @@ Without `tableB` both sides are records of `tableA`. The official split is kept 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,12 @@ from challenge.errors import Fault, TaskError
 from challenge.prepare.build.table_checks import missing_column
 from challenge.prepare.converters.table import feature_arrays
 from challenge.prepare.raw import RawTable
+from challenge.prepare.readers.column_readings import read_columns
 from challenge.prepare.readers.image_files import open_images
-from challenge.prepare.readers.table_files import RawFile, find_table, open_table
+from challenge.prepare.readers.raw_file import RawFile
+from challenge.prepare.readers.table_files import find_table, open_table
 from challenge.task.cells import cell_texts
+from challenge.task.columns import Column
 from challenge.task.definition import TaskDefinition
 
 if TYPE_CHECKING:
@@ -60,13 +63,18 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
         )
         records.check(definition)
     images = open_images(raw, definition.raw.images.path)
+    columns = definition.feature_columns()
+    named = [(table, _names(table, definition, flat=records is None)) for _, table in lists]
+    if records is None:
+        readings = read_columns(named, definition)
+    else:
+        ids = {name for _, names in named for name in names.values()}
+        readings = read_columns([*records.columns(columns), *named], definition, ids)
 
     def batches() -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
-        columns = definition.feature_columns()
-        for side, table in lists:
-            names = _names(table, definition, flat=records is None)
+        for (side, table), (_, names) in zip(lists, named, strict=True):
             start = 0
             for batch in table.batches():
                 n = batch.num_rows
@@ -88,14 +96,14 @@ def convert(raw: Path, definition: TaskDefinition) -> RawTable:
                     }
                     taken = records.take(table.path.name, ids, definition)
                     arrays |= records.keys(ids)
-                arrays |= feature_arrays(taken, columns, definition, images, keys)
+                arrays |= feature_arrays(taken, definition, readings, images, keys)
                 yield pa.RecordBatch.from_pydict(arrays)
 
-    return RawTable(batches=batches, folder=raw)
+    return RawTable(batches=batches, folder=raw, report=readings.report)
 
 
 def _open(path: Path, definition: TaskDefinition) -> RawFile:
-    return open_table(path, delimiter=definition.raw.delimiter, encoding=definition.raw.encoding)
+    return open_table(path, definition.raw)
 
 
 def _names(table: RawFile, definition: TaskDefinition, *, flat: bool) -> dict[str, str]:
@@ -131,12 +139,25 @@ def _missing(table: RawFile, name: str) -> Fault:
     )
 
 
+def _id_fix(missing: list[str], known: Collection[str | None]) -> str:
+    """Return the fix for ids without a record: another form of them, if that has records."""
+    other = [text.removesuffix(".0") if text.endswith(".0") else f"{text}.0" for text in missing]
+    if all(text in known for text in other):
+        return f"write {other[0]!r} for {missing[0]!r}, and so on: the ids differ in `.0` only"
+    folded = {str(one).strip().casefold(): one for one in known}
+    near = folded.get(missing[0].strip().casefold())
+    if near is not None:
+        return f"did you mean {near!r}? The ids differ in blanks or case"
+    return "add the records, or remove these pairs"
+
+
 class _Records:
     """The two record tables in memory, by their column `key`."""
 
     def __init__(self, left: RawFile, right: RawFile, key: str) -> None:
         import pyarrow as pa
 
+        self._key = key
         self._files = {"left": left, "right": right}
         self._prefix = {
             "left": "l", "right": "l" if left.path == right.path else "r"
@@ -159,6 +180,17 @@ class _Records:
                 )  # fmt: skip
         if faults:
             raise TaskError(faults)
+
+    def columns(self, columns: Sequence[Column]) -> list[tuple[RawFile, dict[str, str]]]:
+        """Return the record tables with the raw column of each feature."""
+        return [
+            (
+                file,
+                {one.name: one.attribute for one in columns if one.side == side}
+                | {"key": self._key},
+            )
+            for side, file in self._files.items()
+        ]
 
     def check(self, definition: TaskDefinition) -> None:
         """Raise TaskError for declared columns that a record table does not have."""
@@ -192,7 +224,7 @@ class _Records:
             if missing:
                 raise TaskError(
                     Fault(file, f"{side} ids without a record in {self._files[side].path.name}",
-                          "ids of the record tables", "add the records, or remove these pairs",
+                          "ids of the record tables", _id_fix(missing, known),
                           "record-missing", n=len(missing), first=tuple(missing[:5]))
                 )  # fmt: skip
             rows[side] = pa.array([known[one] for one in asked], pa.int64())

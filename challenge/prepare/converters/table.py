@@ -2,15 +2,14 @@
 
 Options under `[raw.options]`:
 - `from_<column>`: the raw column of a feature, for example one called `id` or `label`;
-- `date_<column>`: the format of its dates;
+- `date_<column>`: the format of its dates, as `format` under `[columns.<column>]`;
 - `split`, `subset`: the raw columns of an official split;
 - `left_key`, `right_key`: the raw columns that identify the records of a pair;
-- `missing`: the text that marks a missing value.
+- `missing`: one more text that marks a missing value.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,46 +17,49 @@ from typing import TYPE_CHECKING, Any
 from challenge.errors import Fault, TaskError
 from challenge.prepare.build.table_checks import missing_column
 from challenge.prepare.raw import RawTable
+from challenge.prepare.readers.column_readings import Readings, present, read_columns
 from challenge.prepare.readers.image_files import ImageFolder, open_images
-from challenge.prepare.readers.table_files import RawFile, open_table, tables_in
-from challenge.task.cells import cell_numbers, cell_texts, date_format
-from challenge.task.columns import Column
+from challenge.prepare.readers.raw_file import RawFile
+from challenge.prepare.readers.table_files import open_files, shards_in, tables_in
+from challenge.task.cells import cell_numbers, cell_texts
+from challenge.task.date_texts import DATE_ORDERS, read_date
+from challenge.task.datetimes import cell_datetimes
 from challenge.task.definition import TaskDefinition
 from challenge.task.modalities import modality_of
+from challenge.task.number_texts import NUMBER_FORMATS
 from challenge.task.splits import SPLIT_COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["convert", "feature_arrays", "split_arrays", "table_rows"]
-
-_YEAR_FIRST = re.compile(r"\d{4}([-/.]?\d{2}([-/.]?\d{2}([T ]?\d{2}.*)?)?)?")
-"""Dates whose order as texts equals their order in time."""
+__all__ = ["convert", "feature_arrays", "label_array", "split_arrays", "table_rows"]
 
 
 def convert(raw: Path, definition: TaskDefinition) -> RawTable:
     """Return the rows of the table `file` (default: the one table of the raw folder)."""
-    path = raw / definition.raw.file if definition.raw.file else _only_table(raw)
-    table = open_table(path, delimiter=definition.raw.delimiter, encoding=definition.raw.encoding)
+    table = open_files(raw, definition.raw.file or _only_table(raw), definition.raw)
     return table_rows(raw, table, definition)
 
 
-def _only_table(raw: Path) -> Path:
+def _only_table(raw: Path) -> str:
+    """Return the name of the one table of a folder, or the pattern of its numbered parts."""
     found = tables_in(raw)
+    if (pattern := shards_in(found)) is not None:
+        return pattern
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
         raise TaskError(
             Fault(str(raw), f"tables: {names}", "one table, or the name of one",
                   "write `file = …` under [raw]", "raw-file-missing")
         )  # fmt: skip
-    return found[0]
+    return found[0].name
 
 
 def table_rows(raw: Path, table: RawFile, definition: TaskDefinition) -> RawTable:
     """Return a flat table as raw rows: features, label, and columns for the split."""
     wanted = _wanted(table, definition)
-    columns = definition.feature_columns()
     images = open_images(raw, definition.raw.images.path)
+    readings = read_columns([(table, wanted)], definition)
 
     def batches() -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
@@ -65,19 +67,21 @@ def table_rows(raw: Path, table: RawFile, definition: TaskDefinition) -> RawTabl
         start = 0
         for batch in table.batches():
             taken = {
-                name: _present(batch.column(source), definition) for name, source in wanted.items()
+                name: present(batch.column(source), definition.raw)
+                for name, source in wanted.items()
             }
             keys = _keys(taken.get("key"), start, batch.num_rows)
             start += batch.num_rows
             arrays: dict[str, Any] = {"key": keys}
-            for name in ("label", "subset", "left_key", "right_key"):
+            arrays["label"] = label_array(taken["label"], readings)
+            for name in ("subset", "left_key", "right_key"):
                 if name in taken:
                     arrays[name] = cell_texts(taken[name])
-            arrays |= split_arrays(table.path.name, taken, definition)
-            arrays |= feature_arrays(taken, columns, definition, images, keys)
+            arrays |= split_arrays(table.path.name, taken, definition, readings)
+            arrays |= feature_arrays(taken, definition, readings, images, keys)
             yield pa.RecordBatch.from_pydict(arrays)
 
-    return RawTable(batches=batches, folder=raw)
+    return RawTable(batches=batches, folder=raw, report=readings.report)
 
 
 def _wanted(table: RawFile, definition: TaskDefinition) -> dict[str, str]:
@@ -120,72 +124,65 @@ def _keys(given: Any, start: int, n: int) -> pa.Array:
     return cell_texts(given)
 
 
-def _present(array: Any, definition: TaskDefinition) -> Any:
-    """Return texts with the missing value marker (option `missing`) as null."""
-    import pyarrow as pa
-
-    marker = definition.raw.options.get("missing")
-    if marker is None or not pa.types.is_string(array.type):
-        return array
-    import pyarrow.compute as pc
-
-    return pc.if_else(pc.equal(array, str(marker)), pa.scalar(None, pa.string()), array)
+def label_array(array: Any, readings: Readings) -> pa.Array:
+    """Return labels as texts, or as numbers where they are written otherwise than in Python."""
+    form = readings.forms.get("label")
+    if form in (None, NUMBER_FORMATS[0]):
+        return readings.join("label", cell_texts(array))
+    return cell_numbers(array, form)
 
 
 def split_arrays(
-    file: str, taken: Mapping[str, Any], definition: TaskDefinition
+    file: str, taken: Mapping[str, Any], definition: TaskDefinition, readings: Readings
 ) -> dict[str, pa.Array]:
     """Return the columns of a batch that split rules read: texts, or values to sort."""
     return {
-        name: _moments(file, taken[name], definition.split_columns[name], definition)
+        name: _moments(file, taken[name], definition, readings)
         if ordered
-        else cell_texts(taken[name])
+        else readings.join(name, cell_texts(taken[name]))
         for name, ordered in SPLIT_COLUMNS.items()
         if name in taken
     }
 
 
-def _moments(file: str, array: Any, column: str, definition: TaskDefinition) -> pa.Array:
-    """Return numbers, or texts that sort by time; raise TaskError for other date formats."""
+def _moments(file: str, array: Any, definition: TaskDefinition, readings: Readings) -> pa.Array:
+    """Return numbers, points in time, or texts that are sorted later.
+
+    Raises TaskError for a text that is not in the format of the column.
+    """
     import pyarrow as pa
 
-    option = f"date_{column}"
-    pattern = definition.raw.options.get(option)
-    moments = cell_numbers(array, None if pattern is None else str(pattern))
+    form = readings.forms["time"]
+    if form is None or not pa.types.is_string(array.type):
+        return cell_numbers(array) if not pa.types.is_temporal(array.type) else array
+    if form in DATE_ORDERS:
+        return cell_datetimes(array, form)
+    moments = cell_numbers(array, form)
     if not pa.types.is_string(moments.type):
         return moments
+    column = str(definition.split.time)
     texts = [text for text in moments.to_pylist() if text is not None]
-    if pattern is None:
-        wrong = [text for text in texts if not _YEAR_FIRST.fullmatch(text)]
-        guess = date_format(texts[:1000])
-        fix = f'write `{option} = "{guess or "%d.%m.%Y"}"` under [raw.options]'
-    else:
-        wrong = [text for text in texts if date_format([text], [str(pattern)]) is None]
-        fix = f"correct the dates, or `{option}` under [raw.options]"
-    if not wrong:
-        return moments
-    expected = "numbers, or dates with the year first (2024-01-31)"
+    wrong = [text for text in texts if read_date(text, form) is None]
     raise TaskError(
         Fault(f"{file}, column {column}", f"{wrong[0]!r} is not a time that can be sorted",
-              expected if pattern is None else f"dates written {pattern}", fix, "time-value",
-              n=len(wrong), first=tuple(wrong[:5]))
+              f"dates written {form}", "correct the dates, or their format in task.toml",
+              "time-value", n=len(wrong), first=tuple(wrong[:5]))
     )  # fmt: skip
 
 
 def feature_arrays(
     taken: Mapping[str, Any],
-    columns: tuple[Column, ...],
     definition: TaskDefinition,
+    readings: Readings,
     images: ImageFolder,
     keys: pa.Array,
 ) -> dict[str, pa.Array]:
     """Return the features of a batch, each in the form that its modality reads."""
     arrays: dict[str, pa.Array] = {}
-    for column in columns:
-        pattern = definition.raw.options.get(f"date_{column.name}")
+    for column in definition.feature_columns():
         values = taken.get(column.name)
         if values is not None:
-            values = _present(values, definition)
+            values = present(values, definition.raw)
         modality = modality_of(column.modality)
         if modality.is_image:
             texts = (keys if values is None else modality.read_cells(values)).to_pylist()
@@ -197,7 +194,5 @@ def feature_arrays(
             else:
                 arrays[column.name] = images.column(column.name, texts, keys)
         else:
-            arrays[column.name] = modality.read_cells(
-                values, None if pattern is None else str(pattern)
-            )
+            arrays[column.name] = modality.read_cells(values, readings.forms[column.name])
     return arrays

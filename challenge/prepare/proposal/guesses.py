@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -18,12 +19,13 @@ from challenge.prepare.build.label_numbers import number_ranges
 from challenge.prepare.build.table_checks import missing_column
 from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.proposal.profiles import Profile
+from challenge.prepare.readers.column_readings import variants_of
 from challenge.prepare.readers.image_files import ImageFolder
-from challenge.prepare.readers.table_files import RawFile
+from challenge.prepare.readers.raw_file import RawFile
 from challenge.prepare.splits.clusters import LARGEST_SHARE
-from challenge.task.cells import MISSING, read_number
 from challenge.task.columns import RESERVED
 from challenge.task.modalities import modality_of
+from challenge.task.number_texts import MISSING, NUMBER_FORMATS, read_number
 
 __all__ = [
     "guess_group",
@@ -119,7 +121,8 @@ def guess_kind(profile: Profile, values: list[str | None], notes: list[Note]) ->
     of_classes, of_numbers = kind_with("class"), kind_with("number")
     if not _is_amount(profile):
         return of_classes
-    numbers = [one for one in map(_number_of, values) if one is not None]
+    found = (_number_of(text, profile.form) for text in values)
+    numbers = [one for one in found if one is not None]
     n = len(set(numbers))
     codes = (
         all(one.is_integer() for one in numbers)
@@ -134,27 +137,29 @@ def guess_kind(profile: Profile, values: list[str | None], notes: list[Note]) ->
     return of_numbers
 
 
-def _number_of(text: str | None) -> float | None:
+def _number_of(text: str | None, form: str | None = None) -> float | None:
     """Return the number of a text, None where there is none or it is not finite."""
     try:
-        number = read_number(text or "")
+        number = read_number(text or "", form or NUMBER_FORMATS[0])
     except ValueError:
         return None
     return None if number is None else float(number)
 
 
-def label_ranges(values: list[str | None]) -> list[str | None]:
+def label_ranges(values: list[str | None], form: str | None = None) -> list[str | None]:
     """Return the range of each label that is a number, as a text; rows of one range are alike."""
-    numbers = [_number_of(text) for text in values]
+    numbers = [_number_of(text, form) for text in values]
     ranges = iter(number_ranges(np.array([one for one in numbers if one is not None])).tolist())
     return [None if one is None else str(next(ranges)) for one in numbers]
 
 
-def _look_at_numbers(label: str, values: list[str | None], notes: list[Note]) -> None:
+def _look_at_numbers(
+    label: str, values: list[str | None], form: str | None, notes: list[Note]
+) -> None:
     """Raise TaskError for labels of which some are no numbers, or all are equal."""
     words = sorted({text for text in values if text and text.strip().casefold() in MISSING})
     present = [text for text in values if text is not None and text not in words]
-    bad = [text for text in present if _number_of(text) is None]
+    bad = [text for text in present if _number_of(text, form) is None]
     if bad:
         raise TaskError(
             Fault(f"column {label}",
@@ -163,7 +168,7 @@ def _look_at_numbers(label: str, values: list[str | None], notes: list[Note]) ->
                   "correct them, or name another column with --label", "label-unknown", n=len(bad),
                   first=tuple(repr(text) for text in bad[:5]))
         )  # fmt: skip
-    if len({_number_of(text) for text in present}) < 2:
+    if len({_number_of(text, form) for text in present}) < 2:
         found = f"{present[0]} in all of {len(present):,} rows" if present else "no number"
         raise TaskError(
             Fault(f"column {label}", found, "at least two different numbers",
@@ -173,12 +178,18 @@ def _look_at_numbers(label: str, values: list[str | None], notes: list[Note]) ->
         notes.append(note(Code.LABEL_MISSING, texts=tuple(map(repr, words))))
 
 
-def look_at_labels(label: str, values: list[str | None], kind: Kind, notes: list[Note]) -> None:
-    """Raise TaskError for labels that make no task; note rare and missing ones."""
+def look_at_labels(
+    label: str,
+    values: list[str | None],
+    kind: Kind,
+    notes: list[Note],
+    form: str | None = None,
+) -> None:
+    """Raise TaskError for labels that make no task; note rare and missing ones, and variants."""
     counts = Counter(value for value in values if value is not None)
     n = sum(counts.values())
     if kind.label == "number":
-        _look_at_numbers(label, values, notes)
+        _look_at_numbers(label, values, form, notes)
         if n < len(values):
             notes.append(note(Code.UNLABELLED_ROWS, n=len(values) - n))
         return
@@ -205,11 +216,21 @@ def look_at_labels(label: str, values: list[str | None], kind: Kind, notes: list
                   "label-unknown", n=len(bad) if mostly else 1,
                   first=tuple(repr(name) for name in bad[:5]) if mostly else ())
         )  # fmt: skip
+    notes += variant_notes(label, counts)
     rare = [name for name, times in counts.items() if times < 5]
     if rare:
         notes.append(note(Code.RARE_CLASSES, n=len(rare), of=len(counts)))
     if n < len(values):
         notes.append(note(Code.UNLABELLED_ROWS, n=len(values) - n))
+
+
+def variant_notes(column: str, counts: Mapping[str, int]) -> list[Note]:
+    """Return a note where values of classes or groups differ only in their form."""
+    groups = variants_of(counts)
+    if not groups:
+        return []
+    shown = " and ".join(f"{text!r} ({n:,} rows)" for text, n in groups[0].items())
+    return [note(Code.VARIANT_FORMS, column=column, n=len(groups), example=shown)]
 
 
 def look_at_size(n: int, notes: list[Note]) -> None:
@@ -283,6 +304,7 @@ def guess_group(
         return None
     one = profiles[best[1]]
     notes.append(note(Code.GROUP, column=best[1], n=one.n_distinct, of=one.n))
+    notes += variant_notes(best[1], one.counts)
     return best[1]
 
 
@@ -349,8 +371,6 @@ def sort_columns(
             columns[shown] = replace(one, name=shown)
             if shown != name:
                 options[f"from_{shown}"] = name
-            if one.date:
-                options[f"date_{shown}"] = one.date
     return columns, options, left_out
 
 
@@ -363,7 +383,11 @@ def take_sides(
     for name, one in columns.items():
         side, _, attribute = name.partition("_")
         if side in ("left", "right") and attribute and attribute != "id":
-            attributes.setdefault(attribute, replace(one, name=attribute))
+            known = attributes.setdefault(attribute, replace(one, name=attribute))
+            if known.modality != one.modality:
+                attributes[attribute] = replace(known, modality="text", integer=False, form=None)
+            elif known.integer and not one.integer:
+                attributes[attribute] = replace(known, integer=False)
             seen[attribute].add(side)
     sides = {name: next(iter(both)) for name, both in seen.items() if len(both) == 1}
     kept = {
@@ -429,7 +453,7 @@ def look_for_leaks(
         if modality.is_image or name not in values:
             continue
         texts = pa.array([values[name][row] for row in known], pa.string())
-        cells = modality.read_cells(texts, one.date)
+        cells = modality.read_cells(texts, one.form)
         auc = auc_of_column(cells, labels, len(order), ordered=kind.label == "number")
         if auc is not None and exceeds(auc, ALONE):
             notes.append(note(Code.PREDICTS_LABEL, column=name, auc=auc[0]))

@@ -6,11 +6,11 @@ What the data show is filled in. Each guess is a note for the organiser, and a c
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from challenge.errors import Fault, TaskError
 from challenge.kinds import Kind, kind_with
+from challenge.prepare.converters.ditto import ditto_table
 from challenge.prepare.proposal.guesses import (
     guess_group,
     guess_key,
@@ -29,9 +29,22 @@ from challenge.prepare.proposal.guesses import (
 )
 from challenge.prepare.proposal.infer_pairs import pair_split, plan_of_pairs
 from challenge.prepare.proposal.notes import Code, Note, note
-from challenge.prepare.proposal.profiles import open_image_folder, profile_columns, profile_values
-from challenge.prepare.proposal.proposal_text import Plan, Proposal, proposal_of
-from challenge.prepare.readers.table_files import find_table, open_table, tables_in
+from challenge.prepare.proposal.profiles import all_values, open_image_folder, profile_columns
+from challenge.prepare.proposal.proposal_text import (
+    Plan,
+    Proposal,
+    RawKeys,
+    proposal_of,
+    stated_keys,
+)
+from challenge.prepare.readers.table_files import (
+    find_table,
+    open_files,
+    open_table,
+    shards_in,
+    tables_in,
+)
+from challenge.task.definition import Raw
 from challenge.task.modalities import modality_of
 
 __all__ = ["Proposal", "propose_task"]
@@ -46,27 +59,30 @@ def propose_task(
     kind: Kind | None = None,
     pairs: Path | None = None,
     folder: Path | None = None,
+    raw: Raw | None = None,
 ) -> Proposal:
     """Return a proposed task.toml for a table, or for a folder in one of the known forms.
 
     `images` is a folder or zip, `label` the column to predict, `pairs` a list of labelled pairs
     of records of `source`, `folder` the task's folder in its challenge: raw data that lies in
-    the challenge is named relative to it. Raises TaskError when there is no label to find.
+    the challenge is named relative to it; `raw` states what is known of the form of the files.
+
+    Raises TaskError when there is no label to find.
     """
     notes: list[Note] = []
     source = _existing(source, "raw data")
     pairs = None if pairs is None else _existing(pairs, "a list of pairs")
     images = None if images is None else _existing(images, "a folder or zip of images")
     if pairs is not None:
-        plan = plan_of_pairs(source, pairs, images, label, notes)
+        plan = plan_of_pairs(source, pairs, images, label, notes, raw)
     elif source.is_dir() and find_table(source, "tableA") is not None:
-        plan = plan_of_pairs(source, None, images, label, notes)
+        plan = plan_of_pairs(source, None, images, label, notes, raw)
     elif source.is_dir() and (source / "train.txt").is_file():
-        plan = _of_ditto(source, notes)
+        plan = _of_ditto(source, notes, raw)
     elif source.is_dir() and find_table(source, "solution") is not None:
-        plan = _of_competition(source, images, label, kind, notes)
+        plan = _of_competition(source, images, label, kind, notes, raw)
     else:
-        plan = _of_table(source, images, label, kind, notes)
+        plan = _of_table(source, images, label, kind, notes, raw)
     notes += [doubt for one in plan.columns.values() for doubt in one.doubts]
     notes.append(note(Code.LICENCE))
     path = str(plan.source)
@@ -85,10 +101,20 @@ def _existing(path: Path, expected: str) -> Path:
 
 
 def _of_table(
-    source: Path, images: Path | None, label: str | None, kind: Kind | None, notes: list[Note]
+    source: Path,
+    images: Path | None,
+    label: str | None,
+    kind: Kind | None,
+    notes: list[Note],
+    stated: Raw | None,
 ) -> Plan:
-    file = source if source.is_file() else _one_table(source)
-    table = open_table(file)
+    if source.is_file():
+        folder, name = source.parent, source.name
+    else:
+        folder = source
+        name = stated.file if stated is not None and stated.file else _one_table(source)
+    file = folder / name
+    table = open_files(folder, name, stated)
     notes += [note(Code.READER, text=text) for text in table.notes]
     found_images = open_image_folder(images)
     profiles, values = profile_columns(table, found_images)
@@ -97,17 +123,27 @@ def _of_table(
     pairwise = {name for name in profiles if name.startswith(("left_", "right_"))}
     kind = kind or (kind_with("match") if len(pairwise) >= 2 else None)
     label = guess_label(table, profiles, label, kind, notes)
-    kind = kind or guess_kind(profiles[label], values[label], notes)
+    if profiles[label].n_missing == profiles[label].n:
+        why = "; ".join(("no value at all", *table.notes))
+        raise TaskError(
+            Fault(f"{file.name}, column {label}", why, "a label in some rows",
+                  "name another column with --label, or complete the file", "label-unknown")
+        )  # fmt: skip
+    labels = all_values(profiles[label])
+    kind = kind or guess_kind(profiles[label], labels, notes)
     root = Path(os.path.commonpath([file.parent, images])) if images else file.parent
-    raw = {"file": file.relative_to(root).as_posix(), "label": label}
+    raw: RawKeys = {
+        "file": file.relative_to(root).as_posix(),
+        "label": label,
+    }
     if images:
         raw["images"] = images.relative_to(root).as_posix()
-    if table.delimiter not in (None, ","):
-        raw["delimiter"] = str(table.delimiter)
-    if table.encoding not in (None, "utf-8"):
-        raw["encoding"] = str(table.encoding)
-    look_at_labels(label, values[label], kind, notes)
-    alike = values if kind.label != "number" else values | {label: label_ranges(values[label])}
+    raw |= stated_keys(stated) | dict(table.stated)
+    form = profiles[label].form
+    look_at_labels(label, labels, kind, notes, form)
+    alike = values
+    if kind.label == "number":
+        alike = values | {label: label_ranges(values[label], form)}
     key = guess_key(profiles, label)
     if key is not None:
         raw["key"] = key
@@ -136,20 +172,31 @@ def _of_table(
         modality_of(one.modality).is_image for one in columns.values()
     ):
         images_by_key(columns, found_images, key, values, notes)
+    if not columns:
+        left = "; ".join(f"{name}: {why.text}" for name, why in left_out.items())
+        raise TaskError(
+            Fault(file.name, f"no column to predict {label} from ({left})", "at least one feature",
+                  "name another table, or another sheet with --raw sheet=…", "no-features")
+        )  # fmt: skip
     look_for_leaks(columns, alike, label, kind, notes)
     dated = any(one.why.code in (Code.DATES, Code.DATETIMES) for one in columns.values())
     if dated and split["by"] == "row":
         notes.append(note(Code.TIME))
-    look_at_size(len(values[label]), notes)
-    metric = guess_metric(kind, values[label], notes)
+    look_at_size(len(labels), notes)
+    metric = guess_metric(kind, labels, notes)
     return Plan(kind, "table", root, raw, options, metric, split, columns, sides, left_out)
 
 
-def _one_table(folder: Path) -> Path:
+def _one_table(folder: Path) -> str:
+    """Return the name of the one table of a folder, or the pattern of its numbered parts."""
     found = tables_in(folder)
+    if (pattern := shards_in(found)) is not None:
+        return pattern
     if len(found) != 1:
         names = ", ".join(path.name for path in found)
-        fix = "name the file itself" if names else (
+        fix = (
+            "name the file itself, or with --raw file=… a pattern of its parts"
+        ) if names else (
             "list the rows in a CSV, with their images' names and their labels; name it with "
             "--from, and the images' folder with --images"
         )  # fmt: skip
@@ -157,30 +204,39 @@ def _one_table(folder: Path) -> Path:
             Fault(str(folder), names or "no table", "one table, or a folder in a known form",
                   fix, "raw-file-missing")
         )  # fmt: skip
-    return found[0]
+    return found[0].name
 
 
-def _of_ditto(source: Path, notes: list[Note]) -> Plan:
-    line = (source / "train.txt").read_text(encoding="utf-8").split("\n", 1)[0]
-    names = list(dict.fromkeys(re.findall(r"COL (\S+) VAL(?=\s|$)", line.split("\t")[0])))
-    values: dict[str, list[str | None]] = {name: [] for name in names}
-    with (source / "train.txt").open(encoding="utf-8") as file:
-        for _, row in zip(range(5000), file, strict=False):
-            pieces = re.split(r"(?:^|(?<=\s))COL (\S+) VAL(?=\s|$)", row.split("\t")[0])
-            found = dict(zip(pieces[1::2], pieces[2::2], strict=True))
-            for name in names:
-                values[name].append(found.get(name, "").strip() or None)
-    profiles = {name: profile_values(name, texts) for name, texts in values.items()}
-    columns, options, left_out = sort_columns(profiles, set(), None, None)
+def _of_ditto(source: Path, notes: list[Note], stated: Raw | None) -> Plan:
+    encoding = None if stated is None else stated.encoding
+    table = ditto_table([("train", source / "train.txt")], encoding)
+    profiles, _ = profile_columns(table)
+    sided = {name: one for name, one in profiles.items() if name.startswith(("left_", "right_"))}
+    columns, options, left_out = sort_columns(sided, set(), None, None)
+    columns, sides, _ = take_sides(columns, {})
     split = pair_split((source / "test.txt").is_file(), notes)
     kind = kind_with("match")
     return Plan(
-        kind, "ditto", source, {}, options, kind.default_metric, split, columns, {}, left_out
+        kind,
+        "ditto",
+        source,
+        stated_keys(stated),
+        options,
+        kind.default_metric,
+        split,
+        columns,
+        sides,
+        left_out,
     )
 
 
 def _of_competition(
-    source: Path, images: Path | None, label: str | None, kind: Kind | None, notes: list[Note]
+    source: Path,
+    images: Path | None,
+    label: str | None,
+    kind: Kind | None,
+    notes: list[Note],
+    stated: Raw | None,
 ) -> Plan:
     train = find_table(source, "train")
     if train is None:
@@ -188,11 +244,11 @@ def _of_competition(
             Fault(str(source), "a solution, but no train table", "train, test and solution",
                   "add it", "raw-file-missing")
         )  # fmt: skip
-    table = open_table(train)
+    table = open_table(train, stated)
     notes += [note(Code.READER, text=text) for text in table.notes]
     solution_path = find_table(source, "solution")
     assert solution_path is not None
-    solution = open_table(solution_path)
+    solution = open_table(solution_path, stated)
     shared = [name for name in solution.names if name in table.names]
     answers = [name for name in shared[1:] if name.casefold() != "usage"]
     if images is not None and not images.is_relative_to(source):
@@ -200,15 +256,23 @@ def _of_competition(
             Fault(str(images), f"not in {source}", "a competition's images in its folder",
                   "put them there", "images-missing")
         )  # fmt: skip
-    profiles, values = profile_columns(table, open_image_folder(images))
+    profiles, _ = profile_columns(table, open_image_folder(images))
     label = guess_label(table, profiles, label or (answers[0] if answers else None), kind, notes)
-    kind = kind or guess_kind(profiles[label], values[label], notes)
+    labels = all_values(profiles[label])
+    kind = kind or guess_kind(profiles[label], labels, notes)
     key = shared[0] if shared else None
-    raw = {"label": label} | ({"key": key} if key else {})
+    raw = stated_keys(stated) | {"label": label} | ({"key": key} if key else {})
     if images is not None:
         raw["images"] = images.relative_to(source).as_posix()
-    look_at_labels(label, values[label], kind, notes)
-    columns, options, left_out = sort_columns(profiles, {label, key}, key, None)
-    metric = guess_metric(kind, values[label], notes)
+    look_at_labels(label, labels, kind, notes, profiles[label].form)
+    test_path = find_table(source, "test")
+    test = open_table(test_path, stated) if test_path is not None else None
+    absent = (
+        [] if test is None else [name for name in profiles if name not in (*test.names, label, key)]
+    )
+    columns, options, left_out = sort_columns(profiles, {label, key, *absent}, key, None)
+    left_out |= {name: note(Code.NOT_IN_TEST) for name in absent}
+    notes += [note(Code.ABSENT_IN_TEST, column=name) for name in absent]
+    metric = guess_metric(kind, labels, notes)
     split: dict[str, str | float] = {"by": "official"}
     return Plan(kind, "competition", source, raw, options, metric, split, columns, {}, left_out)

@@ -30,8 +30,10 @@ from challenge.prepare.proposal.profiles import (
     profile_columns,
     records_by_key,
 )
-from challenge.prepare.proposal.proposal_text import Plan
-from challenge.prepare.readers.table_files import RawFile, find_table, open_table, tables_in
+from challenge.prepare.proposal.proposal_text import Plan, stated_keys
+from challenge.prepare.readers.raw_file import RawFile
+from challenge.prepare.readers.table_files import find_table, open_table, tables_in
+from challenge.task.definition import Raw
 from challenge.task.modalities import modality_of
 
 __all__ = ["pair_split", "plan_of_pairs"]
@@ -56,6 +58,7 @@ def plan_of_pairs(
     images: Path | None,
     label: str | None,
     notes: list[Note],
+    stated: Raw | None = None,
 ) -> Plan:
     """Return the plan of a table (or folder) of records and of a list of labelled pairs of them.
 
@@ -64,10 +67,11 @@ def plan_of_pairs(
     folder = source if source.is_dir() else source.parent
     places = [folder, *([pairs.parent] if pairs else []), *([images] if images else [])]
     root = Path(os.path.commonpath(places))
-    raw = {"file": pairs.relative_to(root).as_posix()} if pairs is not None else {}
+    raw = stated_keys(stated)
+    raw |= {"file": pairs.relative_to(root).as_posix()} if pairs is not None else {}
     if images is not None:
         raw["images"] = images.relative_to(root).as_posix()
-    tables = [open_table(path) for path in _record_tables(source, pairs)]
+    tables = [open_table(path, stated) for path in _record_tables(source, pairs)]
     image_folder = open_image_folder(images)
     profiles: dict[str, Profile] = {}
     values: dict[str, list[str | None]] = {}
@@ -81,7 +85,7 @@ def plan_of_pairs(
     agreeing: list[str] = []
     options: dict[str, str] = {}
     if pairs is not None:
-        list_of_pairs = open_table(pairs)
+        list_of_pairs = open_table(pairs, stated)
         notes += [note(Code.READER, text=text) for text in list_of_pairs.notes]
         key, ids, tables = _find_ids(list_of_pairs, tables, key, notes)
         options |= {f"{side}_id": name for side, name in ids.items() if name not in IDS[side]}

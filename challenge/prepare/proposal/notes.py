@@ -20,6 +20,7 @@ class Code(Enum):
     IMAGE_NAMES = "names of image files"
     IMAGES_BY_KEY = "files named by {key}"
     DATES = "dates, as days since 1970"
+    DURATIONS = "durations, in seconds"
     DATETIMES = "dates or points in time, in ISO 8601 or as such a type"
     TRUE_OR_FALSE = "true or false"
     DIGIT_CODES = "codes of digits"
@@ -36,13 +37,33 @@ class Code(Enum):
     ROW_KEY = "identifies the row"
     SPLIT_GROUP = "forms the split"
     UNIQUE_VALUES = "a value of its own in every row"
+    NOT_IN_TEST = "the test table has no such column"
     AGREEMENT = "equal on both sides just where the pair is a match"
     # what to look at in a column
     IMAGES_MISSING = "column {column}: {n:,} of {of:,} images are not in the folder"
-    DATES_READ = "column {column}: read as dates written {form}; change it if they are mere labels"
-    DATES_AMBIGUOUS = (
-        "column {column}: read as dates written {form}; change it if they are mere labels, or "
-        "are written {other}"
+    DATES_READ = (
+        "column {column}: {example!r} and all others are read as dates written {form}; change it "
+        "if they are mere labels"
+    )
+    READING_OPEN = (
+        "column {column}: {example!r} can be {choices}; write the right one under "
+        "[columns.{column}]"
+    )
+    NO_NUMBERS = "column {column}: not read as numbers, since {example!r} has {why}"
+    NOT_NUMBER = (
+        "column {column}: {n:,} of {of:,} distinct texts are no numbers, such as {example!r}; "
+        "correct them, or list them as `missing` under [raw], to have numbers"
+    )
+    NOT_DATE = (
+        "column {column}: {n:,} of {of:,} distinct texts are no dates, such as {example!r}; "
+        "correct them, or list them as `missing` under [raw], to have dates"
+    )
+    MIXED_FORMATS = (
+        "column {column}: each text is a number or a date, such as {example!r}, but no one format "
+        "fits all, so they are kept as texts"
+    )
+    FINE_TIMES = (
+        "column {column}: {example!r} is finer than a microsecond, so its times are kept as texts"
     )
     ZONE_ASSUMED = (
         "column {column}: its times name no zone; taken as UTC, a date as its midnight; correct "
@@ -52,7 +73,7 @@ class Code(Enum):
     NUMBERS_NAME = (
         "column {column}: whole numbers that name things; taken as categories, not as amounts"
     )
-    NUMBERS_AS_TEXT = "column {column}: numbers stored as text, such as {example!r}"
+    NUMBERS_AS_TEXT = "column {column}: numbers stored as text; {example!r} is read as {value}"
     READ_AS_MISSING = "column {column}: {texts} is read as missing"
     FEW_NUMBERS = (
         "column {column}: few whole numbers, or a code; make it categorical if they only name "
@@ -71,6 +92,7 @@ class Code(Enum):
         "column {column}: left out, since it is equal on both sides just where the label is 1; "
         "is it the label under another name?"
     )
+    ABSENT_IN_TEST = "column {column}: left out, since the test table has no such column"
     # what to look at in the whole task
     READER = "{text}"
     LICENCE = "licence: the data do not state it; the page shows it as not stated until you do"
@@ -107,6 +129,10 @@ class Code(Enum):
         "split: {n:,} rows have the {column!r} of another row, nearly always together with its "
         'class; such variants are kept together (write by = "row" if they have nothing in '
         "common)"
+    )
+    VARIANT_FORMS = (
+        "{column}: {n:,} values are written in several forms: {example}; write variants = "
+        '"join" under [raw] if they mean the same, else "keep"'
     )
     TIME = 'split: rows carry dates; if later rows are to be predicted, by = "time"'
     OFFICIAL_SPLIT = (

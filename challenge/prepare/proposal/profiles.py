@@ -5,22 +5,27 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.readers.image_files import IMAGE_SUFFIXES, ImageFolder
-from challenge.prepare.readers.table_files import RawFile
-from challenge.task.cells import MISSING, cell_texts, date_format, read_number
-from challenge.task.datetimes import cell_datetimes, read_iso
+from challenge.prepare.readers.raw_file import RawFile
+from challenge.task.cells import cell_texts
+from challenge.task.date_texts import DATE_ORDERS, DateTally, is_no_date, read_date, read_iso
+from challenge.task.number_texts import NUMBER_FORMATS, NumberTally, read_number
+from challenge.task.raw_values import text_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
     "ROWS",
+    "ColumnSketch",
     "Profile",
+    "all_values",
     "column_texts",
     "open_image_folder",
     "profile_columns",
@@ -29,26 +34,31 @@ __all__ = [
 ]
 
 ROWS = 20_000
-"""Number of rows that are profiled, from the start of the file."""
+"""Most rows whose texts are kept to look for leaks and variants; profiles are of all rows."""
 
 _ID_NAME = re.compile(r"(^|[_\W])(id|uuid|guid|key|index|nr|no|number)$", re.IGNORECASE)
 _CODE_NAME = re.compile(r"(zip|postal|postcode|code|phone|isbn|ean|sku|barcode)", re.IGNORECASE)
 _TRUTH = {"true", "false", "yes", "no", "y", "n", "t", "f"}
-_BARE_NUMBER = re.compile(r"[+-]?[\d.]+([eE][+-]?\d+)?")
 _INSIDE = "-inside.png"
 """Suffix of the placeholder name of an image whose bytes are in the table."""
 _FEW = 0.05
 """Largest share of distinct values at which a column counts as categorical."""
+_BLOCK = 500
+_MOST_DISTINCT = 500_000
+_MOST_TRIED = 500
+_NEARLY = 0.7
+"""Share of the texts from which a column of texts is nearly one of numbers or dates."""
 
 
 @dataclass(frozen=True)
 class Profile:
     """A column with its likely modality; `doubts` are questions for the organiser.
 
-    `date` is the format of dates that become numbers. `timezone` is assumed for points in time
-    without a zone. `is_key`: every row has a different value that looks like an identifier.
+    `form` is the format of its numbers or dates where it is not the usual one. `timezone` is
+    assumed for points in time without a zone. `is_key`: every row has a different value that looks
+    like an identifier.
     `empty`: fewer than two distinct values. `counts_up`: numbers that start at 0 or 1.
-    `missing_words` are the texts for a missing number.
+    `missing_words` are the texts for a missing number, `counts` the rows of each distinct text.
     """
 
     name: str
@@ -58,7 +68,7 @@ class Profile:
     n_distinct: int
     why: Note
     integer: bool = False
-    date: str | None = None
+    form: str | None = None
     timezone: str | None = None
     is_key: bool = False
     empty: bool = False
@@ -67,27 +77,36 @@ class Profile:
     missing_words: tuple[str, ...] = ()
     doubts: tuple[Note, ...] = ()
     examples: tuple[str, ...] = field(default=(), repr=False)
+    counts: Mapping[str, int] = field(default_factory=dict, repr=False)
 
 
 def profile_columns(
     table: RawFile, images: ImageFolder | None = None
 ) -> tuple[dict[str, Profile], dict[str, list[str | None]]]:
-    """Return a profile of each column, and the profiled values as texts."""
-    values: dict[str, list[str | None]] = {name: [] for name in table.names}
-    kinds: dict[str, pa.DataType] = {}
-    n = 0
+    """Return a profile of each column over all rows, and the texts of rows from all over the file.
+
+    Of a file of up to `ROWS` rows these are all rows, else blocks at equal distances.
+    """
+    sketches = {name: ColumnSketch(name) for name in table.names}
+    blocks: list[tuple[int, dict[str, list[str | None]]]] = []
+    n_blocks, stride = 0, 1
     for batch in table.batches():
-        for name in table.names:
-            column = batch.column(name).slice(0, ROWS - n)
-            kinds[name] = column.type
-            values[name] += _as_texts(column)
-        n += batch.num_rows
-        if n >= ROWS:
-            break
-    profiles = {
-        name: profile_values(name, texts, images, kind=kinds.get(name))
-        for name, texts in values.items()
-    }
+        columns = {name: _as_texts(batch.column(name)) for name in table.names}
+        for name, texts in columns.items():
+            sketches[name].update(texts, batch.column(name).type)
+        for start in range(0, batch.num_rows, _BLOCK):
+            if n_blocks % stride == 0:
+                cut = {name: one.slice(start, _BLOCK).to_pylist() for name, one in columns.items()}
+                blocks.append((n_blocks, cut))
+            n_blocks += 1
+            if len(blocks) * _BLOCK > ROWS:
+                stride *= 2
+                blocks = [one for one in blocks if one[0] % stride == 0]
+    profiles = {name: sketch.profile(images) for name, sketch in sketches.items()}
+    values: dict[str, list[str | None]] = {name: [] for name in table.names}
+    for _, cut in blocks:
+        for name, texts in cut.items():
+            values[name] += texts
     return profiles, values
 
 
@@ -95,7 +114,7 @@ def column_texts(table: RawFile, name: str, *, rows: int | None = None) -> list[
     """Return the values of a column as texts: all of them, or those of the first rows."""
     texts: list[str | None] = []
     for batch in table.batches():
-        texts += _as_texts(batch.column(name))
+        texts += _as_texts(batch.column(name)).to_pylist()
         if rows is not None and len(texts) >= rows:
             return texts[:rows]
     return texts
@@ -113,20 +132,22 @@ def records_by_key(
     for batch in table.batches():
         keys = cell_texts(batch.column(key))
         rows = batch.filter(pc.is_in(keys, value_set=sought))
-        columns = [_as_texts(rows.column(name)) for name in (key, *names)]
+        columns = [_as_texts(rows.column(name)).to_pylist() for name in (key, *names)]
         found |= {own: list(rest) for own, *rest in zip(*columns, strict=True)}
     return found
 
 
-def _as_texts(column: pa.Array) -> list[str | None]:
+def _as_texts(column: pa.Array) -> pa.Array:
+    """Return the cells as texts, empty ones as null; bytes of images as a name of their own."""
     import pyarrow as pa
 
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        return [
+        names = [
             None if value is None else f"{hashlib.sha256(value).hexdigest()[:16]}{_INSIDE}"
             for value in column.to_pylist()
         ]
-    return [text or None for text in cell_texts(column).to_pylist()]
+        return pa.array(names, pa.string())
+    return text_values(cell_texts(column))
 
 
 def profile_values(
@@ -137,51 +158,80 @@ def profile_values(
     kind: pa.DataType | None = None,
 ) -> Profile:
     """Return the profile of one column from its values as texts; `kind` is its type in the file."""
-    present = [value for value in values if value is not None]
-    counts = Counter(present)
     import pyarrow as pa
 
-    n, distinct = len(values), len(counts)
-    examples = tuple(text[:60] for text, _ in counts.most_common(3))
+    sketch = ColumnSketch(name)
+    sketch.update(pa.array(values, pa.string()), kind)
+    return sketch.profile(images)
 
-    base = Profile(
-        name, "categorical", n, n - len(present), distinct,
-        note(Code.ONE_VALUE if distinct else Code.NO_VALUE), empty=distinct < 2, examples=examples,
-    )  # fmt: skip
-    if distinct < 2:
-        return base
-    unique = distinct == len(present) == n and n > 20
-    if all(text.endswith(_INSIDE) for text in counts):
-        return replace(base, modality="image", why=note(Code.IMAGES_INSIDE))
-    if _names_images(counts, None if unique and _ID_NAME.search(name) else images):
-        missing = sum(1 for text in counts if images is not None and images.find(text) is None)
-        doubt = note(Code.IMAGES_MISSING, column=name, n=missing, of=distinct)
-        return replace(
-            base,
-            modality="image",
-            why=note(Code.IMAGE_NAMES),
-            doubts=(doubt,) if images and missing else (),
-        )
-    if kind is not None and pa.types.is_temporal(kind):
-        if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
-            return replace(base, modality="numeric", why=note(Code.DATES))
-        return _datetime_profile(base, zoned=getattr(kind, "tz", None) is not None)
-    if {text.casefold() for text in counts} <= _TRUTH:
-        return replace(base, modality="categorical", why=note(Code.TRUE_OR_FALSE))
-    if (iso := _iso_dates(counts)) is not None:
-        return _datetime_profile(base, zoned=iso.tz is not None)
-    if (pattern := _dates(counts)) is not None:
-        doubt = note(Code.DATES_READ, column=name, form=pattern)
-        other = pattern.translate(str.maketrans("md", "dm"))
-        if "/" in pattern and date_format(list(counts), (other,)):
-            doubt = note(Code.DATES_AMBIGUOUS, column=name, form=pattern, other=other)
-        return replace(
-            base, modality="numeric", why=note(Code.DATES), date=pattern, doubts=(doubt,)
-        )
-    numbers = _numbers(counts)
-    if numbers is not None:
-        return _number_profile(base, counts, numbers, unique)
-    return _text_profile(base, counts, len(present), unique)
+
+class ColumnSketch:
+    """What a column is, seen batch by batch: its distinct texts, and the readings of all of them.
+
+    Beyond `_MOST_DISTINCT` distinct texts only those already known are counted.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._kind: pa.DataType | None = None
+        self._counts: Counter[str] = Counter()
+        self._n = self._n_missing = 0
+        self._numbers, self._dates = NumberTally(), DateTally()
+
+    def update(self, texts: pa.Array, kind: pa.DataType | None) -> None:
+        """Add the texts of a batch; `kind` is their type in the file."""
+        import pyarrow.compute as pc
+
+        self._kind = kind if kind is not None else self._kind
+        self._n += len(texts)
+        self._n_missing += texts.null_count
+        counted = pc.value_counts(texts.drop_null())
+        counts = counted.field("counts").to_pylist()
+        open_ended = len(self._counts) < _MOST_DISTINCT
+        for text, times in zip(counted.field("values").to_pylist(), counts, strict=True):
+            if open_ended or text in self._counts:
+                self._counts[text] += times
+        self._numbers.update(texts)
+        self._dates.update(texts)
+
+    def profile(self, images: ImageFolder | None) -> Profile:
+        """Return the profile of the column."""
+        import pyarrow as pa
+
+        name, counts, kind, n = self._name, self._counts, self._kind, self._n
+        n_present, distinct = n - self._n_missing, len(counts)
+        base = Profile(
+            name, "categorical", n, self._n_missing, distinct,
+            note(Code.ONE_VALUE if distinct else Code.NO_VALUE), empty=distinct < 2,
+            examples=tuple(text[:60] for text, _ in counts.most_common(3)), counts=counts,
+        )  # fmt: skip
+        if distinct < 2:
+            return base
+        unique = distinct == n_present == n and n > 20
+        if all(text.endswith(_INSIDE) for text in counts):
+            return replace(base, modality="image", why=note(Code.IMAGES_INSIDE))
+        if _names_images(counts, None if unique and _ID_NAME.search(name) else images):
+            missing = sum(1 for text in counts if images is not None and images.find(text) is None)
+            doubt = note(Code.IMAGES_MISSING, column=name, n=missing, of=distinct)
+            return replace(
+                base,
+                modality="image",
+                why=note(Code.IMAGE_NAMES),
+                doubts=(doubt,) if images and missing else (),
+            )
+        if kind is not None and pa.types.is_duration(kind):
+            return replace(base, modality="numeric", why=note(Code.DURATIONS))
+        if kind is not None and pa.types.is_temporal(kind):
+            if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+                return replace(base, modality="numeric", why=note(Code.DATES))
+            return _datetime_profile(base, zoned=getattr(kind, "tz", None) is not None)
+        if {text.casefold() for text in counts} <= _TRUTH:
+            return replace(base, modality="categorical", why=note(Code.TRUE_OR_FALSE))
+        if (dated := _dates_profile(base, self._dates)) is not None:
+            return dated
+        if self._numbers.forms and self._numbers.n:
+            return _number_profile(base, self._numbers, unique)
+        return _text_profile(base, n_present, unique)
 
 
 def _names_images(counts: Counter[str], images: ImageFolder | None) -> bool:
@@ -193,15 +243,6 @@ def _names_images(counts: Counter[str], images: ImageFolder | None) -> bool:
     return sum(images.find(text) is not None for text in counts) >= 0.9 * len(counts)
 
 
-def _iso_dates(counts: Counter[str]) -> pa.TimestampType | None:
-    """Return the type of ISO 8601 dates or times, None when some text is not one."""
-    import pyarrow as pa
-
-    texts = cell_datetimes(pa.array(list(counts), pa.string())).drop_null()
-    read = read_iso(texts) if len(texts) else None
-    return None if read is None else read.type
-
-
 def _datetime_profile(base: Profile, *, zoned: bool) -> Profile:
     if zoned:
         return replace(base, modality="datetime", why=note(Code.DATETIMES))
@@ -211,63 +252,101 @@ def _datetime_profile(base: Profile, *, zoned: bool) -> Profile:
     )
 
 
-def _dates(counts: Counter[str]) -> str | None:
-    texts = [text for text in counts if text.strip().casefold() not in MISSING]
-    if all(re.fullmatch(r"\d{8}", text) for text in texts):
-        plausible = all(1900 <= int(text[:4]) <= 2100 for text in texts)
-        return "%Y%m%d" if plausible and date_format(texts) == "%Y%m%d" else None
-    return date_format(texts)
+def _dates_profile(base: Profile, tally: DateTally) -> Profile | None:
+    """Return the profile of a column of dates, None when some text is no date."""
+    if not tally.forms or not tally.n:
+        return None
+    dates = [text for text in base.counts if not is_no_date(text)]
+    if all(re.fullmatch(r"\d{8}", text) for text in dates) and not all(
+        1900 <= int(text[:4]) <= 2100 for text in dates
+    ):
+        return None
+    dated = _datetime_profile(base, zoned=tally.n_zoned == tally.n)
+    doubts = list(dated.doubts)
+    if (question := tally.question) is not None:
+        text, moments = question
+        doubts.append(
+            note(Code.READING_OPEN, column=base.name, example=text, choices=_choices(moments))
+        )
+        return replace(dated, doubts=tuple(doubts))
+    form = tally.forms[0]
+    mixed = 0 < tally.n_zoned < tally.n
+    if form != DATE_ORDERS[0] or not (mixed or read_iso(_sample(dates)) is not None):
+        doubts.append(note(Code.DATES_READ, column=base.name, form=form, example=dates[0]))
+    if tally.missing:
+        words = tuple(map(repr, sorted(tally.missing)))
+        doubts.append(note(Code.READ_AS_MISSING, column=base.name, texts=words))
+    return replace(
+        dated, form=None if form == DATE_ORDERS[0] else form, doubts=tuple(doubts),
+        missing_words=tuple(sorted(tally.missing)),
+    )  # fmt: skip
 
 
-def _numbers(counts: Counter[str]) -> list[float | int] | None:
-    numbers: list[float | int] = []
-    for text in counts:
-        try:
-            number = read_number(text)
-        except ValueError:
-            return None
-        if number is not None:
-            numbers.append(number)
-    return numbers or None
+def _sample(texts: list[str]) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array(texts[:1000], pa.string())
 
 
-def _number_profile(
-    base: Profile, counts: Counter[str], numbers: list[float | int], unique: bool
-) -> Profile:
-    name = base.name
-    integer = all(isinstance(number, int) for number in numbers)
-    written = [text for text in counts if text.strip().casefold() not in MISSING]
+def _choices(values: Mapping[str, object]) -> tuple[str, ...]:
+    """Return one choice for each value: the value, and the format that gives it."""
+    forms = {str(value): form for form, value in reversed(list(values.items()))}
+    return tuple(f'{value} with format = "{form}"' for value, form in forms.items())
+
+
+def _number_profile(base: Profile, tally: NumberTally, unique: bool) -> Profile:
+    name, form = base.name, tally.forms[0]
+    read = ((text, read_number(text, form)) for text in base.counts)
+    numbers = {text: number for text, number in read if number is not None}
     named_id = bool(_ID_NAME.search(name))
-    if any(re.match(r"0\d", text) for text in written):
-        doubt = note(Code.LEADING_ZEROS, column=name)
-        why = note(Code.DIGIT_CODES)
-        return replace(base, why=why, doubts=(doubt,), is_key=unique, is_id=named_id)
-    whole = integer or all(float(number).is_integer() for number in numbers)
-    running = integer and max(numbers) - min(numbers) < 2 * len(numbers)
+    if tally.refused is not None:
+        text, why = tally.refused
+        if any(re.match(r"0\d", one) for one in numbers):
+            doubt = note(Code.LEADING_ZEROS, column=name)
+            digits = note(Code.DIGIT_CODES)
+            return replace(base, why=digits, doubts=(doubt,), is_key=unique, is_id=named_id)
+        doubt = note(Code.NO_NUMBERS, column=name, example=text, why=why)
+        shown = _text_profile(base, base.n - base.n_missing, unique)
+        return replace(shown, doubts=(doubt,))
+    if (question := tally.question) is not None:
+        text, values = question
+        doubt = note(Code.READING_OPEN, column=name, example=text, choices=_choices(values))
+        return replace(base, modality="numeric", why=note(Code.NUMBERS), doubts=(doubt,))
+    integer = tally.integer
+    whole = integer or all(float(number).is_integer() for number in numbers.values())
+    least, most = min(numbers.values()), max(numbers.values())
+    running = integer and most - least < 2 * len(numbers)
     if unique and integer and (named_id or (running and len(numbers) > 50)):
         return replace(base, why=note(Code.ROW_NUMBERS), is_key=True, is_id=True)
     if named_id and whole:
         doubt = note(Code.NUMBERS_NAME, column=name)
-        counts_up = min(numbers) in (0, 1) and max(numbers) <= len(numbers)
-        why = note(Code.NUMBER_IDS)
-        return replace(base, why=why, doubts=(doubt,), is_id=True, counts_up=counts_up)
+        counts_up = least in (0, 1) and most <= len(numbers)
+        why_id = note(Code.NUMBER_IDS)
+        return replace(base, why=why_id, doubts=(doubt,), is_id=True, counts_up=counts_up)
     doubts = []
-    odd = [text for text in written if not _BARE_NUMBER.fullmatch(text.strip())]
-    if odd:
-        doubts.append(note(Code.NUMBERS_AS_TEXT, column=name, example=odd[0]))
-    markers = tuple(sorted(set(counts) - set(written)))
-    base = replace(base, missing_words=markers)
+    if tally.example is not None:
+        value = read_number(tally.example, form)
+        doubts.append(
+            note(Code.NUMBERS_AS_TEXT, column=name, example=tally.example, value=str(value))
+        )
+    markers = tuple(sorted(tally.missing))
+    base = replace(base, missing_words=markers, form=None if form == NUMBER_FORMATS[0] else form)
     if markers:
         doubts.append(note(Code.READ_AS_MISSING, column=name, texts=tuple(map(repr, markers))))
-    if integer and len(counts) <= 2:
-        return replace(base, why=note(Code.TWO_NUMBERS), doubts=tuple(doubts))
-    if integer and (len(counts) <= 12 or _CODE_NAME.search(name)):
+    if integer and len(base.counts) <= 2:
+        return replace(base, why=note(Code.TWO_NUMBERS), doubts=tuple(doubts), form=None)
+    if integer and (len(base.counts) <= 12 or _CODE_NAME.search(name)):
         doubts.append(note(Code.FEW_NUMBERS, column=name))
-    why = note(Code.WHOLE_NUMBERS if integer else Code.NUMBERS)
-    return replace(base, modality="numeric", why=why, integer=integer, doubts=tuple(doubts))
+    why_number = note(Code.WHOLE_NUMBERS if integer else Code.NUMBERS)
+    return replace(base, modality="numeric", why=why_number, integer=integer, doubts=tuple(doubts))
 
 
-def _text_profile(base: Profile, counts: Counter[str], n: int, unique: bool) -> Profile:
+def _text_profile(base: Profile, n: int, unique: bool) -> Profile:
+    """Return the profile of texts; nearly all numbers or dates are named as such."""
+    counts = base.counts
+    almost = _almost(base)
+    if almost is not None:
+        unique, base = False, replace(base, doubts=(almost,))
     words = sum(len(text.split()) * times for text, times in counts.items()) / n
     share = len(counts) / n
     named_id = bool(_ID_NAME.search(base.name))
@@ -285,7 +364,44 @@ def _text_profile(base: Profile, counts: Counter[str], n: int, unique: bool) -> 
     doubt = note(
         Code.TEXT_OR_CATEGORIES, column=base.name, n=len(counts), words=words, modality=modality
     )
-    return replace(base, modality=modality, why=note(Code.SHORT_TEXTS), doubts=(doubt,))
+    return replace(
+        base, modality=modality, why=note(Code.SHORT_TEXTS), doubts=(*base.doubts, doubt)
+    )
+
+
+def _almost(base: Profile) -> Note | None:
+    """Return a note on texts that are nearly all numbers or dates, with the first that is not."""
+    texts = [text for text in list(base.counts)[:_MOST_TRIED] if not is_no_date(text)]
+    fine = [
+        text
+        for text in texts
+        if re.search(r"\d[.,]\d{7,}", text) and read_iso(_sample([text[:19]]))
+    ]
+    if len(fine) > len(texts) / 2:
+        return note(Code.FINE_TIMES, column=base.name, example=fine[0])
+    for code, reads in ((Code.NOT_NUMBER, _is_number), (Code.NOT_DATE, _is_date)):
+        wrong = [text for text in texts if not reads(text)]
+        if texts and not wrong:
+            return note(Code.MIXED_FORMATS, column=base.name, example=texts[0])
+        if texts and len(wrong) < (1 - _NEARLY) * len(texts):
+            return note(code, column=base.name, example=wrong[0], n=len(wrong), of=len(texts))
+    return None
+
+
+def _is_number(text: str) -> bool:
+    tally = NumberTally()
+    tally.update(_sample([text]))
+    return bool(tally.forms)
+
+
+def _is_date(text: str) -> bool:
+    return any(read_date(text, order) is not None for order in DATE_ORDERS)
+
+
+def all_values(profile: Profile) -> list[str | None]:
+    """Return the texts of all rows of a column, in no order."""
+    texts: list[str | None] = list(Counter(profile.counts).elements())
+    return texts + [None] * profile.n_missing
 
 
 def open_image_folder(path: Path | None) -> ImageFolder | None:

@@ -11,9 +11,12 @@ from challenge.kinds import Kind
 from challenge.prepare.proposal.notes import Note
 from challenge.prepare.proposal.profiles import Profile
 from challenge.task.datasheet import UNANSWERED, hints
+from challenge.task.definition import Raw
 
-__all__ = ["Plan", "Proposal", "proposal_of"]
+__all__ = ["Plan", "Proposal", "RawKeys", "proposal_of", "stated_keys"]
 
+RawKeys = dict[str, str | int | bool | list[str]]
+"""Keys and values of `[raw]`."""
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -26,6 +29,8 @@ class Proposal:
     notes: tuple[Note, ...]
     unsure: tuple[str, ...]
     """The texts of `notes`, each once."""
+    reading: tuple[str, ...] = ()
+    """What becomes of each raw column, one line for those alike."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Plan:
     kind: Kind
     form: str
     source: Path
-    raw: dict[str, str]
+    raw: RawKeys
     options: dict[str, str]
     metric: str
     split: dict[str, str | float]
@@ -44,13 +49,23 @@ class Plan:
     left_out: dict[str, Note]
 
 
+def stated_keys(raw: Raw | None) -> RawKeys:
+    """Return the keys of `[raw]` that were stated beforehand, with their values."""
+    if raw is None:
+        return {}
+    stated = raw.model_dump(exclude_unset=True, exclude={"format"})
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in stated.items()
+    }
+
+
 def _evidence(profile: Profile) -> str:
     missing = f", {profile.n_missing / profile.n:.0%} missing" if profile.n_missing else ""
     distinct = f"{profile.n_distinct:,} different in {profile.n:,} rows"
     return f"{profile.why.text}; {distinct}{missing}"
 
 
-def _quoted(text: str | float) -> str:
+def _quoted(text: str | float | list[str]) -> str:
     if isinstance(text, float):
         return repr(text)
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
@@ -103,6 +118,8 @@ def proposal_of(task_id: str, plan: Plan, path: str, notes: list[Note]) -> Propo
         ]
         if one.integer:
             lines.append("integer = true")
+        if one.form:
+            lines.append(f"format = {_quoted(one.form)}")
         if one.timezone:
             lines.append(
                 f"timezone = {_quoted(one.timezone)}  # assumed; a date without a time is midnight"
@@ -122,4 +139,17 @@ def proposal_of(task_id: str, plan: Plan, path: str, notes: list[Note]) -> Propo
         *(f'{key} = ""  # {hint}' for key, hint in hints()),
         "",
     ]
-    return Proposal("\n".join(lines), plan.kind, tuple(notes), unsure)
+    return Proposal("\n".join(lines), plan.kind, tuple(notes), unsure, tuple(_reading(plan)))
+
+
+def _reading(plan: Plan) -> list[str]:
+    """Return what becomes of the raw columns: features by modality, and what is left out."""
+    by_modality: dict[str, list[str]] = {}
+    for name, one in plan.columns.items():
+        written = f" written {one.form}" if one.form else ""
+        by_modality.setdefault(f"{one.modality}{written}", []).append(name)
+    lines = [f"{modality}: {', '.join(names)}" for modality, names in by_modality.items()]
+    if plan.left_out:
+        why = "; ".join(f"{name} ({one.text})" for name, one in plan.left_out.items())
+        lines.append(f"left out: {why}")
+    return lines

@@ -1,17 +1,26 @@
-"""JSON tables: an array of objects or one object per line, flattened to `outer.inner`."""
+"""JSON tables: objects in an array or one per line, and the forms that pandas writes.
+
+Nested objects are flattened to `outer.inner`; a column of several types is read as texts.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from challenge.prepare.readers.arrow_types import plain_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_IMAGE = {"bytes", "path"}
+__all__ = ["read_json_lines", "read_json_records"]
 
-__all__ = ["laid_out", "read_json_lines", "read_json_records"]
+_FORMS = (
+    "an array of objects, one object per line, or what pandas writes with orient = split, columns, "
+    "index, table or values"
+)
 
 
 def read_json_lines(path: Path) -> pa.Table:
@@ -23,7 +32,15 @@ def read_json_lines(path: Path) -> pa.Table:
     from pyarrow import json as fast
 
     try:
-        return laid_out(fast.read_json(path))
+        table = fast.read_json(path)
+        times = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
+        if times:
+            # Texts that look like times would lose their zone.
+            schema = pa.schema([(name, pa.string()) for name in times])
+            options = fast.ParseOptions(explicit_schema=schema)
+            table = fast.read_json(path, parse_options=options)
+        if not _has_times(table.schema):
+            return plain_columns(table)
     except pa.ArrowException:
         pass
     records = []
@@ -32,7 +49,7 @@ def read_json_lines(path: Path) -> pa.Table:
             if not line.strip():
                 continue
             try:
-                record = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+                record = _loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
             except ValueError as error:
                 raise ValueError(f"line {number}: {error}") from None
             if not isinstance(record, dict):
@@ -41,15 +58,119 @@ def read_json_lines(path: Path) -> pa.Table:
     return _of_objects(records)
 
 
+def _has_times(fields: Any) -> bool:
+    """Whether a field of a schema or struct is a timestamp, at any depth."""
+    import pyarrow as pa
+
+    def inside(kind: pa.DataType) -> bool:
+        if pa.types.is_list(kind):
+            return inside(kind.value_type)
+        if pa.types.is_struct(kind):
+            return _has_times(kind)
+        return bool(pa.types.is_timestamp(kind))
+
+    return any(inside(field.type) for field in fields)
+
+
 def read_json_records(path: Path) -> pa.Table:
-    """Return the table of a file with one array of objects; raise ValueError otherwise."""
-    records = json.loads(path.read_bytes())
-    if not (isinstance(records, list) and all(isinstance(one, dict) for one in records)):
-        raise ValueError("not an array of objects")
+    """Return the table of a JSON file in one of the usual forms; raise ValueError otherwise."""
+    content = path.read_bytes()
+    try:
+        document = _loads(content.decode(json.detect_encoding(content)).removeprefix("\ufeff"))
+    except ValueError as error:
+        if "Extra data" not in str(error):
+            raise
+        # One object per line, under another suffix.
+        return read_json_lines(path)
+    records = _records(document)
+    if records is None:
+        raise ValueError(f"not {_FORMS}")
     return _of_objects(records)
 
 
-def _of_objects(records: list[dict[str, Any]]) -> pa.Table:
+def _loads(text: str) -> Any:
+    """Return a JSON value; raise ValueError for an object that has a name twice."""
+    return json.loads(text, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"an object has {twice!r} twice")
+    return found
+
+
+def _records(document: Any) -> Sequence[Mapping[str, Any]] | None:
+    """Return the rows of a document as objects, None when it is in no known form."""
+    if isinstance(document, list):
+        if all(isinstance(one, dict) for one in document):
+            return document
+        return _of_rows(document, None)
+    if not isinstance(document, dict):
+        return None
+    if isinstance(document.get("data"), list):
+        names = document.get("columns")
+        if isinstance(names, list):
+            return _of_rows(document["data"], [str(name) for name in names])
+        if set(document) <= {"data", "schema"}:
+            return _records(document["data"])
+    tables = [one for one in document.values() if isinstance(one, list) and one]
+    if len(tables) == 1 and all(isinstance(row, dict) for row in tables[0]):
+        return _records(tables[0])
+    columns = list(document.values())
+    if all(isinstance(one, list) for one in columns):
+        if len({len(one) for one in columns}) != 1:
+            return None
+        return [dict(zip(document, row, strict=True)) for row in zip(*columns, strict=True)]
+    if columns and all(isinstance(one, dict) for one in columns):
+        return _of_objects_in_object(document)
+    return None
+
+
+def _of_rows(rows: Any, names: list[str] | None) -> list[dict[str, Any]] | None:
+    """Return arrays of equal length as objects; unnamed columns are column_1 and so on."""
+    if not rows or not all(isinstance(row, list) for row in rows):
+        return None
+    width = len(rows[0])
+    names = names or [f"column_{number}" for number in range(1, width + 1)]
+    if any(len(row) != len(names) for row in rows):
+        return None
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _of_objects_in_object(document: dict[str, dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """Return the rows of an object of objects: by row, or by column, whichever has one type each.
+
+    Raises ValueError when both have, and the keys do not show which of them number rows.
+    """
+    inner = list(dict.fromkeys(key for one in document.values() for key in one))
+    by_column = [{name: column.get(key) for name, column in document.items()} for key in inner]
+    by_row = list(document.values())
+    fits_column, fits_row = _one_type_each(by_column), _one_type_each(by_row)
+    if fits_column and fits_row:
+        fits_column, fits_row = _numbered(inner), _numbered(list(document))
+    if fits_column == fits_row:
+        raise ValueError("an object of objects whose keys may be rows or columns")
+    return by_column if fits_column else by_row
+
+
+def _one_type_each(rows: list[dict[str, Any]]) -> bool:
+    kinds: dict[str, set[str]] = {}
+    for row in rows:
+        for name, value in row.items():
+            if value is not None:
+                number = isinstance(value, int | float) and not isinstance(value, bool)
+                kinds.setdefault(name, set()).add("number" if number else type(value).__name__)
+    return all(len(one) == 1 for one in kinds.values())
+
+
+def _numbered(keys: list[str]) -> bool:
+    return all(key.lstrip("-").isdecimal() for key in keys)
+
+
+def _of_objects(records: Sequence[Mapping[str, Any]]) -> pa.Table:
     import pyarrow as pa
 
     arrays = {}
@@ -59,27 +180,10 @@ def _of_objects(records: list[dict[str, Any]]) -> pa.Table:
             arrays[name] = pa.array(values)
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
             arrays[name] = pa.array([_text(value) for value in values], pa.string())
-    return laid_out(pa.table(arrays))
+    return plain_columns(pa.table(arrays))
 
 
 def _text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-
-
-def laid_out(table: pa.Table) -> pa.Table:
-    """Return a table with nested columns flattened; of image structs only the bytes remain."""
-    import pyarrow as pa
-
-    for index, field in enumerate(table.schema):
-        if pa.types.is_struct(field.type) and {one.name for one in field.type} == _IMAGE:
-            # The usual struct of an image; the path is of the machine that wrote it.
-            content = pa.chunked_array(
-                [chunk.field("bytes") for chunk in table.column(index).chunks],
-                field.type.field("bytes").type,
-            )
-            table = table.set_column(index, field.name, content)
-    while any(pa.types.is_struct(field.type) for field in table.schema):
-        table = table.flatten()
-    return table
+    return str(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)

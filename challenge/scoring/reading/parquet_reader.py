@@ -332,5 +332,17 @@ def _type_fault(where: str, column: str, found: Any, expected: str, python: str)
         f"{where}, column {shown(column)}",
         f"type {shown(str(found))[1:-1]}",
         expected,
-        f'convert it: df["{column[:60]}"].astype({python})',
+        f'convert it: df["{column[:60]}"]{_conversion(found, python)}',
     )
+
+
+def _conversion(found: Any, python: str) -> str:
+    """Return the pandas call that converts a column of the type that was found."""
+    import pyarrow as pa
+
+    if python == "str" and pa.types.is_floating(found):
+        # 1.0 is the class 1.
+        return '.astype("Int64").astype(str)'
+    if python == "str" and (pa.types.is_binary(found) or pa.types.is_large_binary(found)):
+        return '.str.decode("utf-8")'
+    return f".astype({python})"

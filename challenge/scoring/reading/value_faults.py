@@ -48,7 +48,9 @@ def find_label_faults(task: Task, content: Content) -> tuple[NDArray[np.int32], 
 def _label_with_guess(task: Task, label: bytes) -> str:
     guess = None
     if len(label) <= 200:
-        guess = nearest(label.decode("utf-8", "replace"), forms_of(task).label_guesses)
+        text, classes = label.decode("utf-8", "replace"), forms_of(task).label_guesses
+        whole = text.removesuffix(".0")
+        guess = whole if whole in classes else nearest(text, classes)
     return shown(label) + (f" (nearest class: {shown(guess)})" if guess else "")
 
 

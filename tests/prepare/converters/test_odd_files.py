@@ -20,11 +20,11 @@ from challenge.errors import TaskError
 from challenge.prepare.converters import ditto
 from challenge.prepare.readers.table_files import open_table
 from challenge.prepare.sources.archives import unpack
-from challenge.task.definition import TaskDefinition
+from challenge.task.definition import Raw, TaskDefinition
 
 
-def column(path: Path, name: str, **how: str) -> list[str | None]:
-    table = open_table(path, **how)
+def column(path: Path, name: str, raw: Raw | None = None) -> list[str | None]:
+    table = open_table(path, raw)
     return [value for batch in table.batches() for value in batch.column(name).to_pylist()]
 
 
@@ -40,7 +40,9 @@ def test_a_field_may_be_longer_than_the_readers_like(n: int, quote: str, tmp_pat
 
 def test_a_delimiter_may_be_any_character(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("words\u00a6label\na,b\u00a6c\n", encoding="utf-8")
-    assert column(tmp_path / "x.csv", "words", delimiter="\u00a6") == ["a,b"]
+    assert column(tmp_path / "x.csv", "words", raw=Raw(format="table", delimiter="\u00a6")) == [
+        "a,b"
+    ]
 
 
 def test_a_sheet_need_not_say_how_wide_it_is(tmp_path: Path) -> None:

@@ -1,0 +1,152 @@
+"""Workbooks: one sheet as a table of texts; errors, formulas and other sheets are noted."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from challenge.errors import Fault, MissingRequirement, TaskError
+from challenge.prepare.readers.raw_file import ROWS, RawFile, damaged, headless
+from challenge.task.definition import Raw
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["open_workbook"]
+
+
+def open_workbook(path: Path, raw: Raw | None = None) -> RawFile:
+    """Return a sheet of a workbook: the one that `raw` names, else the first visible one.
+
+    Error cells are missing values. Raises TaskError for a damaged file, an unknown sheet, and a
+    column with values but no name; MissingRequirement without openpyxl.
+    """
+    import pyarrow as pa
+
+    try:
+        import openpyxl
+    except ImportError:
+        raise MissingRequirement(
+            Fault(path.name, "openpyxl is not installed", "the package that reads Excel files",
+                  'pip install "multimodal-challenge[excel]", or save the sheet as CSV',
+                  "package-missing")
+        ) from None  # fmt: skip
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        states = {sheet.title: sheet.sheet_state for sheet in book.worksheets}
+    except Exception as error:  # openpyxl raises whatever zipfile, lxml and itself raise
+        raise damaged(path, error, "save the sheet as CSV") from error
+    name = _sheet(path, states, None if raw is None else raw.sheet)
+    notes = []
+    if len(states) > 1:
+        others = ", ".join(
+            f"{one!r}{'' if state == 'visible' else ' (hidden)'}"
+            for one, state in states.items()
+            if one != name
+        )
+        notes.append(f"sheet {name!r} of {path.name} was read, and not {others}")
+    try:
+        rows = [[(one.value, one.data_type) for one in row] for row in book[name].iter_rows()]
+        formulas = _formulas(path, name) if _has_formulas(path) else set()
+    except Exception as error:
+        raise damaged(path, error, "save the sheet as CSV") from error
+    places = [n for n, row in enumerate(rows) if any(value is not None for value, _ in row)]
+    skip = _before_header(rows, places, None if raw is None else raw.skip)
+    if skip:
+        notes.append(f"{skip} rows of {path.name} stand before the header and were skipped")
+    names, places = _header(path, rows, places[skip:])
+    columns: list[list[str | None]] = []
+    for index, column in enumerate(names):
+        cells = [rows[n][index] if index < len(rows[n]) else (None, "n") for n in places]
+        n_errors = sum(kind == "e" for _, kind in cells)
+        n_unknown = sum((n, index) in formulas for n in places)
+        if n_errors:
+            notes.append(f"column {column}: {n_errors:,} error cells, such as #N/A, are missing")
+        if n_unknown:
+            notes.append(
+                f"column {column}: {n_unknown:,} formulas without a stored value are missing; open "
+                f"{path.name} in a spreadsheet program and save it to have them"
+            )
+        columns.append([None if kind == "e" else _cell(value) for value, kind in cells])
+    table = pa.table([pa.array(column, pa.string()) for column in columns], names=names)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from table.to_batches(max_chunksize=ROWS)
+
+    stated: dict[str, str | int | bool] = {"sheet": name} if len(states) > 1 else {}
+    return RawFile(
+        path, tuple(names), batches, stated | ({"skip": skip} if skip else {}), tuple(notes)
+    )
+
+
+def _sheet(path: Path, states: dict[str, str], wanted: str | None) -> str:
+    visible = [name for name, state in states.items() if state == "visible"]
+    if wanted is None and visible:
+        return visible[0]
+    if wanted in states:
+        return str(wanted)
+    found = f"no sheet {wanted!r}" if wanted is not None else "no visible sheet"
+    raise TaskError(
+        Fault(path.name, f"{found} (there are: {', '.join(map(repr, states))})",
+              "a sheet with a table", "name one as `sheet` under [raw]", "raw-sheet")
+    )  # fmt: skip
+
+
+def _has_formulas(path: Path) -> bool:
+    with zipfile.ZipFile(path) as content:
+        sheets = [name for name in content.namelist() if name.startswith("xl/worksheets/")]
+        return any(re.search(rb"<f[ >/]", content.read(name)) for name in sheets)
+
+
+def _formulas(path: Path, sheet: str) -> set[tuple[int, int]]:
+    """Return row and column, from 0, of each formula whose value is not stored."""
+    import openpyxl
+
+    known = openpyxl.load_workbook(path, read_only=True, data_only=True)[sheet].iter_rows()
+    written = openpyxl.load_workbook(path, read_only=True)[sheet].iter_rows()
+    return {
+        (n, index)
+        for n, (values, formulas) in enumerate(zip(known, written, strict=True))
+        for index, (value, formula) in enumerate(zip(values, formulas, strict=True))
+        if formula.data_type == "f" and value.value is None
+    }
+
+
+def _before_header(rows: list[list[tuple[Any, str]]], places: list[int], stated: int | None) -> int:
+    """Return how many filled rows stand before the header: titles, with one filled cell."""
+    if stated is not None:
+        return stated
+    filled = [sum(value is not None for value, _ in rows[n]) for n in places]
+    usual = sorted(filled)[len(filled) // 2] if filled else 0
+    if usual < 3:
+        return 0
+    return next((n for n, count in enumerate(filled) if count > 1), 0)
+
+
+def _header(
+    path: Path, rows: list[list[tuple[Any, str]]], places: list[int]
+) -> tuple[list[str], list[int]]:
+    """Return the names of the columns and the rows below them."""
+    header = [_cell(value) for value, _ in rows[places[0]]] if places else []
+    width = max((i + 1 for i, name in enumerate(header) if name), default=0)
+    if any(not name for name in header[:width]):
+        raise headless(path, "an empty name in the header")
+    for n in places[1:]:
+        beyond = [i for i, (value, _) in enumerate(rows[n]) if i >= width and value is not None]
+        if beyond:
+            raise headless(path, f"values in column {beyond[0] + 1}, row {n + 1}, without a name")
+    return [str(name) for name in header[:width]], places[1:]
+
+
+def _cell(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        # Excel stores the integer 7 as 7.0.
+        return str(int(value))
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat()).removesuffix("T00:00:00")
+    return str(value)
