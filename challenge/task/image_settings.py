@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from challenge.task.declarations import Declaration
-from challenge.task.images import MAX_MEGAPIXELS, MOST_MEGAPIXELS
+from challenge.task.images import MAX_MEGAPIXELS, MOST_MEGAPIXELS, ImageRules
 
 __all__ = ["ImageSettings"]
 
@@ -26,3 +26,8 @@ class ImageSettings(Declaration):
 
     `refuse` stops the build. `drop` leaves its field empty, and counts and lists it.
     """
+
+    @property
+    def rules(self) -> ImageRules:
+        """How an image becomes a stored one."""
+        return ImageRules(self.max_megapixels, self.max_side or 0)

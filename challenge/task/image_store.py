@@ -14,7 +14,6 @@ from typing import IO, TYPE_CHECKING
 
 from challenge.task.columns import Column
 from challenge.task.image_cache import ImageCache
-from challenge.task.image_settings import ImageSettings
 from challenge.task.images import (
     HEAD_BYTES,
     MAX_BYTES,
@@ -60,7 +59,8 @@ class BadImage:
 class ImageStore:
     """Stores the images of raw rows as files under `public`; each distinct image once.
 
-    `bad` lists the images that could not be stored, in the order of rows.
+    `bad` lists the images that could not be stored, in the order of rows. `drops`: those are left
+    out of their rows, and are no faults.
     """
 
     def __init__(
@@ -68,25 +68,21 @@ class ImageStore:
         public: Path,
         folder: Path,
         progress: Callable[[str], None],
-        settings: ImageSettings | None = None,
+        rules: ImageRules | None = None,
+        drops: bool = False,
         open_cache: Callable[[], ImageCache] | None = None,
     ) -> None:
-        self.settings = settings or ImageSettings()
+        self.drops = drops
         self.bad: list[BadImage] = []
         self._public, self._folder, self._progress = public, folder.resolve(), progress
         self._open_cache = open_cache
         self._cache: ImageCache | None = None
-        self._rules = ImageRules(self.settings.max_megapixels, self.settings.max_side or 0)
+        self._rules = rules or ImageRules()
         self._stored: dict[str | bytes, tuple[str, bytes]] = {}
         self._heads: dict[str | bytes, ImageHead | ImageFault] = {}
         self._zips: dict[str, zipfile.ZipFile | None] = {}
         self._bits = 0
         self._n_done, self._spoken = 0, time.monotonic()
-
-    @property
-    def drops(self) -> bool:
-        """Whether images that cannot be stored are left out of their rows."""
-        return self.settings.on_error == "drop"
 
     def look(self, value: str | bytes) -> None:
         """Read the header of an image; raise ImageFault when it cannot be stored."""
@@ -131,7 +127,7 @@ class ImageStore:
         heads = [head for head in self._heads.values() if isinstance(head, ImageHead)]
         n_deep = sum(head.deep for head in heads)
         n_animated = sum(head.animated for head in heads)
-        side = self.settings.max_side
+        side = self._rules.max_side
         n_reduced = sum(max(head.width, head.height) > side for head in heads) if side else 0
         notes = []
         if n_deep:

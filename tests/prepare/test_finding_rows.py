@@ -13,9 +13,14 @@ from PIL import Image
 
 from challenge.errors import TaskError
 from challenge.prepare import build_task
-from challenge.prepare.audit.report import Finding
+from challenge.prepare.audit.report import AuditReport, Finding
+from challenge.prepare.build.finding_rows import find_raw_rows
+from challenge.prepare.raw import RawRecords, in_batches
+from challenge.task.definition import read_definition
+from challenge.task.tables import read_parquet
 from tests.cli.shell import shell
-from tests.toy import declare_toy, toy_rows
+from tests.prepare.test_planted_leaks import ACCEPTED, pair_table
+from tests.toy import declare_toy, toy_records, toy_rows
 
 N = 80
 
@@ -87,14 +92,43 @@ def test_audit_works_on_a_stopped_build_and_a_good_one_replaces_it(tmp_path: Pat
     assert b"shelf 1" not in public
 
 
-@pytest.mark.parametrize("records", [False, True])
-def test_pairs_are_named_by_their_records(tmp_path: Path, records: bool) -> None:
+def test_pairs_of_a_table_are_named(tmp_path: Path) -> None:
     folder = declare_toy(
-        tmp_path / "toy", "matching", records=records, split='by = "entity"\nseed = 1'
+        tmp_path / "toy", "matching", raw=pair_table(), split="seed = 1", records=False
     )
+    toml = folder / "task.toml"
+    toml.write_text(toml.read_text() + ACCEPTED)
     build_task(folder, cache=tmp_path)
-    for line in lines(folder / "private" / "audit.csv", "seen-records"):
-        assert line["row"] and line["key"] and (" + " in line["row"]) == records
+    found = lines(folder / "private" / "audit.csv", "transitive-pairs")
+    raw = pair_table()
+    for line in found:
+        records = [
+            {raw[f"{side}_key"][int(line[row]) - 1].as_py() for side in ("left", "right")}
+            for row in ("row", "partner_row")
+        ]
+        assert records[0] & records[1]
+    assert found
+
+
+def test_pairs_of_records_are_named_by_both(tmp_path: Path) -> None:
+    raw = toy_records(90)
+    folder = declare_toy(
+        tmp_path / "toy", "matching", raw=raw, split='by = "entity"\nseed = 1', records=True
+    )
+    task = build_task(folder, cache=tmp_path).task
+    pair = read_parquet(task.public / "test.parquet").slice(0, 1).to_pylist()[0]
+    finding = Finding("seen-records", "low", 1, 1, "one", ((pair["id"], ""),))
+    rows = find_raw_rows(
+        AuditReport("toy", (finding,)),
+        RawRecords(in_batches(raw, 7), folder / "raw"),
+        read_definition(folder),
+        (task.private / "secret").read_bytes(),
+        task.public,
+    )
+    numbers = rows[pair["id"]].number.split(" + ")
+    words = [raw["words"][int(number) - 1].as_py() for number in numbers]
+    assert words == [pair["left_words"], pair["right_words"]]
+    assert rows[pair["id"]].key == " + ".join(raw["key"][int(n) - 1].as_py() for n in numbers)
 
 
 def test_a_converter_of_another_task_counts_as_input(tmp_path: Path) -> None:

@@ -16,17 +16,34 @@ from numpy.typing import NDArray
 
 from challenge.prepare.audit.neighbours import (
     MIN_COSINE,
+    SHORT_TEXTS,
+    cropped_images,
     image_hashes,
     near_images,
+    near_short_texts,
     near_texts,
     text_cosines,
+    turned_images,
 )
 from challenge.prepare.audit.report import MOST_ROWS, Finding, Severity, Shown
-from challenge.prepare.audit.subject import SideRows, Subject, normalised, paired_names
+from challenge.prepare.audit.subject import (
+    SideRows,
+    Subject,
+    mixed_hashes,
+    normalised,
+    paired_names,
+)
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
 
-__all__ = ["contradictions", "identical_rows", "near_identical_images", "near_identical_texts"]
+__all__ = [
+    "contradictions",
+    "copies_but_for_one_column",
+    "identical_rows",
+    "near_identical_images",
+    "near_identical_short_texts",
+    "near_identical_texts",
+]
 
 MAX_IMAGES = 50_000
 
@@ -179,25 +196,97 @@ def near_identical_images(
         hashes = image_hashes([subject.public / path for path in paths], progress)
         sides.append((paths, owners, hashes))
     (test_paths, test_owners, test_hashes), (train_paths, train_owners, train_hashes) = sides
-    pairs = [
-        (test_row, train_row)
-        for test_image, train_image in near_images(test_hashes, train_hashes).tolist()
-        for test_row in test_owners[test_paths[test_image]]
-        for train_row in train_owners[train_paths[train_image]][:1]
+    findings: list[Finding] = []
+    seen: set[tuple[int, int]] = set()
+    for name, search, words in _IMAGE_COPIES:
+        pairs = {
+            (test_row, train_row)
+            for test_image, train_image in search(test_hashes, train_hashes).tolist()
+            for test_row in test_owners[test_paths[test_image]]
+            for train_row in train_owners[train_paths[train_image]][:1]
+        }
+        found = np.array(sorted(pairs - seen), dtype=np.int64).reshape(-1, 2)
+        seen |= pairs
+        report = _near_records if subject.kind.paired else _near_finding
+        findings += report(subject, name, found, words)
+    return findings, notes
+
+
+_IMAGE_COPIES = (
+    (
+        "near-identical-images",
+        near_images,
+        "an image that is nearly one of train (difference hash within 4 bits)",
+    ),
+    (
+        "near-identical-images-turned",
+        turned_images,
+        "an image that is one of train mirrored or upside down",
+    ),
+    (
+        "near-identical-images-cropped",
+        cropped_images,
+        "an image that is one of train with a small part cut off",
+    ),
+)
+
+
+def near_identical_short_texts(subject: Subject) -> Iterator[Finding]:
+    """Find test rows whose short text is that of a train row but for a character or the order."""
+    names = [column.name for column in subject.columns_of("text")]
+    if not names or subject.kind.paired:
+        return
+    sides = [
+        _joined_text(part.sample.slice(0, SHORT_TEXTS), names)
+        for part in (subject.test, subject.train)
     ]
-    found = np.array(sorted(set(pairs)), dtype=np.int64).reshape(-1, 2)
-    words = "an image that is nearly one of train (difference hash within 4 bits)"
-    if subject.kind.paired:
-        return list(_near_records(subject, found, words)), notes
-    return list(_near_finding(subject, "near-identical-images", found, words)), notes
+    words = "the short text of a train row but for a character or the order of words"
+    pairs = near_short_texts(sides[0], sides[1])
+    yield from _near_finding(subject, "near-identical-short-texts", pairs, words)
 
 
-def _near_records(subject: Subject, pairs: NDArray[np.int64], words: str) -> Iterator[Finding]:
+def copies_but_for_one_column(subject: Subject) -> Iterator[Finding]:
+    """Find test rows that differ from a train row in one column alone, such as a translated text.
+
+    Only where the other columns hardly ever agree by chance, as train itself shows.
+    """
+    if subject.kind.paired or len(subject.columns) < 3:
+        return
+    parts = [part.sample.slice(0, SHORT_TEXTS) for part in (subject.train, subject.test)]
+    hashes = [
+        {
+            column.name: mixed_hashes(part[column.name].combine_chunks(), column.name)
+            for column in subject.columns
+        }
+        for part in parts
+    ]
+    for column in subject.columns:
+        train, test = (
+            np.sum([of[name] for name in of if name != column.name], axis=0) for of in hashes
+        )
+        order = np.argsort(train, kind="stable")
+        ordered = train[order]
+        twins = np.zeros(len(train), dtype=bool)
+        twins[1:] |= ordered[1:] == ordered[:-1]
+        place = np.minimum(np.searchsorted(ordered, test), len(train) - 1)
+        match = order[place]
+        own, other = hashes[1][column.name], hashes[0][column.name][match]
+        copied = (ordered[place] == test) & (own != other)
+        if copied.mean() > 0.02 + 4 * twins.mean():
+            rows = np.flatnonzero(copied)
+            pairs = np.column_stack([rows, match[rows]])
+            words = f"all values of a train row but that of {column.name}"
+            yield from _near_finding(subject, f"near-identical-but-for-{column.name}", pairs, words)
+
+
+def _near_records(
+    subject: Subject, name: str, pairs: NDArray[np.int64], words: str
+) -> Iterator[Finding]:
     """One image of a pair reveals nothing of the pair: the severity is never high."""
     n, n_test = len(np.unique(pairs[:, 0])), subject.test.sample.num_rows
     if n:
         yield Finding(
-            "near-identical-images",
+            name,
             _grade(n / n_test, high=1.0, medium=0.1),
             n,
             n_test,

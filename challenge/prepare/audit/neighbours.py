@@ -8,13 +8,22 @@ in five bands (two hashes within 4 bits share one), then the pixels of a small g
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["image_hashes", "near_images", "near_texts", "text_cosines"]
+__all__ = [
+    "cropped_images",
+    "image_hashes",
+    "near_images",
+    "near_short_texts",
+    "near_texts",
+    "text_cosines",
+    "turned_images",
+]
 
 MIN_COSINE = 0.9
 MAX_BITS = 4
@@ -128,6 +137,46 @@ def _bucket_pairs(test: list[NDArray[np.uint64]], train: list[NDArray[np.uint64]
     return np.column_stack(np.divmod(numbers[fresh], len(train[0])))
 
 
+def near_short_texts(test: Sequence[str], train: Sequence[str]) -> _Pairs:
+    """Return pairs of short texts that differ in one character, in signs, or in the word order.
+
+    Texts of 10 to 31 characters; a changed digit makes another text. Nothing is near where texts
+    recur, or where one has many neighbours: those are a vocabulary.
+    """
+    rows: dict[str, list[int]] = {}
+    looked = [
+        [row for row, text in enumerate(side[:SHORT_TEXTS]) if 10 <= len(text) < MIN_CHARACTERS]
+        for side in (test, train)
+    ]
+    if not looked[0] or len({train[row] for row in looked[1]}) < 0.9 * len(looked[1]):
+        return np.zeros((0, 2), dtype=np.int64)
+    for row in looked[1]:
+        for form in _short_forms(train[row]):
+            rows.setdefault(form, []).append(row)
+    pairs = []
+    for row in looked[0]:
+        near = {other for form in _short_forms(test[row]) for other in rows.get(form, ())}
+        if len(near) <= _MOST_NEAR:
+            pairs += [(row, other) for other in sorted(near)]
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+SHORT_TEXTS = 20_000
+_MOST_NEAR = 3
+
+
+def _short_forms(text: str) -> set[str]:
+    """Return forms of a text; two texts that share one are near."""
+    bare = "".join(character for character in text if character.isalnum())
+    forms = {f"=\0{bare}", " ".join(sorted(text.split())), text}
+    forms.update(
+        text[:place] + text[place + 1 :]
+        for place, character in enumerate(text)
+        if not character.isdigit()
+    )
+    return forms
+
+
 def text_cosines(test: Sequence[str], train: Sequence[str], pairs: _Pairs) -> NDArray[np.float64]:
     """Return the cosine of the 3-gram counts of each pair; texts under 3 characters agree or not.
 
@@ -162,15 +211,37 @@ def _cosines(tests: list[str], trains: list[str], pairs: _Pairs) -> NDArray[np.f
     return result
 
 
-def image_hashes(
-    files: Sequence[Path], progress: Callable[[str], None]
-) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
-    """Return the difference hash of each image and its 16 × 16 grey copy as 256 numbers."""
+@dataclass(frozen=True)
+class Hashes:
+    """Of each image: the difference hash, a 16 × 16 grey copy, and hashes of changed copies.
+
+    `turned` has those of the image mirrored, upside down and both; `cropped` those of `CROPS`.
+    """
+
+    files: Sequence[Path]
+    plain: NDArray[np.uint64]
+    greys: NDArray[np.float32]
+    turned: NDArray[np.uint64]
+    cropped: NDArray[np.uint64]
+
+
+CROPS = tuple(
+    [(cut, cut, 1 - cut, 1 - cut) for cut in (0.025, 0.05, 0.075, 0.1)]
+    + [(0.06, 0, 1, 1), (0, 0.06, 1, 1), (0, 0, 0.94, 1), (0, 0, 1, 0.94)]
+)
+"""Parts of an image that are looked for: left, top, right and bottom as shares."""
+_BASE = 64
+_MIN_CORRELATION = 0.97
+
+
+def image_hashes(files: Sequence[Path], progress: Callable[[str], None]) -> Hashes:
+    """Return the difference hashes and the grey copy of each image."""
     from PIL import Image
 
     hashes = np.zeros(len(files), dtype=np.uint64)
     greys = np.zeros((len(files), 256), dtype=np.float32)
-    powers = np.uint64(1) << np.arange(64, dtype=np.uint64)
+    turned = np.zeros((3, len(files)), dtype=np.uint64)
+    cropped = np.zeros((len(CROPS), len(files)), dtype=np.uint64)
     for position, file in enumerate(files):
         if position % 5000 == 4999:
             progress(f"audit: looking at images, {position + 1:,} of {len(files):,}")
@@ -180,17 +251,88 @@ def image_hashes(
             greys[position] = np.asarray(
                 grey.resize((16, 16), Image.Resampling.LANCZOS), dtype=np.float32
             ).ravel()
-        # A slope of three grey levels is noise of the encoder, not a drawing.
-        hashes[position] = powers[(small[:, 1:] > small[:, :-1] + 3).ravel()].sum(dtype=np.uint64)
-    return hashes, greys
+            base = grey.resize((_BASE, _BASE), Image.Resampling.BOX)
+        hashes[position] = _difference_hash(small)
+        for way, other in enumerate((small[:, ::-1], small[::-1], small[::-1, ::-1])):
+            turned[way, position] = _difference_hash(other)
+        for way, part in enumerate(CROPS):
+            left, top, right, bottom = (side * _BASE for side in part)
+            box = (left, top, right, bottom)
+            other = np.asarray(base.resize((9, 8), Image.Resampling.LANCZOS, box), np.float32)
+            cropped[way, position] = _difference_hash(other)
+    return Hashes(files, hashes, greys, turned, cropped)
 
 
-def near_images(
-    test: tuple[NDArray[np.uint64], NDArray[np.float32]],
-    train: tuple[NDArray[np.uint64], NDArray[np.float32]],
-) -> _Pairs:
+_POWERS = np.uint64(1) << np.arange(64, dtype=np.uint64)
+
+
+def _difference_hash(small: NDArray[np.float32]) -> np.uint64:
+    # A slope of three grey levels is noise of the encoder, not a drawing.
+    return np.uint64(_POWERS[(small[:, 1:] > small[:, :-1] + 3).ravel()].sum(dtype=np.uint64))
+
+
+def near_images(test: Hashes, train: Hashes) -> _Pairs:
     """Return pairs (test image, train image) within 4 bits whose grey copies agree too."""
-    if not len(test[0]) or not len(train[0]):
+    found = _near_hashes(test.plain, train.plain)
+    gap = np.abs(test.greys[found[:, 0]] - train.greys[found[:, 1]]).mean(axis=1)
+    return np.asarray(found[gap <= MAX_GREY], dtype=np.int64)
+
+
+def turned_images(test: Hashes, train: Hashes) -> _Pairs:
+    """Return pairs of images of which one is the other mirrored, upside down, or both."""
+    pairs = []
+    steps = (slice(None), slice(None, None, -1))
+    ways = ((steps[0], steps[1]), (steps[1], steps[0]), (steps[1], steps[1]))
+    for way, hashes in zip(ways, train.turned, strict=True):
+        found = _near_hashes(test.plain, hashes)
+        greys = train.greys[found[:, 1]].reshape(-1, 16, 16)[:, way[0], way[1]]
+        pairs.append(found[_alike(test.greys[found[:, 0]], greys.reshape(-1, 256))])
+    return np.concatenate(pairs)
+
+
+def cropped_images(test: Hashes, train: Hashes) -> _Pairs:
+    """Return pairs of images of which one is the other without a small part at its edges."""
+    pairs = []
+    for way, part in enumerate(CROPS):
+        found = _near_hashes(test.plain, train.cropped[way])
+        greys = _greys_of_part(train.files, found[:, 1], part)
+        pairs.append(found[_alike(test.greys[found[:, 0]], greys)])
+        found = _near_hashes(test.cropped[way], train.plain)
+        greys = _greys_of_part(test.files, found[:, 0], part)
+        pairs.append(found[_alike(greys, train.greys[found[:, 1]])])
+    return np.concatenate(pairs)
+
+
+def _greys_of_part(
+    files: Sequence[Path], images: NDArray[np.int64], part: tuple[float, float, float, float]
+) -> NDArray[np.float32]:
+    """Return the grey copies of a part of these images; each image is read once."""
+    from PIL import Image
+
+    known, back = np.unique(images, return_inverse=True)
+    greys = np.zeros((len(known), 256), dtype=np.float32)
+    for row, position in enumerate(known.tolist()):
+        with Image.open(files[position]) as image:
+            grey = image.convert("L")
+            width, height = grey.size
+            box = (part[0] * width, part[1] * height, part[2] * width, part[3] * height)
+            copy = grey.resize((16, 16), Image.Resampling.LANCZOS, box)
+            greys[row] = np.asarray(copy, dtype=np.float32).ravel()
+    return greys[back]
+
+
+def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether grey copies agree in their levels, and in what is drawn and not the ground alone."""
+    gap = np.abs(one - other).mean(axis=1)
+    first, second = (part - part.mean(axis=1, keepdims=True) for part in (one, other))
+    length = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
+    correlation = (first * second).sum(axis=1) / np.maximum(length, 1e-9)
+    return np.asarray((gap <= 2 * MAX_GREY) & (correlation >= _MIN_CORRELATION), dtype=np.bool_)
+
+
+def _near_hashes(test: NDArray[np.uint64], train: NDArray[np.uint64]) -> _Pairs:
+    """Return pairs of hashes within 4 bits."""
+    if not len(test) or not len(train):
         return np.zeros((0, 2), dtype=np.int64)
     edges = (0, 13, 26, 39, 52, 64)
 
@@ -200,11 +342,9 @@ def near_images(
             for low, high in pairwise(edges)
         ]
 
-    found = _bucket_pairs([test[0], *bands(test[0])], [train[0], *bands(train[0])])
-    close = _bits(test[0][found[:, 0]] ^ train[0][found[:, 1]]) <= MAX_BITS
-    found = found[close]
-    gap = np.abs(test[1][found[:, 0]] - train[1][found[:, 1]]).mean(axis=1)
-    return np.asarray(found[gap <= MAX_GREY], dtype=np.int64)
+    found = _bucket_pairs([test, *bands(test)], [train, *bands(train)])
+    close = _bits(test[found[:, 0]] ^ train[found[:, 1]]) <= MAX_BITS
+    return np.asarray(found[close], dtype=np.int64)
 
 
 def _bits(values: NDArray[np.uint64]) -> NDArray[np.int64]:

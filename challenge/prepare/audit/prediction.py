@@ -76,15 +76,23 @@ def _mean_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def auc_of_categories(
-    codes: NDArray[np.int64], labels: NDArray[np.int64], k: int, *, ordered: bool = False
+    codes: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    k: int,
+    *,
+    ordered: bool = False,
+    folds: NDArray[np.int64] | None = None,
 ) -> Auc | None:
-    """Return the AUC of the out-of-fold label shares of each value of a column."""
+    """Return the AUC of the out-of-fold label shares of each value of a column.
+
+    `folds` are the fold of each row; without them five folds are drawn.
+    """
     if not len(labels):
         return None
     scores = np.zeros((len(labels), k))
     n_values = int(codes.max(initial=0)) + 1
     prior = np.bincount(labels, minlength=k) / max(len(labels), 1)
-    for fold, rest in _folds(len(labels)):
+    for fold, rest in _folds(len(labels)) if folds is None else _given_folds(folds):
         # Only values that recur in the fold are counted, so unique texts cost no memory.
         known, back = np.unique(codes[fold], return_inverse=True)
         place = np.full(n_values, -1)
@@ -133,6 +141,12 @@ def _folds(n: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     return [
         (np.sort(order[start::_FOLDS]), np.sort(np.delete(order, np.s_[start::_FOLDS])))
         for start in range(_FOLDS)
+    ]
+
+
+def _given_folds(folds: NDArray[np.int64]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    return [
+        (np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)) for fold in np.unique(folds)
     ]
 
 

@@ -29,7 +29,7 @@ def audit_task(
     it `public/task.json` is read. Near copies are looked for among the first rows of each side
     (ids are random, so they are a sample) and `notes` say so where a table is larger.
     """
-    from challenge.prepare.audit import copies, tells
+    from challenge.prepare.audit import copies, probes, tells
     from challenge.prepare.audit import pair_checks as pairs
     from challenge.prepare.audit import side_differences as sides
     from challenge.prepare.audit.subject import read_subject
@@ -43,12 +43,24 @@ def audit_task(
     texts, text_notes = copies.near_identical_texts(subject)
     images, image_notes = copies.near_identical_images(subject, progress)
     found += [*texts, *images]
+    found += [
+        *copies.near_identical_short_texts(subject),
+        *copies.copies_but_for_one_column(subject),
+    ]
     progress("audit: looking for what predicts the label")
     found += [
         *tells.telling_columns(subject),
         *tells.telling_order(subject),
         *tells.telling_files(subject),
         *tells.labels_in_text(subject),
+    ]
+    sample = probes.read_sample(subject)
+    found += [
+        *probes.telling_forms(subject, sample),
+        *probes.telling_missing(subject, sample),
+        *probes.telling_characters(subject, sample),
+        *probes.telling_columns_together(subject, sample),
+        *probes.telling_pixels(subject, sample),
     ]
     if subject.kind.paired:
         progress("audit: closing training pairs")

@@ -29,6 +29,7 @@ __all__ = [
     "SAMPLE",
     "SideRows",
     "Subject",
+    "mixed_hashes",
     "normalised",
     "paired_names",
     "read_subject",
@@ -83,7 +84,8 @@ def paired_names(
 class Subject:
     """The two sides of a task with everything that the checks need to know of it.
 
-    `n_labels` is the number of classes, or of ranges of numbers (see `number_ranges`).
+    `n_labels` is the number of classes, or of ranges of numbers (see `number_ranges`);
+    `train_folds` has the fold of each row of train.
     """
 
     public: Path
@@ -95,6 +97,7 @@ class Subject:
     split_by: str
     train: SideRows
     test: SideRows
+    train_folds: NDArray[np.int64]
 
     @property
     def ordered(self) -> bool:
@@ -141,7 +144,16 @@ def read_subject(
         split_by=str(document.get("split", {}).get("by", "")),
         train=parts["train"],
         test=parts["test"],
+        train_folds=_folds(public, parts["train"].n),
     )
+
+
+def _folds(public: Path, n: int) -> NDArray[np.int64]:
+    """Return the folds of the task, drawn ones for a table without them."""
+    path = public / "folds.parquet"
+    if not path.is_file():
+        return np.random.default_rng(5).integers(0, 5, n)
+    return np.asarray(pq.read_table(path, columns=["fold"])["fold"].to_numpy(), dtype=np.int64)
 
 
 def _read_part(
@@ -237,6 +249,11 @@ def _together(
             name = column.name if side is None else column.attribute
             total += _mixed(hashes[column.name] ^ _of_name(name))
     return total
+
+
+def mixed_hashes(values: pa.Array, name: str) -> NDArray[np.uint64]:
+    """Return what the values of a column add to the fingerprints of their rows."""
+    return _mixed(row_hashes(values) ^ _of_name(name))
 
 
 def _of_name(name: str) -> np.uint64:
