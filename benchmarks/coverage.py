@@ -323,9 +323,9 @@ def table(results: dict[str, Any]) -> str:
         "|---" * 6 + "|",
     ]
     for one in results["ties"]:
-        shares = [f"{100 * one[name]:.1f}" for name in
+        cells = [f"{100 * one[name]:.1f}" for name in
                   ("excluded", "plain_excluded", "power", "plain_power")]  # fmt: skip
-        lines.append(f"| {one['teams']} | {one['contests']} | " + " | ".join(shares) + " |")
+        lines.append(f"| {one['teams']} | {one['contests']} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

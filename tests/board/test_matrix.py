@@ -97,5 +97,5 @@ def test_one_team_alone_has_nobody_to_learn_from() -> None:
 
 def test_without_vectors_nothing_is_told_apart() -> None:
     values, vectors = np.array([[0.1], [0.9]]), [Vector(np.full((2, 1), np.nan), np.zeros((2, 0)))]
-    (one, _) = swaps_of([(1, "A", "a"), (2, "B", "b")], values, vectors, ["t1"])
+    (one, _) = swaps_of([(1, "A", "a"), (2, "B", "b")], values, vectors, ["t1"], [0.0])
     assert (one.better, one.alike) == ((), ("t1",))

@@ -58,8 +58,8 @@ def test_the_verdict_on_two_teams_is_that_of_their_comparison(
     )
     reach = spread_of(a - b).reach
     ties = compare_with_first(np.array([0.5 + gap, 0.5]), stacked([a, b]))
-    assert ties.behind_high[1] - ties.behind[1] == pytest.approx(reach, rel=0.05)
-    if abs(gap - reach) > 0.05 * reach:
+    assert ties.behind_high[1] - ties.behind[1] == pytest.approx(reach, rel=1e-6)
+    if abs(gap - reach) > 1e-6 * reach:
         assert bool(ties.tied_first[1]) is (gap <= reach)
 
 

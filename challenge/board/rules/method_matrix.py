@@ -218,8 +218,9 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
     bests = np.where(np.isfinite(merits), merits, -np.inf).max(axis=0, initial=-np.inf)
     shown = order[:n_rows]
     vectors = [_vectors(snapshot, table, task, shown) for task in range(len(tasks))]
+    steps = [snapshot.steps.get(task, 0.0) if subset == "public" else 0.0 for task in tasks]
     tied = np.stack(
-        [_tied(table, t, shown, vectors[t]) for t in range(len(tasks))] or [shown > 0], 1
+        [_tied(table, t, shown, vectors[t], steps[t]) for t in range(len(tasks))] or [shown > 0], 1
     )
     details = snapshot.details(
         [one for one in table.submissions[shown].ravel().tolist() if one >= 0]
@@ -255,6 +256,7 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
             merits[shown],
             vectors,
             tasks,
+            steps,
         ),
     )
 
@@ -303,14 +305,16 @@ def _vectors(snapshot: Snapshot, table: _Table, t: int, shown: NDArray[np.int64]
     return stacked(found) * float(table.signs[t])
 
 
-def _tied(table: _Table, t: int, shown: NDArray[np.int64], vectors: Vector) -> NDArray[np.bool_]:
+def _tied(
+    table: _Table, t: int, shown: NDArray[np.int64], vectors: Vector, step: float
+) -> NDArray[np.bool_]:
     """Return for each row shown whether it cannot be distinguished from the best on the task."""
     merits = table.merits[shown, t]
     submissions = table.submissions[shown, t]
     found = np.zeros(len(shown), dtype=bool)
     top = page_order(merits, submissions, submissions)[: int(np.isfinite(merits).sum())]
     if len(top):
-        found[top] = compare_with_first(merits[top], vectors.rows(top)).tied_first
+        found[top] = compare_with_first(merits[top], vectors.rows(top), step).tied_first
     return found
 
 

@@ -63,11 +63,12 @@ def swaps_of(
     merits: NDArray[np.float64],
     vectors: Sequence[Vector],
     tasks: Sequence[str],
+    steps: Sequence[float],
 ) -> tuple[Swap, ...]:
     """Return for the first 50 teams what the best method of another team would change.
 
     `rows` are (team id, team name, method), best first; `merits` (rows, tasks) with NaN where there
-    is none; `vectors` per task, stacked rows.
+    is none; `vectors` per task, stacked rows; `steps` of the Ladder per task, 0 for none.
     """
     firsts: dict[int, int] = {}
     for index, (team, _, _) in enumerate(rows):
@@ -80,9 +81,8 @@ def swaps_of(
         shared = np.flatnonzero(np.isfinite(merits[own]) & np.isfinite(merits[other]))
         judged: dict[int, list[str]] = {-1: [], 0: [], 1: []}
         for t in shared.tolist():
-            judged[_verdict(merits[[own, other], t], vectors[t].rows([own, other]))].append(
-                tasks[t]
-            )
+            both = [own, other]
+            judged[_verdict(merits[both, t], vectors[t].rows(both), steps[t])].append(tasks[t])
         change = float((merits[other] - merits[own])[shared].mean()) if len(shared) else None
         found.append(
             Swap(
@@ -99,12 +99,12 @@ def swaps_of(
     return tuple(found)
 
 
-def _verdict(merits: NDArray[np.float64], vectors: Vector) -> int:
+def _verdict(merits: NDArray[np.float64], vectors: Vector, step: float) -> int:
     """Return 1 when the second is significantly better than the first, -1 when worse, else 0.
 
     Without vectors the two are not distinguished.
     """
     order = np.argsort(-merits, kind="stable")
-    if compare_with_first(merits[order], vectors.rows(order)).tied_first[1]:
+    if compare_with_first(merits[order], vectors.rows(order), step).tied_first[1]:
         return 0
     return 1 if order[0] == 1 else -1

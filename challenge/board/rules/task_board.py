@@ -22,15 +22,14 @@ from challenge.board.rules.entries import (
     vectors_of,
 )
 from challenge.board.rules.ranking import page_order, shared_ranks
-from challenge.board.rules.ties import Ties, compare_with_first
+from challenge.board.rules.ties import compare_with_first
 from challenge.kinds import kind_of
 from challenge.kinds.statistics.vector import Vector
 from challenge.ledger.store.clock import from_micros
 from challenge.ledger.store.snapshot import Snapshot
-from challenge.ledger.submissions.ladder import outward
 from challenge.task import Subset
 
-__all__ = ["number", "numbers", "rounded", "rounded_ties", "task_board", "tie_notes"]
+__all__ = ["number", "numbers", "task_board", "tie_notes"]
 
 
 def task_board(
@@ -60,8 +59,8 @@ def task_board(
     notes: tuple[str, ...] = ()
     if vectors and n_compared:
         of_best = vectors_of(entries, best[:n_compared], vectors)
-        found = compare_with_first(merits[:n_compared], of_best)
-        ties = rounded_ties(found, snapshot.steps.get(task_id, 0.0) if subset == "public" else 0.0)
+        step = snapshot.steps.get(task_id, 0.0) if subset == "public" else 0.0
+        ties = compare_with_first(merits[:n_compared], of_best, step)
         notes = tie_notes(of_best)
     ids = entries.submission[best].tolist()
     methods = snapshot.methods(ids)
@@ -141,23 +140,6 @@ def numbers(values: NDArray[np.float64]) -> list[float | None]:
 def number(value: float) -> float | None:
     """Return the value as a plain float, None when it is not finite."""
     return float(value) if math.isfinite(value) else None
-
-
-def rounded_ties(ties: Ties, step: float) -> Ties:
-    """Round the ends of the intervals of `behind` outward to the step of the Ladder."""
-    low, high = rounded(ties.behind_low, ties.behind_high, step)
-    return replace(ties, behind_low=low, behind_high=high)
-
-
-def rounded(
-    low: NDArray[np.float64], high: NDArray[np.float64], step: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Round intervals of hidden rows outward to the step of the Ladder; 0 leaves them exact."""
-    if not step or not len(low):
-        return low, high
-    ends = zip(low.tolist(), high.tolist(), strict=True)
-    low, high = np.array([outward(*one, step) for one in ends]).T
-    return low, high
 
 
 def tie_notes(vectors: Vector) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ picked by its score. For two teams it is 1.96, and the verdict is that of their 
   (marginal sets of Mogstad, Romano, Shaikh and Wilhelm, "Inference for Ranks", Review of Economic
   Studies 2024).
 - Tied with the first: the leader is not significantly better. The true best is among them with
-  97.5 % (one-sided form of Hsu's comparisons with the best, 1984).
+  at least 95 % (a form of Hsu's comparisons with the best, 1984).
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from challenge.kinds.statistics.distributions import t_quantile
 from challenge.kinds.statistics.vector import Vector
+from challenge.ledger.submissions.ladder import outward
 
-__all__ = ["Ties", "compare_with_first", "stacked"]
+__all__ = ["Ties", "compare_with_first", "outward_all", "stacked"]
 
 _LEVEL = 0.975
 _N_DRAWS = 1_000
@@ -75,9 +76,10 @@ def stacked(vectors: Sequence[Vector | None]) -> Vector:
     return Vector(clusters, couples)
 
 
-def compare_with_first(merits: Floats, vectors: Vector) -> Ties:
+def compare_with_first(merits: Floats, vectors: Vector, step: float = 0.0) -> Ties:
     """Compare every entry with every other; return rank intervals and ties.
 
+    Intervals are rounded outward to a `step` of the Ladder, and decide as they are shown.
     `merits` (n,) are finite, largest first, `vectors` (n, G) and (n, C) are those of the merits,
     NaN where unknown. An entry of unknown vector is distinguished from none: rank 1 to last, tied
     with the first. Entries of equal vectors (the same predictions) tie exactly.
@@ -99,9 +101,9 @@ def compare_with_first(merits: Floats, vectors: Vector) -> Ties:
         i, j = np.nonzero(near)
         exceeds = np.zeros(error.shape, np.bool_)
         quantiles = t_quantile(critical[rows][i], df[i, j])
-        exceeds[i, j] = np.abs(ahead[i, j]) > quantiles * error[i, j]
+        exceeds[i, j] = _above_zero(np.abs(ahead[i, j]) - quantiles * error[i, j], step)
         # No row moves the difference: it is what it is.
-        exceeds |= known & known[rows, None] & (error <= _SAME) & (ahead != 0.0)
+        exceeds |= known & known[rows, None] & (error <= _SAME) & _above_zero(np.abs(ahead), step)
         better[rows] = (exceeds & (ahead > 0)).sum(axis=1)
         worse[rows] = (exceeds & (ahead < 0)).sum(axis=1)
         first = np.where(known[rows] & known[:1], 0.0, np.nan)
@@ -109,9 +111,25 @@ def compare_with_first(merits: Floats, vectors: Vector) -> Ties:
         first[compared] = t_quantile(critical[rows][compared], df[compared, 0]) * error[compared, 0]
         reach[rows] = first
     reach[:1] = np.nan
-    tied = ~(behind - reach > 0)
+    tied = ~_above_zero(behind - reach, step)
     rank_low = np.where(tied, 1, 1 + better)
-    return Ties(rank_low, n - worse, tied, behind, behind - reach, behind + reach)
+    low, high = outward_all(behind - reach, behind + reach, step)
+    return Ties(rank_low, n - worse, tied, behind, low, high)
+
+
+def outward_all(low: Floats, high: Floats, step: float) -> tuple[Floats, Floats]:
+    """Round intervals of hidden rows outward to the step of the Ladder; 0 leaves them exact."""
+    if not step or not len(low):
+        return low, high
+    ends = zip(low.tolist(), high.tolist(), strict=True)
+    low, high = np.array([outward(*one, step) for one in ends]).T
+    return low, high
+
+
+def _above_zero(low: Floats, step: float) -> NDArray[np.bool_]:
+    """Whether the lower end of an interval is above 0 after rounding it outward."""
+    above: NDArray[np.bool_] = np.round(low / step, 9) >= 1.0 if step else low > 0.0
+    return above
 
 
 def _joined(vectors: Vector, known: NDArray[np.bool_]) -> Vector:

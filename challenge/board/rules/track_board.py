@@ -26,8 +26,8 @@ from challenge.board.rules.entries import (
 )
 from challenge.board.rules.prizes import award
 from challenge.board.rules.ranking import page_order, shared_ranks
-from challenge.board.rules.task_board import number, numbers, rounded, rounded_ties, tie_notes
-from challenge.board.rules.ties import Ties, compare_with_first
+from challenge.board.rules.task_board import number, numbers, tie_notes
+from challenge.board.rules.ties import Ties, compare_with_first, outward_all
 from challenge.errors import Fault, WrongUse, counted, nearest
 from challenge.kinds import Metric
 from challenge.kinds.statistics.vector import Vector, interval, joined, spread
@@ -74,12 +74,11 @@ def track_board(
     if vectors and n_compared:
         values = table.merits[:n_compared]
         of_mean = _mean_vectors(table, n_compared, vectors)
-        found = compare_with_first(values, of_mean)
         notes = tie_notes(of_mean)
         step = max((snapshot.steps.get(task, 0.0) for task in tasks), default=0.0)
         step = step if subset == "public" else 0.0
-        ties = rounded_ties(found, step)
-        low, high = rounded(*_mean_intervals(table, of_mean, metric), step)
+        ties = compare_with_first(values, of_mean, step)
+        low, high = outward_all(*_mean_intervals(table, of_mean, metric), step)
         compared = [_compared(row, ties, i, low, high) for i, row in enumerate(rows[:n_compared])]
         if subset == "private" and track.prize and track.prize_tie:
             competes = np.array([row.eligible for row in compared], dtype=bool)
