@@ -55,7 +55,7 @@ def _refresh_task(ledger: Ledger, task: Task) -> list[str]:
             record_card(connection, task, at)
             if scoring_version is not None and baseline is not None and subset is not None:
                 record_baseline_score(connection, scoring_version, subset, baseline.value, at)
-            if subset is not None and lacks_scores(connection, scoring_version, subset):
+            if scoring_version and subset and lacks_scores(connection, scoring_version, subset):
                 return [
                     f"task {task.id}: submissions without a score on the {subset} rows, since "
                     f"`reveal` changed; run `challenge rescore {task.id}`"
