@@ -37,8 +37,10 @@ LOG = Path({log!r})
 class Good:
     def fit(self, train, task):
         self.label = task.classes[0]
+        keeper = Path(f"/proc/{{os.getppid()}}/stat").read_text()
+        worker = keeper.rpartition(")")[2].split()[1]
         with LOG.open("a") as log:
-            print(os.getpid(), os.getppid(), file=log, flush=True)
+            print(os.getpid(), worker, file=log, flush=True)
     def predict(self, test):
         return test[["id"]].assign(label=self.label)
 

@@ -104,7 +104,7 @@ def _connected(address: str) -> Iterator[Any]:
             )
         ) from None
     # `distributed` would load the pickle of an exception that a worker raised.
-    erred = client._handle_task_erred
+    erred: Any = client._handle_task_erred
     client._stream_handlers["task-erred"] = lambda key, exception, traceback: erred(
         key=key, exception=_text_of_error(exception), traceback=None
     )
