@@ -37,8 +37,10 @@ LOG = Path({log!r})
 class Good:
     def fit(self, train, task):
         self.label = task.classes[0]
+        keeper = Path(f"/proc/{{os.getppid()}}/stat").read_text()
+        worker = keeper.rpartition(")")[2].split()[1]
         with LOG.open("a") as log:
-            print(os.getpid(), os.getppid(), file=log, flush=True)
+            print(os.getpid(), worker, file=log, flush=True)
     def predict(self, test):
         return test[["id"]].assign(label=self.label)
 
@@ -63,8 +65,13 @@ LIES = """
 import hashlib, json, os
 
 class Evil:
+    # Who loads its pickle leaves a file with the number of the process.
+
     def __reduce__(self):
-        return open, ({touched!r}, "w")
+        return eval, ("open(" + repr({touched!r}) + " + str(__import__('os').getpid()), 'w')",)
+
+class EvilError(Exception):
+    __reduce__ = Evil.__reduce__
 
 RECORD = {{
     "sha256": hashlib.sha256(b"x").hexdigest(), "title": "another team", "method": "m",
@@ -83,8 +90,14 @@ def lie(parcel, archive):
             get_worker().log_event(parcel.topic, event)
     if parcel.options.seed == 6:
         raise ValueError("no acorns")
+    if parcel.options.seed == 7:
+        raise EvilError("no acorns")
+    nested = b"[" * 10_000 + b"]" * 10_000
     return [
-        "a text", Evil(), 7, packed(record=None), packed(), b"x" * 10_000_000, None
+        "a text", Evil(), 7, packed(record=None), packed(), b"x" * 10_000_000, None, None,
+        packed()[:100], packed(record={{**RECORD, "seconds": float("nan")}}),
+        packed().replace(b'"details": {{}}', b'"details": {{"x": ' + nested + b"}}"),
+        packed(record={{**RECORD, "peak_mb": "1"}}), b"", None,
     ][parcel.options.seed]
 """
 
@@ -286,7 +299,8 @@ def test_what_a_lying_worker_answers_is_the_fault_of_its_cell(
     monkeypatch.syspath_prepend(str(tmp_path))
     import lies as liar  # type: ignore[import-not-found]
 
-    names = ["text", "pickle", "number", "forged", "other", "huge_event", "raises"]
+    names = ["text", "pickle", "number", "forged", "other", "huge_event", "raises", "evil_error"]
+    names += ["truncated", "not_a_number", "nested", "wrong_type", "empty", "nothing"]
     monkeypatch.setattr("challenge.methods.run.cluster._run_there", liar.lie)
     monkeypatch.setattr("challenge.methods.run.cluster._shipped", lambda *given: {})
     cells = [
@@ -301,6 +315,8 @@ def test_what_a_lying_worker_answers_is_the_fault_of_its_cell(
         )
     }
     assert found.pop("pickle") in ("answer-invalid", "cell-worker")
-    assert found.pop("raises") == "cell-worker"
+    assert found.pop("raises") == found.pop("evil_error") == "cell-worker"
     assert set(found.values()) == {"answer-invalid"}
-    assert not (tmp_path / "touched").exists(), "the driver ran what a worker pickled"
+    # The worker itself loads the pickle of an exception, to see whether it can be sent.
+    assert list(tmp_path.glob("touched*")), "the attack works"
+    assert not (tmp_path / f"touched{os.getpid()}").exists(), "the driver ran a worker's pickle"

@@ -8,6 +8,7 @@ when a worker dies too often, it neither reports the cell nor ends (joblib 1.6).
 from __future__ import annotations
 
 import io
+import pickletools
 import tempfile
 import time
 import zipfile
@@ -34,6 +35,8 @@ _PATIENCE_S = 60.0
 _LOOK_S = 0.1
 _ASK_S = 2.0
 _REPORT_S = 0.1
+_MOST_ERROR_BYTES = 1 << 16
+_KILLED = "KilledWorker"
 _SAFE_FORMS = ["dask", "msgpack", "error"]
 """Serialisers of the client: bytes and plain values, no pickles."""
 
@@ -100,8 +103,25 @@ def _connected(address: str) -> Iterator[Any]:
                 code="dask-address",
             )
         ) from None
+    # `distributed` would load the pickle of an exception that a worker raised.
+    erred: Any = client._handle_task_erred
+    client._stream_handlers["task-erred"] = lambda key, exception, traceback: erred(
+        key=key, exception=_text_of_error(exception), traceback=None
+    )
     with client:
         yield client
+
+
+def _text_of_error(pickled: object) -> str:
+    """Return the strings in a pickled exception (its module, class and message); load nothing."""
+    parts = []
+    if isinstance(pickled, (bytes, bytearray)):
+        with suppress(Exception):
+            # What follows the first thing that is no pickle is of no interest.
+            for _, value, _ in pickletools.genops(bytes(pickled[:_MOST_ERROR_BYTES])):
+                if isinstance(value, str):
+                    parts.append(value)
+    return readable(" ".join(parts)[:MOST_LINE]) or "an error without a text"
 
 
 def _answers(
@@ -211,17 +231,18 @@ def _next(client: Any, ended: Any) -> Any:
 
 
 def _answer(future: Any, cell: GridCell) -> Answer:
-    from distributed import CancelledError, KilledWorker
+    from distributed import CancelledError
 
     try:
         found = future.result(timeout=_PATIENCE_S)
     except CancelledError:
         return _lost(cell, "the scheduler went away")
-    except KilledWorker:
-        return _lost(cell, "its worker died, as often as the scheduler allows")
     except Exception as error:
+        text = str(error)
+        if _KILLED in text:
+            return _lost(cell, "its worker died, as often as the scheduler allows")
         # An error on a worker outside the cell fails that cell, not the grid.
-        return _lost(cell, f"{type(error).__name__}: {readable(str(error)[:500])}", "cell-worker")
+        return _lost(cell, text, "cell-worker")
     try:
         return unpack_answer(found if isinstance(found, bytes) else b"", cell.where)
     except ChallengeError as error:
