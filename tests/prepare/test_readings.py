@@ -287,7 +287,7 @@ def test_a_split_by_time_of_no_one_order_is_refused(tmp_path: Path) -> None:
     assert refused.value.faults[0].code == "time-value"
 
 
-SHAPES = {
+SHAPES: Mapping[str, tuple[str | bytes, dict[str, Any]]] = {
     "sep": ("sep=;\n" + table(lambda n: n * 3), {"skip": 1}),
     "comments": ("#key=_id\n#left=A\n" + table(lambda n: n * 3, mark=","), {"skip": 2}),
     "title": ("Stock list 2024\n\n" + table(lambda n: n * 3), {"skip": 2}),

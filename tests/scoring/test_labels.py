@@ -63,13 +63,13 @@ def test_the_fix_of_a_column_of_another_type_leads_to_a_file_that_is_taken(
     path = tmp_path / "p.parquet"
     pq.write_table(pa.table({"id": ids_of(task), "label": column}), path)
     with pytest.raises(SubmissionError) as refused:
-        read_predictions(path, task)
+        read_predictions(task, path)
     (fault,) = refused.value.faults
     assert fault.fix == f'convert it: df["label"]{fix}'
     df = pd.read_parquet(path)
     df["label"] = eval(fault.fix.removeprefix("convert it: "))
     df.to_parquet(path, index=False)
-    assert len(read_predictions(path, task).codes) == 4
+    assert len(read_predictions(task, path).codes) == 4
 
 
 def test_a_whole_number_with_a_point_is_near_its_class(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_whole_number_with_a_point_is_near_its_class(tmp_path: Path) -> None:
     rows = "".join(f"{one},1.0\n" for one in ids_of(task))
     path.write_text(f"id,label\n{rows}")
     with pytest.raises(SubmissionError, match=r"'1\.0' \(nearest class: '1'\)"):
-        read_predictions(path, task)
+        read_predictions(task, path)
 
 
 def test_a_label_and_a_zero_byte_is_no_label(tmp_path: Path) -> None:
