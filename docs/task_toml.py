@@ -130,7 +130,7 @@ def _formats() -> str:
         "A number that a double cannot hold as it is written is text: codes of twenty digits, "
         "leading zeros, `1e5`, and a plus where no number is negative. Declared as numeric without "
         "a `format`, it is refused.\n\n"
-        f"A date format is an order of the parts ({_listed(DATE_ORDERS)}), whatever stands between "
+        f"A date format is an order of the parts ({_listed(DATE_ORDERS)}), whatever separates "
         "them, with or without a time; or a pattern of `strptime` such as `%d.%m.%Y`; or a count: "
         f"{_listed(COUNTS)}.\n\n"
         f"Among numbers and dates these are missing, in any case: {words}. Among texts they are "

@@ -12,7 +12,11 @@ import typer
 
 from challenge.cli.app import app, challenge_of, start_of
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
+<<<<<<< HEAD
 from challenge.errors import ChallengeError, Fault, WrongUse, counted
+=======
+from challenge.errors import ChallengeError, Fault, TaskError, WrongUse
+>>>>>>> 21360baf2331428d80b3f416f76f3fad4804a519
 from challenge.kinds import KINDS, Kind, kind_of
 from challenge.task import Challenge, Task, find_task, read_task, write_atomically
 
@@ -92,7 +96,12 @@ def _task_row(challenge: Challenge, task_id: str) -> dict[str, Any]:
             "modalities": _modalities(task),
             "built": True,
         }
-    definition = _definition(challenge, task_id)
+    try:
+        definition = _definition(challenge, task_id)
+    except TaskError as error:
+        # The other tasks are listed all the same.
+        print_note(f"{task_id}: {error}")
+        return {"id": task_id, "kind": "", "metric": "", "modalities": [], "built": False}
     return {
         "id": task_id,
         "kind": definition.kind.name,

@@ -45,6 +45,29 @@ def test_a_challenge_without_tasks_says_how_to_make_one(tmp_path: Path) -> None:
     assert shell(tmp_path, "tasks").out.startswith("no tasks yet")
 
 
+def test_a_task_without_columns_is_named_and_the_others_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "challenge.toml").write_text(TOML)
+    declare_toy(tmp_path / "datasets" / "good", "classification", raw=toy_rows(80, images=False))
+    text = (tmp_path / "datasets" / "good" / "task.toml").read_text()
+    (tmp_path / "datasets" / "bad").mkdir()
+    (tmp_path / "datasets" / "bad" / "task.toml").write_text(text.split("[columns")[0])
+    done = shell(tmp_path, "tasks")
+    assert done.code == 0 and "good" in done.out and "bad" in done.out
+    assert "bad: task.toml, key columns" in done.err
+
+
+def test_what_add_asks_is_answered_on_its_command_line(tmp_path: Path) -> None:
+    (tmp_path / "challenge.toml").write_text(TOML)
+    lines = "".join(f"{'ab'[n % 2]} {n};{n},5;{'ab'[n // 3 % 2]}\n" for n in range(60))
+    (tmp_path / "x.csv").write_text("words;size;kind\n" + lines)
+    add = ("add", "toy", "--from", str(tmp_path / "x.csv"), "--label", "kind")
+    refused(shell(tmp_path, *add, "--raw", "nothing=1"), 2, "--raw nothing")
+    done = shell(tmp_path, *add, "--raw", "delimiter=;", "--raw", "skip=0")
+    assert done.code == 0, done.err
+    assert "numeric written 1234,5: size" in done.out
+    assert 'delimiter = ";"' in (tmp_path / "datasets" / "toy" / "task.toml").read_text()
+
+
 def test_show_tells_schema_sizes_and_licence(challenge: Challenge) -> None:
     out = shell(challenge.root, "show", "toy").out
     for word in ("metric", "licence: CC0-1.0", "colour", "categorical"):

@@ -26,6 +26,8 @@ _OLD = (
     "euc_kr", "euc_jp",
 )  # fmt: skip
 """Encodings of files that are not Unicode; of those that fit equally well the first is taken."""
+_ODD = 0.1
+"""Share of odd characters beyond ASCII from which an encoding is taken last."""
 _MIXED = 0.2
 """Share of the lines beyond ASCII that are UTF-8, from which a file counts as damaged UTF-8."""
 
@@ -112,8 +114,10 @@ def _guess(path: Path) -> tuple[str, str]:
             "save it as UTF-8, or name its `encoding` under [raw]",
         )  # fmt: skip
     least = min(chaos for chaos, _ in likely.values())
-    order = sorted(likely, key=lambda name: (likely[name][0], _OLD.index(name)))
-    order = [name for name in order if _decodes(path, name)] or order[:1]
+    order = [name for name in sorted(likely, key=_OLD.index) if _decodes(path, name)]
+    order = order or list(likely)[:1]
+    together = b"".join(lines)
+    order.sort(key=lambda name: (_looks_odd(together.decode(name, "replace")), likely[name][0]))
     best = order[0]
     word = next((one for line in lines for one in line.split() if not one.isascii()), b"")
     word = word[:40]
@@ -127,6 +131,19 @@ def _guess(path: Path) -> tuple[str, str]:
     if others:
         text += f", which would be {' or '.join(others[:3])}; correct `encoding` under [raw]"
     return best, text
+
+
+def _looks_odd(text: str) -> bool:
+    """Whether many characters are ones that texts hardly have, such as half-width katakana."""
+    beyond = [character for character in text if character > "\x7f"]
+    odd = sum(
+        "\uff61" <= one <= "\uff9f"
+        or "\u2500" <= one <= "\u25ff"
+        or one < "\xa0"
+        or one == "\ufffd"
+        for one in beyond
+    )
+    return odd > _ODD * len(beyond)
 
 
 def _decodes(path: Path, encoding: str) -> bool:

@@ -11,11 +11,12 @@ import codecs
 import contextlib
 import csv
 import re
+import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from challenge.errors import Fault, TaskError
 from challenge.prepare.readers.encodings import find_encoding
@@ -111,7 +112,7 @@ def open_text(path: Path, raw: Raw | None = None) -> RawFile:
     return RawFile(
         path,
         tuple(names),
-        lambda: _batches(path, names, form),
+        _batches(path, names, form),
         {name: value for name, value in found.items() if value is not None},
         tuple(notes),
     )
@@ -518,8 +519,10 @@ def _has(path: Path, encoding: str, text: str) -> bool:
     return False
 
 
-def _batches(path: Path, names: Sequence[str], form: _Form) -> Iterator[pa.RecordBatch]:
-    """Yield all columns as texts, empty fields as null.
+def _batches(
+    path: Path, names: Sequence[str], form: _Form
+) -> Callable[[], Iterator[pa.RecordBatch]]:
+    """Return the opener of all rows: columns as texts, empty fields as null.
 
     pyarrow's CSV reader is fast but accepts an unclosed quote. It reads only files without any
     quote; the strict reader of the standard library reads the rest and reports faulty lines.
@@ -527,9 +530,35 @@ def _batches(path: Path, names: Sequence[str], form: _Form) -> Iterator[pa.Recor
     usual = _Form("utf-8", form.delimiter, skip=form.skip, header=form.header, top=form.top)
     plain = form == usual and form.delimiter != " " and form.delimiter.isascii()
     if plain and not _has(path, "utf-8", '"'):
-        yield from _plain_batches(path, names, form)
-    else:
-        yield from _strict_batches(path, names, form)
+        return lambda: _plain_batches(path, names, form)
+    return _stored(lambda: _strict_batches(path, names, form))
+
+
+def _stored(
+    opened: Callable[[], Iterator[pa.RecordBatch]],
+) -> Callable[[], Iterator[pa.RecordBatch]]:
+    """Return an opener that parses once: what it yielded to the end is kept in a temporary file."""
+    import pyarrow as pa
+
+    kept: list[IO[bytes]] = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        if kept:
+            kept[0].seek(0)
+            yield from pa.ipc.open_stream(kept[0])
+            return
+        # Closed, and so deleted, with the last reference to it.
+        file = tempfile.TemporaryFile()  # noqa: SIM115
+        writer: pa.RecordBatchStreamWriter | None = None
+        for batch in opened():
+            writer = writer or pa.ipc.new_stream(file, batch.schema)
+            writer.write_batch(batch)
+            yield batch
+        if writer is not None:
+            writer.close()
+            kept.append(file)
+
+    return batches
 
 
 def _plain_batches(path: Path, names: Sequence[str], form: _Form) -> Iterator[pa.RecordBatch]:
