@@ -30,7 +30,7 @@ from challenge.errors import TaskError
 from challenge.prepare import build_task
 
 Columns = dict[str, list[Any]]
-FORMS = ((400, 2), (900, 3), (1500, 5))
+FORMS = ((300, 2), (500, 3), (800, 5))
 """Rows and classes."""
 CLASSES = ("amber", "cedar", "maple", "olive", "willow", "hazel", "lotus", "thyme", "basil", "fern")
 SYLLABLES = [a + b for a in "bdfgklmnprstvz" for b in ("a", "e", "i", "o", "u", "an", "er", "il")]

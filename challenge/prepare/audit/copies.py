@@ -7,6 +7,7 @@ label.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from challenge.prepare.audit.subject import (
     normalised,
     paired_names,
 )
+from challenge.task.modalities import modality_of
 
 pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
 
@@ -248,35 +250,61 @@ def near_identical_short_texts(subject: Subject) -> Iterator[Finding]:
 def copies_but_for_one_column(subject: Subject) -> Iterator[Finding]:
     """Find test rows that differ from a train row in one column alone, such as a translated text.
 
-    Only where the other columns hardly ever agree by chance, as train itself shows.
+    Only where agreement of the others is no chance: some ordered column has many values, and far
+    more rows agree than independent columns would. Groups of many rows are no copies. The severity
+    is never high: rows of one place, for example, agree in all that describes the place.
     """
     if subject.kind.paired or len(subject.columns) < 3:
         return
-    parts = [part.sample.slice(0, SHORT_TEXTS) for part in (subject.train, subject.test)]
-    hashes = [
+    train_table, test_table = (
+        part.sample.slice(0, SHORT_TEXTS) for part in (subject.train, subject.test)
+    )
+    train, test = (
         {
-            column.name: mixed_hashes(part[column.name].combine_chunks(), column.name)
+            column.name: mixed_hashes(table[column.name].combine_chunks(), column.name)
             for column in subject.columns
         }
-        for part in parts
-    ]
+        for table in (train_table, test_table)
+    )
+    counts = {name: np.unique(hashes, return_counts=True)[1] for name, hashes in train.items()}
+    n = train_table.num_rows
+    many = {
+        column.name
+        for column in subject.columns
+        if modality_of(column.modality).is_ordered and len(counts[column.name]) > _MANY * n
+    }
     for column in subject.columns:
-        train, test = (
-            np.sum([of[name] for name in of if name != column.name], axis=0) for of in hashes
+        others = [name for name in train if name != column.name]
+        if many.isdisjoint(others):
+            continue
+        chance = n * float(np.prod([((counts[name] / n) ** 2).sum() for name in others]))
+        rows, partners = _equal_rows(
+            np.sum([test[name] for name in others], axis=0),
+            np.sum([train[name] for name in others], axis=0),
         )
-        order = np.argsort(train, kind="stable")
-        ordered = train[order]
-        twins = np.zeros(len(train), dtype=bool)
-        twins[1:] |= ordered[1:] == ordered[:-1]
-        place = np.minimum(np.searchsorted(ordered, test), len(train) - 1)
-        match = order[place]
-        own, other = hashes[1][column.name], hashes[0][column.name][match]
-        copied = (ordered[place] == test) & (own != other)
-        if copied.mean() > 0.02 + 4 * twins.mean():
-            rows = np.flatnonzero(copied)
-            pairs = np.column_stack([rows, match[rows]])
+        differ = test[column.name][rows] != train[column.name][partners]
+        pairs = np.column_stack([rows[differ], partners[differ]])
+        if len(pairs) > (0.02 + 4 * chance) * test_table.num_rows:
             words = f"all values of a train row but that of {column.name}"
-            yield from _near_finding(subject, f"near-identical-but-for-{column.name}", pairs, words)
+            name = f"near-identical-but-for-{column.name}"
+            for finding in _near_finding(subject, name, pairs, words):
+                high = finding.severity == "high"
+                yield replace(finding, severity="medium") if high else finding
+
+
+_MANY = 0.3
+_MOST_EQUAL = 3
+
+
+def _equal_rows(
+    test: NDArray[np.uint64], train: NDArray[np.uint64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return rows of test and one equal row of train each, where few rows of train are equal."""
+    order = np.argsort(train, kind="stable")
+    ordered = train[order]
+    first, last = (np.searchsorted(ordered, test, side=side) for side in ("left", "right"))
+    rows = np.flatnonzero((last > first) & (last - first <= _MOST_EQUAL))
+    return rows, order[first[rows]]
 
 
 def _near_records(

@@ -232,6 +232,7 @@ CROPS = tuple(
 """Parts of an image that are looked for: left, top, right and bottom as shares."""
 _BASE = 64
 _MIN_CORRELATION = 0.97
+_FAR_BETTER = 0.5
 
 
 def image_hashes(files: Sequence[Path], progress: Callable[[str], None]) -> Hashes:
@@ -274,7 +275,7 @@ def _difference_hash(small: NDArray[np.float32]) -> np.uint64:
 def near_images(test: Hashes, train: Hashes) -> _Pairs:
     """Return pairs (test image, train image) within 4 bits whose grey copies agree too."""
     found = _near_hashes(test.plain, train.plain)
-    gap = np.abs(test.greys[found[:, 0]] - train.greys[found[:, 1]]).mean(axis=1)
+    gap = _gap(test.greys[found[:, 0]], train.greys[found[:, 1]])
     return np.asarray(found[gap <= MAX_GREY], dtype=np.int64)
 
 
@@ -285,8 +286,9 @@ def turned_images(test: Hashes, train: Hashes) -> _Pairs:
     ways = ((steps[0], steps[1]), (steps[1], steps[0]), (steps[1], steps[1]))
     for way, hashes in zip(ways, train.turned, strict=True):
         found = _near_hashes(test.plain, hashes)
-        greys = train.greys[found[:, 1]].reshape(-1, 16, 16)[:, way[0], way[1]]
-        pairs.append(found[_alike(test.greys[found[:, 0]], greys.reshape(-1, 256))])
+        one, other = test.greys[found[:, 0]], train.greys[found[:, 1]]
+        turned = other.reshape(-1, 16, 16)[:, way[0], way[1]].reshape(-1, 256)
+        pairs.append(found[_alike(one, turned, _gap(one, other), MAX_GREY)])
     return np.concatenate(pairs)
 
 
@@ -295,11 +297,13 @@ def cropped_images(test: Hashes, train: Hashes) -> _Pairs:
     pairs = []
     for way, part in enumerate(CROPS):
         found = _near_hashes(test.plain, train.cropped[way])
+        one, other = test.greys[found[:, 0]], train.greys[found[:, 1]]
         greys = _greys_of_part(train.files, found[:, 1], part)
-        pairs.append(found[_alike(test.greys[found[:, 0]], greys)])
+        pairs.append(found[_alike(one, greys, _gap(one, other), 2 * MAX_GREY)])
         found = _near_hashes(test.cropped[way], train.plain)
+        one, other = test.greys[found[:, 0]], train.greys[found[:, 1]]
         greys = _greys_of_part(test.files, found[:, 0], part)
-        pairs.append(found[_alike(greys, train.greys[found[:, 1]])])
+        pairs.append(found[_alike(greys, other, _gap(one, other), 2 * MAX_GREY)])
     return np.concatenate(pairs)
 
 
@@ -321,13 +325,26 @@ def _greys_of_part(
     return greys[back]
 
 
-def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Whether grey copies agree in their levels, and in what is drawn and not the ground alone."""
-    gap = np.abs(one - other).mean(axis=1)
+def _gap(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.abs(one - other).mean(axis=1), dtype=np.float32)
+
+
+def _alike(
+    one: NDArray[np.float32],
+    other: NDArray[np.float32],
+    unchanged: NDArray[np.float32],
+    most: float,
+) -> NDArray[np.bool_]:
+    """Whether grey copies agree in their levels, and in what is drawn and not the ground alone.
+
+    They must agree far better than the unchanged images do: simple drawings are alike anyway.
+    """
+    gap = _gap(one, other)
     first, second = (part - part.mean(axis=1, keepdims=True) for part in (one, other))
     length = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
     correlation = (first * second).sum(axis=1) / np.maximum(length, 1e-9)
-    return np.asarray((gap <= 2 * MAX_GREY) & (correlation >= _MIN_CORRELATION), dtype=np.bool_)
+    near = (gap <= most) & (gap <= _FAR_BETTER * unchanged)
+    return np.asarray(near & (correlation >= _MIN_CORRELATION), dtype=np.bool_)
 
 
 def _near_hashes(test: NDArray[np.uint64], train: NDArray[np.uint64]) -> _Pairs:

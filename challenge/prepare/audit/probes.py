@@ -200,8 +200,10 @@ def _few_codes(values: pa.Array, ordered: bool) -> NDArray[np.int64] | None:
     if ordered:
         numbers = number_array(values)
         known = np.unique(numbers[np.isfinite(numbers)])
-        if len(known) > _BINS:
-            edges = np.quantile(known, np.arange(1, _BINS) / _BINS)
+        # An even number of ranges, so that the median is a bound; enough rows for two columns.
+        bins = next((bins for bins in (4, 8) if len(numbers) < 32 * bins * bins), _BINS)
+        if len(known) > bins:
+            edges = np.nanquantile(numbers, np.arange(1, bins) / bins)
             known = np.unique(edges)
         return np.searchsorted(known, np.where(np.isfinite(numbers), numbers, np.inf))
     encoded = pc.fill_null(values.cast(pa.string()), "").dictionary_encode()
