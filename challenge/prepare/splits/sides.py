@@ -13,13 +13,14 @@ from challenge.prepare.build.integer_ranks import dense_codes
 from challenge.prepare.build.plan import TEST, TRAIN, UNUSED
 from challenge.prepare.build.row_facts import RowFacts
 from challenge.prepare.splits.clusters import (
+    N_FOLDS,
     assign_folds,
     choose_share,
     components,
     single_rows,
     summarise_clusters,
 )
-from challenge.prepare.splits.rules import RULES, PairRecords, RowsToSplit
+from challenge.prepare.splits.rules import RULES, PairRecords, RowsToSplit, valid_rows
 from challenge.task import SUBSETS
 from challenge.task.definition import TaskDefinition
 
@@ -113,11 +114,27 @@ def decide_sides(
     if split.rule.paired:
         found["n_crossing"] = int((side == UNUSED).sum())
     subset, fold = subsets_and_folds(side, cluster, label, draw, split.public)
+    if not split.rule.drawn and (valid := valid_rows(facts)).any():
+        fold = _valid_apart(fold, valid, side, cluster)
+        found["n_valid"] = int(valid.sum())
     if "subset" in facts:
         subset = _official_subset(facts, subset, where)
     if records is not None:
         found |= seen_shares(side, records.left, records.right)
     return Sides(side, subset, fold, cluster, other, found)
+
+
+def _valid_apart(
+    fold: NDArray[np.int8],
+    valid: NDArray[np.bool_],
+    side: NDArray[np.int8],
+    cluster: NDArray[np.int64],
+) -> NDArray[np.int8]:
+    """Return folds of which the last one is the valid part of the source, and nothing else."""
+    last = N_FOLDS - 1
+    # Whole clusters of the last fold move into the others.
+    moved = np.where(fold == last, (cluster % last).astype(np.int8), fold)
+    return np.where(side == TRAIN, np.where(valid, last, moved), fold).astype(np.int8)
 
 
 def seen_shares(
