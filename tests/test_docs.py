@@ -50,13 +50,8 @@ def test_every_key_of_task_toml_has_a_meaning_and_an_example_that_it_takes() -> 
     for name, field in found.items():
         assert field.description or field.title, f"{name} has no docstring"
         value = tomllib.loads(f"value = {task_toml.EXAMPLES[name]}")["value"]
-<<<<<<< HEAD
-        form: Any = Annotated[(field.annotation, *field.metadata, name)]
-        TypeAdapter(form).validate_python(value)
-=======
         kind: Any = Annotated[(field.annotation, *field.metadata, name)]
         TypeAdapter(kind).validate_python(value)
->>>>>>> 21360baf2331428d80b3f416f76f3fad4804a519
 
 
 def test_the_diagram_of_the_architecture_is_drawn_from_the_imports() -> None:

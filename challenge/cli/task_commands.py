@@ -12,11 +12,7 @@ import typer
 
 from challenge.cli.app import app, challenge_of, start_of
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
-<<<<<<< HEAD
-from challenge.errors import ChallengeError, Fault, WrongUse, counted
-=======
-from challenge.errors import ChallengeError, Fault, TaskError, WrongUse
->>>>>>> 21360baf2331428d80b3f416f76f3fad4804a519
+from challenge.errors import ChallengeError, Fault, TaskError, WrongUse, counted
 from challenge.kinds import KINDS, Kind, kind_of
 from challenge.task import Challenge, Task, find_task, read_task, write_atomically
 

@@ -62,12 +62,11 @@ def tune(
     rule = _rule(stop)
     require_optuna()
     source = resolve_method(method)
-    for path in [to / name / file for name in task for file in _FILES] if to is not None else []:
+    tasks = [find_task(name, start_of(ctx)) for name in task]
+    for path in [to / one.id / file for one in tasks for file in _FILES] if to is not None else []:
         if os.path.lexists(path):
             raise output_exists(path)
-    found = [
-        _tune(source, find_task(name, start_of(ctx)), trials, rule, seed, threads) for name in task
-    ]
+    found = [_tune(source, one, trials, rule, seed, threads) for one in tasks]
     for tuning in found:
         if to is not None:
             _write(tuning, to / tuning.task.id)

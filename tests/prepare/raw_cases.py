@@ -172,7 +172,7 @@ TABLE = [
          {TOML: options('date_day = "%d.%m.%Y"', "time", 'time = "day"')}, "column day",
          {TOML: swap(("%d.%m.%Y", "%Y-%m-%d"))}),
     Case("split-word", "table",
-         {TOML: options('split = "part"', "official"), CSV: put(6, "valid")}, "column split",
+         {TOML: options('split = "part"', "official"), CSV: put(6, "dev")}, "column split",
          {CSV: put(6, "train")}),
     Case("split-one-sided", "table",
          {TOML: options('split = "part"', "official"), CSV: put(6, "train", N)}, "column split",

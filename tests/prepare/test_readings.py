@@ -287,11 +287,7 @@ def test_a_split_by_time_of_no_one_order_is_refused(tmp_path: Path) -> None:
     assert refused.value.faults[0].code == "time-value"
 
 
-<<<<<<< HEAD
-SHAPES: dict[str, tuple[str | bytes, dict[str, Any]]] = {
-=======
 SHAPES: Mapping[str, tuple[str | bytes, dict[str, Any]]] = {
->>>>>>> 21360baf2331428d80b3f416f76f3fad4804a519
     "sep": ("sep=;\n" + table(lambda n: n * 3), {"skip": 1}),
     "comments": ("#key=_id\n#left=A\n" + table(lambda n: n * 3, mark=","), {"skip": 2}),
     "title": ("Stock list 2024\n\n" + table(lambda n: n * 3), {"skip": 2}),

@@ -13,6 +13,7 @@ from challenge.errors import TaskError
 from challenge.prepare.build.plan import TEST, TRAIN, UNUSED, Plan
 from challenge.prepare.build.raw_rows import plan_rows
 from challenge.prepare.raw import RawTable, in_batches
+from challenge.prepare.splits.clusters import N_FOLDS
 from challenge.task.definition import TaskDefinition, read_definition
 from challenge.task.image_store import ImageStore
 from tests.toy import declare_toy, toy_rows
@@ -328,9 +329,22 @@ def test_an_official_split_and_its_subsets_are_kept(plan: Callable[..., Plan]) -
     assert made.subset[made.side == TEST].tolist() == [0, 1] * (N // 3)
 
 
+def test_the_valid_part_of_an_official_split_is_the_last_fold(plan: Callable[..., Plan]) -> None:
+    parts = [("train", "train", "valid", "test")[index % 4] for index in range(N)]
+    made = plan(rows(split=parts), split='by = "official"')
+    valid = np.array([part == "valid" for part in parts])
+    train = np.array([part == "train" for part in parts])
+    assert (made.side[valid] == TRAIN).all() and (made.side[train] == TRAIN).all()
+    assert set(made.fold[valid].tolist()) == {N_FOLDS - 1}
+    assert set(made.fold[train].tolist()) == set(range(N_FOLDS - 1))
+    assert made.facts["n_valid"] == int(valid.sum())
+    without = plan(rows(split=["train", "test"] * 30), split='by = "official"')
+    assert "n_valid" not in without.facts
+
+
 def test_wrong_words_of_an_official_split_are_refused(plan: Callable[..., Plan]) -> None:
     official = 'by = "official"'
-    assert "split 'valid'" in refusal(plan, rows(split=["train", "valid"] * 30), split=official)
+    assert "split 'dev'" in refusal(plan, rows(split=["train", "dev"] * 30), split=official)
     assert "only 'test'" in refusal(plan, rows(split=["test"] * N), split=official)
     found = refusal(
         plan, rows(split=["train", "test"] * 30, subset=["x", None] * 30), split=official

@@ -44,6 +44,7 @@ _SPLIT_COUNTS = {
     "n_entities": "Entities",
     "n_groups": "Groups",
     "n_blocks": "Blocks with an effect in common",
+    "n_valid": "Rows of the valid part, the last fold of train",
     "n_unlabelled": "Rows without a label, dropped",
     "n_crossing": "Pairs across the split, dropped",
 }

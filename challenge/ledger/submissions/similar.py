@@ -139,19 +139,11 @@ def _near(
         chosen.append(row)
         answers.append(part.of(predictions.codes))
     truth = part.labels.astype(np.int32)
-    pairs = shared_errors(truth, answers, [row.team for row in chosen])
-    return [
-        SimilarPair(
-            task_id,
-            *sorted((chosen[one.a].id, chosen[one.b].id)),
-            *(
-                names[row.team]
-                for row in sorted((chosen[one.a], chosen[one.b]), key=lambda row: row.id)
-            ),
-            False,
-            one.n_same,
-            one.n_wrong,
-            one.expected,
+    found = []
+    for one in shared_errors(truth, answers, [row.team for row in chosen]):
+        a, b = sorted((chosen[one.a], chosen[one.b]), key=lambda row: row.id)
+        teams = names[a.team], names[b.team]
+        found.append(
+            SimilarPair(task_id, a.id, b.id, *teams, False, one.n_same, one.n_wrong, one.expected)
         )
-        for one in pairs
-    ]
+    return found

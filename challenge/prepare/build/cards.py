@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from challenge.errors import counted
 from challenge.kinds.statistics.grouping import MIN_CLUSTERS
 from challenge.prepare.build.plan import TEST, TRAIN, Plan
 from challenge.prepare.build.task_files import Written
@@ -98,6 +99,12 @@ def notes_on(plan: Plan, written: Written) -> list[str]:
     unlabelled = plan.facts.get("n_unlabelled")
     if unlabelled:
         notes.append(f"{unlabelled:,} rows without a label were dropped.")
+    valid = plan.facts.get("n_valid")
+    if isinstance(valid, int):
+        part = counted(valid, "row")
+        notes.append(
+            f"Fold {N_FOLDS - 1} of train is the valid part that the source published: {part}."
+        )
     crossing = plan.facts.get("n_crossing")
     if crossing:
         notes.append(f"{crossing:,} pairs between the two sides of the split were dropped.")

@@ -34,7 +34,7 @@ __all__ = ["IDS", "LABELS", "convert"]
 IDS = {"left": ("ltable_id", "left_id"), "right": ("rtable_id", "right_id")}
 LABELS = ("label", "gold", "_label")
 """Label columns that are recognised without a setting."""
-_FILES = (("train", "train"), ("train", "valid"), ("test", "test"))
+_FILES = (("train", "train"), ("valid", "valid"), ("test", "test"))
 
 
 def convert(raw: Path, definition: TaskDefinition) -> RawTable:

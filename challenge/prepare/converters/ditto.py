@@ -1,7 +1,7 @@
 """Pairs in ditto's text form: `COL name VAL value …<tab>COL name VAL value …<tab>label` per line.
 
-Official files: train and valid become train, test stays test. With `by = "entity"` in task.toml
-the same pairs are split again, so that no record is on both sides.
+Official files: valid becomes the last fold of train, test stays test. With `by = "entity"` in
+task.toml the same pairs are split again, so that no record is on both sides.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["convert", "ditto_table"]
 
-_FILES = (("train", "train.txt"), ("train", "valid.txt"), ("test", "test.txt"))
+_FILES = (("train", "train.txt"), ("valid", "valid.txt"), ("test", "test.txt"))
 _ATTRIBUTE = re.compile(r"(?:^|(?<=\s))COL ((?:(?!(?:COL|VAL)\s).)+?) VAL(?=\s|$)")
 _ROWS = 65_536
 

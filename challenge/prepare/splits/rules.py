@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["RULES", "PairRecords", "RowsToSplit", "choose_records"]
+__all__ = ["RULES", "PairRecords", "RowsToSplit", "choose_records", "valid_rows"]
+
+OFFICIAL_WORDS = ("train", "valid", "test")
+"""Parts of a published split; `valid` rows are train rows in a fold of their own."""
 
 
 @dataclass(frozen=True)
@@ -123,11 +126,11 @@ def _moments(times: pa.ChunkedArray, where: str) -> NDArray[np.generic]:
 
 def _by_source(rows: RowsToSplit) -> NDArray[np.int8]:
     (codes,), words = rows.facts.codes("split")
-    wrong = [word for word in words if word not in ("train", "test")]
+    wrong = [word for word in words if word not in OFFICIAL_WORDS]
     if wrong or (codes < 0).any():
         found = f"split {wrong[0]!r}" if wrong else f"{int((codes < 0).sum()):,} rows without one"
         raise TaskError(
-            Fault(f"{rows.where}, column split", found, "train or test in every row",
+            Fault(f"{rows.where}, column split", found, "train, valid or test in every row",
                   "translate the words in the converter", "split-word")
         )  # fmt: skip
     side = _hidden(np.array([word == "test" for word in words])[codes])
@@ -137,6 +140,12 @@ def _by_source(rows: RowsToSplit) -> NDArray[np.int8]:
                   "check the converter", "split-one-sided")
         )  # fmt: skip
     return side
+
+
+def valid_rows(facts: RowFacts) -> NDArray[np.bool_]:
+    """Return which rows the source published for validation."""
+    (codes,), words = facts.codes("split")
+    return np.array([word == "valid" for word in words])[codes]
 
 
 def _hidden(test: NDArray[np.bool_]) -> NDArray[np.int8]:

@@ -13,6 +13,7 @@ from challenge.prepare.build.integer_ranks import dense_codes
 from challenge.prepare.build.plan import TEST, TRAIN, UNUSED
 from challenge.prepare.build.row_facts import RowFacts
 from challenge.prepare.splits.clusters import (
+    N_FOLDS,
     Clusters,
     assign_folds,
     components,
@@ -21,7 +22,7 @@ from challenge.prepare.splits.clusters import (
     single_rows,
     summarise_clusters,
 )
-from challenge.prepare.splits.rules import RULES, PairRecords, RowsToSplit
+from challenge.prepare.splits.rules import RULES, PairRecords, RowsToSplit, valid_rows
 from challenge.task import SUBSETS
 from challenge.task.definition import TaskDefinition
 
@@ -126,6 +127,9 @@ def decide_sides(
         found["n_crossing"] = int((side == UNUSED).sum())
     subset = draw_subsets(side, cluster, label, draw, split.public)
     fold = _folds(side, cluster, label, draw)
+    if not split.rule.drawn and (valid := valid_rows(facts)).any():
+        fold = _valid_apart(fold, valid, side, cluster)
+        found["n_valid"] = int(valid.sum())
     if "subset" in facts:
         subset = _official_subset(facts, subset, where)
         public = subset[side == TEST] == SUBSETS.index("public")
@@ -139,6 +143,19 @@ def decide_sides(
     if records is not None:
         found |= seen_shares(side, records.left, records.right)
     return Sides(side, subset, fold, cluster, other, found)
+
+
+def _valid_apart(
+    fold: NDArray[np.int8],
+    valid: NDArray[np.bool_],
+    side: NDArray[np.int8],
+    cluster: NDArray[np.int64],
+) -> NDArray[np.int8]:
+    """Return folds of which the last one is the valid part of the source, and nothing else."""
+    last = N_FOLDS - 1
+    # Whole clusters of the last fold move into the others.
+    moved = np.where(fold == last, (cluster % last).astype(np.int8), fold)
+    return np.where(side == TRAIN, np.where(valid, last, moved), fold).astype(np.int8)
 
 
 def seen_shares(

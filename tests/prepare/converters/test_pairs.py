@@ -53,7 +53,7 @@ def test_two_tables_and_lists_of_pairs(tmp_path: Path) -> None:
     assert found["left_name"] == ["ant", "bee", "cat", "bee"]
     assert found["right_name"] == ["Ant", "dog", "Ant", "Ant"]
     assert found["label"] == ["1", "0", "0", "0"]
-    assert found["split"] == ["train", "train", "train", "test"]
+    assert found["split"] == ["train", "train", "valid", "test"]
     assert found["left_key"] == ["l:1", "l:2", "l:3", "l:2"]
     assert found["right_key"] == ["r:1", "r:2", "r:1", "r:1"]
     assert len(set(found["key"])) == 4
