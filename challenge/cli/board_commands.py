@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from challenge.cli.app import app, challenge_of
+from challenge.cli.attack_commands import print_attack_line
 from challenge.cli.matrix_text import print_matrix
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
 
@@ -43,6 +44,8 @@ def leaderboard(
     boards = [
         track_board(snapshot, track.id, snapshot.replicates) for track in snapshot.settings.track
     ]
+    if at is None:
+        print_attack_line(challenge)
     if json:
         print_json({"index": str(report.index), "tracks": [board.as_json() for board in boards]})
     for board in [] if json else boards:
