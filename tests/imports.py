@@ -16,7 +16,11 @@ ARROWS = {
     "scoring": {"kinds", "task"},
     "ledger": {"kinds", "scoring", "task"},
     "board": {"kinds", "ledger", "scoring", "task"},
-    "cli": {"kinds", "task", "features", "prepare", "methods", "scoring", "ledger", "board"},
+    "attack": {"kinds", "task", "prepare", "methods", "scoring", "ledger"},
+    "cli": {
+        *("kinds", "task", "features", "prepare", "methods"),
+        *("scoring", "ledger", "board", "attack"),
+    },
 }
 """Which rooms a room may import, beside `errors`, which all may."""
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from importlib import resources
@@ -68,19 +68,33 @@ def build_site(
     the end. Raises MissingRequirement when the folder cannot be written.
     """
     from challenge.ledger import read_snapshot
+    from challenge.ledger.contest.attack_record import attack_line
+    from challenge.ledger.store import clock
 
     with _no_collecting():
-        return write_site(read_snapshot(ledger, as_of), out, banner=banner, progress=progress)
+        notice = None
+        if as_of is None:
+            notice = attack_line(ledger.challenge, ledger.settings, clock.now())
+        snapshot = read_snapshot(ledger, as_of)
+        return write_site(snapshot, out, banner=banner, notice=notice, progress=progress)
 
 
 def write_site(
-    snapshot: Snapshot, out: Path, *, banner: str = "", progress: Progress | None = None
+    snapshot: Snapshot,
+    out: Path,
+    *,
+    banner: str = "",
+    notice: str | None = None,
+    progress: Progress | None = None,
 ) -> SiteReport:
-    """Write the site of one snapshot into `out`; see `build_site`."""
+    """Write the site of one snapshot into `out`; see `build_site`.
+
+    `notice` is a line for the home page, about the attack before the contest opens.
+    """
     report = progress or (lambda text: None)
     with _no_collecting(), open_site(out) as writer:
         report("ranking")
-        context = read_context(snapshot, banner)
+        context = replace(read_context(snapshot, banner), notice=notice)
         for path, content in _assets():
             writer.write(path, content)
         _write_teams(context, writer, report)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from challenge.cli.app import app, challenge_of
+from challenge.cli.attack_commands import print_attack_line
 from challenge.cli.matrix_text import print_matrix
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
 from challenge.errors import counted
@@ -61,6 +62,8 @@ def leaderboard(
     boards = [
         track_board(snapshot, track.id, snapshot.vectors) for track in snapshot.settings.track
     ]
+    if at is None:
+        print_attack_line(challenge)
     if json:
         print_json({"index": str(report.index), "tracks": [board.as_json() for board in boards]})
     if banner and not json:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from challenge.cli.app import app, challenge_of, start_of
+from challenge.cli.attack_commands import print_attack_line
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
 from challenge.errors import ChallengeError, Fault, TaskError, WrongUse, counted
 from challenge.kinds import KINDS, Kind, kind_of
@@ -53,6 +54,7 @@ def tasks(ctx: typer.Context, json: Json = False) -> None:
     """
     challenge = challenge_of(ctx)
     rows = [_task_row(challenge, task_id) for task_id in challenge.task_ids()]
+    print_attack_line(challenge)
     if json:
         print_json({"tasks": rows})
         return
@@ -132,6 +134,9 @@ def show(
     from challenge.task.reading_report import report_lines
 
     found = find_task(task, start_of(ctx))
+    challenge = Challenge(found.folder.resolve().parents[1])
+    if (challenge.root / "challenge.toml").is_file():
+        print_attack_line(challenge)
     if json:
         print_json(dict(found.document))
         return

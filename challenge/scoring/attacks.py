@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,11 @@ _PUBLIC = SUBSETS.index("public")
 
 @dataclass(frozen=True)
 class Attack:
-    """One attack: its measured `gain`, the largest that is allowed, how it works, and the fix."""
+    """One attack: its measured `gain`, the largest that is allowed, how it works, and the fix.
+
+    Where attacks are counted, `gain` is how many of the `tried` ones succeeded. `tried` 0: it could
+    not be tried, and `how` gives the reason.
+    """
 
     target: str
     name: str
@@ -31,20 +36,33 @@ class Attack:
     allowed: float
     how: str
     fix: str
+    kind: str = "guesses"
+    tried: int = 1
+    counted: bool = False
+
+    @property
+    def state(self) -> Literal["held", "fell", "not tried"]:
+        """Whether the attack gained no more than is allowed, or more, or was not tried."""
+        if not self.tried:
+            return "not tried"
+        return "held" if self.gain <= self.allowed else "fell"
 
     @property
     def held(self) -> bool:
-        """Whether the attack gained no more than is allowed."""
-        return self.gain <= self.allowed
+        """Whether the attack was tried and gained no more than is allowed."""
+        return self.state == "held"
 
     def as_json(self) -> dict[str, object]:
         """Return the result as plain values."""
         return {
+            "kind": self.kind,
             "target": self.target,
             "attack": self.name,
+            "tried": self.tried,
+            "counted": self.counted,
             "gain": round(self.gain, 4),
             "allowed": round(self.allowed, 4),
-            "held": self.held,
+            "state": self.state,
             "how": self.how,
             "fix": self.fix,
         }

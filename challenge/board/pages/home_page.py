@@ -118,6 +118,7 @@ def _home_html(context: SiteContext) -> str:
         section="home",
         settings=settings,
         state=context.state_text(),
+        notice=context.notice,
         at=snapshot.at,
         motif=trusted(motif_svg()),
         closed_at=snapshot.closed_at,

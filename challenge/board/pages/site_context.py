@@ -53,6 +53,8 @@ class SiteContext:
     progress: Mapping[str, tuple[Line, ...]]
     """Score over time per track, oldest first, the overall best last."""
     frame: Frame
+    notice: str | None = None
+    """A line for the home page on the attack before the contest opens."""
     _decimals: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     @property

@@ -264,10 +264,11 @@ def _record_failure(
 ) -> None:
     """Store a file that was refused for its content; it counts against a separate quota.
 
-    A path that is not a readable regular file does not count: a pipe or a device could be read
-    without end. Raises SubmissionError when the quota is used up.
+    A file refused for its size alone was not read, and does not count: reading it now takes longer
+    than refusing it. Neither does a path that is not a readable regular file: a pipe or a device
+    could be read without end. Raises SubmissionError when the quota is used up.
     """
-    if not path.is_file():
+    if not path.is_file() or path.stat().st_size > ledger.settings.limits.file_mb << 20:
         return
     try:
         file_sha256 = sha256_of_file(path)
