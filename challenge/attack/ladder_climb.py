@@ -9,6 +9,7 @@ its gain is the public score above that of its first answer.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +21,8 @@ from challenge.kinds import Metric
 from challenge.kinds.estimates import baseline_of, estimate
 from challenge.kinds.scored_rows import ScoredRows
 from challenge.ledger.contest.climb_attack import days_of_contest, teams_of_attacker
-from challenge.ledger.submissions.ladder import climb
-from challenge.ledger.submissions.score_rows import ladder_step
+from challenge.ledger.submissions.ladder import Release, climb
+from challenge.ledger.submissions.score_rows import ladder_step, ladder_steps
 from challenge.ledger.submissions.submit import scored_subset
 from challenge.scoring.attacks import MOST_GAIN, Attack
 from challenge.scoring.score import score_part
@@ -51,6 +52,13 @@ class _Board:
     step: float
     unit: float
     """What a gain is a share of: 1, or the baseline score of a metric without bounds."""
+    steps_after: Callable[[int], int]
+    """By how many steps an answer must be better after so many of the team."""
+
+    def release(self, known: float | None, labels: Labels, n_before: int) -> Release:
+        """Return what the Ladder shows of an answer after `n_before` answers of the team."""
+        steps = self.steps_after(n_before)
+        return climb(self.metric, known, self.score(labels), self.step, steps)
 
     def score(self, labels: Labels) -> float | None:
         """Return the public score of labels of the public rows."""
@@ -62,9 +70,9 @@ class _Board:
         generator = np.random.default_rng(seed)
         answers, weights = [], []
         reference: float | None = None
-        for _ in range(n_answers):
+        for n_before in range(n_answers):
             answer = generator.choice(self.train, self.public.n)
-            release = climb(self.metric, reference, self.score(answer), self.step)
+            release = self.release(reference, answer, n_before if one_team else 0)
             if release.released and release.value is not None:
                 answers.append(answer)
                 weights.append(self.metric.merit(release.value))
@@ -82,13 +90,13 @@ class _Board:
         """Return the gain of one attacker that changes its best answer, in units of merit."""
         generator = np.random.default_rng(seed)
         first = best = generator.choice(self.train, self.public.n)
-        reference = climb(self.metric, None, self.score(best), self.step).value
+        reference = self.release(None, best, 0).value
         shown = reference
-        for _ in range(n_answers - 1):
+        for n_before in range(1, n_answers):
             again = generator.random(self.public.n) < _REDRAWN
             answer = np.where(again, generator.choice(self.train, self.public.n), best)
             known = reference if one_team else None
-            release = climb(self.metric, known, self.score(answer), self.step)
+            release = self.release(known, answer, n_before if one_team else 0)
             if not release.released or release.value is None:
                 continue
             if shown is None or self.metric.merit(release.value) > self.metric.merit(shown):
@@ -148,12 +156,20 @@ def _board_of(task: Task, settings: Settings) -> _Board:
     part = rows_of(task, read_solution(task), "public")
     metric = task.kind.metric(task.metric)
     first = np.random.default_rng(0).choice(train, part.n_table)
-    score = score_part(task, answers_of(task, first), "public", part, None)
+    score = score_part(task, answers_of(task, first), "public", part)
     baseline = baseline_of(metric, task.kind.outcome, part)
     step = ladder_step(settings, task, score, baseline)
     bounded = math.isfinite(metric.bounds[1] - metric.bounds[0])
     unit = 1.0 if bounded else abs(baseline or 1.0)
-    return _Board(task, metric, part.whole(), train, step, unit)
+    return _Board(
+        task,
+        metric,
+        part.whole(),
+        train,
+        step,
+        unit,
+        lambda n_before: ladder_steps(settings, task, score, n_before),
+    )
 
 
 def _attack(

@@ -56,7 +56,7 @@ class _Ground:
 
     def error(self, part: ScoredRows, labels: Labels) -> float:
         """Return the standard error of the score, 0 where it has no interval."""
-        score = score_part(self.task, answers_of(self.task, labels), "all", part, None)
+        score = score_part(self.task, answers_of(self.task, labels), "all", part)
         low, high = score.primary.low, score.primary.high
         return 0.0 if low is None or high is None else (high - low) / 2 / _HALF_WIDTH_SE
 
