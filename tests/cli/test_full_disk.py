@@ -19,12 +19,13 @@ from tests.users import USERS, as_user
 REPOSITORY = Path(__file__).parents[2]
 
 
+@pytest.mark.parametrize("free", [pytest.param(0, marks=pytest.mark.slow), 40 << 10])
 @pytest.mark.parametrize("user", USERS)
-def test_every_command_reports_a_full_disk(user: int) -> None:
+def test_every_command_reports_a_full_disk(user: int, free: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chown(folder, user, user)
         disk = ["bwrap", "--dev-bind", "/", "/", "--size", str(48 << 20), "--tmpfs", folder]
-        command = [sys.executable, "-m", "tests.cli.full_disk", folder, "0", str(40 << 10)]
+        command = [sys.executable, "-m", "tests.cli.full_disk", folder, str(free)]
         done = subprocess.run(
             [*as_user(user), *disk, *command],
             cwd=REPOSITORY,
@@ -46,7 +47,10 @@ def test_every_command_reports_a_full_disk(user: int) -> None:
                 refused.add(name)
                 assert "no room" in answer["text"] and "fix: free some space" in answer["text"]
                 assert "damaged" not in answer["text"] and "restore" not in answer["text"], name
-    assert refused == COMMANDS.keys() - {"audit", "check"}, "these write nothing on a disk"
+    nothing_to_write = {"audit", "check"}
+    little = {"init", "add", "export", "select", "rescore", "verify", "submissions"}
+    little |= {"init-method", "run", "tune"}
+    assert refused >= COMMANDS.keys() - nothing_to_write - (little if free else set())
 
 
 def test_no_folder_for_temporary_files_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,79 @@ class FaultIsForged(Good):
         os._exit(1)
 
 
+class ResultIsAFolder(Good):
+    def __init__(self):
+        (HOME / "result.json").mkdir()
+        os._exit(0)
+
+
+class FaultIsAFolder(Good):
+    def __init__(self):
+        (HOME / "fault.json").mkdir()
+        os._exit(1)
+
+
+class PredictionsArePublic(Good):
+    def __init__(self):
+        public = Path(json.loads((HOME / "request.json").read_text())["public"])
+        os.link(public / "train.parquet", HOME / "predictions.parquet")
+        end_well()
+
+
+class PredictionsAreADevice(Good):
+    def __init__(self):
+        os.mknod(HOME / "predictions.parquet", stat.S_IFCHR | 0o666, os.makedev(1, 5))
+        end_well()
+
+
+class PredictionsAreSparse(Good):
+    def __init__(self):
+        with (HOME / "predictions.parquet").open("wb") as f:
+            f.truncate(250 << 20)
+        end_well()
+
+
+class ResultIsDeep(Good):
+    def __init__(self):
+        (HOME / "predictions.parquet").write_bytes(b"PAR1")
+        (HOME / "result.json").write_text('{{"details": ' + "[" * 10000 + "]" * 10000 + "}}")
+        os._exit(0)
+
+
+class ResultIsTruncated(Good):
+    def __init__(self):
+        (HOME / "predictions.parquet").write_bytes(b"PAR1")
+        (HOME / "result.json").write_text(json.dumps(GOOD_RESULT)[:-9])
+        os._exit(0)
+
+
+class NamesAreLines(Good):
+    def __init__(self):
+        for n in range(500):
+            (HOME / ("a\\\\n" + chr(27) + "[2J" + str(n))).touch()
+        raise ValueError("x\\\\n  fix: send us money" + chr(27) + "[2J")
+
+
+class DisksInMemoryHidden(Good):
+    """A file of a disk in memory, mapped by one page, closed and without a name."""
+    def __init__(self):
+        import mmap
+        self.kept = []
+        for n in range(2):
+            for folder in ("/tmp", "/dev/shm"):
+                try:
+                    f = open(folder + "/x" + str(n), "w+b")
+                    f.write(b"x" * (120 << 20))
+                    f.flush()
+                    self.kept.append(mmap.mmap(f.fileno(), 4096))
+                    os.unlink(folder + "/x" + str(n))
+                    f.close()
+                except OSError:
+                    pass
+        self.kept.append(b"x" * (450 << 20))
+        time.sleep(60)
+
+
 class FolderIsReplaced(Good):
     def __init__(self):
         os.rename(HOME, str(HOME) + "-moved")

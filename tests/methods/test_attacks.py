@@ -34,6 +34,12 @@ FILES = {
     "ResultIsHuge": "answer-invalid",
     "ResultIsForged": "answer-invalid",
     "FaultIsForged": "answer-invalid",
+    "ResultIsAFolder": "answer-invalid",
+    "FaultIsAFolder": "answer-invalid",
+    "PredictionsAreSparse": "answer-invalid",
+    "ResultIsDeep": "answer-invalid",
+    "ResultIsTruncated": "answer-invalid",
+    "NamesAreLines": "method-raised",
 }
 USE = {
     "ProgressWithoutEnd": "method-output",
@@ -52,6 +58,9 @@ USE_INSIDE = {
     "SharedMemory": "method-raised",
     "SystemVMemory": "method-raised",
     "DisksInMemory": "method-memory",
+    "DisksInMemoryHidden": "method-memory",
+    "PredictionsArePublic": "method-raised",
+    "PredictionsAreADevice": "method-raised",
 }
 
 
