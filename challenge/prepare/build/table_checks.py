@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from challenge.errors import Fault, TaskError, nearest
@@ -12,7 +12,7 @@ from challenge.task.columns import RESERVED
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["check_classes", "check_schema", "missing_column"]
+__all__ = ["check_classes", "check_schema", "id_fix", "missing_column"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """A class named by a carriage return cannot be distinguished from a line end in a CSV file."""
@@ -68,3 +68,15 @@ def check_classes(classes: Sequence[str], where: str) -> None:
             )
     if faults:
         raise TaskError(faults)
+
+
+def id_fix(missing: list[str], known: Collection[str | None], fix: str) -> str:
+    """Return the fix for unknown ids: another form of them if that is known, else `fix`."""
+    other = [text.removesuffix(".0") if text.endswith(".0") else f"{text}.0" for text in missing]
+    if all(text in known for text in other):
+        return f"write {other[0]!r} for {missing[0]!r}, and so on: the ids differ in `.0` only"
+    folded = {str(one).strip().casefold(): one for one in known}
+    near = folded.get(missing[0].strip().casefold())
+    if near is not None:
+        return f"did you mean {near!r}? The ids differ in blanks or case"
+    return fix

@@ -45,6 +45,8 @@ __all__ = ["AUDIT_ROWS", "BUILD_FORMAT", "Built", "build_task", "stopped_build"]
 
 BUILD_FORMAT = 2
 """Increased when the same inputs would give a different task."""
+READING_FORMAT = 2
+"""Increased when a shipped converter would read the same raw files differently."""
 
 _DATE = 315_532_800
 """1 January 1980, the earliest date in a zip archive."""
@@ -325,6 +327,8 @@ def _inputs_digest(folder: Path, definition: TaskDefinition) -> str:
             for path in sorted([folder / "task.toml", *folder.glob("*.py")])
         },
     }
+    if definition.raw.format is not None:
+        parts["reading"] = READING_FORMAT
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault, TaskError
-from challenge.prepare.build.table_checks import missing_column
+from challenge.prepare.build.table_checks import id_fix, missing_column
 from challenge.prepare.converters.table import feature_arrays, label_array, split_arrays
 from challenge.prepare.raw import RawTable
 from challenge.prepare.readers.column_readings import present, read_columns
@@ -154,9 +154,10 @@ class _Answers:
     def labels_of(self, keys: list[str | None]) -> list[str | None]:
         missing = [str(key) for key in keys if key not in self._labels]
         if missing:
+            fix = id_fix(missing, self._labels, "add them, or remove these rows")
             raise TaskError(
                 Fault(self._name, "test rows without an answer",
-                      "a label for each id of the test table", "add them, or remove these rows",
+                      "a label for each id of the test table", fix,
                       "answer-missing", n=len(missing), first=tuple(missing[:5]))
             )  # fmt: skip
         return [self._labels[str(key)] for key in keys]

@@ -10,12 +10,12 @@ Without `tableB` both sides are records of `tableA`. The official split is kept 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault, TaskError
-from challenge.prepare.build.table_checks import missing_column
+from challenge.prepare.build.table_checks import id_fix, missing_column
 from challenge.prepare.converters.table import feature_arrays
 from challenge.prepare.raw import RawTable
 from challenge.prepare.readers.column_readings import read_columns
@@ -139,18 +139,6 @@ def _missing(table: RawFile, name: str) -> Fault:
     )
 
 
-def _id_fix(missing: list[str], known: Collection[str | None]) -> str:
-    """Return the fix for ids without a record: another form of them, if that has records."""
-    other = [text.removesuffix(".0") if text.endswith(".0") else f"{text}.0" for text in missing]
-    if all(text in known for text in other):
-        return f"write {other[0]!r} for {missing[0]!r}, and so on: the ids differ in `.0` only"
-    folded = {str(one).strip().casefold(): one for one in known}
-    near = folded.get(missing[0].strip().casefold())
-    if near is not None:
-        return f"did you mean {near!r}? The ids differ in blanks or case"
-    return "add the records, or remove these pairs"
-
-
 class _Records:
     """The two record tables in memory, by their column `key`."""
 
@@ -222,9 +210,10 @@ class _Records:
             known = self._rows[side]
             missing = [str(one) for one in asked if one not in known]
             if missing:
+                fix = id_fix(missing, known, "add the records, or remove these pairs")
                 raise TaskError(
                     Fault(file, f"{side} ids without a record in {self._files[side].path.name}",
-                          "ids of the record tables", _id_fix(missing, known),
+                          "ids of the record tables", fix,
                           "record-missing", n=len(missing), first=tuple(missing[:5]))
                 )  # fmt: skip
             rows[side] = pa.array([known[one] for one in asked], pa.int64())
