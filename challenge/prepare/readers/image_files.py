@@ -1,7 +1,7 @@
 """Images of a raw table: in a folder or a zip, found by the text that names them.
 
 One text means one file. The steps are tried in this order, and the first that finds files decides:
-the exact path; the longest end of the path, letter by letter, then without regard to case and
+the exact path; the longest end of the path, as it is, then without regard to case and
 Unicode form; all of it again for the text of an address (without query and escapes), then for names
 without suffix. A step that finds two files refuses the text and names both.
 """
