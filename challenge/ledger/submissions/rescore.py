@@ -23,6 +23,7 @@ from challenge.ledger.store.versions import (
     add_scoring_version,
     closed_at,
     current_scoring_versions,
+    lacks_scores,
     record_baseline_score,
     record_card,
 )
@@ -129,12 +130,14 @@ def _rescore_task(
         stored = {} if old is None else _stored_values(connection, old, deciding)
         before = _best(entries, stored, metric)
         weights = set() if old is None else _weights(connection, old)
+        subset = scored_subset(ledger.settings, task)
+        lacks = old is not None and subset is not None and lacks_scores(connection, old, subset)
     missing = [path for entry in entries if not (path := ledger.files.path(entry.sha256)).is_file()]
     if missing:
         raise LedgerError(missing_file_fault(path) for path in sorted(set(missing)))
     subsets = _subsets(ledger, task, closed)
     same = old is not None and old.is_of(task, SCORER_VERSION)
-    if same and not _weights_changed(task, entries, ledger, subsets, weights):
+    if same and not lacks and not _weights_changed(task, entries, ledger, subsets, weights):
         return RescoreReport(task.id, True, False, len(entries))
     scores, unscorable = _score_all(ledger, task, entries, subsets, progress)
     baseline_scores = {subset: baseline_score(task, subset).value for subset in subsets}
@@ -217,14 +220,11 @@ def _weights_changed(
     subsets: tuple[Subset, ...],
     weights: set[tuple[str, str]],
 ) -> bool:
-    """Whether scores are missing, or were made with other weights than the task has now.
-
-    Scores are missing after a draft was changed from a contest to a benchmark, or back.
-    """
+    """Whether the stored weights of the task differ from those of the stored scores."""
     from challenge.scoring import read_predictions
     from challenge.scoring.score import score_predictions
 
-    if not entries:
+    if not entries or not weights:
         return False
     try:
         predictions = read_predictions(task, ledger.files.path(entries[0].sha256))
@@ -233,8 +233,9 @@ def _weights_changed(
     fresh = {
         (subset, score_predictions(task, predictions, subset).weights_hash) for subset in subsets
     }
-    wanted = {subset for subset, _ in weights} | set(subsets) - {"private"}
-    return any(pair not in weights for pair in fresh if pair[0] in wanted)
+    return any(
+        pair not in weights for pair in fresh if pair[0] in {subset for subset, _ in weights}
+    )
 
 
 def _score_all(
