@@ -54,7 +54,10 @@ def test_only_cli_prints_or_exits(path: Path) -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
     ]
-    assert not {"print", "exit", "quit", "sys.exit", "os._exit", "typer.echo"} & set(calls)
+    # The process of a cell ends although a method left a thread over.
+    allowed = {"os._exit"} if path == PACKAGE / "methods" / "run" / "cell.py" else set()
+    ends = {"print", "exit", "quit", "sys.exit", "os._exit", "typer.echo"} - allowed
+    assert not ends & set(calls)
 
 
 def test_the_start_of_the_command_line_loads_no_heavy_library() -> None:

@@ -127,6 +127,15 @@ def test_pages_fit_every_width_and_ask_for_nothing_else(
     watching.page.context.close()
 
 
+def test_tables_fit_a_printed_a4_page(browser: Browser, site: Path) -> None:
+    # 210 mm without margins of 10 mm, at 96 pixels an inch.
+    watching = watched(browser, site, width=718)
+    watching.page.emulate_media(media="print")
+    for kind, name in KINDS.items():
+        assert overflow(watching.open(name)) <= 0, kind
+    watching.page.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_axe_finds_nothing(browser: Browser, site: Path, width: int, scheme: str) -> None:

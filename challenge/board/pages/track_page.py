@@ -12,6 +12,7 @@ from challenge.board.pages.paging import board_pages
 from challenge.board.pages.site_context import BoardPage, File, SiteContext, board_decimals
 from challenge.board.pages.standings_table import ties_text
 from challenge.board.plots import progress_svg, shake_up_svg
+from challenge.board.rules.prizes import TIE_RULES
 
 __all__ = ["track_files"]
 
@@ -65,6 +66,7 @@ def _track_html(context: SiteContext, track_id: str, path: str, table: Table, pa
         shown=shown,
         steps=context.steps_text(board.tasks),
         track=track,
+        tie_rule=TIE_RULES.get(track.prize_tie or "", ""),
         board=board,
         state=context.state_text(),
         ties=ties_text(board),

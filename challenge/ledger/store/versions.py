@@ -120,15 +120,20 @@ def has_submissions(connection: sa.Connection, task_id: str) -> bool:
 
 
 def lacks_scores(connection: sa.Connection, scoring_version: ScoringVersion, subset: str) -> bool:
-    """Whether the task has submissions and none of them has a score on the subset."""
+    """Whether submissions of the task have no score on the subset, but could have one."""
     scores = schema.scores
-    query = (
-        sa.select(scores.c.id)
-        .where(scores.c.scoring_version == scoring_version.id, scores.c.subset == subset)
-        .limit(1)
-    )
-    scored = connection.execute(query).first() is not None
-    return not scored and has_submissions(connection, scoring_version.task)
+
+    def scored_on(*of: sa.ColumnElement[bool]) -> set[int]:
+        query = sa.select(scores.c.submission).where(
+            scores.c.scoring_version == scoring_version.id, *of
+        )
+        return set(connection.execute(query).scalars())
+
+    wanted = scored_on(scores.c.subset == subset)
+    if not wanted:
+        return has_submissions(connection, scoring_version.task)
+    # A submission without any score cannot be scored.
+    return bool(scored_on() - wanted)
 
 
 def rescore_first(task_id: str, found: str) -> LedgerError:

@@ -23,6 +23,7 @@ from challenge.ledger.store.versions import (
     add_scoring_version,
     closed_at,
     current_scoring_versions,
+    lacks_scores,
     record_baseline_score,
     record_card,
 )
@@ -135,12 +136,14 @@ def _rescore_task(
         stored = {} if old is None else _stored_values(connection, old, deciding)
         before = _best(entries, stored, metric)
         groupings = set() if old is None else _groupings(connection, old)
+        subset = scored_subset(ledger.settings, task)
+        lacks = old is not None and subset is not None and lacks_scores(connection, old, subset)
     missing = [path for entry in entries if not (path := ledger.files.path(entry.sha256)).is_file()]
     if missing:
         raise LedgerError(missing_file_fault(path) for path in sorted(set(missing)))
     subsets = _subsets(ledger, task, closed)
     same = old is not None and old.is_of(task, SCORER_VERSION)
-    if same and not _grouping_changed(task, entries, ledger, subsets, groupings):
+    if same and not lacks and not _grouping_changed(task, entries, ledger, subsets, groupings):
         return RescoreReport(task.id, True, False, len(entries))
     scores, unscorable = _score_all(ledger, task, entries, subsets, progress)
     baseline_scores = {subset: baseline_score(task, subset).value for subset in subsets}
@@ -223,14 +226,11 @@ def _grouping_changed(
     subsets: tuple[Subset, ...],
     groupings: set[tuple[str, str]],
 ) -> bool:
-    """Whether scores are missing, or rest on other clusters than the task's rows have now.
-
-    Scores are missing after a draft was changed from a contest to a benchmark, or back.
-    """
+    """Whether the clusters of the task's rows differ from those of the stored scores."""
     from challenge.scoring import read_predictions
     from challenge.scoring.score import score_predictions
 
-    if not entries:
+    if not entries or not weights:
         return False
     try:
         predictions = read_predictions(task, ledger.files.path(entries[0].sha256))
@@ -239,8 +239,9 @@ def _grouping_changed(
     fresh = {
         (subset, score_predictions(task, predictions, subset).grouping_hash) for subset in subsets
     }
-    wanted = {subset for subset, _ in groupings} | set(subsets) - {"private"}
-    return any(pair not in groupings for pair in fresh if pair[0] in wanted)
+    return any(
+        pair not in groupings for pair in fresh if pair[0] in {subset for subset, _ in groupings}
+    )
 
 
 def _score_all(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import sqlalchemy as sa
 
+from challenge.errors import counted
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import schema
 from challenge.ledger.submissions.submit import scored_subset
@@ -50,8 +51,8 @@ class SimilarPair:
         if self.identical:
             return f"{both} are identical"
         return (
-            f"{both} have the same wrong answer to {self.n_same:,} rows; the fewer wrong ones are "
-            f"{self.n_wrong:,}, and their error rates explain {self.expected:,.0f}"
+            f"{both} have the same wrong answer to {counted(self.n_same, 'row')}; the fewer wrong "
+            f"ones are {self.n_wrong:,}, and their error rates explain {self.expected:,.0f}"
         )
 
 
