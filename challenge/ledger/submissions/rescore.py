@@ -230,7 +230,7 @@ def _grouping_changed(
     from challenge.scoring import read_predictions
     from challenge.scoring.score import score_predictions
 
-    if not entries or not weights:
+    if not entries or not groupings:
         return False
     try:
         predictions = read_predictions(task, ledger.files.path(entries[0].sha256))
