@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -11,7 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["atomic_file", "dump_json", "read_json", "sha256_of_file", "write_atomically"]
+__all__ = [
+    "atomic_file",
+    "dump_json",
+    "is_archive_damage",
+    "read_json",
+    "sha256_of_file",
+    "write_atomically",
+]
 
 
 @contextmanager
@@ -58,6 +66,37 @@ def sha256_of_file(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def is_archive_damage(error: Exception) -> bool:
+    """Whether a reader of an archive failed on its bytes, not on the disk; each raises its own.
+
+    An encrypted member is a RuntimeError, an unknown compression a NotImplementedError, a name of
+    NUL a LookupError, and a dictionary that is too large a MemoryError.
+    """
+    import lzma
+    import struct
+    import tarfile
+    import zipfile
+    import zlib
+
+    if isinstance(error, OSError):
+        # bz2, gzip and zstd give no number; a seek before the start is "invalid argument".
+        return error.errno in (None, errno.EINVAL)
+    return isinstance(
+        error,
+        tarfile.TarError
+        | zipfile.BadZipFile
+        | zlib.error
+        | lzma.LZMAError
+        | struct.error
+        | EOFError
+        | RuntimeError
+        | ValueError
+        | LookupError
+        | ArithmeticError
+        | MemoryError,
+    )
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from challenge.errors import Fault, TaskError
+from challenge.task.files import is_archive_damage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -126,8 +126,9 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as content:
             yield content
-    # An encrypted member is a RuntimeError, an unknown compression a NotImplementedError.
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    except Exception as error:
+        if isinstance(error, TaskError) or not is_archive_damage(error):
+            raise
         raise TaskError(
             Fault(
                 path.name,

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from challenge.prepare.readers.json_caps import check_records, has_plain_lines
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -22,10 +24,14 @@ def read_json_lines(path: Path) -> pa.Table:
     import pyarrow as pa
     from pyarrow import json as fast
 
-    try:
-        return laid_out(fast.read_json(path))
-    except pa.ArrowException:
-        pass
+    if has_plain_lines(path):
+        try:
+            table = fast.read_json(path)
+            # It does not check that texts are UTF-8; the lines are read again to name the line.
+            table.validate(full=True)
+            return laid_out(table)
+        except pa.ArrowException:
+            pass
     records = []
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
@@ -52,6 +58,7 @@ def read_json_records(path: Path) -> pa.Table:
 def _of_objects(records: list[dict[str, Any]]) -> pa.Table:
     import pyarrow as pa
 
+    check_records(records)
     arrays = {}
     for name in dict.fromkeys(name for one in records for name in one):
         values = [one.get(name) for one in records]

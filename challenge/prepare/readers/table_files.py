@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault, MissingRequirement, TaskError
 from challenge.prepare.readers.json_files import laid_out, read_json_lines, read_json_records
+from challenge.prepare.readers.workbook_caps import bounded_rows, check_workbook
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -163,17 +164,17 @@ def _excel(path: Path) -> RawFile:
                   "package-missing")
         ) from None  # fmt: skip
     try:
+        check_workbook(path)
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        rows = [list(row) for row in book.worksheets[0].iter_rows(values_only=True)]
+        rows = [[cell.value for cell in row] for row in bounded_rows(book.worksheets[0]) if row]
     except Exception as error:  # openpyxl raises whatever zipfile, lxml and itself raise
         raise _damaged(path, error, "save the first sheet as CSV") from error
-    rows = [row for row in rows if any(value is not None for value in row)]
     header = [_cell(value) for value in rows[0]] if rows else []
     width = max((i + 1 for i, name in enumerate(header) if name), default=0)
     if any(not name for name in header[:width]):
         raise _headless(path, "an empty name in the header")
     names = [str(name) for name in header[:width]]
-    # Rows may be shorter than the header when the file does not state the sheet's width.
+    # Rows end at their last value.
     columns = [
         [_cell(row[index]) if index < len(row) else None for row in rows[1:]]
         for index in range(width)
