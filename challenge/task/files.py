@@ -15,6 +15,7 @@ from typing import BinaryIO
 __all__ = [
     "atomic_file",
     "dump_json",
+    "hashes_of_files",
     "is_archive_damage",
     "read_json",
     "sha256_of_file",
@@ -66,6 +67,20 @@ def sha256_of_file(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def hashes_of_files(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file below a folder, by its path relative to the folder.
+
+    A link, a pipe or another special file has the text `not a regular file` as its hash.
+    """
+    return {
+        path.relative_to(folder).as_posix(): sha256_of_file(path)
+        if path.is_file() and not path.is_symlink()
+        else "not a regular file"
+        for path in sorted(folder.rglob("*"))
+        if path.is_symlink() or not path.is_dir()
+    }
 
 
 def is_archive_damage(error: Exception) -> bool:

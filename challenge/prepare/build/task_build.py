@@ -30,7 +30,7 @@ from challenge.prepare.raw import RawRecords, RawTable
 from challenge.prepare.sources.fetch import fingerprint, raw_folder
 from challenge.task.croissant import croissant_document
 from challenge.task.definition import TaskDefinition, read_definition
-from challenge.task.files import dump_json, write_atomically
+from challenge.task.files import dump_json, hashes_of_files, write_atomically
 from challenge.task.task import Task, read_task
 
 __all__ = ["BUILD_FORMAT", "Built", "build_task"]
@@ -124,7 +124,13 @@ def _build_alone(
         # Computed before the build, so that a source changed meanwhile is detected.
         write_atomically(
             staging / "private" / "build.json",
-            dump_json({"inputs": mark, "digests": document["digests"]}),
+            dump_json(
+                {
+                    "inputs": mark,
+                    "digests": document["digests"],
+                    "files": hashes_of_files(staging / "public"),
+                }
+            ),
             mode=0o600,
         )
         write_atomically(staging / _COMPLETE, "")
@@ -274,6 +280,7 @@ def _is_current(public: Path, private: Path, mark: str) -> bool:
     ]
     return bool(
         stored.get("inputs") == mark
+        and "files" in stored
         and stored.get("digests") == document.get("digests")
         and all(path.is_file() for path in needed)
     )
