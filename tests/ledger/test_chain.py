@@ -105,6 +105,23 @@ def test_a_value_that_reads_like_the_old_one_is_reported(ledger: Ledger, stateme
         verify(ledger)
 
 
+@pytest.mark.parametrize("old", [b"NOT NULL", b"BIGINT", b"INTEGER", b"TEXT", b"CREATE"])
+@pytest.mark.parametrize("change", [0xFF, 0x80, 0x02])
+def test_a_changed_byte_of_the_schema_is_reported(ledger: Ledger, old: bytes, change: int) -> None:
+    path = database(ledger)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    data = bytearray(path.read_bytes())
+    data[data.index(old, data.index(b"CREATE TABLE submissions"))] ^= change
+    path.write_bytes(data)
+    try:
+        faults = verify(open_ledger(ledger.challenge)).faults
+    except LedgerError as error:
+        faults = error.faults
+    assert faults and faults[0].code.startswith("ledger-") and faults[0].fix
+
+
 def test_rows_added_by_hand_are_not_chained_by_the_next_command(ledger: Ledger) -> None:
     edit(ledger, "INSERT INTO withdrawals (at, submission) VALUES (1, 1)")
     rename_team(ledger, "Grace", "Ada")

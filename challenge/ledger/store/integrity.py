@@ -153,12 +153,16 @@ def _foreign_schema(connection: sa.Connection) -> list[str]:
     query = (
         "SELECT type, name FROM sqlite_master WHERE type != 'index' AND name NOT LIKE 'sqlite_%'"
     )
+    dialect = connection.dialect
     found = {f"{kind} {name}" for kind, name in connection.exec_driver_sql(query)}
     expected = {f"table {name}" for name in schema.metadata.tables}
     for name, table in schema.metadata.tables.items():
         columns = connection.exec_driver_sql(f'PRAGMA table_xinfo("{name}")')
-        found |= {f"column {name}.{column[1]}" for column in columns}
-        expected |= {f"column {name}.{column.name}" for column in table.columns}
+        found |= {f"column {name}.{column[1]} {column[2]} {column[3]}" for column in columns}
+        expected |= {
+            f"column {name}.{column.name} {column.type.compile(dialect)} {int(not column.nullable)}"
+            for column in table.columns
+        }
     return sorted(found ^ expected)
 
 
