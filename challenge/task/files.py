@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import filecmp
 import hashlib
 import json
@@ -18,6 +19,8 @@ from challenge.errors import Fault, WrongUse
 __all__ = [
     "atomic_file",
     "dump_json",
+    "hashes_of_files",
+    "is_archive_damage",
     "new_file",
     "output_exists",
     "read_json",
@@ -107,6 +110,51 @@ def sha256_of_file(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def hashes_of_files(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file below a folder, by its path relative to the folder.
+
+    A link, a pipe or another special file has the text `not a regular file` as its hash.
+    """
+    return {
+        path.relative_to(folder).as_posix(): sha256_of_file(path)
+        if path.is_file() and not path.is_symlink()
+        else "not a regular file"
+        for path in sorted(folder.rglob("*"))
+        if path.is_symlink() or not path.is_dir()
+    }
+
+
+def is_archive_damage(error: Exception) -> bool:
+    """Whether a reader of an archive failed on its bytes, not on the disk; each raises its own.
+
+    An encrypted member is a RuntimeError, an unknown compression a NotImplementedError, a name of
+    NUL a LookupError, and a dictionary that is too large a MemoryError.
+    """
+    import lzma
+    import struct
+    import tarfile
+    import zipfile
+    import zlib
+
+    if isinstance(error, OSError):
+        # bz2, gzip and zstd give no number; a seek before the start is "invalid argument".
+        return error.errno in (None, errno.EINVAL)
+    return isinstance(
+        error,
+        tarfile.TarError
+        | zipfile.BadZipFile
+        | zlib.error
+        | lzma.LZMAError
+        | struct.error
+        | EOFError
+        | RuntimeError
+        | ValueError
+        | LookupError
+        | ArithmeticError
+        | MemoryError,
+    )
 
 
 def _sync_folder(folder: Path) -> None:

@@ -22,6 +22,13 @@ SUBSETS = ("public", "private", "void")
 """Subsets of the test rows, in the order of their codes; void rows are in none."""
 
 TASK_FORMAT = 1
+_TYPES = {
+    "id kind title description metric data solution card": str,
+    "n_train n_test": int,
+    "record_ids": bool,
+    "classes columns": list,
+}
+"""Keys of task.json and of its digests, by the type of their values."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,7 @@ def read_task(public: Path) -> Task:
             )
         )
     try:
+        _check_types(document)
         return Task(
             public=public,
             id=document["id"],
@@ -123,7 +131,7 @@ def read_task(public: Path) -> Task:
             card_digest=document["digests"]["card"],
             document=document,
         )
-    except (KeyError, TypeError, WrongUse) as error:
+    except (KeyError, TypeError, ValueError, WrongUse) as error:
         raise TaskError(
             Fault(
                 str(path),
@@ -133,3 +141,25 @@ def read_task(public: Path) -> Task:
                 code="task-damaged",
             )
         ) from None
+
+
+def _check_types(document: Mapping[str, Any]) -> None:
+    """Raise KeyError, TypeError or ValueError where a value is not of the type of a task."""
+    values = {**document, **document["digests"]}
+    for names, kind in _TYPES.items():
+        for name in names.split():
+            if type(values[name]) is not kind:
+                raise TypeError(f"{name} is not {kind.__name__}")
+    for name, parts in (("classes", document["classes"]), ("columns", document["columns"])):
+        if any(type(part) is not (str if name == "classes" else dict) for part in parts):
+            raise TypeError(name)
+    for column in document["columns"]:
+        texts = (column["name"], column["modality"], column.get("description", ""))
+        if any(type(text) is not str for text in texts):
+            raise TypeError("a column")
+        if type(column.get("integer", False)) is not bool:
+            raise TypeError("integer of a column")
+    if min(document["n_train"], document["n_test"]) < 0:
+        raise ValueError("a negative number of rows")
+    if document["metric"] not in kind_of(document["kind"]).metrics:
+        raise ValueError(f"metric {document['metric']!r}")

@@ -1,17 +1,23 @@
-"""Both fuzzers, one after the other: `python -m tests.fuzz SECONDS` (each gets half)."""
+"""All fuzzers, one after the other: `python -m tests.fuzz SECONDS`, in equal shares."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
+from tests.fuzz.parsers import TARGETS
+
 
 def main(seconds: float) -> int:
-    """Return 0 when neither found anything."""
-    subset = max(1, int(seconds / 2))
-    csv = [sys.executable, "-m", "tests.fuzz.fuzz_csv", f"-max_total_time={subset}"]
-    parquet = [sys.executable, "-m", "tests.fuzz.fuzz_parquet", str(subset)]
-    return max(abs(subprocess.run(command).returncode) for command in (csv, parquet))
+    """Return 0 when none found anything."""
+    share = max(1, int(seconds / (2 + len(TARGETS))))
+    limit = f"-max_total_time={share}"
+    commands = [["fuzz_csv", limit], ["fuzz_parquet", str(share)]]
+    commands += [["fuzz_parsers", name, limit] for name in TARGETS]
+    return max(
+        abs(subprocess.run([sys.executable, "-m", f"tests.fuzz.{script}", *options]).returncode)
+        for script, *options in commands
+    )
 
 
 if __name__ == "__main__":

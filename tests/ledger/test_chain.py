@@ -60,6 +60,7 @@ def test_what_the_program_stores_is_chained(ledger: Ledger) -> None:
         ("UPDATE team_names SET name = 'Eve' WHERE id = 2", "team_names rows 2 to 2"),
         ("DELETE FROM withdrawals", "withdrawals rows 1 to 1"),
         ("DELETE FROM links WHERE id = 4", "rows changed"),
+        ("UPDATE links SET id = 99 WHERE id = (SELECT max(id) FROM links)", "links.id"),
         (
             "INSERT INTO withdrawals (at, submission) VALUES (1, 1)",
             "rows that `challenge` did not store",
@@ -69,6 +70,56 @@ def test_what_the_program_stores_is_chained(ledger: Ledger) -> None:
 def test_an_edit_in_sql_is_reported(ledger: Ledger, statement: str, words: str) -> None:
     edit(ledger, statement)
     assert words in found(ledger)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE scores ADD COLUMN extra",
+        "ALTER TABLE facts ADD COLUMN extra INTEGER GENERATED ALWAYS AS (1)",
+        "CREATE TABLE extra (x)",
+        "CREATE VIEW extra AS SELECT 1",
+        "CREATE TRIGGER extra AFTER INSERT ON submissions BEGIN DELETE FROM scores; END",
+        "DROP TABLE finals",
+    ],
+)
+def test_an_edit_of_the_schema_is_reported(ledger: Ledger, statement: str) -> None:
+    assert verify(ledger).faults == ()
+    edit(ledger, statement)
+    with pytest.raises(LedgerError) as caught:
+        verify(ledger)
+    assert "not those of the ledger" in caught.value.faults[0].found
+    assert caught.value.faults[0].fix
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE teams SET baseline = ''",
+        "UPDATE submissions SET note = CAST(note AS BLOB)",
+    ],
+)
+def test_a_value_that_reads_like_the_old_one_is_reported(ledger: Ledger, statement: str) -> None:
+    edit(ledger, statement)
+    with pytest.raises(LedgerError, match="values of another type"):
+        verify(ledger)
+
+
+@pytest.mark.parametrize("old", [b"NOT NULL", b"BIGINT", b"INTEGER", b"TEXT", b"CREATE"])
+@pytest.mark.parametrize("change", [0xFF, 0x80, 0x02])
+def test_a_changed_byte_of_the_schema_is_reported(ledger: Ledger, old: bytes, change: int) -> None:
+    path = database(ledger)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    data = bytearray(path.read_bytes())
+    data[data.index(old, data.index(b"CREATE TABLE submissions"))] ^= change
+    path.write_bytes(data)
+    try:
+        faults = verify(open_ledger(ledger.challenge)).faults
+    except LedgerError as error:
+        faults = error.faults
+    assert faults and faults[0].code.startswith("ledger-") and faults[0].fix
 
 
 def test_rows_added_by_hand_are_not_chained_by_the_next_command(ledger: Ledger) -> None:

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import zipfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from challenge.ledger.store.backup import backup, restore
 from challenge.ledger.store.database import ledger_faults
 from challenge.ledger.store.integrity import verify
 from challenge.task import Challenge, sha256_of_file
+from challenge.task.files import hashes_of_files
 from tests.ledger.toy import make_challenge, write_hits
 from tests.waiting import at_most
 
@@ -361,3 +363,43 @@ def test_digests_that_are_not_those_of_the_build_are_damage(ledger: Ledger) -> N
     (task.public / "task.json").write_text(json.dumps(edited))
     (fault,) = verify(ledger).faults
     assert fault.where == str(task.public / "task.json")
+
+
+def _edit_text(path: Path) -> None:
+    document = json.loads(path.read_text())
+    key = "license" if "license" in document else "description"
+    path.write_text(json.dumps({**document, key: "https://example.org/another"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "edit"),
+    [
+        ("croissant.json", _edit_text),
+        ("task.json", _edit_text),
+        ("card.json", _edit_text),
+        ("sample_submission.csv", lambda path: path.write_bytes(path.read_bytes() + b"x,y\n")),
+        ("folds.csv", Path.unlink),
+        (f"images/{sha256(b'more').hexdigest()}.png", lambda path: path.write_bytes(b"more")),
+        ("images/below/x.png", lambda path: (path.parent.mkdir(), path.write_bytes(b""))),
+        ("images/pipe", os.mkfifo),
+        ("images/link", lambda path: path.symlink_to("/etc/hostname")),
+    ],
+)
+def test_every_file_and_text_under_public_is_covered_before_the_first_submission(
+    tmp_path: Path, name: str, edit: Callable[[Path], object]
+) -> None:
+    challenge = make_challenge(tmp_path / "c")
+    task = challenge.task("toy")
+    for other in ("card.json", "croissant.json", "folds.csv", "sample_submission.csv"):
+        if not (task.public / other).exists():
+            (task.public / other).write_text("{}" if other.endswith("json") else "id\n")
+    (task.public / "images").mkdir(exist_ok=True)
+    record = {"digests": task.document["digests"], "files": hashes_of_files(task.public)}
+    (task.private / "build.json").write_text(json.dumps(record))
+    ledger = open_ledger(challenge)
+    assert verify(ledger).faults == ()
+    edit(task.public / name)
+    with at_most(60):
+        faults = verify(ledger).faults
+    assert [fault.code for fault in faults] == ["public-damaged"] * len(faults)
+    assert any(name.split("/below")[0] in fault.where for fault in faults)

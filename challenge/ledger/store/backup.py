@@ -26,6 +26,7 @@ from challenge.ledger.store.clock import iso
 from challenge.ledger.store.database import Store, ledger_faults, open_store
 from challenge.ledger.store.prediction_files import missing_file_fault
 from challenge.task import Challenge, dump_json, sha256_of_file
+from challenge.task.files import is_archive_damage
 
 __all__ = ["backup", "copy_ledger", "restore"]
 
@@ -137,7 +138,13 @@ def check_archive(source: Path) -> list[str]:
                 if digest.hexdigest() != sha256:
                     raise _damaged(source, f"{name} has other content")
             return sorted(manifest["files"])
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError) as error:
+    except LedgerError:
+        raise
+    except Exception as error:
+        if not (
+            isinstance(error, OSError | TypeError | AttributeError) or is_archive_damage(error)
+        ):
+            raise
         raise _damaged(source, str(error) or type(error).__name__) from None
 
 
@@ -241,8 +248,10 @@ def _is_backup(path: Path) -> bool:
             return False
         with zipfile.ZipFile(path) as archive:
             return _MANIFEST in archive.namelist()
-    except (OSError, zipfile.BadZipFile):
-        return False
+    except Exception as error:
+        if isinstance(error, OSError) or is_archive_damage(error):
+            return False
+        raise
 
 
 def _occupied(

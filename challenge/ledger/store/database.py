@@ -298,6 +298,9 @@ def ledger_faults(where: str) -> Iterator[None]:
         raise LedgerError(_database_fault(where, str(error.orig), error)) from error
     except sqlite3.Error as error:
         raise LedgerError(_database_fault(where, str(error), error)) from error
+    except UnicodeDecodeError as error:
+        # A damaged schema: SQLite quotes its bytes in the message.
+        raise LedgerError(_database_fault(where, "malformed text", error)) from error
 
 
 _CODES = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,6 +18,15 @@ from challenge.ledger.store.versions import read_cards
 from challenge.task import sha256_of_file
 
 __all__ = ["VerifyReport", "verify"]
+
+_STORED: dict[type[sa.types.TypeEngine[Any]], tuple[str, str]] = {
+    sa.Boolean: ("integer", "null"),
+    sa.Integer: ("integer", "null"),
+    sa.Float: ("real", "null"),
+    sa.Text: ("text", "null"),
+    sa.LargeBinary: ("blob", "null"),
+}
+"""How SQLite stores values of each type of column."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +136,50 @@ def _database_faults(connection: sa.Connection, ledger: Ledger) -> list[Fault]:
     faults = []
     if lines != ["ok"]:
         faults.append(_damage(ledger.store.where, "damaged pages", lines))
+    elif foreign := _foreign_schema(connection):
+        found = "tables, columns, views or triggers that are not those of the ledger"
+        faults.append(_damage(ledger.store.where, found, foreign))
+    elif foreign := _foreign_values(connection):
+        faults.append(_damage(ledger.store.where, "values of another type", foreign))
     if orphans:
         lines = [f"{table} row {row} without its {parent}" for table, row, parent, _ in orphans]
         faults.append(_damage(ledger.store.where, "rows without their parent row", lines))
+    return faults
+
+
+def _foreign_schema(connection: sa.Connection) -> list[str]:
+    """Return what was added to the schema or is missing; indexes hold no values of their own."""
+    query = (
+        "SELECT type, name FROM sqlite_master WHERE type != 'index' AND name NOT LIKE 'sqlite_%'"
+    )
+    dialect = connection.dialect
+    found = {f"{kind} {name}" for kind, name in connection.exec_driver_sql(query)}
+    expected = {f"table {name}" for name in schema.metadata.tables}
+    for name, table in schema.metadata.tables.items():
+        columns = connection.exec_driver_sql(f'PRAGMA table_xinfo("{name}")')
+        found |= {f"column {name}.{column[1]} {column[2]} {column[3]}" for column in columns}
+        expected |= {
+            f"column {name}.{column.name} {column.type.compile(dialect)} {int(not column.nullable)}"
+            for column in table.columns
+        }
+    return sorted(found ^ expected)
+
+
+def _foreign_values(connection: sa.Connection) -> list[str]:
+    """Return columns with values that read like others: an empty text as False, 2 as True.
+
+    The hash chain covers what is read, so it cannot show them.
+    """
+    faults = []
+    for name, table in schema.metadata.tables.items():
+        for column in table.columns:
+            types = next(kinds for base, kinds in _STORED.items() if isinstance(column.type, base))
+            wrong = f'typeof("{column.name}") NOT IN {types}'
+            if isinstance(column.type, sa.Boolean):
+                wrong += f' OR "{column.name}" NOT IN (0, 1)'
+            query = f'SELECT count(*) FROM "{name}" WHERE {wrong}'  # noqa: S608 (our own names)
+            if connection.exec_driver_sql(query).scalar():
+                faults.append(f"{name}.{column.name}")
     return faults
 
 
@@ -137,6 +188,15 @@ def _chain_faults(connection: sa.Connection, where: str, expected_head: str | No
         changed, outside = chain_damage(connection)
     except (ValueError, TypeError, LookupError, ArithmeticError) as error:
         return [_damage(where, "rows that cannot be read", [str(error)])]
+    if not (changed or outside) and connection.dialect.name == "sqlite":
+        # The id of a link is not hashed; links count from 1.
+        links = schema.links
+        n_links, newest = connection.execute(
+            sa.select(sa.func.count(), sa.func.coalesce(sa.func.max(links.c.id), 0)).select_from(
+                links
+            )
+        ).one()
+        changed = ["links.id"] if n_links != newest else []
     faults = []
     if changed:
         faults.append(_damage(where, "rows changed after they were stored", changed))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from challenge.errors import Fault
 from challenge.ledger.store.records import Card
 from challenge.task import Task, sha256_of_file
+from challenge.task.files import hashes_of_files
 from challenge.task.modalities import modality_of
 
 if TYPE_CHECKING:
@@ -32,15 +33,22 @@ def public_faults(task: Task) -> list[Fault]:
 
     Both forms of the tables and the pixels of the images must give the data digest of the task;
     all other files must have the SHA-256 of croissant.json, and nothing else may be there. The
-    digests in task.json must be those of the build.
+    digests in task.json must be those of the build. Where the build kept the SHA-256 of its files
+    under private/, every file must have it.
     """
-    faults = [*_listed_faults(task), *_image_faults(task), *_extra_faults(task)]
+    faults = [
+        *_listed_faults(task),
+        *_image_faults(task),
+        *_extra_faults(task),
+    ]
+    known = {fault.where for fault in faults}
+    faults += [fault for fault in _recorded_faults(task) if fault.where not in known]
     if faults:
         return faults
     try:
         built = _built_digests(task)
         expected = str(built["data"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         path = str(task.private / "build.json")
         return [_changed(task, path, f"unreadable: {error}", "the digests of the build")]
     if dict(built) != dict(task.document["digests"]):
@@ -85,7 +93,7 @@ def _listed_faults(task: Task) -> Iterator[Fault]:
             for one in json.loads(path.read_bytes())["distribution"]
             if "sha256" in one
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         yield _changed(task, str(path), f"unreadable: {error}", "the card that was built")
         return
     for name, sha256 in sorted(files.items()):
@@ -93,6 +101,25 @@ def _listed_faults(task: Task) -> Iterator[Fault]:
         if found != sha256:
             expected = f"content of SHA-256 {sha256}"
             yield _changed(task, str(task.public / Path(name).name), found, expected)
+
+
+def _recorded_faults(task: Task) -> Iterator[Fault]:
+    """Return every file that is not as the build left it, by the hashes under private/."""
+    try:
+        recorded = json.loads((task.private / "build.json").read_bytes())["files"]
+        expected = {str(name): str(sha256) for name, sha256 in recorded.items()}
+        found = hashes_of_files(task.public)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        # Without the record the other checks remain; they report a damaged build.json.
+        return
+    for name in sorted(expected.keys() | found.keys()):
+        if found.get(name) != expected.get(name):
+            yield _changed(
+                task,
+                str(task.public / name),
+                found.get(name, "no such file"),
+                f"content of SHA-256 {expected[name]}" if name in expected else "no such file",
+            )
 
 
 def _image_faults(task: Task) -> Iterator[Fault]:

@@ -35,7 +35,7 @@ from challenge.prepare.raw import RawRecords, RawTable
 from challenge.prepare.sources.fetch import fingerprint, raw_folder
 from challenge.task.croissant import croissant_document
 from challenge.task.definition import TaskDefinition, read_definition
-from challenge.task.files import dump_json, sha256_of_file, write_atomically
+from challenge.task.files import dump_json, hashes_of_files, sha256_of_file, write_atomically
 from challenge.task.image_cache import ImageCache
 from challenge.task.image_store import BadImage, ImageStore
 from challenge.task.reading_report import reading_document
@@ -148,6 +148,7 @@ def _build_alone(
                     "inputs": mark,
                     "digests": document["digests"],
                     "borrowed": _borrowed(folder, converters),
+                    "files": hashes_of_files(staging / "public"),
                 }
             ),
             mode=0o600,
@@ -362,6 +363,7 @@ def _is_current(folder: Path, mark: str) -> bool:
     ]
     return bool(
         stored.get("inputs") == mark
+        and "files" in stored
         and stored.get("digests") == document.get("digests")
         and all(path.is_file() for path in needed)
         and "borrowed" in stored

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault, MissingRequirement, TaskError
 from challenge.prepare.readers.raw_file import ROWS, RawFile, damaged, headless
+from challenge.prepare.readers.workbook_caps import bounded_rows, check_workbook
 from challenge.task.definition import Raw
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def open_workbook(path: Path, raw: Raw | None = None) -> RawFile:
                   "package-missing")
         ) from None  # fmt: skip
     try:
+        check_workbook(path)
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         states = {sheet.title: sheet.sheet_state for sheet in book.worksheets}
     except Exception as error:  # openpyxl raises whatever zipfile, lxml and itself raise
@@ -49,7 +51,7 @@ def open_workbook(path: Path, raw: Raw | None = None) -> RawFile:
         )
         notes.append(f"sheet {name!r} of {path.name} was read, and not {others}")
     try:
-        rows = [[(one.value, one.data_type) for one in row] for row in book[name].iter_rows()]
+        rows = [[(one.value, one.data_type) for one in row] for row in bounded_rows(book[name])]
         formulas = _formulas(path, name) if _has_formulas(path) else set()
     except Exception as error:
         raise damaged(path, error, "save the sheet as CSV") from error

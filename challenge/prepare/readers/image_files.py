@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import unicodedata
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from challenge.errors import Fault, TaskError
+from challenge.task.files import is_archive_damage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -199,7 +199,9 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as content:
             yield content
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except Exception as error:
+        if isinstance(error, TaskError) or not is_archive_damage(error):
+            raise
         raise TaskError(
             Fault(
                 path.name,

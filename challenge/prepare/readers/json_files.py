@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from challenge.prepare.readers.arrow_types import plain_columns
+from challenge.prepare.readers.json_caps import check_records, has_plain_lines
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,18 +32,21 @@ def read_json_lines(path: Path) -> pa.Table:
     import pyarrow as pa
     from pyarrow import json as fast
 
-    try:
-        table = fast.read_json(path)
-        times = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
-        if times:
-            # Texts that look like times would lose their zone.
-            schema = pa.schema([(name, pa.string()) for name in times])
-            options = fast.ParseOptions(explicit_schema=schema)
-            table = fast.read_json(path, parse_options=options)
-        if not _has_times(table.schema):
-            return plain_columns(table)
-    except pa.ArrowException:
-        pass
+    if has_plain_lines(path):
+        try:
+            table = fast.read_json(path)
+            # It does not check that texts are UTF-8; the lines are read again to name the line.
+            table.validate(full=True)
+            times = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
+            if times:
+                # Texts that look like times would lose their zone.
+                schema = pa.schema([(name, pa.string()) for name in times])
+                options = fast.ParseOptions(explicit_schema=schema)
+                table = fast.read_json(path, parse_options=options)
+            if not _has_times(table.schema):
+                return plain_columns(table)
+        except pa.ArrowException:
+            pass
     records = []
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
@@ -173,6 +177,7 @@ def _numbered(keys: list[str]) -> bool:
 def _of_objects(records: Sequence[Mapping[str, Any]]) -> pa.Table:
     import pyarrow as pa
 
+    check_records(records)
     arrays = {}
     for name in dict.fromkeys(name for one in records for name in one):
         values = [one.get(name) for one in records]
