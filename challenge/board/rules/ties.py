@@ -90,26 +90,30 @@ def compare_with_first(merits: Floats, vectors: Vector, step: float = 0.0) -> Ti
     critical = _critical_values(used, known)
     better, worse = np.zeros(n, np.int64), np.zeros(n, np.int64)
     behind = merits[:1].repeat(n) - merits
-    reach = np.full(n, np.nan)
     for start in range(0, n, _BLOCK):
         rows = slice(start, min(start + _BLOCK, n))
-        error, df = _pairs(used, rows)
-        comparable = known & known[rows, None] & (error > _SAME)
-        ahead = merits - merits[rows, None]
-        # The quantile of t exceeds the normal one: most pairs are decided by that alone.
-        near = comparable & (np.abs(ahead) > critical[rows, None] * error)
-        i, j = np.nonzero(near)
-        exceeds = np.zeros(error.shape, np.bool_)
-        quantiles = t_quantile(critical[rows][i], df[i, j])
-        exceeds[i, j] = _above_zero(np.abs(ahead[i, j]) - quantiles * error[i, j], step)
-        # No row moves the difference: it is what it is.
-        exceeds |= known & known[rows, None] & (error <= _SAME) & _above_zero(np.abs(ahead), step)
+        near = _near(merits, used, critical, rows, step)
+        error, df = _pairs(used, rows, near)
+        both = known[near] & known[rows, None]
+        ahead = merits[near] - merits[rows, None]
+        gap = np.abs(ahead)
+        if used.joined:
+            error *= t_quantile(critical[rows, None], df)
+            exceeds = both & _above_zero(gap - error, step)
+        else:
+            # No row moves the difference: it is what it is.
+            exceeds = both & (error <= _SAME) & _above_zero(gap, step)
+            # The quantile of t exceeds the normal one: most pairs are decided by that alone.
+            i, j = np.nonzero(both & (error > _SAME) & (gap > critical[rows, None] * error))
+            quantiles = t_quantile(critical[rows][i], df[i, j])
+            exceeds[i, j] = _above_zero(gap[i, j] - quantiles * error[i, j], step)
         better[rows] = (exceeds & (ahead > 0)).sum(axis=1)
         worse[rows] = (exceeds & (ahead < 0)).sum(axis=1)
-        first = np.where(known[rows] & known[:1], 0.0, np.nan)
-        compared = comparable[:, 0]
-        first[compared] = t_quantile(critical[rows][compared], df[compared, 0]) * error[compared, 0]
-        reach[rows] = first
+        better[rows] += known[rows] * np.count_nonzero(known[: near.start])
+        worse[rows] += known[rows] * np.count_nonzero(known[near.stop :])
+    error, df = (side[:1].reshape(-1) for side in _pairs(used, slice(0, 1), slice(0, n)))
+    reach = np.where(error > _SAME, t_quantile(critical, df) * error, 0.0)
+    reach[~(known & known[:1])] = np.nan
     reach[:1] = np.nan
     tied = ~_above_zero(behind - reach, step)
     rank_low = np.where(tied, 1, 1 + better)
@@ -132,46 +136,78 @@ def _above_zero(low: Floats, step: float) -> NDArray[np.bool_]:
     return above
 
 
-def _joined(vectors: Vector, known: NDArray[np.bool_]) -> Vector:
+@dataclass(frozen=True)
+class _Used:
+    """Finite vectors, and whether their clusters are joined ones."""
+
+    clusters: Floats
+    couples: Floats
+    joined: bool = False
+
+
+def _joined(vectors: Vector, known: NDArray[np.bool_]) -> _Used:
     """Return finite vectors; of many teams with fewer clusters, every hundredth one joined."""
     clusters = np.where(known[:, None], vectors.clusters, 0.0)
     couples = np.where(known[:, None], vectors.couples, 0.0)
     if len(clusters) <= _N_EXACT or couples.shape[1] or clusters.shape[1] <= _N_JOINED:
-        return Vector(clusters, couples)
+        return _Used(clusters, couples)
     starts = [clusters[:, first::_N_JOINED].sum(axis=1) for first in range(_N_JOINED)]
-    return Vector(np.stack(starts, axis=1), couples)
+    return _Used(np.stack(starts, axis=1), couples, joined=True)
 
 
-def _pairs(vectors: Vector, rows: slice) -> tuple[Floats, Floats]:
-    """Return standard error and degrees of freedom of all differences from some rows.
+def _near(merits: Floats, used: _Used, critical: Floats, rows: slice, step: float) -> slice:
+    """Return the entries that some of the rows may not be distinguished from.
 
-    Those of `spread`, from products of matrices.
+    The error of a difference is at most the sum of both errors. All others are distinguished.
     """
-    d, c = vectors.clusters, vectors.couples
+    n = len(merits)
+    if not used.joined:
+        return slice(0, n)
+    error = np.sqrt((used.clusters**2).sum(axis=1))
+    widest = float(t_quantile(critical[rows].max(), _N_JOINED - 1.0))
+    widest = widest * float(error[rows].max() + error.max()) + 2.0 * step
+    first = np.searchsorted(-merits, -(merits[rows.start] + widest), side="left")
+    last = np.searchsorted(-merits, -(merits[rows.stop - 1] - widest), side="right")
+    return slice(int(first), int(last))
+
+
+def _pairs(vectors: _Used, rows: slice, others: slice) -> tuple[Floats, Floats]:
+    """Return standard error and degrees of freedom of the differences of some rows from others.
+
+    Those of `spread`, from products of matrices. Joined clusters are alike, so they have one degree
+    of freedom less than there are.
+    """
+    d, c = vectors.clusters[others], vectors.couples[others]
     n_clusters = d.shape[1]
-    own = d[rows]
-    squares, cubes = d**2, d**3
-    second = squares.sum(axis=1)
-    fourth = (squares**2).sum(axis=1)
-    moved = np.maximum(second[rows, None] + second - 2.0 * (own @ d.T), 0.0)
-    power = (
-        fourth[rows, None]
-        - 4.0 * (cubes[rows] @ d.T)
-        + 6.0 * (squares[rows] @ squares.T)
-        - 4.0 * (own @ cubes.T)
-        + fourth
-    )
+    own = vectors.clusters[rows]
+    squares = d**2
+    second, own_second = squares.sum(axis=1), (own**2).sum(axis=1)
+    moved = own @ d.T
+    moved *= -2.0
+    moved += own_second[:, None]
+    moved += second
+    np.maximum(moved, 0.0, out=moved)
     variance = (1.0 - 1.0 / n_clusters) * moved
+    if vectors.joined:
+        return np.sqrt(variance), np.full((1, 1), n_clusters - 1.0)
+    power = (
+        (own**4).sum(axis=1)[:, None]
+        - 4.0 * (own**3 @ d.T)
+        + 6.0 * (own**2 @ squares.T)
+        - 4.0 * (own @ (d**3).T)
+        + (squares**2).sum(axis=1)
+    )
     if c.shape[1]:
-        of_couples = (c**2).sum(axis=1)
-        shared = np.maximum(of_couples[rows, None] + of_couples - 2.0 * (c[rows] @ c.T), 0.0)
+        of_row = vectors.couples[rows]
+        of_couples = (of_row**2).sum(axis=1)[:, None] + (c**2).sum(axis=1)
+        shared = np.maximum(of_couples - 2.0 * (of_row @ c.T), 0.0)
         variance = np.maximum(variance - shared, shared)
     with np.errstate(divide="ignore", invalid="ignore"):
         df = (3.16 - 2.77 / np.sqrt(n_clusters)) * moved**2 / np.maximum(power, 0.0)
     return np.sqrt(variance), np.maximum(np.nan_to_num(df, nan=1.0, posinf=1e9), 1.0)
 
 
-def _critical_values(vectors: Vector, known: NDArray[np.bool_]) -> Floats:
+def _critical_values(vectors: _Used, known: NDArray[np.bool_]) -> Floats:
     """Return c_i of each entry: 1.96 for two, above for more.
 
     The .95 quantile of the largest studentised difference from i, over normal draws with the
@@ -183,8 +219,9 @@ def _critical_values(vectors: Vector, known: NDArray[np.bool_]) -> Floats:
     top = np.flatnonzero(known)[:_N_DRAWN]
     if len(top) < 3:
         return critical
-    draws = _draw(Vector(vectors.clusters[top], vectors.couples[top]))
-    error, _ = _pairs(Vector(vectors.clusters[top], vectors.couples[top]), slice(None))
+    drawn = _Used(vectors.clusters[top], vectors.couples[top], vectors.joined)
+    draws = _draw(drawn)
+    error, _ = _pairs(drawn, slice(None), slice(None))
     # Of more teams than were drawn, the others widen the value as independent ones would.
     level = _LEVEL ** ((len(top) - 1.0) / max(int(known.sum()) - 1, 1))
     for i, entry in enumerate(top.tolist()):
@@ -196,7 +233,7 @@ def _critical_values(vectors: Vector, known: NDArray[np.bool_]) -> Floats:
     return critical
 
 
-def _draw(vectors: Vector) -> Floats:
+def _draw(vectors: _Used) -> Floats:
     """Return normal draws (n, 1000) with the covariance that the vectors of n entries show."""
     d, c = vectors.clusters, vectors.couples
     covariance = (1.0 - 1.0 / d.shape[1]) * (d @ d.T) - c @ c.T
