@@ -74,7 +74,10 @@ def test_a_file_that_is_accepted_or_ends_with_another_error_falls(tmp_path: Path
     good = (task.public / "sample_submission.csv").read_bytes()
 
     def handed_in(name: str, data: bytes = good, *, by_path: bool = True) -> str:
-        file = BadFile(name, lambda path: path.write_bytes(data) and None, by_path=by_path)
+        def write(path: Path) -> None:
+            path.write_bytes(data)
+
+        file = BadFile(name, write, by_path=by_path)
         return file_worker._handed_in(ledger, task, file)
 
     assert handed_in("good.csv") == "check: accepted"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ _KEY = re.compile(_TEXT + rb"(\s*:)?")
 _TOKEN = re.compile(_TEXT + rb"|([\[\]{}])")
 
 
-def check_records(records: list[dict[str, Any]]) -> None:
+def check_records(records: Sequence[Mapping[str, Any]]) -> None:
     """Raise ValueError for objects that nest too deeply, or whose keys differ too much."""
     columns: dict[tuple[int, str | None], int] = {}
     n_objects = n_values = 0
