@@ -25,14 +25,16 @@ def check_records(records: Sequence[Mapping[str, Any]]) -> None:
     columns: dict[tuple[int, str | None], int] = {}
     n_objects = n_values = 0
 
-    def visit(value: dict[str, Any] | list[Any], column: int, depth: int) -> None:
+    def visit(value: Mapping[str, Any] | list[Any], column: int, depth: int) -> None:
         nonlocal n_objects, n_values
         if depth > DEEPEST:
             raise ValueError(f"nested deeper than {DEEPEST} levels")
-        is_object = isinstance(value, dict)
+        is_object = not isinstance(value, list)
         n_objects += is_object
         n_values += len(value)
-        for key, part in value.items() if isinstance(value, dict) else ((None, v) for v in value):
+        for key, part in (
+            ((None, one) for one in value) if isinstance(value, list) else value.items()
+        ):
             inner = columns.setdefault((column, key), len(columns) + 1)
             if isinstance(part, dict | list):
                 visit(part, inner, depth + 1)
