@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -198,7 +199,7 @@ def test_the_converter_makes_a_row_of_each_image(run: Run, root: Path) -> None:
         label = ("cat", "dog")[index % 2]
         path = folder / "raw" / label / f"{index}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 8), (4 * index, 7 * index % 256, 90)).save(path)
+        Image.frombytes("RGB", (8, 8), random.Random(index).randbytes(8 * 8 * 3)).save(path)
     (folder / "task.toml").write_text(
         'format = 1\nid = "animals"\nkind = "classification"\ntitle = "Animals"\n'
         'metric = "accuracy"\n[[source]]\npath = "raw"\n[raw]\nformat = "folders"\n'

@@ -37,9 +37,15 @@ def test_collect_tells_the_outcome_of_each_file(contest: Challenge) -> None:
     write_hits(contest.task("toy"), folder / "good.csv", 300, subset="public")
     (folder / "bad.csv").write_text("id,label\n")
     (contest.inbox / "Ada" / "toys").mkdir()
+    (contest.inbox / "Ada" / "toys" / "good.csv").write_text("id,label\n")
     answer = shell(contest.root, "collect", "--json").json()
-    assert [row["status"] for row in answer["collected"]] == ["refused", "accepted"]
-    assert "no task of this name" in answer["notes"][0]
+    assert sorted(row["status"] for row in answer["collected"]) == [
+        "accepted",
+        "refused",
+        "refused",
+    ]
+    receipt = (contest.inbox / "Ada" / "toys" / "good.csv.receipt.txt").read_text()
+    assert "Ada/toy/" in receipt
     assert "fix:" in (folder / "bad.csv.receipt.txt").read_text()
 
 

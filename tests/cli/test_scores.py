@@ -119,7 +119,7 @@ def test_compare_writes_a_page_that_stands_alone(challenge: Challenge, tmp_path:
     assert text.startswith("<!doctype html>") and "Submission 1 against submission 3" in text
     answer = shell(challenge.root, "compare", "1", "3", "--json", "--html", str(page))
     assert answer.json() and page.read_text(encoding="utf-8") == text
-    refused(shell(challenge.root, "compare", "1", "3", "--html", str(tmp_path)), 3, "a folder")
+    refused(shell(challenge.root, "compare", "1", "3", "--html", str(tmp_path)), 2, "already there")
 
 
 def test_out_of_fold_predictions_are_scored_offline(challenge: Challenge, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_an_export_holds_the_public_folder_alone(challenge: Challenge, tmp_path:
     assert shell(challenge.root, "export", "toy", "--to", str(path)).code == 0
     toml = challenge.root / "challenge.toml"
     before = toml.read_bytes()
-    refused(shell(challenge.root, "export", "toy", "--to", str(toml)), 2, "something else is there")
+    refused(shell(challenge.root, "export", "toy", "--to", str(toml)), 2, "already there")
     assert toml.read_bytes() == before
 
 

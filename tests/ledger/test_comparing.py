@@ -57,17 +57,17 @@ def test_a_submission_that_does_not_exist_is_wrong_use(tmp_path: Path) -> None:
 def test_while_a_contest_runs_every_figure_is_rounded_to_the_step(
     running: Ledger, tmp_path: Path
 ) -> None:
-    # 400 public rows: the step is 0.025; 331 hits are .8275, shown as .825; 251 as .625.
+    # 400 public rows: the step is .05; 331 hits are .8275, shown as .85; 251 as .65.
     a = hand_in(running, tmp_path, 331, team="Ada")
     b = hand_in(running, tmp_path, 251, team="Bo")
     result = compare(running, a, b)
     assert isinstance(result, ReleasedDifference)
-    assert (result.a, result.b, result.value, result.step) == (0.825, 0.625, 0.2, 0.025)
+    assert (result.a, result.b, result.value, result.step) == (0.85, 0.65, 0.2, 0.05)
     assert result.low is not None and result.high is not None
     assert result.low < 0.2 < result.high
     for end in (result.low, result.high):
         assert end == round(end, 3)
-        assert round(end / 0.025, 6).is_integer()
+        assert round(end / 0.05, 6).is_integer()
     assert "rows are compared after the close" in "\n".join(result.lines())
     assert set(result.as_json()) == {
         "task_id", "metric", "step", "a", "b", "value", "low", "high",

@@ -62,7 +62,7 @@ def table_of(n: int = 0, **columns: Sequence[object]) -> pa.Table:
 def test_every_file_lies_where_it_belongs(task: Task) -> None:
     assert {path.name for path in task.public.iterdir()} == PUBLIC
     assert {path.name for path in task.private.iterdir()} == {
-        "secret", "solution.parquet", "audit.json", "build.json", "image-key",
+        "secret", "solution.parquet", "audit.csv", "audit.json", "build.json", "image-key",
     }  # fmt: skip
     assert task.private.stat().st_mode & 0o777 == 0o700
     assert all(path.stat().st_mode & 0o077 == 0 for path in task.private.iterdir())

@@ -28,6 +28,7 @@ ACCEPTED = (
     "transitive-pairs",
     "telling-agreement-title",
     "telling-agreement-price",
+    "telling-form-grams",
 )
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from challenge.board.markup import count_text, folder_name, number_text
+from challenge.board.markup import folder_name, number_text
 from challenge.board.pages.site_context import File, SiteContext
 from challenge.board.rules.prizes import TIE_RULES
+from challenge.errors import counted
 from challenge.kinds import metric_title
 from challenge.ledger.contest.climb_attack import (
     answers_of_team,
@@ -101,7 +102,7 @@ def _climb(context: SiteContext) -> _Climb | None:
     many = _gain(rows[task], n_teams, one_team=False, step=settings.ladder_step)
     return _Climb(
         context.title(task),
-        count_text(rows[task]),
+        counted(rows[task], "public row"),
         n_answers,
         number_text(_gain(rows[task], n_answers, one_team=True, step=settings.ladder_step), 2),
         n_teams,

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 from challenge.board.markup import (
-    count_text,
     half_widths,
     number_text,
     of_unit_scale,
@@ -17,6 +16,7 @@ from challenge.board.markup import (
 from challenge.board.pages.page_frame import Frame
 from challenge.board.plots import Line
 from challenge.board.rules.boards import Board, TaskBoard, TrackBoard
+from challenge.errors import counted
 from challenge.kinds import Kind, Metric, kind_of
 from challenge.ledger.store.records import Card
 from challenge.ledger.store.snapshot import Snapshot
@@ -102,9 +102,9 @@ class SiteContext:
                 return ""
             part = share if subset == "public" else 1 - share
             return f"about {100 * part:.0f} % of the test rows"
-        text = f"{count_text(n)} rows"
+        text = counted(n, "row")
         if n_clusters and n_clusters != n:
-            text += f" in {count_text(n_clusters)} independent clusters"
+            text += f" in {counted(n_clusters, 'independent cluster')}"
         return text
 
     def modalities(self, task_id: str) -> list[str]:

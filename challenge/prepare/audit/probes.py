@@ -114,7 +114,8 @@ def telling_forms(subject: Subject, sample: Sample) -> Iterator[Finding]:
         if best is not None and exceeds(best[1], ALONE):
             yield _finding(
                 f"telling-form-{column.name}",
-                "high",
+                # An hour or a weekday may well decide the label.
+                "medium" if modality_of(column.modality).is_datetime else "high",
                 sample,
                 f"the form of {column.name} ({best[0]}) predicts the label",
                 best[1],
