@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from challenge.features.model_files import has_packages
 from tests.cli.shell import shell
 from tests.ledger.toy import CONTEST, make_challenge, write_hits
 from tests.toy import build_toy, declare_toy, toy_rows
@@ -43,10 +44,11 @@ COMMANDS = {
     "restore": ("restore", "{root}/earlier.zip"),
     "close": ("close",),
     "run": ("run", "majority", "--task", "toy-classification"),
-    "tune": ("tune", "linear", "--task", "toy-classification", "--trials", "1"),
     "init-method": ("init-method", "{root}/mine.py"),
     "submissions": ("submissions",),
 }
+if has_packages("optuna"):
+    COMMANDS["tune"] = ("tune", "linear", "--task", "toy-classification", "--trials", "1")
 
 
 def prepare(root: Path) -> None:

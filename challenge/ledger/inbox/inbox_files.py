@@ -118,6 +118,8 @@ def _files(inbox: Path, folders: tuple[str, ...], notes: list[str]) -> Iterator[
         except FileNotFoundError:
             continue
         if stat.S_ISDIR(status.st_mode):
+            if len(folders) == _DEPTH:
+                notes.append(f"{here / name}: a folder, where a file of predictions is expected")
             if len(folders) < _DEEPEST:
                 yield from _files(inbox, (*folders, name), notes)
             else:
