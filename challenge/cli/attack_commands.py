@@ -65,14 +65,14 @@ def attack(
 
 def _climbs(task: Task, settings: Settings) -> list[Attack]:
     from challenge.ledger.contest.climb_attack import (
+        answers_of_team,
         climb_gain,
-        days_of_contest,
         teams_of_attacker,
     )
     from challenge.scoring.attacks import MOST_GAIN, Attack
 
     n_public = int(task.document["n_public"])
-    n_answers = settings.limits.per_day * days_of_contest(settings)
+    n_answers = answers_of_team(settings)
     one = climb_gain(n_public, n_answers, one_team=True, step=settings.ladder_step)
     n_teams = teams_of_attacker(settings)
     found = [

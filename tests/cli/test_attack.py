@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from challenge.ledger.contest.climb_attack import climb_gain
+from challenge.ledger.contest.climb_attack import answers_of_team, climb_gain
 from challenge.methods.run.sandbox import sandbox_fault
+from challenge.task.settings import read_settings
 from tests.cli.shell import shell
 from tests.ledger.toy import CONTEST, make_challenge
 
@@ -48,3 +49,13 @@ def test_the_ladder_is_what_holds_one_team_back() -> None:
     held = climb_gain(1200, 150, one_team=True)
     free = climb_gain(1200, 150, one_team=False)
     assert held < 0.05 < 0.1 < free
+
+
+def test_the_answers_of_a_team_are_those_that_its_limits_allow(tmp_path: Path) -> None:
+    challenge = make_challenge(tmp_path / "c", CONTEST.format(per_day=5))
+    settings = read_settings(challenge.root)
+    limits = settings.limits.model_copy(update={"total": 7})
+    assert answers_of_team(settings) > 7
+    assert answers_of_team(settings.model_copy(update={"limits": limits})) == 7
+    limits = settings.limits.model_copy(update={"per_day": 10**6})
+    assert answers_of_team(settings.model_copy(update={"limits": limits})) == 2000

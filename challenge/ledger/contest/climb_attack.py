@@ -12,11 +12,11 @@ from challenge.kinds import Metric
 from challenge.ledger.submissions.ladder import climb, default_step
 from challenge.task.settings import Settings
 
-__all__ = ["climb_gain", "days_of_contest", "teams_of_attacker"]
+__all__ = ["answers_of_team", "climb_gain", "teams_of_attacker"]
 
 _MODEL = Metric("accuracy of a coin", "Accuracy of a coin", lambda *_: 0.5)
 _ATTACKERS = 10
-_MOST_TEAMS = 2000
+_MOST = 2000
 _DAYS_WITHOUT_DATES = 30
 
 
@@ -56,10 +56,16 @@ def teams_of_attacker(settings: Settings) -> int:
     """Return how many teams one person can have in the contest, at most 2,000."""
     if settings.team:
         return 1
-    return min(_MOST_TEAMS, settings.limits.new_teams_per_day * days_of_contest(settings))
+    return min(_MOST, settings.limits.new_teams_per_day * _days_of_contest(settings))
 
 
-def days_of_contest(settings: Settings) -> int:
+def answers_of_team(settings: Settings) -> int:
+    """Return how many answers to a task one team can have scored, at most 2,000."""
+    most = min(_MOST, settings.limits.per_day * _days_of_contest(settings))
+    return most if settings.limits.total is None else min(most, settings.limits.total)
+
+
+def _days_of_contest(settings: Settings) -> int:
     """Return the days from the opening to the close, 30 where one of them is not stated."""
     closes = settings.closes_utc()
     if settings.opens is None or closes is None:
