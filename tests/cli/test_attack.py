@@ -12,7 +12,7 @@ import pytest
 
 from challenge.attack import ATTACK_KINDS, run_attacks
 from challenge.ledger.contest.attack_record import AttackRecord, write_record
-from challenge.ledger.contest.climb_attack import climb_gain
+from challenge.ledger.contest.climb_attack import answers_of_team, climb_gain
 from challenge.ledger.store.clock import read_time
 from challenge.task import Challenge
 from challenge.task.settings import read_settings
@@ -135,3 +135,13 @@ def test_the_home_page_and_commands_show_the_state_until_the_contest_opens(tmp_p
     assert line().startswith("attack not run")
     shutil.rmtree(challenge.datasets / "toy" / "private")
     assert shell(challenge.root, "tasks", now=BEFORE).err == "", "a participant"
+
+
+def test_the_answers_of_a_team_are_those_that_its_limits_allow(tmp_path: Path) -> None:
+    challenge = make_challenge(tmp_path / "c", CONTEST.format(per_day=5))
+    settings = read_settings(challenge.root)
+    limits = settings.limits.model_copy(update={"total": 7})
+    assert answers_of_team(settings) > 7
+    assert answers_of_team(settings.model_copy(update={"limits": limits})) == 7
+    limits = settings.limits.model_copy(update={"per_day": 10**6})
+    assert answers_of_team(settings.model_copy(update={"limits": limits})) == 2000
