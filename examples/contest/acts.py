@@ -81,7 +81,7 @@ def _write_settings(contest: Contest) -> None:
     path = contest.stage.root / "challenge.toml"
     text = path.read_text()
     text = text.replace('"My challenge"', '"Three weeks in March"')
-    text = re.sub(r"^opens = \S+", f"opens = {OPENS:%Y-%m-%dT%H:%M:%SZ}", text, flags=re.M)
+    text = re.sub(r"^# opens = \S+", f"opens = {OPENS:%Y-%m-%dT%H:%M:%SZ}", text, flags=re.M)
     text = re.sub(r"^closes = \S+", f"closes = {CLOSES:%Y-%m-%dT%H:%M:%SZ}", text, flags=re.M)
     text = text[: text.index("[[track]]")]
     for track, tasks in contest.tracks.items():
