@@ -170,6 +170,7 @@ def test_one_submission_changes_its_team_and_the_boards_only(tmp_path: Path) -> 
     assert after == files_of(tmp_path / "fresh")
 
 
+@pytest.mark.slow
 def test_a_page_of_a_long_board_is_drawn_again_only_when_a_row_of_it_changed(
     tmp_path: Path,
 ) -> None:

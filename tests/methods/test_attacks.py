@@ -115,7 +115,7 @@ def ground(
     shutil.rmtree(base)
 
 
-@pytest.mark.parametrize("isolation", ["bwrap", "none"])
+@pytest.mark.parametrize("isolation", ["bwrap", pytest.param("none", marks=pytest.mark.slow)])
 def test_nothing_gets_out_by_links_pipes_and_forged_answers(ground: Ground, isolation: str) -> None:
     if isolation == "bwrap" and sandbox_fault():
         pytest.skip("bubblewrap may not make its sandbox here")
@@ -139,7 +139,7 @@ def test_a_folder_that_a_method_replaced_is_not_followed(ground: Ground) -> None
         shutil.rmtree(left)
 
 
-@pytest.mark.parametrize("isolation", ["bwrap", "none"])
+@pytest.mark.parametrize("isolation", ["bwrap", pytest.param("none", marks=pytest.mark.slow)])
 def test_what_a_method_uses_is_bounded(ground: Ground, isolation: str) -> None:
     if isolation == "bwrap" and sandbox_fault():
         pytest.skip("bubblewrap may not make its sandbox here")
@@ -166,6 +166,7 @@ def test_no_process_outlives_its_cell(ground: Ground, isolation: str) -> None:
     assert f"walls-{ground.port}" not in names
 
 
+@pytest.mark.slow
 def test_what_cannot_be_counted_is_stopped(ground: Ground) -> None:
     code = ground.run("bwrap", "Hidden")["cells"]["Hidden"]["code"]
     assert code == ("method-files" if ground.user else "method-time")
