@@ -339,6 +339,11 @@ def test_what_follows_from_few_clusters_and_missing_classes_is_said(tmp_path: Pa
     assert said in notes
 
 
+def test_a_coarse_number_of_clusters_is_not_above_the_rows(tmp_path: Path) -> None:
+    task = build_toy(tmp_path, n=200, images=False, split="test = 0.4")
+    assert task.document["split"]["n_clusters"] == task.document["n_test"] == 80
+
+
 def test_a_large_cluster_and_a_class_of_one_cluster_are_warnings(tmp_path: Path) -> None:
     block = ["big"] * 60 + [f"b{place}" for place in range(140)]
     label = ["rare"] * 30 + ["a", "b"] * 85
