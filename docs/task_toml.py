@@ -153,7 +153,8 @@ def _findings() -> str:
         "## Findings of the audit\n\n"
         "These are the names that `[accept]` takes, each with a reason. A `<column>` is a feature "
         "as the files name it, such as `left_title` in matching; an `<attribute>` is one of both "
-        "records; a `<side>` is `train` or `test`. Another name is a fault.\n\n"
+        "records; a `<side>` is `train` or `test`. An unknown name is a fault; "
+        "one that was not found is noted.\n\n"
         "```toml\n[accept]\n"
         'licence-unstated = "for use inside the company only"\n'
         '"label-in-title" = "one title in twenty names the label, as on the site"\n```\n\n'

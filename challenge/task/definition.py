@@ -228,7 +228,7 @@ class TaskDefinition(Declaration):
     @classmethod
     def _known_findings(cls, accept: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         kind, columns = (info.data.get(name) for name in ("kind", "columns"))
-        features = _features(kind, columns) if kind and columns else None
+        features = _features(kind, columns) if kind and columns else ()
         if faults := tuple(unknown_findings(accept, features, "task.toml")):
             raise refused_with(faults)
         return accept

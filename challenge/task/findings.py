@@ -12,7 +12,7 @@ from typing import Literal
 from challenge.errors import Fault, nearest
 from challenge.task.columns import Column
 
-__all__ = ["FINDINGS", "FindingForm", "form_of", "unknown_findings"]
+__all__ = ["FINDINGS", "FindingForm", "absent_column", "form_of", "unknown_findings"]
 
 Ending = Literal["", "column", "columns", "attribute", "side"]
 """What a name ends in. A column is named as in the files, such as `left_title` of a pair; an
@@ -171,47 +171,48 @@ def form_of(name: str) -> FindingForm | None:
     return next((form for form in FINDINGS if form.ending_of(name) is not None), None)
 
 
-def unknown_findings(
-    names: Iterable[str], columns: Sequence[Column] | None, file: str
-) -> Iterator[Fault]:
-    """Yield a fault for each name under `[accept]` that no finding of the task can have.
+def unknown_findings(names: Iterable[str], columns: Sequence[Column], file: str) -> Iterator[Fault]:
+    """Yield a fault for each name under `[accept]` that is the name of no finding.
 
-    `columns` are the features of the files in their order; None where they are not known.
+    `columns` are the features of the files, for the nearest name. A name may end in a column that
+    the task does not have: `absent_column` reports it.
     """
     for name in names:
-        where, form = f"{file}, key accept.{name}", form_of(name)
-        if form is None:
-            known = {form.start: form.pattern for form in FINDINGS}
-            known |= {each: each for each in _all_names(columns or ())}
-            guess = known.get(name) or known.get(nearest(name, known) or "")
-            yield Fault(
-                where,
-                f"unknown finding {name!r}",
-                f"one of {', '.join(form.pattern for form in FINDINGS)}",
-                f"did you mean {guess!r}?" if guess else "remove it",
-                "accept-unknown",
-            )
+        form = form_of(name)
+        known = {one.start: one.pattern for one in FINDINGS}
+        known |= {each: each for each in _all_names(columns)}
+        if form is not None and (form.ending != "side" or name in known):
             continue
-        endings, ending = _endings(form.ending, columns), form.ending_of(name) or ""
-        if endings is None or _is_of(ending, endings, form.ending):
-            continue
-        guess = _nearest_ending(ending, endings, form.ending)
+        guess = known.get(name) or known.get(nearest(name, known) or "")
         yield Fault(
-            where,
-            f"no {form.ending} {ending!r} in the task",
-            f"{form.pattern}, of {', '.join(endings) or 'none, as the task has none'}"
-            + (", in this order" if form.ending == "columns" else ""),
-            f"did you mean {f'{form.start}-{guess}'!r}?" if guess else "remove it",
+            f"{file}, key accept.{name}",
+            f"unknown finding {name!r}",
+            f"one of {', '.join(one.pattern for one in FINDINGS)}; a side is train or test",
+            f"did you mean {guess!r}?" if guess else "remove it",
             "accept-unknown",
         )
 
 
-def _endings(ending: Ending, columns: Sequence[Column] | None) -> list[str] | None:
-    """Return what names of one ending may end in, or be made of; None where all is allowed."""
+def absent_column(name: str, columns: Sequence[Column]) -> str | None:
+    """Return that a finding's name ends in a column that is none of the features, or None."""
+    form = form_of(name)
+    if form is None or form.ending in ("", "side"):
+        return None
+    known, ending = _endings(form.ending, columns), form.ending_of(name) or ""
+    if _is_of(ending, known, form.ending):
+        return None
+    guess = _nearest_ending(ending, known, form.ending)
+    meant = f"; did you mean {f'{form.start}-{guess}'!r}?" if guess else ""
+    return f"the task has no {_NOUNS[form.ending]} {ending!r}{meant}"
+
+
+_NOUNS = {"column": "column", "attribute": "attribute of both records", "columns": "columns"}
+
+
+def _endings(ending: Ending, columns: Sequence[Column]) -> list[str]:
+    """Return what names of one ending may end in, or be made of."""
     if ending == "side":
         return ["train", "test"]
-    if columns is None or not ending:
-        return None
     if ending == "attribute":
         right = {column.attribute for column in columns if column.side == "right"}
         return [one.attribute for one in columns if one.side == "left" and one.attribute in right]
@@ -250,5 +251,5 @@ def _all_names(columns: Sequence[Column]) -> Iterator[str]:
         if not form.ending:
             yield form.start
         elif form.ending != "columns":
-            for ending in _endings(form.ending, columns) or ():
+            for ending in _endings(form.ending, columns):
                 yield f"{form.start}-{ending}"

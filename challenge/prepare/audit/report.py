@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from challenge.errors import Fault
+from challenge.task.columns import Column
 from challenge.task.declarations import in_toml
-from challenge.task.findings import form_of
+from challenge.task.findings import absent_column, form_of
 
 __all__ = ["SEVERITIES", "AuditReport", "Finding", "Severity", "Shown"]
 
@@ -92,8 +93,11 @@ class AuditReport:
             if not accept.get(finding.name, "").strip()
         )  # fmt: skip
 
-    def summary(self, accept: Mapping[str, str]) -> dict[str, object]:
-        """Return what everybody may see: counts and messages, never a row."""
+    def summary(self, accept: Mapping[str, str], columns: Sequence[Column]) -> dict[str, object]:
+        """Return what everybody may see: counts and messages, never a row.
+
+        `columns` are the features of the task.
+        """
         return {
             "findings": [
                 {
@@ -110,6 +114,7 @@ class AuditReport:
                 *self.notes,
                 *(
                     f"accepted in task.toml, but not found: {name}"
+                    + (f" ({why})" if (why := absent_column(name, columns)) else "")
                     for name in sorted(accept)
                     if self.named(name) is None
                 ),
