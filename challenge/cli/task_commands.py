@@ -375,6 +375,8 @@ def convert(ctx: typer.Context, names: Names = None, every: All = False) -> None
         if not built.unchanged:
             for line in report_lines(built.task.document.get("reading", {})):
                 say(f"  {line}")
+            for note in built.notes:
+                print_note(f"note: {note}")
             _print_audit_notes(built.task.document["audit"])
     if failures:
         raise typer.Exit(max(error.exit_code for error in failures))

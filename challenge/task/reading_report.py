@@ -54,7 +54,8 @@ def report_lines(reading: Mapping[str, Any]) -> list[str]:
     if left_out := reading.get("left_out"):
         why = "; ".join(f"{name} ({reason})" for name, reason in left_out.items())
         lines.append(f"left out: {why}")
-    return lines
+    # One table may hold both records of a pair; a name may hold a line break.
+    return [line.replace("\n", "\\n") for line in dict.fromkeys(lines)]
 
 
 def _name(column: Mapping[str, Any]) -> str:
