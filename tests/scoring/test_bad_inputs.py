@@ -148,10 +148,12 @@ def test_case_07_the_fix_of_an_index_that_was_reset_leads_to_a_file_that_is_take
     animals: Task,
 ) -> None:
     df = pd.DataFrame({"id": ids_of(animals), "label": "cat"}).reset_index()
-    [fault] = faults_of(animals, write_parquet(animals, df.to_dict("list")))
+    path = animals.folder / "p.parquet"
+    df.to_parquet(path, index=False)
+    [fault] = faults_of(animals, path)
     assert fault.fix.startswith('df.drop(columns="index") after reset_index()')
-    df = df.drop(columns="index")
-    read_predictions(animals, write_parquet(animals, df.to_dict("list")))
+    df.drop(columns="index").to_parquet(path, index=False)
+    assert read_predictions(animals, path).codes is not None
 
 
 def test_case_07_an_index_of_pandas_in_parquet_is_refused(animals: Task) -> None:
