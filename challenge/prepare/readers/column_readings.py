@@ -22,6 +22,7 @@ from challenge.task.datetimes import YEAR_FIRST
 from challenge.task.definition import Raw, TaskDefinition
 from challenge.task.modalities import NUMBERS, modality_of
 from challenge.task.number_texts import NUMBER_FORMATS, NumberTally
+from challenge.task.raw_values import text_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,6 +86,7 @@ class _Column:
         stated = column.format or (None if option is None else str(option))
         self.stated = stated
         self.n = self.n_null = 0
+        self.lists = False
         self.tally: NumberTally | DateTally | None = None
         if stated is not None and is_date_format(stated):
             self.tally = DateTally([stated])
@@ -100,6 +102,11 @@ class _Column:
         self.n += len(array)
         if pa.types.is_floating(array.type):
             array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+        if pa.types.is_list(array.type):
+            self.lists = True
+            array = cell_texts(array)
+        if pa.types.is_string(array.type):
+            array = text_values(array)
         self.n_null += array.null_count
         if self.tally is not None:
             if isinstance(array, pa.DictionaryArray):
@@ -163,10 +170,11 @@ class _Column:
         """Return the entry of the report: the reading, and the balance of the cells."""
         words = dict(self.tally.missing) if self.tally is not None else {}
         missing = self.n_null + sum(words.values())
-        parsed = self.tally is not None
+        parsed = self.tally is not None or self.lists
+        reading = "lists as text" if self.lists else "as it is"
         return {
             "name": self.column.name,
-            "reading": _reading(self.column, self.form) if parsed else "as it is",
+            "reading": reading if self.tally is None else _reading(self.column, self.form),
             "kept": 0 if parsed else self.n - missing,
             "parsed": self.n - missing if parsed else 0,
             "missing": missing,
@@ -319,7 +327,7 @@ def _variants_fault(where: str, groups: list[dict[str, int]]) -> Fault:
     )
     return Fault(
         where,
-        f"values that differ only in blanks, case, normal form or `.0`: {first[0]}",
+        "values that differ only in blanks, case, normal form or `.0`",
         "one form of each value",
         'write variants = "join" under [raw] if they mean the same, or variants = "keep"',
         code="variants",
