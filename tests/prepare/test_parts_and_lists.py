@@ -22,7 +22,8 @@ KANA = ("\u3042\u3044\u3046", "\u6771\u4eac\u90fd", "\u5f62\u5bb9\u8a5e", "\u540
 
 def texts_of(folder: Path, raw: Raw | None = None) -> list[Any]:
     table = open_files(folder, "part-*.csv", raw)
-    return pa.Table.from_batches(list(table.batches()))["x"].to_pylist()
+    texts: list[Any] = pa.Table.from_batches(list(table.batches()))["x"].to_pylist()
+    return texts
 
 
 def test_the_encoding_of_parts_is_decided_on_all_of_them(tmp_path: Path) -> None:
@@ -63,6 +64,16 @@ def test_what_is_stated_as_missing_is_missing_for_the_proposal(tmp_path: Path) -
     assert read(proposal, tmp_path / "x").columns["x"].modality == "numeric"
     found = column(built(tmp_path, proposal))
     assert found == {str(n): None if n % 9 == 0 else n for n in range(N)}
+
+
+def test_what_is_stated_is_not_asked_again(tmp_path: Path) -> None:
+    rows = [f"{words(n)};{n}.5;{kind(n)}{' ' * (n % 4 == 0)}" for n in range(N)]
+    content = "\n".join(["words;x;kind", *rows]) + "\n"
+    asked = "written in several forms"
+    assert any(asked in one for one in proposed(tmp_path, content).unsure)
+    proposal = proposed(tmp_path, content, variants="join")
+    assert not any(asked in one for one in proposal.unsure)
+    assert len(built(tmp_path, proposal).classes) == 2
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,8 @@ def propose_task(
         plan = _of_table(source, images, label, kind, notes, raw)
     notes += [doubt for one in plan.columns.values() for doubt in one.doubts]
     notes.append(note(Code.LICENCE))
+    if raw is not None and raw.variants is not None:
+        notes = [one for one in notes if one.code is not Code.VARIANT_FORMS]
     path = str(plan.source)
     if folder is not None and plan.source.is_relative_to(folder.resolve().parents[1]):
         path = Path(os.path.relpath(plan.source, folder.resolve())).as_posix()
