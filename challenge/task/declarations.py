@@ -118,11 +118,17 @@ def _fault(path: Path, detail: ErrorDetails, model: type[BaseModel]) -> Fault:
     if detail["type"] == "extra_forbidden":
         name, allowed = str(location[-1]), _keys_at(model, location[:-1])
         guess = nearest(name, allowed)
+        of_tables = [part for part in _keys_at(model, ()) if name in _keys_at(model, (part,))]
+        fix = f"did you mean {guess!r}?" if guess else "remove it"
+        if of_tables:
+            fix = f"write it under [{of_tables[0]}]"
+        elif len(location) > 1 and name in _keys_at(model, ()):
+            fix = "write it above the first table"
         return Fault(
             where,
             f"unknown key {name!r}",
             f"one of {', '.join(sorted(allowed))}",
-            f"did you mean {guess!r}?" if guess else "remove it",
+            fix,
             code="toml-unknown-key",
         )
     if detail["type"] == "missing":

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from challenge.prepare.proposal.notes import Code, Note, note
+from challenge.prepare.readers.column_readings import present
 from challenge.prepare.readers.image_files import IMAGE_SUFFIXES, ImageFolder
 from challenge.prepare.readers.raw_file import RawFile
 from challenge.task.cells import cell_texts
 from challenge.task.date_texts import DATE_ORDERS, DateTally, is_no_date, read_date, read_iso
+from challenge.task.definition import Raw
 from challenge.task.number_texts import NUMBER_FORMATS, NumberTally, read_number
 from challenge.task.raw_values import text_values
 
@@ -81,19 +83,23 @@ class Profile:
 
 
 def profile_columns(
-    table: RawFile, images: ImageFolder | None = None
+    tables: Sequence[RawFile], images: ImageFolder | None = None, raw: Raw | None = None
 ) -> tuple[dict[str, Profile], dict[str, list[str | None]]]:
-    """Return a profile of each column over all rows, and the texts of rows from all over the file.
+    """Return a profile of each column over all rows, and the texts of rows from all over the files.
 
-    Of a file of up to `ROWS` rows these are all rows, else blocks at equal distances.
+    Of up to `ROWS` rows these are all rows, else blocks at equal distances. A column that several
+    tables have is one column. `raw` states which texts are missing.
     """
-    sketches = {name: ColumnSketch(name) for name in table.names}
+    sketches = {name: ColumnSketch(name) for table in tables for name in table.names}
     blocks: list[tuple[int, dict[str, list[str | None]]]] = []
     n_blocks, stride = 0, 1
-    for batch in table.batches():
-        columns = {name: _as_texts(batch.column(name)) for name in table.names}
+    for batch in (one for table in tables for one in table.batches()):
+        cells = {name: batch.column(name) for name in batch.schema.names}
+        if raw is not None:
+            cells = {name: present(array, raw) for name, array in cells.items()}
+        columns = {name: _as_texts(array) for name, array in cells.items()}
         for name, texts in columns.items():
-            sketches[name].update(texts, batch.column(name).type)
+            sketches[name].update(texts, cells[name].type)
         for start in range(0, batch.num_rows, _BLOCK):
             if n_blocks % stride == 0:
                 cut = {name: one.slice(start, _BLOCK).to_pylist() for name, one in columns.items()}
@@ -103,7 +109,7 @@ def profile_columns(
                 stride *= 2
                 blocks = [one for one in blocks if one[0] % stride == 0]
     profiles = {name: sketch.profile(images) for name, sketch in sketches.items()}
-    values: dict[str, list[str | None]] = {name: [] for name in table.names}
+    values: dict[str, list[str | None]] = {name: [] for name in sketches}
     for _, cut in blocks:
         for name, texts in cut.items():
             values[name] += texts

@@ -22,6 +22,7 @@ from challenge.task.datetimes import YEAR_FIRST
 from challenge.task.definition import Raw, TaskDefinition
 from challenge.task.modalities import NUMBERS, modality_of
 from challenge.task.number_texts import NUMBER_FORMATS, NumberTally
+from challenge.task.raw_values import text_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,6 +86,7 @@ class _Column:
         stated = column.format or (None if option is None else str(option))
         self.stated = stated
         self.n = self.n_null = self.n_read = 0
+        self.lists = False
         self.tally: NumberTally | DateTally | None = None
         if stated is not None and is_date_format(stated):
             self.tally = DateTally([stated])
@@ -100,8 +102,15 @@ class _Column:
         self.n += len(array)
         if pa.types.is_floating(array.type):
             array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+        if pa.types.is_list(array.type):
+            self.lists = True
+            array = cell_texts(array)
+        if pa.types.is_string(array.type):
+            array = text_values(array)
         self.n_null += array.null_count
         if self.tally is None:
+            if self.lists:
+                self.n_read += len(array) - array.null_count
             return
         if isinstance(array, pa.DictionaryArray):
             array = array.dictionary_decode()
@@ -177,7 +186,9 @@ class _Column:
         }
 
     def reading(self) -> str:
-        """Return how texts of the column are read."""
+        """Return how cells of the column are read that are not kept as they are."""
+        if self.tally is None:
+            return "lists as text"
         if isinstance(self.tally, NumberTally):
             return f"numbers written {self.form or NUMBER_FORMATS[0]}"
         text = f"dates written {self.form or DATE_ORDERS[0]}"
@@ -340,7 +351,7 @@ def _variants_fault(where: str, groups: list[dict[str, int]]) -> Fault:
     )
     return Fault(
         where,
-        f"values that differ only in blanks, case, normal form or `.0`: {first[0]}",
+        "values that differ only in blanks, case, normal form or `.0`",
         "one form of each value",
         'write variants = "join" under [raw] if they mean the same, or variants = "keep"',
         code="variants",
