@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import challenge
 from challenge.methods.protocol import Progress, silent
 from challenge.methods.run import keeper
 from challenge.methods.run.handover import Scratch
+from challenge.methods.run.interpreter import package_root
 from challenge.methods.run.sandbox import MEMORY_DISKS, Isolation, sandbox_command
 
 __all__ = ["Caps", "Ended", "machine_memory_mb", "run_process"]
@@ -106,7 +106,6 @@ def run_process(
     `environment`. Lines of the standard output go to `on_line`. The standard input stays open as
     long as this process lives, and is empty.
     """
-    command = [sys.executable, *arguments]
     caps = caps.on_this_machine()
     began = time.monotonic()
     with ExitStack() as stack:
@@ -114,9 +113,10 @@ def run_process(
         if isolation == "bwrap":
             inside = sandbox_command(scratch.path, readable, writable)
             sandbox, opened = stack.enter_context(inside)
-            command = [*sandbox, *command]
+            command = [*sandbox, *arguments]
         else:
-            command = [sys.executable, "-I", "-S", keeper.__file__, *command]
+            python = sys.executable
+            command = [python, "-I", "-S", keeper.__file__, python, *arguments]
         process = subprocess.Popen(  # noqa: S603
             command,
             cwd=scratch.path,
@@ -275,7 +275,7 @@ def _environment(threads: int, folder: Path) -> dict[str, str]:
         "POLARS_MAX_THREADS": str(threads),
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": str(Path(challenge.__file__).parents[1]),
+        "PYTHONPATH": str(package_root()),
         "HOME": str(folder),
         "TMPDIR": str(folder),
     }
