@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from challenge.errors import Fault, LedgerError, counted
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import schema
 from challenge.ledger.store.chain import chain_damage, head_of
+from challenge.ledger.store.database import has_foreign_header
 from challenge.ledger.store.prediction_files import missing_file_fault
 from challenge.ledger.store.public_files import card_faults, public_faults
 from challenge.ledger.store.versions import read_cards
@@ -61,6 +63,8 @@ def verify(
 ) -> VerifyReport:
     """Check the database, and hash predictions and the public files of tasks; return all damage.
 
+    Every value of every row is covered, and the structure of all pages. Bytes of a SQLite file
+    that hold neither, such as free space within pages, may change without any effect.
     `expected_head` is a head that was published earlier: the chain must still contain it.
     Raises LedgerError when the database is too damaged to be read at all.
     """
@@ -134,7 +138,9 @@ def _database_faults(connection: sa.Connection, ledger: Ledger) -> list[Fault]:
     lines = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
     orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     faults = []
-    if lines != ["ok"]:
+    if has_foreign_header(Path(ledger.store.where)):
+        faults.append(_damage(ledger.store.where, "damaged pages", ["first page: its format"]))
+    elif lines != ["ok"]:
         faults.append(_damage(ledger.store.where, "damaged pages", lines))
     elif foreign := _foreign_schema(connection):
         found = "tables, columns, views or triggers that are not those of the ledger"
