@@ -7,6 +7,7 @@ import dataclasses
 import html
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+import typer
 from pydantic import TypeAdapter
 
 from challenge.prepare.sources.archives import Caps
@@ -162,6 +164,34 @@ def run_block(code: str, folder: Path) -> Path:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+def commands_of(page: Path) -> list[list[str]]:
+    """Return the words of each `challenge` command in the blocks of a page that a reader copies."""
+    found = []
+    for code in re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), re.S):
+        for line in code.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.split("&&")[-1].split("|")[0].split(">")[0], comments=True)
+            if words and words[0].endswith("challenge"):
+                found.append(words[1:])
+    return found
+
+
+@pytest.mark.parametrize("page", [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md"], ids=str)
+def test_commands_of_pages_are_commands_with_these_options(page: Path) -> None:
+    from challenge.cli.app import app, load_commands
+
+    load_commands()
+    root = typer.main.get_command(app)
+    for words in commands_of(page):
+        given = root.make_context("challenge", list(words), resilient_parsing=True)
+        rest = [*given._protected_args, *given.args]
+        command = root.get_command(given, rest[0]) if rest else None  # type: ignore[attr-defined]
+        if rest:
+            assert command is not None, f"{page.name}: {words}"
+            known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+            used = {word.split("=")[0] for word in rest[1:] if word.startswith("--")}
+            assert used <= {*known, "--help"}, f"{page.name}: {words}"
 
 
 @pytest.mark.parametrize("state", ["benchmark", "running", "closed"])

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["open_text"]
 
 _DELIMITERS = ",;\t| "
+_LITERAL = "\t|"
+"""Delimiters of files whose quotes may be characters like others."""
 _SAMPLE = 1 << 20
 _LINES = 1000
 """Lines in which the delimiter and the header are looked for; all lines must then fit."""
@@ -211,6 +213,8 @@ def _choose_quotes(path: Path, form: _Form, stated: dict[str, object], notes: li
         return replace(form, quote=str(quote))
     if form.delimiter == " " or not _has(path, form.encoding, '"'):
         return form
+    if form.delimiter not in _LITERAL and _has_whole_fields(path, form):
+        return form
     literal = _literal(path, form)
     if literal is not None and not (literal.odd or literal.inside or literal.partly):
         return form
@@ -236,7 +240,7 @@ def _choose_quotes(path: Path, form: _Form, stated: dict[str, object], notes: li
         return form
     breaks = [f"quotes doubled: {first_break}"]
     fitting = []
-    if literal is not None and not literal.enclosed and form.delimiter in "\t|":
+    if literal is not None and not literal.enclosed and form.delimiter in _LITERAL:
         # Elsewhere an unclosed quote is damage.
         fitting.append("none")
     if _has(path, form.encoding, '\\"'):
@@ -272,8 +276,8 @@ class _Literal:
     """What a file shows whose lines all have the same number of delimiters.
 
     `odd`: a line with an odd number of quotes. `inside`: a quote that does not touch a delimiter.
-    `enclosed`: a column whose texts are all in quotes. `partly`: the line of a quoted text in a
-    column between tabs that has others without quotes, although it needs none.
+    Between tabs or bars only: `enclosed`, a column whose texts are all in quotes; `partly`, the
+    line of a quoted text in a column that has others without quotes, although it needs none.
     """
 
     odd: bool = False
@@ -282,13 +286,50 @@ class _Literal:
     partly: str = ""
 
 
+def _has_whole_fields(path: Path, form: _Form) -> bool:
+    """Whether all quotes are in pairs within a line, each beside a delimiter or the end of a line.
+
+    Then they enclose fields. False where a look at the bytes does not show it.
+    """
+    if form.encoding != "utf-8" or not form.delimiter.isascii():
+        return False
+    rest = b""
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            head, line_end, rest = (rest + block).rpartition(b"\n")
+            if not line_end or not _is_whole(head, ord(form.delimiter)):
+                return False
+    return _is_whole(rest, ord(form.delimiter))
+
+
+def _is_whole(lines: bytes, delimiter: int) -> bool:
+    import numpy as np
+
+    lines = lines.replace(b"\r\n", b"\n")
+    if b"\r" in lines or b'\\"' in lines:
+        return False
+    data = np.frombuffer(b"\n" + lines + b"\n", dtype=np.uint8)
+    places = np.flatnonzero(data == ord('"'))
+    edges = (delimiter, ord("\n"))
+    touching = np.isin(data[places - 1], edges) | np.isin(data[places + 1], edges)
+    of_line = np.searchsorted(places, np.flatnonzero(data == ord("\n")))
+    return bool(touching.all() and not (np.diff(of_line) % 2).any())
+
+
 def _literal(path: Path, form: _Form) -> _Literal | None:
     """Return what quotes as mere characters would give, None when lines are then ragged."""
     mark = re.escape(form.delimiter)
     inside = re.compile(rf'(?<=[^{mark}\n])"(?=[^{mark}\r\n])')
+    of_cells = form.delimiter in _LITERAL
     found = _Literal()
     width: int | None = None
     quoted: list[list[int]] = []
+    block: list[str] = []
+
+    def close_block() -> None:
+        found.inside = found.inside or inside.search("\n".join(block)) is not None
+        block.clear()
+
     for number, line in enumerate(_lines(path, form), start=form.skip + 1):
         line = line.rstrip("\r\n")
         if not line.strip():
@@ -301,7 +342,12 @@ def _literal(path: Path, form: _Form) -> _Literal | None:
             return None
         n_quotes = line.count('"')
         found.odd |= n_quotes % 2 == 1
-        found.inside |= inside.search(line) is not None
+        if n_quotes:
+            block.append(line)
+        if len(block) == _LINES:
+            close_block()
+        if not of_cells:
+            continue
         for counts, cell in zip(quoted, line.split(form.delimiter), strict=True):
             if cell:
                 wrapped = len(cell) > 1 and cell[0] == cell[-1] == '"'
@@ -311,10 +357,10 @@ def _literal(path: Path, form: _Form) -> _Literal | None:
                     counts[2] = number
     if not width:
         return None
+    close_block()
     found.enclosed = any(0 < n == n_wrapped for n, n_wrapped, _ in quoted)
-    if form.delimiter in "\t|":
-        partly = [line for n, n_wrapped, line in quoted if 0 < n_wrapped < n]
-        found.partly = f"line {min(partly)}" if partly else ""
+    partly = [line for n, n_wrapped, line in quoted if 0 < n_wrapped < n]
+    found.partly = f"line {min(partly)}" if partly else ""
     return found
 
 
