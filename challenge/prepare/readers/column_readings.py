@@ -172,9 +172,13 @@ class _Column:
         missing = self.n_null + sum(words.values())
         parsed = self.tally is not None or self.lists
         reading = "lists as text" if self.lists else "as it is"
+        if self.tally is not None:
+            reading = _reading(self.column, self.form)
+            if isinstance(self.tally, DateTally) and self.tally.short_year is not None:
+                reading += ", years of two digits in 1969 to 2068"
         return {
             "name": self.column.name,
-            "reading": reading if self.tally is None else _reading(self.column, self.form),
+            "reading": reading,
             "kept": 0 if parsed else self.n - missing,
             "parsed": self.n - missing if parsed else 0,
             "missing": missing,
