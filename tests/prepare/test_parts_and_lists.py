@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pyarrow as pa
 import pytest
 
@@ -145,6 +146,36 @@ def test_a_text_late_among_numbers_is_named(tmp_path: Path) -> None:
     content = "\n".join(["words,x,kind", *rows, f"{words(1)} total,sum,{kind(1)}"]) + "\n"
     unsure = proposed(tmp_path, content).unsure
     assert any("column x: 1 of " in one and "such as 'sum'" in one for one in unsure)
+
+
+@pytest.mark.parametrize("by", ["row", "column"])
+def test_the_keys_of_an_object_of_rows_are_a_column(by: str, tmp_path: Path) -> None:
+    rows = {f"k{n}": {"words": words(n), "x": n, "kind": kind(n)} for n in range(N)}
+    names = ("words", "x", "kind")
+    columns = {name: {key: row[name] for key, row in rows.items()} for name in names}
+    (tmp_path / "x.json").write_text(json.dumps(rows if by == "row" else columns))
+    table = open_files(tmp_path, "x.json")
+    assert table.names == ("index", *names)
+    (batch,) = table.batches()
+    assert batch["index"].to_pylist() == list(rows) and batch["x"].to_pylist() == list(range(N))
+
+
+def test_workbooks_with_an_index_or_with_the_table_on_another_sheet(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    first = book.worksheets[0]
+    first.title = "About"
+    first.append(["made by hand"])
+    data = book.create_sheet("Data")
+    data.append([None, "words", "kind"])
+    for n in range(N):
+        data.append([n, words(n), kind(n)])
+    book.save(tmp_path / "x.xlsx")
+    with pytest.raises(TaskError, match="there are also: 'Data'") as refused:
+        open_files(tmp_path, "x.xlsx")
+    assert refused.value.faults[0].code == "raw-sheet"
+    table = open_files(tmp_path, "x.xlsx", Raw(format="table", sheet="Data"))
+    assert table.names == ("index", "words", "kind")
+    assert "the first column of x.xlsx has no name and was named index" in table.notes
 
 
 @pytest.mark.parametrize(
