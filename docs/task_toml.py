@@ -138,7 +138,10 @@ def _formats() -> str:
         "a `format`, it is refused.\n\n"
         f"A date format is an order of the parts ({_listed(DATE_ORDERS)}), whatever separates "
         "them, with or without a time; or a pattern of `strptime` such as `%d.%m.%Y`; or a count: "
-        f"{_listed(COUNTS)}.\n\n"
+        f"{_listed(COUNTS)}. A year of two digits lies in 1969 to 2068, and the reading report "
+        "says so.\n\n"
+        "Lists of JSON and Parquet files become texts: values joined by comma and blank, or JSON "
+        "where that would not show them apart. An empty list is missing.\n\n"
         f"Among numbers and dates these are missing, in any case: {words}. Among texts they are "
         "texts; `missing` under `[raw]` lists what is missing in every column.\n"
     )

@@ -88,7 +88,8 @@ def cell_texts(array: pa.Array) -> pa.Array:
 def list_text(values: list[Any] | None) -> str | None:
     """Return the values joined by comma and blank; as JSON where these do not show them apart.
 
-    That is so for objects, lists, true or false, missing values, and texts with a comma.
+    That is so for objects, lists, true or false, missing values, and texts with a comma. Fields of
+    objects that are missing are left out.
 
     >>> list_text(["oak", "pine"]), list_text(["oak", None]), list_text([])
     ('oak, pine', '["oak", null]', '')
@@ -99,8 +100,14 @@ def list_text(values: list[Any] | None) -> str | None:
         isinstance(one, dict | list | bool) or one is None or (isinstance(one, str) and "," in one)
         for one in values
     ):
-        return json.dumps(values, ensure_ascii=False, default=str)
+        return json.dumps(_without_missing(values), ensure_ascii=False, default=str)
     return ", ".join(map(str, values))
+
+
+def _without_missing(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_missing(one) for name, one in value.items() if one is not None}
+    return [_without_missing(one) for one in value] if isinstance(value, list) else value
 
 
 def _of_moment(value: Any) -> float | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pyarrow as pa
 import pytest
 
+from challenge.errors import TaskError
 from challenge.prepare.build.task_build import build_task
 from challenge.prepare.proposal.infer import propose_task
 from challenge.prepare.readers.table_files import open_files
@@ -76,6 +79,105 @@ def test_what_is_stated_is_not_asked_again(tmp_path: Path) -> None:
     assert len(built(tmp_path, proposal).classes) == 2
 
 
+def lines_of(write: Callable[[int], str], header: str = "words\tx\tkind") -> str:
+    rows = [f"{words(n)}\t{write(n)}\t{kind(n)}" for n in range(N)]
+    return "\n".join([header, *rows]) + "\n"
+
+
+def test_a_backslash_before_a_quote_is_asked_about(tmp_path: Path) -> None:
+    content = lines_of(lambda n: f'the \\"old\\" one {n * n}')
+    with pytest.raises(TaskError, match="may escape it") as refused:
+        proposed(tmp_path, content)
+    assert "line 2" in str(refused.value)
+    for quote, mark in (("backslash", '"'), ("double", '\\"')):
+        assert f'quote = "{quote}"' in str(refused.value)
+        found = column(built(tmp_path, proposed(tmp_path, content, quote=quote)))
+        assert found["3"] == f"the {mark}old{mark} one 9"
+    # With the fields in quotes, only one reading explains all lines.
+    quoted = lines_of(lambda n: f'"{{""a"": ""say \\""hi\\"" {n * n}""}}"')
+    assert column(built(tmp_path, proposed(tmp_path, quoted)))["3"] == '{"a": "say \\"hi\\" 9"}'
+
+
+@pytest.mark.parametrize("row", [20, 1500])
+def test_a_header_that_comes_again_is_no_row(row: int, tmp_path: Path) -> None:
+    names = ["words,x,kind"]
+    rows = [f"{words(n % N)} {n},{n},{kind(n)}" for n in range(2000)]
+    (tmp_path / "x.csv").write_text("\n".join(names + rows[:row] + names + rows[row:]) + "\n")
+    table = open_files(tmp_path, "x.csv")
+    (batch,) = pa.Table.from_batches(list(table.batches())).combine_chunks().to_batches()
+    assert batch["x"].to_pylist() == [str(n) for n in range(2000)]
+    assert table.notes == ("x.csv: the header again, 1 times among the rows, was left out",)
+
+
+def test_rows_that_recur_in_a_file_without_header_all_stay(tmp_path: Path) -> None:
+    rows = [f"{words(n % 30)},{n % 30},{kind(n % 30)}" for n in range(60)]
+    (tmp_path / "x.csv").write_text("\n".join(rows) + "\n")
+    table = open_files(tmp_path, "x.csv")
+    assert sum(batch.num_rows for batch in table.batches()) == 60
+    assert table.names == ("column_1", "column_2", "column_3")
+
+
+def test_the_century_of_years_of_two_digits_is_said(tmp_path: Path) -> None:
+    content = lines_of(lambda n: f"{1 + n % 28:02}.03.{n % 90:02}")
+    proposal = proposed(tmp_path, content)
+    assert any("'13.03.68' is in 2068" in one for one in proposal.unsure)
+    (x,) = [
+        one for one in built(tmp_path, proposal).document["reading"]["columns"] if one["parsed"]
+    ]
+    assert x["reading"].endswith("years of two digits in 1969 to 2068")
+    whole = proposed(tmp_path, lines_of(lambda n: f"{1 + n % 28:02}.03.{1968 + n % 90}"))
+    assert not any("two digits" in one for one in whole.unsure)
+
+
+@pytest.mark.parametrize(("word", "asked"), [("-999", True), ("9999", True), ("99", False)])
+def test_numbers_that_may_mean_missing_are_asked_about(
+    word: str, asked: bool, tmp_path: Path
+) -> None:
+    content = lines_of(lambda n: word if n % 9 == 0 else f"{n}.5")
+    proposal = proposed(tmp_path, content)
+    assert any(f"10 rows have {word}, far" in one for one in proposal.unsure) is asked
+    found = column(built(tmp_path, proposed(tmp_path, content, missing=[word])))
+    assert found["9"] is None and found["10"] == 10.5
+
+
+def test_a_text_late_among_numbers_is_named(tmp_path: Path) -> None:
+    """It is the 700th distinct text, after those that are tried one by one."""
+    rows = [f"{words(n % N)} {n},{n}.5,{kind(n)}" for n in range(699)]
+    content = "\n".join(["words,x,kind", *rows, f"{words(1)} total,sum,{kind(1)}"]) + "\n"
+    unsure = proposed(tmp_path, content).unsure
+    assert any("column x: 1 of " in one and "such as 'sum'" in one for one in unsure)
+
+
+@pytest.mark.parametrize("by", ["row", "column"])
+def test_the_keys_of_an_object_of_rows_are_a_column(by: str, tmp_path: Path) -> None:
+    rows = {f"k{n}": {"words": words(n), "x": n, "kind": kind(n)} for n in range(N)}
+    names = ("words", "x", "kind")
+    columns = {name: {key: row[name] for key, row in rows.items()} for name in names}
+    (tmp_path / "x.json").write_text(json.dumps(rows if by == "row" else columns))
+    table = open_files(tmp_path, "x.json")
+    assert table.names == ("index", *names)
+    (batch,) = table.batches()
+    assert batch["index"].to_pylist() == list(rows) and batch["x"].to_pylist() == list(range(N))
+
+
+def test_workbooks_with_an_index_or_with_the_table_on_another_sheet(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    first = book.worksheets[0]
+    first.title = "About"
+    first.append(["made by hand"])
+    data = book.create_sheet("Data")
+    data.append([None, "words", "kind"])
+    for n in range(N):
+        data.append([n, words(n), kind(n)])
+    book.save(tmp_path / "x.xlsx")
+    with pytest.raises(TaskError, match="there are also: 'Data'") as refused:
+        open_files(tmp_path, "x.xlsx")
+    assert refused.value.faults[0].code == "raw-sheet"
+    table = open_files(tmp_path, "x.xlsx", Raw(format="table", sheet="Data"))
+    assert table.names == ("index", "words", "kind")
+    assert "the first column of x.xlsx has no name and was named index" in table.notes
+
+
 @pytest.mark.parametrize(
     ("values", "text"),
     [
@@ -84,7 +186,7 @@ def test_what_is_stated_is_not_asked_again(tmp_path: Path) -> None:
         (["oak, pine"], '["oak, pine"]'),
         (["oak", None], '["oak", null]'),
         ([True], "[true]"),
-        ([{"kind": "oak", "old": None}], '[{"kind": "oak", "old": null}]'),
+        ([{"kind": "oak", "old": None}], '[{"kind": "oak"}]'),
         ([["oak"], []], '[["oak"], []]'),
     ],
 )

@@ -65,6 +65,14 @@ class Code(Enum):
     FINE_TIMES = (
         "column {column}: {example!r} is finer than a microsecond, so its times are kept as texts"
     )
+    SHORT_YEARS = (
+        "column {column}: years of two digits are taken to lie in 1969 to 2068, so that "
+        "{example!r} is in {year}; write all four digits in the raw file if that is wrong"
+    )
+    SENTINEL = (
+        "column {column}: {n:,} rows have {word}, far from all others; list it as `missing` under "
+        "[raw] if it means that"
+    )
     ZONE_ASSUMED = (
         "column {column}: its times name no zone; taken as UTC, a date as its midnight; correct "
         "`timezone` if they are local times"

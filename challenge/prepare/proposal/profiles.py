@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +48,8 @@ _FEW = 0.05
 _BLOCK = 500
 _MOST_DISTINCT = 500_000
 _MOST_TRIED = 500
+_NINES = re.compile(r"-?9{2,}0{0,2}([.,]9*0*)?")
+"""Numbers that often mean a missing value, such as -999."""
 _NEARLY = 0.7
 """Share of the texts from which a column of texts is nearly one of numbers or dates."""
 
@@ -237,7 +239,8 @@ class ColumnSketch:
             return dated
         if self._numbers.forms and self._numbers.n:
             return _number_profile(base, self._numbers, unique)
-        return _text_profile(base, n_present, unique)
+        broken = [*self._numbers.breaks.values(), *self._dates.breaks.values()]
+        return _text_profile(base, n_present, unique, broken)
 
 
 def _names_images(counts: Counter[str], images: ImageFolder | None) -> bool:
@@ -276,6 +279,11 @@ def _dates_profile(base: Profile, tally: DateTally) -> Profile | None:
         )
         return replace(dated, doubts=tuple(doubts))
     form = tally.forms[0]
+    if tally.short_year is not None:
+        moment = read_date(tally.short_year, form)
+        doubts.append(
+            note(Code.SHORT_YEARS, column=base.name, example=tally.short_year, year=f"{moment:%Y}")
+        )
     mixed = 0 < tally.n_zoned < tally.n
     if form != DATE_ORDERS[0] or not (mixed or read_iso(_sample(dates)) is not None):
         doubts.append(note(Code.DATES_READ, column=base.name, form=form, example=dates[0]))
@@ -312,7 +320,7 @@ def _number_profile(base: Profile, tally: NumberTally, unique: bool) -> Profile:
             digits = note(Code.DIGIT_CODES)
             return replace(base, why=digits, doubts=(doubt,), is_key=unique, is_id=named_id)
         doubt = note(Code.NO_NUMBERS, column=name, example=text, why=why)
-        shown = _text_profile(base, base.n - base.n_missing, unique)
+        shown = _text_profile(base, base.n - base.n_missing, unique, ())
         return replace(shown, doubts=(doubt,))
     if (question := tally.question) is not None:
         text, values = question
@@ -339,6 +347,9 @@ def _number_profile(base: Profile, tally: NumberTally, unique: bool) -> Profile:
     base = replace(base, missing_words=markers, form=None if form == NUMBER_FORMATS[0] else form)
     if markers:
         doubts.append(note(Code.READ_AS_MISSING, column=name, texts=tuple(map(repr, markers))))
+    if (sentinel := _sentinel(base.counts, numbers)) is not None:
+        n = base.counts[sentinel]
+        doubts.append(note(Code.SENTINEL, column=name, word=sentinel, n=n))
     if integer and len(base.counts) <= 2:
         return replace(base, why=note(Code.TWO_NUMBERS), doubts=tuple(doubts), form=None)
     if integer and (len(base.counts) <= 12 or _CODE_NAME.search(name)):
@@ -347,10 +358,27 @@ def _number_profile(base: Profile, tally: NumberTally, unique: bool) -> Profile:
     return replace(base, modality="numeric", why=why_number, integer=integer, doubts=tuple(doubts))
 
 
-def _text_profile(base: Profile, n: int, unique: bool) -> Profile:
-    """Return the profile of texts; nearly all numbers or dates are named as such."""
+def _sentinel(counts: Mapping[str, int], numbers: Mapping[str, int | float]) -> str | None:
+    """Return a number of nines that recurs, further from the others than they from each other."""
+    for text, number in numbers.items():
+        if counts[text] < 2 or not _NINES.fullmatch(text.strip()):
+            continue
+        others = [one for one in numbers.values() if one != number]
+        if not others:
+            continue
+        least, most = min(others), max(others)
+        if number > most + (most - least) or number < least - (most - least):
+            return text
+    return None
+
+
+def _text_profile(base: Profile, n: int, unique: bool, broken: Iterable[str]) -> Profile:
+    """Return the profile of texts; nearly all numbers or dates are named as such.
+
+    `broken` are texts that are in no format of the others.
+    """
     counts = base.counts
-    almost = _almost(base)
+    almost = _almost(base, broken)
     if almost is not None:
         unique, base = False, replace(base, doubts=(almost,))
     words = sum(len(text.split()) * times for text, times in counts.items()) / n
@@ -375,9 +403,10 @@ def _text_profile(base: Profile, n: int, unique: bool) -> Profile:
     )
 
 
-def _almost(base: Profile) -> Note | None:
+def _almost(base: Profile, broken: Iterable[str]) -> Note | None:
     """Return a note on texts that are nearly all numbers or dates, with the first that is not."""
-    texts = [text for text in list(base.counts)[:_MOST_TRIED] if not is_no_date(text)]
+    tried = dict.fromkeys([*list(base.counts)[:_MOST_TRIED], *broken])
+    texts = [text for text in tried if not is_no_date(text)]
     fine = [
         text
         for text in texts

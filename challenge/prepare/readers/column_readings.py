@@ -192,6 +192,8 @@ class _Column:
         if isinstance(self.tally, NumberTally):
             return f"numbers written {self.form or NUMBER_FORMATS[0]}"
         text = f"dates written {self.form or DATE_ORDERS[0]}"
+        if isinstance(self.tally, DateTally) and self.tally.short_year is not None:
+            text += ", years of two digits in 1969 to 2068"
         modality = modality_of(self.column.modality)
         if modality.is_ordered and not modality.is_datetime:
             return f"{text}, as days since 1970"

@@ -134,7 +134,6 @@ def _guess(paths: Sequence[Path]) -> tuple[str, str]:
             path, "neither UTF-8 nor another text encoding",
             "save it as UTF-8, or name its `encoding` under [raw]",
         )  # fmt: skip
-    least = min(chaos for chaos, _ in likely.values())
     order = [
         name for name in sorted(likely, key=_OLD.index) if all(_decodes(one, name) for one in paths)
     ]
@@ -145,11 +144,9 @@ def _guess(paths: Sequence[Path]) -> tuple[str, str]:
     word = next((one for line in lines for one in line.split() if not one.isascii()), b"")
     word = word[:40]
     words = {name: word.decode(name, "replace") for name in order}
-    others = [
-        f"{text!r} in {name}"
-        for name, text in words.items()
-        if likely[name][0] <= least + 0.02 and text != words[best]
-    ]
+    # What looks less likely may still be right, and only a reader of the language can know.
+    names = {text: name for name, text in reversed(words.items()) if text != words[best]}
+    others = [f"{text!r} in {name}" for text, name in reversed(names.items())]
     text = f"{path.name} is not UTF-8; it was read as {best}: {words[best]!r}"
     if len(paths) > 1:
         text = (

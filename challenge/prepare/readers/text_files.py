@@ -59,7 +59,8 @@ class _Form:
     """How the lines of a file become rows of fields.
 
     `drops_last`: each row ends with a delimiter, so that its last field is empty. `top` counts the
-    lines down to the header, or those that are skipped where there is none.
+    lines down to the header, or those that are skipped where there is none. `again` is the line of
+    the header if it occurs in the rows, too, as in files that were put together.
     """
 
     encoding: str
@@ -71,6 +72,7 @@ class _Form:
     padded: bool = False
     drops_last: bool = False
     top: int = 0
+    again: str | None = None
 
 
 def open_text(path: Path, raw: Raw | None = None) -> RawFile:
@@ -103,6 +105,8 @@ def open_text(path: Path, raw: Raw | None = None) -> RawFile:
     form = _lay_out(path, form, lines[:_LINES], stated, notes)
     form = _choose_quotes(path, form, stated, notes)
     names, form = _name_columns(path, form, lines[:_LINES], stated, notes)
+    if form.header and len(names) > 1 and 0 < form.top <= len(lines):
+        form = _leave_out_headers(path, form, lines[form.top - 1], notes)
     found = {
         "encoding": None if encoding == "utf-8" else encoding,
         "delimiter": None if form.delimiter == "," else form.delimiter,
@@ -118,6 +122,17 @@ def open_text(path: Path, raw: Raw | None = None) -> RawFile:
         {name: value for name, value in found.items() if value is not None},
         tuple(notes),
     )
+
+
+def _leave_out_headers(path: Path, form: _Form, header: str, notes: list[str]) -> _Form:
+    """Return the form that leaves out later lines that are the header again; note their number."""
+    if header.isascii() and not any(_has(path, form.encoding, f"{end}{header}") for end in "\n\r"):
+        return form
+    n = sum(line.rstrip("\r\n") == header for line in _lines(path, form)) - 1
+    if n < 1:
+        return form
+    notes.append(f"{path.name}: the header again, {n:,} times among the rows, was left out")
+    return replace(form, again=header)
 
 
 def _lay_out(
@@ -220,6 +235,7 @@ def _choose_quotes(path: Path, form: _Form, stated: dict[str, object], notes: li
         return form
     first_break, joined = _strict_break(path, form)
     if first_break is None:
+        _ask_backslash(path, form)
         if literal is not None and literal.partly and not joined:
             notes.append(
                 f"{path.name}, {literal.partly}: quotes were taken to enclose the field; write "
@@ -269,6 +285,29 @@ def _choose_quotes(path: Path, form: _Form, stated: dict[str, object], notes: li
             code="raw-unreadable",
         )
     )
+
+
+def _ask_backslash(path: Path, form: _Form) -> None:
+    """Raise TaskError where a backslash before a quote may escape it, or be a character."""
+    if not _has(path, form.encoding, '\\"'):
+        return
+    lines = enumerate(_lines(path, form), start=1)
+    line = next((number for number, text in lines if '\\"' in text), None)
+    if line is None:
+        return
+    broken, _ = _strict_break(path, replace(form, quote="backslash"))
+    if broken is None:
+        raise TaskError(
+            Fault(
+                f"{path.name}, line {line}",
+                'a backslash before a quote, which may escape it (\\" is ") or be a character of '
+                'the text (\\" is \\"): both explain all lines',
+                "one meaning of backslashes",
+                'write quote = "backslash" or quote = "double" under [raw], or --raw with '
+                "`challenge add`",
+                code="quote-open",
+            )
+        )
 
 
 @dataclass
@@ -438,7 +477,8 @@ def _has_header(path: Path, rows: list[list[str]], notes: list[str]) -> bool:
     A number above numbers, or a text that recurs below, is a value; another text above numbers
     or above few texts that recur is a name.
     """
-    first, rest = rows[0], rows[1:]
+    first = rows[0]
+    rest = [row for row in rows[1:] if row != first] or rows[1:]
     if len(rest) < 2 or first == [str(number) for number in range(len(first))]:
         return True
     values = names = recurring = 0
@@ -504,6 +544,8 @@ class _Rows:
             if self.line <= form.skip or (form.comment and line.startswith(form.comment)):
                 continue
             if line.startswith("\x1a") and not line.strip("\x1a\r\n"):
+                continue
+            if self.line > form.top and line.rstrip("\r\n") == form.again:
                 continue
             if form.delimiter == " ":
                 line = line.replace("\t", " ").strip()
