@@ -38,9 +38,16 @@ def database(ledger: Ledger) -> Path:
 
 def edit(ledger: Ledger, statement: str) -> None:
     connection = sqlite3.connect(database(ledger))
-    with connection:
-        connection.execute(statement)
+    connection.executescript(statement)
     connection.close()
+
+
+def _rewritten(old: str, new: str) -> str:
+    """Return the statement that edits the text of all tables."""
+    return (
+        "PRAGMA writable_schema = ON; "
+        f"UPDATE sqlite_master SET sql = replace(sql, '{old}', '{new}') WHERE type = 'table'"
+    )
 
 
 def found(ledger: Ledger, expected_head: str | None = None) -> str:
@@ -83,6 +90,10 @@ def test_an_edit_in_sql_is_reported(ledger: Ledger, statement: str, words: str) 
         "CREATE VIEW extra AS SELECT 1",
         "CREATE TRIGGER extra AFTER INSERT ON submissions BEGIN DELETE FROM scores; END",
         "DROP TABLE finals",
+        "CREATE INDEX extra ON submissions (length(note) / 2)",
+        "CREATE UNIQUE INDEX extra ON submissions (team) WHERE id > 3",
+        _rewritten("folded TEXT NOT NULL", "folded TEXT NOT NULL COLLATE NOCASE"),
+        _rewritten("FOREIGN KEY", "CHECK (1 < 2), FOREIGN KEY"),
     ],
 )
 def test_an_edit_of_the_schema_is_reported(ledger: Ledger, statement: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.schema import CreateTable
 
 from challenge.errors import Fault, LedgerError, counted
 from challenge.ledger.ledger import Ledger
@@ -29,6 +31,9 @@ _STORED: dict[type[sa.types.TypeEngine[Any]], tuple[str, str]] = {
     sa.LargeBinary: ("blob", "null"),
 }
 """How SQLite stores values of each type of column."""
+_RULES = re.compile(
+    r"\b(?:CHECK|COLLATE|CONFLICT|DEFAULT|GENERATED|STRICT|WITHOUT)\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -154,7 +159,11 @@ def _database_faults(connection: sa.Connection, ledger: Ledger) -> list[Fault]:
 
 
 def _foreign_schema(connection: sa.Connection) -> list[str]:
-    """Return what was added to the schema or is missing; indexes hold no values of their own."""
+    """Return what was added to the schema or is missing.
+
+    An index holds no values of its own, so one that is missing or new is no damage, unless it can
+    refuse rows. A rule of a table, such as a collation, changes what is found.
+    """
     query = (
         "SELECT type, name FROM sqlite_master WHERE type != 'index' AND name NOT LIKE 'sqlite_%'"
     )
@@ -168,7 +177,32 @@ def _foreign_schema(connection: sa.Connection) -> list[str]:
             f"column {name}.{column.name} {column.type.compile(dialect)} {int(not column.nullable)}"
             for column in table.columns
         }
+        created = str(CreateTable(table).compile(dialect=dialect))
+        query = f"SELECT sql FROM sqlite_master WHERE type = 'table' AND name = '{name}'"  # noqa: S608
+        for text, rules in (
+            (created, expected),
+            (connection.exec_driver_sql(query).scalar() or "", found),
+        ):
+            rules |= {f"rule {rule.upper()} of {name}" for rule in _RULES.findall(text)}
+        found |= {f"index {index}" for index in _acting_indexes(connection, name)}
     return sorted(found ^ expected)
+
+
+def _acting_indexes(connection: sa.Connection, table: str) -> list[str]:
+    """Return indexes that can refuse a row: unique ones, and those with a condition or a formula.
+
+    The ledger has none but those that SQLite makes for keys.
+    """
+    found = []
+    for _, name, unique, origin, partial in connection.exec_driver_sql(
+        f'PRAGMA index_list("{table}")'
+    ):
+        quoted = name.replace('"', '""')
+        columns = connection.exec_driver_sql(f'PRAGMA index_info("{quoted}")')
+        formula = any(column[2] is None for column in columns)
+        if origin == "c" and (unique or partial or formula):
+            found.append(str(name))
+    return found
 
 
 def _foreign_values(connection: sa.Connection) -> list[str]:
