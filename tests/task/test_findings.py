@@ -65,7 +65,7 @@ def test_an_unknown_finding_is_refused_with_the_known_ones(
 ) -> None:
     (fault,) = faults(tmp_path, name)
     assert fault.where == f"task.toml, key accept.{name}"
-    assert fault.found == f"unknown finding {name!r}"
+    assert (fault.code, fault.found) == ("accept-unknown", f"unknown finding {name!r}")
     assert all(form.pattern in fault.expected for form in FINDINGS)
     assert fault.fix == fix
 
