@@ -540,6 +540,13 @@ class _Rows:
 
     def _counted(self, lines: Iterator[str]) -> Iterator[str]:
         form = self._form
+        spaced, escaped = form.delimiter == " ", form.quote == "backslash"
+        if not (form.skip or form.comment or form.again or spaced or escaped):
+            # Most files: as little as possible for each line.
+            for self.line, line in enumerate(lines, start=1):
+                if line[:1] != "\x1a" or line.strip("\x1a\r\n"):
+                    yield line
+            return
         for self.line, line in enumerate(lines, start=1):
             if self.line <= form.skip or (form.comment and line.startswith(form.comment)):
                 continue
@@ -547,9 +554,9 @@ class _Rows:
                 continue
             if self.line > form.top and line.rstrip("\r\n") == form.again:
                 continue
-            if form.delimiter == " ":
+            if spaced:
                 line = line.replace("\t", " ").strip()
-            if form.quote == "backslash" and "\\" in line:
+            if escaped and "\\" in line:
                 while line.rstrip("\r\n").endswith("\\") and _ends_open(line):
                     line = line.rstrip("\r\n")[:-1] + chr(_HELD + 10) + next(lines, "")
                     self.line += 1
@@ -557,9 +564,9 @@ class _Rows:
             yield line
 
     def __iter__(self) -> Iterator[list[str]]:
-        for row in self._reader:
-            if row:
-                yield [_release(cell) for cell in row] if self._form.quote == "backslash" else row
+        if self._form.quote == "backslash":
+            return ([_release(cell) for cell in row] for row in self._reader if row)
+        return filter(None, self._reader)
 
 
 def _ends_open(line: str) -> bool:
