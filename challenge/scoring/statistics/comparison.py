@@ -16,8 +16,8 @@ from challenge.kinds.statistics.distributions import binomial_p
 from challenge.kinds.statistics.vector import spread
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.score import part_of, refuse_strangers
+from challenge.scoring.slices import SliceKind, read_slices
 from challenge.scoring.solution import read_solution
-from challenge.scoring.statistics.slices import SliceKind, read_slices
 from challenge.scoring.statistics.stored_grouping import read_grouping
 from challenge.scoring.statistics.upgrade import Upgrade, upgrade_of
 from challenge.task import Subset, Task
