@@ -51,7 +51,7 @@ def open_ledger(
     """Open the ledger of a challenge; create it when missing.
 
     The environment variable CHALLENGE_LEDGER names another one by its SQLAlchemy URL. A
-    writer waits `busy_s` seconds for another one. `bring_over` accepts the ledger format before.
+    writer waits `busy_s` seconds for another one. `bring_over` accepts the two formats before.
     """
     settings = read_settings(challenge.root)
     url = os.environ.get("CHALLENGE_LEDGER") or None

@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from challenge.errors import Fault, SubmissionError, WrongUse, nearest
+from challenge.ledger.contest.contest_rules import check_roster
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
 from challenge.ledger.store.clock import micros
@@ -34,6 +35,7 @@ __all__ = [
     "check_reserved",
     "check_spelling",
     "check_team_name",
+    "enter_team",
     "find_team",
     "folded_names",
     "rename_team",
@@ -173,6 +175,25 @@ def add_team(
     assert key is not None
     _add_name(connection, int(key[0]), name, at)
     return _row(connection, int(key[0]))
+
+
+def enter_team(ledger: Ledger, name: str) -> Team:
+    """Add a team before its first submission, so that it can get a token; return it.
+
+    A team that is there already is returned as it is. Raises SubmissionError for a name that is
+    reserved, unreadable, like that of another team, or missing in the roster.
+    """
+    name = check_team_name(name)
+    roster = ledger.settings.roster()
+    with ledger.store.writing() as connection:
+        ledger.store.lock_all(connection)
+        known = find_team(connection, name, roster)
+        if known is None:
+            check_reserved(name)
+            check_roster(ledger.settings, (name,), "team")
+            at = clock.now()
+            known = add_team(connection, ledger.store, name, roster, baseline=False, at=at)
+        return read_teams(connection, ledger.settings, team=known.id)[known.id]
 
 
 def rename_team(ledger: Ledger, old: str, new: str) -> Team:
