@@ -14,7 +14,6 @@ from challenge.errors import Fault, WrongUse, counted
 from challenge.task import find_task
 
 if TYPE_CHECKING:
-    from challenge.ledger import Ledger, Receipt
     from challenge.scoring import Score
 
 __all__: list[str] = []
@@ -71,6 +70,7 @@ def submit(
 
     Answers with score, interval, rank and quota left.
     """
+    from challenge.board.rules.task_board import rank_of
     from challenge.ledger import open_ledger
     from challenge.ledger import submit as submit_file
 
@@ -81,7 +81,7 @@ def submit(
         receipt = submit_file(
             ledger, challenge.task(task), file, team=team, method=method, note=note
         )
-    rank = _rank_of(ledger, receipt)
+    rank = rank_of(ledger, receipt)
     if json:
         print_json({"ok": True, "rank": rank, **receipt.as_json()})
         return
@@ -89,17 +89,6 @@ def submit(
         say(line)
     if rank is not None:
         say(f"   rank: {rank}")
-
-
-def _rank_of(ledger: Ledger, receipt: Receipt) -> str | None:
-    """Return the rank of the receipt's team on the task's board, such as '3 of 12'."""
-    from challenge.board.rules.task_board import task_board
-    from challenge.ledger import read_snapshot
-
-    board = task_board(read_snapshot(ledger), receipt.submission.task, None)
-    ranked = [row for row in board.rows if row.rank is not None]
-    own = next((row for row in ranked if row.team == receipt.team.id), None)
-    return f"{own.rank} of {len(ranked)}" if own else None
 
 
 @app.command(epilog="Example: challenge submissions --task icon-tag --team Owls")

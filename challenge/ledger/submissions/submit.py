@@ -69,6 +69,7 @@ __all__ = [
     "record_failure",
     "scored_subset",
     "submit",
+    "text_faults",
 ]
 
 METHOD_LENGTH = 200
@@ -184,8 +185,7 @@ def _entry(
     except SubmissionError as error:
         faults.extend(error.faults)
     method, note = clean_text(method), clean_text(note)
-    faults.extend(name_faults(method, "method", longest=METHOD_LENGTH))
-    faults.extend(name_faults(note, "note", longest=NOTE_LENGTH, required=False))
+    faults.extend(text_faults(method, note))
     text = json.dumps(details or {}, sort_keys=True, ensure_ascii=False, default=str)
     if len(text.encode()) > _DETAILS_BYTES:
         faults.append(
@@ -201,6 +201,14 @@ def _entry(
         raise SubmissionError(faults)
     isolation = str((details or {}).get("isolation", ""))
     return Entry(team, method, note, text, isolation, baseline)
+
+
+def text_faults(method: str, note: str) -> list[Fault]:
+    """Return what is wrong with a cleaned method and note."""
+    return [
+        *name_faults(method, "method", longest=METHOD_LENGTH),
+        *name_faults(note, "note", longest=NOTE_LENGTH, required=False),
+    ]
 
 
 def scored_subset(settings: Settings, task: Task) -> Subset | None:

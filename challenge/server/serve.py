@@ -1,0 +1,49 @@
+"""Runs the server of a challenge directory until it is ended."""
+
+from __future__ import annotations
+
+import uvicorn
+
+from challenge.server.application import make_application
+from challenge.server.http_connection import TimedConnection
+from challenge.server.request_log import log_to_stderr
+from challenge.server.scoring_host import run_line
+from challenge.server.scoring_process import JobLimits
+from challenge.task import Challenge
+
+__all__ = ["serve", "serve_line"]
+
+_BACKLOG, _END_S = 2048, 30
+
+
+def serve(
+    challenge: Challenge,
+    *,
+    host: str,
+    port: int,
+    slots: int,
+    limits: JobLimits,
+    trusted_proxies: str,
+) -> None:
+    """Serve until Ctrl-C or SIGTERM; uploads that have begun are finished first."""
+    log_to_stderr()
+    uvicorn.run(
+        make_application(challenge, slots=slots, limits=limits),
+        host=host,
+        port=port,
+        http=TimedConnection,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_END_S,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=trusted_proxies or None,
+    )
+
+
+def serve_line(challenge: Challenge, *, slots: int, limits: JobLimits) -> None:
+    """Score the files that other hosts receive, until SIGTERM."""
+    log_to_stderr()
+    run_line(challenge, slots, limits)

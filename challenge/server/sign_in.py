@@ -1,0 +1,112 @@
+"""Who calls: the token in the header of a program, or in the cookie of a browser."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+
+from fastapi import Request
+
+from challenge.errors import Fault
+from challenge.ledger.network.actions import Origin
+from challenge.ledger.network.tokens import Token, note_use, token_of
+from challenge.ledger.store import clock
+from challenge.server.problems import Refusal
+from challenge.server.rates import Rates
+from challenge.server.service import Service
+
+__all__ = [
+    "COOKIE",
+    "address_of",
+    "browser_token",
+    "csrf_of",
+    "origin_of",
+    "program_token",
+    "service_of",
+    "take_call",
+]
+
+COOKIE = "challenge_token"
+_LONGEST = 200
+
+
+def service_of(request: Request) -> Service:
+    """Return the state of the web process."""
+    service: Service = request.app.state.service
+    return service
+
+
+def address_of(request: Request) -> str:
+    """Return the address of the caller; that of a proxy is replaced where the proxy is trusted."""
+    return request.client.host if request.client else "-"
+
+
+def program_token(request: Request, scope: str) -> Token:
+    """Return the token of `Authorization: Bearer …` with the scope; raise Refusal 401 or 403."""
+    kind, _, text = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not text.strip():
+        raise _unauthorised("no token", "send the header `Authorization: Bearer TOKEN`")
+    return _checked(request, text.strip(), scope)
+
+
+def browser_token(request: Request, text: str, scope: str) -> Token:
+    """Return the token that a browser holds or signs in with; raise Refusal 401 or 403."""
+    return _checked(request, text, scope)
+
+
+def _checked(request: Request, text: str, scope: str) -> Token:
+    service, address = service_of(request), address_of(request)
+    wait = service.failed.wait_of(address, take=False)
+    if wait:
+        raise too_often("failed sign-ins of this address", wait)
+    token = token_of(service.ledger(), text) if len(text) <= _LONGEST else None
+    if token is None:
+        service.failed.wait_of(address)
+        raise _unauthorised(
+            "a token that is unknown, expired or revoked", "ask the organiser for a new one"
+        )
+    request.state.token = token.id
+    if scope not in token.scopes:
+        fault = Fault(
+            "token",
+            f"the scopes {', '.join(token.scopes)}",
+            f"the scope {scope}",
+            "ask the organiser for a token with it",
+            code="scope",
+        )
+        raise Refusal.of(403, fault)
+    take_call(service.calls, f"token {token.id}", "calls of this token")
+    note_use(service.ledger(), token)
+    return token
+
+
+def take_call(rates: Rates, key: str, what: str) -> None:
+    """Raise Refusal 429 when there were too many calls."""
+    wait = rates.wait_of(key)
+    if wait:
+        raise too_often(what, wait)
+
+
+def too_often(what: str, wait: float) -> Refusal:
+    """Return the refusal of a call that came too soon."""
+    seconds = max(1, math.ceil(wait))
+    fault = Fault(
+        what, "too many in a minute", "fewer", f"wait {seconds} s, then repeat it", code="rate"
+    )
+    return Refusal.of(429, fault, Retry_After=str(seconds))
+
+
+def csrf_of(text: str) -> str:
+    """Return what forms of a browser with this token must send; other sites cannot know it."""
+    return hmac.new(text.encode(), b"challenge form", hashlib.sha256).hexdigest()
+
+
+def origin_of(request: Request, token: Token, key: str | None = None) -> Origin:
+    """Return where a call came from; it has arrived now."""
+    return Origin(token.id, address_of(request), request.state.request, clock.now(), key)
+
+
+def _unauthorised(found: str, fix: str) -> Refusal:
+    fault = Fault("token", found, "a valid token of a team", fix, code="token")
+    return Refusal.of(401, fault, WWW_Authenticate="Bearer")
