@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from pathlib import Path
+from typing import Any
 
 PAGE = Path(__file__).with_suffix(".md")
 _HEAD = """\
@@ -26,6 +27,12 @@ to stderr.
 """
 
 
+def _names(app: Any) -> list[str]:
+    """Return the names of the commands of an application."""
+    commands = app.registered_commands
+    return [(one.name or one.callback.__name__).replace("_", "-") for one in commands]
+
+
 def render() -> str:
     """Return the page as Markdown."""
     # Help is laid out for the width of the terminal, which must not show in a page.
@@ -36,11 +43,12 @@ def render() -> str:
 
     load_commands()
     parts = [_HEAD]
-    for command in app.registered_commands:
-        function = command.callback
-        assert function is not None
-        name = (command.name or function.__name__).replace("_", "-")
-        shown = CliRunner().invoke(app, [name, "--help"], prog_name="challenge")
+    names = [*_names(app)]
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        names += [f"{group.name} {name}" for name in _names(group.typer_instance)]
+    for name in names:
+        shown = CliRunner().invoke(app, [*name.split(), "--help"], prog_name="challenge")
         parts.append(f"## {name}\n\n```text\n{inspect.cleandoc(shown.output)}\n```\n")
     return "\n".join(parts)
 

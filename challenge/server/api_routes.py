@@ -417,7 +417,9 @@ def own_submission(service: Service, token: Token, number: int) -> Submission:
     return submission
 
 
-_BOARD = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
+_BOARD: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {"schema": {"type": "object"}}}}
+}
 
 
 @api.get(

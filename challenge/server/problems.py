@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -32,13 +31,19 @@ _UNTIL_TOMORROW = frozenset({"quota-day", "quota-failed", "quota-new-teams"})
 _SHOWN_ERRORS = frozenset({"line-full", "team-line-full"})
 
 
-@dataclass(frozen=True)
 class Refusal(Exception):
     """What a call is refused with: the status, the faults as plain values, further headers."""
 
-    status: int
-    faults: Sequence[Mapping[str, Any]]
-    headers: Mapping[str, str] = field(default_factory=dict)
+    def __init__(
+        self,
+        status: int,
+        faults: Sequence[Mapping[str, Any]],
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.status = status
+        self.faults = tuple(faults)
+        self.headers = dict(headers or {})
+        super().__init__("; ".join(f"{one['where']}: {one['found']}" for one in self.faults))
 
     @classmethod
     def of(cls, status: int, fault: Fault, **headers: str) -> Refusal:

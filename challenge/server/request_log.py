@@ -59,7 +59,10 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *self._headers(request)]
+                given = list(message.get("headers", ()))
+                known = {name for name, _ in given}
+                own = [one for one in self._headers(request) if one[0] not in known]
+                message["headers"] = given + own
             await send(message)
 
         try:

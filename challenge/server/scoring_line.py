@@ -45,7 +45,7 @@ _IDLE_S, _HOUSEKEEPING_S, _STALE_S = 0.5, 600.0, 86_400.0
 _SETTLE_S = 0.5
 _MOST_TRIES = 3
 _LOADED = (
-    *("numpy", "pyarrow.parquet", "challenge.scoring.score"),
+    *("numpy", "pyarrow.compute", "pyarrow.parquet", "challenge.scoring.score"),
     *("challenge.board.pages.home_page", "challenge.board.rules.track_board"),
 )
 _OWN_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
@@ -133,8 +133,11 @@ class ScoringLine:
             waking.append(self._board.sentinel)
         if self._ears is not None:
             waking.append(self._ears)
-        heard = wait(waking, timeout=_IDLE_S) if waking else time.sleep(_IDLE_S)
-        if self._ears is not None and self._ears in (heard or ()) and not os.read(self._ears, 4096):
+        if not waking:
+            time.sleep(_IDLE_S)
+            return
+        heard = wait(waking, timeout=_IDLE_S)
+        if self._ears is not None and self._ears in heard and not os.read(self._ears, 4096):
             self._ears = None
             self.stop()
 

@@ -40,6 +40,7 @@ __all__ = [
     "folded_names",
     "rename_team",
     "require_team",
+    "team_of",
 ]
 
 
@@ -194,6 +195,13 @@ def enter_team(ledger: Ledger, name: str) -> Team:
             at = clock.now()
             known = add_team(connection, ledger.store, name, roster, baseline=False, at=at)
         return read_teams(connection, ledger.settings, team=known.id)[known.id]
+
+
+def team_of(ledger: Ledger, name: str) -> Team:
+    """Return a team with its members; raise WrongUse with the nearest name when there is none."""
+    with ledger.store.reading() as connection:
+        key = require_team(connection, name).id
+        return read_teams(connection, ledger.settings, team=key)[key]
 
 
 def rename_team(ledger: Ledger, old: str, new: str) -> Team:
