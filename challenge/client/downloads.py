@@ -77,7 +77,8 @@ def _fetch(
     """Write the archive; return the SHA-256 that the server states. A cut is resumed."""
     import httpx
 
-    for left in reversed(range(_TRIES)):
+    failures, before = 0, -1
+    while failures < _TRIES:
         have = archive.stat().st_size if archive.exists() and mark.exists() else 0
         headers = {"Range": f"bytes={have}-", "If-Range": mark.read_text()} if have else {}
         try:
@@ -87,6 +88,7 @@ def _fetch(
             ):
                 if answer.status_code == 416:
                     archive.unlink()
+                    failures += 1
                     continue
                 if not answer.is_success:
                     answer.read()
@@ -98,15 +100,18 @@ def _fetch(
                 done = have if resumed else 0
                 whole += done
                 with archive.open("ab" if resumed else "wb") as file:
-                    for block in answer.iter_raw(_BLOCK):
+                    # Without a size of blocks: bytes before a cut must reach the disk.
+                    for block in answer.iter_raw():
                         file.write(block)
                         done += len(block)
                         progress(f"{done >> 20:,} of {whole >> 20:,} MB")
                 return stated
         except httpx.TransportError as error:
-            if not left:
+            # A download that grows goes on, however often it is cut.
+            failures, before = (0, have) if have > before else (failures + 1, before)
+            if failures == _TRIES:
                 raise server.unreachable(error) from None
-            time.sleep(min(10.0, 0.5 * 2 ** (_TRIES - left - 1)))
+            time.sleep(min(10.0, 0.5 * 2**failures))
     raise _damaged(server, name, "a range that it does not have")
 
 
