@@ -109,7 +109,8 @@ async def receive(
     expected = _sha256_of(digest)
     folder = service.spool / secrets.token_hex(16)
     try:
-        folder.mkdir(parents=True, mode=0o700)
+        # The scoring process may be of another user, in the same group.
+        folder.mkdir(parents=True, mode=0o770)
         sha256 = await _write(blocks, folder / name, most)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)

@@ -33,7 +33,8 @@ def browser(live: Live, team: str | None = "Owls") -> Iterator[httpx.Client]:
 
 
 def csrf_of(client: httpx.Client) -> str:
-    return CSRF.findall(client.get("/me").text)[0]
+    found: list[str] = CSRF.findall(client.get("/me").text)
+    return found[0]
 
 
 def hand_in(client: httpx.Client, name: str, body: bytes, **fields: str) -> httpx.Response:

@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool
 from challenge.errors import Fault, LedgerError, machine_fault
 from challenge.ledger.store import schema
 from challenge.ledger.store.chain import add_links, newest_keys
+from challenge.task.files import share_with_group
 
 __all__ = ["BUSY_S", "Store", "ledger_faults", "open_store"]
 
@@ -248,6 +249,7 @@ def _create_sqlite(path: Path) -> None:
         with engine.connect().execution_options(writes=True) as writer, writer.begin():
             _create_tables(writer)
         engine.dispose()
+        share_with_group(Path(name))
         try:
             os.link(name, path)
         except FileExistsError:

@@ -1,0 +1,253 @@
+"""Files that break limits, killed processes, slow connections, a full line, the deadline."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from challenge.ledger import close, enter_team, open_ledger
+from challenge.ledger.ledger import Ledger
+from challenge.ledger.network.actions import Origin
+from challenge.ledger.network.arrivals import add_arrival, outcome_of
+from challenge.ledger.network.tokens import new_token
+from challenge.ledger.store import clock
+from challenge.ledger.store.integrity import verify
+from tests.ledger.toy import BENCHMARK, make_challenge, write_hits
+from tests.server.live import Live, contest_toml, end, live_server, start, wait_until_ready
+
+
+def numbers_of(ledger: Ledger) -> list[int]:
+    with ledger.store.reading() as connection:
+        return [row[0] for row in connection.exec_driver_sql("SELECT id FROM submissions")]
+
+
+def scoring_pids(live: Live) -> list[int]:
+    """Return the scoring process of a server, and the processes that it forked."""
+    found, waiting = [], [live.process.pid]
+    while waiting:
+        parent = waiting.pop()
+        done = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True)
+        children = [int(line) for line in done.stdout.split()]
+        found += children
+        waiting += children
+    return found
+
+
+@pytest.mark.parametrize(
+    ("memory_mb", "seconds", "found"), [(1, 60, "MB of memory|SIGSEGV"), (2048, 0, "more than 0 s")]
+)
+def test_a_file_that_breaks_a_limit_takes_down_nothing_else(
+    tmp_path: Path, memory_mb: int, seconds: int, found: str
+) -> None:
+    challenge = make_challenge(tmp_path / "c", BENCHMARK, n=60)
+    ledger = open_ledger(challenge)
+    enter_team(ledger, "Owls")
+    new_token(ledger, team="Owls")
+    folder = challenge.submissions / "spool" / "one"
+    folder.mkdir(parents=True)
+    write_hits(challenge.task("toy"), folder / "predictions.csv", 30)
+    origin = Origin(1, "-", "r", clock.now(), "key")
+    arrival, _ = add_arrival(
+        ledger,
+        team=1,
+        task="toy",
+        method="m",
+        note="",
+        file="one/predictions.csv",
+        file_sha256="",
+        origin=origin,
+    )
+    line = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "challenge.server.scoring_host", str(challenge.root)),
+            *("1", str(memory_mb), str(seconds)),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with line:
+        assert line.stdin is not None and line.stdout is not None
+        while report := line.stdout.readline():
+            if report.startswith(f"done {arrival} "):
+                break
+        assert report, "the line ended before the file had its outcome"
+        line.stdin.close()
+        assert line.wait(timeout=60) == 0, "the end of its input stops the line"
+    _, outcome = outcome_of(ledger, arrival, 1)
+    assert outcome is not None
+    assert (outcome["status"], outcome["faults"][0]["code"]) == (422, "file-ends-process")
+    assert re.search(found, outcome["faults"][0]["found"])
+    assert numbers_of(ledger) == [] and not folder.exists()
+    with ledger.store.reading() as connection:
+        faulty = connection.exec_driver_sql("SELECT count(*) FROM failures").scalar()
+    assert faulty == 1, "it counts among the team's faulty files"
+
+
+def test_kills_lose_no_acknowledged_submission_and_double_none(tmp_path: Path) -> None:
+    with live_server(tmp_path, contest_toml(per_day=1000), n=800) as live:
+        bodies = [live.file(300 + number % 90, number).read_bytes() for number in range(12)]
+        answered: dict[int, int] = {}
+        stop = threading.Event()
+
+        def send(number: int) -> None:
+            for _ in range(200):
+                try:
+                    answer = live.put(
+                        bodies[number],
+                        team="Owls" if number % 2 else "Cats",
+                        Idempotency_Key=f"file-{number}",
+                    )
+                except httpx.TransportError:
+                    continue
+                if answer.status_code in (200, 201):
+                    answered[number] = answer.json()["submission"]["id"]
+                    return
+                time.sleep(0.5)
+
+        def kill() -> None:
+            # Waits of different lengths, so that different phases are met.
+            for number in range(8):
+                if stop.wait(2 + 0.37 * number):
+                    return
+                pids = scoring_pids(live)
+                if pids:
+                    os.kill(pids[number % len(pids)], signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(send, range(len(bodies))))
+        stop.set()
+        killer.join()
+        assert sorted(answered) == list(range(len(bodies)))
+        assert sorted(answered.values()) == sorted(numbers_of(live.ledger))
+        assert verify(live.ledger).faults == ()
+
+
+def test_a_killed_server_scores_after_its_restart_what_had_arrived(tmp_path: Path) -> None:
+    with live_server(tmp_path, contest_toml(), "--workers", "0", n=800) as live:
+        answer = live.put(live.file(300).read_bytes(), Prefer="respond-async")
+        assert answer.status_code == 202
+        location, left = answer.headers["location"], live.file(301).read_bytes()
+        live.process.kill()
+        live.process.wait()
+        assert numbers_of(live.ledger) == []
+        live.process = start(live.challenge, live.log, live.address()[1])
+        try:
+            wait_until_ready(live.url, live.process, live.log)
+            until = time.monotonic() + 60
+            with live.client() as client:
+                while (found := client.get(location)).status_code == 202:
+                    assert time.monotonic() < until
+                    time.sleep(0.1)
+            assert found.status_code == 201
+            assert live.put(left).json()["submission"]["id"] == 2
+        finally:
+            end(live.process)
+
+
+def test_a_full_line_is_answered_with_503_and_no_team_starves_the_rest(tmp_path: Path) -> None:
+    with live_server(tmp_path, contest_toml(per_day=1000), "--workers", "0", n=800) as live:
+
+        def put(number: int, team: str) -> httpx.Response:
+            body = live.file(300 + number, number).read_bytes()
+            return live.put(body, team=team, Prefer="respond-async")
+
+        answers = [put(number, "Owls") for number in range(12)]
+        assert [one.status_code for one in answers] == [202] * 10 + [503] * 2
+        assert int(answers[-1].headers["retry-after"]) > 0
+        assert answers[-1].json()["faults"][0]["code"] == "team-line-full"
+        assert put(20, "Cats").status_code == 202
+        with live.client(None) as client:
+            metrics = client.get("/metrics").text
+            assert "challenge_files_waiting 11" in metrics
+            age = float(re.findall(r"challenge_queue_age_seconds ([\d.]+)", metrics)[0])
+            assert age > 0
+        # A second server of the same challenge, as on another host, scores what the first received.
+        log = tmp_path / "line"
+        line = start(live.challenge, log, 0, "--scoring-only", "--workers", "1")
+        try:
+            until = time.monotonic() + 120
+            while len(numbers_of(live.ledger)) < 11:
+                assert time.monotonic() < until, log.read_text()
+                time.sleep(0.2)
+        finally:
+            end(line)
+        with live.ledger.store.reading() as connection:
+            teams = connection.exec_driver_sql("SELECT team FROM submissions ORDER BY id").all()
+        assert 2 in {row[0] for row in teams[:2]}, "the teams take turns"
+
+
+def test_a_file_that_arrived_before_the_end_counts_however_long_the_line_is(
+    tmp_path: Path,
+) -> None:
+    toml = contest_toml(closes_in=25)
+    with live_server(tmp_path, toml, "--workers", "0", n=800) as live:
+        in_time = live.put(live.file(300).read_bytes(), Prefer="respond-async")
+        assert in_time.status_code == 202, in_time.text
+        with live.client(None) as client:
+            info = client.get("/api/v1/info").json()
+        assert "whole body has arrived" in info["deadline"]
+        assert info["closes"] == in_time.json()["closes"] == in_time.headers["x-closes"]
+        closes = live.ledger.settings.closes_utc()
+        assert closes is not None
+        # A body whose last byte comes after the end is late, though it began before.
+        late_body = live.file(301).read_bytes()
+
+        def slow() -> object:
+            yield late_body[:100]
+            time.sleep(max(0.0, (closes - clock.now()).total_seconds()) + 0.5)
+            yield late_body[100:]
+
+        headers = {"X-Method": "m", "Content-Type": "text/csv", "Prefer": "respond-async"}
+        with live.client("Cats") as client:
+            url = "/api/v1/tasks/toy/submissions"
+            late = client.put(url, content=slow(), headers=headers)  # type: ignore[arg-type]
+        assert late.status_code == 202
+        line = start(live.challenge, tmp_path / "line", 0, "--scoring-only")
+        try:
+            outcomes = []
+            for answer, team in ((in_time, "Owls"), (late, "Cats")):
+                until = time.monotonic() + 60
+                with live.client(team) as client:
+                    url = answer.headers["location"]
+                    while (found := client.get(url)).status_code == 202:
+                        assert time.monotonic() < until
+                        time.sleep(0.1)
+                outcomes.append(found)
+        finally:
+            end(line)
+        assert [one.status_code for one in outcomes] == [201, 409]
+        assert outcomes[1].json()["faults"][0]["code"] == "closed"
+        assert close(live.ledger).n_finals == 1
+
+
+def test_slow_and_idle_connections_are_ended(tmp_path: Path) -> None:
+    with live_server(tmp_path, contest_toml(), n=60) as live:
+        connections = [socket.create_connection(live.address()) for _ in range(300)]
+        try:
+            for connection in connections[::2]:
+                connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
+            started = time.monotonic()
+            with live.client(None) as client:
+                assert client.get("/healthz").text == "ok\n"
+            assert time.monotonic() - started < 5
+            for connection in connections:
+                connection.settimeout(40)
+                assert connection.recv(1000) in (b"",), "closed without an answer"
+        finally:
+            for connection in connections:
+                connection.close()
+        assert live.put(live.file(30).read_bytes()).status_code == 201
