@@ -6,7 +6,6 @@ import asyncio
 import base64
 import hashlib
 import json
-import re
 import secrets
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -204,12 +203,18 @@ _BODIES = {
 async def submit(
     request: Request,
     task_id: TaskId,
+    token: Submitter,
     x_method: Annotated[
-        str, Header(description="The method; other than ASCII is percent-encoded UTF-8.")
-    ] = "",
+        str,
+        Header(min_length=1, description="The method; other than ASCII is percent-encoded UTF-8."),
+    ],
     x_note: Annotated[str, Header(description="A note, encoded as the method.")] = "",
     idempotency_key: Annotated[
-        str | None, Header(description="Names this upload: a repeated one gets the same receipt.")
+        str | None,
+        Header(
+            pattern="^[!-~]{1,200}$",
+            description="Names this upload: a repeated one gets the same receipt.",
+        ),
     ] = None,
     content_digest: Annotated[
         str | None, Header(description="`sha-256=:BASE64:` of the body; it is verified.")
@@ -218,12 +223,11 @@ async def submit(
 ) -> Response:
     """Hand in a predictions file; the answer is its receipt, or every fault at once."""
     service = service_of(request)
-    token = await asyncio.to_thread(program_token, request, "submit")
     if token.team is None:
         raise _no_team()
     take_call(service.uploads, f"team {token.team}", "uploads of the team")
     method, note = clean_text(unquote(x_method)), clean_text(unquote(x_note))
-    faults = [*text_faults(method, note), *_key_faults(idempotency_key)]
+    faults = text_faults(method, note)
     if faults:
         raise SubmissionError(faults)
     task = await asyncio.to_thread(service.task, task_id)
@@ -502,20 +506,6 @@ def closes_of(service: Service) -> str | None:
     """Return the end of the challenge as text."""
     closes = service.settings.closes_utc()
     return None if closes is None else iso(closes)
-
-
-def _key_faults(key: str | None) -> list[Fault]:
-    if key is None or re.fullmatch(r"[\x21-\x7e]{1,200}", key):
-        return []
-    return [
-        Fault(
-            "Idempotency-Key",
-            repr(key[:100]),
-            "1 to 200 printable ASCII characters without blanks",
-            "send a random text, such as a UUID",
-            code="idempotency-key",
-        )
-    ]
 
 
 def _no_team() -> Refusal:

@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
@@ -29,7 +30,6 @@ from challenge.task import Challenge
 __all__ = ["make_application"]
 
 _LOG = logging.getLogger("challenge.server")
-_STATIC_S = 60
 
 
 class _Site(StaticFiles):
@@ -109,7 +109,7 @@ def _add_handlers(app: FastAPI, service: Service) -> None:
             _LOG.error("request %s: %s", request.state.request, error)
         for fault in refusal.faults:
             service.measures.count_refusal(str(fault["code"]))
-        if request.url.path.startswith("/me"):
+        if request.url.path == "/me" or request.url.path.startswith("/me/"):
             return page_of(service, error)
         return JSONResponse(
             document_of(refusal, request.state.request),
@@ -147,7 +147,17 @@ def _add_handlers(app: FastAPI, service: Service) -> None:
             fault = Fault("path", found, "a page or call of this server", "see /api/v1/docs")
             return answer(request, WrongUse(Fault(**{**vars(fault), "code": "not-found"})))
         fault = Fault("request", found, str(error.detail), "see /api/v1/docs", code="request")
-        return answer(request, Refusal(error.status_code, (fault.as_json(),), error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_methods_of(request.url.path))
+        return answer(request, Refusal(error.status_code, (fault.as_json(),), headers))
+
+
+def _methods_of(path: str) -> list[str]:
+    """Return the methods that a path takes; those of the site where no call has it."""
+    known = (*api.routes, *health.routes, *pages.routes)
+    routes = [one for one in known if isinstance(one, APIRoute) and one.path_regex.match(path)]
+    return sorted({method for one in routes for method in one.methods or ()}) or ["GET", "HEAD"]
 
 
 def _state_problems(app: FastAPI) -> None:
@@ -166,7 +176,9 @@ def _state_problems(app: FastAPI) -> None:
         for path, calls in document["paths"].items():
             for call in calls.values():
                 if path.startswith("/api/"):
-                    call["security"] = [{"token": []}]
+                    # The rules of the challenge are for everybody.
+                    open_to_all: list[dict[str, Any]] = [{}] if path == "/api/v1/info" else []
+                    call["security"] = [*open_to_all, {"token": []}]
                 for status, response in call["responses"].items():
                     if int(status) >= 400 and status not in ("400", "416"):
                         response["content"] = {MEDIA_TYPE: problem}

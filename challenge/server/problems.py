@@ -18,12 +18,11 @@ _FAULTS_PAGE = "/api/v1/docs#faults"
 _LINE_SECONDS = 5
 
 _STATUS = {
-    **dict.fromkeys(("unknown-task", "unknown-submission", "unknown-track", "not-found"), 404),
     **dict.fromkeys(("closed", "not-open", "no-contest", "selected-enough", "withdrawn"), 409),
     **dict.fromkeys(("file-too-large", "file-unpacks-too-large"), 413),
     **dict.fromkeys(("quota-day", "quota-total", "quota-last-day", "quota-failed"), 429),
     **dict.fromkeys(("quota-new-teams", "rate"), 429),
-    **dict.fromkeys(("team-baseline", "team-spelling", "team-reserved"), 403),
+    **dict.fromkeys(("team-baseline", "team-reserved", "unknown-team"), 403),
     **dict.fromkeys(("line-full", "team-line-full"), 503),
     "content-type": 415,
 }
@@ -64,7 +63,12 @@ def refusal_of(error: ChallengeError) -> Refusal:
     codes = {fault.code for fault in error.faults}
     if not isinstance(error, SubmissionError | WrongUse) and not codes <= _SHOWN_ERRORS:
         return own_fault()
-    status = next((_STATUS[code] for code in sorted(codes) if code in _STATUS), 422)
+    if isinstance(error, WrongUse):
+        # A name that is not there; anything else is a value that a call does not take.
+        found = any(code.startswith("unknown-") or code == "not-found" for code in codes)
+        status = 404 if found else 422
+    else:
+        status = next((_STATUS[code] for code in sorted(codes) if code in _STATUS), 422)
     headers = {}
     if codes & _UNTIL_TOMORROW:
         headers["Retry-After"] = str(seconds_to_tomorrow(clock.now()))
