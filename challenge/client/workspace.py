@@ -11,10 +11,9 @@ from typing import Any
 from challenge.client.connection import Server
 from challenge.errors import Fault, MissingRequirement, WrongUse
 from challenge.task import dump_json, write_atomically
+from challenge.task.registry import SERVER_MARKER
 
 __all__ = ["clean_url", "keep_token", "make_workspace", "server_at", "server_of"]
-
-_MARKER = ".challenge-server.json"
 
 
 def clean_url(url: str) -> str:
@@ -51,7 +50,7 @@ def server_of(root: Path) -> Server | None:
     Raises MissingRequirement when there is no token for it.
     """
     try:
-        url = str(json.loads((root / _MARKER).read_bytes())["server"])
+        url = str(json.loads((root / SERVER_MARKER).read_bytes())["server"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
     return server_at(url)
@@ -87,7 +86,7 @@ def make_workspace(root: Path, url: str, info: Mapping[str, Any]) -> None:
 
     Raises WrongUse for a folder that is a challenge directory of its own.
     """
-    marker, settings = root / _MARKER, root / "challenge.toml"
+    marker, settings = root / SERVER_MARKER, root / "challenge.toml"
     if settings.exists() and not marker.exists():
         raise WrongUse(
             Fault(

@@ -57,6 +57,8 @@ class Service:
         self.uploads = Rates(_UPLOADS, _PER_S)
         self.failed = Rates(_FAILED, _PER_S)
         self.spool = spool_of(challenge)
+        # With a ledger on a server nothing else has made the folder.
+        self.spool.mkdir(parents=True, exist_ok=True, mode=0o770)
         self.exports = challenge.submissions / "exports"
         self.boards = BoardCache()
         self._ledger = open_ledger(challenge)
@@ -127,7 +129,7 @@ class Service:
     def lacks(self) -> list[str]:
         """Return what keeps a submission from being stored and scored here."""
         lacks = []
-        if shutil.disk_usage(self.challenge.submissions).free < _ROOM_BYTES:
+        if shutil.disk_usage(self.spool).free < _ROOM_BYTES:
             lacks.append("free space on the disk")
         if self.has_line:
             if self._line is None:

@@ -104,6 +104,12 @@ def test_the_whole_way_of_a_submission(live: Live, folder: Path) -> None:
     refused(submit(folder, live.file(300), "--team", "Cats"), 2, "the team of the token, 'Owls'")
 
 
+def test_commands_of_the_organiser_make_no_second_ledger(live: Live, folder: Path) -> None:
+    for words in (("collect",), ("similar",), ("run", "majority", "--all", "--submit")):
+        refused(shell(folder, *words), 2, "belongs to a server")
+    assert not (folder / "submissions").exists()
+
+
 def test_faults_are_found_here_and_cost_nothing(live: Live, folder: Path) -> None:
     bad = write_labels(live.task, folder / "bad.csv", ["cow"] * 800)
     refused(submit(folder, bad), 1, "not classes of the task")
