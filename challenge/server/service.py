@@ -132,6 +132,8 @@ class Service:
         if shutil.disk_usage(self.spool).free < _ROOM_BYTES:
             lacks.append("free space on the disk")
         if self.has_line:
+            if not (self.challenge.leaderboard / "index.html").is_file():
+                lacks.append("the first build of the site")
             if self._line is None:
                 lacks.append("the scoring process")
             for task_id in self.challenge.built_ids():
