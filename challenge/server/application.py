@@ -95,8 +95,11 @@ async def _keep_line(service: Service, slots: int, limits: JobLimits) -> None:
             # Ctrl-C is for this process, which ends the other one when its files are scored.
             start_new_session=True,
         )
-        await service.follow(process)
+        reports = asyncio.create_task(service.follow(process))
+        # Not until the end of its reports: a process that it forked may outlive it.
         code = await process.wait()
+        reports.cancel()
+        service.line_ended()
         if not service.stopping:
             _LOG.error("the scoring process ended with %d and is started again", code)
             await asyncio.sleep(1.0)

@@ -22,13 +22,13 @@ class Rates:
         self._now = now
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def wait_of(self, key: str, *, take: bool = True) -> float:
+    def wait_of(self, key: str) -> float:
         """Take a call from the bucket; return 0, or the seconds until there is one again."""
         at = self._now()
         left, before = self._buckets.pop(key, (float(self._most), at))
         left = min(self._most, left + (at - before) * self._per_second)
         wait = 0.0 if left >= 1 else (1 - left) / self._per_second
-        if take and not wait:
+        if not wait:
             left -= 1
         self._buckets[key] = (left, at)
         if len(self._buckets) > _MOST_KEYS:

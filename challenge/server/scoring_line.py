@@ -16,7 +16,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -35,17 +35,24 @@ from challenge.ledger.network.arrivals import (
 )
 from challenge.ledger.store.chain import head_of
 from challenge.server.problems import own_fault
-from challenge.server.scoring_process import JobLimits, build_board, record_ended, score_arrival
+from challenge.server.scoring_process import (
+    JobLimits,
+    build_boards,
+    record_ended,
+    score_arrival,
+)
 from challenge.task import Challenge
 
 __all__ = ["ScoringLine", "spool_of"]
 
 _LOG = logging.getLogger("challenge.server")
 _IDLE_S, _HOUSEKEEPING_S, _STALE_S = 0.5, 600.0, 86_400.0
-_SETTLE_S = 0.5
+_SETTLE_S, _LONGEST_SETTLE_S = 0.5, 1.2
 _MOST_TRIES = 3
 _LOADED = (
     *("numpy", "pyarrow.compute", "pyarrow.parquet", "challenge.scoring.score"),
+    *("challenge.scoring.confusion", "challenge.scoring.reading.check"),
+    *("challenge.scoring.reading.canonical", "challenge.ledger.store.snapshot_queries"),
     *("challenge.board.pages.home_page", "challenge.board.rules.track_board"),
 )
 _OWN_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
@@ -89,10 +96,12 @@ class ScoringLine:
         self._worker = f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(4)}"
         self._context = multiprocessing.get_context("fork")
         self._jobs: list[_Job] = []
-        self._board: BaseProcess | None = None
+        self._board: tuple[BaseProcess, Connection] | None = None
+        self._building = False
         self._built: str | None = None
-        self._building: str = ""
+        self._ordered = ""
         self._changed: float | None = None
+        self._board_began, self._settle = 0.0, _SETTLE_S
         self._renewed = self._kept_house = 0.0
         self._ears = ears
         self._stopped = False
@@ -116,7 +125,9 @@ class ScoringLine:
                 _LOG.error("the line waits: %s", error)
                 time.sleep(1.0)
         if self._board is not None:
-            self._board.join()
+            process, orders = self._board
+            orders.close()
+            process.join()
 
     def _round(self, ledger: Ledger) -> None:
         self._reap(ledger)
@@ -129,8 +140,8 @@ class ScoringLine:
         self._watch_board(ledger)
         self._keep_house(ledger)
         waking: list[Any] = [job.process.sentinel for job in self._jobs]
-        if self._board is not None:
-            waking.append(self._board.sentinel)
+        if self._board is not None and self._building:
+            waking += [self._board[0].sentinel, self._board[1]]
         if self._ears is not None:
             waking.append(self._ears)
         if not waking:
@@ -207,25 +218,48 @@ class ScoringLine:
 
     def _watch_board(self, ledger: Ledger) -> None:
         """Build the site when the ledger changed and has been still for a moment, one at a time."""
-        if self._board is not None:
-            if self._board.is_alive():
-                return
-            self._board.join()
-            self._board, self._built = None, self._building
-            self._on_board()
+        if self._building and not self._build_ended():
+            return
         mark = self._mark_of(ledger)
         if mark == self._built or self._stopped:
             return
         at = time.monotonic()
         # The first change of a series starts the clock, so that a rush delays no build.
         self._changed = self._changed or at
-        if at - self._changed < _SETTLE_S and self._built is not None:
+        if at - self._changed < self._settle and self._built is not None:
             return
-        self._building, self._changed = mark, None
-        self._board = self._context.Process(
-            target=build_board, args=(self._challenge.root,), daemon=True
-        )
-        self._board.start()
+        if self._board is None:
+            orders, theirs = self._context.Pipe()
+            target = (self._challenge.root, theirs, orders)
+            process = self._context.Process(target=build_boards, args=target, daemon=True)
+            process.start()
+            theirs.close()
+            self._board = process, orders
+        self._board[1].send_bytes(b".")
+        self._building = True
+        self._ordered, self._changed, self._board_began = mark, None, at
+
+    def _build_ended(self) -> bool:
+        """Return whether the build is done; one whose process died is ordered again."""
+        assert self._board is not None
+        process, orders = self._board
+        if not orders.poll():
+            return False
+        self._building = False
+        try:
+            orders.recv_bytes()
+        except (EOFError, OSError):
+            _LOG.error("the process that builds the site ended with %s", process.exitcode)
+            orders.close()
+            process.join()
+            self._board = None
+            return True
+        # In a rush the site takes at most a third of one core.
+        took = time.monotonic() - self._board_began
+        self._settle = min(max(_SETTLE_S, 2 * took), _LONGEST_SETTLE_S)
+        self._built = self._ordered
+        self._on_board()
+        return True
 
     def _mark_of(self, ledger: Ledger) -> str:
         toml = (self._challenge.root / "challenge.toml").stat()

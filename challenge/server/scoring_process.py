@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import resource
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from challenge.ledger.submissions.submit import record_failure
 from challenge.server.problems import own_fault, refusal_of
 from challenge.task import Challenge
 
-__all__ = ["JobLimits", "build_board", "record_ended", "score_arrival"]
+__all__ = ["JobLimits", "build_boards", "record_ended", "score_arrival"]
 
 _LOG = logging.getLogger("challenge.server")
 _DESCRIPTORS = 256
@@ -92,6 +93,22 @@ def record_ended(ledger: Ledger, path: Path, arrival: Arrival, found: str) -> di
     except SubmissionError as enough:
         error = enough
     return refusal_of(error).as_json()
+
+
+def build_boards(root: Path, orders: Connection, others: Connection) -> None:
+    """Build the site at each order, until the other end is closed.
+
+    One process for all builds: it keeps what was computed once. `others` is the copy of the other
+    end that a fork has; it must be closed here.
+    """
+    others.close()
+    while True:
+        try:
+            orders.recv_bytes()
+        except EOFError:
+            return
+        build_board(root)
+        orders.send_bytes(b".")
 
 
 def build_board(root: Path) -> None:

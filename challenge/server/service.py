@@ -162,4 +162,7 @@ class Service:
                     event.set()
             elif words[0] == b"board":
                 self.measures.count_board()
+
+    def line_ended(self) -> None:
+        """Note that the scoring process ended."""
         self._line = None

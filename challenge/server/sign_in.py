@@ -57,12 +57,9 @@ def browser_token(request: Request, text: str, scope: str) -> Token:
 
 def _checked(request: Request, text: str, scope: str) -> Token:
     service, address = service_of(request), address_of(request)
-    wait = service.failed.wait_of(address, take=False)
-    if wait:
-        raise too_often("failed sign-ins of this address", wait)
     token = token_of(service.ledger(), text) if len(text) <= _LONGEST else None
     if token is None:
-        service.failed.wait_of(address)
+        take_call(service.failed, address, "failed sign-ins of this address")
         raise _unauthorised(
             "a token that is unknown, expired or revoked", "ask the organiser for a new one"
         )

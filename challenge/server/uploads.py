@@ -10,9 +10,11 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from challenge.errors import Fault
 from challenge.ledger.network.actions import Origin
@@ -24,10 +26,21 @@ from challenge.server.problems import Refusal, own_fault, refusal_of
 from challenge.server.service import Service
 from challenge.task import Task
 
-__all__ = ["Received", "file_name_of", "most_bytes_of", "put_in_line", "receive"]
+__all__ = [
+    "Received",
+    "check_pace",
+    "file_name_of",
+    "in_time",
+    "most_bytes_of",
+    "put_in_line",
+    "receive",
+    "safe_name",
+]
+
+Part = TypeVar("Part")
 
 _LOG = logging.getLogger("challenge.server")
-_SILENCE_S = 30.0
+_SILENCE_S, _SLOW_START_S = 30.0, 60.0
 _SLOWEST_BYTES = 10_000
 """Bytes a second below which an upload is ended, after the first minute."""
 
@@ -135,26 +148,36 @@ async def receive(
 
 async def _write(blocks: AsyncIterator[bytes], path: Path, most: int) -> bytes:
     sha256, size = hashlib.sha256(), 0
-    loop = asyncio.get_running_loop()
-    started = loop.time()
+    started = time.monotonic()
     with path.open("wb") as file:
         while True:
             try:
-                block = await asyncio.wait_for(anext(blocks), _SILENCE_S)
+                block = await in_time(anext(blocks))
             except StopAsyncIteration:
                 break
-            except asyncio.TimeoutError:
-                raise _too_slow() from None
             size += len(block)
             if size > most:
                 raise refusal_of(too_large(path.name, size, most))
-            if size < _SLOWEST_BYTES * (loop.time() - started - 60):
-                raise _too_slow()
+            check_pace(size, started)
             sha256.update(block)
             file.write(block)
         file.flush()
         await asyncio.to_thread(os.fsync, file.fileno())
     return sha256.digest()
+
+
+async def in_time(part: Awaitable[Part]) -> Part:
+    """Return the next part of a body; raise Refusal 408 when it does not come."""
+    try:
+        return await asyncio.wait_for(part, _SILENCE_S)
+    except asyncio.TimeoutError:
+        raise _too_slow() from None
+
+
+def check_pace(size: int, started: float) -> None:
+    """Raise Refusal 408 for a body that came in too slowly since `started`."""
+    if size < _SLOWEST_BYTES * (time.monotonic() - started - _SLOW_START_S):
+        raise _too_slow()
 
 
 def _too_slow() -> Refusal:

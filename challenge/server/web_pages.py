@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
+import time
 from collections.abc import AsyncIterator
 from functools import lru_cache
 from typing import Any
@@ -37,7 +38,14 @@ from challenge.server.sign_in import (
     service_of,
     take_call,
 )
-from challenge.server.uploads import most_bytes_of, put_in_line, receive, safe_name
+from challenge.server.uploads import (
+    check_pace,
+    in_time,
+    most_bytes_of,
+    put_in_line,
+    receive,
+    safe_name,
+)
 from challenge.task.settings import Settings
 
 __all__ = ["page_of", "pages"]
@@ -136,11 +144,12 @@ def _check_form(request: Request, form: FormData) -> None:
 
 async def _form(request: Request, most: int = _FORM_BYTES) -> FormData:
     """Return a form of at most so many bytes; raise Refusal for a larger one."""
-    size = 0
+    size, started = 0, time.monotonic()
 
     async def capped() -> Message:
         nonlocal size
-        message = await asyncio.wait_for(request.receive(), 30)
+        message = await in_time(request.receive())
+        check_pace(size, started)
         size += len(message.get("body", b""))
         if size > most:
             fault = Fault(

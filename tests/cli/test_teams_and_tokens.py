@@ -40,14 +40,14 @@ def test_a_team_gets_a_token_and_loses_it(
 
 
 def test_an_organisers_token_has_no_team(challenge: Challenge) -> None:
-    words = ("token", "new", "--scope", "read", "--scope", "organise", "--json")
-    made = shell(challenge.root, *words).json()
+    scopes = ("--scope", "read", "--scope", "organise")
+    made = shell(challenge.root, "token", "new", *scopes, "--json").json()
     assert (made["team"], made["scopes"]) == (None, ["read", "organise"])
     refused(shell(challenge.root, "token", "new"), 2, "add --team NAME")
     refused(shell(challenge.root, "token", "new", "--team", "Nobody"), 2, "Nobody")
     refused(shell(challenge.root, "token", "revoke", "9"), 2, "token list")
-    words = ("token", "new", "--scope", "read", "--expires", "soon")
-    refused(shell(challenge.root, *words), 2, "ISO 8601")
+    soon = shell(challenge.root, "token", "new", "--scope", "read", "--expires", "soon")
+    refused(soon, 2, "ISO 8601")
 
 
 def test_teams_are_listed_renamed_and_have_members(tmp_path: Path) -> None:
