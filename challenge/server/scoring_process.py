@@ -26,7 +26,7 @@ from challenge.task import Challenge
 __all__ = ["JobLimits", "build_boards", "record_ended", "score_arrival"]
 
 _LOG = logging.getLogger("challenge.server")
-_DESCRIPTORS = 256
+_DESCRIPTORS, _SPARE_S = 256, 5
 
 
 @dataclass(frozen=True)
@@ -125,16 +125,18 @@ def build_board(root: Path) -> None:
 def _set_limits(limits: JobLimits) -> None:
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     memory = used + (limits.memory_mb << 20)
-    for kind, most in (
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CPU, limits.seconds),
-        (resource.RLIMIT_NOFILE, _DESCRIPTORS),
-        (resource.RLIMIT_CORE, 0),
+    for kind, most, spare in (
+        (resource.RLIMIT_AS, memory, 0),
+        # At the second limit the kernel kills; the first one's signal shows what happened.
+        (resource.RLIMIT_CPU, limits.seconds, _SPARE_S),
+        (resource.RLIMIT_NOFILE, _DESCRIPTORS, 0),
+        (resource.RLIMIT_CORE, 0, 0),
     ):
         _, hard = resource.getrlimit(kind)
+        last = most + spare
         if hard != resource.RLIM_INFINITY:
-            most = min(most, hard)
-        resource.setrlimit(kind, (most, most))
+            most, last = min(most, hard), min(last, hard)
+        resource.setrlimit(kind, (most, last))
 
 
 def _without_paths(error: SubmissionError, folder: Path) -> SubmissionError:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -22,26 +18,14 @@ from challenge.ledger.network.actions import Origin
 from challenge.ledger.network.arrivals import add_arrival, outcome_of
 from challenge.ledger.network.tokens import new_token
 from challenge.ledger.store import clock
-from challenge.ledger.store.integrity import verify
 from tests.ledger.toy import BENCHMARK, make_challenge, write_hits
-from tests.server.live import Live, contest_toml, end, live_server, start, wait_until_ready
+from tests.server.live import contest_toml, end, live_server, start, wait_until_ready
+from tests.server.torture import torture
 
 
 def numbers_of(ledger: Ledger) -> list[int]:
     with ledger.store.reading() as connection:
         return [row[0] for row in connection.exec_driver_sql("SELECT id FROM submissions")]
-
-
-def scoring_pids(live: Live) -> list[int]:
-    """Return the scoring process of a server, and the processes that it forked."""
-    found, waiting = [], [live.process.pid]
-    while waiting:
-        parent = waiting.pop()
-        done = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True)
-        children = [int(line) for line in done.stdout.split()]
-        found += children
-        waiting += children
-    return found
 
 
 @pytest.mark.parametrize(
@@ -96,44 +80,9 @@ def test_a_file_that_breaks_a_limit_takes_down_nothing_else(
 
 
 def test_kills_lose_no_acknowledged_submission_and_double_none(tmp_path: Path) -> None:
-    with live_server(tmp_path, contest_toml(per_day=1000), n=800) as live:
-        bodies = [live.file(300 + number % 90, number).read_bytes() for number in range(12)]
-        answered: dict[int, int] = {}
-        stop = threading.Event()
-
-        def send(number: int) -> None:
-            for _ in range(200):
-                try:
-                    answer = live.put(
-                        bodies[number],
-                        team="Owls" if number % 2 else "Cats",
-                        Idempotency_Key=f"file-{number}",
-                    )
-                except httpx.TransportError:
-                    continue
-                if answer.status_code in (200, 201):
-                    answered[number] = answer.json()["submission"]["id"]
-                    return
-                time.sleep(0.5)
-
-        def kill() -> None:
-            # Waits of different lengths, so that different phases are met.
-            for number in range(8):
-                if stop.wait(2 + 0.37 * number):
-                    return
-                pids = scoring_pids(live)
-                if pids:
-                    os.kill(pids[number % len(pids)], signal.SIGKILL)
-
-        killer = threading.Thread(target=kill)
-        killer.start()
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(send, range(len(bodies))))
-        stop.set()
-        killer.join()
-        assert sorted(answered) == list(range(len(bodies)))
-        assert sorted(answered.values()) == sorted(numbers_of(live.ledger))
-        assert verify(live.ledger).faults == ()
+    tally = torture(tmp_path, kills=6)
+    assert sum(tally.kills.values()) == 6
+    assert tally.acknowledged == tally.stored > 0
 
 
 def test_a_killed_server_scores_after_its_restart_what_had_arrived(tmp_path: Path) -> None:
