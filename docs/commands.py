@@ -14,8 +14,8 @@ _HEAD = """\
 Made by `python docs/commands.py` from the commands' own help; a test holds it complete.
 
 `-C DIR` before the command names the challenge directory (default: the nearest parent with a
-`challenge.toml`). Commands that read have `--json`. Results go to stdout, notes and progress
-to stderr.
+`challenge.toml`), and `--server URL` a server (default: that of `challenge login` in this folder).
+Commands that read have `--json`. Results go to stdout, notes and progress to stderr.
 
 | exit code | meaning |
 |---|---|

@@ -352,6 +352,22 @@ def test_nothing_of_the_machine_is_in_an_answer_of_a_broken_server(live: Live) -
     assert live.put(body, team="Cats").status_code == 201
 
 
+def test_a_disk_that_refuses_costs_nothing_and_is_not_named(live: Live) -> None:
+    spool, body = live.challenge.submissions / "spool", live.file(346).read_bytes()
+    before = quota_left(live)
+    kept = spool.rename(spool.with_name("kept"))
+    spool.write_text("no folder")
+    try:
+        answer = live.put(body)
+    finally:
+        spool.unlink()
+        kept.rename(spool)
+    assert (answer.status_code, codes_of(answer)) == (503, ["server"])
+    assert str(live.challenge.root) not in answer.text
+    assert quota_left(live) == before
+    assert live.put(body).status_code == 201
+
+
 def test_the_ledger_is_whole_at_the_end(live: Live) -> None:
     assert verify(live.ledger).faults == ()
     assert json.loads(json.dumps(verify(live.ledger).as_json()))["faults"] == []

@@ -103,7 +103,11 @@ def _kill(live: Live, kills: int, chance: random.Random) -> dict[str, int]:
             wait_until_ready(live.url, live.process, live.log)
             victims["web"] += 1
         elif pids := below(live.process.pid):
-            os.kill(chance.choice(pids), signal.SIGKILL)
+            try:
+                os.kill(chance.choice(pids), signal.SIGKILL)
+            except ProcessLookupError:
+                # It ended by itself just now.
+                continue
             victims["other"] += 1
     return victims
 
