@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import uvicorn
 
 from challenge.server.application import make_application
@@ -27,6 +29,9 @@ def serve(
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; uploads that have begun are finished first."""
     log_to_stderr()
+    # Idle connections hold a descriptor each, until they are closed for being idle.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     uvicorn.run(
         make_application(challenge, slots=slots, limits=limits),
         host=host,

@@ -124,5 +124,5 @@ def below(parent: int) -> list[int]:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         sys.stdout.write(f"{torture(Path(folder).resolve(), int(sys.argv[1]))}\n")
