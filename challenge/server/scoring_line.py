@@ -46,6 +46,7 @@ from challenge.task import Challenge
 __all__ = ["ScoringLine", "spool_of"]
 
 _LOG = logging.getLogger("challenge.server")
+_TROUBLE_S = 1.0
 _IDLE_S, _HOUSEKEEPING_S, _STALE_S = 0.5, 600.0, 86_400.0
 _SETTLE_S, _LONGEST_SETTLE_S = 0.5, 1.2
 _MOST_TRIES = 3
@@ -123,7 +124,9 @@ class ScoringLine:
             except (ChallengeError, OSError) as error:
                 # A full disk or a database that restarts: nothing is lost, so go on.
                 _LOG.error("the line waits: %s", error)
-                time.sleep(1.0)
+                self._listen([], _TROUBLE_S)
+                if self._stopped:
+                    break
         if self._board is not None:
             process, orders = self._board
             orders.close()
@@ -142,12 +145,16 @@ class ScoringLine:
         waking: list[Any] = [job.process.sentinel for job in self._jobs]
         if self._board is not None and self._building:
             waking += [self._board[0].sentinel, self._board[1]]
+        self._listen(waking, _IDLE_S)
+
+    def _listen(self, waking: list[Any], seconds: float) -> None:
+        """Wait for one of these, for a new file or for the end of the ears."""
         if self._ears is not None:
             waking.append(self._ears)
         if not waking:
-            time.sleep(_IDLE_S)
+            time.sleep(seconds)
             return
-        heard = wait(waking, timeout=_IDLE_S)
+        heard = wait(waking, timeout=seconds)
         if self._ears is not None and self._ears in heard and not os.read(self._ears, 4096):
             self._ears = None
             self.stop()

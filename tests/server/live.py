@@ -120,7 +120,7 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> N
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a server in the polite way, and the rest of its session at the end."""
+    """End a server in the polite way."""
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(timeout=60)
@@ -139,9 +139,10 @@ def live_server(
     tokens = make_teams(challenge)
     port, log = free_port(), root / "log"
     url = f"http://127.0.0.1:{port}"
-    process = start(challenge, log, port, *options, **environment)
+    live = Live(url, challenge, tokens, start(challenge, log, port, *options, **environment), log)
     try:
-        wait_until_ready(url, process, log)
-        yield Live(url, challenge, tokens, process, log)
+        wait_until_ready(url, live.process, log)
+        yield live
     finally:
-        end(process)
+        # A test may have started it again.
+        end(live.process)

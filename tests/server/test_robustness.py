@@ -79,6 +79,27 @@ def test_a_file_that_breaks_a_limit_takes_down_nothing_else(
     assert faulty == 1, "it counts among the team's faulty files"
 
 
+def test_a_line_in_trouble_goes_on_and_ends_when_asked(tmp_path: Path) -> None:
+    challenge = make_challenge(tmp_path / "c", BENCHMARK, n=60)
+    toml = challenge.root / "challenge.toml"
+    hidden = toml.rename(tmp_path / "challenge.toml")
+    line = subprocess.Popen(
+        [sys.executable, "-m", "challenge.server.scoring_host", str(challenge.root), "1", "9", "9"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with line:
+        assert line.stdin is not None and line.stdout is not None
+        time.sleep(2)
+        hidden.rename(toml)
+        assert line.stdout.readline() == "board\n", "the trouble is over"
+        toml.unlink()
+        time.sleep(2)
+        line.stdin.close()
+        assert line.wait(timeout=30) == 0
+
+
 def test_kills_lose_no_acknowledged_submission_and_double_none(tmp_path: Path) -> None:
     tally = torture(tmp_path, kills=6)
     assert sum(tally.kills.values()) == 6

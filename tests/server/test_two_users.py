@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,7 +55,7 @@ def serve_as_two_users(root: Path) -> None:
         *("serve", "--workers", "0", "--port", str(port)),
     ]
     with log.open("wb") as out:
-        web = subprocess.Popen(command, stdout=out, stderr=out, cwd="/")
+        web = subprocess.Popen(command, stdout=out, stderr=out, cwd="/", start_new_session=True)
     scoring = start(challenge, root / "scoring.log", 0, "--scoring-only")
     url = f"http://127.0.0.1:{port}"
     live = Live(url, challenge, tokens, web, log)
@@ -80,5 +81,7 @@ def serve_as_two_users(root: Path) -> None:
             done = subprocess.run(peek, capture_output=True, text=True)
             assert done.returncode != 0 and "Permission denied" in done.stderr
     finally:
-        end(web)
+        # The program that changes the user does not pass signals on.
+        os.killpg(web.pid, signal.SIGTERM)
+        web.wait()
         end(scoring)
