@@ -39,10 +39,11 @@ _SUBJECTS = (
     *("server", "team", "client"),
 )
 _PANELS = {
-    "Take part": "login download tasks show check score submit submissions compare select withdraw",
+    "Take part": "tasks show check score submit submissions compare select withdraw",
     "Organise": "init add convert audit export leaderboard matrix",
     "Run methods": "run baseline init-method tune",
-    "Contest": "collect similar rename rescore close serve token team",
+    "Contest": "collect similar rename rescore close",
+    "Over the network": "login download serve team token",
     "Safekeeping": "attack verify backup restore",
 }
 

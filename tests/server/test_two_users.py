@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -48,6 +49,7 @@ def serve_as_two_users(root: Path) -> None:
         path.chmod(0o755)
         for file in path.iterdir():
             file.chmod(0o644)
+    (challenge.root / "challenge.toml").chmod(0o644)
     port, log = free_port(), root / "web.log"
     command = [
         *as_user(WEB),
@@ -82,6 +84,7 @@ def serve_as_two_users(root: Path) -> None:
             assert done.returncode != 0 and "Permission denied" in done.stderr
     finally:
         # The program that changes the user does not pass signals on.
-        os.killpg(web.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(web.pid, signal.SIGTERM)
         web.wait()
         end(scoring)
