@@ -130,16 +130,28 @@ def _check_form(request: Request, form: FormData) -> None:
     """Raise Refusal for a form that another site made the browser send."""
     expected = csrf_of(request.cookies.get(COOKIE, ""))
     given = form.get("csrf")
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    if (
-        not isinstance(given, str)
-        or not hmac.compare_digest(given.encode(), expected.encode())
-        or site not in ("same-origin", "none")
-    ):
-        fault = Fault(
-            "form", "not made by this site", "a form of the page /me", "open /me again", "csrf"
-        )
-        raise Refusal.of(403, fault)
+    if not isinstance(given, str) or not hmac.compare_digest(given.encode(), expected.encode()):
+        raise _foreign()
+    _check_site(request)
+
+
+def _check_site(request: Request) -> None:
+    """Raise Refusal for a form of another site, where the browser says so."""
+    if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        raise _foreign()
+
+
+def _foreign() -> Refusal:
+    return Refusal.of(
+        403,
+        Fault(
+            "form",
+            "not made by this site",
+            "a form of the page /me",
+            "open /me again",
+            code="csrf",
+        ),
+    )
 
 
 async def _form(request: Request, most: int = _FORM_BYTES) -> FormData:
@@ -220,6 +232,7 @@ def _sign_in_again(service: Service, refusal: Refusal) -> Response:
 async def sign_in(request: Request) -> Response:
     """Keep the token in a cookie that scripts and other sites cannot use."""
     service = service_of(request)
+    _check_site(request)
     form = await _form(request)
     text = str(form.get("token") or "").strip()
     try:

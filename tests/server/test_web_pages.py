@@ -86,6 +86,8 @@ def test_a_form_of_another_site_is_refused(live: Live) -> None:
         headers = {"Sec-Fetch-Site": "cross-site"}
         data = {"csrf": csrf_of(client)}
         assert client.post("/me/sign-out", data=data, headers=headers).status_code == 403
+        token = {"token": live.tokens["Cats"]}
+        assert client.post("/me/sign-in", data=token, headers=headers).status_code == 403
         assert client.post("/me/submissions/1/withdraw").status_code == 403
     with browser(live, "Cats") as other, browser(live) as client:
         done = client.post("/me/submissions/1/withdraw", data={"csrf": csrf_of(other)})
