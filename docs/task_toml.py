@@ -13,9 +13,11 @@ from pydantic.fields import FieldInfo
 from challenge.kinds import KINDS
 from challenge.task.date_texts import COUNTS, DATE_ORDERS
 from challenge.task.definition import TaskDefinition
+from challenge.task.findings import FINDINGS
 from challenge.task.modalities import MODALITIES
 from challenge.task.number_texts import MISSING, NUMBER_FORMATS
 from challenge.task.splits import SPLIT_RULES
+from docs import limits
 
 __all__ = ["EXAMPLES", "PAGE", "keys", "render"]
 
@@ -113,7 +115,7 @@ def render() -> str:
     for table, rows in _tables():
         parts.append(f"## {table}\n\n| key | allowed | default | meaning | example |")
         parts[-1] += "\n|---|---|---|---|---|\n" + "".join(rows)
-    return "\n".join(parts)
+    return "\n".join((*parts, _findings(), _limits()))
 
 
 def keys() -> Iterator[tuple[str, FieldInfo]]:
@@ -136,9 +138,42 @@ def _formats() -> str:
         "a `format`, it is refused.\n\n"
         f"A date format is an order of the parts ({_listed(DATE_ORDERS)}), whatever separates "
         "them, with or without a time; or a pattern of `strptime` such as `%d.%m.%Y`; or a count: "
-        f"{_listed(COUNTS)}.\n\n"
+        f"{_listed(COUNTS)}. A year of two digits lies in 1969 to 2068, and the reading report "
+        "says so.\n\n"
+        "Lists of JSON and Parquet files become texts: values joined by comma and blank, or JSON "
+        "where that would not show them apart. An empty list is missing.\n\n"
         f"Among numbers and dates these are missing, in any case: {words}. Among texts they are "
         "texts; `missing` under `[raw]` lists what is missing in every column.\n"
+    )
+
+
+def _findings() -> str:
+    lines = "".join(
+        f"| `{form.pattern}` | {form.meaning} | {form.fix.replace('|', '&#124;')} |\n"
+        for form in FINDINGS
+    )
+    return (
+        "## Findings of the audit\n\n"
+        "These are the names that `[accept]` takes, each with a reason. A `<column>` is a feature "
+        "as the files name it, such as `left_title` in matching; an `<attribute>` is one of both "
+        "records; a `<side>` is `train` or `test`. An unknown name is a fault; "
+        "one that was not found is noted.\n\n"
+        "```toml\n[accept]\n"
+        'licence-unstated = "for use inside the company only"\n'
+        '"label-in-title" = "one title in twenty names the label, as on the site"\n```\n\n'
+        f"| name | what was found | fix |\n|---|---|---|\n{lines}"
+    )
+
+
+def _limits() -> str:
+    lines = "".join(
+        f"| {limit.meaning} | {value} | {limit.beyond} |\n" for value, limit in limits.rows()
+    )
+    return (
+        "## Limits\n\n"
+        "Raw data beyond a limit stops the build, with the file or row and the fix. The audit "
+        "reads a part of large tables.\n\n"
+        f"| limit of | value | beyond it |\n|---|---|---|\n{lines}"
     )
 
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
 import html
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+import typer
 from pydantic import TypeAdapter
 
+from challenge.prepare.sources.archives import Caps
 from challenge.task.declarations import tomllib
+from challenge.task.findings import FINDINGS
 from docs import task_toml
 from docs.architecture import PAGE, direct, rendered
+from docs.limits import LIMITS, PACKAGES
+from docs.limits import rows as limit_rows
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -52,6 +61,54 @@ def test_every_key_of_task_toml_has_a_meaning_and_an_example_that_it_takes() -> 
         value = tomllib.loads(f"value = {task_toml.EXAMPLES[name]}")["value"]
         kind: Any = Annotated[(field.annotation, *field.metadata, name)]
         TypeAdapter(kind).validate_python(value)
+
+
+def test_the_page_of_task_toml_lists_every_limit() -> None:
+    # A constant with such a name, or a field of the caps of archives, is a limit.
+    named = re.compile(r"_?(MAX|MOST|LONGEST|LARGEST|DEEPEST|PRELUDE|SHORT_TEXTS|TEXT_BUDGET)")
+    found = {f"prepare.sources.archives:Caps.{field.name}" for field in dataclasses.fields(Caps)}
+    for package in PACKAGES:
+        for path in sorted((ROOT / "challenge" / package).rglob("*.py")):
+            module = ".".join(path.relative_to(ROOT / "challenge").with_suffix("").parts)
+            found |= {f"{module}:{name}" for name in constants(path) if named.match(name)}
+    assert found - set(LIMITS) == set()
+    page = task_toml.PAGE.read_text("utf-8")
+    for value, limit in limit_rows():
+        assert limit.beyond and f"| {limit.meaning} | {value} | {limit.beyond} |" in page
+
+
+def constants(path: Path) -> Iterator[str]:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else targets
+        for target in targets:
+            parts = target.elts if isinstance(target, ast.Tuple) else [target]
+            yield from (part.id for part in parts if isinstance(part, ast.Name))
+
+
+def test_the_page_of_task_toml_lists_every_finding_of_the_audit() -> None:
+    # What a finding is named by, in the code that makes it: "seen-records", f"label-in-{column}".
+    name = re.compile(r"[a-z]+(-[a-z]+)+-?")
+    starts = [form.start for form in FINDINGS]
+    page = task_toml.PAGE.read_text("utf-8")
+    assert all(f"| `{form.pattern}` | {form.meaning} | " in page for form in FINDINGS)
+    found = set()
+    for path in (ROOT / "challenge" / "prepare" / "audit").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and name.fullmatch(str(node.value)):
+                found.add(str(node.value))
+    assert {start for start in starts if not {start, f"{start}-"} & found} <= MADE_OF_PARTS
+    assert found - {form for start in starts for form in (start, f"{start}-")} == {
+        "telling-file-",
+        "audit-high",  # the code of a fault
+    }
+
+
+MADE_OF_PARTS = {
+    *(f"telling-file-{fact}" for fact in ("size", "date", "shape", "name")),
+    *(f"telling-{name}" for name in ("order", "id", "left-id", "right-id")),
+}
+"""Findings whose names are put together from words that are no names themselves."""
 
 
 def test_the_diagram_of_the_architecture_is_drawn_from_the_imports() -> None:
@@ -107,6 +164,34 @@ def run_block(code: str, folder: Path) -> Path:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+def commands_of(page: Path) -> list[list[str]]:
+    """Return the words of each `challenge` command in the blocks of a page that a reader copies."""
+    found = []
+    for code in re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), re.S):
+        for line in code.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.split("&&")[-1].split("|")[0].split(">")[0], comments=True)
+            if words and words[0].endswith("challenge"):
+                found.append(words[1:])
+    return found
+
+
+@pytest.mark.parametrize("page", [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md"], ids=str)
+def test_commands_of_pages_are_commands_with_these_options(page: Path) -> None:
+    from challenge.cli.app import app, load_commands
+
+    load_commands()
+    root = typer.main.get_command(app)
+    for words in commands_of(page):
+        given = root.make_context("challenge", list(words), resilient_parsing=True)
+        rest = [*given._protected_args, *given.args]
+        command = root.get_command(given, rest[0]) if rest else None  # type: ignore[attr-defined]
+        if rest:
+            assert command is not None, f"{page.name}: {words}"
+            known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+            used = {word.split("=")[0] for word in rest[1:] if word.startswith("--")}
+            assert used <= {*known, "--help"}, f"{page.name}: {words}"
 
 
 @pytest.mark.parametrize("state", ["benchmark", "running", "closed"])

@@ -221,6 +221,12 @@ def _show_audit(audit: dict[str, Any]) -> None:
             ],
             right=(2,),
         )
+    _print_audit_notes(audit)
+
+
+def _print_audit_notes(audit: dict[str, Any]) -> None:
+    for line in audit.get("notes", []):
+        print_note(f"note: {line}")
 
 
 def _shortened(names: tuple[str, ...], shown: int = 12) -> str:
@@ -400,6 +406,9 @@ def convert(ctx: typer.Context, names: Names = None, every: All = False) -> None
         if not built.unchanged:
             for line in report_lines(built.task.document.get("reading", {})):
                 say(f"  {line}")
+            for note in built.notes:
+                print_note(f"note: {note}")
+            _print_audit_notes(built.task.document["audit"])
     if failures:
         raise typer.Exit(max(error.exit_code for error in failures))
 

@@ -38,7 +38,7 @@ def entry_needs(entry: EntryPoint) -> Needs:
     if site is None or site.is_relative_to(sys.prefix):
         # Installed on the default path; its code may be elsewhere (an editable install).
         return Needs(readable=code, identity=_identity(entry, code))
-    own = Path(challenge.__file__).parents[1]
+    own = Path(challenge.__file__).resolve().parents[1]
     return Needs(
         readable=(*code, *site.glob("*.dist-info"), *site.glob("*.egg-info")),
         environment={"PYTHONPATH": os.pathsep.join((str(own), str(site)))},

@@ -12,13 +12,17 @@ from challenge.scoring.simulation import stated_share
 from challenge.scoring.solution import Solution, read_solution
 from challenge.task import SUBSETS, Task
 
-__all__ = ["MOST_GAIN", "Attack", "attacks_on_task"]
+__all__ = ["MOST_GAIN", "SURE", "Attack", "attacks_on_task"]
 
 MOST_GAIN = 0.05
 """A guess that is right this much more often than chance is a leak."""
-_MOST_SEPARATION = 0.1
 _ORDER_FIX = "build the task again with a secret of its own: delete private/secret first"
-_SURE = 4.0
+SURE = 4.0
+"""Standard errors that chance alone does not reach: less than one attack in ten thousand."""
+_BY_CHANCE = (
+    f"area under the ROC curve of the position of a row, less one half; allowed are {SURE:g} "
+    "standard errors of random positions"
+)
 _PUBLIC = SUBSETS.index("public")
 
 
@@ -117,8 +121,8 @@ def _subset_by_order(task: Task, solution: Solution) -> Attack:
         task.id,
         "subset by order of ids",
         gain,
-        max(_MOST_SEPARATION, noise),
-        "area under the ROC curve of the position of a row, less one half",
+        noise,
+        _BY_CHANCE,
         _ORDER_FIX,
     )
 
@@ -134,9 +138,8 @@ def _label_by_order(task: Task, solution: Solution) -> Attack:
         task.id,
         "label by order of ids",
         gain,
-        max(_MOST_SEPARATION, noise),
-        "area under the ROC curve of the position of a row, less one half; for the most "
-        "frequent class, or numbers above the median",
+        noise,
+        f"{_BY_CHANCE}; for the most frequent class, or numbers above the median",
         _ORDER_FIX,
     )
 
@@ -149,4 +152,4 @@ def _separation(hidden: NDArray[np.bool_]) -> tuple[float, float]:
     other = n - n_hidden
     ranks = float(np.flatnonzero(hidden).sum()) - n_hidden * (n_hidden - 1) / 2
     error = np.sqrt((n + 1) / (12 * n_hidden * other))
-    return abs(ranks / (n_hidden * other) - 0.5), _SURE * float(error)
+    return abs(ranks / (n_hidden * other) - 0.5), SURE * float(error)

@@ -108,13 +108,17 @@ _LAST_KNOWN = 462
 """`mseal`. Calls with larger numbers came later and may do anything, so they fail with ENOSYS."""
 
 _CLONE, _IOCTL, _PRCTL, _SOCKET = (56, 220), (16, 29), (157, 167), (41, 198)
+_SOCKET_PAIR, _CONTROL_FILE = (53, 199), (72, 25)
 _MAP = (9, 222)
 _MAP_SHARED, _MAP_ANONYMOUS = 0x01, 0x20
 _NEW_NAMESPACE, _THREAD, _SAME_FILES = 0x7E020000, 0x00010000, 0x00000400
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _PR_SET_DUMPABLE = 4
+_F_SETPIPE_SZ = 1031
 _FAMILIES = (1, 2, 10, 16)
 """Unix, IPv4, IPv6 and netlink. The network namespace does not confine all others (vsock)."""
+_PROTOCOLS = (0, 1, 6, 17)
+"""The default of a family, PF_UNIX or ICMP, TCP and UDP. The buffers of others are not counted."""
 
 
 def allow_only(calls: Numbers) -> bytes:
@@ -183,6 +187,9 @@ def _refusing(column: int) -> list[_Step]:
     # It would hide the descriptors of the process from the one that counts them.
     steps += _argument(_PRCTL[column], 0, _when(_JUMP_EQUAL, _PR_SET_DUMPABLE, refused))
     steps += _argument(_SOCKET[column], 0, _unless(_FAMILIES, refused))
+    steps += _argument(_SOCKET[column], 2, _unless(_PROTOCOLS, refused))
+    steps += _argument(_SOCKET_PAIR[column], 0, _unless(_FAMILIES[:1], refused))
+    steps += _argument(_CONTROL_FILE[column], 1, _when(_JUMP_EQUAL, _F_SETPIPE_SZ, refused))
     # Shared memory without a file outlives its mapping; /dev/shm has files.
     shared = [(_JUMP_ANY_BIT, 0, 2, _MAP_ANONYMOUS), *_when(_JUMP_ANY_BIT, _MAP_SHARED, refused)]
     steps += _argument(_MAP[column], 3, shared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from challenge.task.number_texts import NUMBER_FORMATS, is_held, missing_mask, r
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["cell_numbers", "cell_texts"]
+__all__ = ["cell_numbers", "cell_texts", "list_text"]
 
 _EXACT = 2**53
 
@@ -61,7 +62,7 @@ def _of_decimals(array: pa.Array) -> pa.Array:
 
 
 def cell_texts(array: pa.Array) -> pa.Array:
-    """Return texts: integers without a fraction, dates in ISO form, lists joined.
+    """Return texts: integers without a fraction, dates in ISO form, lists as `list_text` does.
 
     Bytes and types without a text form are unchanged; the build then reports them.
     """
@@ -77,12 +78,36 @@ def cell_texts(array: pa.Array) -> pa.Array:
     if pa.types.is_duration(kind):
         return cell_texts(cell_numbers(array))
     if pa.types.is_list(kind):
-        joined = [None if one is None else ", ".join(map(str, one)) for one in array.to_pylist()]
-        return pa.array(joined, pa.string())
+        return pa.array([list_text(one) for one in array.to_pylist()], pa.string())
     try:
         return array.cast(pa.string())
     except pa.ArrowNotImplementedError:
         return array
+
+
+def list_text(values: list[Any] | None) -> str | None:
+    """Return the values joined by comma and blank; as JSON where these do not show them apart.
+
+    That is so for objects, lists, true or false, missing values, and texts with a comma. Fields of
+    objects that are missing are left out.
+
+    >>> list_text(["oak", "pine"]), list_text(["oak", None]), list_text([])
+    ('oak, pine', '["oak", null]', '')
+    """
+    if values is None:
+        return None
+    if any(
+        isinstance(one, dict | list | bool) or one is None or (isinstance(one, str) and "," in one)
+        for one in values
+    ):
+        return json.dumps(_without_missing(values), ensure_ascii=False, default=str)
+    return ", ".join(map(str, values))
+
+
+def _without_missing(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_missing(one) for name, one in value.items() if one is not None}
+    return [_without_missing(one) for one in value] if isinstance(value, list) else value
 
 
 def _of_moment(value: Any) -> float | None:

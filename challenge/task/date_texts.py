@@ -67,6 +67,7 @@ _FORMS = {
         "mdy": (rf"{_MONTH}[-/.\s]\s?{_DAY}(?:st|nd|rd|th)?,?[-/.\s]\s?{_YEAR}",),
     }.items()
 }
+_FOUR_DIGITS = re.compile(r"(?<!\+)[0-9]{4}")
 FINE = r"(\.\d{6})0+(Z|[+-]|$)"
 """A fraction of a second whose digits below the microsecond are zeros."""
 ZERO_DATE = r"^0000-00-00([ Tt]00:00(:00(\.0+)?)?)?$"
@@ -162,6 +163,7 @@ class DateTally:
 
     `forms` are the formats that explain all texts so far, `breaks` has the first text that breaks
     each other one. `n_zoned` of `n` dates name a zone. `missing` counts the texts for no date.
+    `short_year` is the text of a year of two digits, the latest of them: its century is assumed.
     """
 
     def __init__(self, forms: Iterable[str] = DATE_ORDERS) -> None:
@@ -169,6 +171,8 @@ class DateTally:
         self.breaks: dict[str, str] = {}
         self.missing: Counter[str] = Counter()
         self.n = self.n_zoned = 0
+        self.short_year: str | None = None
+        self._latest = datetime.min
         self._differ: dict[tuple[str, ...], str] = {}
 
     def update(self, texts: pa.Array) -> None:
@@ -201,8 +205,16 @@ class DateTally:
             found = [moments[form] for form in self.forms]
             if len({str(one) for one in found}) > 1:
                 self._differ.setdefault(tuple(self.forms), text)
+            self._note_short_year(text, found[0])
             self.n += times
             self.n_zoned += times * (found[0] is not None and found[0].tzinfo is not None)
+
+    def _note_short_year(self, text: str, moment: datetime | None) -> None:
+        form = self.forms[0]
+        day = text.partition(":")[0]
+        short = "%y" in form or (form in DATE_ORDERS and _FOUR_DIGITS.search(day) is None)
+        if short and moment is not None and moment.replace(tzinfo=None) >= self._latest:
+            self.short_year, self._latest = text, moment.replace(tzinfo=None)
 
     @property
     def question(self) -> tuple[str, dict[str, datetime | None]] | None:

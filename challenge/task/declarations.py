@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -24,10 +25,15 @@ __all__ = [
     "Declaration",
     "KindName",
     "ModalityName",
+    "in_toml",
     "read_declaration",
+    "refused_with",
     "time_example",
     "tomllib",
 ]
+
+
+_OWN = "own_faults"
 
 
 def _read_kind(value: Any) -> Kind:
@@ -52,6 +58,11 @@ KindName = Annotated[
 
 ModalityName = Annotated[str, PlainValidator(_read_modality)]
 """The name of a modality."""
+
+
+def refused_with(faults: Sequence[Fault]) -> PydanticCustomError:
+    """Return the error of a validator that says itself what is wrong with its values."""
+    return PydanticCustomError(_OWN, "{faults}", {"faults": tuple(faults)})
 
 
 class Declaration(BaseModel):
@@ -90,7 +101,15 @@ def read_declaration(path: Path, model: type[DeclarationT]) -> DeclarationT:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise TaskError(_fault(path, detail, model) for detail in error.errors()) from None
+        raise TaskError(
+            fault for detail in error.errors() for fault in _faults(path, detail, model)
+        ) from None
+
+
+def _faults(path: Path, detail: ErrorDetails, model: type[BaseModel]) -> Sequence[Fault]:
+    if detail["type"] == _OWN:
+        return tuple(detail["ctx"]["faults"])
+    return (_fault(path, detail, model),)
 
 
 def _fault(path: Path, detail: ErrorDetails, model: type[BaseModel]) -> Fault:
@@ -99,11 +118,17 @@ def _fault(path: Path, detail: ErrorDetails, model: type[BaseModel]) -> Fault:
     if detail["type"] == "extra_forbidden":
         name, allowed = str(location[-1]), _keys_at(model, location[:-1])
         guess = nearest(name, allowed)
+        of_tables = [part for part in _keys_at(model, ()) if name in _keys_at(model, (part,))]
+        fix = f"did you mean {guess!r}?" if guess else "remove it"
+        if of_tables:
+            fix = f"write it under [{of_tables[0]}]"
+        elif len(location) > 1 and name in _keys_at(model, ()):
+            fix = "write it above the first table"
         return Fault(
             where,
             f"unknown key {name!r}",
             f"one of {', '.join(sorted(allowed))}",
-            f"did you mean {guess!r}?" if guess else "remove it",
+            fix,
             code="toml-unknown-key",
         )
     if detail["type"] == "missing":
@@ -125,6 +150,12 @@ def time_example(value: Any) -> str:
     day = f"{value:%Y-%m-%d}" if isinstance(value, date) else "2026-01-31"
     clock = f"{value:%H:%M:%S}" if isinstance(value, datetime) else "12:00:00"
     return f"a date, a time and an offset, such as {day}T{clock}Z (UTC)"
+
+
+def in_toml(value: str | float | list[str]) -> str:
+    """Return a value as TOML: a text in quotes, a number, or an array of texts."""
+    # A JSON text is one of TOML but for this character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _as_toml(value: Any) -> str:

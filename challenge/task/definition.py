@@ -6,13 +6,21 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from typing_extensions import Self
 
+from challenge.kinds import Kind
 from challenge.task.columns import RESERVED, Column
 from challenge.task.datasheet import Datasheet
 from challenge.task.date_texts import COUNTS, DATE_ORDERS, is_date_format
-from challenge.task.declarations import Declaration, KindName, ModalityName, read_declaration
+from challenge.task.declarations import (
+    Declaration,
+    KindName,
+    ModalityName,
+    read_declaration,
+    refused_with,
+)
+from challenge.task.findings import unknown_findings
 from challenge.task.image_settings import ImageSettings
 from challenge.task.modalities import modality_of
 from challenge.task.number_texts import NUMBER_FORMATS
@@ -206,7 +214,7 @@ class TaskDefinition(Declaration):
     """Raw columns that are not in the task, each with its reason."""
     datasheet: Datasheet = Datasheet()
     accept: dict[str, str] = {}
-    """Accepted audit findings: name of the finding to reason."""
+    """Accepted audit findings: name of the finding to reason. The names are listed below."""
 
     @field_validator("columns")
     @classmethod
@@ -215,6 +223,15 @@ class TaskDefinition(Declaration):
         if taken:
             raise ValueError(f"column names other than {', '.join(taken)} (reserved)")
         return columns
+
+    @field_validator("accept")
+    @classmethod
+    def _known_findings(cls, accept: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        kind, columns = (info.data.get(name) for name in ("kind", "columns"))
+        features = _features(kind, columns) if kind and columns else ()
+        if faults := tuple(unknown_findings(accept, features, "task.toml")):
+            raise refused_with(faults)
+        return accept
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
@@ -259,14 +276,18 @@ class TaskDefinition(Declaration):
 
     def feature_columns(self) -> tuple[Column, ...]:
         """Return the features with their names in the files: left ones, then right ones."""
-        if not self.kind.paired:
-            return tuple(_column(name, settings) for name, settings in self.columns.items())
-        return tuple(
-            _column(f"{side}_{name}", settings)
-            for side in ("left", "right")
-            for name, settings in self.columns.items()
-            if settings.sides in ("both", side)
-        )
+        return _features(self.kind, self.columns)
+
+
+def _features(kind: Kind, columns: dict[str, ColumnSettings]) -> tuple[Column, ...]:
+    if not kind.paired:
+        return tuple(_column(name, settings) for name, settings in columns.items())
+    return tuple(
+        _column(f"{side}_{name}", settings)
+        for side in ("left", "right")
+        for name, settings in columns.items()
+        if settings.sides in ("both", side)
+    )
 
 
 def _column(name: str, settings: ColumnSettings) -> Column:

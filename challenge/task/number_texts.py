@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -51,6 +51,7 @@ _EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
 _CODE = re.compile(r"[+-]?0[0-9]|[0-9]+[eE][0-9]+$")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _BARE = re.compile(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?")
+_FIRST = 64
 _EXACT = 2**53
 """Up to here a double holds every whole number."""
 
@@ -160,6 +161,16 @@ def is_code(text: str) -> bool:
     return _CODE.match(text.strip()) is not None
 
 
+def _counted(texts: pa.Array) -> Iterator[tuple[str, int]]:
+    """Yield each distinct text, in the order of the first, with its count."""
+    import pyarrow.compute as pc
+
+    counted = pc.value_counts(texts)
+    yield from zip(
+        counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True
+    )
+
+
 class NumberTally:
     """Finds the formats in which all texts of a column are numbers, batch by batch.
 
@@ -186,13 +197,18 @@ class NumberTally:
         import pyarrow.compute as pc
 
         texts = texts.drop_null()
-        if not self.forms or self._plain(texts):
-            return
-        counted = pc.value_counts(texts)
-        counts = counted.field("counts").to_pylist()
-        for text, times in zip(counted.field("values").to_pylist(), counts, strict=True):
-            if self.forms:
-                self._look(text, times)
+        missing = missing_mask(texts)
+        if self.forms and pc.any(missing).as_py():
+            for text, times in _counted(texts.filter(missing)):
+                self.missing[text] += times
+            texts = texts.filter(pc.invert(missing))
+        # The first texts mostly leave so few formats that the others need no look each.
+        for part in (texts.slice(0, _FIRST), texts.slice(_FIRST)):
+            if not self.forms or self._plain(part):
+                continue
+            for text, times in _counted(part):
+                if self.forms:
+                    self._look(text, times)
 
     @property
     def integer(self) -> bool:
@@ -239,7 +255,7 @@ class NumberTally:
         if number is None:
             return False
         whole = pa.types.is_integer(number.type)
-        if not whole and any(set(_pattern(form)[1:]) != {"", "."} for form in self.forms):
+        if not whole and any(_pattern(form)[2] != "." for form in self.forms):
             # Only with a first look at such numbers are the other formats excluded.
             return False
         if pc.any(pc.match_substring_regex(texts, r"^\s*[+-]?0[0-9]|[A-Za-z+\s]")).as_py():
@@ -255,9 +271,6 @@ class NumberTally:
         return True
 
     def _look(self, text: str, times: int) -> None:
-        if text.strip().casefold() in MISSING:
-            self.missing[text] += times
-            return
         core, unit = _taken_apart(text)
         digits = {form: _digits(core, form) for form in self.forms}
         for form in [one for one, found in digits.items() if found is None]:

@@ -30,22 +30,37 @@ def report_lines(reading: Mapping[str, Any]) -> list[str]:
         parts = [f"{rows['built']:,} built", *_counted(rows["dropped"])]
         lines.append(f"rows: {rows['raw']:,} raw = {' + '.join(parts)}")
     for file in reading.get("files", ()):
-        lines += [f"{file['name']}: {note}" for note in file["notes"]]
-    kept = [one["name"] for one in reading.get("columns", ()) if not one["parsed"]]
-    if kept:
-        lines.append(f"kept as they are: {', '.join(kept)}")
-    for one in reading.get("columns", ()):
-        if one["parsed"] or one["missing_words"]:
-            missing = f", {one['missing']:,} missing" if one["missing"] else ""
-            words = ", ".join(f"{word!r} {n:,}" for word, n in one["missing_words"].items())
+        if columns := file.get("columns"):
             lines.append(
-                f"{one['name']}: {one['reading']}: {one['parsed']:,} cells{missing}"
+                f"{file['name']}: {columns['raw']:,} raw columns = {columns['built']:,} built"
+                f" + {columns['used']:,} for label, key or split"
+                f" + {columns['left_out']:,} left out"
+            )
+        lines += [f"{file['name']}: {note}" for note in file["notes"]]
+    columns = reading.get("columns", ())
+    if kept := [_name(one) for one in columns if not one["parsed"] and not one["missing_words"]]:
+        lines.append(f"kept as they are: {', '.join(kept)}")
+    for one in columns:
+        if one["parsed"] or one["missing_words"]:
+            words = ", ".join(f"{word!r} {n:,}" for word, n in one["missing_words"].items())
+            cells = [(one["parsed"], "parsed"), (one["kept"], "kept"), (one["missing"], "missing")]
+            lines.append(
+                f"{one['name']}: {one['reading']}: "
+                + ", ".join(f"{n:,} {what}" for n, what in cells if n or what == "parsed")
                 + (f" ({words})" if words else "")
             )
+    for name, n in reading.get("joined", {}).items():
+        lines.append(f"{name}: {n:,} cells joined with another form of the same value")
     if left_out := reading.get("left_out"):
         why = "; ".join(f"{name} ({reason})" for name, reason in left_out.items())
         lines.append(f"left out: {why}")
-    return lines
+    # One table may hold both records of a pair; a name may hold a line break.
+    return [line.replace("\n", "\\n") for line in dict.fromkeys(lines)]
+
+
+def _name(column: Mapping[str, Any]) -> str:
+    missing = f" ({column['missing']:,} missing)" if column["missing"] else ""
+    return f"{column['name']}{missing}"
 
 
 def _counted(dropped: Mapping[str, int]) -> list[str]:

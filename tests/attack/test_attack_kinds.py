@@ -12,6 +12,7 @@ from challenge.attack.bad_files import BadFile, bad_files
 from challenge.attack.method_attack import method_attacks
 from challenge.attack.planted_leaks import leak_attacks
 from challenge.attack.trivial_answers import trivial_attacks
+from challenge.errors import ChallengeError, Fault
 from challenge.ledger import open_ledger
 from challenge.methods.run import sandbox
 from challenge.prepare.audit import tells
@@ -24,11 +25,13 @@ N = 600
 needs_sandbox = pytest.mark.skipif(sandbox.sandbox_fault() != "", reason="no sandbox here")
 
 
-def guessed(folder: Path, test: list[str], train: list[str]) -> dict[str, Attack]:
+def guessed(
+    folder: Path, test: list[str], train: list[str], metric: str = "accuracy"
+) -> dict[str, Attack]:
     task = make_scored_task(
         folder / "t",
         test,
-        metric="accuracy",
+        metric=metric,
         subsets=["private"] * len(test),
         train={"label": train},
     )
@@ -54,6 +57,55 @@ def test_labels_in_the_order_of_the_rows_fall_to_the_same_position(tmp_path: Pat
     found = guessed(tmp_path, sorted(drawn(0, 0.5)), sorted(drawn(1, 0.5)))
     assert found["label of the same position"].state == "fell"
     assert found["constant answer"].state == "held"
+
+
+def leaning(seed: int, share: float, slope: float, n: int) -> list[str]:
+    """Return labels whose first class becomes more frequent from the first row to the last."""
+    shares = share + slope * np.linspace(-1, 1, n)
+    return [
+        "a" if one < p else "b"
+        for one, p in zip(np.random.default_rng(seed).random(n), shares, strict=True)
+    ]
+
+
+def without_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the attack that runs a method."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise ChallengeError(Fault("here", "no method", "none", "none"))
+
+    monkeypatch.setattr("challenge.attack.trivial_answers.run_method", refused)
+
+
+def test_a_weak_leak_by_position_falls_though_the_majority_scores_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_methods(monkeypatch)
+    n = 10_000
+    found = guessed(tmp_path, leaning(0, 0.7, 0.25, n), leaning(1, 0.7, 0.25, n))
+    attack = found["label of the same position"]
+    assert attack.state == "fell"
+    assert attack.gain < 0.06, "a share of the best constant answer would hide it"
+    assert "4 standard errors" in attack.how
+
+
+@pytest.mark.parametrize(("share", "metric"), [(0.5, "accuracy"), (0.03, "macro_f1")])
+def test_false_alarms_are_rare_on_small_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float, metric: str
+) -> None:
+    without_methods(monkeypatch)
+    fell = [
+        (seed, one)
+        for seed in range(40)
+        for one in guessed(
+            tmp_path / str(seed),
+            drawn(2 * seed, share, 300),
+            drawn(2 * seed + 1, share, 300),
+            metric=metric,
+        ).values()
+        if one.state == "fell"
+    ]
+    assert fell == []
 
 
 def test_an_audit_that_misses_a_planted_leak_falls(

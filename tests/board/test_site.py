@@ -303,6 +303,7 @@ def test_the_exports_say_what_the_boards_say(tmp_path: Path) -> None:
         assert [float(row["value"]) for row in rows] == [row.value for row in board.rows]
 
 
+@pytest.mark.slow
 def test_a_long_board_is_paged_and_none_falls_off(tmp_path: Path) -> None:
     snapshot = showcase(n_teams=520, n_each=1)
     write_site(snapshot, tmp_path)

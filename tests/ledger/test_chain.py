@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from pathlib import Path
 from random import Random
 
 import pytest
+import sqlalchemy as sa
 
 from challenge.errors import LedgerError
 from challenge.ledger import Ledger, open_ledger, rename_team, submit, withdraw
+from challenge.ledger.store import schema
 from challenge.ledger.store.backup import backup, restore
 from challenge.ledger.store.chain import add_links
 from challenge.ledger.store.integrity import verify
+from challenge.ledger.submissions.history import history
 from challenge.task import Challenge
 from tests.ledger.toy import make_challenge, write_hits
 
@@ -36,9 +38,16 @@ def database(ledger: Ledger) -> Path:
 
 def edit(ledger: Ledger, statement: str) -> None:
     connection = sqlite3.connect(database(ledger))
-    with connection:
-        connection.execute(statement)
+    connection.executescript(statement)
     connection.close()
+
+
+def _rewritten(old: str, new: str) -> str:
+    """Return the statement that edits the text of all tables."""
+    return (
+        "PRAGMA writable_schema = ON; "
+        f"UPDATE sqlite_master SET sql = replace(sql, '{old}', '{new}') WHERE type = 'table'"
+    )
 
 
 def found(ledger: Ledger, expected_head: str | None = None) -> str:
@@ -81,6 +90,10 @@ def test_an_edit_in_sql_is_reported(ledger: Ledger, statement: str, words: str) 
         "CREATE VIEW extra AS SELECT 1",
         "CREATE TRIGGER extra AFTER INSERT ON submissions BEGIN DELETE FROM scores; END",
         "DROP TABLE finals",
+        "CREATE INDEX extra ON submissions (length(note) / 2)",
+        "CREATE UNIQUE INDEX extra ON submissions (team) WHERE id > 3",
+        _rewritten("folded TEXT NOT NULL", "folded TEXT NOT NULL COLLATE NOCASE"),
+        _rewritten("FOREIGN KEY", "CHECK (1 < 2), FOREIGN KEY"),
     ],
 )
 def test_an_edit_of_the_schema_is_reported(ledger: Ledger, statement: str) -> None:
@@ -162,35 +175,49 @@ def test_a_restored_backup_has_the_same_head(ledger: Ledger, tmp_path: Path) -> 
     assert verify(open_ledger(home), expected_head=verify(ledger).head).faults == ()
 
 
-def _rows_of(path: Path) -> list[str]:
-    connection = sqlite3.connect(path)
-    try:
-        return [
-            line
-            for line in connection.iterdump()
-            if line.startswith("INSERT") and "sqlite_" not in line
+def _whole_file(ledger: Ledger) -> bytes:
+    connection = sqlite3.connect(database(ledger))
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return database(ledger).read_bytes()
+
+
+def _rows_of(ledger: Ledger) -> list[str]:
+    """Return all rows as the package reads them, and what is found through the indexes."""
+    again = open_ledger(ledger.challenge)
+    with again.store.reading() as connection:
+        rows = [
+            f"{table.name} {tuple(row)!r}"
+            for table in schema.metadata.sorted_tables
+            for row in connection.execute(sa.select(table).order_by(*table.primary_key.columns))
         ]
-    finally:
-        connection.close()
+    shown = [f"{row.submission} {row.team} {row.score} {row.state}" for row in history(again)]
+    return [*rows, *shown, str(len(history(again, team="Ada")))]
 
 
-def _damaged_unseen(ledger: Ledger, whole: list[str]) -> bool:
-    """Whether verify passes although rows are not those that were stored."""
+def _damaged_unseen(ledger: Ledger, content: bytes, whole: list[str]) -> bool:
+    """Whether verify passes on this file although a row is another, or none can be added."""
+    path = database(ledger)
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    path.write_bytes(content)
     try:
         faults = verify(open_ledger(ledger.challenge)).faults
     except LedgerError as error:
         assert error.faults[0].fix
         return False
-    return not faults and _rows_of(database(ledger)) != whole
+    if faults:
+        return False
+    if _rows_of(ledger) != whole:
+        return True
+    rename_team(open_ledger(ledger.challenge), "Grace", "Hopper")
+    return verify(open_ledger(ledger.challenge)).faults != ()
 
 
-def test_flipped_bits_and_zeroed_pages_are_reported(ledger: Ledger, tmp_path: Path) -> None:
-    path = database(ledger)
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
-    saved = Path(shutil.copy(path, tmp_path / "saved.db"))
-    whole, content = _rows_of(path), saved.read_bytes()
+def test_flipped_bits_and_zeroed_pages_are_reported_unless_nothing_depends_on_them(
+    ledger: Ledger,
+) -> None:
+    content, whole = _whole_file(ledger), _rows_of(ledger)
     random = Random(7)
     unseen = []
     for case in range(120):
@@ -201,9 +228,21 @@ def test_flipped_bits_and_zeroed_pages_are_reported(ledger: Ledger, tmp_path: Pa
         else:
             at = random.randrange(len(data))
             data[at] ^= 1 << random.randrange(8)
-        for suffix in ("-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        path.write_bytes(data)
-        if _damaged_unseen(ledger, whole):
+        if _damaged_unseen(ledger, bytes(data), whole):
             unseen.append(case)
     assert unseen == []
+
+
+@pytest.mark.parametrize("at", [18, 19])
+def test_a_flipped_bit_of_the_format_is_reported(ledger: Ledger, at: int) -> None:
+    """SQLite opens a file of a later format for reading only."""
+    content, whole = _whole_file(ledger), _rows_of(ledger)
+    for bit in range(8):
+        data = bytearray(content)
+        data[at] ^= 1 << bit
+        assert not _damaged_unseen(ledger, bytes(data), whole), bit
+    data = bytearray(content)
+    data[18] = 66
+    database(ledger).write_bytes(data)
+    with pytest.raises(LedgerError, match="damaged"):
+        rename_team(open_ledger(ledger.challenge), "Grace", "Hopper")

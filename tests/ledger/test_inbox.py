@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from challenge.ledger import Ledger, open_ledger, read_snapshot, rescore, withdraw
 from challenge.ledger.inbox.collector import CollectReport, Seen, collect, watch
@@ -376,6 +378,79 @@ def test_what_has_its_receipt_is_not_read_again(
     put(ledger, "30.csv", 31)
     run(ledger)
     assert len(reads) >= 1
+
+
+def _counted(monkeypatch: pytest.MonkeyPatch, ledger: Ledger) -> Counter[str]:
+    """Return counts of what a round costs beyond listing: syncs and transactions of the ledger."""
+    counts: Counter[str] = Counter()
+    sync = os.fsync
+
+    def counted_sync(handle: int) -> None:
+        counts["syncs"] += 1
+        sync(handle)
+
+    monkeypatch.setattr("os.fsync", counted_sync)
+
+    @sa.event.listens_for(ledger.store.engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        counts["transactions"] += 1
+
+    return counts
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_many_faulty_files_of_a_team_cost_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: bool
+) -> None:
+    """Beyond the limit of faulty files, and for copies of one file, the ledger is not asked."""
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
+    ledger = open_ledger(make_challenge(tmp_path / "c", CONTEST.format(per_day=5)))
+    for n in range(200):
+        (folder(ledger) / f"{n}.csv").write_text(f"id,label\n{0 if same else n},fish\n")
+    counts = _counted(monkeypatch, ledger)
+    statuses = Counter(outcome.status for _, outcome in run(ledger).collected)
+    assert statuses == ({"refused": 200} if same else {"refused": 3, "waiting": 197})
+    assert counts["transactions"] <= 30
+    assert counts["syncs"] <= 10
+
+
+def test_a_round_without_anything_new_neither_waits_nor_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:00:00Z")
+    ledger = open_ledger(make_challenge(tmp_path / "c", CONTEST.format(per_day=1), n=800))
+    for n in range(20):
+        (folder(ledger) / f"{n}.csv").write_text(f"id,label\n{n},fish\n")
+    put(ledger, "good.csv", 500, team="Zoe")
+    run(ledger)
+    reads = _reads(monkeypatch)
+    counts = _counted(monkeypatch, ledger)
+    monkeypatch.setattr("time.sleep", lambda _: pytest.fail("the round waits for no file"))
+    report = collect(ledger, settle_s=1)
+    assert report.collected == () and reads == []
+    assert "17 files still waiting" in "".join(report.notes)
+    assert counts["syncs"] == 0 and counts["transactions"] <= 2
+    monkeypatch.setenv("CHALLENGE_NOW", "2026-01-06T12:00:00Z")
+    assert Counter(one.status for _, one in run(ledger).collected)["refused"] == 3
+
+
+def test_faulty_files_under_invented_names_do_not_keep_teams_waiting(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("challenge.ledger.inbox.collector._MOST_FAULTY", 5)
+    put(ledger, "first.csv", 40, team="Zoe")
+    run(ledger)
+    for n in range(12):
+        (folder(ledger, team=f"Ada {n}") / "bad.csv").write_text("id,label\nx,fish\n")
+    path = put(ledger, "second.csv", 45, team="Zoe")
+    report = run(ledger)
+    assert report.collected[0][0] == path
+    assert Counter(one.status for _, one in report.collected) == {"accepted": 1, "refused": 5}
+    assert "7 files left for the next round" in report.notes[-1]
+    assert len(run(ledger).collected) == 5
+    newcomer = put(ledger, "new.csv", 45, team="Aaron")
+    assert newcomer in [file for file, _ in run(ledger).collected]
+    assert run(ledger).collected == ()
 
 
 def test_a_sparse_file_beyond_the_cap_is_refused_unread(

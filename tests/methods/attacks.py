@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 ATTACKS = '''
-import ctypes, json, os, socket, stat, subprocess, sys, time
+import ctypes, fcntl, json, os, socket, stat, subprocess, sys, time
 from pathlib import Path
 
 HOME = Path(os.environ["HOME"])
@@ -311,6 +311,60 @@ class ManySockets(Good):
         time.sleep(60)
 
 
+class ManyPipes(Good):
+    def __init__(self):
+        self.kept = []
+        for _ in range(12):
+            if os.fork() == 0:
+                break
+        for _ in range(1900):
+            self.kept.append(os.pipe())
+            os.set_blocking(self.kept[-1][1], False)
+            try:
+                os.write(self.kept[-1][1], b"x" * 65536)
+            except BlockingIOError:
+                pass
+        time.sleep(60)
+
+
+class FullTcp(Good):
+    """Buffers that the kernel enlarges to megabytes by itself."""
+
+    def __init__(self):
+        server = socket.create_server(("127.0.0.1", 0), backlog=500)
+        self.kept = []
+        for _ in range(400):
+            self.kept.append(socket.create_connection(server.getsockname()))
+            self.kept[-1].setblocking(False)
+            try:
+                while True:
+                    self.kept[-1].send(b"x" * 65536)
+            except BlockingIOError:
+                pass
+        time.sleep(60)
+
+
+class SocketsInFlight(Good):
+    """Full sockets that no process holds: they were sent and not received."""
+
+    def __init__(self):
+        self.kept = []
+        for number in range(2000):
+            if number % 50 == 0:
+                self.kept.append(socket.socketpair())
+            pair = socket.socketpair()
+            pair[0].setblocking(False)
+            try:
+                while True:
+                    pair[0].send(b"x" * 4096)
+            except BlockingIOError:
+                pass
+            socket.send_fds(self.kept[-1][0], [b"x"], [one.fileno() for one in pair])
+            for one in pair:
+                one.close()
+        time.sleep(60)
+
+
 class ManyBytes(Good):
     def __init__(self):
         for index in range(6):
@@ -423,6 +477,8 @@ class LooksAround(Good):
             ],
             "typed into a terminal": lambda: typed(),
             "hid from the supervisor": lambda: libc.prctl(4, 0, 0, 0, 0) == 0,
+            "enlarged a pipe": lambda: fcntl.fcntl(os.pipe()[0], 1031, 1 << 20),
+            "opened MPTCP": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262),
             "changed a setting": lambda: Path("/proc/self/oom_score_adj").write_text("-1000"),
             "raised a limit": raised_limits,
         }}.items() if works(action)]}}

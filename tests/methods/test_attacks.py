@@ -50,6 +50,7 @@ USE = {
     "ManyBytes": "method-files",
     "ManyBytesWithoutName": "method-files",
     "ManySockets": "method-memory",
+    "ManyPipes": "method-memory",
     "FirstThreadEnds": "method-memory",
 }
 # What the filter of calls refuses inside the sandbox, and what its own disks hold.
@@ -59,6 +60,8 @@ USE_INSIDE = {
     "SystemVMemory": "method-raised",
     "DisksInMemory": "method-memory",
     "DisksInMemoryHidden": "method-memory",
+    "FullTcp": "method-memory",
+    "SocketsInFlight": "method-memory",
     "PredictionsArePublic": "method-raised",
     "PredictionsAreADevice": "method-raised",
 }

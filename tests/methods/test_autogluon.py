@@ -37,6 +37,7 @@ def run_fresh(task: Task, out: Path) -> MethodRun:
     return run_method("autogluon", task, out, threads=1)
 
 
+@pytest.mark.slow
 @pytest.mark.baseline
 @pytest.mark.parametrize("kind", ["classification", "matching"])
 def test_two_runs_agree_to_the_last_digit(kind: str, tmp_path: Path) -> None:

@@ -211,6 +211,7 @@ def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(
     for task in tasks:
         for file in (task.cache / "runs").iterdir():
             file.unlink()
+    cells = [replace(cell, folder=tmp_path / "here" / str(i)) for i, cell in enumerate(cells)]
     here = run_grid(cells, local_engine(2), read_predictions, lambda place, words: None)
     assert {o.index: o.run.sha256 for o in here if o.run is not None} == there
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from challenge.errors import ChallengeError
 from challenge.methods import resolve_method, run_method
+from challenge.methods.run.sandbox import sandbox_fault
 from challenge.task import Task
 from tests.toy import build_toy
 
@@ -107,3 +109,16 @@ def test_a_changed_data_file_needs_fresh(task: Task, tmp_path: Path) -> None:
     assert kept == first and "--fresh runs it again" in said
     said, fresh = run("three", "--fresh")
     assert fresh != first and "kept" not in said
+
+
+def test_a_data_file_that_the_sandbox_hides_is_named_with_the_way_out(
+    task: Task, tmp_path: Path
+) -> None:
+    label = "__import__('pathlib').Path(__file__).with_name('weights.txt').read_text()"
+    method = write(tmp_path / "d", "mine", label=label)
+    (tmp_path / "d" / "weights.txt").write_text(task.classes[0])
+    if sandbox_fault() is None:
+        with pytest.raises(ChallengeError, match="the sandbox hides it") as refused:
+            run_method(method, task, tmp_path / "one", threads=1, isolation="bwrap")
+        assert "--isolation none" in refused.value.faults[0].fix
+    assert run_method(method, task, tmp_path / "two", threads=1, isolation="none").seconds > 0

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 
 from challenge.prepare.audit import AuditReport, Finding, audit_task
 from challenge.prepare.audit.subject import normalised
+from challenge.task.columns import Column
 
 WORDS = [
     f"{a}{b}{c}"
@@ -114,7 +115,7 @@ def test_a_row_copied_across_the_split_is_found(tmp_path: Path) -> None:
     finding = found(report, "identical-rows")
     assert (finding.severity, finding.count, finding.of) == ("high", 9, 180)
     assert "1 of them with another label" in finding.message
-    summary = str(report.summary({}))
+    summary = str(report.summary({}, ()))
     assert "9 of 180 test rows are also in train'" in summary
     assert "another label" not in summary, "what test labels tell is for the organiser"
     assert "0 contents of train have more than one label" in summary
@@ -214,8 +215,8 @@ def test_everybody_sees_how_many_classes_test_lacks_but_not_which(tmp_path: Path
         train["label"][0] = "rare"
 
     report = planted(tmp_path, plant)
-    assert "1 of 5 classes are missing from test" in str(report.summary({}))
-    assert "rare" not in str(report.summary({}))
+    assert "1 of 5 classes are missing from test" in str(report.summary({}, ()))
+    assert "rare" not in str(report.summary({}, ()))
     assert "rare" in str(report.as_json())
 
 
@@ -516,7 +517,7 @@ def test_the_summary_names_no_row_and_says_what_was_accepted_in_vain() -> None:
     report = AuditReport(
         "toy", (Finding("label-in-a", "high", 3, 10, "3 of 10", (("r1", "r7"), ("r2", ""))),)
     )
-    summary = report.summary({"label-in-a": "known", "b": "gone"})
+    summary = report.summary({"label-in-a": "known", "label-in-b": "gone"}, (Column("a", "text"),))
     assert summary == {
         "findings": [
             {
@@ -528,7 +529,7 @@ def test_the_summary_names_no_row_and_says_what_was_accepted_in_vain() -> None:
                 "accepted": "known",
             }
         ],
-        "notes": ["accepted in task.toml, but not found: b"],
+        "notes": ["accepted in task.toml, but not found: label-in-b (the task has no column 'b')"],
     }
     assert "r1" not in str(summary)
     assert "r1" in str(report.as_json())

@@ -248,7 +248,7 @@ def test_digests_are_the_same_on_every_version_of_our_libraries(tmp_path: Path) 
         }
     )
     folder = declare_toy(tmp_path / "fixed", raw=table, split="seed = 42")
-    accept = '\n[accept]\n"identical-rows" = "a test"\n"identical-images" = "a test"\n'
+    accept = '\n[accept]\n"identical-rows" = "a test"\n'
     (folder / "task.toml").write_text((folder / "task.toml").read_text() + accept)
     task = build_task(folder, cache=tmp_path).task
     # The third digest, of the words, follows every change of the audit's wording.
@@ -337,6 +337,11 @@ def test_what_follows_from_few_clusters_and_missing_classes_is_said(tmp_path: Pa
     assert few in " ".join(notes) and "private subset" not in " ".join(notes)
     said = "Absent from test, so averages over classes leave them out: 1 of 3 classes."
     assert said in notes
+
+
+def test_a_coarse_number_of_clusters_is_not_above_the_rows(tmp_path: Path) -> None:
+    task = build_toy(tmp_path, n=200, images=False, split="test = 0.4")
+    assert task.document["split"]["n_clusters"] == task.document["n_test"] == 80
 
 
 def test_a_large_cluster_and_a_class_of_one_cluster_are_warnings(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Literal
 
 import pyarrow as pa
 import pytest
@@ -47,7 +48,9 @@ def written(draw: st.DrawFn) -> list[str]:
     return [*cells, one(Decimal(draw(st.integers(1, 99))))]
 
 
-def task_of(modality: str, **settings_of_x: Any) -> TaskDefinition:
+def task_of(
+    modality: str, raw: Mapping[str, object] = MappingProxyType({}), **settings_of_x: Any
+) -> TaskDefinition:
     return TaskDefinition.model_validate(
         {
             "format": 1,
@@ -56,7 +59,7 @@ def task_of(modality: str, **settings_of_x: Any) -> TaskDefinition:
             "title": "Toy",
             "metric": "accuracy",
             "source": [{"path": "."}],
-            "raw": {"format": "table"},
+            "raw": {"format": "table", **raw},
             "columns": {"x": {"modality": modality, **settings_of_x}},
         }
     )
@@ -143,3 +146,43 @@ def test_dates_are_their_texts_under_the_stated_reading(
 def test_an_open_choice_is_never_taken(cells: list[str], tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="can be read in several ways"):
         read(tmp_path, cells, task_of("numeric"))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.text(
+                st.sampled_from("ab\u00e9 \u6771'\"\\,;|\t#-1.5"), min_size=1, max_size=8
+            ).filter(lambda text: text.strip() == text),
+            st.sampled_from(["", "NA", "x y", "0", '"']),
+        ),
+        min_size=3,
+        max_size=8,
+    ),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "gb18030"]),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC]),
+)
+@settings(
+    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_texts_are_what_the_file_has_in_any_dialect(
+    tmp_path: Path,
+    rows: list[tuple[str, str]],
+    delimiter: str,
+    end: str,
+    encoding: str,
+    quoting: Literal[0, 1, 2, 3],
+) -> None:
+    path = tmp_path / "x.csv"
+    with path.open("w", encoding=encoding, newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter, lineterminator=end, quoting=quoting)
+        writer.writerows([["row", "x", "y", "label"]])
+        writer.writerows([[f"r{n}", *row, "ab"[n % 2]] for n, row in enumerate(rows)])
+    stated = {"delimiter": delimiter, "quote": "double", "header": True}
+    if encoding == "gb18030":
+        stated["encoding"] = encoding
+    task = task_of("text", raw=stated)
+    table = pa.Table.from_batches(list(convert(tmp_path, task).batches()))
+    assert table["x"].to_pylist() == [text or None for text, _ in rows]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from challenge.errors import Fault, SubmissionError
 from challenge.scoring import Predictions, read_predictions, write_predictions
 from challenge.task import Task
-from tests.scoring.made import make_task
+from tests.scoring.made import ids_of, make_task
 from tests.scoring.test_broken_files import BROKEN, task_of
 
 LABELS = "id,label\na1,cat\na2,dog\na3,bird\na4,cat\n"
@@ -141,6 +142,18 @@ def test_case_07_an_index_column_is_refused_with_index_false_as_fix(
 ) -> None:
     [fault] = faults_of(animals, BROKEN / name)
     assert (fault.code, fault.fix) == ("column-index", "write with index=False")
+
+
+def test_case_07_the_fix_of_an_index_that_was_reset_leads_to_a_file_that_is_taken(
+    animals: Task,
+) -> None:
+    df = pd.DataFrame({"id": ids_of(animals), "label": "cat"}).reset_index()
+    path = animals.folder / "p.parquet"
+    df.to_parquet(path, index=False)
+    [fault] = faults_of(animals, path)
+    assert fault.fix.startswith('df.drop(columns="index") after reset_index()')
+    df.drop(columns="index").to_parquet(path, index=False)
+    assert read_predictions(animals, path).codes is not None
 
 
 def test_case_07_an_index_of_pandas_in_parquet_is_refused(animals: Task) -> None:

@@ -29,7 +29,7 @@ def attacked(
         folder / "t", labels, kind=kind, subsets=subsets, test=test, train=train
     )
     path = task.public / "task.json"
-    share = list(subsets).count("public") / N
+    share = list(subsets).count("public") / len(subsets)
     document = {**json.loads(path.read_text()), "split": {"public": share}}
     path.write_text(json.dumps(document))
     return {one.name: one for one in attacks_on_task(read_task(task.public))}
@@ -51,6 +51,27 @@ def test_rows_in_the_order_of_their_labels_fall(tmp_path: Path) -> None:
     found = attacked(tmp_path, sorted(drawn(0, ("a", "b"), 0.5)), ["private"] * N)
     assert not found["label by order of ids"].held
     assert found["label by order of ids"].gain > 0.4
+
+
+def test_a_weak_relation_of_order_and_subset_falls_on_a_large_task(tmp_path: Path) -> None:
+    n = 10_000
+    shares = 0.5 + 0.05 * np.linspace(-1, 1, n)
+    chosen = np.random.default_rng(0).random(n) < shares
+    subsets = ["public" if one else "private" for one in chosen]
+    attack = attacked(tmp_path, ["a", "b"] * (n // 2), subsets)["subset by order of ids"]
+    assert not attack.held and attack.gain < 0.05
+    assert "4 standard errors" in attack.how
+
+
+def test_order_raises_no_false_alarm_on_small_tasks(tmp_path: Path) -> None:
+    fell = []
+    for seed in range(100):
+        generator = np.random.default_rng(seed)
+        labels = np.where(generator.random(300) < generator.choice([0.02, 0.5]), "a", "b")
+        subsets = np.where(generator.random(300) < 0.3, "public", "private")
+        found = attacked(tmp_path / str(seed), labels.tolist(), subsets.tolist())
+        fell += [one for one in found.values() if not one.held]
+    assert fell == []
 
 
 def test_rows_in_the_order_of_their_subsets_fall(tmp_path: Path) -> None:

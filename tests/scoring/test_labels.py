@@ -50,16 +50,17 @@ def test_what_is_no_label_is_handed_over(
 
 
 @pytest.mark.parametrize(
-    ("column", "fix"),
+    ("column", "classes", "fix"),
     [
-        (pa.array([0.0, 1.0, 2.0, 0.0]), '.astype("Int64").astype(str)'),
-        (pa.array([b"0", b"1", b"2", b"0"]), '.str.decode("utf-8")'),
+        (pa.array([0.0, 1.0, 2.0, 0.0]), ["0", "1", "2"], '.astype("Int64").astype(str)'),
+        (pa.array([0.0, 1.0, 2.0, 0.0]), ["0.0", "1.0", "2.0"], ".astype(str)"),
+        (pa.array([b"0", b"1", b"2", b"0"]), ["0", "1", "2"], '.str.decode("utf-8")'),
     ],
 )
 def test_the_fix_of_a_column_of_another_type_leads_to_a_file_that_is_taken(
-    tmp_path: Path, column: pa.Array, fix: str
+    tmp_path: Path, column: pa.Array, classes: list[str], fix: str
 ) -> None:
-    task = make_task(tmp_path / "t", classes=["0", "1", "2"], n=4)
+    task = make_task(tmp_path / "t", classes=classes, n=4)
     path = tmp_path / "p.parquet"
     pq.write_table(pa.table({"id": ids_of(task), "label": column}), path)
     with pytest.raises(SubmissionError) as refused:
@@ -72,12 +73,16 @@ def test_the_fix_of_a_column_of_another_type_leads_to_a_file_that_is_taken(
     assert len(read_predictions(task, path).codes) == 4
 
 
-def test_a_whole_number_with_a_point_is_near_its_class(tmp_path: Path) -> None:
-    task = make_task(tmp_path / "t", classes=["0", "1", "2"], n=4)
+@pytest.mark.parametrize(("written", "known"), [("1.0", "1"), ("1", "1.0")])
+def test_a_whole_number_is_near_its_class_with_a_point_or_without(
+    tmp_path: Path, written: str, known: str
+) -> None:
+    classes = [known.replace("1", digit) for digit in "012"]
+    task = make_task(tmp_path / "t", classes=classes, n=4)
     path = tmp_path / "p.csv"
-    rows = "".join(f"{one},1.0\n" for one in ids_of(task))
+    rows = "".join(f"{one},{written}\n" for one in ids_of(task))
     path.write_text(f"id,label\n{rows}")
-    with pytest.raises(SubmissionError, match=r"'1\.0' \(nearest class: '1'\)"):
+    with pytest.raises(SubmissionError, match=f"'{written}' .nearest class: '{known}'"):
         read_predictions(task, path)
 
 

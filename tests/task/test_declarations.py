@@ -125,6 +125,16 @@ def test_an_unknown_key_names_the_nearest_and_the_place(tmp_path: Path) -> None:
     assert "did you mean 'path'?" in found
 
 
+def test_a_key_of_another_table_names_that_table(tmp_path: Path) -> None:
+    found = refused(
+        tmp_path,
+        ("metric =", 'variants = "join"\nmetric ='),
+        ('path = "raw"', 'path = "raw"\ntitle = "x"'),
+    )
+    assert "unknown key 'variants'" in found and "fix: write it under [raw]" in found
+    assert "key source.1.title" in found and "fix: write it above the first table" in found
+
+
 def test_an_unknown_key_of_a_column_names_the_allowed_ones(tmp_path: Path) -> None:
     found = refused(tmp_path, ('modality = "text"', 'modality = "text"\ninteger_ = true'))
     assert "key columns.words.integer_" in found

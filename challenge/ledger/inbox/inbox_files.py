@@ -263,7 +263,10 @@ def sha256_of(reader: BinaryIO, largest: int, writer: BinaryIO | None = None) ->
 
 
 def write_beside(folder: int, target: str, text: str) -> None:
-    """Write a small file atomically, unless it has the same content already."""
+    """Write a small file atomically, unless it has the same content already.
+
+    It is not synchronized to the disk: what a crash loses, the next round writes again.
+    """
     if read_beside(folder, target) == text.encode():
         return
     aside = f".{target}.{os.getpid()}-{time.monotonic_ns()}.tmp"
@@ -271,8 +274,6 @@ def write_beside(folder: int, target: str, text: str) -> None:
     handle = os.open(aside, flags, 0o644, dir_fd=folder)
     with os.fdopen(handle, "wb") as file:
         file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
     try:
         os.replace(aside, target, src_dir_fd=folder, dst_dir_fd=folder)
     except OSError:

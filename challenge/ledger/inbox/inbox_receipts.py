@@ -17,7 +17,9 @@ from challenge.ledger.submissions.receipts import Receipt
 from challenge.ledger.submissions.roster import find_team, folded_names
 from challenge.task import dump_json
 
-__all__ = ["Collected", "accepted", "earlier_outcome", "refused"]
+__all__ = ["Collected", "Status", "accepted", "earlier_files", "earlier_outcome", "refused"]
+
+Status = Literal["accepted", "refused", "waiting"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Collected:
     state of the file; while that is unchanged, the file is not read again.
     """
 
-    status: Literal["accepted", "refused", "waiting"]
+    status: Status
     sha256: str
     message: str
     receipt: Mapping[str, Any] | None = None
@@ -81,6 +83,19 @@ def refused(sha256: str, error: SubmissionError, *, waits: bool) -> Collected:
         (message, "", *str(error).splitlines()),
         faults,
     )
+
+
+def earlier_files(ledger: Ledger, team: str, task: str) -> set[str]:
+    """Return the SHA-256 of all files that the team handed in for the task before."""
+    rows, failures, names = schema.submissions, schema.failures, schema.team_names
+    with ledger.store.reading() as connection:
+        folded = folded_names(connection, team)
+        own = sa.select(names.c.team).where(names.c.folded.in_(folded))
+        stored = sa.select(rows.c.file_sha256).where(rows.c.team.in_(own), rows.c.task == task)
+        failed = sa.select(failures.c.file_sha256).where(
+            failures.c.folded.in_(folded), failures.c.task == task
+        )
+        return set(connection.execute(stored.union(failed)).scalars())
 
 
 def earlier_outcome(ledger: Ledger, team: str, task: str, sha256: str) -> Collected | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,11 +27,18 @@ _CHUNK = 500
 
 def newest_keys(connection: sa.Connection) -> dict[str, int]:
     """Return the greatest key of each table, 0 where it is empty."""
-    newest = [
-        sa.select(sa.func.coalesce(sa.func.max(_key(table)), 0)).scalar_subquery().label(name)
-        for name, table in _TABLES.items()
-    ]
-    return dict(connection.execute(sa.select(*newest)).mappings().one())
+    return dict(connection.execute(_newest_query()).mappings().one())
+
+
+@cache
+def _newest_query() -> sa.Select[Any]:
+    """Return the query of all greatest keys; building it takes longer than running it."""
+    return sa.select(
+        *(
+            sa.select(sa.func.coalesce(sa.func.max(_key(table)), 0)).scalar_subquery().label(name)
+            for name, table in _TABLES.items()
+        )
+    )
 
 
 def add_links(connection: sa.Connection, before: Mapping[str, int]) -> None:

@@ -27,7 +27,7 @@ from challenge.ledger.store import schema
 from challenge.ledger.store.chain import add_links, newest_keys
 from challenge.task.files import share_with_group
 
-__all__ = ["BUSY_S", "Store", "ledger_faults", "open_store"]
+__all__ = ["BUSY_S", "Store", "has_foreign_header", "ledger_faults", "open_store"]
 
 BUSY_S = 120.0
 """How long a writer waits for another one before it gives up."""
@@ -36,6 +36,8 @@ _LOCK_ALL, _LOCK_STILL, _LOCK_CHAIN = 4_961_002, 4_961_003, 4_961_004
 _LOOK_S = 0.01
 _FORMATS_BEFORE = ("5", "6")
 _ROOM_BYTES = 1 << 20
+_JOURNAL_FORMATS = (b"\1\1", b"\2\2")
+"""Bytes 18 and 19 of a SQLite file with a rollback journal, and with a write-ahead log."""
 
 
 class Store:
@@ -352,6 +354,26 @@ def _refusal(folder: Path) -> OSError | None:
     return None
 
 
+def has_foreign_header(path: Path) -> bool:
+    """Whether the first page names a format that SQLite may read but refuses to write."""
+    try:
+        with path.open("rb") as file:
+            return file.read(20)[18:] not in _JOURNAL_FORMATS
+    except OSError:
+        return False
+
+
+def _damaged(where: str, found: str) -> Fault:
+    """Return the fault of a ledger that SQLite cannot read or write as it is."""
+    return Fault(
+        where,
+        found,
+        "an undamaged ledger",
+        "run `challenge verify` to see the damage, then `challenge restore` the last backup",
+        code="ledger-damaged",
+    )
+
+
 def _database_fault(where: str, text: str, error: Exception) -> Fault:
     lower = text.lower()
     if "disk is full" in lower or "no space" in lower:
@@ -361,6 +383,8 @@ def _database_fault(where: str, text: str, error: Exception) -> Fault:
         broken = OSError(errno.EIO, os.strerror(errno.EIO))
         return _disk_fault(where, _refusal(Path(where).parent) or broken)
     if "readonly" in lower or "read-only" in lower:
+        if has_foreign_header(Path(where)):
+            return _damaged(where, "damaged: its first page names another format")
         closed = OSError(errno.EACCES, os.strerror(errno.EACCES))
         return _disk_fault(where, _refusal(Path(where).parent) or closed)
     if "locked" in lower or "busy" in lower or "lock timeout" in lower:
@@ -373,13 +397,7 @@ def _database_fault(where: str, text: str, error: Exception) -> Fault:
             code="ledger-locked",
         )
     if any(word in lower for word in ("malformed", "not a database", "corrupt", "no such")):
-        return Fault(
-            where,
-            f"damaged: {text}",
-            "an undamaged ledger",
-            "run `challenge verify` to see the damage, then `challenge restore` the last backup",
-            code="ledger-damaged",
-        )
+        return _damaged(where, f"damaged: {text}")
     return Fault(
         where,
         text.strip() or type(error).__name__,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.schema import CreateTable
 
 from challenge.errors import Fault, LedgerError, counted
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import schema
 from challenge.ledger.store.chain import chain_damage, head_of
+from challenge.ledger.store.database import has_foreign_header
 from challenge.ledger.store.prediction_files import missing_file_fault
 from challenge.ledger.store.public_files import card_faults, public_faults
 from challenge.ledger.store.versions import read_cards
@@ -27,6 +31,9 @@ _STORED: dict[type[sa.types.TypeEngine[Any]], tuple[str, str]] = {
     sa.LargeBinary: ("blob", "null"),
 }
 """How SQLite stores values of each type of column."""
+_RULES = re.compile(
+    r"\b(?:CHECK|COLLATE|CONFLICT|DEFAULT|GENERATED|STRICT|WITHOUT)\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,8 @@ def verify(
 ) -> VerifyReport:
     """Check the database, and hash predictions and the public files of tasks; return all damage.
 
+    Every value of every row is covered, and the structure of all pages. Bytes of a SQLite file
+    that hold neither, such as free space within pages, may change without any effect.
     `expected_head` is a head that was published earlier: the chain must still contain it.
     Raises LedgerError when the database is too damaged to be read at all.
     """
@@ -134,7 +143,9 @@ def _database_faults(connection: sa.Connection, ledger: Ledger) -> list[Fault]:
     lines = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
     orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     faults = []
-    if lines != ["ok"]:
+    if has_foreign_header(Path(ledger.store.where)):
+        faults.append(_damage(ledger.store.where, "damaged pages", ["first page: its format"]))
+    elif lines != ["ok"]:
         faults.append(_damage(ledger.store.where, "damaged pages", lines))
     elif foreign := _foreign_schema(connection):
         found = "tables, columns, views or triggers that are not those of the ledger"
@@ -148,7 +159,11 @@ def _database_faults(connection: sa.Connection, ledger: Ledger) -> list[Fault]:
 
 
 def _foreign_schema(connection: sa.Connection) -> list[str]:
-    """Return what was added to the schema or is missing; indexes hold no values of their own."""
+    """Return what was added to the schema or is missing.
+
+    An index holds no values of its own, so one that is missing or new is no damage, unless it can
+    refuse rows. A rule of a table, such as a collation, changes what is found.
+    """
     query = (
         "SELECT type, name FROM sqlite_master WHERE type != 'index' AND name NOT LIKE 'sqlite_%'"
     )
@@ -162,7 +177,32 @@ def _foreign_schema(connection: sa.Connection) -> list[str]:
             f"column {name}.{column.name} {column.type.compile(dialect)} {int(not column.nullable)}"
             for column in table.columns
         }
+        created = str(CreateTable(table).compile(dialect=dialect))
+        query = f"SELECT sql FROM sqlite_master WHERE type = 'table' AND name = '{name}'"  # noqa: S608
+        for text, rules in (
+            (created, expected),
+            (connection.exec_driver_sql(query).scalar() or "", found),
+        ):
+            rules |= {f"rule {rule.upper()} of {name}" for rule in _RULES.findall(text)}
+        found |= {f"index {index}" for index in _acting_indexes(connection, name)}
     return sorted(found ^ expected)
+
+
+def _acting_indexes(connection: sa.Connection, table: str) -> list[str]:
+    """Return indexes that can refuse a row: unique ones, and those with a condition or a formula.
+
+    The ledger has none but those that SQLite makes for keys.
+    """
+    found = []
+    for _, name, unique, origin, partial in connection.exec_driver_sql(
+        f'PRAGMA index_list("{table}")'
+    ):
+        quoted = name.replace('"', '""')
+        columns = connection.exec_driver_sql(f'PRAGMA index_info("{quoted}")')
+        formula = any(column[2] is None for column in columns)
+        if origin == "c" and (unique or partial or formula):
+            found.append(str(name))
+    return found
 
 
 def _foreign_values(connection: sa.Connection) -> list[str]:

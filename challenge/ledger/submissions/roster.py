@@ -38,6 +38,7 @@ __all__ = [
     "enter_team",
     "find_team",
     "folded_names",
+    "names_of_teams",
     "rename_team",
     "require_team",
     "team_of",
@@ -132,6 +133,11 @@ def folded_names(connection: sa.Connection, name: str) -> set[str]:
     team = sa.select(names.c.team).where(names.c.folded == fold(name))
     query = sa.select(names.c.folded).where(names.c.team.in_(team))
     return {fold(name), *connection.execute(query).scalars()}
+
+
+def names_of_teams(connection: sa.Connection) -> set[str]:
+    """Return the folded forms of all names that any team ever had."""
+    return set(connection.execute(sa.select(schema.team_names.c.folded)).scalars())
 
 
 def require_team(connection: sa.Connection, name: str) -> TeamRow:

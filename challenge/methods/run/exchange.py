@@ -222,7 +222,7 @@ def ask(
             _refuse_stopped(request, ended)
             if (failure := scratch.take(request.where, FAULT, _MOST_BYTES)) is not None:
                 failed = parse_answer(failure, _Failure, request.where)
-                raise _reported(request.where, failed, ended)
+                raise _reported(request, failed, ended)
             result = scratch.take(request.where, RESULT, _MOST_BYTES)
             predictions = None
             if request.verb == "declare":
@@ -373,16 +373,22 @@ def _refuse_stopped(request: Request, ended: Ended) -> None:
     raise kind(Fault(request.where, found, expected, fix, code=code))
 
 
-def _reported(where: str, failure: _Failure, ended: Ended) -> ChallengeError:
+def _reported(request: Request, failure: _Failure, ended: Ended) -> ChallengeError:
     kind = {2: WrongUse, 3: MissingRequirement}.get(failure.exit_code, ChallengeError)
     if failure.faults:
         return kind(entry.as_fault() for entry in failure.faults)
+    fix = "fix the method"
+    if request.isolation == "bwrap" and failure.kind == FileNotFoundError.__name__:
+        fix = (
+            "if the file is there, the sandbox hides it: put its content into the method's modules,"
+            " or run your own code with --isolation none"
+        )
     return ChallengeError(
         Fault(
-            where,
+            request.where,
             f"{failure.kind}: {failure.message}",
             "predictions",
-            f"fix the method; {_last_lines(ended)}",
+            f"{fix}; {_last_lines(ended)}",
             code="method-raised",
         )
     )

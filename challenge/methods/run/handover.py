@@ -120,7 +120,7 @@ def open_plain(path: Path) -> BinaryIO:
 @contextmanager
 def scratch_folder() -> Iterator[Scratch]:
     """Make a folder for a method's process, and remove it with all its content."""
-    path = Path(tempfile.mkdtemp(prefix="challenge-scratch-"))
+    path = Path(tempfile.mkdtemp(prefix="challenge-scratch-")).resolve()
     descriptor = os.open(path, _FOLDER)
     try:
         yield Scratch(path, descriptor)

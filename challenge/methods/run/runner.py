@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -191,13 +193,14 @@ def run_here(
 def default_isolation(source: MethodSource, task: Task) -> Isolation:
     """Return the strongest isolation that works here for a method that may not be trusted.
 
-    `none` for built-in methods and files of the challenge's own directory, its inbox and
-    submissions excepted. A participant without a challenge directory may run without a sandbox
+    `none` for built-in methods and for files of the challenge's own directory that only this user
+    or the owner of `challenge.toml` can change. Inbox, submissions and folders below that of a
+    task are not its own. A participant without a challenge directory may run without a sandbox
     where there is none; an organiser gets MissingRequirement.
     """
     root = task.public.resolve().parents[2]
     is_organiser = (root / "challenge.toml").is_file()
-    if source.builtin or (is_organiser and _is_own(source.file, root)):
+    if source.builtin or (is_organiser and _is_own(source, root)):
         return "none"
     if sandbox_fault() and not is_organiser:
         return "none"
@@ -205,13 +208,33 @@ def default_isolation(source: MethodSource, task: Task) -> Isolation:
     return "bwrap"
 
 
-def _is_own(file: Path | None, root: Path) -> bool:
-    strangers = (root / "inbox", root / "submissions")
-    return (
-        file is not None
-        and file.is_relative_to(root)
+def _is_own(source: MethodSource, root: Path) -> bool:
+    """Whether the method and all files beside it that it imports are the organiser's."""
+    if source.file is None:
+        return False
+    owners = {0, os.geteuid(), (root / "challenge.toml").stat().st_uid}
+    strangers = tuple((root / name).resolve() for name in ("inbox", "submissions"))
+    return all(
+        file.is_relative_to(root)
         and not any(file.is_relative_to(folder) for folder in strangers)
+        and not _is_data(file.relative_to(root))
+        and not any(_others_can_change(path, owners) for path in _way(file, root))
+        for file in (path.resolve() for path in (source.file, *source.needs.readable))
     )
+
+
+def _is_data(file: Path) -> bool:
+    """Whether it is in a folder below that of a task, as raw data is."""
+    return file.parts[0] == "datasets" and len(file.parts) > len(("datasets", "task", "file"))
+
+
+def _way(file: Path, root: Path) -> tuple[Path, ...]:
+    return file, *(folder for folder in file.parents if folder.is_relative_to(root))
+
+
+def _others_can_change(path: Path, owners: set[int]) -> bool:
+    found = path.stat()
+    return found.st_uid not in owners or bool(found.st_mode & stat.S_IWOTH)
 
 
 def method_name(source: MethodSource, options: Options) -> str:

@@ -11,7 +11,6 @@ import json
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,8 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-import challenge
 from challenge.errors import Fault, MissingRequirement
+from challenge.methods.run.interpreter import program, visible_interpreter
 from challenge.task.call_filter import refuse_dangerous
 
 __all__ = ["MEMORY_DISKS", "Isolation", "require_sandbox", "sandbox_command", "sandbox_fault"]
@@ -30,6 +29,7 @@ Isolation = Literal["none", "bwrap"]
 MEMORY_DISKS = ("/tmp", "/dev/shm")  # noqa: S108
 """The disks inside that are memory; what is on them is counted as memory of the method."""
 
+_SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives")
 _MEMORY_DISK_BYTES = 256 << 20
 _PROBE_S = 30.0
 _PROBE_BYTES = 4096
@@ -106,14 +106,14 @@ print(json.dumps(succeeded))
 def sandbox_command(
     folder: Path, readable: tuple[Path, ...] = (), writable: Mapping[Path, Path] | None = None
 ) -> Iterator[tuple[list[str], tuple[int, ...]]]:
-    """Give the `bwrap` command to which a program is appended, and the descriptors that it needs.
+    """Give the command of Python in `bwrap`, without arguments, and the descriptors that it needs.
 
-    It starts in `folder`. `readable` paths can be read, the keys of `writable` are folders that
-    lead to its values. Raises MissingRequirement as `require_sandbox` does.
+    It starts in `folder`, a real path. `readable` paths can be read, the keys of `writable` are
+    real folders that lead to its values. Raises MissingRequirement as `require_sandbox` does.
     """
     require_sandbox()
     with _open_filter() as opened:
-        yield _command(folder, readable, writable or {}, opened), opened
+        yield [*_command(folder, readable, writable or {}, opened), str(program())], opened
 
 
 def require_sandbox() -> None:
@@ -151,7 +151,7 @@ def sandbox_fault() -> str:
             port = str(server.getsockname()[1])
             arguments = [*map(str, (public, private, home, scratch)), port]
             with _open_filter() as opened:
-                command = [*_command(scratch, (public,), {}, opened), sys.executable]
+                command = [*_command(scratch, (public,), {}, opened), str(program())]
                 answer, code = _run_probe(command, arguments, opened)
         if _content(home, without=scratch) != before:
             return "a program inside changed files outside"
@@ -235,18 +235,26 @@ def _command(
     size = ["--size", str(_MEMORY_DISK_BYTES)] if _supports("--size") else []
     for in_memory in MEMORY_DISKS:
         sandbox += [*size, "--tmpfs", in_memory]
-    for system in ("/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives"):
+    for system in _SYSTEM:
         path = Path(system)
         if path.is_symlink():
             sandbox += ["--symlink", str(path.readlink()), system]
         elif path.exists():
             sandbox += ["--ro-bind", system, system]
-    own = (Path(sys.prefix), Path(sys.base_prefix), Path(challenge.__file__).parent)
-    bound: list[Path] = []
-    for path in sorted({*own, *readable}):
-        if not any(path.is_relative_to(other) for other in (*bound, Path("/usr"))):
+    visible = visible_interpreter()
+    for path in readable:
+        visible.add(path)
+    shown = [Path(system) for system in _SYSTEM]
+    for path in sorted(visible.paths):
+        if not any(path.is_relative_to(other) for other in shown):
             sandbox += ["--ro-bind", str(path), str(path)]
-            bound.append(path)
+            shown.append(path)
+    for way in sorted(visible.folders):
+        if not any(way.is_relative_to(other) for other in shown):
+            sandbox += ["--dir", str(way)]
+    for link, target in sorted(visible.links.items()):
+        if not any(link.is_relative_to(other) for other in shown):
+            sandbox += ["--symlink", str(target), str(link)]
     for path, inside in writable.items():
         sandbox += ["--bind", str(inside), str(path)]
     sandbox += ["--bind", str(folder), str(folder), "--chdir", str(folder)]

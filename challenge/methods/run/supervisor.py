@@ -18,11 +18,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import challenge
 from challenge.methods.protocol import Progress, silent
 from challenge.methods.run import keeper
 from challenge.methods.run.handover import Scratch
+from challenge.methods.run.interpreter import package_root
 from challenge.methods.run.sandbox import MEMORY_DISKS, Isolation, sandbox_command
+from challenge.methods.run.socket_buffers import PIPE_BYTES, SOCKET_BYTES, socket_bytes
 
 __all__ = ["Caps", "Ended", "machine_memory_mb", "run_process"]
 
@@ -39,8 +40,6 @@ _MOST_HIDDEN = 5
 """Looks in a row at which the descriptors of a process may be hidden."""
 _RESERVE_BYTES, _RESERVE_SHARE = 256 << 20, 4
 """Free bytes of the disk at which a cell is stopped, or this part of those at its start."""
-_SOCKET_BYTES = 1 << 19
-"""What the buffers of a socket may hold by default."""
 _INODE_BYTES = 1 << 10
 """What an empty file of a disk in memory takes."""
 _HELD = ("RssAnon:", "RssFile:", "RssShmem:", "VmSwap:", "VmPTE:")
@@ -106,7 +105,6 @@ def run_process(
     `environment`. Lines of the standard output go to `on_line`. The standard input stays open as
     long as this process lives, and is empty.
     """
-    command = [sys.executable, *arguments]
     caps = caps.on_this_machine()
     began = time.monotonic()
     with ExitStack() as stack:
@@ -114,9 +112,10 @@ def run_process(
         if isolation == "bwrap":
             inside = sandbox_command(scratch.path, readable, writable)
             sandbox, opened = stack.enter_context(inside)
-            command = [*sandbox, *command]
+            command = [*sandbox, *arguments]
         else:
-            command = [sys.executable, "-I", "-S", keeper.__file__, *command]
+            python = sys.executable
+            command = [python, "-I", "-S", keeper.__file__, python, *arguments]
         process = subprocess.Popen(  # noqa: S603
             command,
             cwd=scratch.path,
@@ -275,7 +274,7 @@ def _environment(threads: int, folder: Path) -> dict[str, str]:
         "POLARS_MAX_THREADS": str(threads),
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": str(Path(challenge.__file__).parents[1]),
+        "PYTHONPATH": str(package_root()),
         "HOME": str(folder),
         "TMPDIR": str(folder),
     }
@@ -324,8 +323,8 @@ class _Usage:
 def _used_by(root: int, device: int, memory_disks: tuple[str, ...]) -> _Usage:
     """Return what a process, all below it and its session use; zeros where there is no /proc.
 
-    Memory is what is resident or swapped, tables of pages, buffers of sockets, files on the
-    `memory_disks` of a sandbox, and files without a name that are not on `device`. The sandbox
+    Memory is what is resident or swapped, tables of pages, buffers of sockets and pipes, files on
+    the `memory_disks` of a sandbox, and files without a name that are not on `device`. The sandbox
     starts a session of its own, hence the tree.
     """
     seen, zombies, n_threads = _tree(root)
@@ -346,7 +345,10 @@ def _used_by(root: int, device: int, memory_disks: tuple[str, ...]) -> _Usage:
         for (found_on, _), size in files.unnamed.items()
         if found_on != device and found_on not in disks
     )
-    memory = held + sum(disks.values()) + elsewhere + _SOCKET_BYTES * len(files.sockets)
+    sockets = SOCKET_BYTES * len(files.sockets)
+    if memory_disks:
+        sockets = max(sockets, socket_bytes(seen))
+    memory = held + sum(disks.values()) + elsewhere + sockets + PIPE_BYTES * len(files.pipes)
     return _Usage(frozenset(seen), memory, n_threads, on_disk, frozenset(files.hidden))
 
 
@@ -436,11 +438,12 @@ def _is_memory(device: int) -> bool:
 
 
 class _Files:
-    """Open files of processes: those without a name by device and inode, and sockets."""
+    """Open files of processes: those without a name by device and inode, sockets and pipes."""
 
     def __init__(self) -> None:
         self.unnamed: dict[tuple[int, int], int] = {}
         self.sockets: set[int] = set()
+        self.pipes: set[tuple[int, int]] = set()
         self.hidden: set[int] = set()
 
     def add(self, process: int, entry: Path) -> None:
@@ -453,6 +456,8 @@ class _Files:
                         self.unnamed[status.st_dev, status.st_ino] = status.st_blocks * 512
                     elif stat.S_ISSOCK(status.st_mode):
                         self.sockets.add(status.st_ino)
+                    elif stat.S_ISFIFO(status.st_mode):
+                        self.pipes.add((status.st_dev, status.st_ino))
         except PermissionError:
             self.hidden.add(process)
         except OSError:

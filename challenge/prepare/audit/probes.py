@@ -38,6 +38,8 @@ CLASSES = 8
 IMAGES = 2_000
 TOGETHER, APART = 0.95, 0.7
 """AUC of two columns together that is found, where each alone stays below the second."""
+FORM = 0.99
+"""AUC above which a form is found. The length of a text may well go with its label."""
 _BINS, _FEW = 16, 50
 _COLUMNS = 16
 _GRAMS = 1 << 16
@@ -111,7 +113,7 @@ def telling_forms(subject: Subject, sample: Sample) -> Iterator[Finding]:
         if modality_of(column.modality).is_image:
             continue
         best = sample.best(_form(sample.table[column.name].combine_chunks(), column, sample.k))
-        if best is not None and exceeds(best[1], ALONE):
+        if best is not None and exceeds(best[1], FORM):
             yield _finding(
                 f"telling-form-{column.name}",
                 # An hour or a weekday may well decide the label.

@@ -2,46 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from challenge.errors import Fault
+from challenge.task.columns import Column
+from challenge.task.declarations import in_toml
+from challenge.task.findings import absent_column, form_of
 
 __all__ = ["SEVERITIES", "AuditReport", "Finding", "Severity", "Shown"]
 
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 
-_LEAVE_OUT = "move the column to [left_out] when it follows from the label"
-_BY_ENTITY = 'keep the records of an entity on one side: under [split], by = "entity"'
-_FIXES = (
-    ("identical-rows", "drop the copies"),
-    ("contradictory-labels", "correct the labels, or drop the rows that contradict each other"),
-    (
-        "near-identical",
-        'keep what belongs together on one side: under [split], by = "group" and group = "a raw '
-        'column that copies share"',
-    ),
-    ("telling-columns", "move one of the columns to [left_out] when they follow from the label"),
-    ("telling-column", _LEAVE_OUT),
-    ("telling-number", _LEAVE_OUT),
-    ("telling-agreement", _LEAVE_OUT),
-    ("telling-form", f"write its values alike for all labels, or {_LEAVE_OUT}"),
-    ("telling-characters", f"take out of it what follows from the label, or {_LEAVE_OUT}"),
-    ("telling-missing", "fill or mark missing values alike for all labels"),
-    ("telling-pixels", "crop the images, or encode them alike for all labels"),
-    ("telling-file", "encode all images alike: one format, quality and size for all labels"),
-    ("telling-order", "correct the converter: keys must not follow the label"),
-    ("telling-", "correct the converter: ids must not follow the label"),
-    ("label-in", "move the column to [left_out], or take the label's words out of it"),
-    ("seen-records", _BY_ENTITY),
-    ("transitive-pairs", _BY_ENTITY),
-    ("class-missing", "join or drop the smallest classes, or change split.test"),
-    ("shifted-sides", "split by another rule, or say in the description how test differs"),
-    ("licence-unstated", "write `licence = …` under [[source]]"),
-)
-"""The fix of findings whose names start so; the first that fits counts."""
 MOST_ROWS = 10_000
 """Rows of one finding that the full report lists."""
 
@@ -81,7 +55,9 @@ class Finding:
     @property
     def fix(self) -> str:
         """What to do about it."""
-        return next(fix for start, fix in _FIXES if self.name.startswith(start))
+        form = form_of(self.name)
+        assert form is not None, f"challenge/task/findings.py lacks {self.name}"
+        return form.fix
 
 
 @dataclass(frozen=True)
@@ -110,15 +86,18 @@ class AuditReport:
         return tuple(
             Fault(where, f"{finding.name}: {finding.message}", "no high finding of the leak audit",
                   f"{finding.fix}; or, when it is known and bearable, write "
-                  f'`"{finding.name}" = "why"` under [accept]'
+                  f'`{in_toml(finding.name)} = "why"` under [accept]'
                   + (f"; its rows: {listed}" if listed and finding.rows else ""),
                   "audit-high", n=finding.count)
             for finding in self.high()
             if not accept.get(finding.name, "").strip()
         )  # fmt: skip
 
-    def summary(self, accept: Mapping[str, str]) -> dict[str, object]:
-        """Return what everybody may see: counts and messages, never a row."""
+    def summary(self, accept: Mapping[str, str], columns: Sequence[Column]) -> dict[str, object]:
+        """Return what everybody may see: counts and messages, never a row.
+
+        `columns` are the features of the task.
+        """
         return {
             "findings": [
                 {
@@ -135,6 +114,7 @@ class AuditReport:
                 *self.notes,
                 *(
                     f"accepted in task.toml, but not found: {name}"
+                    + (f" ({why})" if (why := absent_column(name, columns)) else "")
                     for name in sorted(accept)
                     if self.named(name) is None
                 ),

@@ -65,7 +65,8 @@ def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> d
             "group": split.group,
             "time": split.time,
             **split.named_columns,
-            "n_clusters": round(coarse(written.n_clusters)),
+            # Rounded up, it would be more than the rows.
+            "n_clusters": min(round(coarse(written.n_clusters)), written.n_test),
             **plan.facts,
         },
         "left_out": definition.left_out,

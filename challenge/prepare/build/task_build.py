@@ -193,7 +193,7 @@ def _build(
     full = {**report.as_json(), "raw_rows": rows_as_json(rows)}
     write_atomically(private / "audit.json", dump_json(full), mode=0o600)
     write_atomically(private / AUDIT_ROWS, rows_as_csv(report, rows), mode=0o600)
-    document["audit"] = report.summary(definition.accept)
+    document["audit"] = report.summary(definition.accept, definition.feature_columns())
     document = with_card_digest(document, card)
     write_atomically(public / "task.json", dump_json(document))
     write_atomically(public / "croissant.json", dump_json(croissant_document(public, document)))

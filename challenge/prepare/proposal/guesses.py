@@ -62,6 +62,10 @@ _ROWS_A_CODE = 5
 """Rows that a class has on average where classes are numbered without a gap."""
 _VARIANTS = 5
 """Rows that a thing may have on average, for its rows to be variants."""
+_RARE = 5
+"""A class of fewer rows may be missing from a side of the split."""
+_ONE_SIDED = 0.1
+"""Share of the classes that may lie within one group each, for a split by group."""
 
 
 def guess_label(
@@ -217,7 +221,7 @@ def look_at_labels(
                   first=tuple(repr(name) for name in bad[:5]) if mostly else ())
         )  # fmt: skip
     notes += variant_notes(label, counts)
-    rare = [name for name, times in counts.items() if times < 5]
+    rare = [name for name, times in counts.items() if times < _RARE]
     if rare:
         notes.append(note(Code.RARE_CLASSES, n=len(rare), of=len(counts)))
     if n < len(values):
@@ -297,6 +301,8 @@ def guess_group(
             continue
         if not one.n / 200 <= one.n_distinct <= 0.9 * one.n or one.n_distinct < 10:
             continue
+        if _parts_classes(values[name], values[label]):
+            continue
         score = (2 if named else 0) + (1 if one.is_id else 0)
         if best is None or score > best[0]:
             best = (score, name)
@@ -306,6 +312,19 @@ def guess_group(
     notes.append(note(Code.GROUP, column=best[1], n=one.n_distinct, of=one.n))
     notes += variant_notes(best[1], one.counts)
     return best[1]
+
+
+def _parts_classes(groups: list[str | None], labels: list[str | None]) -> bool:
+    """Whether a split by group would keep a good part of the classes to one side.
+
+    A class of five or more rows must be in two groups to be on both sides.
+    """
+    of_class: defaultdict[str | None, Counter[str | None]] = defaultdict(Counter)
+    for group, label in zip(groups, labels, strict=True):
+        if label is not None:
+            of_class[label][group] += 1
+    within = [len(one) for one in of_class.values() if one.total() >= _RARE]
+    return sum(n < 2 for n in within) > _ONE_SIDED * len(within)
 
 
 def guess_variants(
@@ -345,6 +364,7 @@ def guess_variants(
     if best is None:
         return None
     notes.append(note(Code.VARIANTS, column=best[1], n=best[0]))
+    notes += variant_notes(best[1], profiles[best[1]].counts)
     return best[1]
 
 

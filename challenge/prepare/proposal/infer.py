@@ -85,6 +85,8 @@ def propose_task(
         plan = _of_table(source, images, label, kind, notes, raw)
     notes += [doubt for one in plan.columns.values() for doubt in one.doubts]
     notes.append(note(Code.LICENCE))
+    if raw is not None and raw.variants is not None:
+        notes = [one for one in notes if one.code is not Code.VARIANT_FORMS]
     path = str(plan.source)
     if folder is not None and plan.source.is_relative_to(folder.resolve().parents[1]):
         path = Path(os.path.relpath(plan.source, folder.resolve())).as_posix()
@@ -117,7 +119,7 @@ def _of_table(
     table = open_files(folder, name, stated)
     notes += [note(Code.READER, text=text) for text in table.notes]
     found_images = open_image_folder(images)
-    profiles, values = profile_columns(table, found_images)
+    profiles, values = profile_columns([table], found_images, stated)
     if not values or not len(next(iter(values.values()))):
         raise TaskError(Fault(file.name, "0 rows", "rows", "check the raw data", "no-rows"))
     pairwise = {name for name in profiles if name.startswith(("left_", "right_"))}
@@ -149,7 +151,7 @@ def _of_table(
         raw["key"] = key
     group, shown = None, False
     if not kind.paired:
-        group = guess_group(profiles, values, label, key, notes)
+        group = guess_group(profiles, alike, label, key, notes)
     if not kind.paired and group is None:
         group, shown = guess_variants(profiles, alike, label, key, notes), True
     columns, options, left_out = sort_columns(profiles, {label, key}, key, None if shown else group)
@@ -210,7 +212,7 @@ def _one_table(folder: Path) -> str:
 def _of_ditto(source: Path, notes: list[Note], stated: Raw | None) -> Plan:
     encoding = None if stated is None else stated.encoding
     table = ditto_table([("train", source / "train.txt")], encoding)
-    profiles, _ = profile_columns(table)
+    profiles, _ = profile_columns([table])
     sided = {name: one for name, one in profiles.items() if name.startswith(("left_", "right_"))}
     columns, options, left_out = sort_columns(sided, set(), None, None)
     columns, sides, _ = take_sides(columns, {})
@@ -256,7 +258,7 @@ def _of_competition(
             Fault(str(images), f"not in {source}", "a competition's images in its folder",
                   "put them there", "images-missing")
         )  # fmt: skip
-    profiles, _ = profile_columns(table, open_image_folder(images))
+    profiles, _ = profile_columns([table], open_image_folder(images), stated)
     label = guess_label(table, profiles, label or (answers[0] if answers else None), kind, notes)
     labels = all_values(profiles[label])
     kind = kind or guess_kind(profiles[label], labels, notes)

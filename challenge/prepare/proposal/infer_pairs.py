@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from challenge.prepare.proposal.profiles import (
     records_by_key,
 )
 from challenge.prepare.proposal.proposal_text import Plan, stated_keys
+from challenge.prepare.readers.image_files import ImageFolder
 from challenge.prepare.readers.raw_file import RawFile
 from challenge.prepare.readers.table_files import find_table, open_table, tables_in
 from challenge.task.definition import Raw
@@ -73,14 +75,8 @@ def plan_of_pairs(
         raw["images"] = images.relative_to(root).as_posix()
     tables = [open_table(path, stated) for path in _record_tables(source, pairs)]
     image_folder = open_image_folder(images)
-    profiles: dict[str, Profile] = {}
-    values: dict[str, list[str | None]] = {}
-    for table in tables:
-        notes += [note(Code.READER, text=text) for text in table.notes]
-        found, texts = profile_columns(table, image_folder)
-        for name, one in found.items():
-            profiles.setdefault(name, one)
-            values.setdefault(name, texts[name])
+    notes += [note(Code.READER, text=text) for table in tables for text in table.notes]
+    profiles, values = _profiles(tables, image_folder, stated)
     key = "id" if "id" in profiles else guess_key(profiles, "")
     agreeing: list[str] = []
     options: dict[str, str] = {}
@@ -118,10 +114,39 @@ def plan_of_pairs(
     official = pairs is None and find_table(folder, "test") is not None
     split = pair_split(official, notes)
     kind = kind_with("match")
+    sides = {}
+    for name in columns:
+        raw_name = more.get(f"from_{name}", name)
+        having = [raw_name in table.names for table in (tables[0], tables[-1])]
+        if not all(having):
+            sides[name] = "left" if having[0] else "right"
     return Plan(
-        kind, "deepmatcher", root, raw, options | more, kind.default_metric, split, columns, {},
+        kind, "deepmatcher", root, raw, options | more, kind.default_metric, split, columns, sides,
         left_out | {name: note(Code.AGREEMENT) for name in agreeing},
     )  # fmt: skip
+
+
+def _profiles(
+    tables: Sequence[RawFile], images: ImageFolder | None, stated: Raw | None
+) -> tuple[dict[str, Profile], dict[str, list[str | None]]]:
+    """Return the profiles and texts of the columns of the records, the left table's first.
+
+    A column that the tables have in different forms is profiled over the rows of both.
+    """
+    profiles: dict[str, Profile] = {}
+    values: dict[str, list[str | None]] = {}
+    unlike = set()
+    for table in tables:
+        found, texts = profile_columns([table], images, stated)
+        for name, one in found.items():
+            known = profiles.setdefault(name, one)
+            values.setdefault(name, texts[name])
+            if (known.modality, known.integer, known.form) != (one.modality, one.integer, one.form):
+                unlike.add(name)
+    if unlike:
+        joint, _ = profile_columns(tables, images, stated)
+        profiles |= {name: joint[name] for name in profiles if name in unlike}
+    return profiles, values
 
 
 def pair_split(official: bool, notes: list[Note]) -> dict[str, str | float]:

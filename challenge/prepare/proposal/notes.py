@@ -51,12 +51,12 @@ class Code(Enum):
     )
     NO_NUMBERS = "column {column}: not read as numbers, since {example!r} has {why}"
     NOT_NUMBER = (
-        "column {column}: {n:,} of {of:,} distinct texts are no numbers, such as {example!r}; "
-        "correct them, or list them as `missing` under [raw], to have numbers"
+        "column {column}: {n:,} of {of:,} distinct texts tried are no numbers, such as "
+        "{example!r}; correct them, or list them as `missing` under [raw], to have numbers"
     )
     NOT_DATE = (
-        "column {column}: {n:,} of {of:,} distinct texts are no dates, such as {example!r}; "
-        "correct them, or list them as `missing` under [raw], to have dates"
+        "column {column}: {n:,} of {of:,} distinct texts tried are no dates, such as "
+        "{example!r}; correct them, or list them as `missing` under [raw], to have dates"
     )
     MIXED_FORMATS = (
         "column {column}: each text is a number or a date, such as {example!r}, but no one format "
@@ -64,6 +64,14 @@ class Code(Enum):
     )
     FINE_TIMES = (
         "column {column}: {example!r} is finer than a microsecond, so its times are kept as texts"
+    )
+    SHORT_YEARS = (
+        "column {column}: years of two digits are taken to lie in 1969 to 2068, so that "
+        "{example!r} is in {year}; write all four digits in the raw file if that is wrong"
+    )
+    SENTINEL = (
+        "column {column}: {n:,} rows have {word}, far from all others; list it as `missing` under "
+        "[raw] if it means that"
     )
     ZONE_ASSUMED = (
         "column {column}: its times name no zone; taken as UTC, a date as its midnight; correct "

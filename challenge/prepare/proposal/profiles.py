@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from challenge.prepare.proposal.notes import Code, Note, note
+from challenge.prepare.readers.column_readings import present
 from challenge.prepare.readers.image_files import IMAGE_SUFFIXES, ImageFolder
 from challenge.prepare.readers.raw_file import RawFile
 from challenge.task.cells import cell_texts
 from challenge.task.date_texts import DATE_ORDERS, DateTally, is_no_date, read_date, read_iso
+from challenge.task.definition import Raw
 from challenge.task.number_texts import NUMBER_FORMATS, NumberTally, read_number
 from challenge.task.raw_values import text_values
 
@@ -46,6 +48,8 @@ _FEW = 0.05
 _BLOCK = 500
 _MOST_DISTINCT = 500_000
 _MOST_TRIED = 500
+_NINES = re.compile(r"-?9{2,}0{0,2}([.,]9*0*)?")
+"""Numbers that often mean a missing value, such as -999."""
 _NEARLY = 0.7
 """Share of the texts from which a column of texts is nearly one of numbers or dates."""
 
@@ -81,19 +85,23 @@ class Profile:
 
 
 def profile_columns(
-    table: RawFile, images: ImageFolder | None = None
+    tables: Sequence[RawFile], images: ImageFolder | None = None, raw: Raw | None = None
 ) -> tuple[dict[str, Profile], dict[str, list[str | None]]]:
-    """Return a profile of each column over all rows, and the texts of rows from all over the file.
+    """Return a profile of each column over all rows, and the texts of rows from all over the files.
 
-    Of a file of up to `ROWS` rows these are all rows, else blocks at equal distances.
+    Of up to `ROWS` rows these are all rows, else blocks at equal distances. A column that several
+    tables have is one column. `raw` states which texts are missing.
     """
-    sketches = {name: ColumnSketch(name) for name in table.names}
+    sketches = {name: ColumnSketch(name) for table in tables for name in table.names}
     blocks: list[tuple[int, dict[str, list[str | None]]]] = []
     n_blocks, stride = 0, 1
-    for batch in table.batches():
-        columns = {name: _as_texts(batch.column(name)) for name in table.names}
+    for batch in (one for table in tables for one in table.batches()):
+        cells = {name: batch.column(name) for name in batch.schema.names}
+        if raw is not None:
+            cells = {name: present(array, raw) for name, array in cells.items()}
+        columns = {name: _as_texts(array) for name, array in cells.items()}
         for name, texts in columns.items():
-            sketches[name].update(texts, batch.column(name).type)
+            sketches[name].update(texts, cells[name].type)
         for start in range(0, batch.num_rows, _BLOCK):
             if n_blocks % stride == 0:
                 cut = {name: one.slice(start, _BLOCK).to_pylist() for name, one in columns.items()}
@@ -103,7 +111,7 @@ def profile_columns(
                 stride *= 2
                 blocks = [one for one in blocks if one[0] % stride == 0]
     profiles = {name: sketch.profile(images) for name, sketch in sketches.items()}
-    values: dict[str, list[str | None]] = {name: [] for name in table.names}
+    values: dict[str, list[str | None]] = {name: [] for name in sketches}
     for _, cut in blocks:
         for name, texts in cut.items():
             values[name] += texts
@@ -231,7 +239,8 @@ class ColumnSketch:
             return dated
         if self._numbers.forms and self._numbers.n:
             return _number_profile(base, self._numbers, unique)
-        return _text_profile(base, n_present, unique)
+        broken = [*self._numbers.breaks.values(), *self._dates.breaks.values()]
+        return _text_profile(base, n_present, unique, broken)
 
 
 def _names_images(counts: Counter[str], images: ImageFolder | None) -> bool:
@@ -270,6 +279,11 @@ def _dates_profile(base: Profile, tally: DateTally) -> Profile | None:
         )
         return replace(dated, doubts=tuple(doubts))
     form = tally.forms[0]
+    if tally.short_year is not None:
+        moment = read_date(tally.short_year, form)
+        doubts.append(
+            note(Code.SHORT_YEARS, column=base.name, example=tally.short_year, year=f"{moment:%Y}")
+        )
     mixed = 0 < tally.n_zoned < tally.n
     if form != DATE_ORDERS[0] or not (mixed or read_iso(_sample(dates)) is not None):
         doubts.append(note(Code.DATES_READ, column=base.name, form=form, example=dates[0]))
@@ -306,7 +320,7 @@ def _number_profile(base: Profile, tally: NumberTally, unique: bool) -> Profile:
             digits = note(Code.DIGIT_CODES)
             return replace(base, why=digits, doubts=(doubt,), is_key=unique, is_id=named_id)
         doubt = note(Code.NO_NUMBERS, column=name, example=text, why=why)
-        shown = _text_profile(base, base.n - base.n_missing, unique)
+        shown = _text_profile(base, base.n - base.n_missing, unique, ())
         return replace(shown, doubts=(doubt,))
     if (question := tally.question) is not None:
         text, values = question
@@ -333,6 +347,9 @@ def _number_profile(base: Profile, tally: NumberTally, unique: bool) -> Profile:
     base = replace(base, missing_words=markers, form=None if form == NUMBER_FORMATS[0] else form)
     if markers:
         doubts.append(note(Code.READ_AS_MISSING, column=name, texts=tuple(map(repr, markers))))
+    if (sentinel := _sentinel(base.counts, numbers)) is not None:
+        n = base.counts[sentinel]
+        doubts.append(note(Code.SENTINEL, column=name, word=sentinel, n=n))
     if integer and len(base.counts) <= 2:
         return replace(base, why=note(Code.TWO_NUMBERS), doubts=tuple(doubts), form=None)
     if integer and (len(base.counts) <= 12 or _CODE_NAME.search(name)):
@@ -341,10 +358,27 @@ def _number_profile(base: Profile, tally: NumberTally, unique: bool) -> Profile:
     return replace(base, modality="numeric", why=why_number, integer=integer, doubts=tuple(doubts))
 
 
-def _text_profile(base: Profile, n: int, unique: bool) -> Profile:
-    """Return the profile of texts; nearly all numbers or dates are named as such."""
+def _sentinel(counts: Mapping[str, int], numbers: Mapping[str, int | float]) -> str | None:
+    """Return a number of nines that recurs, further from the others than they from each other."""
+    for text, number in numbers.items():
+        if counts[text] < 2 or not _NINES.fullmatch(text.strip()):
+            continue
+        others = [one for one in numbers.values() if one != number]
+        if not others:
+            continue
+        least, most = min(others), max(others)
+        if number > most + (most - least) or number < least - (most - least):
+            return text
+    return None
+
+
+def _text_profile(base: Profile, n: int, unique: bool, broken: Iterable[str]) -> Profile:
+    """Return the profile of texts; nearly all numbers or dates are named as such.
+
+    `broken` are texts that are in no format of the others.
+    """
     counts = base.counts
-    almost = _almost(base)
+    almost = _almost(base, broken)
     if almost is not None:
         unique, base = False, replace(base, doubts=(almost,))
     words = sum(len(text.split()) * times for text, times in counts.items()) / n
@@ -369,9 +403,10 @@ def _text_profile(base: Profile, n: int, unique: bool) -> Profile:
     )
 
 
-def _almost(base: Profile) -> Note | None:
+def _almost(base: Profile, broken: Iterable[str]) -> Note | None:
     """Return a note on texts that are nearly all numbers or dates, with the first that is not."""
-    texts = [text for text in list(base.counts)[:_MOST_TRIED] if not is_no_date(text)]
+    tried = dict.fromkeys([*list(base.counts)[:_MOST_TRIED], *broken])
+    texts = [text for text in tried if not is_no_date(text)]
     fine = [
         text
         for text in texts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from challenge.kinds import Kind
 from challenge.prepare.proposal.notes import Note
 from challenge.prepare.proposal.profiles import Profile
 from challenge.task.datasheet import UNANSWERED, hints
+from challenge.task.declarations import in_toml
 from challenge.task.definition import Raw
 
 __all__ = ["Plan", "Proposal", "RawKeys", "proposal_of", "stated_keys"]
@@ -65,14 +65,8 @@ def _evidence(profile: Profile) -> str:
     return f"{profile.why.text}; {distinct}{missing}"
 
 
-def _quoted(text: str | float | list[str]) -> str:
-    if isinstance(text, float):
-        return repr(text)
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
 def _name(text: str) -> str:
-    return text if _BARE.fullmatch(text) else _quoted(text)
+    return text if _BARE.fullmatch(text) else in_toml(text)
 
 
 def _comment(text: str) -> str:
@@ -89,26 +83,30 @@ def proposal_of(task_id: str, plan: Plan, path: str, notes: list[Note]) -> Propo
     lines += [
         "",
         "format = 1",
-        f"id = {_quoted(task_id)}",
-        f"kind = {_quoted(plan.kind.name)}",
-        f"title = {_quoted(title)}",
+        f"id = {in_toml(task_id)}",
+        f"kind = {in_toml(plan.kind.name)}",
+        f"title = {in_toml(title)}",
         'description = ""  # what a row is, what the label is, why several modalities are needed',
-        f"metric = {_quoted(plan.metric)}",
+        f"metric = {in_toml(plan.metric)}",
         "samples = false  # may the pages show rows of train?",
         "",
         "[[source]]",
-        f"path = {_quoted(path)}",
+        f"path = {in_toml(path)}",
         '# licence = "…"  # under which terms may the data be used, and passed on?',
         '# attribution = "…"  # who is to be named?',
         "",
         "[raw]",
-        f"format = {_quoted(plan.form)}",
-        *(f"{name} = {_quoted(value)}" for name, value in plan.raw.items()),
+        f"format = {in_toml(plan.form)}",
+        *(f"{name} = {in_toml(value)}" for name, value in plan.raw.items()),
     ]
     if plan.options:
         lines += ["", "[raw.options]"]
-        lines += [f"{_name(name)} = {_quoted(value)}" for name, value in plan.options.items()]
-    lines += ["", "[split]", *(f"{name} = {_quoted(value)}" for name, value in plan.split.items())]
+        lines += [f"{_name(name)} = {in_toml(value)}" for name, value in plan.options.items()]
+    lines += [
+        "",
+        "[split]",
+        *(f"{name} = {in_toml(value)}" for name, value in plan.split.items()),
+    ]
     lines.append("public = 0.3  # share of the test rows whose score shows while a contest runs")
     for name, one in plan.columns.items():
         lines += [
@@ -119,10 +117,10 @@ def proposal_of(task_id: str, plan: Plan, path: str, notes: list[Note]) -> Propo
         if one.integer:
             lines.append("integer = true")
         if one.form:
-            lines.append(f"format = {_quoted(one.form)}")
+            lines.append(f"format = {in_toml(one.form)}")
         if one.timezone:
             lines.append(
-                f"timezone = {_quoted(one.timezone)}  # assumed; a date without a time is midnight"
+                f"timezone = {in_toml(one.timezone)}  # assumed; a date without a time is midnight"
             )
         if name in plan.sides:
             lines.append(f'sides = "{plan.sides[name]}"')
@@ -130,7 +128,7 @@ def proposal_of(task_id: str, plan: Plan, path: str, notes: list[Note]) -> Propo
     if plan.left_out:
         lines += ["", "[left_out]"]
         lines += [
-            f"{_name(name)} = {_quoted(why.text.capitalize())}"
+            f"{_name(name)} = {in_toml(why.text.capitalize())}"
             for name, why in plan.left_out.items()
         ]
     lines += [

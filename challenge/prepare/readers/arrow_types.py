@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from challenge.task.cells import list_text
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -84,5 +86,5 @@ def _text(value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return list_text(value)
     return str(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from challenge.task.datetimes import YEAR_FIRST
 from challenge.task.definition import Raw, TaskDefinition
 from challenge.task.modalities import NUMBERS, modality_of
 from challenge.task.number_texts import NUMBER_FORMATS, NumberTally
+from challenge.task.raw_values import text_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,7 +85,8 @@ class _Column:
         option = definition.raw.options.get(f"date_{column.name}")
         stated = column.format or (None if option is None else str(option))
         self.stated = stated
-        self.n = self.n_null = 0
+        self.n = self.n_null = self.n_read = 0
+        self.lists = False
         self.tally: NumberTally | DateTally | None = None
         if stated is not None and is_date_format(stated):
             self.tally = DateTally([stated])
@@ -100,12 +102,22 @@ class _Column:
         self.n += len(array)
         if pa.types.is_floating(array.type):
             array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+        if pa.types.is_list(array.type):
+            self.lists = True
+            array = cell_texts(array)
+        if pa.types.is_string(array.type):
+            array = text_values(array)
         self.n_null += array.null_count
-        if self.tally is not None:
-            if isinstance(array, pa.DictionaryArray):
-                array = array.dictionary_decode()
-            if pa.types.is_string(array.type):
-                self.tally.update(array)
+        if self.tally is None:
+            if self.lists:
+                self.n_read += len(array) - array.null_count
+            return
+        if isinstance(array, pa.DictionaryArray):
+            array = array.dictionary_decode()
+        if pa.types.is_string(array.type):
+            self.tally.update(array)
+        if pa.types.is_string(array.type) or is_date_format(self.stated or ""):
+            self.n_read += len(array) - array.null_count
 
     @property
     def form(self) -> str | None:
@@ -162,25 +174,32 @@ class _Column:
     def entry(self) -> dict[str, Any]:
         """Return the entry of the report: the reading, and the balance of the cells."""
         words = dict(self.tally.missing) if self.tally is not None else {}
-        missing = self.n_null + sum(words.values())
-        parsed = self.tally is not None
+        n_words = sum(words.values())
+        parsed = self.n_read - n_words
         return {
             "name": self.column.name,
-            "reading": _reading(self.column, self.form) if parsed else "as it is",
-            "kept": 0 if parsed else self.n - missing,
-            "parsed": self.n - missing if parsed else 0,
-            "missing": missing,
+            "reading": self.reading() if parsed else "as it is",
+            "kept": self.n - self.n_null - self.n_read,
+            "parsed": parsed,
+            "missing": self.n_null + n_words,
             "missing_words": {word: words[word] for word in sorted(words)},
         }
 
-
-def _reading(column: Column, form: str | None) -> str:
-    if modality_of(column.modality).is_datetime:
-        zone = f", without a zone in {column.timezone}" if column.timezone else ""
-        return f"dates written {form or DATE_ORDERS[0]}{zone}"
-    if form is not None and is_date_format(form):
-        return f"dates written {form}, as days since 1970"
-    return f"numbers written {form or NUMBER_FORMATS[0]}"
+    def reading(self) -> str:
+        """Return how cells of the column are read that are not kept as they are."""
+        if self.tally is None:
+            return "lists as text"
+        if isinstance(self.tally, NumberTally):
+            return f"numbers written {self.form or NUMBER_FORMATS[0]}"
+        text = f"dates written {self.form or DATE_ORDERS[0]}"
+        if isinstance(self.tally, DateTally) and self.tally.short_year is not None:
+            text += ", years of two digits in 1969 to 2068"
+        modality = modality_of(self.column.modality)
+        if modality.is_ordered and not modality.is_datetime:
+            return f"{text}, as days since 1970"
+        return text + (
+            f", without a zone in {self.column.timezone}" if self.column.timezone else ""
+        )
 
 
 def read_columns(
@@ -194,6 +213,7 @@ def read_columns(
     where they have one; `used` are other raw columns that are needed. Raises TaskError with every
     column that has no reading, or several.
     """
+    used = set(used)
     columns = {one.name: _Column(one, definition) for one in definition.feature_columns()}
     if definition.split.time is not None:
         columns["time"] = _time_column(definition)
@@ -230,11 +250,25 @@ def read_columns(
         raise TaskError(faults)
     report = {
         "files": [
-            {"name": table.path.name, "rows": n, "notes": list(table.notes)}
-            for (table, _), n in zip(files, n_rows, strict=True)
+            {
+                "name": table.path.name,
+                "rows": n,
+                "columns": _balance(table, sources, features, used),
+                "notes": list(table.notes),
+            }
+            for (table, sources), n in zip(files, n_rows, strict=True)
         ],
-        "columns": [one.entry() for name, one in columns.items() if name in features and one.n],
-        "left_out": _left_out(files, definition, set(used)),
+        "columns": [
+            one.entry()
+            for name, one in columns.items()
+            # The time of a split may be a feature, too.
+            if one.n and (name in features or one.column.name not in features)
+        ],
+        "left_out": _left_out(files, definition, used),
+        "joined": {
+            name: sum(named[name][text] for text, kept in forms.items() if text != kept)
+            for name, forms in joined.items()
+        },
     }
     forms = {name: one.form for name, one in columns.items()}
     return Readings(forms, joined, report)
@@ -319,7 +353,7 @@ def _variants_fault(where: str, groups: list[dict[str, int]]) -> Fault:
     )
     return Fault(
         where,
-        f"values that differ only in blanks, case, normal form or `.0`: {first[0]}",
+        "values that differ only in blanks, case, normal form or `.0`",
         "one form of each value",
         'write variants = "join" under [raw] if they mean the same, or variants = "keep"',
         code="variants",
@@ -328,8 +362,24 @@ def _variants_fault(where: str, groups: list[dict[str, int]]) -> Fault:
     )
 
 
+def _balance(
+    table: RawFile, sources: Mapping[str, str], features: Set[str], used: Set[str]
+) -> dict[str, int]:
+    """Return how many raw columns there are: built, used for label, key or split, and left out."""
+    built = {source for name, source in sources.items() if name in features}
+    names = set(table.names)
+    n_used = len(names & {*sources.values(), *used} - built)
+    n_built = len(names & built)
+    return {
+        "raw": len(names),
+        "built": n_built,
+        "used": n_used,
+        "left_out": len(names) - n_built - n_used,
+    }
+
+
 def _left_out(
-    files: Sequence[tuple[RawFile, Mapping[str, str]]], definition: TaskDefinition, used: set[str]
+    files: Sequence[tuple[RawFile, Mapping[str, str]]], definition: TaskDefinition, used: Set[str]
 ) -> dict[str, str]:
     """Return the raw columns that are not in the task, each with its reason."""
     left_out: dict[str, str] = {}

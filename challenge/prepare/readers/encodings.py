@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Sequence
 from pathlib import Path
 
 from challenge.prepare.readers.raw_file import damaged
 
-__all__ = ["find_encoding"]
+__all__ = ["find_encoding", "find_shared_encoding"]
 
 _BLOCK = 1 << 22
 _SAMPLE = 1 << 20
@@ -46,7 +47,25 @@ def find_encoding(path: Path, sample: bytes) -> tuple[str, str | None]:
     if _decodes(path, "utf-8"):
         return "utf-8", None
     _refuse_damaged(path)
-    return _guess(path)
+    return _guess([path])
+
+
+def find_shared_encoding(paths: Sequence[Path]) -> tuple[list[Path], str, str] | None:
+    """Return the parts of one table whose bytes prove no encoding, and the likely one of them all.
+
+    The note is like that of `find_encoding`. None for fewer than two such parts: a short one may
+    fit encodings that the others rule out.
+    """
+    unproved = []
+    for path in paths:
+        with path.open("rb") as file:
+            sample = file.read(_SAMPLE)
+        marked = any(sample.startswith(mark) for mark, _ in _MARKS)
+        if not marked and _without_mark(sample) is None and not _decodes(path, "utf-8"):
+            unproved.append(path)
+    if len(unproved) < 2:
+        return None
+    return unproved, *_guess(unproved)
 
 
 def _without_mark(sample: bytes) -> str | None:
@@ -90,18 +109,20 @@ def _refuse_damaged(path: Path) -> None:
         )
 
 
-def _guess(path: Path) -> tuple[str, str]:
-    """Return the most likely encoding and a note with one word in each likely one."""
+def _guess(paths: Sequence[Path]) -> tuple[str, str]:
+    """Return the most likely encoding of all files and a note with one word in each likely one."""
     # charset_normalizer is a dependency of requests, and requests of pooch.
     from charset_normalizer import from_bytes
 
+    path = paths[0]
     lines: list[bytes] = []
-    size = 0
-    with path.open("rb") as file:
-        for line in file:
-            if not line.isascii() and size < _SAMPLE:
-                lines.append(line)
-                size += len(line)
+    for one in paths:
+        size = 0
+        with one.open("rb") as file:
+            for line in file:
+                if not line.isascii() and size < _SAMPLE // len(paths):
+                    lines.append(line)
+                    size += len(line)
     found = from_bytes(b"".join(lines), cp_isolation=list(_OLD))
     likely: dict[str, tuple[float, float]] = {}
     for match in found:
@@ -113,8 +134,9 @@ def _guess(path: Path) -> tuple[str, str]:
             path, "neither UTF-8 nor another text encoding",
             "save it as UTF-8, or name its `encoding` under [raw]",
         )  # fmt: skip
-    least = min(chaos for chaos, _ in likely.values())
-    order = [name for name in sorted(likely, key=_OLD.index) if _decodes(path, name)]
+    order = [
+        name for name in sorted(likely, key=_OLD.index) if all(_decodes(one, name) for one in paths)
+    ]
     order = order or list(likely)[:1]
     together = b"".join(lines)
     order.sort(key=lambda name: (_looks_odd(together.decode(name, "replace")), likely[name][0]))
@@ -122,12 +144,15 @@ def _guess(path: Path) -> tuple[str, str]:
     word = next((one for line in lines for one in line.split() if not one.isascii()), b"")
     word = word[:40]
     words = {name: word.decode(name, "replace") for name in order}
-    others = [
-        f"{text!r} in {name}"
-        for name, text in words.items()
-        if likely[name][0] <= least + 0.02 and text != words[best]
-    ]
+    # What looks less likely may still be right, and only a reader of the language can know.
+    names = {text: name for name, text in reversed(words.items()) if text != words[best]}
+    others = [f"{text!r} in {name}" for text, name in reversed(names.items())]
     text = f"{path.name} is not UTF-8; it was read as {best}: {words[best]!r}"
+    if len(paths) > 1:
+        text = (
+            f"{len(paths)} files, {path.name} to {paths[-1].name}, are not UTF-8; they were read "
+            f"as {best}: {words[best]!r}"
+        )
     if others:
         text += f", which would be {' or '.join(others[:3])}; correct `encoding` under [raw]"
     return best, text

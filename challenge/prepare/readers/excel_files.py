@@ -59,7 +59,15 @@ def open_workbook(path: Path, raw: Raw | None = None) -> RawFile:
     skip = _before_header(rows, places, None if raw is None else raw.skip)
     if skip:
         notes.append(f"{skip} rows of {path.name} stand before the header and were skipped")
-    names, places = _header(path, rows, places[skip:])
+    visible = [one for one, state in states.items() if state == "visible" and one != name]
+    if (raw is None or raw.sheet is None) and visible and len(places) < skip + 2:
+        raise TaskError(
+            Fault(path.name, f"sheet {name!r} has no rows below a header "
+                  f"(there are also: {', '.join(map(repr, visible))})", "a sheet with a table",
+                  "name one as `sheet` under [raw], or --raw sheet=… with `challenge add`",
+                  "raw-sheet")
+        )  # fmt: skip
+    names, places = _header(path, rows, places[skip:], notes)
     columns: list[list[str | None]] = []
     for index, column in enumerate(names):
         cells = [rows[n][index] if index < len(rows[n]) else (None, "n") for n in places]
@@ -129,11 +137,15 @@ def _before_header(rows: list[list[tuple[Any, str]]], places: list[int], stated:
 
 
 def _header(
-    path: Path, rows: list[list[tuple[Any, str]]], places: list[int]
+    path: Path, rows: list[list[tuple[Any, str]]], places: list[int], notes: list[str]
 ) -> tuple[list[str], list[int]]:
     """Return the names of the columns and the rows below them."""
     header = [_cell(value) for value, _ in rows[places[0]]] if places else []
     width = max((i + 1 for i, name in enumerate(header) if name), default=0)
+    if width > 1 and not header[0] and all(header[1:width]) and "index" not in header:
+        # pandas writes its row index this way.
+        header[0] = "index"
+        notes.append(f"the first column of {path.name} has no name and was named index")
     if any(not name for name in header[:width]):
         raise headless(path, "an empty name in the header")
     for n in places[1:]:

@@ -147,6 +147,7 @@ def _of_rows(rows: Any, names: list[str] | None) -> list[dict[str, Any]] | None:
 def _of_objects_in_object(document: dict[str, dict[str, Any]]) -> list[dict[str, Any]] | None:
     """Return the rows of an object of objects: by row, or by column, whichever has one type each.
 
+    Keys of rows become the column `index`, unless they number the rows from 0.
     Raises ValueError when both have, and the keys do not show which of them number rows.
     """
     inner = list(dict.fromkeys(key for one in document.values() for key in one))
@@ -157,7 +158,10 @@ def _of_objects_in_object(document: dict[str, dict[str, Any]]) -> list[dict[str,
         fits_column, fits_row = _numbered(inner), _numbered(list(document))
     if fits_column == fits_row:
         raise ValueError("an object of objects whose keys may be rows or columns")
-    return by_column if fits_column else by_row
+    keys, rows = (inner, by_column) if fits_column else (list(document), by_row)
+    if keys == [str(number) for number in range(len(keys))] or any("index" in row for row in rows):
+        return rows
+    return [{"index": key, **row} for key, row in zip(keys, rows, strict=True)]
 
 
 def _one_type_each(rows: list[dict[str, Any]]) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from challenge.errors import Fault, TaskError
 from challenge.prepare.readers.arrow_types import plain_columns
+from challenge.prepare.readers.encodings import find_shared_encoding
 from challenge.prepare.readers.excel_files import open_workbook
 from challenge.prepare.readers.json_files import read_json_lines, read_json_records
 from challenge.prepare.readers.raw_file import ROWS, RawFile, damaged, headless
@@ -69,7 +70,14 @@ def open_files(folder: Path, file: str, raw: Raw | None = None) -> RawFile:
     paths = sorted(path for path in folder.glob(file) if path.is_file())
     if not paths:
         return open_table(folder / file, raw)
-    tables = [open_table(path, raw) for path in paths]
+    stated = dict.fromkeys(paths, raw)
+    shared = None
+    if raw is None or raw.encoding is None:
+        shared = find_shared_encoding([path for path in paths if _is_text(path)])
+    if shared is not None:
+        known = (raw or Raw(format="table")).model_copy(update={"encoding": shared[1]})
+        stated |= dict.fromkeys(shared[0], known)
+    tables = [open_table(path, stated[path]) for path in paths]
     faults = []
     for table in tables[1:]:
         if set(table.names) != set(tables[0].names):
@@ -88,9 +96,21 @@ def open_files(folder: Path, file: str, raw: Raw | None = None) -> RawFile:
             for batch in table.batches():
                 yield batch.select(list(names))
 
-    notes = tuple(dict.fromkeys(note for table in tables for note in table.notes))
-    joined = f"{len(paths)} files were read as one table, {paths[0].name} to {paths[-1].name}"
-    return RawFile(folder / file, names, batches, tables[0].stated, (joined, *notes))
+    notes = [f"{len(paths)} files were read as one table, {paths[0].name} to {paths[-1].name}"]
+    notes += [] if shared is None else [shared[2]]
+    notes += dict.fromkeys(note for table in tables for note in table.notes)
+    # What parts do not share is found anew in each: stated for all, it would alter the others.
+    common = {
+        name: value
+        for name, value in tables[0].stated.items()
+        if all(table.stated.get(name) == value for table in tables)
+    }
+    return RawFile(folder / file, names, batches, common, tuple(notes))
+
+
+def _is_text(path: Path) -> bool:
+    """Whether `open_table` reads the file as delimited text."""
+    return path.suffix.lower() not in SUFFIXES or path.suffix.lower() in (".csv", ".tsv", ".txt")
 
 
 def open_table(path: Path, raw: Raw | None = None) -> RawFile:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["open_text"]
 
 _DELIMITERS = ",;\t| "
+_LITERAL = "\t|"
+"""Delimiters of files whose quotes may be characters like others."""
 _SAMPLE = 1 << 20
 _LINES = 1000
 """Lines in which the delimiter and the header are looked for; all lines must then fit."""
@@ -57,7 +59,8 @@ class _Form:
     """How the lines of a file become rows of fields.
 
     `drops_last`: each row ends with a delimiter, so that its last field is empty. `top` counts the
-    lines down to the header, or those that are skipped where there is none.
+    lines down to the header, or those that are skipped where there is none. `again` is the line of
+    the header if it occurs in the rows, too, as in files that were put together.
     """
 
     encoding: str
@@ -69,6 +72,7 @@ class _Form:
     padded: bool = False
     drops_last: bool = False
     top: int = 0
+    again: str | None = None
 
 
 def open_text(path: Path, raw: Raw | None = None) -> RawFile:
@@ -101,6 +105,8 @@ def open_text(path: Path, raw: Raw | None = None) -> RawFile:
     form = _lay_out(path, form, lines[:_LINES], stated, notes)
     form = _choose_quotes(path, form, stated, notes)
     names, form = _name_columns(path, form, lines[:_LINES], stated, notes)
+    if form.header and len(names) > 1 and 0 < form.top <= len(lines):
+        form = _leave_out_headers(path, form, lines[form.top - 1], notes)
     found = {
         "encoding": None if encoding == "utf-8" else encoding,
         "delimiter": None if form.delimiter == "," else form.delimiter,
@@ -116,6 +122,17 @@ def open_text(path: Path, raw: Raw | None = None) -> RawFile:
         {name: value for name, value in found.items() if value is not None},
         tuple(notes),
     )
+
+
+def _leave_out_headers(path: Path, form: _Form, header: str, notes: list[str]) -> _Form:
+    """Return the form that leaves out later lines that are the header again; note their number."""
+    if header.isascii() and not any(_has(path, form.encoding, f"{end}{header}") for end in "\n\r"):
+        return form
+    n = sum(line.rstrip("\r\n") == header for line in _lines(path, form)) - 1
+    if n < 1:
+        return form
+    notes.append(f"{path.name}: the header again, {n:,} times among the rows, was left out")
+    return replace(form, again=header)
 
 
 def _lay_out(
@@ -211,11 +228,14 @@ def _choose_quotes(path: Path, form: _Form, stated: dict[str, object], notes: li
         return replace(form, quote=str(quote))
     if form.delimiter == " " or not _has(path, form.encoding, '"'):
         return form
+    if form.delimiter not in _LITERAL and _has_whole_fields(path, form):
+        return form
     literal = _literal(path, form)
     if literal is not None and not (literal.odd or literal.inside or literal.partly):
         return form
     first_break, joined = _strict_break(path, form)
     if first_break is None:
+        _ask_backslash(path, form)
         if literal is not None and literal.partly and not joined:
             notes.append(
                 f"{path.name}, {literal.partly}: quotes were taken to enclose the field; write "
@@ -236,7 +256,7 @@ def _choose_quotes(path: Path, form: _Form, stated: dict[str, object], notes: li
         return form
     breaks = [f"quotes doubled: {first_break}"]
     fitting = []
-    if literal is not None and not literal.enclosed and form.delimiter in "\t|":
+    if literal is not None and not literal.enclosed and form.delimiter in _LITERAL:
         # Elsewhere an unclosed quote is damage.
         fitting.append("none")
     if _has(path, form.encoding, '\\"'):
@@ -267,13 +287,36 @@ def _choose_quotes(path: Path, form: _Form, stated: dict[str, object], notes: li
     )
 
 
+def _ask_backslash(path: Path, form: _Form) -> None:
+    """Raise TaskError where a backslash before a quote may escape it, or be a character."""
+    if not _has(path, form.encoding, '\\"'):
+        return
+    lines = enumerate(_lines(path, form), start=1)
+    line = next((number for number, text in lines if '\\"' in text), None)
+    if line is None:
+        return
+    broken, _ = _strict_break(path, replace(form, quote="backslash"))
+    if broken is None:
+        raise TaskError(
+            Fault(
+                f"{path.name}, line {line}",
+                'a backslash before a quote, which may escape it (\\" is ") or be a character of '
+                'the text (\\" is \\"): both explain all lines',
+                "one meaning of backslashes",
+                'write quote = "backslash" or quote = "double" under [raw], or --raw with '
+                "`challenge add`",
+                code="quote-open",
+            )
+        )
+
+
 @dataclass
 class _Literal:
     """What a file shows whose lines all have the same number of delimiters.
 
     `odd`: a line with an odd number of quotes. `inside`: a quote that does not touch a delimiter.
-    `enclosed`: a column whose texts are all in quotes. `partly`: the line of a quoted text in a
-    column between tabs that has others without quotes, although it needs none.
+    Between tabs or bars only: `enclosed`, a column whose texts are all in quotes; `partly`, the
+    line of a quoted text in a column that has others without quotes, although it needs none.
     """
 
     odd: bool = False
@@ -282,13 +325,50 @@ class _Literal:
     partly: str = ""
 
 
+def _has_whole_fields(path: Path, form: _Form) -> bool:
+    """Whether all quotes are in pairs within a line, each beside a delimiter or the end of a line.
+
+    Then they enclose fields. False where a look at the bytes does not show it.
+    """
+    if form.encoding != "utf-8" or not form.delimiter.isascii():
+        return False
+    rest = b""
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            head, line_end, rest = (rest + block).rpartition(b"\n")
+            if not line_end or not _is_whole(head, ord(form.delimiter)):
+                return False
+    return _is_whole(rest, ord(form.delimiter))
+
+
+def _is_whole(lines: bytes, delimiter: int) -> bool:
+    import numpy as np
+
+    lines = lines.replace(b"\r\n", b"\n")
+    if b"\r" in lines or b'\\"' in lines:
+        return False
+    data = np.frombuffer(b"\n" + lines + b"\n", dtype=np.uint8)
+    places = np.flatnonzero(data == ord('"'))
+    edges = (delimiter, ord("\n"))
+    touching = np.isin(data[places - 1], edges) | np.isin(data[places + 1], edges)
+    of_line = np.searchsorted(places, np.flatnonzero(data == ord("\n")))
+    return bool(touching.all() and not (np.diff(of_line) % 2).any())
+
+
 def _literal(path: Path, form: _Form) -> _Literal | None:
     """Return what quotes as mere characters would give, None when lines are then ragged."""
     mark = re.escape(form.delimiter)
     inside = re.compile(rf'(?<=[^{mark}\n])"(?=[^{mark}\r\n])')
+    of_cells = form.delimiter in _LITERAL
     found = _Literal()
     width: int | None = None
     quoted: list[list[int]] = []
+    block: list[str] = []
+
+    def close_block() -> None:
+        found.inside = found.inside or inside.search("\n".join(block)) is not None
+        block.clear()
+
     for number, line in enumerate(_lines(path, form), start=form.skip + 1):
         line = line.rstrip("\r\n")
         if not line.strip():
@@ -301,7 +381,12 @@ def _literal(path: Path, form: _Form) -> _Literal | None:
             return None
         n_quotes = line.count('"')
         found.odd |= n_quotes % 2 == 1
-        found.inside |= inside.search(line) is not None
+        if n_quotes:
+            block.append(line)
+        if len(block) == _LINES:
+            close_block()
+        if not of_cells:
+            continue
         for counts, cell in zip(quoted, line.split(form.delimiter), strict=True):
             if cell:
                 wrapped = len(cell) > 1 and cell[0] == cell[-1] == '"'
@@ -311,10 +396,10 @@ def _literal(path: Path, form: _Form) -> _Literal | None:
                     counts[2] = number
     if not width:
         return None
+    close_block()
     found.enclosed = any(0 < n == n_wrapped for n, n_wrapped, _ in quoted)
-    if form.delimiter in "\t|":
-        partly = [line for n, n_wrapped, line in quoted if 0 < n_wrapped < n]
-        found.partly = f"line {min(partly)}" if partly else ""
+    partly = [line for n, n_wrapped, line in quoted if 0 < n_wrapped < n]
+    found.partly = f"line {min(partly)}" if partly else ""
     return found
 
 
@@ -392,7 +477,8 @@ def _has_header(path: Path, rows: list[list[str]], notes: list[str]) -> bool:
     A number above numbers, or a text that recurs below, is a value; another text above numbers
     or above few texts that recur is a name.
     """
-    first, rest = rows[0], rows[1:]
+    first = rows[0]
+    rest = [row for row in rows[1:] if row != first] or rows[1:]
     if len(rest) < 2 or first == [str(number) for number in range(len(first))]:
         return True
     values = names = recurring = 0
@@ -454,14 +540,23 @@ class _Rows:
 
     def _counted(self, lines: Iterator[str]) -> Iterator[str]:
         form = self._form
+        spaced, escaped = form.delimiter == " ", form.quote == "backslash"
+        if not (form.skip or form.comment or form.again or spaced or escaped):
+            # Most files: as little as possible for each line.
+            for self.line, line in enumerate(lines, start=1):
+                if line[:1] != "\x1a" or line.strip("\x1a\r\n"):
+                    yield line
+            return
         for self.line, line in enumerate(lines, start=1):
             if self.line <= form.skip or (form.comment and line.startswith(form.comment)):
                 continue
             if line.startswith("\x1a") and not line.strip("\x1a\r\n"):
                 continue
-            if form.delimiter == " ":
+            if self.line > form.top and line.rstrip("\r\n") == form.again:
+                continue
+            if spaced:
                 line = line.replace("\t", " ").strip()
-            if form.quote == "backslash" and "\\" in line:
+            if escaped and "\\" in line:
                 while line.rstrip("\r\n").endswith("\\") and _ends_open(line):
                     line = line.rstrip("\r\n")[:-1] + chr(_HELD + 10) + next(lines, "")
                     self.line += 1
@@ -469,9 +564,9 @@ class _Rows:
             yield line
 
     def __iter__(self) -> Iterator[list[str]]:
-        for row in self._reader:
-            if row:
-                yield [_release(cell) for cell in row] if self._form.quote == "backslash" else row
+        if self._form.quote == "backslash":
+            return ([_release(cell) for cell in row] for row in self._reader if row)
+        return filter(None, self._reader)
 
 
 def _ends_open(line: str) -> bool:

@@ -13,7 +13,9 @@ from challenge.task import Task
 __all__ = ["Layout", "forms_of", "read_layout"]
 
 _MOST_COMPARED = 200
-_INDEX_NAMES = ("", "index", "level_0", "__index_level_0__")
+_RESET = ("index", "level_0")
+"""What `reset_index` of pandas calls the column that it makes."""
+_INDEX_NAMES = ("", *_RESET, "__index_level_0__")
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,12 @@ def _fix_spelling(index_of: dict[str, int], wanted: Sequence[str], where: str) -
         free.remove(guess)
 
 
+def _index_fix(name: str) -> str:
+    if name not in _RESET:
+        return "write with index=False"
+    return f'df.drop(columns="{name}") after reset_index(), or write with index=False'
+
+
 def _unknown(
     forms: Forms, index_of: dict[str, int], meant: set[str], where: str
 ) -> Iterator[Fault]:
@@ -132,7 +140,7 @@ def _unknown(
             where,
             f"an index column {shown(index[0])}",
             forms.expected,
-            "write with index=False",
+            _index_fix(index[0]),
             len(index),
         )
     pairs = [name for name in extra if name in forms.records]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -243,9 +243,10 @@ def _read_content(task: Task, intake: Intake, file: pq.ParquetFile, n_rows: int)
     if _unpacked(intake, leaves) > intake.most_bytes:
         raise too_much_unpacked(name, intake.most_bytes)
     if layout.id is not None:
-        content.ids = _texts(content, file, leaf, layout.id, "id")
+        content.ids = _texts(content, file, leaf, layout.id, "id", ())
     if layout.label is not None:
-        content.labels = _texts(content, file, leaf, layout.label, "label")
+        classes = forms_of(task).label_guesses
+        content.labels = _texts(content, file, leaf, layout.label, "label", classes)
     if layout.numbers:
         columns = [
             _numbers(content, file, leaf, position, column)
@@ -278,8 +279,14 @@ def _count_leaves(kind: pa.DataType) -> int:
 
 
 def _texts(
-    content: Content, file: pq.ParquetFile, leaf: list[int | None], position: int, name: str
+    content: Content,
+    file: pq.ParquetFile,
+    leaf: list[int | None],
+    position: int,
+    name: str,
+    known: Sequence[str],
 ) -> list[bytes | None]:
+    """Return a column of texts; `known` are texts that it may have, for the fix of its type."""
     import pyarrow as pa
 
     full = file.schema_arrow.field(position).type
@@ -289,7 +296,7 @@ def _texts(
     whole = pa.types.is_integer(kind) or (pa.types.is_boolean(kind) and name == "label")
     at = leaf[position]
     if at is None or not (textual or whole):
-        content.faults.append(_type_fault(content.name, name, full, "string", "str"))
+        content.faults.append(_type_fault(content.name, name, full, "string", "str", known))
         return [None] * len(content.positions)
     values = _column(file, at).to_pylist()
     return [b"" if value is None else str(value).encode() for value in values]
@@ -326,21 +333,24 @@ def _numbers(
     return values
 
 
-def _type_fault(where: str, column: str, found: Any, expected: str, python: str) -> Fault:
+def _type_fault(
+    where: str, column: str, found: Any, expected: str, python: str, known: Sequence[str] = ()
+) -> Fault:
     return fault(
         "column-type",
         f"{where}, column {shown(column)}",
         f"type {shown(str(found))[1:-1]}",
         expected,
-        f'convert it: df["{column[:60]}"]{_conversion(found, python)}',
+        f'convert it: df["{column[:60]}"]{_conversion(found, python, known)}',
     )
 
 
-def _conversion(found: Any, python: str) -> str:
+def _conversion(found: Any, python: str, known: Sequence[str]) -> str:
     """Return the pandas call that converts a column of the type that was found."""
     import pyarrow as pa
 
-    if python == "str" and pa.types.is_floating(found):
+    pointed = any(text.endswith(".0") for text in known)
+    if python == "str" and pa.types.is_floating(found) and not pointed:
         # 1.0 is the class 1.
         return '.astype("Int64").astype(str)'
     if python == "str" and (pa.types.is_binary(found) or pa.types.is_large_binary(found)):

@@ -49,8 +49,8 @@ def _label_with_guess(task: Task, label: bytes) -> str:
     guess = None
     if len(label) <= 200:
         text, classes = label.decode("utf-8", "replace"), forms_of(task).label_guesses
-        whole = text.removesuffix(".0")
-        guess = whole if whole in classes else nearest(text, classes)
+        forms = (text.removesuffix(".0"), f"{text}.0")
+        guess = next((form for form in forms if form in classes), nearest(text, classes))
     return shown(label) + (f" (nearest class: {shown(guess)})" if guess else "")
 
 

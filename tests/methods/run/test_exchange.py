@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from challenge.errors import ChallengeError
+from challenge.errors import ChallengeError, MissingRequirement
 from challenge.methods import resolve_method
 from challenge.methods.run.exchange import DeclareResult, PredictResult, parse_answer
 from challenge.methods.run.handover import scratch_folder
 from challenge.methods.run.runner import default_isolation
 from challenge.methods.run.sandbox import sandbox_fault
-from challenge.task import dump_json
+from challenge.task import Task, dump_json
 from tests.toy import build_toy
 
 GOOD = {
@@ -176,6 +177,78 @@ def test_a_method_of_strangers_is_isolated_where_that_works(tmp_path: Path) -> N
             assert isolation(folder) == "bwrap"
         (root / "linked").symlink_to(tmp_path / "other")
         assert isolation(root / "linked") == "bwrap"
+
+
+def _open_folder(root: Path) -> Path:
+    (root / "open").mkdir()
+    (root / "open").chmod(0o777)
+    return root / "open"
+
+
+def _linked_inbox(root: Path) -> Path:
+    (root / "share" / "owls").mkdir(parents=True)
+    (root / "inbox").symlink_to("share")
+    return root / "share" / "owls"
+
+
+def _raw_data(root: Path) -> Path:
+    folder = root / "datasets" / "toy" / "raw"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize("place", [_open_folder, _linked_inbox, _raw_data])
+def test_a_method_where_strangers_write_is_isolated(
+    tmp_path: Path, place: Callable[[Path], Path]
+) -> None:
+    task = build_toy(tmp_path / "c", n=60, images=False)
+    root = task.public.parents[2]
+    (root / "challenge.toml").write_text("")
+    file = place(root) / "mine.py"
+    file.write_text("")
+    _require_isolated(file, task)
+
+
+def test_a_method_that_imports_a_file_of_strangers_is_isolated(tmp_path: Path) -> None:
+    task = build_toy(tmp_path / "c", n=60, images=False)
+    root = task.public.parents[2]
+    (root / "challenge.toml").write_text("")
+    (root / "methods").mkdir()
+    (root / "inbox" / "owls").mkdir(parents=True)
+    (root / "inbox" / "owls" / "helper.py").write_text("")
+    (file := root / "methods" / "mine.py").write_text("import helper\n")
+    (root / "methods" / "helper.py").write_text("")
+    assert default_isolation(resolve_method(f"{file}:Mine"), task) == "none"
+    (root / "methods" / "helper.py").unlink()
+    (root / "methods" / "helper.py").symlink_to(root / "inbox" / "owls" / "helper.py")
+    _require_isolated(file, task)
+
+
+def test_a_method_of_another_user_is_isolated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = build_toy(tmp_path / "c", n=60, images=False)
+    root = task.public.parents[2]
+    (root / "challenge.toml").write_text("")
+    (file := root / "mine.py").write_text("")
+    status = Path.stat
+
+    def of_another(path: Path, **options: bool) -> os.stat_result:
+        found = status(path, **options)
+        return os.stat_result([*found[:4], 12345, *found[5:10]]) if path == file else found
+
+    monkeypatch.setattr(Path, "stat", of_another)
+    _require_isolated(file, task)
+
+
+def _require_isolated(file: Path, task: Task) -> None:
+    """Require `bwrap`, or the error that an organiser gets where there is no sandbox."""
+    source = resolve_method(f"{file}:Mine")
+    if sandbox_fault():
+        with pytest.raises(MissingRequirement):
+            default_isolation(source, task)
+    else:
+        assert default_isolation(source, task) == "bwrap"
 
 
 def test_an_organiser_without_a_sandbox_must_ask_for_none(
