@@ -274,7 +274,7 @@ tokens = Table(
     Column("team", Integer, ForeignKey("teams.id")),
     *_texts("name", "hash", "scopes"),
     Column("expires", BigInteger),
-    Index("tokens_by_hash", "hash", unique=True),
+    UniqueConstraint("hash", name="token_once"),
 )
 """Tokens of the server by the SHA-256 of their text; `team` is null for the organiser's."""
 
