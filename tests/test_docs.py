@@ -182,11 +182,11 @@ def test_commands_of_pages_are_commands_with_these_options(page: Path) -> None:
     from challenge.cli.app import app, load_commands
 
     load_commands()
-    root = typer.main.get_command(app)
+    root = typer.main.get_group(app)
     for words in commands_of(page):
         given = root.make_context("challenge", list(words), resilient_parsing=True)
         rest = [*given._protected_args, *given.args]
-        command = root.get_command(given, rest[0]) if rest else None  # type: ignore[attr-defined]
+        command = root.get_command(given, rest[0]) if rest else None
         if rest:
             if (inside := getattr(command, "commands", None)) is not None and len(rest) > 1:
                 # A group, such as `token new`.

@@ -15,8 +15,8 @@ import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
-import challenge
 from challenge.methods.builtin.checkpoints import Needs
+from challenge.methods.run.interpreter import package_root
 
 __all__ = ["ENTRY_POINTS", "entry_needs", "entry_points"]
 
@@ -38,10 +38,9 @@ def entry_needs(entry: EntryPoint) -> Needs:
     if site is None or site.is_relative_to(sys.prefix):
         # Installed on the default path; its code may be elsewhere (an editable install).
         return Needs(readable=code, identity=_identity(entry, code))
-    own = Path(challenge.__file__).resolve().parents[1]
     return Needs(
         readable=(*code, *site.glob("*.dist-info"), *site.glob("*.egg-info")),
-        environment={"PYTHONPATH": os.pathsep.join((str(own), str(site)))},
+        environment={"PYTHONPATH": os.pathsep.join((str(package_root()), str(site)))},
         identity=_identity(entry, code),
     )
 

@@ -11,7 +11,7 @@ from challenge.prepare.audit.report import AuditReport, Finding
 from challenge.task.columns import Column
 from challenge.task.declarations import in_toml, tomllib
 from challenge.task.definition import read_definition
-from challenge.task.findings import FINDINGS, form_of
+from challenge.task.findings import FINDINGS, FindingForm, form_of
 from tests.cli.shell import shell
 from tests.toy import declare_toy, toy_rows
 
@@ -37,8 +37,8 @@ def faults(folder: Path, *names: str, kind: str = TABLE, also: str = "") -> list
 
 
 @pytest.mark.parametrize("form", FINDINGS, ids=lambda form: form.start)
-def test_the_name_of_each_finding_is_taken(form: object, tmp_path: Path) -> None:
-    pattern, ending = form.pattern, form.ending  # type: ignore[attr-defined]
+def test_the_name_of_each_finding_is_taken(form: FindingForm, tmp_path: Path) -> None:
+    pattern, ending = form.pattern, form.ending
     pairs = ending == "attribute"
     column = {"columns": "<column>-<column>", "attribute": "<attribute>"}.get(ending, "<column>")
     name = pattern.replace(column, "colour-size-cm" if ending == "columns" else "colour")

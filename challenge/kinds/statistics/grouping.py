@@ -149,6 +149,9 @@ def _worth(left: Ints, right: Ints) -> float:
     n = len(left)
     if n == 0:
         return 0.0
+    if left is right:
+        counts = np.bincount(left).astype(np.float64)
+        return n * n / float(counts @ counts)
     size = int(max(left.max(), right.max())) + 1
     weights = np.where(left == right, 0.5, np.sqrt(0.5))
     sizes = np.bincount(left, weights, size) + np.bincount(right, weights, size)

@@ -178,11 +178,9 @@ def _foreign_schema(connection: sa.Connection) -> list[str]:
             for column in table.columns
         }
         created = str(CreateTable(table).compile(dialect=dialect))
-        query = f"SELECT sql FROM sqlite_master WHERE type = 'table' AND name = '{name}'"  # noqa: S608
-        for text, rules in (
-            (created, expected),
-            (connection.exec_driver_sql(query).scalar() or "", found),
-        ):
+        query = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?"
+        stored = connection.exec_driver_sql(query, (name,)).scalar() or ""
+        for text, rules in ((created, expected), (stored, found)):
             rules |= {f"rule {rule.upper()} of {name}" for rule in _RULES.findall(text)}
         found |= {f"index {index}" for index in _acting_indexes(connection, name)}
     return sorted(found ^ expected)

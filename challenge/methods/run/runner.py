@@ -225,7 +225,8 @@ def _is_own(source: MethodSource, root: Path) -> bool:
 
 def _is_data(file: Path) -> bool:
     """Whether it is in a folder below that of a task, as raw data is."""
-    return file.parts[0] == "datasets" and len(file.parts) > len(("datasets", "task", "file"))
+    # As datasets/task/folder/file; a task's own converter is datasets/task/file.
+    return file.parts[0] == "datasets" and len(file.parts) > 3
 
 
 def _way(file: Path, root: Path) -> tuple[Path, ...]:
@@ -234,7 +235,22 @@ def _way(file: Path, root: Path) -> tuple[Path, ...]:
 
 def _others_can_change(path: Path, owners: set[int]) -> bool:
     found = path.stat()
-    return found.st_uid not in owners or bool(found.st_mode & stat.S_IWOTH)
+    if found.st_uid not in owners or found.st_mode & stat.S_IWOTH:
+        return True
+    return bool(found.st_mode & stat.S_IWGRP) and _has_others(found.st_gid, owners)
+
+
+def _has_others(group: int, owners: set[int]) -> bool:
+    """Whether a user who is no owner is known to be in a group, or its members are unknown."""
+    import grp
+    import pwd
+
+    try:
+        members = {pwd.getpwnam(name).pw_uid for name in grp.getgrgid(group).gr_mem}
+    except KeyError:
+        return True
+    members |= {one.pw_uid for one in pwd.getpwall() if one.pw_gid == group}
+    return not members <= owners
 
 
 def method_name(source: MethodSource, options: Options) -> str:

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -221,6 +222,22 @@ def test_a_method_that_imports_a_file_of_strangers_is_isolated(tmp_path: Path) -
     assert default_isolation(resolve_method(f"{file}:Mine"), task) == "none"
     (root / "methods" / "helper.py").unlink()
     (root / "methods" / "helper.py").symlink_to(root / "inbox" / "owls" / "helper.py")
+    _require_isolated(file, task)
+
+
+def test_a_method_that_others_of_a_group_can_change_is_isolated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = build_toy(tmp_path / "c", n=60, images=False)
+    root = task.public.parents[2]
+    (root / "challenge.toml").write_text("")
+    (file := root / "mine.py").write_text("")
+    file.chmod(0o664)
+    users = [SimpleNamespace(pw_uid=os.geteuid(), pw_gid=file.stat().st_gid)]
+    monkeypatch.setattr("grp.getgrgid", lambda group: SimpleNamespace(gr_mem=[]))
+    monkeypatch.setattr("pwd.getpwall", lambda: users)
+    assert default_isolation(resolve_method(f"{file}:Mine"), task) == "none"
+    users.append(SimpleNamespace(pw_uid=os.geteuid() + 1, pw_gid=file.stat().st_gid))
     _require_isolated(file, task)
 
 
