@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,13 +76,13 @@ class Server:
     def submit(self, task: str, path: Path, *, method: str, note: str) -> dict[str, Any]:
         """Hand in a file; return its receipt. A cut connection is tried again, at no cost.
 
+        The server knows a repeated file by its content, so no try is a second submission.
+
         Raises SubmissionError with every fault when it is refused.
         """
         headers = {
             "X-Method": quote(method),
             "X-Note": quote(note),
-            # The same for every try, so that no try is a second submission.
-            "Idempotency-Key": uuid.uuid4().hex,
             "Content-Type": _MEDIA_TYPES.get(path.suffix.lower(), "text/csv"),
             "Content-Digest": _digest_of(path),
         }

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import hashlib
 import json
-import secrets
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import unquote
@@ -35,7 +34,7 @@ from challenge.server import api_answers as answers
 from challenge.server.problems import Refusal, seconds_to_tomorrow
 from challenge.server.service import Service
 from challenge.server.sign_in import origin_of, program_token, service_of, take_call
-from challenge.server.uploads import file_name_of, most_bytes_of, put_in_line, receive
+from challenge.server.uploads import file_name_of, hand_in, most_bytes_of, receive
 from challenge.task import sha256_of_file
 from challenge.task.export import export_task
 
@@ -213,7 +212,8 @@ async def submit(
         str | None,
         Header(
             pattern="^[!-~]{1,200}$",
-            description="Names this upload: a repeated one gets the same receipt.",
+            description="Names this upload: a repeated one gets the same receipt. Without it the "
+            "content names it.",
         ),
     ] = None,
     content_digest: Annotated[
@@ -239,10 +239,8 @@ async def submit(
         length=request.headers.get("content-length"),
         digest=content_digest,
     )
-    own_key = idempotency_key or secrets.token_hex(16)
-    origin = origin_of(request, token, f"{token.team} {task.id} {own_key}")
-    arrival = await asyncio.to_thread(
-        put_in_line,
+    origin = origin_of(request, token, idempotency_key)
+    arrival, outcome = await hand_in(
         service,
         task,
         received,
@@ -250,10 +248,8 @@ async def submit(
         method=method,
         note=note,
         origin=origin,
+        wait=0.0 if "respond-async" in prefer else WAIT_S,
     )
-    service.announce()
-    wait = 0.0 if "respond-async" in prefer else WAIT_S
-    outcome = await service.outcome(arrival, token.team, wait)
     if outcome is None:
         return _waiting(service, arrival, iso(origin.arrived))
     return receipt_answer(service, outcome, iso(origin.arrived))

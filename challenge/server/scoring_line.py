@@ -29,6 +29,7 @@ from challenge.ledger.network.arrivals import (
     Arrival,
     claim,
     finish,
+    kept_files,
     outcome_of,
     remove_old,
     renew,
@@ -280,6 +281,9 @@ class ScoringLine:
         self._kept_house = time.monotonic()
         remove_old(ledger)
         spool = spool_of(self._challenge)
-        for folder in spool.iterdir() if spool.is_dir() else ():
-            if time.time() - folder.stat().st_mtime > _STALE_S:
+        # The folders before the rows: a file gets its row after its folder.
+        folders = list(spool.iterdir()) if spool.is_dir() else []
+        kept = {Path(file).parts[0] for file in kept_files(ledger)}
+        for folder in folders:
+            if folder.name not in kept and time.time() - folder.stat().st_mtime > _STALE_S:
                 shutil.rmtree(folder, ignore_errors=True)

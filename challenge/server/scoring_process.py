@@ -6,6 +6,7 @@ itself, in the row of the arrival.
 
 from __future__ import annotations
 
+import errno
 import logging
 import resource
 from dataclasses import dataclass
@@ -44,19 +45,35 @@ def score_arrival(root: Path, spool: Path, arrival: Arrival, limits: JobLimits) 
     path = spool / arrival.file
     try:
         outcome = _scored(ledger, path, arrival)
-    except SubmissionError as error:
-        outcome = refusal_of(_without_paths(error, path.parent)).as_json()
-    except ChallengeError as error:
-        # The organiser's log has what the participant must not see.
-        _LOG.error("request %s: %s", arrival.origin.request, error)
-        outcome = refusal_of(error).as_json()
-    except MemoryError:
-        found = f"a file that needs more than {limits.memory_mb:,} MB of memory to read"
-        outcome = record_ended(ledger, path, arrival, found)
-    except OSError as error:
-        _LOG.error("request %s: %s", arrival.origin.request, error)
-        outcome = own_fault().as_json()
+    except (ChallengeError, MemoryError, OSError) as error:
+        outcome = _outcome_of_error(error, ledger, path, arrival, limits)
     finish(ledger, arrival.id, outcome)
+
+
+def _outcome_of_error(
+    error: ChallengeError | MemoryError | OSError,
+    ledger: Ledger,
+    path: Path,
+    arrival: Arrival,
+    limits: JobLimits,
+) -> dict[str, Any]:
+    if isinstance(error, SubmissionError):
+        return refusal_of(_without_paths(error, path.parent)).as_json()
+    if _is_of_memory(error):
+        found = f"a file that needs more than {limits.memory_mb:,} MB of memory to read"
+        return record_ended(ledger, path, arrival, found)
+    # The organiser's log has what the participant must not see.
+    _LOG.error("request %s: %s", arrival.origin.request, error)
+    return (refusal_of(error) if isinstance(error, ChallengeError) else own_fault()).as_json()
+
+
+def _is_of_memory(error: BaseException | None) -> bool:
+    """Return whether memory ran out, also where a reader took that for a fault of its file."""
+    while error is not None:
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _scored(ledger: Ledger, path: Path, arrival: Arrival) -> dict[str, Any]:

@@ -11,10 +11,10 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from challenge.errors import Fault
 from challenge.ledger.network.actions import Origin
@@ -30,9 +30,9 @@ __all__ = [
     "Received",
     "check_pace",
     "file_name_of",
+    "hand_in",
     "in_time",
     "most_bytes_of",
-    "put_in_line",
     "receive",
     "safe_name",
 ]
@@ -211,7 +211,7 @@ def _sha256_of(header: str | None) -> bytes | None:
         raise Refusal.of(422, fault) from None
 
 
-def put_in_line(
+async def hand_in(
     service: Service,
     task: Task,
     received: Received,
@@ -220,23 +220,35 @@ def put_in_line(
     method: str,
     note: str,
     origin: Origin,
-) -> int:
-    """Store the arrival of a whole file; return its number. A known key gives the known number."""
+    wait: float,
+) -> tuple[int, Mapping[str, Any] | None]:
+    """Put a whole file into the line and wait for its outcome so many seconds.
+
+    Returns the number of the arrival, and the outcome, None when there is none yet.
+    """
     assert token.team is not None
-    known = True
-    try:
-        arrival, known = add_arrival(
-            service.ledger(),
-            team=token.team,
-            task=task.id,
-            method=method,
-            note=note,
-            file=received.file,
-            file_sha256=received.sha256,
-            origin=origin,
-        )
-    finally:
-        # Also when the line is full.
-        if known:
-            received.remove()
-    return arrival
+    team = token.team
+
+    def store() -> int:
+        known = True
+        try:
+            arrival, known = add_arrival(
+                service.ledger(),
+                team=team,
+                task=task.id,
+                method=method,
+                note=note,
+                file=received.file,
+                file_sha256=received.sha256,
+                data=task.data_digest,
+                origin=origin,
+            )
+        finally:
+            # Also when the line is full.
+            if known:
+                received.remove()
+        return arrival
+
+    arrival = await asyncio.to_thread(store)
+    service.announce()
+    return arrival, await service.outcome(arrival, team, wait)

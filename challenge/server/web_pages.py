@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import secrets
 import time
 from collections.abc import AsyncIterator
 from functools import lru_cache
@@ -40,9 +39,9 @@ from challenge.server.sign_in import (
 )
 from challenge.server.uploads import (
     check_pace,
+    hand_in,
     in_time,
     most_bytes_of,
-    put_in_line,
     receive,
     safe_name,
 )
@@ -288,19 +287,16 @@ async def submit(request: Request) -> Response:
         name=safe_name(upload.filename or ""),
         most=most_bytes_of(service, task),
     )
-    origin = origin_of(request, token, f"{token.team} {task.id} {secrets.token_hex(16)}")
-    arrival = await asyncio.to_thread(
-        put_in_line,
+    arrival, _ = await hand_in(
         service,
         task,
         received,
         token=token,
         method=method,
         note=note,
-        origin=origin,
+        origin=origin_of(request, token),
+        wait=WAIT_S,
     )
-    service.announce()
-    await service.outcome(arrival, token.team, WAIT_S)
     return _to(f"/me/arrivals/{arrival}")
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from challenge.errors import LedgerError, SubmissionError
-from challenge.ledger import Ledger, close, enter_team, open_ledger, submit
+from challenge.ledger import Ledger, close, enter_team, open_ledger, submit, withdraw
 from challenge.ledger.network import arrivals
 from challenge.ledger.network.actions import Origin
 from challenge.ledger.network.tokens import new_token
 from challenge.ledger.store.clock import read_time
 from challenge.ledger.store.integrity import verify
+from challenge.task import sha256_of_file
 from tests.ledger.toy import CONTEST, make_challenge, write_hits
 
 NOON = "2026-01-05T12:00:00Z"
@@ -28,13 +29,20 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     return ledger
 
 
-def origin_of(key: str, arrived: str = NOON, token: int = 1) -> Origin:
+def origin_of(key: str | None, arrived: str = NOON, token: int = 1) -> Origin:
     return Origin(token, "127.0.0.1", "r1", read_time(arrived, "at"), key)
 
 
-def put(ledger: Ledger, key: str, team: int = 1, sha256: str = "a", arrived: str = NOON) -> int:
+def put(
+    ledger: Ledger,
+    key: str | None,
+    team: int = 1,
+    sha256: str = "a",
+    arrived: str = NOON,
+    data: str = "d",
+) -> int:
     origin = origin_of(key, arrived, team)
-    fields = {"task": "toy", "method": "m", "note": "", "file": key}
+    fields = {"task": "toy", "method": "m", "note": "", "file": key or sha256, "data": data}
     return arrivals.add_arrival(ledger, team=team, file_sha256=sha256, origin=origin, **fields)[0]
 
 
@@ -92,6 +100,60 @@ def test_a_key_is_for_one_file(ledger: Ledger) -> None:
     assert put(ledger, "a", sha256="1") == put(ledger, "a", sha256="1")
     with pytest.raises(SubmissionError, match="used for another file"):
         put(ledger, "a", sha256="2")
+
+
+def test_without_a_key_the_content_is_the_key_of_a_team_and_a_task(ledger: Ledger) -> None:
+    first = put(ledger, None)
+    assert put(ledger, None) == first
+    others = [
+        put(ledger, None, sha256="b"),
+        put(ledger, None, team=2),
+        put(ledger, None, data="e"),
+        put(ledger, "a"),
+    ]
+    assert len({first, *others}) == 5
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+@pytest.mark.parametrize(
+    ("status", "code", "again"),
+    [
+        *((201, None, False), (422, "id-missing", False), (413, "file-too-large", False)),
+        *((200, None, True), (409, "closed", True), (429, "quota-day", True)),
+        *((503, "server", True), (422, "file-ends-process", True)),
+    ],
+)
+def test_what_the_file_does_not_decide_is_tried_again(
+    ledger: Ledger, key: str | None, status: int, code: str | None, again: bool
+) -> None:
+    first = put(ledger, key)
+    assert arrivals.claim(ledger, "w") is not None
+    outcome = {"status": status, "faults": [{"code": code}] if code else []}
+    arrivals.finish(ledger, first, outcome)
+    assert put(ledger, key, arrived="2026-01-05T12:00:07Z") == first
+    found = arrivals.claim(ledger, "w")
+    assert (found is not None) == again
+    if found is not None:
+        assert (found.tries, found.origin.arrived) == (1, read_time("2026-01-05T12:00:07Z", "at"))
+        assert arrivals.outcome_of(ledger, first, 1) == (True, None)
+
+
+def test_a_withdrawn_file_may_come_again(ledger: Ledger, tmp_path: Path) -> None:
+    path = write_hits(ledger.challenge.task("toy"), tmp_path / "x.csv", 300, subset="public")
+
+    def hand_in() -> int:
+        put(ledger, None, sha256=sha256_of_file(path))
+        found = arrivals.claim(ledger, "w")
+        if found is None:
+            return 0
+        task = ledger.challenge.task("toy")
+        receipt = submit(ledger, task, path, team="Owls", method="m", origin=found.origin)
+        arrivals.finish(ledger, found.id, {"status": 201})
+        return receipt.submission.id
+
+    assert [hand_in(), hand_in()] == [1, 0]
+    withdraw(ledger, 1)
+    assert [hand_in(), hand_in()] == [2, 0]
 
 
 def test_a_repeated_upload_gets_the_same_receipt(ledger: Ledger, tmp_path: Path) -> None:

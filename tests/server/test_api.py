@@ -73,24 +73,42 @@ def test_a_submission_is_answered_with_its_receipt(live: Live) -> None:
 
 def test_a_repeated_upload_gets_the_same_receipt_and_costs_nothing(live: Live) -> None:
     body = live.file(310).read_bytes()
-    first = live.put(body, Idempotency_Key="one")
+    first = live.put(body)
     left = quota_left(live)
-    again = live.put(body, Idempotency_Key="one")
-    without = live.put(body)
+    again = live.put(body)
     assert first.status_code == again.status_code == 201
     assert {**again.json(), "arrived": 0} == {**first.json(), "arrived": 0}
-    assert without.status_code == 200
-    assert without.json()["identical_to"] == first.json()["submission"]["id"]
+    # The same predictions in another file, and the same file under a key of its own.
+    rows = body.splitlines(keepends=True)
+    for answer in (
+        live.put(b"".join([rows[0], *reversed(rows[1:])])),
+        live.put(body, Idempotency_Key="one"),
+    ):
+        assert answer.status_code == 200
+        assert answer.json()["identical_to"] == first.json()["submission"]["id"]
     other = live.put(live.file(311).read_bytes(), Idempotency_Key="one")
     assert codes_of(other) == ["idempotency-key-reused"]
     assert quota_left(live) == left
 
 
-def test_two_uploads_with_one_key_at_once_are_one(live: Live) -> None:
+def test_a_repeated_faulty_upload_gets_the_same_faults_and_counts_once(live: Live) -> None:
+    def n_faulty() -> int:
+        with live.ledger.store.reading() as connection:
+            n = connection.exec_driver_sql("SELECT count(*) FROM failures").scalar_one()
+        return int(n)
+
+    before = n_faulty()
+    first, again = live.put(b"id,label\nfaulty,cow\n"), live.put(b"id,label\nfaulty,cow\n")
+    assert first.status_code == again.status_code == 422
+    assert first.json()["faults"] == again.json()["faults"]
+    assert n_faulty() == before + 1
+
+
+def test_two_uploads_of_one_file_at_once_are_one(live: Live) -> None:
     body, answers = live.file(312).read_bytes(), []
 
     def put() -> None:
-        answers.append(live.put(body, Idempotency_Key="twice"))
+        answers.append(live.put(body))
 
     threads = [threading.Thread(target=put) for _ in range(4)]
     for thread in threads:

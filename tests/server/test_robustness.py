@@ -50,6 +50,7 @@ def test_a_file_that_breaks_a_limit_takes_down_nothing_else(
         note="",
         file="one/predictions.csv",
         file_sha256="",
+        data="",
         origin=origin,
     )
     line = subprocess.Popen(
@@ -79,6 +80,7 @@ def test_a_file_that_breaks_a_limit_takes_down_nothing_else(
     assert faulty == 1, "it counts among the team's faulty files"
 
 
+@pytest.mark.slow
 def test_a_line_in_trouble_goes_on_and_ends_when_asked(tmp_path: Path) -> None:
     challenge = make_challenge(tmp_path / "c", BENCHMARK, n=60)
     toml = challenge.root / "challenge.toml"
@@ -100,12 +102,14 @@ def test_a_line_in_trouble_goes_on_and_ends_when_asked(tmp_path: Path) -> None:
         assert line.wait(timeout=30) == 0
 
 
+@pytest.mark.slow
 def test_kills_lose_no_acknowledged_submission_and_double_none(tmp_path: Path) -> None:
     tally = torture(tmp_path, kills=6)
     assert sum(tally.kills.values()) == 6
     assert tally.acknowledged == tally.stored > 0
 
 
+@pytest.mark.slow
 def test_a_killed_server_scores_after_its_restart_what_had_arrived(tmp_path: Path) -> None:
     with live_server(tmp_path, contest_toml(), "--workers", "0", n=800) as live:
         answer = live.put(live.file(300).read_bytes(), Prefer="respond-async")
@@ -128,6 +132,7 @@ def test_a_killed_server_scores_after_its_restart_what_had_arrived(tmp_path: Pat
             end(live.process)
 
 
+@pytest.mark.slow
 def test_a_full_line_is_answered_with_503_and_no_team_starves_the_rest(tmp_path: Path) -> None:
     with live_server(tmp_path, contest_toml(per_day=1000), "--workers", "0", n=800) as live:
 
@@ -160,6 +165,7 @@ def test_a_full_line_is_answered_with_503_and_no_team_starves_the_rest(tmp_path:
         assert 2 in {row[0] for row in teams[:2]}, "the teams take turns"
 
 
+@pytest.mark.slow
 def test_a_file_that_arrived_before_the_end_counts_however_long_the_line_is(
     tmp_path: Path,
 ) -> None:
@@ -204,6 +210,7 @@ def test_a_file_that_arrived_before_the_end_counts_however_long_the_line_is(
         assert close(live.ledger).n_finals == 1
 
 
+@pytest.mark.slow
 def test_slow_and_idle_connections_are_ended(tmp_path: Path) -> None:
     with live_server(tmp_path, contest_toml(), n=60) as live:
         connections = [socket.create_connection(live.address()) for _ in range(300)]

@@ -142,8 +142,8 @@ def play(home: Path) -> None:
             owls.done("submit", "parcels", str(file), "--method", "linear", "--json")
         )
         assert first["team"] == "Owls" and first["quota_left"] == 2
-        again = owls.done("submit", "parcels", str(file), "--method", "linear")
-        assert again.startswith("identical to submission")
+        again = owls.done("submit", "parcels", str(file), "--method", "linear", "--json")
+        assert {**json.loads(again), "arrived": 0} == {**first, "arrived": 0}
 
         # The Cats: with curl, then in a browser without scripts.
         archive = cats.folder / "parcels.zip"

@@ -22,7 +22,8 @@ class Origin:
     """Where a call came from.
 
     `arrived` is when the whole request had arrived, which is what a deadline is compared with.
-    `key` names one upload of a team; the same key gives the same receipt.
+    `key` names one upload of a team; the same key gives the same receipt. None where the caller
+    gave none.
     """
 
     token: int | None

@@ -2,6 +2,7 @@
 
 A file has a row before it is answered for, so that a kill loses none. A worker claims a row for
 the time of a lease; when it dies, another one takes the row over. Teams take turns.
+An upload that is repeated finds the row of the first one by its key, and gets its outcome.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ __all__ = [
     "check_no_arrivals",
     "claim",
     "finish",
+    "kept_files",
     "line_state",
     "outcome_of",
     "remove_old",
@@ -40,6 +42,8 @@ LEASE = timedelta(seconds=30)
 _LINE, _LINE_OF_TEAM = 200, 10
 _KEPT = timedelta(days=7)
 _WAITING, _RUNNING, _DONE = "waiting", "running", "done"
+_OF_THE_FILE = frozenset({201, 413, 422})
+"""Statuses that the file alone decides, so that a repeated upload gets them again."""
 
 
 @dataclass(frozen=True)
@@ -75,43 +79,73 @@ def add_arrival(
     note: str,
     file: str,
     file_sha256: str,
+    data: str,
     origin: Origin,
 ) -> tuple[int, bool]:
     """Store that a file has arrived; return its id, and whether its key was known already.
 
-    Raises SubmissionError when the key names another file, LedgerError (`line-full`,
-    `team-line-full`) when too many files wait.
+    `data` is the data digest of the task. Without a key in `origin`, team, task and content are the
+    key. A known key gives the known id, except that a file which the rules or the server refused
+    is tried again. Raises SubmissionError when the key names another file, LedgerError
+    (`line-full`, `team-line-full`) when too many files wait.
     """
-    assert origin.key is not None
     rows = schema.arrivals
     with ledger.store.writing(chained=False) as connection:
         ledger.store.lock_all(connection)
-        query = sa.select(rows.c.id, rows.c.file_sha256).where(rows.c.key == origin.key)
+        key = _key_of(connection, team, task, file_sha256, data, origin.key)
+        query = sa.select(rows.c.id, rows.c.file_sha256, rows.c.outcome).where(rows.c.key == key)
         known = connection.execute(query).first()
         if known is not None:
             if known.file_sha256 != file_sha256:
                 raise key_reused()
-            return int(known.id), True
+            if known.outcome is None or _is_of_the_file(json.loads(known.outcome)):
+                return int(known.id), True
         _check_room(connection, team)
-        key = connection.execute(
-            rows.insert().values(
-                at=micros(origin.arrived),
-                team=team,
-                token=origin.token,
-                task=task,
-                method=method,
-                note=note,
-                address=origin.address,
-                request=origin.request,
-                file=file,
-                file_sha256=file_sha256,
-                key=origin.key,
-                state=_WAITING,
-                tries=0,
-            )
-        ).inserted_primary_key
-        assert key is not None
-        return int(key[0]), False
+        values = {
+            "at": micros(origin.arrived),
+            "team": team,
+            "token": origin.token,
+            "task": task,
+            "method": method,
+            "note": note,
+            "address": origin.address,
+            "request": origin.request,
+            "file": file,
+            "file_sha256": file_sha256,
+            "key": key,
+            "state": _WAITING,
+            "tries": 0,
+            "outcome": None,
+        }
+        if known is not None:
+            connection.execute(rows.update().where(rows.c.id == known.id).values(values))
+            return int(known.id), False
+        added = connection.execute(rows.insert().values(values)).inserted_primary_key
+        assert added is not None
+        return int(added[0]), False
+
+
+def _key_of(
+    connection: sa.Connection, team: int, task: str, file_sha256: str, data: str, given: str | None
+) -> str:
+    """Return what makes two uploads the same one: the given key, else the content of the file."""
+    if given is not None:
+        return f"{team} {task} key {given}"
+    # A team that withdrew a submission may hand in its file again.
+    rows, gone = schema.submissions, schema.withdrawals
+    query = (
+        sa.select(sa.func.count())
+        .select_from(gone.join(rows, gone.c.submission == rows.c.id))
+        .where(rows.c.team == team, rows.c.task == task, rows.c.file_sha256 == file_sha256)
+    )
+    n_withdrawn = connection.execute(query).scalar_one()
+    return f"{team} {task} file {file_sha256} {data} {n_withdrawn}"
+
+
+def _is_of_the_file(outcome: Mapping[str, Any]) -> bool:
+    codes = {fault["code"] for fault in outcome.get("faults", ())}
+    # The organiser may have raised the limits of a process since then.
+    return outcome["status"] in _OF_THE_FILE and "file-ends-process" not in codes
 
 
 def claim(ledger: Ledger, worker: str) -> Arrival | None:
@@ -219,6 +253,14 @@ def remove_old(ledger: Ledger) -> None:
     with ledger.store.writing(chained=False) as connection:
         old = micros(clock.now() - _KEPT)
         connection.execute(rows.delete().where(rows.c.state == _DONE, rows.c.at < old))
+
+
+def kept_files(ledger: Ledger) -> frozenset[str]:
+    """Return the files that have no outcome yet, as paths below the spool folder."""
+    rows = schema.arrivals
+    with ledger.store.reading() as connection:
+        found = connection.execute(sa.select(rows.c.file).where(rows.c.state != _DONE))
+        return frozenset(found.scalars())
 
 
 def check_no_arrivals(connection: sa.Connection, closes: datetime | None) -> None:
