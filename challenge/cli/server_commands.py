@@ -38,6 +38,14 @@ def serve(
             help="Proxies whose X-Forwarded-For and -Proto count, with commas between.",
         ),
     ] = "",
+    user_header: Annotated[
+        str,
+        typer.Option(
+            "--user-header",
+            metavar="NAME",
+            help="The header in which these proxies state which member of a team signed in.",
+        ),
+    ] = "",
 ) -> None:
     """Serve the API, the site and a page for each team, until interrupted.
 
@@ -53,6 +61,16 @@ def serve(
                 "at least one file at once",
                 "leave one of the two options out",
                 code="no-workers",
+            )
+        )
+    if user_header and not trusted_proxies:
+        raise WrongUse(
+            Fault(
+                "--user-header",
+                f"{user_header!r} without --trusted-proxies",
+                "the addresses that may send this header",
+                "add --trusted-proxies ADDRESSES",
+                code="no-proxies",
             )
         )
     try:
@@ -82,4 +100,5 @@ def serve(
         slots=workers,
         limits=limits,
         trusted_proxies=trusted_proxies,
+        user_header=user_header,
     )

@@ -113,7 +113,7 @@ def _add_handlers(app: FastAPI, service: Service) -> None:
         for fault in refusal.faults:
             service.measures.count_refusal(str(fault["code"]))
         if request.url.path == "/me" or request.url.path.startswith("/me/"):
-            return page_of(service, error)
+            return page_of(request, error)
         return JSONResponse(
             document_of(refusal, request.state.request),
             refusal.status,

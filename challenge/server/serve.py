@@ -11,6 +11,7 @@ from challenge.server.http_connection import TimedConnection
 from challenge.server.request_log import log_to_stderr
 from challenge.server.scoring_host import run_line
 from challenge.server.scoring_process import JobLimits
+from challenge.server.trusted_proxies import TrustedProxies
 from challenge.task import Challenge
 
 __all__ = ["serve", "serve_line"]
@@ -26,14 +27,21 @@ def serve(
     slots: int,
     limits: JobLimits,
     trusted_proxies: str,
+    user_header: str,
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM; uploads that have begun are finished first."""
+    """Serve until Ctrl-C or SIGTERM; uploads that have begun are finished first.
+
+    `trusted_proxies` are addresses with commas between, whose X-Forwarded-For, X-Forwarded-Proto
+    and `user_header` are believed.
+    """
     log_to_stderr()
     # Idle connections hold a descriptor each, until they are closed for being idle.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     uvicorn.run(
-        make_application(challenge, slots=slots, limits=limits),
+        TrustedProxies(
+            make_application(challenge, slots=slots, limits=limits), trusted_proxies, user_header
+        ),
         host=host,
         port=port,
         http=TimedConnection,
@@ -43,8 +51,7 @@ def serve(
         server_header=False,
         backlog=_BACKLOG,
         timeout_graceful_shutdown=_END_S,
-        proxy_headers=bool(trusted_proxies),
-        forwarded_allow_ips=trusted_proxies or None,
+        proxy_headers=False,
     )
 
 

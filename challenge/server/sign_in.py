@@ -1,17 +1,23 @@
-"""Who calls: the token in the header of a program, or in the cookie of a browser."""
+"""Who calls: the token in the header of a program, or in the cookie of a browser.
+
+Where a trusted proxy states who signed in, that person gets a token of the team for some hours.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import math
+from datetime import timedelta
 
 from fastapi import Request
 
 from challenge.errors import Fault
 from challenge.ledger.network.actions import Origin
-from challenge.ledger.network.tokens import Token, note_use, token_of
+from challenge.ledger.network.tokens import Token, new_token, note_use, token_of
 from challenge.ledger.store import clock
+from challenge.ledger.submissions.names import clean_text
+from challenge.ledger.submissions.roster import enter_team, team_of, team_of_member
 from challenge.server.problems import Refusal
 from challenge.server.rates import Rates
 from challenge.server.service import Service
@@ -22,6 +28,8 @@ __all__ = [
     "browser_token",
     "csrf_of",
     "origin_of",
+    "person_of",
+    "person_token",
     "program_token",
     "service_of",
     "take_call",
@@ -29,6 +37,7 @@ __all__ = [
 
 COOKIE = "challenge_token"
 _LONGEST = 200
+_PERSON, _PERSON_KEPT = "single sign-on: ", timedelta(hours=12)
 
 
 def service_of(request: Request) -> Service:
@@ -52,7 +61,14 @@ def program_token(request: Request, scope: str) -> Token:
 
 def browser_token(request: Request, text: str, scope: str) -> Token:
     """Return the token that a browser holds or signs in with; raise Refusal 401 or 403."""
-    return _checked(request, text, scope)
+    token = _checked(request, text, scope)
+    if token.name.startswith(_PERSON):
+        ledger, person = service_of(request).ledger(), person_of(request) or ""
+        team = team_of_member(ledger.settings, person)
+        same = team is not None and team_of(ledger, team).id == token.team
+        if _name_of(person) != token.name or not same:
+            raise _unauthorised("a token of another person or team", "sign in again")
+    return token
 
 
 def _checked(request: Request, text: str, scope: str) -> Token:
@@ -76,6 +92,37 @@ def _checked(request: Request, text: str, scope: str) -> Token:
     take_call(service.calls, f"token {token.id}", "calls of this token")
     note_use(service.ledger(), token)
     return token
+
+
+def person_of(request: Request) -> str | None:
+    """Return who signed in at a trusted proxy, None where no proxy states it."""
+    person: str | None = getattr(request.state, "person", None)
+    return person or None
+
+
+def person_token(request: Request, person: str) -> str:
+    """Return the text of a new token for a member of a team; raise Refusal 403 for anybody else."""
+    service = service_of(request)
+    take_call(service.uploads, f"person {person}", "sign-ins of this person")
+    ledger = service.ledger()
+    team = team_of_member(ledger.settings, person)
+    if team is None:
+        fault = Fault(
+            "person",
+            repr(person[:100]),
+            "a member of a team in challenge.toml",
+            "ask the organiser to add you to your team",
+            code="unknown-person",
+        )
+        raise Refusal.of(403, fault)
+    entered = enter_team(ledger, team)
+    until = clock.now() + _PERSON_KEPT
+    return new_token(ledger, team=entered.name, name=_name_of(person), expires=until)[1]
+
+
+def _name_of(person: str) -> str:
+    # The name of a token has at most 100 characters.
+    return clean_text(f"{_PERSON}{person}")[:100]
 
 
 def take_call(rates: Rates, key: str, what: str) -> None:

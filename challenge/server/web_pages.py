@@ -34,6 +34,8 @@ from challenge.server.sign_in import (
     browser_token,
     csrf_of,
     origin_of,
+    person_of,
+    person_token,
     service_of,
     take_call,
 )
@@ -182,15 +184,15 @@ def me(request: Request, done: str = "") -> Response:
     """Show quota, history and forms; or the form to sign in."""
     service = service_of(request)
     if COOKIE not in request.cookies:
-        return _page(service, "sign-in.html", "Sign in", faults="")
+        return _page(service, "sign-in.html", "Sign in", faults="", person=person_of(request))
     try:
         token = _signed_in(request)
     except Refusal as refusal:
-        return _sign_in_again(service, refusal)
+        return _sign_in_again(request, refusal)
     ledger = service.ledger()
     if token.team is None or token.team_name is None:
         fault = Fault("token", "the organiser's", "the token of a team", "use the shell", "scope")
-        return _sign_in_again(service, Refusal.of(403, fault))
+        return _sign_in_again(request, Refusal.of(403, fault))
     with ledger.store.reading() as connection:
         tasks = [
             {
@@ -218,9 +220,14 @@ def me(request: Request, done: str = "") -> Response:
     )
 
 
-def _sign_in_again(service: Service, refusal: Refusal) -> Response:
+def _sign_in_again(request: Request, refusal: Refusal) -> Response:
     response = _page(
-        service, "sign-in.html", "Sign in", refusal.status, faults=_text_of(refusal.faults)
+        service_of(request),
+        "sign-in.html",
+        "Sign in",
+        refusal.status,
+        faults=_text_of(refusal.faults),
+        person=person_of(request),
     )
     if refusal.status in (401, 403):
         response.delete_cookie(COOKIE, path="/me")
@@ -230,14 +237,15 @@ def _sign_in_again(service: Service, refusal: Refusal) -> Response:
 @pages.post("/me/sign-in")
 async def sign_in(request: Request) -> Response:
     """Keep the token in a cookie that scripts and other sites cannot use."""
-    service = service_of(request)
     _check_site(request)
     form = await _form(request)
-    text = str(form.get("token") or "").strip()
+    text, person = str(form.get("token") or "").strip(), person_of(request)
     try:
+        if not text and person is not None:
+            text = await asyncio.to_thread(person_token, request, person)
         await asyncio.to_thread(browser_token, request, text, "read")
     except Refusal as refusal:
-        return _sign_in_again(service, refusal)
+        return _sign_in_again(request, refusal)
     response = _to("/me")
     response.set_cookie(
         COOKIE,
@@ -376,9 +384,9 @@ def docs(request: Request) -> Response:
     return _page(service, "api.html", "API", calls=calls, base=base)
 
 
-def page_of(service: Service, error: ChallengeError | Refusal) -> Response:
+def page_of(request: Request, error: ChallengeError | Refusal) -> Response:
     """Return the page for an error of a page below /me."""
     refusal = error if isinstance(error, Refusal) else refusal_of(error)
     if refusal.status == 401:
-        return _sign_in_again(service, refusal)
-    return _refused(service, refusal)
+        return _sign_in_again(request, refusal)
+    return _refused(service_of(request), refusal)

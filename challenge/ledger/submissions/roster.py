@@ -27,6 +27,7 @@ from challenge.ledger.submissions.names import (
     skeleton,
     slug_of,
 )
+from challenge.task.settings import Settings
 
 __all__ = [
     "TeamRow",
@@ -42,6 +43,7 @@ __all__ = [
     "rename_team",
     "require_team",
     "team_of",
+    "team_of_member",
 ]
 
 
@@ -208,6 +210,14 @@ def team_of(ledger: Ledger, name: str) -> Team:
     with ledger.store.reading() as connection:
         key = require_team(connection, name).id
         return read_teams(connection, ledger.settings, team=key)[key]
+
+
+def team_of_member(settings: Settings, person: str) -> str | None:
+    """Return the name in the roster of the team with this member, None when there is none.
+
+    The spelling must be the same: who signs in under a name that looks alike is somebody else.
+    """
+    return next((one.name for one in settings.team if person in one.members), None)
 
 
 def rename_team(ledger: Ledger, old: str, new: str) -> Team:
