@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from subprocess import PIPE
 
 import httpx
 import pytest
@@ -18,6 +20,8 @@ from challenge.ledger.network.actions import Origin
 from challenge.ledger.network.arrivals import add_arrival, outcome_of
 from challenge.ledger.network.tokens import new_token
 from challenge.ledger.store import clock
+from challenge.task import sha256_of_file
+from tests.ledger.test_crowd import empty_server
 from tests.ledger.toy import BENCHMARK, make_challenge, write_hits
 from tests.server.live import contest_toml, end, live_server, start, wait_until_ready
 from tests.server.torture import torture
@@ -28,31 +32,41 @@ def numbers_of(ledger: Ledger) -> list[int]:
         return [row[0] for row in connection.exec_driver_sql("SELECT id FROM submissions")]
 
 
+def ledger_with_team(tmp_path: Path) -> Ledger:
+    ledger = open_ledger(make_challenge(tmp_path / "c", BENCHMARK, n=60))
+    enter_team(ledger, "Owls")
+    new_token(ledger, team="Owls")
+    return ledger
+
+
+def arrive(ledger: Ledger, folder: str, hits: int) -> int:
+    """Put a file into the line as the web process does; return its number."""
+    path = ledger.challenge.submissions / "spool" / folder / "predictions.csv"
+    path.parent.mkdir(parents=True)
+    write_hits(ledger.challenge.task("toy"), path, hits)
+    return add_arrival(
+        ledger,
+        team=1,
+        task="toy",
+        method="m",
+        note="",
+        file=f"{folder}/predictions.csv",
+        file_sha256=sha256_of_file(path),
+        data="",
+        origin=Origin(1, "-", "r", clock.now()),
+    )[0]
+
+
 @pytest.mark.parametrize(
     ("memory_mb", "seconds", "found"), [(1, 60, "MB of memory|SIGSEGV"), (2048, 0, "more than 0 s")]
 )
 def test_a_file_that_breaks_a_limit_takes_down_nothing_else(
     tmp_path: Path, memory_mb: int, seconds: int, found: str
 ) -> None:
-    challenge = make_challenge(tmp_path / "c", BENCHMARK, n=60)
-    ledger = open_ledger(challenge)
-    enter_team(ledger, "Owls")
-    new_token(ledger, team="Owls")
+    ledger = ledger_with_team(tmp_path)
+    challenge = ledger.challenge
+    arrival = arrive(ledger, "one", 30)
     folder = challenge.submissions / "spool" / "one"
-    folder.mkdir(parents=True)
-    write_hits(challenge.task("toy"), folder / "predictions.csv", 30)
-    origin = Origin(1, "-", "r", clock.now(), "key")
-    arrival, _ = add_arrival(
-        ledger,
-        team=1,
-        task="toy",
-        method="m",
-        note="",
-        file="one/predictions.csv",
-        file_sha256="",
-        data="",
-        origin=origin,
-    )
     line = subprocess.Popen(
         [
             *(sys.executable, "-m", "challenge.server.scoring_host", str(challenge.root)),
@@ -80,6 +94,26 @@ def test_a_file_that_breaks_a_limit_takes_down_nothing_else(
     assert faulty == 1, "it counts among the team's faulty files"
 
 
+def test_a_file_that_waited_for_days_is_scored(tmp_path: Path) -> None:
+    ledger = ledger_with_team(tmp_path)
+    arrivals = [arrive(ledger, name, hits) for name, hits in (("one", 30), ("two", 40))]
+    spool = ledger.challenge.submissions / "spool"
+    (spool / "cut").mkdir()
+    for folder in spool.iterdir():
+        os.utime(folder, (0, 0))
+    line = [sys.executable, "-m", "challenge.server.scoring_host", str(ledger.challenge.root)]
+    # One at once, so that the second file waits while the first is scored.
+    with subprocess.Popen([*line, "1", "2048", "60"], stdin=PIPE, stdout=PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        done = 0
+        while done < len(arrivals) and (report := process.stdout.readline()):
+            done += report.startswith(b"done")
+        process.stdin.close()
+    outcomes = [outcome_of(ledger, arrival, 1)[1] for arrival in arrivals]
+    assert [outcome["status"] for outcome in outcomes if outcome] == [201, 201]
+    assert list(spool.iterdir()) == [], "what no row names is removed"
+
+
 @pytest.mark.slow
 def test_a_line_in_trouble_goes_on_and_ends_when_asked(tmp_path: Path) -> None:
     challenge = make_challenge(tmp_path / "c", BENCHMARK, n=60)
@@ -103,12 +137,17 @@ def test_a_line_in_trouble_goes_on_and_ends_when_asked(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_kills_in_every_phase_lose_no_acknowledged_submission_and_double_none(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: str
 ) -> None:
+    monkeypatch.delenv("CHALLENGE_LEDGER", raising=False)
+    if database == "postgresql":
+        monkeypatch.setenv("CHALLENGE_LEDGER", empty_server())
     tally = torture(tmp_path, kills=6)
-    assert sum(tally.kills.values()) == 6 and tally.kills["before the answer"] > 0
+    assert sum(tally.kills.values()) == 6
+    assert tally.kills["before the answer"] == 1
+    assert tally.kills.get("in the database", 0) == (database == "postgresql")
     assert tally.acknowledged == tally.stored > 0
 
 

@@ -224,8 +224,7 @@ def below(parent: int) -> list[int]:
 
 
 if __name__ == "__main__":
-    if url := os.environ.get("CHALLENGE_TEST_POSTGRESQL"):
-        empty_server(url)
-        os.environ["CHALLENGE_LEDGER"] = url
+    if "CHALLENGE_TEST_POSTGRESQL" in os.environ:
+        os.environ["CHALLENGE_LEDGER"] = empty_server()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         sys.stdout.write(f"{torture(Path(folder).resolve(), int(sys.argv[1]))}\n")
