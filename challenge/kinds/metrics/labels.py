@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+_BLOCK = 1 << 20
+"""Rows that are multiplied at once, so that no copy of all rows is needed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -303,10 +305,24 @@ def _resolution(function: Callable[[Tallies], Floats], rows: ScoredRows) -> floa
     return lost
 
 
-def _powers(outcome: LabelOutcome) -> Floats:
-    """Return 1, t, p, t², p² and t·p of each row: positions of its true and predicted class."""
-    t, p = outcome.rows.labels.astype(np.float64), outcome.codes.astype(np.float64)
-    return np.stack([np.ones(len(t)), t, p, t * t, p * p, t * p], axis=1)
+def _powers(counts: Tallies, products: Floats) -> Floats:
+    """Return the sums of 1, t, p, t², p² and t·p over rows: positions of true and predicted class.
+
+    All are whole numbers, so the order of their summation changes no digit.
+    """
+    t = np.arange(counts.true.shape[-1], dtype=np.float64)
+    true, predicted = counts.true, counts.predicted
+    sums = (true.sum(axis=-1), true @ t, predicted @ t, true @ t**2, predicted @ t**2, products)
+    return np.stack(sums, axis=-1)
+
+
+def _total_powers(outcome: LabelOutcome) -> Floats:
+    t, p = outcome.rows.labels, outcome.codes
+    products = sum(
+        float(t[start : start + _BLOCK].astype(np.float64) @ p[start : start + _BLOCK])
+        for start in range(0, len(t), _BLOCK)
+    )
+    return _powers(outcome.total, np.asarray(products))
 
 
 def _quadratic(sums: Floats) -> Floats:
@@ -322,7 +338,7 @@ def _quadratic_kappa(outcome: LabelOutcome) -> float | Undefined:
     so that they sort (`1 bad`, `2 fair`, `3 good`). Ties: none. One class in both the solution and
     the predictions: undefined. Empty input: undefined.
     """
-    found = float(_quadratic(_powers(outcome).sum(axis=0)))
+    found = float(_quadratic(_total_powers(outcome)))
     return found if np.isfinite(found) else Undefined(_of_one_class(outcome.total))
 
 
@@ -336,10 +352,10 @@ def _quadratic_resolution(rows: ScoredRows) -> float:
 
 
 def _quadratic_vector(outcome: LabelOutcome) -> Vector:
-    powers = _powers(outcome)
-    clusters = [outcome.rows.grouping.touched(column)[0] for column in powers.T]
-    none = np.zeros((0, powers.shape[1]))
-    return vector_of_sums(powers.sum(axis=0), np.stack(clusters, axis=1), none, _quadratic)
+    products = outcome.rows.labels * outcome.codes.astype(np.float64)
+    clusters = _powers(outcome.by_group, outcome.rows.grouping.touched(products)[0])
+    none = np.zeros((0, clusters.shape[1]))
+    return vector_of_sums(_total_powers(outcome), clusters, none, _quadratic)
 
 
 METRICS = (
