@@ -33,8 +33,8 @@ from challenge.ledger.submissions.submit import text_faults
 from challenge.server import api_answers as answers
 from challenge.server.problems import Refusal, seconds_to_tomorrow
 from challenge.server.service import Service
-from challenge.server.sign_in import origin_of, program_token, service_of, take_call
-from challenge.server.uploads import file_name_of, hand_in, most_bytes_of, receive
+from challenge.server.sign_in import origin_of, program_token, service_of
+from challenge.server.uploads import file_name_of, hand_in, most_bytes_of, receive, upload_of
 from challenge.task import sha256_of_file
 from challenge.task.export import export_task
 
@@ -225,20 +225,20 @@ async def submit(
     service = service_of(request)
     if token.team is None:
         raise _no_team()
-    take_call(service.uploads, f"team {token.team}", "uploads of the team")
     method, note = clean_text(unquote(x_method)), clean_text(unquote(x_note))
     faults = text_faults(method, note)
     if faults:
         raise SubmissionError(faults)
     task = await asyncio.to_thread(service.task, task_id)
-    received = await receive(
-        service,
-        aiter(request.stream()),
-        name=file_name_of(request.headers.get("content-type", "")),
-        most=most_bytes_of(service, task),
-        length=request.headers.get("content-length"),
-        digest=content_digest,
-    )
+    with upload_of(service, token.team):
+        received = await receive(
+            service,
+            aiter(request.stream()),
+            name=file_name_of(request.headers.get("content-type", "")),
+            most=most_bytes_of(service, task),
+            length=request.headers.get("content-length"),
+            digest=content_digest,
+        )
     origin = origin_of(request, token, idempotency_key)
     arrival, outcome = await hand_in(
         service,

@@ -1,4 +1,4 @@
-"""A connection that must send its request in time, so that idle and slow clients hold nothing."""
+"""A connection that must send and read in time, so that idle and slow clients hold nothing."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 __all__ = ["TimedConnection"]
 
-_HEAD_S = 15.0
+_HEAD_S, _READER_S = 15.0, 60.0
 
 
 class TimedConnection(H11Protocol):
-    """Closes a connection whose request line and headers are not there in time."""
+    """Ends a connection that does not send its request head, or read its answer, in time."""
 
     _head: asyncio.TimerHandle | None = None
+    _reader: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
@@ -34,9 +35,22 @@ class TimedConnection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
-        if self._head is not None:
-            self._head.cancel()
+        for timer in (self._head, self._reader):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
 
+    def pause_writing(self) -> None:
+        """Begin to wait for the caller to read what was written."""
+        super().pause_writing()
+        self._reader = self.loop.call_later(_READER_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on writing."""
+        if self._reader is not None:
+            self._reader.cancel()
+        super().resume_writing()
+
     def _wait_for_head(self) -> None:
-        self._head = self.loop.call_later(_HEAD_S, self.transport.close)
+        # Not `close`, which waits until the caller has read the last answer.
+        self._head = self.loop.call_later(_HEAD_S, self.transport.abort)

@@ -9,6 +9,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from starlette.requests import ClientDisconnect
+
 from challenge.ledger.store import clock
 from challenge.ledger.store.clock import iso
 from challenge.server.problems import MEDIA_TYPE, document_of, own_fault
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["RequestLog", "log_to_stderr"]
 
 _LOG = logging.getLogger("challenge.server")
+_CUT = 499
+"""The status in the log and the counts when the caller was gone before its request was whole."""
+
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -67,6 +72,9 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            # The log has no traceback of each cut connection.
+            status = _CUT
         except Exception:
             _LOG.exception("request %s: an error of the server", request)
             if status:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +57,8 @@ class Service:
         self.calls = Rates(_CALLS, _PER_S)
         self.uploads = Rates(_UPLOADS, _PER_S)
         self.failed = Rates(_FAILED, _PER_S)
+        # Bodies that are coming in now, by team.
+        self.receiving: Counter[int] = Counter()
         self.spool = spool_of(challenge)
         # With a ledger on a server nothing else has made the folder.
         self.spool.mkdir(parents=True, exist_ok=True, mode=0o770)
@@ -126,10 +129,14 @@ class Service:
         if self._line is not None and self._line.stdin is not None:
             self._line.stdin.write(b".")
 
+    def has_room(self) -> bool:
+        """Return whether the disk has room for a file, and for the ledger after it."""
+        return shutil.disk_usage(self.spool.parent).free >= _ROOM_BYTES
+
     def lacks(self) -> list[str]:
         """Return what keeps a submission from being stored and scored here."""
         lacks = []
-        if shutil.disk_usage(self.spool).free < _ROOM_BYTES:
+        if not self.has_room():
             lacks.append("free space on the disk")
         if self.has_line:
             if not (self.challenge.leaderboard / "index.html").is_file():

@@ -11,19 +11,21 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from challenge.errors import Fault
 from challenge.ledger.network.actions import Origin
-from challenge.ledger.network.arrivals import add_arrival
+from challenge.ledger.network.arrivals import add_arrival, check_line
 from challenge.ledger.network.tokens import Token
 from challenge.scoring.reading.check import most_bytes
 from challenge.scoring.reading.intake import SUFFIXES, too_large
 from challenge.server.problems import Refusal, own_fault, refusal_of
 from challenge.server.service import Service
+from challenge.server.sign_in import take_call
 from challenge.task import Task
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "most_bytes_of",
     "receive",
     "safe_name",
+    "upload_of",
 ]
 
 Part = TypeVar("Part")
@@ -102,6 +105,24 @@ def safe_name(name: str) -> str:
 def most_bytes_of(service: Service, task: Task) -> int:
     """Return how many bytes a file for the task may have."""
     return min(service.settings.limits.file_mb << 20, most_bytes(task, "test"))
+
+
+@contextmanager
+def upload_of(service: Service, team: int) -> Iterator[None]:
+    """Count an upload of a team while its body comes in.
+
+    Raises Refusal when the team sends too often, or there is no room for a further body.
+    """
+    take_call(service.uploads, f"team {team}", "uploads of the team")
+    if not service.has_room():
+        _LOG.error("an upload was refused: the disk is nearly full")
+        raise own_fault()
+    check_line(service.receiving, team)
+    service.receiving[team] += 1
+    try:
+        yield
+    finally:
+        service.receiving[team] -= 1
 
 
 async def receive(
@@ -192,23 +213,21 @@ def _too_slow() -> Refusal:
 
 
 def _sha256_of(header: str | None) -> bytes | None:
-    """Return the SHA-256 of a header Content-Digest, None where it has none."""
+    """Return the SHA-256 of a header Content-Digest; raise Refusal 422 for one without it."""
     if header is None:
         return None
-    found = re.search(r"sha-256=:([A-Za-z0-9+/=]{1,100}):", header)
-    if found is None:
-        return None
-    try:
-        return base64.b64decode(found[1], validate=True)
-    except ValueError:
-        fault = Fault(
-            "Content-Digest",
-            repr(header[:100]),
-            "sha-256=:BASE64:",
-            "correct it or leave it out",
-            code="content-digest",
-        )
-        raise Refusal.of(422, fault) from None
+    found = re.findall(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]{44}):\s*(?=,|$)", header)
+    if len(found) == 1:
+        with suppress(ValueError):
+            return base64.b64decode(found[0], validate=True)
+    fault = Fault(
+        "Content-Digest",
+        repr(header[:100]),
+        "sha-256=:BASE64: once; it is the one that is verified",
+        "correct it or leave it out",
+        code="content-digest",
+    )
+    raise Refusal.of(422, fault)
 
 
 async def hand_in(

@@ -37,16 +37,18 @@ from challenge.server.sign_in import (
     person_of,
     person_token,
     service_of,
-    take_call,
 )
 from challenge.server.uploads import (
+    Received,
     check_pace,
     hand_in,
     in_time,
     most_bytes_of,
     receive,
     safe_name,
+    upload_of,
 )
+from challenge.task import Task
 from challenge.task.settings import Settings
 
 __all__ = ["page_of", "pages"]
@@ -274,7 +276,23 @@ async def submit(request: Request) -> Response:
     token = await asyncio.to_thread(_signed_in, request, "submit")
     if token.team is None:
         return _to("/me")
-    take_call(service.uploads, f"team {token.team}", "uploads of the team")
+    with upload_of(service, token.team):
+        task, received, method, note = await _received(request, service)
+    arrival, _ = await hand_in(
+        service,
+        task,
+        received,
+        token=token,
+        method=method,
+        note=note,
+        origin=origin_of(request, token),
+        wait=WAIT_S,
+    )
+    return _to(f"/me/arrivals/{arrival}")
+
+
+async def _received(request: Request, service: Service) -> tuple[Task, Received, str, str]:
+    """Return what the form to submit has: task, file, method and note."""
     known = service.challenge.built_ids()
     largest = max((most_bytes_of(service, service.task(one)) for one in known), default=0)
     form = await _form(request, largest + _FORM_BYTES)
@@ -295,17 +313,7 @@ async def submit(request: Request) -> Response:
         name=safe_name(upload.filename or ""),
         most=most_bytes_of(service, task),
     )
-    arrival, _ = await hand_in(
-        service,
-        task,
-        received,
-        token=token,
-        method=method,
-        note=note,
-        origin=origin_of(request, token),
-        wait=WAIT_S,
-    )
-    return _to(f"/me/arrivals/{arrival}")
+    return task, received, method, note
 
 
 async def _blocks(upload: UploadFile) -> AsyncIterator[bytes]:

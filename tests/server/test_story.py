@@ -169,11 +169,17 @@ def play(home: Path) -> None:
         # The network is lost in the middle: the server is killed while the Owls submit.
         rows = sample.decode().splitlines()
         card = owls.folder / "datasets" / "parcels" / "public" / "task.json"
-        other = owls.folder / "other.csv"
         classes = json.loads(card.read_text())["classes"]
-        ident, _, label = rows[1].partition(",")
-        changed = next(one for one in classes if one != label)
-        other.write_text("\n".join([rows[0], f"{ident},{changed}", *rows[2:]]) + "\n")
+
+        def changed(number: int, name: str) -> Path:
+            """Return the sample with another label in one row."""
+            ident, _, label = rows[number].partition(",")
+            row = f"{ident},{next(one for one in classes if one != label)}"
+            path = owls.folder / name
+            path.write_text("\n".join([*rows[:number], row, *rows[number + 1 :]]) + "\n")
+            return path
+
+        other = changed(1, "other.csv")
         command = [sys.executable, "-m", "challenge", "submit", "parcels", str(other)]
         sending = subprocess.Popen(
             [*as_user(TEAM_USER), *command, "--method", "cut"],
@@ -191,11 +197,16 @@ def play(home: Path) -> None:
         assert "quota left today: 1" in out
 
         # The quota, then the end.
-        third = owls.folder / "third.csv"
+        reversed_rows = owls.folder / "reversed.csv"
         lines = other.read_text().splitlines()
-        third.write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")
-        same = owls.done("submit", "parcels", str(third), "--method", "order")
+        reversed_rows.write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n")
+        same = owls.done("submit", "parcels", str(reversed_rows), "--method", "order")
         assert same.startswith("identical"), "the order of rows does not count"
+        last = owls.done("submit", "parcels", str(changed(2, "third.csv")), "--method", "third")
+        assert "quota left today: 0" in last
+        fourth = changed(3, "fourth.csv")
+        over = owls.run("submit", "parcels", str(fourth), "--method", "fourth")
+        assert over.returncode == 1 and "submit it after" in over.stderr, over.stderr
         number = str(first["submission"]["id"])
         assert owls.done("select", number) == f"selected now: {number}\n"
         refused = owls.run("withdraw", str(receipt["submission"]["id"]), "--yes")
@@ -203,7 +214,7 @@ def play(home: Path) -> None:
         wait_for_page(url, "Owls")
         toml.write_text(settings(datetime.now(timezone.utc) + timedelta(seconds=2)))
         time.sleep(3)
-        late = owls.run("submit", "parcels", str(file), "--method", "late")
+        late = owls.run("submit", "parcels", str(fourth), "--method", "late")
         assert late.returncode == 1 and "it ended at" in late.stderr, late.stderr
         assert owls.run("select", number).returncode == 1
         assert "closed: " in organiser.done("close")
@@ -211,7 +222,7 @@ def play(home: Path) -> None:
         assert board["subset"] == "private"
         assert {row["team"] for row in board["rows"]} == {"Owls", "Cats", "Majority"}
         history = json.loads(owls.done("submissions", "--team", "Owls", "--json"))["submissions"]
-        assert [row["method"] for row in history] == ["linear", "cut"]
+        assert [row["method"] for row in history] == ["linear", "cut", "third"]
     finally:
         end(server)
     assert verify(open_ledger(challenge)).faults == ()

@@ -26,6 +26,7 @@ __all__ = [
     "Arrival",
     "LineState",
     "add_arrival",
+    "check_line",
     "check_no_arrivals",
     "claim",
     "finish",
@@ -287,7 +288,14 @@ def _check_room(connection: sa.Connection, team: int) -> None:
     query = (
         sa.select(rows.c.team, sa.func.count()).where(rows.c.state != _DONE).group_by(rows.c.team)
     )
-    waiting = {int(key): int(n) for key, n in connection.execute(query)}
+    check_line({int(key): int(n) for key, n in connection.execute(query)}, team)
+
+
+def check_line(waiting: Mapping[int, int], team: int) -> None:
+    """Raise LedgerError when a team, or all of them, have too many files in the line.
+
+    `waiting` has the number of files by team.
+    """
     fix = "send it again in some seconds; nothing was stored"
     if waiting.get(team, 0) >= _LINE_OF_TEAM:
         found = f"{counted(waiting[team], 'file')} of the team wait"
