@@ -326,9 +326,7 @@ def submissions(
     service = service_of(request)
     if task is not None:
         service.task(task)
-    rows = [
-        row for row in history(service.ledger(), task=task, team=team) if row.submission.id > cursor
-    ]
+    rows = history(service.ledger(), task=task, team=team, after=cursor, limit=limit + 1)
     following = rows[limit - 1].submission.id if len(rows) > limit else None
     if following is not None:
         url = request.url.include_query_params(cursor=following)
@@ -343,7 +341,7 @@ def submissions(
 )
 def show_submission(request: Request, number: Number, token: Reader) -> dict[str, Any]:
     """Show one submission, as the history does."""
-    for row in history(service_of(request).ledger()):
+    for row in history(service_of(request).ledger(), after=number - 1, limit=1):
         if row.submission.id == number:
             return row.as_json()
     raise _not_found("submission", str(number), "the number of a stored submission")

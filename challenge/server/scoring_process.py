@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import resource
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -119,13 +120,12 @@ def build_boards(root: Path, orders: Connection, others: Connection) -> None:
     end that a fork has; it must be closed here.
     """
     others.close()
-    while True:
-        try:
+    # The line may end while a build runs.
+    with suppress(EOFError, BrokenPipeError):
+        while True:
             orders.recv_bytes()
-        except EOFError:
-            return
-        build_board(root)
-        orders.send_bytes(b".")
+            build_board(root)
+            orders.send_bytes(b".")
 
 
 def build_board(root: Path) -> None:
