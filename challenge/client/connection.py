@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import base64
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from challenge import __version__
 from challenge.errors import ChallengeError, Fault, MissingRequirement, SubmissionError, WrongUse
+from challenge.task import sha256_of_file
 
 if TYPE_CHECKING:
     import httpx
@@ -199,10 +200,5 @@ def error_of(answer: httpx.Response) -> ChallengeError:
 
 
 def _digest_of(path: Path) -> str:
-    import base64
-
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return f"sha-256=:{base64.b64encode(digest.digest()).decode()}:"
+    digest = bytes.fromhex(sha256_of_file(path))
+    return f"sha-256=:{base64.b64encode(digest).decode()}:"

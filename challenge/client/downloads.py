@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 import shutil
 import tempfile
@@ -15,7 +14,7 @@ from urllib.parse import quote
 
 from challenge.client.connection import Server, error_of
 from challenge.errors import Fault, MissingRequirement, WrongUse
-from challenge.task import Task, read_task, write_atomically
+from challenge.task import Task, read_task, sha256_of_file, write_atomically
 from challenge.task.definition import TASK_ID
 from challenge.task.files import is_archive_damage
 
@@ -44,7 +43,7 @@ def download_task(
     name = quote(task, safe="")
     archive, mark = folder / f"{name}.zip.part", folder / f"{name}.zip.etag"
     digest = _fetch(server, name, archive, mark, progress or (lambda text: None))
-    if digest != _sha256(archive):
+    if digest != bytes.fromhex(sha256_of_file(archive)):
         archive.unlink()
         raise _damaged(server, task, "other bytes than the server stated")
     target = root / "datasets" / task
@@ -118,14 +117,6 @@ def _fetch(
 def _stated(header: str) -> bytes:
     found = re.search(r"sha-256=:([A-Za-z0-9+/=]+):", header)
     return base64.b64decode(found[1]) if found else b""
-
-
-def _sha256(path: Path) -> bytes:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.digest()
 
 
 def _unpack(archive: Path, task: str, public: Path) -> None:

@@ -77,14 +77,34 @@ def serve_as_two_users(root: Path) -> None:
             assert client.get(f"/api/v1/submissions/{number}/file").status_code == 200
             assert client.get("/api/v1/tasks/toy/download").status_code == 200
             assert client.post(f"/api/v1/submissions/{number}/select").status_code == 200
-        solution = challenge.datasets / "toy" / "private" / "solution.parquet"
+        private = challenge.datasets / "toy" / "private"
+        assert owners_of(web.pid) == {WEB}
         if os.geteuid() != WEB:
-            peek = [*as_user(WEB), "cat", str(solution)]
-            done = subprocess.run(peek, capture_output=True, text=True)
-            assert done.returncode != 0 and "Permission denied" in done.stderr
+            for path in (private, *private.iterdir()):
+                peek = [*as_user(WEB), "cat" if path.is_file() else "ls", str(path)]
+                done = subprocess.run(peek, capture_output=True, text=True)
+                assert done.returncode != 0 and "Permission denied" in done.stderr, path
     finally:
         # The program that changes the user does not pass signals on.
         with suppress(ProcessLookupError):
             os.killpg(web.pid, signal.SIGTERM)
         web.wait()
         end(scoring)
+
+
+def owners_of(group: int) -> set[int]:
+    """Return the users of the Python processes in a group of processes."""
+    listed = [
+        "ps",
+        "-o",
+        "uid=,comm=",
+        "--ppid",
+        str(group),
+        "--pid",
+        str(group),
+        "--sid",
+        str(group),
+    ]
+    rows = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.splitlines()
+    pairs = [line.split(None, 1) for line in rows]
+    return {int(user) for user, name in pairs if name.startswith("python")}

@@ -120,9 +120,12 @@ class _Torture:
         with _Delivery(self, name, salt):
             time.sleep(self.chance.uniform(0.0, 1.0))
             query = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'"
-            with self.live.ledger.store.reading() as connection:
-                pids = list(connection.exec_driver_sql(query).scalars())
-            self.kill_one([int(pid) for pid in pids])
+            with suppress(LedgerError), self.live.ledger.store.reading() as connection:
+                pid = self.chance.choice(list(connection.exec_driver_sql(query).scalars()))
+                if is_own_postgres(pid):
+                    self.kill_one([pid])
+                else:
+                    connection.exec_driver_sql(f"SELECT pg_terminate_backend({pid})")
 
     def kill_one(self, pids: list[int]) -> None:
         """Kill one of these, where one is left."""
@@ -215,6 +218,14 @@ def _tally(run: _Torture, kills: dict[str, int]) -> Tally:
         assert n == _PER_DAY - used, "each cost its quota once"
     assert verify(ledger).faults == ()
     return Tally(kills, len(run.answered), len(stored))
+
+
+def is_own_postgres(pid: int) -> bool:
+    """Return whether it is a process of PostgreSQL on this machine that we may kill."""
+    try:
+        return os.geteuid() == 0 and Path(f"/proc/{pid}/comm").read_text().startswith("postgres")
+    except FileNotFoundError:
+        return False
 
 
 def below(parent: int) -> list[int]:
