@@ -126,6 +126,7 @@ class _Torture:
                     self.kill_one([pid])
                 else:
                     connection.exec_driver_sql(f"SELECT pg_terminate_backend({pid})")
+        wait_until_ready(self.live.url, self.live.process, self.live.log)
 
     def kill_one(self, pids: list[int]) -> None:
         """Kill one of these, where one is left."""
