@@ -53,6 +53,7 @@ fuzz: $(VENV)/.full
 torture: $(VENV)/.test
 	$(BIN)/python -m tests.ledger.torture 1000
 	$(BIN)/python -m tests.scoring.exits 1000
+	$(BIN)/python -m tests.server.torture 500
 
 clean:
 	rm -rf $(VENV) $(CORE) .cache datasets/*/public datasets/*/private datasets/*/cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from pathlib import Path
+from typing import Any
 
 PAGE = Path(__file__).with_suffix(".md")
 _HEAD = """\
@@ -13,8 +14,8 @@ _HEAD = """\
 Made by `python docs/commands.py` from the commands' own help; a test holds it complete.
 
 `-C DIR` before the command names the challenge directory (default: the nearest parent with a
-`challenge.toml`). Commands that read have `--json`. Results go to stdout, notes and progress
-to stderr.
+`challenge.toml`), and `--server URL` a server (default: that of `challenge login` in this folder).
+Commands that read have `--json`. Results go to stdout, notes and progress to stderr.
 
 | exit code | meaning |
 |---|---|
@@ -24,6 +25,12 @@ to stderr.
 | 3 | the environment lacks something |
 | 130 | interrupted |
 """
+
+
+def _names(app: Any) -> list[str]:
+    """Return the names of the commands of an application."""
+    commands = app.registered_commands
+    return [(one.name or one.callback.__name__).replace("_", "-") for one in commands]
 
 
 def render() -> str:
@@ -36,11 +43,12 @@ def render() -> str:
 
     load_commands()
     parts = [_HEAD]
-    for command in app.registered_commands:
-        function = command.callback
-        assert function is not None
-        name = (command.name or function.__name__).replace("_", "-")
-        shown = CliRunner().invoke(app, [name, "--help"], prog_name="challenge")
+    names = [*_names(app)]
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        names += [f"{group.name} {name}" for name in _names(group.typer_instance)]
+    for name in names:
+        shown = CliRunner().invoke(app, [*name.split(), "--help"], prog_name="challenge")
         parts.append(f"## {name}\n\n```text\n{inspect.cleandoc(shown.output)}\n```\n")
     return "\n".join(parts)
 

@@ -16,10 +16,12 @@ ARROWS = {
     "scoring": {"kinds", "task"},
     "ledger": {"kinds", "scoring", "task"},
     "board": {"kinds", "ledger", "scoring", "task"},
+    "server": {"board", "kinds", "ledger", "scoring", "task"},
+    "client": {"task"},
     "attack": {"kinds", "task", "prepare", "methods", "scoring", "ledger"},
     "cli": {
         *("kinds", "task", "features", "prepare", "methods"),
-        *("scoring", "ledger", "board", "attack"),
+        *("scoring", "ledger", "board", "attack", "server", "client"),
     },
 }
 """Which rooms a room may import, beside `errors`, which all may."""

@@ -188,6 +188,9 @@ def test_commands_of_pages_are_commands_with_these_options(page: Path) -> None:
         rest = [*given._protected_args, *given.args]
         command = root.get_command(given, rest[0]) if rest else None
         if rest:
+            if (inside := getattr(command, "commands", None)) is not None and len(rest) > 1:
+                # A group, such as `token new`.
+                command, rest = inside.get(rest[1]), rest[1:]
             assert command is not None, f"{page.name}: {words}"
             known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
             used = {word.split("=")[0] for word in rest[1:] if word.startswith("--")}

@@ -9,16 +9,20 @@ import importlib
 import os
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from challenge import __version__
-from challenge.errors import ChallengeError, MissingRequirement, machine_fault
+from challenge.errors import ChallengeError, MissingRequirement, WrongUse, machine_fault
 from challenge.task import Challenge, find_challenge
 
-__all__ = ["app", "challenge_of", "load_commands", "main", "start_of"]
+if TYPE_CHECKING:
+    from challenge.client.connection import Server
+
+__all__ = ["app", "challenge_of", "load_commands", "main", "server_for", "start_of"]
 
 app = typer.Typer(
     add_completion=True,
@@ -30,13 +34,26 @@ app = typer.Typer(
 )
 
 _INTERRUPTED = 130
+_SUBJECTS = (
+    *("task", "score", "method", "tuning", "board", "contest", "attack"),
+    *("server", "team", "client"),
+)
 _PANELS = {
     "Take part": "tasks show check score submit submissions compare select withdraw",
     "Organise": "init add convert audit export leaderboard matrix",
     "Run methods": "run baseline init-method tune",
     "Contest": "collect similar rename rescore close",
+    "Over the network": "login download serve team token",
     "Safekeeping": "attack verify backup restore",
 }
+
+
+@dataclass(frozen=True)
+class _Where:
+    """The global options: a directory and a server; what is None is found."""
+
+    directory: Path | None
+    server: str | None
 
 
 def _show_version(wanted: bool) -> None:
@@ -54,6 +71,10 @@ def root(
             "-C", metavar="DIR", help="The challenge directory (default: nearest parent)."
         ),
     ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option("--server", metavar="URL", help="A server (default: that of `login`)."),
+    ] = None,
     version: Annotated[
         bool,
         typer.Option(
@@ -65,13 +86,13 @@ def root(
 
     Exit codes: 0 done, 1 faults found, 2 wrong use, 3 the environment lacks something.
     """
-    ctx.obj = directory
+    ctx.obj = _Where(directory, server)
 
 
 def start_of(ctx: typer.Context) -> Path:
     """Return the folder where the search for a challenge directory starts."""
-    directory: Path | None = ctx.obj
-    return directory if directory is not None else Path.cwd()
+    where: _Where = ctx.obj
+    return where.directory if where.directory is not None else Path.cwd()
 
 
 def challenge_of(ctx: typer.Context) -> Challenge:
@@ -79,15 +100,32 @@ def challenge_of(ctx: typer.Context) -> Challenge:
     return find_challenge(start_of(ctx))
 
 
+def server_for(ctx: typer.Context) -> Server | None:
+    """Return the server of this call: that of --server, or of the folder; None for a directory."""
+    where: _Where = ctx.obj
+    from challenge.client.workspace import server_at, server_of
+
+    if where.server is not None:
+        return server_at(where.server)
+    try:
+        root = challenge_of(ctx).root
+    except WrongUse:
+        # The command itself reports that there is no challenge.
+        return None
+    return server_of(root)
+
+
 def load_commands() -> None:
     """Register the commands, in the panels in which help lists them."""
-    for subject in ("task", "score", "method", "tuning", "board", "contest", "attack"):
+    for subject in _SUBJECTS:
         importlib.import_module(f"challenge.cli.{subject}_commands")
     panels = {name: panel for panel, names in _PANELS.items() for name in names.split()}
     for command in app.registered_commands:
         assert command.callback is not None
         name = command.name or command.callback.__name__.replace("_", "-")
         command.rich_help_panel = panels[name]
+    for group in app.registered_groups:
+        group.rich_help_panel = panels[str(group.name)]
     order = list(_PANELS)
     app.registered_commands.sort(key=lambda command: order.index(str(command.rich_help_panel)))
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from challenge.cli.app import app, challenge_of
+from challenge.cli.app import app, challenge_of, server_for
 from challenge.cli.attack_commands import print_attack_line
 from challenge.cli.matrix_text import print_matrix
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
-from challenge.errors import counted
+from challenge.errors import Fault, WrongUse, counted
 
 if TYPE_CHECKING:
-    from challenge.board.rules.boards import TrackBoard
+    from challenge.client.connection import Server
 
 __all__ = ["print_track"]
 
@@ -46,6 +47,9 @@ def leaderboard(
     from challenge.ledger import open_ledger, read_snapshot, refresh
     from challenge.ledger.store.clock import iso, read_time
 
+    if (server := server_for(ctx)) is not None:
+        _remote_leaderboard(server, as_of=as_of, to=to, show=show, json=json)
+        return
     challenge = challenge_of(ctx)
     ledger = open_ledger(challenge)
     at = read_time(as_of, "--as-of") if as_of is not None else None
@@ -60,12 +64,13 @@ def leaderboard(
         report = build_site(ledger, out, as_of=at, banner=banner, progress=progress)
     snapshot = read_snapshot(ledger, at)
     boards = [
-        track_board(snapshot, track.id, snapshot.vectors) for track in snapshot.settings.track
+        track_board(snapshot, track.id, snapshot.vectors).as_json()
+        for track in snapshot.settings.track
     ]
     if at is None:
         print_attack_line(challenge)
     if json:
-        print_json({"index": str(report.index), "tracks": [board.as_json() for board in boards]})
+        print_json({"index": str(report.index), "tracks": boards})
     if banner and not json:
         say(banner)
     for board in [] if json else boards:
@@ -74,6 +79,29 @@ def leaderboard(
         say(f"\n{report.written} of {counted(report.pages, 'file')} written: {report.index}")
     if show:
         typer.launch(report.index.as_uri())
+
+
+def _remote_leaderboard(
+    server: Server, *, as_of: str | None, to: Path | None, show: bool, json: bool
+) -> None:
+    """Show the standings of a server, which writes its site itself."""
+    if as_of is not None or to is not None:
+        raise WrongUse(
+            Fault(
+                "--as-of, --to",
+                "options of the organiser",
+                "a challenge directory with its ledger",
+                "leave them out",
+                code="organiser-only",
+            )
+        )
+    boards = [server.track(track["id"]) for track in server.info()["tracks"]]
+    if json:
+        print_json({"index": f"{server.url}/", "tracks": boards})
+    for board in [] if json else boards:
+        print_track(board)
+    if show:
+        typer.launch(f"{server.url}/")
 
 
 def _beside(site: Path, at: datetime) -> Path:
@@ -92,26 +120,26 @@ def _refuse_other_folder(folder: Path) -> None:
         raise output_exists(folder)
 
 
-def print_track(board: TrackBoard) -> None:
-    """Write the standings of a track, and the sentences that belong to them."""
+def print_track(board: Mapping[str, Any]) -> None:
+    """Write the standings of a track, as a board's `as_json` has them."""
     from challenge.scoring.figures import figure
 
-    say(f"\n{board.title}: mean {board.metric.name} over {counted(len(board.tasks), 'task')}")
+    say(f"\n{board['title']}: mean {board['metric']} over {counted(len(board['tasks']), 'task')}")
     print_table(
         ["rank", "team", "mean [95 % interval]", "tied with first", "tasks"],
         [
             [
-                "" if row.rank is None else row.rank,
-                row.team_name + (" (baseline)" if row.baseline else ""),
-                figure(row.value, row.low, row.high),
-                "yes" if row.tied_first else "",
-                row.coverage(),
+                "" if row["rank"] is None else row["rank"],
+                row["team"] + (" (baseline)" if row["baseline"] else ""),
+                figure(row["value"], row["low"], row["high"]),
+                "yes" if row["tied_first"] else "",
+                row["coverage"],
             ]
-            for row in board.rows
+            for row in board["rows"]
         ],
         right=(0,),
     )
-    for line in board.notes:
+    for line in board["notes"]:
         print_note(f"note: {line}")
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from challenge.cli.app import app, challenge_of, start_of
+from challenge.cli.app import app, challenge_of, server_for, start_of
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
 from challenge.errors import Fault, LedgerError, WrongUse, counted
 from challenge.task import Challenge
@@ -145,7 +146,10 @@ def select(
     """
     from challenge.ledger import select as select_final
 
-    chosen = select_final(_ledger(ctx), submission, chosen=not undo)
+    if (server := server_for(ctx)) is not None:
+        chosen: Sequence[int] = server.select(submission, undo=undo)
+    else:
+        chosen = select_final(_ledger(ctx), submission, chosen=not undo)
     shown = ", ".join(str(one) for one in chosen)
     say(f"selected now: {shown or 'none (the best public submission counts)'}")
 
@@ -164,8 +168,11 @@ def withdraw(
 
     if not yes:
         _confirm(f"Withdraw submission {submission}?")
-    taken = withdraw_submission(_ledger(ctx), submission)
-    say(f"submission {taken.id} on {taken.task} is withdrawn")
+    if (server := server_for(ctx)) is not None:
+        taken = server.withdraw(submission)
+    else:
+        taken = withdraw_submission(_ledger(ctx), submission).as_json()
+    say(f"submission {taken['id']} on {taken['task']} is withdrawn")
 
 
 @app.command(epilog="Example: challenge close --dry-run --seed 1")
@@ -218,7 +225,7 @@ def _print_rehearsal(rehearsal: Rehearsal, *, json: bool) -> None:
         f" {counted(report.n_teams, 'team')}"
     )
     for board in boards:
-        print_track(board)
+        print_track(board.as_json())
         moves = shake_up(snapshot, board.track)
         if moves is not None and moves.moves:
             say("\nshake-up, public rank against final rank:")

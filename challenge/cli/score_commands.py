@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from challenge.cli.app import app, challenge_of, start_of
+from challenge.cli.app import app, challenge_of, server_for, start_of
 from challenge.cli.output import Progress, plain, print_json, print_note, print_table, say
-from challenge.errors import Fault, WrongUse, counted
+from challenge.errors import ChallengeError, Fault, WrongUse, counted
 from challenge.task import find_task
 
 if TYPE_CHECKING:
-    from challenge.ledger import Ledger, Receipt
+    from challenge.client.connection import Server
     from challenge.ledger.submissions.compare import ReleasedDifference
     from challenge.scoring import Comparison, Score
 
@@ -63,8 +63,10 @@ def submit(
     ctx: typer.Context,
     task: TaskName,
     file: File,
-    team: Annotated[str, typer.Option("--team", help="Who submits.")],
     method: Annotated[str, typer.Option("--method", help="Name of the method.")],
+    team: Annotated[
+        str | None, typer.Option("--team", help="Who submits; a server knows it by the token.")
+    ] = None,
     note: Annotated[str, typer.Option("--note", help="Anything a reader should know.")] = "",
     json: Json = False,
 ) -> None:
@@ -72,9 +74,17 @@ def submit(
 
     Answers with score, interval, rank and quota left.
     """
+    from challenge.board.rules.task_board import rank_of
     from challenge.ledger import open_ledger
     from challenge.ledger import submit as submit_file
 
+    if (server := server_for(ctx)) is not None:
+        _submit_to(server, ctx, task, file, team=team, method=method, note=note, json=json)
+        return
+    if team is None:
+        raise WrongUse(
+            Fault("--team", "nothing", "who submits", "add --team NAME", code="team-missing")
+        )
     challenge = challenge_of(ctx)
     ledger = open_ledger(challenge)
     with Progress(f"submit {task}") as progress:
@@ -82,7 +92,7 @@ def submit(
         receipt = submit_file(
             ledger, challenge.task(task), file, team=team, method=method, note=note
         )
-    rank = _rank_of(ledger, receipt)
+    rank = rank_of(ledger, receipt)
     if json:
         print_json({"ok": True, "rank": rank, **receipt.as_json()})
         return
@@ -92,15 +102,51 @@ def submit(
         say(f"   rank: {rank}")
 
 
-def _rank_of(ledger: Ledger, receipt: Receipt) -> str | None:
-    """Return the rank of the receipt's team on the task's board, such as '3 of 12'."""
-    from challenge.board.rules.task_board import task_board
-    from challenge.ledger import read_snapshot
+def _submit_to(
+    server: Server,
+    ctx: typer.Context,
+    task: str,
+    file: Path,
+    *,
+    team: str | None,
+    method: str,
+    note: str,
+    json: bool,
+) -> None:
+    """Check a file here where the task was downloaded, then send it."""
+    from challenge.scoring import read_predictions
+    from challenge.scoring.reading.intake import take_in
 
-    board = task_board(read_snapshot(ledger), receipt.submission.task, None)
-    ranked = [row for row in board.rows if row.rank is not None]
-    own = next((row for row in ranked if row.team == receipt.team.id), None)
-    return f"{own.rank} of {len(ranked)}" if own else None
+    if team is not None and team != (holder := (server.info()["you"] or {}).get("team")):
+        raise WrongUse(
+            Fault(
+                "--team",
+                repr(team),
+                f"the team of the token, {holder!r}",
+                "leave --team out, or sign in with the other token",
+                code="team-of-token",
+            )
+        )
+    with Progress(f"submit {task}") as progress:
+        progress("checking")
+        try:
+            found = find_task(task, start_of(ctx))
+        except ChallengeError:
+            take_in(file)
+            print_note(f"note: {task} is not downloaded, so the server alone checks the file")
+        else:
+            read_predictions(found, file)
+            task = found.id
+        progress("sending and scoring")
+        receipt = server.submit(task, file, method=method, note=note)
+    lines = receipt.pop("lines")
+    if json:
+        print_json(receipt)
+        return
+    for line in lines:
+        say(line)
+    if receipt["rank"] is not None:
+        say(f"   rank: {receipt['rank']}")
 
 
 @app.command(epilog="Example: challenge submissions --task icon-tag --team Owls")
@@ -113,12 +159,16 @@ def submissions(
     """List submissions and their scores."""
     from challenge.ledger import history, open_ledger
 
-    challenge = challenge_of(ctx)
-    if task is not None:
-        challenge.folder(task)
-    rows = history(open_ledger(challenge), task=task, team=team)
+    if (server := server_for(ctx)) is not None:
+        rows = list(server.submissions(task, team))
+    else:
+        challenge = challenge_of(ctx)
+        if task is not None:
+            challenge.folder(task)
+        found = history(open_ledger(challenge), task=task, team=team)
+        rows = [row.as_json() for row in found]
     if json:
-        print_json({"submissions": [row.as_json() for row in rows]})
+        print_json({"submissions": rows})
         return
     if not rows:
         say("no submissions yet")
@@ -127,13 +177,13 @@ def submissions(
         ["id", "at (UTC)", "team", "task", "method", "score", "state"],
         [
             [
-                row.submission.id,
-                row.submission.at.strftime("%Y-%m-%d %H:%M:%S"),
-                row.team,
-                row.submission.task,
-                row.submission.method,
-                row.figure(),
-                row.state,
+                row["id"],
+                str(row["at"]).replace("T", " ").removesuffix("Z"),
+                row["team"],
+                row["task"],
+                row["method"],
+                row["figure"],
+                row["state"],
             ]
             for row in rows
         ],

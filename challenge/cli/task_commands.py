@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from challenge.cli.app import app, challenge_of, start_of
+from challenge.cli.app import app, challenge_of, server_for, start_of
 from challenge.cli.attack_commands import print_attack_line
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
 from challenge.errors import ChallengeError, Fault, TaskError, WrongUse, counted
 from challenge.kinds import KINDS, Kind, kind_of
-from challenge.task import Challenge, Task, find_task, read_task, write_atomically
+from challenge.task import (
+    Challenge,
+    Task,
+    dump_json,
+    find_task,
+    read_task,
+    write_atomically,
+)
 
 if TYPE_CHECKING:
     from challenge.task.definition import Raw, TaskDefinition
@@ -52,9 +60,12 @@ def tasks(ctx: typer.Context, json: Json = False) -> None:
 
     Kind, size, modalities, metric, and whether each is built.
     """
-    challenge = challenge_of(ctx)
-    rows = [_task_row(challenge, task_id) for task_id in challenge.task_ids()]
-    print_attack_line(challenge)
+    if (server := server_for(ctx)) is not None:
+        rows = server.tasks()
+    else:
+        challenge = challenge_of(ctx)
+        rows = [_task_row(challenge, task_id) for task_id in challenge.task_ids()]
+        print_attack_line(challenge)
     if json:
         print_json({"tasks": rows})
         return
@@ -130,13 +141,33 @@ def show(
 
     Schema, sizes, classes, metric, licence, audit.
     """
+    server = server_for(ctx)
+    if server is not None and not _is_here(ctx, task):
+        with tempfile.TemporaryDirectory(prefix="challenge-show-") as folder:
+            for name, document in server.task(task).items():
+                write_atomically(Path(folder) / f"{name}.json", dump_json(document))
+            _show_task(read_task(Path(folder)), f"`challenge download {task}`", json=json)
+        return
+    found = find_task(task, start_of(ctx))
+    challenge = Challenge(found.folder.resolve().parents[1])
+    if server is None and (challenge.root / "challenge.toml").is_file():
+        print_attack_line(challenge)
+    _show_task(found, str(found.public), json=json)
+
+
+def _is_here(ctx: typer.Context, task: str) -> bool:
+    try:
+        find_task(task, start_of(ctx))
+    except ChallengeError:
+        return False
+    return True
+
+
+def _show_task(found: Task, files: str, *, json: bool) -> None:
+    """Write the card of a task; `files` is where its public folder is, or how to get it."""
     from challenge.task.datasheet import UNANSWERED
     from challenge.task.reading_report import report_lines
 
-    found = find_task(task, start_of(ctx))
-    challenge = Challenge(found.folder.resolve().parents[1])
-    if (challenge.root / "challenge.toml").is_file():
-        print_attack_line(challenge)
     if json:
         print_json(dict(found.document))
         return
@@ -152,7 +183,7 @@ def show(
         name, licence = source["name"] or "own files", source.get("licence") or UNANSWERED
         say(f"source    {name}, licence: {licence}")
     say(f"data      {found.data_digest[:16]}")
-    say(f"files     {found.public}\n")
+    say(f"files     {files}\n")
     print_table(
         ["column", "modality", "description"],
         [[column.name, column.modality, column.description] for column in found.columns],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from challenge.ledger.submissions.ladder import round_to_step
     from challenge.ledger.submissions.receipts import HistoryRow, Receipt
     from challenge.ledger.submissions.rescore import rescore
-    from challenge.ledger.submissions.roster import rename_team
+    from challenge.ledger.submissions.roster import enter_team, rename_team
     from challenge.ledger.submissions.similar import SimilarPair, similar_pairs
     from challenge.ledger.submissions.submit import check_run, submit
 
@@ -43,7 +43,7 @@ _MODULES = {
     "submissions.ladder": ("round_to_step",),
     "submissions.receipts": ("HistoryRow", "Receipt"),
     "submissions.rescore": ("rescore",),
-    "submissions.roster": ("rename_team",),
+    "submissions.roster": ("enter_team", "rename_team"),
     "submissions.similar": ("SimilarPair", "similar_pairs"),
     "submissions.submit": ("check_run", "submit"),
 }
@@ -65,6 +65,7 @@ __all__ = [
     "collect",
     "compare",
     "compared",
+    "enter_team",
     "history",
     "open_ledger",
     "read_snapshot",

@@ -7,12 +7,14 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from challenge.errors import Fault, WrongUse
 from challenge.ledger.contest.contest_rules import check_settings
 from challenge.ledger.store import schema
 from challenge.ledger.store.database import BUSY_S, Store, open_store
 from challenge.ledger.store.prediction_files import PredictionFiles
 from challenge.ledger.store.versions import closed_at, newest_settings, record_settings
 from challenge.task import Challenge
+from challenge.task.registry import SERVER_MARKER
 from challenge.task.settings import Settings, read_settings
 
 __all__ = ["Ledger", "open_ledger"]
@@ -51,8 +53,19 @@ def open_ledger(
     """Open the ledger of a challenge; create it when missing.
 
     The environment variable CHALLENGE_LEDGER names another one by its SQLAlchemy URL. A
-    writer waits `busy_s` seconds for another one. `bring_over` accepts the ledger format before.
+    writer waits `busy_s` seconds for another one. `bring_over` accepts the two formats before.
+    Raises WrongUse for a participant's folder of a server.
     """
+    if (challenge.root / SERVER_MARKER).exists():
+        raise WrongUse(
+            Fault(
+                str(challenge.root),
+                "a folder that belongs to a server, which has the ledger",
+                "the organiser's challenge directory",
+                "hand files in with `challenge submit`; the organiser runs the other commands",
+                code="organiser-only",
+            )
+        )
     settings = read_settings(challenge.root)
     url = os.environ.get("CHALLENGE_LEDGER") or None
     path = challenge.submissions / "ledger.db"

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ __all__ = [
     "output_exists",
     "read_json",
     "sha256_of_file",
+    "share_with_group",
     "write_atomically",
 ]
 
@@ -91,6 +93,15 @@ def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o644) -> Non
     """Write `data` (text as UTF-8) to `path` in one step."""
     with atomic_file(path, mode=mode) as file:
         file.write(data.encode() if isinstance(data, str) else data)
+
+
+def share_with_group(path: Path) -> None:
+    """Let the group use a new file where its folder has the set-group-ID bit.
+
+    So the two users of a server can share folders; elsewhere the file stays with its owner.
+    """
+    if path.parent.stat().st_mode & stat.S_ISGID:
+        path.chmod(0o660)
 
 
 def dump_json(value: object) -> str:

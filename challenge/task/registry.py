@@ -9,7 +9,10 @@ from pathlib import Path
 from challenge.errors import Fault, WrongUse, nearest
 from challenge.task.task import Task, read_task
 
-__all__ = ["Challenge", "find_challenge", "find_task"]
+__all__ = ["SERVER_MARKER", "Challenge", "find_challenge", "find_task"]
+
+SERVER_MARKER = ".challenge-server.json"
+"""A file in a participant's folder: it belongs to a server, which has the ledger."""
 
 
 @dataclass(frozen=True)

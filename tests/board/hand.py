@@ -85,7 +85,9 @@ class HandSource(RowSource):
             0.001,
         )
 
-    def entries(self, subset: Subset, *, team: int | None) -> Iterator[Entry]:
+    def entries(
+        self, subset: Subset, *, team: int | None, within: tuple[int, int] | None = None
+    ) -> Iterator[Entry]:
         found_by_team = sorted(self.submissions(team=team, task=None), key=lambda s: s.team)
         for found in found_by_team:
             yield found, self.score(found.id, subset)

@@ -72,7 +72,9 @@ class ShowcaseSource(RowSource):
     def score(self, submission_id: int, subset: Subset) -> StoredScore | None:
         return self.scores.get((submission_id, subset))
 
-    def entries(self, subset: Subset, *, team: int | None) -> Iterator[Entry]:
+    def entries(
+        self, subset: Subset, *, team: int | None, within: tuple[int, int] | None = None
+    ) -> Iterator[Entry]:
         for one in sorted(self.entered, key=lambda one: (one.team, one.id)):
             if team in (None, one.team):
                 yield one, self.score(one.id, subset)

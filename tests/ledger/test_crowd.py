@@ -39,21 +39,22 @@ def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     if request.param == "sqlite":
         monkeypatch.delenv("CHALLENGE_LEDGER", raising=False)
         return "sqlite"
+    monkeypatch.setenv("CHALLENGE_LEDGER", empty_server())
+    return "postgresql"
+
+
+def empty_server() -> str:
+    """Empty the test server and return its URL; skip, in CI fail, where there is none."""
     url = os.environ.get("CHALLENGE_TEST_POSTGRESQL")
     if not url:
         if os.environ.get("CI") == "true":
             pytest.fail("CHALLENGE_TEST_POSTGRESQL names no server")
         pytest.skip("CHALLENGE_TEST_POSTGRESQL names no server")
-    empty_server(url)
-    monkeypatch.setenv("CHALLENGE_LEDGER", url)
-    return "postgresql"
-
-
-def empty_server(url: str) -> None:
     engine = sa.create_engine(url)
     with engine.begin() as connection:
         schema.metadata.drop_all(connection)
     engine.dispose()
+    return url
 
 
 def stored(ledger: Ledger) -> dict[int, str]:
@@ -129,7 +130,7 @@ def test_a_backup_moves_a_ledger_from_one_database_to_another(
     monkeypatch.setenv("CHALLENGE_LEDGER", url)
     with pytest.raises(LedgerError, match="nothing is overwritten"):
         restore(archive, Challenge(tmp_path / "other"))
-    empty_server(url)
+    empty_server()
     root = tmp_path / "moved"
     shutil.copytree(ledger.challenge.datasets, root / "datasets")
     moved = Challenge(root)

@@ -1,4 +1,4 @@
-"""A ledger of the format before: refused with a fix, and brought over by a rescore."""
+"""A ledger of a format before: refused with a fix, and brought over by a rescore."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import sqlalchemy as sa
 
 from challenge.errors import LedgerError
 from challenge.ledger import open_ledger, read_snapshot, rescore, submit
+from challenge.ledger.network.tokens import new_token
 from challenge.ledger.store import schema
 from challenge.ledger.store.chain import add_links
 from challenge.ledger.store.integrity import verify
 from challenge.task import Challenge
 from tests.ledger.toy import make_challenge, write_hits
+
+NETWORK = ("actions", "arrivals", "token_revocations", "token_uses", "tokens")
 
 
 @pytest.fixture
@@ -33,6 +36,7 @@ def old(tmp_path: Path) -> Challenge:
             connection.execute(sa.text(statement))
         add_links(connection, {})
         for statement in (
+            *(f"DROP TABLE {name}" for name in NETWORK),
             "DROP TABLE vectors",
             "ALTER TABLE scores RENAME COLUMN grouping_hash TO weights_hash",
             "UPDATE facts SET value = '5' WHERE name = 'format'",
@@ -74,3 +78,21 @@ def test_a_rescore_brings_it_over_and_keeps_its_rows(old: Challenge, tmp_path: P
 def test_two_that_bring_it_over_at_once_do_it_once(old: Challenge) -> None:
     first, second = open_ledger(old, bring_over=True), open_ledger(old, bring_over=True)
     assert verify(first).faults == verify(second).faults == ()
+
+
+def test_a_ledger_of_format_6_gets_the_tables_of_the_server(tmp_path: Path) -> None:
+    challenge = make_challenge(tmp_path / "c", n=100)
+    ledger, task = open_ledger(challenge), challenge.task("toy")
+    submit(ledger, task, write_hits(task, tmp_path / "x.csv", 60), team="Ada", method="m")
+    head = verify(ledger).head
+    with ledger.store.writing(chained=False) as connection:
+        for name in NETWORK:
+            connection.execute(sa.text(f"DROP TABLE {name}"))
+        connection.execute(sa.text("UPDATE facts SET value = '6' WHERE name = 'format'"))
+    with pytest.raises(LedgerError, match="a ledger of format 6"):
+        open_ledger(challenge)
+    brought = open_ledger(challenge, bring_over=True)
+    assert verify(brought, expected_head=head).faults == ()
+    new_token(brought, team="Ada")
+    (report,) = rescore(brought)
+    assert report.unchanged

@@ -28,19 +28,20 @@ from challenge.board.markup import (
 from challenge.errors import counted
 from challenge.task.settings import Settings
 
-__all__ = ["Frame", "render", "render_alone", "root_of", "trusted"]
+__all__ = ["Frame", "environment", "render", "render_alone", "root_of", "trusted"]
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Return the environment of the templates of this package, with its filters."""
+    made = Environment(
         loader=PackageLoader("challenge.board", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    made.filters.update(
         bytes=bytes_text,
         clip=clip,
         count=count_text,
@@ -50,13 +51,13 @@ def _environment() -> Environment:
         when=lambda at: trusted(time_html(at)),
         day=lambda at: trusted(time_html(at, day=True)),
     )
-    environment.globals.update(interval=interval_text, rows=rows_text)
-    return environment
+    made.globals.update(interval=interval_text, rows=rows_text)
+    return made
 
 
 def render(template: str, **values: Any) -> str:
     """Return a template of this package filled in; text is escaped, Markup is not."""
-    return _environment().get_template(template).render(**values)
+    return environment().get_template(template).render(**values)
 
 
 def render_alone(template: str, title: str, **values: Any) -> str:

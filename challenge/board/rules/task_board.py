@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,10 @@ from challenge.ledger.store.clock import from_micros
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.task import Subset
 
-__all__ = ["number", "numbers", "task_board", "tie_notes"]
+if TYPE_CHECKING:
+    from challenge.ledger import Ledger, Receipt
+
+__all__ = ["number", "numbers", "rank_of", "task_board", "tie_notes"]
 
 
 def task_board(
@@ -163,3 +167,13 @@ def _reason(snapshot: Snapshot, submission: int, task_id: str, subset: Subset) -
         return "the public subset is too small to show a score"
     score = snapshot.score(submission, subset)
     return (score.reason if score else None) or "no score"
+
+
+def rank_of(ledger: Ledger, receipt: Receipt) -> str | None:
+    """Return the rank of the receipt's team on the task's board, such as '3 of 12'."""
+    from challenge.ledger import read_snapshot
+
+    board = task_board(read_snapshot(ledger), receipt.submission.task, None)
+    ranked = [row for row in board.rows if row.rank is not None]
+    own = next((row for row in ranked if row.team == receipt.team.id), None)
+    return f"{own.rank} of {len(ranked)}" if own else None

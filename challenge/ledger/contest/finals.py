@@ -18,6 +18,8 @@ import sqlalchemy as sa
 from challenge.errors import Fault, LedgerError, SubmissionError, counted
 from challenge.ledger.contest.contest_rules import check_dates
 from challenge.ledger.ledger import Ledger
+from challenge.ledger.network.actions import Origin, record_action
+from challenge.ledger.network.arrivals import check_no_arrivals
 from challenge.ledger.store import clock, schema
 from challenge.ledger.store.clock import iso, micros
 from challenge.ledger.store.prediction_files import missing_file_fault
@@ -71,7 +73,7 @@ class CloseReport:
         }
 
 
-def withdraw(ledger: Ledger, submission_id: int) -> Submission:
+def withdraw(ledger: Ledger, submission_id: int, *, origin: Origin | None = None) -> Submission:
     """Take a submission off the board: the team's next best counts again, quota does not return.
 
     Raises SubmissionError after the end or when it is already withdrawn.
@@ -84,10 +86,13 @@ def withdraw(ledger: Ledger, submission_id: int) -> Submission:
         connection.execute(
             schema.withdrawals.insert().values(at=micros(at), submission=submission.id)
         )
+        record_action(connection, origin, "withdraw", submission.id, at)
         return submission_row(connection, submission_id)[0]
 
 
-def select(ledger: Ledger, submission_id: int, *, chosen: bool = True) -> tuple[int, ...]:
+def select(
+    ledger: Ledger, submission_id: int, *, chosen: bool = True, origin: Origin | None = None
+) -> tuple[int, ...]:
     """Select a submission as a final, or undo its selection; return the submissions selected now.
 
     Raises SubmissionError after the end, in a benchmark, or when there are enough already.
@@ -115,6 +120,8 @@ def select(ledger: Ledger, submission_id: int, *, chosen: bool = True) -> tuple[
                     at=micros(at), submission=submission_id, chosen=chosen
                 )
             )
+            what = "select" if chosen else "undo-select"
+            record_action(connection, origin, what, submission_id, at)
         return selected_of(connection).get((submission.team, submission.task), ())
 
 
@@ -336,3 +343,4 @@ def _check_closable(connection: sa.Connection, settings: Settings, at: datetime)
                 code="not-over",
             )
         )
+    check_no_arrivals(connection, closes)

@@ -20,9 +20,7 @@ from challenge.ledger.store import schema
 __all__ = ["add_links", "chain_damage", "head_of", "newest_keys"]
 
 _TABLES = {
-    table.name: table
-    for table in schema.metadata.sorted_tables
-    if table not in (schema.facts, schema.links)
+    table.name: table for table in schema.metadata.sorted_tables if table not in schema.UNCHAINED
 }
 _CHUNK = 500
 

@@ -25,6 +25,7 @@ from sqlalchemy.pool import NullPool
 from challenge.errors import Fault, LedgerError, machine_fault
 from challenge.ledger.store import schema
 from challenge.ledger.store.chain import add_links, newest_keys
+from challenge.task.files import share_with_group
 
 __all__ = ["BUSY_S", "Store", "has_foreign_header", "ledger_faults", "open_store"]
 
@@ -33,7 +34,7 @@ BUSY_S = 120.0
 
 _LOCK_ALL, _LOCK_STILL, _LOCK_CHAIN = 4_961_002, 4_961_003, 4_961_004
 _LOOK_S = 0.01
-_FORMAT_BEFORE = "5"
+_FORMATS_BEFORE = ("5", "6")
 _ROOM_BYTES = 1 << 20
 _JOURNAL_FORMATS = (b"\1\1", b"\2\2")
 """Bytes 18 and 19 of a SQLite file with a rollback journal, and with a write-ahead log."""
@@ -133,7 +134,7 @@ def open_store(
 ) -> Store:
     """Open the ledger at `url`, or at `path` when there is no URL; create it when missing.
 
-    With `bring_over` a ledger of the format before gets the tables of this one; its rows stay.
+    With `bring_over` a ledger of a format before gets the tables of this one; its rows stay.
 
     Raises LedgerError when it cannot be opened, is damaged, or is of another format.
     """
@@ -156,12 +157,12 @@ def open_store(
         store = _open_server(url)
     with store.reading() as connection:
         found = _format_of(connection)
-    if bring_over and found == _FORMAT_BEFORE:
+    if bring_over and found in _FORMATS_BEFORE:
         _bring_over(store)
     elif found != str(schema.LEDGER_FORMAT):
         fix = (
             "run `challenge rescore`: it adds the tables of this format and scores all submissions"
-            if found == _FORMAT_BEFORE
+            if found in _FORMATS_BEFORE
             else "use the version of challenge that wrote it, or move the ledger aside and submit "
             "the files again"
         )
@@ -185,15 +186,22 @@ def _format_of(connection: sa.Connection) -> str | None:
 
 
 def _bring_over(store: Store) -> None:
-    """Add what format 6 has beyond format 5. No row changes, so the hash chain stays whole."""
+    """Add what this format has beyond those before. No row changes, so the chain stays whole."""
     with store.writing(chained=False) as connection:
         store.lock_all(connection)
-        if _format_of(connection) != _FORMAT_BEFORE:
+        found = _format_of(connection)
+        if found not in _FORMATS_BEFORE:
             return
-        connection.execute(
-            sa.text("ALTER TABLE scores RENAME COLUMN weights_hash TO grouping_hash")
-        )
-        schema.vectors.create(connection)
+        if found == "5":
+            connection.execute(
+                sa.text("ALTER TABLE scores RENAME COLUMN weights_hash TO grouping_hash")
+            )
+            schema.vectors.create(connection)
+        for table in (
+            *(schema.tokens, schema.token_revocations, schema.token_uses),
+            *(schema.actions, schema.arrivals),
+        ):
+            table.create(connection)
         facts = schema.facts
         newest = facts.update().where(facts.c.name == "format")
         connection.execute(newest.values(value=str(schema.LEDGER_FORMAT)))
@@ -243,6 +251,7 @@ def _create_sqlite(path: Path) -> None:
         with engine.connect().execution_options(writes=True) as writer, writer.begin():
             _create_tables(writer)
         engine.dispose()
+        share_with_group(Path(name))
         try:
             os.link(name, path)
         except FileExistsError:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from challenge.errors import Fault, LedgerError
 from challenge.task import Task, sha256_of_file
+from challenge.task.files import share_with_group
 
 if TYPE_CHECKING:
     from challenge.scoring import Predictions
@@ -77,6 +78,7 @@ class PredictionFiles:
         target.parent.mkdir(exist_ok=True)
         _sync(staged.path)
         staged.path.replace(target)
+        share_with_group(target)
         _sync(target.parent)
         _sync(self.folder)
         return target

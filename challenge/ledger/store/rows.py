@@ -123,8 +123,13 @@ class RowSource:
             row = connection.execute(query.where(schema.scores.c.at <= self._until)).first()
         return None if row is None else self._score_of(row)
 
-    def entries(self, subset: Subset, *, team: int | None) -> Iterator[Entry]:
-        """Return submissions with their scores, ascending by team, then id, streamed."""
+    def entries(
+        self, subset: Subset, *, team: int | None, within: tuple[int, int] | None = None
+    ) -> Iterator[Entry]:
+        """Return submissions with their scores, ascending by team, then id, streamed.
+
+        `within` are the first and the last id of those that are wanted.
+        """
         rows, scores, counts = schema.submissions, schema.scores, schema.confusion_counts
         together = sa.and_(
             scores.c.submission == rows.c.id,
@@ -142,6 +147,8 @@ class RowSource:
         )
         if team is not None:
             query = query.where(rows.c.team == team)
+        if within is not None:
+            query = query.where(rows.c.id.between(*within))
         n = len(_SUBMISSION)
         with self._store.reading() as connection:
             withdrawn = self._withdrawn_ids(connection)

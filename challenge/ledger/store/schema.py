@@ -23,6 +23,9 @@ from sqlalchemy import (
 
 __all__ = [
     "LEDGER_FORMAT",
+    "UNCHAINED",
+    "actions",
+    "arrivals",
     "baseline_scores",
     "cards",
     "closes",
@@ -41,12 +44,15 @@ __all__ = [
     "submissions",
     "team_names",
     "teams",
+    "token_revocations",
+    "token_uses",
+    "tokens",
     "vectors",
     "withdrawals",
 ]
 
-LEDGER_FORMAT = 6
-"""A ledger of the format before is brought over by `challenge rescore`."""
+LEDGER_FORMAT = 7
+"""A ledger of the two formats before is brought over by `challenge rescore`."""
 
 metadata = MetaData()
 
@@ -260,6 +266,73 @@ finals = Table(
     Column("submission", Integer, ForeignKey("submissions.id"), nullable=False, unique=True),
 )
 
+tokens = Table(
+    "tokens",
+    metadata,
+    _id(),
+    _at(),
+    Column("team", Integer, ForeignKey("teams.id")),
+    *_texts("name", "hash", "scopes"),
+    Column("expires", BigInteger),
+    UniqueConstraint("hash", name="token_once"),
+)
+"""Tokens of the server by the SHA-256 of their text; `team` is null for the organiser's."""
+
+token_revocations = Table(
+    "token_revocations",
+    metadata,
+    _id(),
+    _at(),
+    Column("token", Integer, ForeignKey("tokens.id"), nullable=False, unique=True),
+)
+
+token_uses = Table(
+    "token_uses",
+    metadata,
+    Column("token", Integer, ForeignKey("tokens.id"), primary_key=True, autoincrement=False),
+    _at(),
+)
+"""When each token was last used, to the minute. Rows change, so no link covers them."""
+
+actions = Table(
+    "actions",
+    metadata,
+    _id(),
+    _at(),
+    Column("token", Integer, ForeignKey("tokens.id")),
+    *_texts("what", "address", "request"),
+    Column("arrived", BigInteger, nullable=False),
+    Column("submission", Integer, ForeignKey("submissions.id"), nullable=False),
+    Column("key", Text, unique=True),
+    Column("file_sha256", Text),
+)
+"""Who did what through the server, from where; written in the transaction of what was done.
+
+`key` names one upload, so that a repeated upload gets the same receipt.
+"""
+
+arrivals = Table(
+    "arrivals",
+    metadata,
+    _id(),
+    _at(),
+    Column("team", Integer, ForeignKey("teams.id"), nullable=False),
+    Column("token", Integer, ForeignKey("tokens.id"), nullable=False),
+    *_texts("task", "method", "note", "address", "request", "file", "file_sha256"),
+    Column("key", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("claimed", BigInteger),
+    Column("lease", BigInteger),
+    Column("worker", Text),
+    Column("outcome", Text),
+    Index("arrivals_by_state", "state", "team", "id"),
+)
+"""Files that the server has received whole and that wait for their score, or have it.
+
+`at` is when the whole body had arrived. Rows change and are removed, so no link covers them.
+"""
+
 links = Table(
     "links",
     metadata,
@@ -269,3 +342,6 @@ links = Table(
     Column("last", BigInteger, nullable=False),
 )
 """The hash chain: a link covers the rows of one table that one transaction added."""
+
+UNCHAINED = (facts, links, token_uses, arrivals)
+"""Tables without links of the hash chain."""

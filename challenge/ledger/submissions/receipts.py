@@ -122,4 +122,5 @@ class HistoryRow:
             "value": self.score.value if self.score else None,
             "low": self.score.low if self.score else None,
             "high": self.score.high if self.score else None,
+            "figure": self.figure(),
         }

@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from challenge.errors import Fault, SubmissionError, WrongUse, nearest
+from challenge.ledger.contest.contest_rules import check_roster
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
 from challenge.ledger.store.clock import micros
@@ -26,6 +27,7 @@ from challenge.ledger.submissions.names import (
     skeleton,
     slug_of,
 )
+from challenge.task.settings import Settings
 
 __all__ = [
     "TeamRow",
@@ -34,11 +36,14 @@ __all__ = [
     "check_reserved",
     "check_spelling",
     "check_team_name",
+    "enter_team",
     "find_team",
     "folded_names",
     "names_of_teams",
     "rename_team",
     "require_team",
+    "team_of",
+    "team_of_member",
 ]
 
 
@@ -179,6 +184,40 @@ def add_team(
     assert key is not None
     _add_name(connection, int(key[0]), name, at)
     return _row(connection, int(key[0]))
+
+
+def enter_team(ledger: Ledger, name: str) -> Team:
+    """Add a team before its first submission, so that it can get a token; return it.
+
+    A team that is there already is returned as it is. Raises SubmissionError for a name that is
+    reserved, unreadable, like that of another team, or missing in the roster.
+    """
+    name = check_team_name(name)
+    roster = ledger.settings.roster()
+    with ledger.store.writing() as connection:
+        ledger.store.lock_all(connection)
+        known = find_team(connection, name, roster)
+        if known is None:
+            check_reserved(name)
+            check_roster(ledger.settings, (name,), "team")
+            at = clock.now()
+            known = add_team(connection, ledger.store, name, roster, baseline=False, at=at)
+        return read_teams(connection, ledger.settings, team=known.id)[known.id]
+
+
+def team_of(ledger: Ledger, name: str) -> Team:
+    """Return a team with its members; raise WrongUse with the nearest name when there is none."""
+    with ledger.store.reading() as connection:
+        key = require_team(connection, name).id
+        return read_teams(connection, ledger.settings, team=key)[key]
+
+
+def team_of_member(settings: Settings, person: str) -> str | None:
+    """Return the name in the roster of the team with this member, None when there is none.
+
+    The spelling must be the same: who signs in under a name that looks alike is somebody else.
+    """
+    return next((one.name for one in settings.team if person in one.members), None)
 
 
 def rename_team(ledger: Ledger, old: str, new: str) -> Team:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from challenge.errors import Fault, SubmissionError
 from challenge.ledger.contest.contest_rules import check_dates, check_roster
 from challenge.ledger.ledger import Ledger
+from challenge.ledger.network.actions import Origin, record_action, stored_under
 from challenge.ledger.store import clock, schema
 from challenge.ledger.store.clock import micros
 from challenge.ledger.store.database import ledger_faults
@@ -65,8 +66,10 @@ __all__ = [
     "check_entry",
     "check_run",
     "current_scoring_version",
+    "record_failure",
     "scored_subset",
     "submit",
+    "text_faults",
 ]
 
 METHOD_LENGTH = 200
@@ -96,15 +99,17 @@ def submit(
     note: str = "",
     details: Mapping[str, object] | None = None,
     baseline: bool = False,
+    origin: Origin | None = None,
 ) -> Receipt:
     """Check, score and store a predictions file; return its receipt.
 
-    Raises SubmissionError when the file or the rules refuse it, LedgerError when it cannot be
-    stored. On an error nothing is stored.
+    `origin` is where a file from the network came from: it must have arrived before the end, and
+    the same key gives the same receipt. Raises SubmissionError when the file or the rules refuse
+    it, LedgerError when it cannot be stored. On an error nothing is stored.
     """
     entry = _entry(team, method, note, details, baseline)
     with ledger_faults(ledger.store.where):
-        return _submit(ledger, task, path, entry)
+        return _submit(ledger, task, path, entry, origin)
 
 
 def check_entry(ledger: Ledger, task: str, team: str, *, baseline: bool = False) -> None:
@@ -138,31 +143,37 @@ def check_run(ledger: Ledger, task: Task, team: str, *, baseline: bool) -> None:
         current_scoring_version(connection, task)
 
 
-def _submit(ledger: Ledger, task: Task, path: Path, entry: Entry) -> Receipt:
+def _submit(ledger: Ledger, task: Task, path: Path, entry: Entry, origin: Origin | None) -> Receipt:
     subset = scored_subset(ledger.settings, task)
     with ledger.store.reading() as connection:
         at = clock.now()
+        if origin is not None and origin.key is not None:
+            known = stored_under(connection, origin.key, sha256_of_file(path))
+            if known is not None:
+                return receipt_of(connection, ledger, known, at)
         ledger.check_settings_in(connection, at)
         entry = _named(connection, entry)
-        _admit(connection, ledger.settings, entry, at)
+        _admit(connection, ledger.settings, entry, origin.arrived if origin else at)
         current_scoring_version(connection, task)
         check_failures(connection, ledger.settings, entry.team, task.id, at)
     predictions = _checked(ledger, task, path, entry)
     with ledger.files.staged(predictions, task) as staged:
         with ledger.store.reading() as connection:
-            known = find_team(connection, entry.team, ledger.settings.roster())
-            earlier = _identical(connection, known, task, staged)
-            if earlier is not None and known is not None:
+            team = find_team(connection, entry.team, ledger.settings.roster())
+            earlier = _identical(connection, team, task, staged)
+            if earlier is not None and team is not None:
                 return receipt_of(connection, ledger, earlier, clock.now(), identical=True)
-            if known is not None and not entry.baseline:
-                check_quota(connection, ledger.settings, known.id, task.id, clock.now())
+            if team is not None and not entry.baseline:
+                check_quota(connection, ledger.settings, team.id, task.id, clock.now())
         from challenge.scoring.score import baseline_score
 
         scored = None if subset is None else score_file(task, predictions, subset)
         baseline = None if subset is None else baseline_score(task, subset).value
         ledger.files.keep(staged)
         with ledger.store.writing() as connection:
-            return _store(connection, ledger, task, entry, predictions, staged, scored, baseline)
+            return _store(
+                connection, ledger, task, entry, predictions, staged, scored, baseline, origin
+            )
 
 
 def _entry(
@@ -174,8 +185,7 @@ def _entry(
     except SubmissionError as error:
         faults.extend(error.faults)
     method, note = clean_text(method), clean_text(note)
-    faults.extend(name_faults(method, "method", longest=METHOD_LENGTH))
-    faults.extend(name_faults(note, "note", longest=NOTE_LENGTH, required=False))
+    faults.extend(text_faults(method, note))
     text = json.dumps(details or {}, sort_keys=True, ensure_ascii=False, default=str)
     if len(text.encode()) > _DETAILS_BYTES:
         faults.append(
@@ -191,6 +201,14 @@ def _entry(
         raise SubmissionError(faults)
     isolation = str((details or {}).get("isolation", ""))
     return Entry(team, method, note, text, isolation, baseline)
+
+
+def text_faults(method: str, note: str) -> list[Fault]:
+    """Return what is wrong with a cleaned method and note."""
+    return [
+        *name_faults(method, "method", longest=METHOD_LENGTH),
+        *name_faults(note, "note", longest=NOTE_LENGTH, required=False),
+    ]
 
 
 def scored_subset(settings: Settings, task: Task) -> Subset | None:
@@ -255,11 +273,11 @@ def _checked(ledger: Ledger, task: Task, path: Path, entry: Entry) -> Prediction
     try:
         return read_predictions(task, path, max_bytes=ledger.settings.limits.file_mb << 20)
     except SubmissionError as error:
-        _record_failure(ledger, entry.team, task.id, path, error)
+        record_failure(ledger, entry.team, task.id, path, error)
         raise
 
 
-def _record_failure(
+def record_failure(
     ledger: Ledger, team: str, task: str, path: Path, error: SubmissionError
 ) -> None:
     """Store a file that was refused for its content; it counts against a separate quota.
@@ -316,11 +334,13 @@ def _store(
     staged: StagedFile,
     scored: Scored | None,
     baseline: float | None,
+    origin: Origin | None,
 ) -> Receipt:
     settings = ledger.settings
     ledger.store.lock_still(connection, shared=True)
     entry = _named(connection, entry)
-    team = _admit(connection, settings, entry, at := clock.now())
+    at = clock.now()
+    team = _admit(connection, settings, entry, origin.arrived if origin else at)
     scoring_version = current_scoring_version(connection, task)
     if team is None or scoring_version is None:
         # To avoid deadlocks, every process takes the lock for all before the lock for a team.
@@ -339,7 +359,9 @@ def _store(
             )
     ledger.store.lock_team(connection, team.id)
     # The time of the submission is read while the locks are held.
-    check_dates(settings, at := clock.now(), False, what="submission", early=entry.baseline)
+    at = clock.now()
+    arrived = origin.arrived if origin else at
+    check_dates(settings, arrived, False, what="submission", early=entry.baseline)
     earlier = _identical(connection, team, task, staged)
     if earlier is not None:
         return receipt_of(connection, ledger, earlier, at, identical=True)
@@ -366,6 +388,7 @@ def _store(
     }
     key = connection.execute(schema.submissions.insert().values(values)).inserted_primary_key
     assert key is not None
+    record_action(connection, origin, "submit", int(key[0]), at, file_sha256=predictions.sha256)
     if scored is not None:
         score = scored.score
         _check_grouping(connection, scoring_version, score)

@@ -1,0 +1,104 @@
+"""The command that puts a challenge on the network."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from challenge.cli.app import app, challenge_of
+from challenge.errors import Fault, MissingRequirement, WrongUse
+
+__all__: list[str] = []
+
+
+@app.command(epilog="Example: challenge serve --host 0.0.0.0 --port 8000 --workers 4")
+def serve(
+    ctx: typer.Context,
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 8000,
+    workers: Annotated[
+        int,
+        typer.Option("--workers", min=0, help="Files scored at once; 0: other hosts score them."),
+    ] = 2,
+    scoring_only: Annotated[
+        bool, typer.Option("--scoring-only", help="Score what other hosts receive; no web.")
+    ] = False,
+    memory_mb: Annotated[
+        int, typer.Option("--memory-mb", min=256, help="Memory that one file may take.")
+    ] = 2048,
+    seconds: Annotated[
+        int, typer.Option("--seconds", min=1, help="Seconds that one file may take.")
+    ] = 300,
+    trusted_proxies: Annotated[
+        str,
+        typer.Option(
+            "--trusted-proxies",
+            metavar="ADDRESSES",
+            help="Proxies whose X-Forwarded-For and -Proto count, with commas between.",
+        ),
+    ] = "",
+    user_header: Annotated[
+        str,
+        typer.Option(
+            "--user-header",
+            metavar="NAME",
+            help="The header in which these proxies state which member of a team signed in.",
+        ),
+    ] = "",
+) -> None:
+    """Serve the API, the site and a page for each team, until interrupted.
+
+    SQLite by default; CHALLENGE_LEDGER names a PostgreSQL server for several hosts. Needs the
+    extra `server`. See `docs/deploying.md`.
+    """
+    challenge = challenge_of(ctx)
+    if scoring_only and not workers:
+        raise WrongUse(
+            Fault(
+                "--workers",
+                "0 with --scoring-only",
+                "at least one file at once",
+                "leave one of the two options out",
+                code="no-workers",
+            )
+        )
+    if user_header and not trusted_proxies:
+        raise WrongUse(
+            Fault(
+                "--user-header",
+                f"{user_header!r} without --trusted-proxies",
+                "the addresses that may send this header",
+                "add --trusted-proxies ADDRESSES",
+                code="no-proxies",
+            )
+        )
+    try:
+        from challenge.server.scoring_process import JobLimits
+        from challenge.server.serve import serve as serve_challenge
+        from challenge.server.serve import serve_line
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "challenge":
+            raise
+        raise MissingRequirement(
+            Fault(
+                "challenge serve",
+                f"the package {error.name!r} is missing",
+                "the extra `server`",
+                "pip install 'multimodal-challenge[server]'",
+                code="extra-missing",
+            )
+        ) from None
+    limits = JobLimits(memory_mb, seconds)
+    if scoring_only:
+        serve_line(challenge, slots=workers, limits=limits)
+        return
+    serve_challenge(
+        challenge,
+        host=host,
+        port=port,
+        slots=workers,
+        limits=limits,
+        trusted_proxies=trusted_proxies,
+        user_header=user_header,
+    )

@@ -1,0 +1,1 @@
+"""What the server keeps in the ledger: tokens, files that wait for their score, the audit log."""
