@@ -163,3 +163,39 @@ def test_ids_of_test_that_became_floats_are_named_in_their_other_form(tmp_path: 
     with pytest.raises(TaskError) as refused:
         built(tmp_path, text)
     assert "write '60' for '60.0'" in refused.value.faults[0].fix
+
+
+@pytest.mark.parametrize(
+    ("write_id", "fix"),
+    [
+        (lambda row: f"0{row}" if row else "0000", "write '0' for '0000', and so on"),
+        (lambda row: f" {row}.00 ", "write '0' for ' 0.00 ', and so on"),
+    ],
+)
+def test_ids_in_another_form_are_named_in_that_of_the_records(
+    write_id: Callable[[int], str], fix: str, tmp_path: Path
+) -> None:
+    raw = deepmatcher(tmp_path, write_id=write_id)
+    with pytest.raises(TaskError) as refused:
+        built(tmp_path, propose_task("toy", raw).text)
+    assert fix in refused.value.faults[0].fix
+
+
+def test_following_the_fix_of_an_id_column_of_another_case_leads_to_a_task(tmp_path: Path) -> None:
+    raw = competition(tmp_path)
+    text = propose_task("toy", raw).text
+    table = raw / "test.csv"
+    table.write_text(table.read_text().replace("row,", "Row,", 1))
+    with pytest.raises(TaskError) as refused:
+        built(tmp_path, text)
+    (fault,) = refused.value.faults
+    assert fault.fix == "rename 'Row' to 'row' in test.csv"
+    table.write_text(table.read_text().replace("Row,", "row,", 1))
+    assert built(tmp_path, text).n_test == N - 60
+
+
+def test_a_label_that_is_no_name_says_how_the_header_was_read(tmp_path: Path) -> None:
+    (tmp_path / "iris.data").write_text("".join(f"{n}.5,{n % 7}.25,k{n % 3}\n" for n in range(90)))
+    with pytest.raises(TaskError) as refused:
+        propose_task("toy", tmp_path / "iris.data", label="kind")
+    assert "iris.data has no header" in refused.value.faults[0].fix

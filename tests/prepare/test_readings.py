@@ -380,8 +380,11 @@ def test_an_export_of_mysql(tmp_path: Path) -> None:
 def test_one_bad_byte_does_not_turn_a_file_into_another_encoding(tmp_path: Path) -> None:
     lines = table(lambda n: f"K\u00e4se {n % 7}").encode().split(b"\n")
     lines[40] = lines[40].replace(b";", b"\xa0;", 1)
-    with pytest.raises(TaskError, match=r"line 41: byte 0xa0"):
+    with pytest.raises(
+        TaskError, match=r"line 41: byte 0xa0 at position \d+, in '.*oak"
+    ) as refused:
         proposed(tmp_path, b"\n".join(lines))
+    assert "write these characters anew in UTF-8" in refused.value.faults[0].fix
     half = [line.decode().encode("cp1252") if n > 50 else line for n, line in enumerate(
         table(lambda n: f"K\u00e4se {n % 7}").encode().split(b"\n"))]  # fmt: skip
     with pytest.raises(TaskError, match="lines are UTF-8"):

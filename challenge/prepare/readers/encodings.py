@@ -6,6 +6,7 @@ import codecs
 from collections.abc import Sequence
 from pathlib import Path
 
+from challenge.errors import counted
 from challenge.prepare.readers.raw_file import damaged
 
 __all__ = ["find_encoding", "find_shared_encoding"]
@@ -98,14 +99,19 @@ def _refuse_damaged(path: Path) -> None:
                 n_utf8 += 1
             except UnicodeDecodeError as error:
                 n_other += 1
-                bad = line[error.start]
-                near = line[max(0, error.start - 12) : error.start].decode("utf-8", "replace")
-                first = first or f"line {number}: byte 0x{bad:02x} after {near!r} is not UTF-8"
+                if not first:
+                    at = error.start
+                    near = line[max(0, at - 20) : at + 20].decode("utf-8", "replace").strip()
+                    first = (
+                        f"line {number}: byte 0x{line[at]:02x} at position {at + 1}, "
+                        f"in {near!r}, is not UTF-8"
+                    )
     if n_utf8 >= _MIXED * (n_utf8 + n_other) and n_utf8 > 1:
         raise damaged(
             path,
-            f"{first}; {n_utf8:,} lines are UTF-8, {n_other:,} are not",
-            "correct these lines, or name the `encoding` of the whole file under [raw]",
+            f"{first}; {n_utf8:,} lines are UTF-8, {n_other:,} not",
+            "write these characters anew in UTF-8, or name the `encoding` of the whole file under "
+            "[raw], such as cp1252",
         )
 
 
@@ -150,8 +156,8 @@ def _guess(paths: Sequence[Path]) -> tuple[str, str]:
     text = f"{path.name} is not UTF-8; it was read as {best}: {words[best]!r}"
     if len(paths) > 1:
         text = (
-            f"{len(paths)} files, {path.name} to {paths[-1].name}, are not UTF-8; they were read "
-            f"as {best}: {words[best]!r}"
+            f"{counted(len(paths), 'file')}, {path.name} to {paths[-1].name}, are not UTF-8; "
+            f"they were read as {best}: {words[best]!r}"
         )
     if others:
         text += f", which would be {' or '.join(others[:3])}; correct `encoding` under [raw]"
