@@ -2,12 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 CORE := .venv-core
-MULTIMODAL := .venv-multimodal
 BIN := $(VENV)/bin
 CHALLENGE := $(BIN)/challenge
 TASKS := fodors-zagats icon-tag icon-variants
 
-.PHONY: demo test test-full test-core test-multimodal test-numeric bench fuzz torture clean
+.PHONY: demo test test-full test-core test-numeric bench fuzz torture clean
 
 demo: $(VENV)/.baseline
 	@echo "== 1 of 4: raw packages to tasks"
@@ -26,16 +25,12 @@ test: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup
 
-test-full: $(VENV)/.full test-core test-multimodal test-numeric
-	$(BIN)/pytest -m "slow and not multimodal"
+test-full: $(VENV)/.full test-core test-numeric
+	$(BIN)/pytest -m slow
 
 # The product without the baseline extra: newest pandas and pyarrow, no AutoGluon.
 test-core: $(CORE)/.test
 	$(CORE)/bin/pytest -m "not slow and not baseline" -n 2 --dist loadgroup
-
-# The second reference entry, with torch and without the baseline extra.
-test-multimodal: $(MULTIMODAL)/.test
-	$(MULTIMODAL)/bin/pytest -m multimodal tests/methods/test_autogluon_multimodal.py
 
 # No test may depend on the last digit of a sum: numpy's plain kernels, then one thread and two.
 NUMERIC := $(addprefix tests/,kinds scoring features methods/search \
@@ -61,7 +56,7 @@ torture: $(VENV)/.test
 	$(BIN)/python -m tests.server.torture 500
 
 clean:
-	rm -rf $(VENV) $(CORE) $(MULTIMODAL) .cache datasets/*/public datasets/*/private datasets/*/cache
+	rm -rf $(VENV) $(CORE) .cache datasets/*/public datasets/*/private datasets/*/cache
 	find leaderboard submissions -mindepth 1 -maxdepth 1 ! -name README.md ! -name .gitignore -exec rm -rf {} +
 
 $(VENV)/.baseline: pyproject.toml
@@ -81,9 +76,4 @@ $(VENV)/.full: $(VENV)/.test
 $(CORE)/.test: pyproject.toml
 	$(PYTHON) -m venv $(CORE)
 	$(CORE)/bin/pip install --disable-pip-version-check -e ".[excel,test]"
-	@touch $@
-
-$(MULTIMODAL)/.test: pyproject.toml
-	$(PYTHON) -m venv $(MULTIMODAL)
-	$(MULTIMODAL)/bin/pip install --disable-pip-version-check -e ".[multimodal,test]"
 	@touch $@

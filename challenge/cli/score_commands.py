@@ -15,7 +15,8 @@ from challenge.task import find_task
 
 if TYPE_CHECKING:
     from challenge.client.connection import Server
-    from challenge.scoring import Score
+    from challenge.ledger.submissions.compare import ReleasedDifference
+    from challenge.scoring import Comparison, Score
 
 __all__: list[str] = []
 
@@ -248,11 +249,15 @@ def compare(
         Path | None,
         typer.Option("--html", metavar="FILE", help="Also write a self-contained page."),
     ] = None,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Also show what changes when B replaces A.")
+    ] = False,
 ) -> None:
     """Compare two submissions of one task.
 
     The paired difference with its interval. Where rows may be compared, also McNemar's exact test,
     wins and losses, by class and by slice.
+    With --upgrade also negative flips: rows that A has right and B has wrong.
     """
     from challenge.ledger import compare as compare_submissions
     from challenge.ledger import compared, open_ledger, verdict
@@ -273,6 +278,22 @@ def compare(
         say(f"{name}: {side.title}")
     for line in result.lines():
         say(line)
+    if upgrade:
+        _say_upgrade(result)
     say(verdict(result, kind.metric(result.metric), *sides))
     if html is not None:
         print_note(f"page: {html}")
+
+
+def _say_upgrade(result: Comparison | ReleasedDifference) -> None:
+    from challenge.ledger.submissions.compare import ReleasedDifference
+
+    if isinstance(result, ReleasedDifference):
+        say("flips of rows are shown after the close")
+    elif result.upgrade is None:
+        say("flips: undefined, as numbers are neither right nor wrong")
+    else:
+        for line in result.upgrade.lines():
+            say(line)
+        for name, part in result.worst_slices():
+            say(f"worse in {name}: {part.wins:,} negative and {part.losses:,} positive flips")

@@ -12,15 +12,25 @@ import importlib.util
 import os
 import re
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
-from challenge.methods.builtin.checkpoints import Needs
 from challenge.methods.run.interpreter import package_root
 
-__all__ = ["ENTRY_POINTS", "entry_needs", "entry_points"]
+__all__ = ["ENTRY_POINTS", "Needs", "entry_needs", "entry_points"]
 
 ENTRY_POINTS = "challenge.methods"
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a method's process gets beside the public folder, and the identity of that."""
+
+    readable: tuple[Path, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict, hash=False)
+    identity: bytes = b""
 
 
 def entry_points() -> dict[str, EntryPoint]:

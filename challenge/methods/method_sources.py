@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from challenge.errors import Fault, WrongUse, nearest
-from challenge.methods.builtin.checkpoints import Needs, checkpoint_needs
-from challenge.methods.installed import ENTRY_POINTS, entry_needs, entry_points
+from challenge.methods.installed import ENTRY_POINTS, Needs, entry_needs, entry_points
 from challenge.methods.protocol import Method
 from challenge.task import Task
 
@@ -41,17 +40,13 @@ BUILTINS: Mapping[str, tuple[str, str]] = {
     "mean": ("challenge.methods.builtin.trivial", "Trivial"),
     "linear": ("challenge.methods.builtin.linear", "Linear"),
     "autogluon": ("challenge.methods.builtin.autogluon", "AutoGluon"),
+    "autogluon-plain": ("challenge.methods.builtin.autogluon_plain", "AutoGluonPlain"),
     "autogluon-context": ("challenge.methods.builtin.autogluon_context", "AutoGluonContext"),
-    "autogluon-multimodal": (
-        "challenge.methods.builtin.autogluon_multimodal",
-        "AutoGluonMultimodal",
-    ),
 }
 """Name of each built-in: its module and its class."""
 _TRIVIAL = {"class": "majority", "match": "majority", "number": "mean"}
 """Name of the trivial method by the type of the labels."""
 
-_WITH_CHECKPOINTS = ("autogluon-multimodal",)
 _LIBRARIES = (
     "numpy",
     "pandas",
@@ -64,7 +59,6 @@ _LIBRARIES = (
     "lightgbm",
     "onnxruntime",
     "tokenizers",
-    "autogluon.multimodal",
     "torch",
     "transformers",
     "timm",
@@ -144,10 +138,8 @@ def resolve_method(spec: str) -> MethodSource:
     Raises WrongUse when there is none: no such name, no such file, or no name after the colon.
     """
     if spec in BUILTINS:
-        needs = checkpoint_needs() if spec in _WITH_CHECKPOINTS else Needs()
         title = spec.capitalize() if BUILTINS[spec] == BUILTINS["trivial"] else BUILTINS[spec][1]
-        digest = _digest(spec, needs.identity)
-        return MethodSource(spec, spec, title, digest, builtin=True, needs=needs)
+        return MethodSource(spec, spec, title, _digest(spec), builtin=True)
     if spec in (offered := entry_points()):
         needs = entry_needs(offered[spec])
         return MethodSource(spec, spec, spec, _digest(spec, needs.identity), False, needs=needs)

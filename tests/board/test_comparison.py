@@ -17,6 +17,7 @@ from challenge.ledger.submissions.compare import (
 )
 from challenge.scoring import Comparison
 from challenge.scoring.statistics.comparison import Difference, PairedOutcomes
+from challenge.scoring.statistics.upgrade import Rate, Upgrade
 
 KIND = kind_of("classification")
 A, B = (ComparedSubmission(17, "Owls", "linear"), ComparedSubmission(23, "Foxes", "trees"))
@@ -121,3 +122,22 @@ def test_the_verdict_follows_the_interval_and_the_direction() -> None:
     assert "submission 23 (" in verdict(of(0.2, 0.1, 0.3), loss, A, B), "of a loss, less is better"
     assert "cannot distinguish" in verdict(of(0.2, -0.1, 0.3), f1, A, B)
     assert "no interval" in verdict(of(0.2, None, None), f1, A, B)
+
+
+def test_the_page_shows_what_an_upgrade_breaks() -> None:
+    rates = (
+        Rate("negative_flip_rate", "negative flip rate", 0.3333, 0.3, 0.37),
+        Rate("relative_nfr", "relative negative flip rate", None, reason="none is wrong"),
+    )
+    result = replace(
+        made(),
+        slices=(("class", "owl", PairedOutcomes(40, 10, 5, 5)),),
+        upgrade=Upgrade(400, 100, rates),
+    )
+    reader = Reader()
+    reader.feed(page := comparison_page(result, KIND, A, B))
+    assert "400 negative flips (a right, b wrong) and 100 positive flips" in reader.text
+    assert ".3333" in reader.text and "none is wrong" in reader.text
+    assert "Slices that lose most" in page and "owl" in reader.text
+    plain = comparison_page(made(), KIND, A, B)
+    assert "negative flip" not in plain

@@ -110,6 +110,18 @@ def test_compare_tells_the_difference(challenge: Challenge) -> None:
     assert answer.json()
 
 
+def test_compare_shows_what_an_upgrade_breaks(challenge: Challenge) -> None:
+    plain = shell(challenge.root, "compare", "1", "3").out
+    assert "flip" not in plain
+    done = shell(challenge.root, "compare", "1", "3", "--upgrade")
+    assert done.code == 0
+    assert "negative flips (a right, b wrong)" in done.out
+    assert "relative negative flip rate:" in done.out
+    assert [line for line in done.out.splitlines() if line not in plain.splitlines()]
+    rates = shell(challenge.root, "compare", "1", "3", "--json").json()["upgrade"]["rates"]
+    assert set(rates) >= {"negative_flip_rate", "backward_trust", "error_compatibility"}
+
+
 def test_compare_writes_a_page_that_stands_alone(challenge: Challenge, tmp_path: Path) -> None:
     page = tmp_path / "new" / "compare.html"
     plain = shell(challenge.root, "compare", "1", "3")

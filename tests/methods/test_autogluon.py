@@ -12,6 +12,7 @@ from challenge.errors import MissingRequirement, WrongUse
 from challenge.methods import run_method
 from challenge.methods.builtin.autogluon import AutoGluon
 from challenge.methods.builtin.autogluon_context import AutoGluonContext
+from challenge.methods.builtin.autogluon_plain import AutoGluonPlain
 from challenge.methods.run.runner import MethodRun
 from challenge.scoring import read_predictions, score_predictions
 from challenge.task import Task
@@ -20,9 +21,11 @@ from tests.toy import build_toy
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("challenge.methods.builtin.autogluon.has_packages", lambda *_: False)
-    with pytest.raises(MissingRequirement, match="pip install 'multimodal-challenge"):
-        AutoGluon()
+    package = "challenge.methods.builtin.autogluon_package.has_packages"
+    monkeypatch.setattr(package, lambda *_: False)
+    for method in (AutoGluon, AutoGluonPlain):
+        with pytest.raises(MissingRequirement, match="pip install 'multimodal-challenge"):
+            method()
 
 
 def test_an_unknown_preset_gets_the_nearest_name() -> None:
@@ -124,3 +127,24 @@ def test_what_a_search_may_choose_moves_the_predictions(kind: str, tmp_path: Pat
     assert set(other) <= set(space)
     defaults = inspect.signature(AutoGluon).parameters
     assert all(value.holds(defaults[name].default) for name, value in space.items())
+
+
+@pytest.mark.baseline
+@pytest.mark.parametrize("kind", ["classification", "matching", "regression"])
+def test_plain_autogluon_reads_all_but_images_and_shows_its_own_score(
+    kind: str, tmp_path: Path
+) -> None:
+    task = build_toy(tmp_path, kind, n=160)
+    done = run_method("autogluon-plain", task, tmp_path / "out", threads=1)
+    score = score_predictions(task, read_predictions(task, done.predictions), "all")
+    value = score.metrics[task.metric].value
+    assert value is not None and value > 0.3
+    assert done.details["columns_not_read"] == [one.name for one in task.columns_of("image")]
+    assert done.note.endswith("images not read")
+    own: Any = done.details["own_validation"]
+    assert own["metric"] in ("accuracy", "root_mean_squared_error")
+
+
+def test_plain_autogluon_takes_the_presets_of_autogluon() -> None:
+    with pytest.raises(WrongUse, match="did you mean 'best_quality'"):
+        AutoGluonPlain(preset="best_qualty")

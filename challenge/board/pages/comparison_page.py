@@ -26,6 +26,7 @@ from challenge.ledger.submissions.compare import (
 )
 from challenge.scoring import Comparison
 from challenge.scoring.statistics.comparison import PairedOutcomes
+from challenge.scoring.statistics.upgrade import Rate
 
 __all__ = ["comparison_page"]
 
@@ -62,6 +63,7 @@ def _released(result: ReleasedDifference, kind: Kind) -> dict[str, Any]:
         "caption": "The public score",
         "metrics": [row],
         "outcomes": [],
+        "upgrade": [],
         "step": f"{result.step:g}",
     }
 
@@ -78,6 +80,9 @@ def _rows(result: Comparison, kind: Kind) -> dict[str, Any]:
         "outcomes_caption": "Decisions on the same rows; McNemar’s exact test: "
         f"p = {result.outcomes.p:.3g}",
         "outcomes": [_outcomes(name, one) for name, one in every],
+        "upgrade": [] if result.upgrade is None else [_rate(one) for one in result.upgrade.rates],
+        "flips": "" if result.upgrade is None else result.upgrade.lines()[0],
+        "worst": [_outcomes(name, one) for name, one in result.worst_slices()],
         "step": "",
     }
 
@@ -97,6 +102,11 @@ def _figures(
     figures = (number_text(figure, decimals) for figure in (a, b, difference))
     interval = interval_text(low, high, decimals) or clip(reason or "", 200)
     return metric.title, *figures, interval
+
+
+def _rate(one: Rate) -> tuple[str, ...]:
+    interval = interval_text(one.low, one.high, 4) or clip(one.reason or "", 200)
+    return one.title, number_text(one.value, 4), interval
 
 
 def _outcomes(name: str, one: PairedOutcomes) -> tuple[str, ...]:

@@ -7,18 +7,15 @@ out-of-fold predictions; test rows are not used.
 
 from __future__ import annotations
 
-import logging
 import tempfile
-import warnings
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import Fault, MissingRequirement, WrongUse
+from challenge.errors import Fault, WrongUse
 from challenge.features.lite0 import LITE0_PACKAGES, has_lite0
 from challenge.features.minilm import MINILM_PACKAGES, has_minilm
-from challenge.features.model_files import has_packages
+from challenge.methods.builtin.autogluon_package import quiet, require_autogluon
 from challenge.methods.builtin.blend import choose_blend
 from challenge.methods.builtin.calibration import choose_temperature
 from challenge.methods.builtin.folds import (
@@ -80,16 +77,7 @@ class AutoGluon:
         progress: Progress = silent,
     ) -> None:
         chosen = chosen_preset(preset, PRESETS)
-        if not has_packages("autogluon"):
-            raise MissingRequirement(
-                Fault(
-                    "method autogluon",
-                    "the package autogluon.tabular is not installed",
-                    "the extra `baseline`",
-                    "pip install 'multimodal-challenge[baseline]'",
-                    code="autogluon-missing",
-                )
-            )
+        require_autogluon()
         self._seed, self._threads, self._time_limit = seed, threads, time_limit
         self._progress, self._preset, self._without = progress, chosen, without
         self._components, self._hidden, self._leaves, self._learning_rate_scale = (
@@ -152,7 +140,7 @@ class AutoGluon:
         if task.kind.has_classes and not self._preset.frugal:
             self._progress("fitting a network")
             self._network = Network(self._inputs.regression.block_weights, self._hidden, self._seed)
-            with _quiet():
+            with quiet():
                 tables["network"] = self._network.fit(read.blocks, truth, folds, len(task.classes))
         if self._is_number:
             self._choose_weights(tables)
@@ -216,7 +204,7 @@ class AutoGluon:
         """Fit one model of each kind per fold; return the ensemble's out-of-fold predictions."""
         import numpy as np
 
-        with _quiet():
+        with quiet():
             from autogluon.core.utils.exceptions import NoValidFeatures
             from autogluon.tabular import TabularPredictor
 
@@ -261,7 +249,7 @@ class AutoGluon:
     def _predict_bag(self, table: pd.DataFrame) -> NDArray[Any]:
         import numpy as np
 
-        with _quiet():
+        with quiet():
             named = table.set_axis([f"x{index}" for index in range(table.shape[1])], axis=1)
             if self._is_number:
                 return np.asarray(self._predictor.predict(named), np.float64)
@@ -360,17 +348,3 @@ def _left_out() -> list[str]:
     return [
         f"{name} (needs {', '.join(packages)})" for name, there, packages in wanted if not there
     ]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide a message that AutoGluon logs even at verbosity 0: torch is missing but not needed."""
-    logger, level = logging.getLogger("autogluon"), logging.getLogger("autogluon").level
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.disable(logging.ERROR)
-        try:
-            yield
-        finally:
-            logging.disable(logging.NOTSET)
-            logger.setLevel(level)

@@ -16,12 +16,15 @@ from challenge.kinds.statistics.distributions import binomial_p
 from challenge.kinds.statistics.vector import spread
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.score import part_of, refuse_strangers
+from challenge.scoring.slices import SliceKind, read_slices
 from challenge.scoring.solution import read_solution
-from challenge.scoring.statistics.slices import SliceKind, read_slices
 from challenge.scoring.statistics.stored_grouping import read_grouping
+from challenge.scoring.statistics.upgrade import Upgrade, upgrade_of
 from challenge.task import Subset, Task
 
 __all__ = ["Comparison", "Difference", "PairedOutcomes", "compare_predictions", "paired_difference"]
+
+_MOST_SLICES = 10
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class Comparison:
 
     `slices` are (kind, name, paired outcomes): by true class, missing modality, records seen in
     train, length. `won` is what the better answer to a row is called: `right`, or `nearer` of
-    numbers (both: equally near).
+    numbers (both: equally near). `upgrade` is what b in place of a changes, None for numbers.
     """
 
     task_id: str
@@ -96,11 +99,21 @@ class Comparison:
     outcomes: PairedOutcomes
     slices: tuple[tuple[SliceKind, str, PairedOutcomes], ...]
     won: str = "right"
+    upgrade: Upgrade | None = None
 
     @property
     def primary(self) -> Difference:
         """The difference of the primary metric."""
         return self.differences[self.metric]
+
+    def worst_slices(self) -> list[tuple[str, PairedOutcomes]]:
+        """Return the ten slices that lose most rows when b replaces a, those that lose most first.
+
+        A row counts that only a has right, less one that only b has right.
+        """
+        lost = [(part.wins - part.losses, name, part) for _, name, part in self.slices]
+        ranked = sorted(lost, key=lambda one: (-one[0], one[1]))
+        return [(name, part) for n, name, part in ranked[:_MOST_SLICES] if n > 0]
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -118,6 +131,7 @@ class Comparison:
                 {"kind": kind, "name": name, **outcomes.as_json()}
                 for kind, name, outcomes in self.slices
             ],
+            "upgrade": None if self.upgrade is None else self.upgrade.as_json(),
         }
 
     def lines(self) -> list[str]:
@@ -172,6 +186,7 @@ def compare_predictions(task: Task, a: Predictions, b: Predictions, subset: Subs
             if rows.any()
         ),
         won=task.kind.won,
+        upgrade=upgrade_of(part, right_a, right_b) if task.kind.label != "number" else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The reference entry for machines with a GPU or a model hub: AutoGluon's MultiModalPredictor.
+"""A method for machines with a GPU or a model hub: AutoGluon's MultiModalPredictor.
 
 One network is fine-tuned on all columns at once: a transformer reads the texts, a vision network
 the images, a small transformer numbers and categories, and a fusion layer joins them. In
@@ -12,16 +12,13 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import Fault, MissingRequirement
-from challenge.features.model_files import has_packages
 from challenge.features.moments import moment_seconds
 from challenge.features.text import number_values, text_values
-from challenge.methods.builtin.checkpoints import CheckpointKind, find_checkpoint
 from challenge.methods.builtin.folds import (
     best_f1_threshold,
     fold_codes,
@@ -45,8 +42,10 @@ if TYPE_CHECKING:
 
     from challenge.task import Task
 
-__all__ = ["AutoGluonMultimodal", "import_torchvision"]
+__all__ = ["Multimodal", "import_torchvision"]
 
+CHECKPOINTS = Path(__file__).resolve().parent
+"""Where the folders `text` and `image` may be; without one, AutoGluon asks a model hub."""
 _PRESETS = {
     "fast": ("medium_quality", 8),
     "default": ("high_quality", 20),
@@ -62,15 +61,15 @@ _TYPES = {
     "categorical": "categorical",
     "image": "image_path",
 }
-_NETWORKS: Mapping[CheckpointKind, str] = {"text": "hf_text", "image": "timm_image"}
-"""AutoGluon's name for the network of each kind of checkpoint."""
+_NETWORKS = {"text": "hf_text", "image": "timm_image"}
+"""AutoGluon's name for the network of each modality that has a checkpoint."""
 _KEPT: list[Any] = []
 """References that keep the definitions of operators alive."""
 _LEAST = 1e-9
 """Probability of a class that train does not have."""
 
 
-class AutoGluonMultimodal:
+class Multimodal:
     """MultiModalPredictor on the columns as they are."""
 
     def __init__(
@@ -83,16 +82,6 @@ class AutoGluonMultimodal:
         progress: Progress = silent,
     ) -> None:
         chosen = chosen_preset(preset, _PRESETS)
-        if not has_packages("autogluon") or not has_packages("autogluon.multimodal"):
-            raise MissingRequirement(
-                Fault(
-                    "method autogluon-multimodal",
-                    "the package autogluon.multimodal is not installed",
-                    "the extra `multimodal`",
-                    "pip install 'multimodal-challenge[multimodal]'",
-                    code="multimodal-missing",
-                )
-            )
         self._seed, self._threads, self._time_limit = seed, threads, time_limit
         (self._preset, self._n_epochs), self._progress = chosen, progress
         self.details: dict[str, object] = {}
@@ -142,7 +131,7 @@ class AutoGluonMultimodal:
         return probabilities_frame(test, self._task, found)
 
     def _settings(self, n_rows: int, n_gpus: int) -> dict[str, object]:
-        """Choose the networks by the modalities of the task, and find their checkpoints."""
+        """Choose the networks by the modalities of the task."""
         settings: dict[str, object] = {
             "env.num_gpus": n_gpus,
             "env.batch_size": max(8, min(128, n_rows // _STEPS)),
@@ -156,30 +145,21 @@ class AutoGluonMultimodal:
         modalities = self._modalities()
         as_features = {"numeric", "datetime", "categorical"} & set(modalities)
         models = ["ft_transformer"] if as_features else []
-        found: dict[str, object] = {}
-        faults: list[Fault] = []
-        for kind, model in _NETWORKS.items():
-            if kind not in modalities:
+        for modality, model in _NETWORKS.items():
+            if modality not in modalities:
                 continue
-            try:
-                checkpoint = find_checkpoint(kind, _hub_name(kind, self._preset))
-            except MissingRequirement as error:
-                faults += error.faults
-                continue
-            found[kind] = checkpoint.as_json()
-            folder = checkpoint.folder
-            if kind == "image":
-                folder = _without_classifier(folder, Path(self._folder.name) / "image")
             models.append(model)
-            settings[f"model.{model}.checkpoint_name"] = str(folder)
-        if faults:
-            raise MissingRequirement(faults)
+            folder = CHECKPOINTS / modality
+            if folder.is_dir():
+                if modality == "image":
+                    folder = _without_classifier(folder, Path(self._folder.name) / "image")
+                settings[f"model.{model}.checkpoint_name"] = str(folder)
         if "text" in modalities:
             # Random changes of words make two records differ, and need a download.
             settings["model.hf_text.text_trivial_aug_maxscale"] = 0.0
         settings["model.names"] = [*models, "fusion_mlp"]
         self.summary = " + ".join(models)
-        self.details |= {"models": models, "checkpoints": found}
+        self.details["models"] = models
         return settings
 
     def _table(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -284,18 +264,6 @@ def _held_out(folds: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:
 
     held = folds == folds.min()
     return np.asarray(held & np.isin(truth, truth[~held]))
-
-
-def _hub_name(kind: CheckpointKind, preset: str) -> str:
-    """Return the repository of the checkpoint that AutoGluon proposes for the preset."""
-    from autogluon.multimodal.utils.presets import get_presets
-
-    name: str = get_presets("multiclass", preset)[0][f"model.{_NETWORKS[kind]}.checkpoint_name"]
-    if kind == "text":
-        return name
-    from timm.models import get_pretrained_cfg
-
-    return str(get_pretrained_cfg(name).hf_hub_id)
 
 
 def _without_classifier(folder: Path, target: Path) -> Path:

@@ -1,0 +1,41 @@
+"""The package autogluon.tabular: whether it is installed, and how to keep it silent."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from challenge.errors import Fault, MissingRequirement
+from challenge.features.model_files import has_packages
+
+__all__ = ["quiet", "require_autogluon"]
+
+
+def require_autogluon() -> None:
+    """Raise MissingRequirement with the command that installs AutoGluon when it is not there."""
+    if not has_packages("autogluon"):
+        raise MissingRequirement(
+            Fault(
+                "method autogluon",
+                "the package autogluon.tabular is not installed",
+                "the extra `baseline`",
+                "pip install 'multimodal-challenge[baseline]'",
+                code="autogluon-missing",
+            )
+        )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hide a message that AutoGluon logs even at verbosity 0: torch is missing but not needed."""
+    logger, level = logging.getLogger("autogluon"), logging.getLogger("autogluon").level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.ERROR)
+        try:
+            yield
+        finally:
+            logging.disable(logging.NOTSET)
+            logger.setLevel(level)

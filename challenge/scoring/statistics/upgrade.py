@@ -1,0 +1,188 @@
+"""What changes for users when one submission replaces another: rows that were right and now fail.
+
+A model with a better score may fail where the earlier one was right. Flips count these rows; their
+rates have intervals from clusters, as every score has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.errors import counted
+from challenge.kinds.base import Metric, Undefined
+from challenge.kinds.estimates import estimate
+from challenge.kinds.scored_rows import Answers, Outcome, ScoredRows
+from challenge.kinds.statistics.jackknife import vector_of_sums
+from challenge.kinds.statistics.vector import Ratios, Vector, ratio_of_rows
+
+__all__ = ["RATES", "Rate", "Upgrade", "upgrade_of"]
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Flips(Outcome):
+    """Which rows the old and the new submission have right."""
+
+    old: Bools
+    new: Bools
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A rate of the upgrade with its 95 % interval; `reason` says what is missing."""
+
+    name: str
+    title: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+
+    def line(self) -> str:
+        """Return the rate as text."""
+        if self.value is None:
+            return f"{self.title}: undefined ({self.reason})"
+        known = f"{self.title}: {self.value:.4f}"
+        if self.low is None or self.high is None:
+            return f"{known} ({self.reason})"
+        return f"{known} ({self.low:.4f} to {self.high:.4f})"
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """Submission a replaced by submission b: rows that only a, and that only b has right."""
+
+    n_negative: int
+    n_positive: int
+    rates: tuple[Rate, ...]
+
+    def lines(self) -> list[str]:
+        """Return the upgrade from a to b as text, one fact a line."""
+        return [
+            f"{counted(self.n_negative, 'negative flip')} (a right, b wrong) and "
+            f"{counted(self.n_positive, 'positive flip')} when b replaces a",
+            *(rate.line() for rate in self.rates),
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return counts and rates as plain values."""
+        rates = {
+            one.name: {k: v for k, v in vars(one).items() if k != "name"} for one in self.rates
+        }
+        return {"negative": self.n_negative, "positive": self.n_positive, "rates": rates}
+
+
+def upgrade_of(rows: ScoredRows, old: Bools, new: Bools) -> Upgrade:
+    """Return what replacing a submission changes; `old`, `new` (n,) mark the rows each has right.
+
+    Rows without an answer that is right or wrong, as numbers, have no flips: do not ask.
+    """
+    outcome = _Flips(rows, Answers(), old, new)
+    return Upgrade(
+        int((old & ~new).sum()),
+        int((new & ~old).sum()),
+        tuple(_rate(metric, outcome) for metric in RATES),
+    )
+
+
+def _rate(metric: Metric, outcome: _Flips) -> Rate:
+    found = estimate(metric, outcome)
+    if found.value is None:
+        return Rate(metric.name, metric.title, None, reason=found.reason)
+    ends = found.interval
+    if isinstance(ends, str):
+        return Rate(metric.name, metric.title, found.value, reason=ends)
+    return Rate(metric.name, metric.title, found.value, *ends)
+
+
+def _share(
+    name: str,
+    title: str,
+    above: Callable[[_Flips], Bools],
+    below: Callable[[_Flips], Bools],
+    empty: str = "",
+) -> Metric:
+    """Return a metric that is the number of some rows over that of others."""
+
+    def value(outcome: _Flips) -> float | Undefined:
+        n = int(below(outcome).sum())
+        return float(above(outcome).sum() / n) if n else Undefined(empty)
+
+    def ratios(outcome: _Flips) -> Ratios:
+        sides = (side(outcome).astype(np.float64) for side in (above, below))
+        return ratio_of_rows(outcome.rows.grouping, *sides)
+
+    return Metric(name, title, value, ratios=ratios)
+
+
+def _counts(outcome: _Flips) -> tuple[Bools, ...]:
+    """Return the rows of four sums: all, old right, new wrong, old right and new wrong."""
+    return np.ones_like(outcome.old), outcome.old, ~outcome.new, outcome.old & ~outcome.new
+
+
+def _relative(sums: Floats) -> Floats:
+    n, old_right, new_wrong, flipped = np.moveaxis(sums, -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = np.divide(flipped * n, old_right * new_wrong)
+    return found
+
+
+def _relative_value(outcome: _Flips) -> float | Undefined:
+    found = float(_relative(np.array([float(one.sum()) for one in _counts(outcome)])))
+    return found if np.isfinite(found) else Undefined("no row was right before, or none is wrong")
+
+
+def _relative_vector(outcome: _Flips) -> Vector:
+    counts = [one.astype(np.float64) for one in _counts(outcome)]
+    touched = [outcome.rows.grouping.touched(one) for one in counts]
+    clusters, couples = (np.stack(side, axis=1) for side in zip(*touched, strict=True))
+    return vector_of_sums(np.array([one.sum() for one in counts]), clusters, couples, _relative)
+
+
+RATES: Sequence[Metric] = (
+    _share(
+        "negative_flip_rate",
+        "negative flip rate",
+        lambda found: found.old & ~found.new,
+        lambda found: np.ones_like(found.old),
+    ),
+    _share(
+        "positive_flip_rate",
+        "positive flip rate",
+        lambda found: found.new & ~found.old,
+        lambda found: np.ones_like(found.old),
+    ),
+    Metric(
+        "relative_nfr",
+        "relative negative flip rate",
+        _relative_value,
+        higher_is_better=False,
+        bounds=(0.0, float("inf")),
+        vector=_relative_vector,
+    ),
+    _share(
+        "backward_trust",
+        "backward trust (right before, right now)",
+        lambda found: found.old & found.new,
+        lambda found: found.old,
+        "no row was right before",
+    ),
+    _share(
+        "error_compatibility",
+        "error compatibility (wrong now, wrong before)",
+        lambda found: ~found.old & ~found.new,
+        lambda found: ~found.new,
+        "no row is wrong now",
+    ),
+)
+"""Negative flip rate: rows that only the old one has right, over all rows; relative to what
+independent errors would give, NFR / ((1 - error of the old) (error of the new)) (Yan et al.,
+"Positive-Congruent Training", CVPR 2021). Backward trust and error compatibility: Srivastava et
+al., "An Empirical Analysis of Backward Compatibility in Machine Learning Systems", KDD 2020."""
