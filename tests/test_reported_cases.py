@@ -365,7 +365,7 @@ def functions_of(path: Path) -> frozenset[str]:
     return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
 
 
-@pytest.mark.parametrize(("case", "test"), names())
+@pytest.mark.parametrize(("case", "test"), list(names()))
 def test_every_case_has_its_test(case: str, test: str) -> None:
     file, name = test.split("::")
     assert name.startswith("test_") and name in functions_of(ROOT / file), case

@@ -161,11 +161,13 @@ def _guess(paths: Sequence[Path]) -> tuple[str, str]:
     # What looks less likely may still be right, and only a reader of the language can know.
     names = {text: name for name, text in reversed(words.items()) if text != words[best]}
     others = [f"{text!r} in {name}" for text, name in reversed(names.items())]
-    text = f"{path.name} is not UTF-8; it was read as {best}: {words[best]!r}"
+    first = [beyond[0].decode(best, "replace")] if beyond else []
+    shown = ", ".join(map(repr, dict.fromkeys([*first, words[best]])))
+    text = f"{path.name} is not UTF-8; it was read as {best}: {shown}"
     if len(paths) > 1:
         text = (
             f"{counted(len(paths), 'file')}, {path.name} to {paths[-1].name}, are not UTF-8; "
-            f"they were read as {best}: {words[best]!r}"
+            f"they were read as {best}: {shown}"
         )
     if others:
         text += f", which would be {' or '.join(others[:3])}; correct `encoding` under [raw]"
