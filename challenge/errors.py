@@ -34,7 +34,11 @@ __all__ = [
 ]
 
 _SHOWN = 5
-_WHOLE = re.compile(r"([+-]?[0-9]+)\.0+")
+_WHOLE = re.compile(r"([+-]?)0*([0-9]+)(\.0+|,0{1,2})?")
+_LOOKS = str.maketrans({**dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"),
+                        **dict.fromkeys("\u2018\u2019\u00b4`", "'"),
+                        **dict.fromkeys("\u201c\u201d\u201e", '"')})  # fmt: skip
+"""Dashes and quotes, and what typesetting makes of them."""
 _ROOM = ("free space", "free some space or name another disk, then repeat")
 _LACKS = {
     errno.ENOSPC: ("no room: the disk is full", *_ROOM),
@@ -182,11 +186,17 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
 def plain_form(text: str) -> str:
     """Return a text without what is only its form, so that equal results mean the same value.
 
-    Forms differ in blanks, case, the normal form of Unicode, and the `.0` of a whole number.
+    Forms differ in blanks, case, the normal form of Unicode, invisible characters, dashes and
+    quotes, and in the leading zeros and the `.0` of a whole number.
 
-    >>> plain_form(" Red  Oak "), plain_form("7.0"), plain_form("7.5")
-    ('red oak', '7', '7.5')
+    >>> plain_form(" Red  Oak "), plain_form("07.0"), plain_form("7.5"), plain_form("-0")
+    ('red oak', '7', '7.5', '0')
     """
-    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    plain = unicodedata.normalize("NFKC", text).casefold().translate(_LOOKS)
+    if not plain.isascii():
+        plain = "".join(one for one in plain if unicodedata.category(one) != "Cf")
+    plain = " ".join(plain.split())
     whole = _WHOLE.fullmatch(plain)
-    return whole[1] if whole else plain
+    if whole is None:
+        return plain
+    return whole[2] if whole[1] != "-" or whole[2] == "0" else f"-{whole[2]}"

@@ -199,3 +199,27 @@ def test_a_label_that_is_no_name_says_how_the_header_was_read(tmp_path: Path) ->
     with pytest.raises(TaskError) as refused:
         propose_task("toy", tmp_path / "iris.data", label="kind")
     assert "iris.data has no header" in refused.value.faults[0].fix
+
+
+def test_a_test_table_may_have_an_empty_label_column(tmp_path: Path) -> None:
+    raw = competition(tmp_path)
+    lines = (raw / "test.csv").read_text().splitlines()
+    (raw / "test.csv").write_text(
+        "\n".join([f"{lines[0]},grade", *(f"{one}," for one in lines[1:])])
+    )
+    task = built(tmp_path, propose_task("toy", raw).text)
+    assert [column.name for column in task.columns] == ["words", "grams"]
+    assert task.n_test == N - 60
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_line_ends_of_ditto_are_no_part_of_the_last_value(end: str, tmp_path: Path) -> None:
+    for name, rows in (("train", range(60)), ("valid", range(60, 70)), ("test", range(70, N))):
+        lines = [
+            f"COL title VAL {title(row)} COL price VAL {row}.5\t"
+            f"COL title VAL {title(row + row % 3)} COL price VAL {row}.5\t{int(row % 3 == 0)}"
+            for row in rows
+        ]
+        (tmp_path / f"{name}.txt").write_bytes("".join(line + end for line in lines).encode())
+    task = built(tmp_path, propose_task("toy", tmp_path).text)
+    assert set(pq.read_table(task.public / "train.parquet")["label"].to_pylist()) == {0, 1}

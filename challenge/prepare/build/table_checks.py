@@ -72,16 +72,14 @@ def check_classes(classes: Sequence[str], where: str) -> None:
 
 def id_fix(missing: list[str], known: Collection[str | None], fix: str) -> str:
     """Return the fix for unknown ids: another form of them if that is known, else `fix`."""
-    for difference, form in (
-        ("blanks, case, normal form or `.0`", plain_form),
-        ("leading zeros", lambda text: plain_form(text).lstrip("0") or "0"),
-    ):
-        alike: dict[str, list[str]] = {}
-        for one in known:
-            if one is not None:
-                alike.setdefault(form(one), []).append(one)
-        near = [alike.get(form(text), []) for text in missing]
-        if all(len(found) == 1 for found in near):
-            example = f"write {near[0][0]!r} for {missing[0]!r}, and so on"
-            return f"{example}: the ids differ in {difference} only"
+    alike: dict[str, list[str]] = {}
+    for one in known:
+        if one is not None:
+            alike.setdefault(plain_form(one), []).append(one)
+    near = [alike.get(plain_form(text), []) for text in missing]
+    if all(len(found) == 1 for found in near):
+        return (
+            f"write {near[0][0]!r} for {missing[0]!r}, and so on: the ids differ only in blanks, "
+            "case, normal form, leading zeros or `.0`"
+        )
     return fix

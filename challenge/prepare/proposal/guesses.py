@@ -80,6 +80,8 @@ def guess_label(
         if label not in profiles:
             # How the file was read may be why the name is not there.
             expected, fix = "the column to predict", "; ".join(("name one of these", *table.notes))
+            if len(table.names) == 1:
+                fix = "write `delimiter` under [raw], or --raw delimiter=… with `challenge add`"
             raise TaskError(missing_column(table.path.name, label, profiles, expected, fix))
         return label
     amounts = [name for name, one in profiles.items() if _is_amount(one)]
@@ -223,6 +225,8 @@ def look_at_labels(
                   first=tuple(repr(name) for name in bad[:5]) if mostly else ())
         )  # fmt: skip
     notes += variant_notes(label, counts)
+    if blank := sorted(name for name in counts if name.strip().casefold() in MISSING):
+        notes.append(note(Code.LABEL_WORDS, texts=tuple(map(repr, blank))))
     rare = [name for name, times in counts.items() if times < _RARE]
     if rare:
         notes.append(note(Code.RARE_CLASSES, n=len(rare), of=len(counts)))

@@ -121,6 +121,9 @@ class Code(Enum):
         "{other} if a prediction near the true number is better than one far from it"
     )
     LABEL_MISSING = "label: {texts} is no number; rows with it will be dropped"
+    LABEL_WORDS = (
+        "label: {texts} is a class; list it as `missing` under [raw] if it means that there is none"
+    )
     RARE_CLASSES = (
         "label: {n:,} of {of:,} classes have fewer than 5 rows; merge or drop them, else a "
         "side of the split may lack them"

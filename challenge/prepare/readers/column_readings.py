@@ -349,7 +349,7 @@ def _variants_fault(where: str, groups: list[dict[str, int]]) -> Fault:
     )
     return Fault(
         where,
-        "values that differ only in blanks, case, normal form or `.0`",
+        "values that differ only in blanks, case, normal form or `.0`, or alike",
         "one form of each value",
         'write variants = "join" under [raw] if they mean the same, or variants = "keep"',
         code="variants",
