@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from mimetypes import guess_type
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -15,7 +18,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.staticfiles import NotModifiedResponse
+from starlette.types import Scope
 
 from challenge import __version__
 from challenge.errors import ChallengeError, Fault, SubmissionError, WrongUse
@@ -41,10 +47,27 @@ class _Site(StaticFiles):
             return "", None
         return super().lookup_path(path)
 
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        """Answer with a file that a browser may keep for a moment only."""
-        response = super().file_response(*args, **kwargs)
-        response.headers["Cache-Control"] = "no-cache"
+    def file_response(
+        self,
+        full_path: str | os.PathLike[str],
+        stat_result: os.stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        """Answer with a file that a browser may keep for a moment only.
+
+        It is read at once: between two looks at it, a build may put another one in its place.
+        """
+        try:
+            content = Path(full_path).read_bytes()
+        except FileNotFoundError:
+            raise HTTPException(404) from None
+        kind = guess_type(full_path)[0] or "application/octet-stream"
+        etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        headers = {"Cache-Control": "no-cache", "ETag": etag}
+        response = Response(content, status_code, headers, kind)
+        if self.is_not_modified(response.headers, Headers(scope=scope)):
+            return NotModifiedResponse(response.headers)
         return response
 
 

@@ -211,6 +211,8 @@ def test_a_call_that_does_not_wait_gets_a_place_to_ask(live: Live) -> None:
 
 
 def test_history_has_pages_that_link_on(live: Live) -> None:
+    for hits in range(350, 355):
+        assert live.put(live.file(hits).read_bytes()).status_code == 201
     with live.client() as client:
         everything = client.get("/api/v1/submissions").json()["submissions"]
         url: str | None = "/api/v1/submissions?limit=2"
@@ -333,6 +335,9 @@ def test_odd_paths_are_refused(live: Live, path: str) -> None:
 
 
 def test_metrics_and_health_name_no_path_and_no_team(live: Live) -> None:
+    number = live.put(live.file(356).read_bytes()).json()["submission"]["id"]
+    with live.client("Cats") as client:
+        assert codes_of(client.get(f"/api/v1/submissions/{number}/file")) == ["not-own"]
     with live.client(None) as client:
         assert client.get("/healthz").text == "ok\n"
         assert client.get("/readyz").json()["ready"] is True
