@@ -19,11 +19,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
+from PIL import Image
 
 from benchmarks.conversion import write_raw
 
 ROOT = Path(__file__).parents[1]
-ROWS, RECORDS = 100_000, 8_000
+ROWS, RECORDS, IMAGES = 100_000, 8_000, 2_000
 _HEAD = 'format = 1\nid = "{0}"\nkind = "{1}"\ntitle = "{0}"\nmetric = "{2}"\n[[source]]\n'
 _TABLE = """path = "raw.csv"
 [raw]
@@ -55,6 +56,20 @@ modality = "numeric"
 [accept]
 {accepted}
 """
+_IMAGES = """path = "raw"
+[raw]
+format = "table"
+file = "raw.csv"
+label = "kind"
+[columns.photo]
+modality = "image"
+[columns.words]
+modality = "text"
+[accept]
+near-identical-texts = "a benchmark"
+near-identical-images = "a benchmark"
+identical-rows = "a benchmark"
+"""
 _BUILD = """
 import resource, sys
 from pathlib import Path
@@ -62,7 +77,9 @@ from challenge.errors import TaskError
 from challenge.prepare import build_task
 
 def spent():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_utime
+    # Images may be decoded in a process of their own.
+    users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(resource.getrusage(user).ru_utime for user in users)
 
 audited = []
 def progress(text):
@@ -112,9 +129,26 @@ def write_pairs(folder: Path) -> None:
     (folder / "task.toml").write_text(toml)
 
 
+def write_images(folder: Path) -> None:
+    """Write 2,000 images of 256 by 192 pixels, PNG and JPEG in turn, and a table of them."""
+    (folder / "raw" / "photos").mkdir(parents=True)
+    random = np.random.default_rng(6)
+    names, labels = [], random.integers(0, 4, IMAGES)
+    for row in range(IMAGES):
+        small = random.integers(0, 255, (12, 16, 3), dtype=np.uint8)
+        names.append(f"photos/shelf {row % 40}, item {row}.{('png', 'jpg')[row % 2]}")
+        image = Image.fromarray(small).resize((256, 192), Image.Resampling.BICUBIC)
+        image.save(folder / "raw" / names[-1])
+    words = [" ".join(f"word{place}" for place in random.integers(0, 3000, 8)) for _ in names]
+    table = {"photo": names, "words": words, "kind": [f"kind {code}" for code in labels]}
+    pyarrow.csv.write_csv(pa.table(table), folder / "raw" / "raw.csv")
+    toml = _HEAD.format(folder.name, "classification", "accuracy") + _IMAGES
+    (folder / "task.toml").write_text(toml)
+
+
 def build(code: Path, folder: Path) -> tuple[float, float]:
     """Build a task with the package in `code`; return user CPU seconds to convert and to audit."""
-    for part in ("public", "private"):
+    for part in ("public", "private", "cache"):
         shutil.rmtree(folder / part, ignore_errors=True)
     done = subprocess.run(
         [sys.executable, "-c", _BUILD, str(folder)],
@@ -133,6 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("commit")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tables", nargs="+", default=["table", "pairs", "images"])
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         other = Path(scratch) / "other"
@@ -141,9 +176,10 @@ def main() -> None:
             cwd=ROOT, check=True, capture_output=True,
         )  # fmt: skip
         try:
-            for name, write in (("table", write_table), ("pairs", write_pairs)):
+            writers = {"table": write_table, "pairs": write_pairs, "images": write_images}
+            for name in given.tables:
                 folder = Path(scratch) / "datasets" / name
-                write(folder)
+                writers[name](folder)
                 now, then = [], []
                 for _ in range(given.rounds):
                     then.append(build(other, folder))

@@ -13,6 +13,8 @@ Anything else that is raised is a bug and keeps its traceback.
 from __future__ import annotations
 
 import errno
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -28,9 +30,15 @@ __all__ = [
     "counted",
     "machine_fault",
     "nearest",
+    "plain_form",
 ]
 
 _SHOWN = 5
+_WHOLE = re.compile(r"([+-]?)0*([0-9]+)(\.0+|,0{1,2})?")
+_LOOKS = str.maketrans({**dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"),
+                        **dict.fromkeys("\u2018\u2019\u00b4`", "'"),
+                        **dict.fromkeys("\u201c\u201d\u201e", '"')})  # fmt: skip
+"""Dashes and quotes, and what typesetting makes of them."""
 _ROOM = ("free space", "free some space or name another disk, then repeat")
 _LACKS = {
     errno.ENOSPC: ("no room: the disk is full", *_ROOM),
@@ -127,17 +135,23 @@ class MissingRequirement(ChallengeError):
     exit_code = 3
 
 
-def counted(n: int, noun: str) -> str:
+def counted(n: int, noun: str, verb: str = "", verbs: str = "") -> str:
     """Return a count with its noun; all counts in messages and pages are written by this.
+
+    `verb` follows one thing, `verbs` several or none.
 
     >>> counted(1, "row"), counted(2160, "row"), counted(2, "class"), counted(0, "entry")
     ('1 row', '2,160 rows', '2 classes', '0 entries')
+    >>> counted(1, "row", "has", "have"), counted(2, "row", "has", "have")
+    ('1 row has', '2 rows have')
     """
     if n == 1:
-        return f"1 {noun}"
+        return f"1 {noun} {verb}".rstrip()
     if noun.endswith("y") and noun[-2] not in "aeiou":
-        return f"{n:,} {noun[:-1]}ies"
-    return f"{n:,} {noun}{'es' if noun.endswith(('s', 'x', 'ch', 'sh')) else 's'}"
+        nouns = f"{noun[:-1]}ies"
+    else:
+        nouns = f"{noun}{'es' if noun.endswith(('s', 'x', 'ch', 'sh')) else 's'}"
+    return f"{n:,} {nouns} {verbs}".rstrip()
 
 
 def machine_fault(error: OSError, where: str, *, code: str = "environment") -> Fault | None:
@@ -167,3 +181,22 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
     by_folded = {candidate.casefold(): candidate for candidate in allowed}
     close = difflib.get_close_matches(word.strip().casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[close[0]] if close else None
+
+
+def plain_form(text: str) -> str:
+    """Return a text without what is only its form, so that equal results mean the same value.
+
+    Forms differ in blanks, case, the normal form of Unicode, invisible characters, dashes and
+    quotes, and in the leading zeros and the `.0` of a whole number.
+
+    >>> plain_form(" Red  Oak "), plain_form("07.0"), plain_form("7.5"), plain_form("-0")
+    ('red oak', '7', '7.5', '0')
+    """
+    plain = unicodedata.normalize("NFKC", text).casefold().translate(_LOOKS)
+    if not plain.isascii():
+        plain = "".join(one for one in plain if unicodedata.category(one) != "Cf")
+    plain = " ".join(plain.split())
+    whole = _WHOLE.fullmatch(plain)
+    if whole is None:
+        return plain
+    return whole[2] if whole[1] != "-" or whole[2] == "0" else f"-{whole[2]}"

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.errors import counted
 from challenge.scoring.simulation import stated_share
 from challenge.scoring.solution import Solution, read_solution
 from challenge.task import SUBSETS, Task
@@ -108,8 +109,8 @@ def _subset_by_records(task: Task, solution: Solution) -> Attack:
         "subset by shared records",
         right - max(public_share, 1 - public_share),
         MOST_GAIN,
-        f"{sizes.size:,} groups of pairs that share records, the largest has {sizes.max():,} "
-        f"of {n:,} pairs; placed by the published share of public rows",
+        f"{counted(int(sizes.size), 'group')} of pairs that share records, the largest has "
+        f"{sizes.max():,} of {counted(n, 'pair')}; placed by the published share of public rows",
         "build the task again, so that the subset is drawn anew; treat a subset that the source "
         "states as known",
     )

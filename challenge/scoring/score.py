@@ -41,7 +41,7 @@ __all__ = [
 SCORER_VERSION = 4
 """Rises whenever the value of any score may change."""
 
-WINS_TO_TELL = 6
+DISTINGUISHABLE_WINS = 6
 """The fewest wins without a loss that an exact McNemar test finds significant: 2 / 2^6 < .05."""
 
 
@@ -229,7 +229,7 @@ def score_part(
         metrics=values,
         resolution=resolution,
         diagnostics={
-            "smallest_gap": None if math.isnan(resolution) else WINS_TO_TELL * resolution,
+            "smallest_gap": None if math.isnan(resolution) else DISTINGUISHABLE_WINS * resolution,
             "clear_gap": None if vector is None else 1.96 * math.sqrt(2.0) * spread(vector).error,
             **outcome.diagnostics(),
         },

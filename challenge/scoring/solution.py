@@ -163,7 +163,7 @@ def label_codes(column: pa.ChunkedArray, classes: tuple[str, ...], where: str) -
         raise TaskError(
             Fault(
                 f"{where}, column label",
-                f"{len(unknown)} labels that are not classes of the task",
+                f"labels that are not classes of the task: {len(unknown):,}",
                 "the classes of task.json",
                 "build the task again",
                 code="solution-labels",

@@ -151,6 +151,9 @@ FINDINGS = (
         "transitive-pairs", "", "Test pairs that follow from pairs of train.", _BY_ENTITY
     ),
     FindingForm(
+        "self-pairs", "", "Pairs of a record with itself.", "remove these pairs"
+    ),
+    FindingForm(
         "class-missing", "side", "Classes that have no row on the side.",
         "join or drop the smallest classes, or change split.test",
     ),

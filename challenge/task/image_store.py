@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from challenge.errors import counted
 from challenge.task.columns import Column
 from challenge.task.image_cache import ImageCache
 from challenge.task.images import (
@@ -133,20 +134,29 @@ class ImageStore:
         if n_deep:
             bits = self._rules.bits
             notes.append(
-                f"{n_deep:,} images have more than 8 bits a channel: their values, of {bits} bits, "
-                "were scaled to 8."
+                f"{counted(n_deep, 'image', 'has', 'have')} more than 8 bits a channel: "
+                f"their values, of {bits} bits, were scaled to 8."
             )
         if n_animated:
-            notes.append(f"{n_animated:,} images have several frames: the first one is used.")
+            notes.append(
+                f"{counted(n_animated, 'image', 'has', 'have')} several frames: "
+                "the first one is used."
+            )
         if n_reduced:
-            notes.append(f"{n_reduced:,} images were scaled down to {side:,} pixels a side.")
+            notes.append(
+                f"{counted(n_reduced, 'image', 'was', 'were')} scaled down to "
+                f"{side:,} pixels a side."
+            )
         if self.drops and self.bad:
             counts: dict[str, int] = {}
             for one in self.bad:
                 counts[one.reason] = counts.get(one.reason, 0) + 1
             reasons = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
             listed = "; ".join(f"{n:,} {reason}" for reason, n in reasons[:5])
-            notes.append(f"{len(self.bad):,} images were left out of their rows: {listed}.")
+            n_bad = len(self.bad)
+            notes.append(
+                f"{counted(n_bad, 'image', 'was', 'were')} left out of their rows: {listed}."
+            )
         return notes
 
     def close(self) -> None:
@@ -339,5 +349,5 @@ def add_image_fault(
     )
 
 
-_EXPECTED = "a readable image (PNG, JPEG, GIF, WebP, TIFF, BMP, AVIF or SVG) within the caps"
+_EXPECTED = "a readable image (PNG, JPEG, GIF, WebP, TIFF, BMP, PPM, AVIF or SVG) within the caps"
 _DROP = '; or write `images = { on_error = "drop" }` under [raw]; private/images.csv lists all'

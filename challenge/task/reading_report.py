@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from challenge.errors import counted
+
 __all__ = ["reading_document", "report_lines"]
 
 
@@ -32,7 +34,8 @@ def report_lines(reading: Mapping[str, Any]) -> list[str]:
     for file in reading.get("files", ()):
         if columns := file.get("columns"):
             lines.append(
-                f"{file['name']}: {columns['raw']:,} raw columns = {columns['built']:,} built"
+                f"{file['name']}: {counted(columns['raw'], 'raw column')}"
+                f" = {columns['built']:,} built"
                 f" + {columns['used']:,} for label, key or split"
                 f" + {columns['left_out']:,} left out"
             )
@@ -50,7 +53,7 @@ def report_lines(reading: Mapping[str, Any]) -> list[str]:
                 + (f" ({words})" if words else "")
             )
     for name, n in reading.get("joined", {}).items():
-        lines.append(f"{name}: {n:,} cells joined with another form of the same value")
+        lines.append(f"{name}: {counted(n, 'cell')} joined with another form of the same value")
     if left_out := reading.get("left_out"):
         why = "; ".join(f"{name} ({reason})" for name, reason in left_out.items())
         lines.append(f"left out: {why}")

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from challenge.errors import counted
 from challenge.features.moments import moment_seconds
 from challenge.features.text import number_values, text_values
 from challenge.methods.builtin.folds import (
@@ -111,7 +112,7 @@ class Multimodal:
             table = self._table(train).assign(label=truth)
             n_rows = int((~held).sum())
             settings = self._settings(n_rows, n_gpus)
-            self._progress(f"fine-tuning {self.summary} on {n_rows:,} rows, {device}")
+            self._progress(f"fine-tuning {self.summary} on {counted(n_rows, 'row')}, {device}")
             self._fit(table[~held], table[held], settings)
             found = self._predictions(table[held])
         if self._is_number:

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from challenge.task.reading_report import report_lines
 from tests.cli.shell import shell
@@ -133,3 +135,26 @@ def test_the_report_counts_what_the_file_has(tmp_path: Path) -> None:
     assert x["parsed"] == N - x["missing"] and x["kept"] == 0
     # Large and LARGE are one class; the rows of the rarer form are said.
     assert reading["joined"]["label"] == 28
+
+
+def test_convert_prints_what_was_changed_of_the_images(tmp_path: Path) -> None:
+    assert shell(tmp_path, "init", str(tmp_path / "x")).code == 0
+    root, raw = tmp_path / "x", tmp_path / "raw"
+    (raw / "photos").mkdir(parents=True)
+    rows = []
+    for row in range(60):
+        random = np.random.default_rng(row)
+        pixels = random.integers(0, 4096, (8, 8), dtype=np.uint16)
+        Image.fromarray(pixels).save(raw / "photos" / f"scan {row}.png")
+        kind = ("moving", "still")[row * 7 % 11 % 2]
+        rows.append(f"scan {row}.png,oak {row} desk {row * 7 % 11},{kind}\n")
+    (raw / "scans.csv").write_text("file,words,kind\n" + "".join(rows))
+    words = ("--from", str(raw / "scans.csv"), "--images", str(raw / "photos"), "--label", "kind")
+    made = shell(root, "add", "scans", *words)
+    assert made.code == 0, made.err
+    answer = shell(root, "convert", "scans")
+    note = "60 images have more than 8 bits a channel: their values, of 12 bits, were scaled to 8."
+    assert f"note: {note}" in answer.err
+    images = root / "datasets" / "scans" / "public" / "images"
+    built = [np.asarray(Image.open(path)) for path in images.iterdir()]
+    assert max(len(np.unique(pixels)) for pixels in built) > 32

@@ -158,3 +158,25 @@ def test_a_converter_of_another_task_counts_as_input(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_each_finding_has_a_fix(name: str) -> None:
     assert len(Finding(name, "low", 1, 2, "x").fix.split()) > 3
+
+
+def test_a_record_paired_with_itself_is_no_pair_that_follows_from_train(tmp_path: Path) -> None:
+    raw = pair_table()
+    own = raw.take(list(range(0, raw.num_rows, raw.num_rows // 24)))
+    n = own.num_rows
+    for name in raw.column_names:
+        if name.startswith("right_"):
+            left = own[name.replace("right_", "left_", 1)]
+            own = own.set_column(own.column_names.index(name), name, left)
+    own = own.set_column(own.column_names.index("label"), "label", pa.array([1] * n))
+    keys = pa.array([f"own {row}" for row in range(n)])
+    own = own.set_column(own.column_names.index("key"), "key", keys)
+    folder = declare_toy(
+        tmp_path / "toy", "matching", raw=pa.concat_tables([raw, own]), records=False,
+        split='by = "entity"\nseed = 1',
+    )  # fmt: skip
+    toml = folder / "task.toml"
+    toml.write_text(toml.read_text() + ACCEPTED)
+    build_task(folder, cache=tmp_path)
+    assert lines(folder / "private" / "audit.csv", "self-pairs")
+    assert not lines(folder / "private" / "audit.csv", "transitive-pairs")

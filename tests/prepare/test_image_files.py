@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from challenge.errors import TaskError
-from challenge.prepare.readers.image_files import ImageFolder
+from challenge.prepare.readers.image_files import ImageFolder, open_images
 from challenge.prepare.sources.fetch import fingerprint
 from challenge.task.definition import read_definition
 from challenge.task.image_store import ImageStore, MissingImage
@@ -137,3 +138,20 @@ def test_a_file_name_that_is_no_text_leaves_the_others_alone(tmp_path: Path) -> 
     assert fingerprint(read_definition(task), task)
     with pytest.raises(TaskError, match=r"is b'caf\\xe9\.png', a file name that is not UTF-8"):
         column(ImageFolder(task / "raw", task / "raw" / "photos"), "café.png")
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_name_that_is_twice_in_a_zip_means_one_image(same: bool, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "im.zip", "w") as target, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for content in (b"one", b"one" if same else b"two"):
+            target.writestr("a.png", content)
+        target.writestr("b.png", b"other")
+    images = open_images(tmp_path, "im.zip")
+    keys = pa.array(["row 1"])
+    assert images.column("x", ["b.png"], keys).to_pylist() == ["im.zip/b.png"]
+    if same:
+        assert images.column("x", ["a.png"], keys).to_pylist() == ["im.zip/a.png"]
+    else:
+        with pytest.raises(TaskError, match=r"'a\.png' is the name of several images in the zip"):
+            images.column("x", ["a.png"], keys)

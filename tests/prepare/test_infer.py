@@ -111,7 +111,7 @@ def products_without_label_name(folder: Path) -> Path:
     ("content", "label", "words"),
     [
         ("a,b\n1.5,2.5\n2.5,3.5\n", None, "no column that looks like a label"),
-        ("a,label\n1,x\n2,x\n", None, "1 classes"),
+        ("a,label\n1,x\n2,x\n", None, "1 class"),
         ("a,label\n1,x\n2,y\n", "lable", "did you mean 'label'"),
         ("a,label\n" + "".join(f"1,x{n}\n" for n in range(200)), "label", "classes that recur"),
         ("a,label\n", "label", "0 rows"),

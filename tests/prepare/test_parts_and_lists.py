@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from challenge.prepare.readers.table_files import open_files
 from challenge.task.cells import list_text
 from challenge.task.definition import Raw
 from tests.prepare.test_infer import WORDS, read
-from tests.prepare.test_readings import N, built, column, kind, proposed, words
+from tests.prepare.test_readings import N, built, column, kind, proposed, table, words
 
 KANA = ("\u3042\u3044\u3046", "\u6771\u4eac\u90fd", "\u5f62\u5bb9\u8a5e", "\u540d\u8a5e")
 
@@ -106,7 +107,7 @@ def test_a_header_that_comes_again_is_no_row(row: int, tmp_path: Path) -> None:
     table = open_files(tmp_path, "x.csv")
     (batch,) = pa.Table.from_batches(list(table.batches())).combine_chunks().to_batches()
     assert batch["x"].to_pylist() == [str(n) for n in range(2000)]
-    assert table.notes == ("x.csv: the header again, 1 times among the rows, was left out",)
+    assert table.notes == ("x.csv: the header again, 1 time among the rows, was left out",)
 
 
 def test_rows_that_recur_in_a_file_without_header_all_stay(tmp_path: Path) -> None:
@@ -247,3 +248,132 @@ def test_record_tables_may_have_columns_of_their_own(tmp_path: Path) -> None:
     # The sizes of one table are numbers, those of the other are not.
     assert task.columns["size"].modality != "numeric"
     assert build_task(tmp_path / "x", cache=tmp_path / "cache").task.document["n_train"] > 20
+
+
+def workbook(folder: Path, form: str, value: Callable[[int], object]) -> Path:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["words", "x", "kind"])
+    for row in range(N):
+        sheet.append([words(row), value(row), kind(row)])
+        sheet.cell(row + 2, 2).number_format = form
+    book.save(folder / "x.xlsx")
+    return folder / "x.xlsx"
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "shown"),
+    [
+        ("00000", lambda row: 7 * row % 45, lambda row: f"{7 * row % 45:05}"),
+        ("000\\-00\\-0000", lambda row: 1000 + row % 45, lambda row: f"000-00-{1000 + row % 45}"),
+        ("00000", lambda row: 123456 + row % 45, lambda row: 123456 + row % 45),
+        ("0", lambda row: row % 45, lambda row: row % 45),
+        ("0.00", lambda row: row % 45, lambda row: row % 45),
+        ("#,##0", lambda row: 1000 + row % 45, lambda row: 1000 + row % 45),
+    ],
+)
+def test_a_code_of_a_workbook_is_what_the_sheet_shows(
+    form: str, value: Callable[[int], object], shown: Callable[[int], object], tmp_path: Path
+) -> None:
+    task = built(tmp_path, propose_task("toy", workbook(tmp_path, form, value), label="kind"))
+    found = column(task)
+    assert found == {str(row): shown(row) for row in range(N)}
+
+
+def test_a_measurement_that_never_recurs_is_not_taken_for_a_key_in_silence(tmp_path: Path) -> None:
+    proposal = proposed(tmp_path, table(lambda row: f"{row}.5K"))
+    assert "x = " in proposal.text.split("\n[left_out]")[1]
+    assert any(one.startswith("key: x has a value of its own") for one in proposal.unsure)
+    moved = proposal.text.replace("\n[left_out]", '\n[columns.x]\nmodality = "text"\n\n[left_out]')
+    moved = "\n".join(line for line in moved.splitlines() if not line.startswith("x = "))
+    task = built(tmp_path, replace(proposal, text=moved))
+    assert column(task) == {str(row): f"{row}.5K" for row in range(N)}
+    named = table(lambda row: f"{row}.5K").replace(";x;", ";row_id;", 1)
+    assert not [one for one in proposed(tmp_path, named).unsure if one.startswith("key:")]
+
+
+@pytest.mark.parametrize(
+    ("far", "noted"), [("9999-12-31", True), ("1900-01-01", True), ("2023-09-30", False)]
+)
+def test_dates_that_may_mean_missing_are_asked_about(far: str, noted: bool, tmp_path: Path) -> None:
+    content = table(lambda row: far if row % 5 == 0 else f"2023-0{1 + row % 9}-{10 + row % 18}")
+    notes = [one for one in proposed(tmp_path, content).unsure if "far from all other dates" in one]
+    assert bool(notes) == noted
+    task = built(tmp_path, proposed(tmp_path, content, missing=[far]))
+    assert column(task)["5"] is None
+
+
+def test_times_of_which_some_name_a_zone_are_counted(tmp_path: Path) -> None:
+    content = table(lambda row: f"2023-05-{1 + row % 28:02}T10:30:00{'Z' if row % 3 else ''}")
+    (note,) = [one for one in proposed(tmp_path, content).unsure if "zone" in one]
+    assert "30 of its 90 times name no zone" in note
+
+
+@pytest.mark.parametrize(
+    ("write", "found"),
+    [
+        (lambda row: f"{words(row)},{row},5,{kind(row)}", "or '0,5' one value"),
+        (lambda row: f"'{words(row)}, yes',{row}.5,{kind(row)}", ", yes'' one value"),
+        (lambda row: f"{row % 7},{words(row)},{row}.5,{kind(row)}", "but its values recur"),
+    ],
+)
+def test_a_field_more_than_the_header_is_no_index_unless_nothing_else_explains_it(
+    write: Callable[[int], str], found: str, tmp_path: Path
+) -> None:
+    content = "words,x,kind\n" + "".join(write(row) + "\n" for row in range(N))
+    with pytest.raises(TaskError) as refused:
+        proposed(tmp_path, content)
+    assert found in refused.value.faults[0].found.replace('"', "'")
+    assert refused.value.faults[0].code == "raw-index"
+    assert "double quotes around values" in refused.value.faults[0].fix
+
+
+def test_names_of_rows_that_do_not_count_up_are_an_index(tmp_path: Path) -> None:
+    rows = "".join(f"Fiat {row}x,{words(row)},{row}.5,{kind(row)}\n" for row in range(N))
+    task = built(tmp_path, proposed(tmp_path, "words,x,kind\n" + rows))
+    assert column(task) == {str(row): row + 0.5 for row in range(N)}
+
+
+def test_a_table_of_one_column_asks_for_its_delimiter(tmp_path: Path) -> None:
+    content = "words^x^kind\n" + "".join(f"{words(n)}^{n}.5^{kind(n)}\n" for n in range(N))
+    with pytest.raises(TaskError, match="write `delimiter` under"):
+        proposed(tmp_path, content)
+    task = built(tmp_path, proposed(tmp_path, content, delimiter="^"))
+    assert column(task)["7"] == 7.5
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("book", "bo\u200bok"), ("e-book", "e\u2010book"), ("men's", "men\u2019s"), ("01", "1"),
+        ("1,0", "1"), ("-0", "0"), ("box", "box\u00a0"),
+    ],
+)  # fmt: skip
+def test_classes_that_look_alike_are_asked_about(one: str, other: str, tmp_path: Path) -> None:
+    marks = (one, other, "film")
+    lines = [f"{words(row)};{row}.5;{marks[row * 7 % 11 % 3]}\n" for row in range(N)]
+    proposal = proposed(tmp_path, "words;x;kind\n" + "".join(lines))
+    assert any("in several forms" in note for note in proposal.unsure)
+    with pytest.raises(TaskError) as refused:
+        built(tmp_path, proposal)
+    assert refused.value.faults[0].code == "variants"
+
+
+def test_a_class_whose_name_may_mean_missing_is_asked_about(tmp_path: Path) -> None:
+    marks = ("nan", "book", "film")
+    lines = [f"{words(row)};{row}.5;{marks[row * 7 % 11 % 3]}\n" for row in range(N)]
+    content = "words;x;kind\n" + "".join(lines)
+    assert any("label: 'nan' is a class" in one for one in proposed(tmp_path, content).unsure)
+    assert built(tmp_path, proposed(tmp_path, content, missing=["nan"])).classes == ("book", "film")
+
+
+def test_the_note_of_a_guessed_encoding_shows_a_word_that_tells_encodings_apart(
+    tmp_path: Path,
+) -> None:
+    text = "za\u017c\u00f3\u0142\u0107 g\u0119\u015bl\u0105 ja\u017a\u0144"
+    content = table(lambda row: f"{text} {row % 40}").encode("iso-8859-2")
+    proposal = proposed(tmp_path, content)
+    (note,) = [one for one in proposal.unsure if "is not UTF-8" in one]
+    assert "g\u0119\u015bl\u0105" in note and " in cp1250" in note
+    assert column(built(tmp_path, proposal))["3"] == f"{text} 3"

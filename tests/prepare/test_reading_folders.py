@@ -163,3 +163,63 @@ def test_ids_of_test_that_became_floats_are_named_in_their_other_form(tmp_path: 
     with pytest.raises(TaskError) as refused:
         built(tmp_path, text)
     assert "write '60' for '60.0'" in refused.value.faults[0].fix
+
+
+@pytest.mark.parametrize(
+    ("write_id", "fix"),
+    [
+        (lambda row: f"0{row}" if row else "0000", "write '0' for '0000', and so on"),
+        (lambda row: f" {row}.00 ", "write '0' for ' 0.00 ', and so on"),
+    ],
+)
+def test_ids_in_another_form_are_named_in_that_of_the_records(
+    write_id: Callable[[int], str], fix: str, tmp_path: Path
+) -> None:
+    raw = deepmatcher(tmp_path, write_id=write_id)
+    with pytest.raises(TaskError) as refused:
+        built(tmp_path, propose_task("toy", raw).text)
+    assert fix in refused.value.faults[0].fix
+
+
+def test_following_the_fix_of_an_id_column_of_another_case_leads_to_a_task(tmp_path: Path) -> None:
+    raw = competition(tmp_path)
+    text = propose_task("toy", raw).text
+    table = raw / "test.csv"
+    table.write_text(table.read_text().replace("row,", "Row,", 1))
+    with pytest.raises(TaskError) as refused:
+        built(tmp_path, text)
+    (fault,) = refused.value.faults
+    assert fault.fix == "rename 'Row' to 'row' in test.csv"
+    table.write_text(table.read_text().replace("Row,", "row,", 1))
+    assert built(tmp_path, text).n_test == N - 60
+
+
+def test_a_label_that_is_no_name_says_how_the_header_was_read(tmp_path: Path) -> None:
+    (tmp_path / "iris.data").write_text("".join(f"{n}.5,{n % 7}.25,k{n % 3}\n" for n in range(90)))
+    with pytest.raises(TaskError) as refused:
+        propose_task("toy", tmp_path / "iris.data", label="kind")
+    assert "iris.data has no header" in refused.value.faults[0].fix
+
+
+def test_a_test_table_may_have_an_empty_label_column(tmp_path: Path) -> None:
+    raw = competition(tmp_path)
+    lines = (raw / "test.csv").read_text().splitlines()
+    (raw / "test.csv").write_text(
+        "\n".join([f"{lines[0]},grade", *(f"{one}," for one in lines[1:])])
+    )
+    task = built(tmp_path, propose_task("toy", raw).text)
+    assert [column.name for column in task.columns] == ["words", "grams"]
+    assert task.n_test == N - 60
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_line_ends_of_ditto_are_no_part_of_the_last_value(end: str, tmp_path: Path) -> None:
+    for name, rows in (("train", range(60)), ("valid", range(60, 70)), ("test", range(70, N))):
+        lines = [
+            f"COL title VAL {title(row)} COL price VAL {row}.5\t"
+            f"COL title VAL {title(row + row % 3)} COL price VAL {row}.5\t{int(row % 3 == 0)}"
+            for row in rows
+        ]
+        (tmp_path / f"{name}.txt").write_bytes("".join(line + end for line in lines).encode())
+    task = built(tmp_path, propose_task("toy", tmp_path).text)
+    assert set(pq.read_table(task.public / "train.parquet")["label"].to_pylist()) == {0, 1}

@@ -3,6 +3,7 @@
 import codecs
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -380,8 +381,11 @@ def test_an_export_of_mysql(tmp_path: Path) -> None:
 def test_one_bad_byte_does_not_turn_a_file_into_another_encoding(tmp_path: Path) -> None:
     lines = table(lambda n: f"K\u00e4se {n % 7}").encode().split(b"\n")
     lines[40] = lines[40].replace(b";", b"\xa0;", 1)
-    with pytest.raises(TaskError, match=r"line 41: byte 0xa0"):
+    with pytest.raises(
+        TaskError, match=r"line 41: byte 0xa0 at position \d+, in '.*oak"
+    ) as refused:
         proposed(tmp_path, b"\n".join(lines))
+    assert "write these characters anew in UTF-8" in refused.value.faults[0].fix
     half = [line.decode().encode("cp1252") if n > 50 else line for n, line in enumerate(
         table(lambda n: f"K\u00e4se {n % 7}").encode().split(b"\n"))]  # fmt: skip
     with pytest.raises(TaskError, match="lines are UTF-8"):
@@ -491,7 +495,13 @@ def test_a_title_above_the_header_and_values_without_a_name(tmp_path: Path) -> N
         propose_task("toy", path, label="kind")
 
 
+def moment(year: int, month: int = 1, day: int = 1) -> datetime:
+    return datetime(year, month, day, tzinfo=timezone.utc)
+
+
 T = [f"t {n % 9}" for n in range(N)]
+SECONDS = [n * 86_400 for n in range(N)]
+STRUCT = '[{"name": "a", "qty": 3}]'
 PAIRS = [["a", str(n % 9)] for n in range(N)]
 TYPES: Mapping[str, tuple[pa.Array, object]] = {
     "duration": (pa.array([n * 1500 for n in range(N)], pa.duration("ms")), 4.5),
@@ -504,6 +514,12 @@ TYPES: Mapping[str, tuple[pa.Array, object]] = {
     "decimal": (pa.array([f"{n}.25" for n in range(N)]).cast(pa.decimal128(9, 2)), 3.25),
     "decimal256": (pa.array([f"{n}.25" for n in range(N)]).cast(pa.decimal256(40, 2)), 3.25),
     "dictionary": (pa.array(T).dictionary_encode(), "t 3"),
+    "integers": (pa.array([n % 9 for n in range(N)]).dictionary_encode(), 3),
+    "time": (pa.array([n * 61_000_000 for n in range(N)], pa.time64("us")), 183 / 86_400),
+    "day": (pa.array(range(N), pa.int32()).cast(pa.date32()), moment(1970, 1, 4)),
+    "far": (pa.array([datetime(3 + n, 1, 1) for n in range(N)], pa.timestamp("us")), moment(6)),
+    "zoned": (pa.array(SECONDS, pa.timestamp("s", "America/New_York")), moment(1970, 1, 4)),
+    "structs": (pa.array([[{"name": "a", "qty": n}] for n in range(N)]), STRUCT),
 }  # fmt: skip
 
 
@@ -628,3 +644,24 @@ def test_the_books_balance(tmp_path: Path) -> None:
     shown = "\n".join(report_lines(reading))
     assert "90 raw = 85 built + 5 dropped (no label)" in shown and "note (One value only)" in shown
     assert proposal.reading[-1] == "left out: note (one value only)"
+
+
+def test_merged_and_mixed_cells_and_dates_of_a_workbook(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["words", "year", "x", "opens", "kind"])
+    for row in range(N):
+        year = 1960 + row % 40 if row % 2 else str(1960 + row % 40)
+        day = datetime(2024, 1 + row % 12, 1 + row % 28)
+        label = kind(row) if row % 3 else None
+        sheet.append([words(row), year, day, day.time().replace(hour=row % 24), label])
+    book.save(tmp_path / "x.xlsx")
+    proposal = propose_task("toy", tmp_path / "x.xlsx", label="kind")
+    assert "label: 30 rows have none and will be dropped" in proposal.unsure
+    task = built(tmp_path, proposal)
+    assert "30 rows without a label were dropped." in task.document["notes"]
+    expected = {str(row): moment(2024, 1 + row % 12, 1 + row % 28) for row in range(N) if row % 3}
+    assert column(task) == expected
+    assert column(task, "year") == {row: 1960 + int(row) % 40 for row in expected}
+    assert column(task, "opens")["4"] == "04:00:00"

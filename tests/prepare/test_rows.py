@@ -168,7 +168,7 @@ def test_a_key_twice_is_refused_with_its_name(plan: Callable[..., Plan]) -> None
     keys = [f"row {place}" for place in range(N)]
     keys[5] = keys[9]
     found = refusal(plan, rows(key=keys))
-    assert "column key: 1 keys occur in several rows (first: row row 9)" in found
+    assert "column key: 1 key occurs in several rows (first: row row 9)" in found
 
 
 def test_a_missing_key_is_refused(plan: Callable[..., Plan]) -> None:
@@ -318,7 +318,7 @@ def test_times_as_texts_are_ordered_as_times(plan: Callable[..., Plan]) -> None:
 
 def test_a_missing_time_is_refused(plan: Callable[..., Plan]) -> None:
     found = refusal(plan, rows(time=[None, *range(N - 1)]), split='by = "time"\ntime = "day"')
-    assert "column time: 1 rows without a time" in found
+    assert "column time: 1 row without a time" in found
 
 
 def test_an_official_split_and_its_subsets_are_kept(plan: Callable[..., Plan]) -> None:

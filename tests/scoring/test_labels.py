@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from challenge.scoring.reading.label_codes import LabelCodes
 from challenge.task import Task
 from tests.scoring.made import ids_of, make_task
 
+_AS_IN_TRAIN = "write the class exactly as train.csv has it, as text"
 NAMES = st.lists(st.text(max_size=9), min_size=1, max_size=30, unique=True)
 
 
@@ -83,6 +85,59 @@ def test_a_whole_number_is_near_its_class_with_a_point_or_without(
     rows = "".join(f"{one},{written}\n" for one in ids_of(task))
     path.write_text(f"id,label\n{rows}")
     with pytest.raises(SubmissionError, match=f"'{written}' .nearest class: '{known}'"):
+        read_predictions(task, path)
+
+
+@pytest.mark.parametrize(
+    ("written", "classes", "fix"),
+    [
+        (["True", "False"], ["false", "true"], "write 'true' for 'True', 'false' for 'False'"),
+        (["TRUE", "FALSE"], ["False", "True"], "write 'True' for 'TRUE', 'False' for 'FALSE'"),
+        (["1", "0"], ["false", "true"], "write 'true' for '1', 'false' for '0'"),
+        (["true", "false"], ["0", "1"], "write '1' for 'true', '0' for 'false'"),
+        (["1.0", "0.0"], ["0", "1"], "write '1' for '1.0', '0' for '0.0'"),
+        ([" Oak", "pine "], ["oak", "pine"], "write 'oak' for ' Oak', 'pine' for 'pine '"),
+        (["Oak", "elm"], ["oak", "pine"], _AS_IN_TRAIN),
+        (["OAK", "PINE"], ["oak", "Oak", "pine"], _AS_IN_TRAIN),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_following_the_fix_of_labels_in_another_form_leads_to_a_file_that_is_taken(
+    suffix: str, written: list[str], classes: list[str], fix: str, tmp_path: Path
+) -> None:
+    task = make_task(tmp_path / "t", classes=classes, n=4)
+    path = tmp_path / f"p.{suffix}"
+
+    def write(labels: list[str]) -> None:
+        frame = pd.DataFrame({"id": ids_of(task), "label": labels})
+        frame.to_csv(path, index=False) if suffix == "csv" else frame.to_parquet(path, index=False)
+
+    write(written * 2)
+    with pytest.raises(SubmissionError) as refused:
+        read_predictions(task, path)
+    assert refused.value.faults[-1].fix == fix
+    pairs = re.findall("'([^']*)' for '([^']*)'", fix)
+    if pairs:
+        names = {other: name for name, other in pairs}
+        write([names[label] for label in written * 2])
+        assert len(read_predictions(task, path).codes) == 4
+
+
+@pytest.mark.parametrize("classes", [["false", "true"], ["False", "True"], ["FALSE", "TRUE"]])
+def test_truth_values_of_parquet_are_the_classes_however_these_are_spelled(
+    classes: list[str], tmp_path: Path
+) -> None:
+    task = make_task(tmp_path / "t", classes=classes, n=4)
+    path = tmp_path / "p.parquet"
+    pq.write_table(pa.table({"id": ids_of(task), "label": [True, False, False, True]}), path)
+    assert read_predictions(task, path).codes.tolist() == [1, 0, 0, 1]
+
+
+def test_a_truth_value_that_may_be_two_classes_is_asked_about(tmp_path: Path) -> None:
+    task = make_task(tmp_path / "t", classes=["TRUE", "false", "true"], n=4)
+    path = tmp_path / "p.parquet"
+    pq.write_table(pa.table({"id": ids_of(task), "label": [True, False, False, True]}), path)
+    with pytest.raises(SubmissionError, match="2 label"):
         read_predictions(task, path)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from challenge.errors import Fault
+from challenge.errors import Fault, counted
 from challenge.ledger.submissions.look_alikes import LOOK_ALIKES
 
 __all__ = [
@@ -69,7 +69,7 @@ def name_faults(text: str, where: str, *, longest: int, required: bool = True) -
         faults.append(
             Fault(
                 where,
-                f"{len(text):,} characters",
+                counted(len(text), "character"),
                 f"at most {longest}",
                 "shorten it",
                 code="name-too-long",

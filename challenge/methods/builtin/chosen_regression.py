@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from challenge.errors import counted
 from challenge.methods.builtin.blend import choose_blend
 from challenge.methods.builtin.folds import log_loss_of
 from challenge.methods.builtin.linear import logistic_regression, out_of_fold
@@ -111,7 +112,7 @@ class ChosenRegression:
             rows = weights(blocks)
             report(
                 f"fitting {'ridge' if self._numbers else 'logistic'} regression on "
-                f"{rows.shape[1]:,} columns"
+                f"{counted(rows.shape[1], 'column')}"
             )
             made = partial(self._make, strength)
             if self._numbers:

@@ -15,7 +15,14 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from challenge.errors import ChallengeError, Fault, MissingRequirement, WrongUse, machine_fault
+from challenge.errors import (
+    ChallengeError,
+    Fault,
+    MissingRequirement,
+    WrongUse,
+    counted,
+    machine_fault,
+)
 from challenge.methods.method_sources import MethodSource
 from challenge.methods.protocol import Progress, silent
 from challenge.methods.run.handover import (
@@ -354,7 +361,7 @@ def _refuse_stopped(request: Request, ended: Ended) -> None:
         ),
         "files": (
             "too many or too large files in its scratch folder",
-            f"at most {caps.files:,} files and {caps.folder_mb:,} MB, all of them readable",
+            f"at most {counted(caps.files, 'file')} and {caps.folder_mb:,} MB, all readable",
             "write less",
         ),
         "processes": (

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
+from challenge.errors import counted
 from challenge.prepare.audit.neighbours import (
     MIN_COSINE,
     SHORT_TEXTS,
@@ -109,13 +110,17 @@ def contradictions(subject: Subject) -> Iterator[Finding]:
         share = torn.mean()
         seen = _torn(train.rows, _with_label(train))
         n_rows = int(np.isin(train.rows, seen).sum())
-        words = f"{len(seen):,} contents of train have more than one label, in {n_rows:,} rows"
+        words = (
+            f"{counted(len(seen), 'content')} of train {'has' if len(seen) == 1 else 'have'} "
+            f"more than one label, in {counted(n_rows, 'row')}"
+        )
         yield Finding(
             "contradictory-labels",
             _grade(float(share), high=0.05, medium=0.001),
             n,
             len(rows),
-            f"{n:,} contents have more than one label, in {int(torn.sum()):,} rows",
+            f"{counted(n, 'content', 'has', 'have')} more than one label, "
+            f"in {counted(int(torn.sum()), 'row')}",
             _opponents(subject, rows, keys, torn),
             Shown(len(seen), train.n, words),
         )
@@ -165,7 +170,7 @@ def near_identical_texts(subject: Subject) -> tuple[list[Finding], list[str]]:
         notes.append(f"near-identical texts: the first {limit:,} characters of a row")
     for name, part in (("test", subject.test), ("train", subject.train)):
         if part.sample.num_rows < part.n:
-            notes.append(f"near-identical texts: {part.sample.num_rows:,} rows of {name}")
+            notes.append(f"near-identical texts: {counted(part.sample.num_rows, 'row')} of {name}")
     words = "nearly the text of a train row (cosine of 3-grams above .9)"
     return list(_near_finding(subject, "near-identical-texts", pairs, words)), notes
 

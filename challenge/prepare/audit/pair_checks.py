@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.errors import counted
 from challenge.prepare.audit.report import Finding, Severity, Shown
 from challenge.prepare.audit.subject import Subject, paired_names
 
-__all__ = ["pairs_by_transitivity", "seen_records"]
+__all__ = ["pairs_by_transitivity", "seen_records", "self_pairs"]
 
 
 def seen_records(subject: Subject) -> Iterator[Finding]:
@@ -63,7 +64,7 @@ def pairs_by_transitivity(subject: Subject) -> Iterator[Finding]:
         _couples(entity[test_left], entity[test_right]),
         _couples(entity[train_left[~linked]], entity[train_right[~linked]]),
     )
-    decided = same | apart
+    decided = (same | apart) & (test_left != test_right)
     n = int(decided.sum())
     if not n:
         return
@@ -80,6 +81,21 @@ def pairs_by_transitivity(subject: Subject) -> Iterator[Finding]:
         _with_partner(subject, decided),
         Shown(n, test.n, words),
     )
+
+
+def self_pairs(subject: Subject) -> Iterator[Finding]:
+    """Find pairs of a record with itself: whoever sees the ids knows that they match."""
+    train, test = subject.train, subject.test
+    if "left_id" not in train.sample.column_names:
+        # Two records may have the same content.
+        return
+    own = test.left == test.right
+    n, n_train = int(own.sum()), int((train.left == train.right).sum())
+    if n + n_train:
+        text = f"{counted(n, 'test pair')} and {counted(n_train, 'train pair')} of a record with "
+        text += "itself"
+        rows = tuple((name, "") for name in test.names(np.flatnonzero(own)))
+        yield Finding("self-pairs", "medium", n, test.n, text, rows)
 
 
 def _with_partner(subject: Subject, mask: NDArray[np.bool_]) -> tuple[tuple[str, str], ...]:

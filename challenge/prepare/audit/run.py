@@ -68,6 +68,7 @@ def audit_task(
             *tells.telling_agreement(subject),
             *pairs.seen_records(subject),
             *pairs.pairs_by_transitivity(subject),
+            *pairs.self_pairs(subject),
         ]
     found += [
         *sides.missing_classes(subject),

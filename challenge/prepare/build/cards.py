@@ -98,8 +98,9 @@ def notes_on(plan: Plan, written: Written) -> list[str]:
     if plan.classes:
         notes += _absent_classes(plan)
     unlabelled = plan.facts.get("n_unlabelled")
-    if unlabelled:
-        notes.append(f"{unlabelled:,} rows without a label were dropped.")
+    if isinstance(unlabelled, int) and unlabelled:
+        rows = counted(unlabelled, "row")
+        notes.append(f"{rows} without a label {'was' if unlabelled == 1 else 'were'} dropped.")
     valid = plan.facts.get("n_valid")
     if isinstance(valid, int):
         part = counted(valid, "row")
@@ -107,8 +108,11 @@ def notes_on(plan: Plan, written: Written) -> list[str]:
             f"Fold {N_FOLDS - 1} of train is the valid part that the source published: {part}."
         )
     crossing = plan.facts.get("n_crossing")
-    if crossing:
-        notes.append(f"{crossing:,} pairs between the two sides of the split were dropped.")
+    if isinstance(crossing, int) and crossing:
+        notes.append(
+            f"{counted(crossing, 'pair')} between the two sides of the split "
+            f"{'was' if crossing == 1 else 'were'} dropped."
+        )
     return [*notes, *plan.notes]
 
 
@@ -126,7 +130,7 @@ def _absent_classes(plan: Plan) -> list[str]:
         # The names would reveal hidden labels; only the organiser's report has them.
         notes.append(
             f"Absent from test, so averages over classes leave them out: {n_untested} of "
-            f"{len(plan.classes)} classes."
+            f"{counted(len(plan.classes), 'class')}."
         )
     return notes
 

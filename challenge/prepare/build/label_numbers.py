@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from challenge.errors import Fault, TaskError
+from challenge.errors import Fault, TaskError, counted
 from challenge.task.number_texts import NUMBER_FORMATS, NumberTally, read_number
 from challenge.task.raw_values import Faults, is_text_type, text_values
 
@@ -117,7 +117,7 @@ def check_numbers(numbers: NDArray[np.float64], where: str) -> None:
         raise TaskError(
             Fault(
                 f"{where}, column label",
-                f"{float(numbers[0])!r} in all of {len(numbers):,} rows",
+                f"{float(numbers[0])!r} in all of {counted(len(numbers), 'row')}",
                 "at least two different numbers",
                 "check the label column",
                 code="one-number",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from challenge.errors import Fault, TaskError
+from challenge.errors import Fault, TaskError, counted
 from challenge.prepare.build.id_order import HELD_BYTES, SortedRows
 from challenge.prepare.build.ids import KeyedDraws, id_strings, keyed_draws
 from challenge.prepare.build.label_numbers import check_numbers, number_labels, number_ranges
@@ -97,7 +97,7 @@ def plan_rows(
         progress(f"rows, {n_read:,} read")
     faults.stop()
     if not draws:
-        found = f"{n_read:,} rows, none with a label" if n_read else "0 rows"
+        found = f"{counted(n_read, 'row')}, none with a label" if n_read else "0 rows"
         raise TaskError(Fault(where, found, "rows with a label", "check the raw data", "no-rows"))
     ascending = np.concatenate([draw.number for draw in draws])
     ascending.sort()
@@ -246,7 +246,7 @@ def _refuse_equal_ids(ascending: NDArray[np.uint64], raw: RawTable, where: str) 
     raise TaskError(
         Fault(
             f"{where}, column key",
-            f"{len(doubled):,} keys occur in several rows"
+            f"{counted(len(doubled), 'key', 'occurs', 'occur')} in several rows"
             if doubled
             else "two keys have the same id",
             "a unique key in every row",

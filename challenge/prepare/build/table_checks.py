@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from challenge.errors import Fault, TaskError, nearest
+from challenge.errors import Fault, TaskError, nearest, plain_form
 from challenge.task.columns import RESERVED
 
 if TYPE_CHECKING:
@@ -72,11 +72,14 @@ def check_classes(classes: Sequence[str], where: str) -> None:
 
 def id_fix(missing: list[str], known: Collection[str | None], fix: str) -> str:
     """Return the fix for unknown ids: another form of them if that is known, else `fix`."""
-    other = [text.removesuffix(".0") if text.endswith(".0") else f"{text}.0" for text in missing]
-    if all(text in known for text in other):
-        return f"write {other[0]!r} for {missing[0]!r}, and so on: the ids differ in `.0` only"
-    folded = {str(one).strip().casefold(): one for one in known}
-    near = folded.get(missing[0].strip().casefold())
-    if near is not None:
-        return f"did you mean {near!r}? The ids differ in blanks or case"
+    alike: dict[str, list[str]] = {}
+    for one in known:
+        if one is not None:
+            alike.setdefault(plain_form(one), []).append(one)
+    near = [alike.get(plain_form(text), []) for text in missing]
+    if all(len(found) == 1 for found in near):
+        return (
+            f"write {near[0][0]!r} for {missing[0]!r}, and so on: the ids differ only in blanks, "
+            "case, normal form, leading zeros or `.0`"
+        )
     return fix

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from challenge.errors import Fault, TaskError
+from challenge.errors import Fault, TaskError, counted
 from challenge.kinds import Kind
 from challenge.kinds.statistics.grouping import MIN_CLUSTERS, components, effective_clusters
 from challenge.prepare.build.card_statistics import TrainStatistics
@@ -102,7 +102,7 @@ def write_files(
                 if name == "train":
                     statistics.update(rows)
             done += table.num_rows
-            progress(f"tables, {done:,} rows written")
+            progress(f"tables, {counted(done, 'row')} written")
     _refuse_empty(order, definition)
     train_rows, test_rows = (np.concatenate(order[name]) for name in ("train", "test"))
     train_ids, test_ids = (pa.chunked_array(ids[name]) for name in ("train", "test"))

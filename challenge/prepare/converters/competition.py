@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import Fault, TaskError
+from challenge.errors import Fault, TaskError, counted, plain_form
 from challenge.prepare.build.table_checks import id_fix, missing_column
 from challenge.prepare.converters.table import feature_arrays, label_array, split_arrays
 from challenge.prepare.raw import RawTable
@@ -126,11 +126,25 @@ def _key(definition: TaskDefinition, *tables: RawFile) -> str:
     for name in wanted:
         if all(name in table.names for table in tables):
             return str(name)
+    expected = "an id column of one name in train, test and solution"
+    for name in wanted:
+        others = [
+            (table, [one for one in table.names if plain_form(one) == plain_form(name)])
+            for table in tables
+            if name not in table.names
+        ]
+        if all(len(alike) == 1 for _, alike in others):
+            raise TaskError(
+                Fault(table.path.name, f"no column {name!r}, but {alike[0]!r}", expected,
+                      f"rename {alike[0]!r} to {name!r} in {table.path.name}", "column-missing")
+                for table, alike in others
+            )  # fmt: skip
+    if definition.raw.key:
+        lacking = [table for table in tables if definition.raw.key not in table.names]
+        raise TaskError(_missing(table, definition.raw.key) for table in lacking)
     raise TaskError(
-        Fault(", ".join(table.path.name for table in tables),
-              f"no id column {definition.raw.key!r} in all of them" if definition.raw.key
-              else "no column in common", "an id column of one name in train, test and solution",
-              "write `key = …` under [raw]", "column-missing")
+        Fault(", ".join(table.path.name for table in tables), "no column in common", expected,
+              "give the id column one name in all of them", "column-missing")
     )  # fmt: skip
 
 
@@ -200,7 +214,7 @@ def _answers(solution: RawFile, key: str, definition: TaskDefinition) -> _Answer
     keys = [str(one) for one in texts[key]]
     if twice := sorted(one for one, count in Counter(keys).items() if count > 1):
         raise TaskError(
-            Fault(solution.path.name, f"{len(twice):,} ids that occur more than once",
+            Fault(solution.path.name, counted(len(twice), "repeated id"),
                   "one answer for each id", "keep the right one", "key-twice",
                   n=len(twice), first=tuple(twice[:5]))
         )  # fmt: skip

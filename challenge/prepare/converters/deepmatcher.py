@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import Fault, TaskError
+from challenge.errors import Fault, TaskError, counted
 from challenge.prepare.build.table_checks import id_fix, missing_column
 from challenge.prepare.converters.table import feature_arrays
 from challenge.prepare.raw import RawTable
@@ -163,7 +163,7 @@ class _Records:
             if len(self._rows[side]) < len(ids):
                 n = len(ids) - len(self._rows[side])
                 faults.append(
-                    Fault(file.path.name, f"{n:,} ids that occur more than once", "unique ids",
+                    Fault(file.path.name, counted(n, "repeated id"), "unique ids",
                           "number the records", "key-twice", n=n)
                 )  # fmt: skip
         if faults:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from challenge.errors import Fault, TaskError
+from challenge.errors import Fault, TaskError, counted
 from challenge.kinds import Kind, kind_with
 from challenge.prepare.audit.tells import ALONE, auc_of_column, exceeds
 from challenge.prepare.build.label_numbers import number_ranges
@@ -78,7 +78,10 @@ def guess_label(
     """Return the label column: the one named, else by its name, else the last that fits."""
     if label is not None:
         if label not in profiles:
-            expected, fix = "the column to predict", "name one of these"
+            # How the file was read may be why the name is not there.
+            expected, fix = "the column to predict", "; ".join(("name one of these", *table.notes))
+            if len(table.names) == 1:
+                fix = "write `delimiter` under [raw], or --raw delimiter=… with `challenge add`"
             raise TaskError(missing_column(table.path.name, label, profiles, expected, fix))
         return label
     amounts = [name for name, one in profiles.items() if _is_amount(one)]
@@ -173,7 +176,7 @@ def _look_at_numbers(
                   first=tuple(repr(text) for text in bad[:5]))
         )  # fmt: skip
     if len({_number_of(text, form) for text in present}) < 2:
-        found = f"{present[0]} in all of {len(present):,} rows" if present else "no number"
+        found = f"{present[0]} in all of {counted(len(present), 'row')}" if present else "no number"
         raise TaskError(
             Fault(f"column {label}", found, "at least two different numbers",
                   "name another column with --label", "one-number")
@@ -199,7 +202,7 @@ def look_at_labels(
         return
     if len(counts) < 2:
         raise TaskError(
-            Fault(f"column {label}", f"{len(counts)} classes", "at least two classes",
+            Fault(f"column {label}", counted(len(counts), "class"), "at least two classes",
                   "name another column with --label", "one-class")
         )  # fmt: skip
     if kind.paired and not set(counts) <= {"0", "1", "true", "false", "True", "False"}:
@@ -212,7 +215,8 @@ def look_at_labels(
         mostly = len(bad) < len(counts) / 2
         numbers = kind_with("number").name
         raise TaskError(
-            Fault(f"column {label}", f"{len(counts):,} different values in {n:,} rows"
+            Fault(f"column {label}",
+                  f"{counted(len(counts), 'different value')} in {counted(n, 'row')}"
                   + (f", of which {len(bad):,} are no finite numbers" if mostly and bad else ""),
                   "classes that recur, or a number in every row",
                   f"correct the values that are no numbers and write --kind {numbers}"
@@ -221,6 +225,8 @@ def look_at_labels(
                   first=tuple(repr(name) for name in bad[:5]) if mostly else ())
         )  # fmt: skip
     notes += variant_notes(label, counts)
+    if blank := sorted(name for name in counts if name.strip().casefold() in MISSING):
+        notes.append(note(Code.LABEL_WORDS, texts=tuple(map(repr, blank))))
     rare = [name for name, times in counts.items() if times < _RARE]
     if rare:
         notes.append(note(Code.RARE_CLASSES, n=len(rare), of=len(counts)))
@@ -233,7 +239,7 @@ def variant_notes(column: str, counts: Mapping[str, int]) -> list[Note]:
     groups = variants_of(counts)
     if not groups:
         return []
-    shown = " and ".join(f"{text!r} ({n:,} rows)" for text, n in groups[0].items())
+    shown = " and ".join(f"{text!r} ({counted(n, 'row')})" for text, n in groups[0].items())
     return [note(Code.VARIANT_FORMS, column=column, n=len(groups), example=shown)]
 
 

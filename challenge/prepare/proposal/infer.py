@@ -149,6 +149,8 @@ def _of_table(
     key = guess_key(profiles, label)
     if key is not None:
         raw["key"] = key
+        if not profiles[key].is_id:
+            notes.append(note(Code.ROW_KEY_GUESSED, column=key))
     group, shown = None, False
     if not kind.paired:
         group = guess_group(profiles, alike, label, key, notes)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
 
+from challenge.errors import counted
+
 __all__ = ["Code", "Note", "note"]
 
 
@@ -70,12 +72,16 @@ class Code(Enum):
         "{example!r} is in {year}; write all four digits in the raw file if that is wrong"
     )
     SENTINEL = (
-        "column {column}: {n:,} rows have {word}, far from all others; list it as `missing` under "
-        "[raw] if it means that"
+        "column {column}: {n:row} {n:has|have} {word}, far from all others; list it as `missing` "
+        "under [raw] if it means that"
     )
     ZONE_ASSUMED = (
-        "column {column}: its times name no zone; taken as UTC, a date as its midnight; correct "
+        "column {column}: {times} name no zone; taken as UTC, a date as its midnight; correct "
         "`timezone` if they are local times"
+    )
+    DATE_SENTINEL = (
+        "column {column}: {n:row} {n:has|have} {word}, far from all other dates; list it as "
+        "`missing` under [raw] if it means that"
     )
     LEADING_ZEROS = "column {column}: digits with leading zeros were taken as codes, not as numbers"
     NUMBERS_NAME = (
@@ -88,7 +94,7 @@ class Code(Enum):
         "things"
     )
     TEXT_OR_CATEGORIES = (
-        "column {column}: between text and categories ({n:,} values of {words:.1f} words); "
+        "column {column}: between text and categories ({n:value} of {words:.1f} words); "
         "taken as {modality}"
     )
     KEY_IMAGES_MISSING = "image: {n:,} of {of:,} rows have no file named by {key}"
@@ -107,45 +113,65 @@ class Code(Enum):
     LABEL = "label: taken to be {column}"
     LABEL_AMONG = "label: taken to be {column}; {others} would do as well"
     NUMBER_KIND = (
-        "kind: {kind}, since the label has {n:,} different numbers; write --kind {other} if they "
+        "kind: {kind}, since the label has {n:different number}; write --kind {other} if they "
         "only name classes"
     )
     NUMBER_CLASSES = (
-        "kind: {kind}, since the label has only {n:,} different numbers that recur; write --kind "
+        "kind: {kind}, since the label has only {n:different number} that recur; write --kind "
         "{other} if a prediction near the true number is better than one far from it"
     )
     LABEL_MISSING = "label: {texts} is no number; rows with it will be dropped"
+    LABEL_WORDS = (
+        "label: {texts} is a class; list it as `missing` under [raw] if it means that there is none"
+    )
     RARE_CLASSES = (
         "label: {n:,} of {of:,} classes have fewer than 5 rows; merge or drop them, else a "
         "side of the split may lack them"
     )
-    UNLABELLED_ROWS = "label: {n:,} rows have none and will be dropped"
+    UNLABELLED_ROWS = "label: {n:row} {n:has|have} none and will be dropped"
     METRIC_UNEVEN = "metric: {metric}, since the largest of the classes has {share:.0%}"
     METRIC_EVEN = "metric: {metric}, since the classes are about equally large"
     MISSING_WORD = "missing: {word!r} is no number, so it was read as missing in {columns} too"
+    ROW_KEY_GUESSED = (
+        "key: {column} has a value of its own in every row, and was taken for the key of the rows; "
+        "move it from [left_out] to [columns.{column}] if it is a feature"
+    )
     RECORD_KEY = "key: {column} is taken for the id of a record"
     SIDES = "sides: {left} is taken for the left one, {right} for the right one"
     FEW_PUBLIC_ROWS = (
-        "split: about {n:,} test rows will be public; a contest shows no score of fewer than "
+        "split: about {n:test row} will be public; a contest shows no score of fewer than "
         "{least} before its close (raise test or public if it should)"
     )
     GROUP = (
-        "split: rows that share {column} ({n:,} values in {of:,} rows) are kept together; "
+        "split: rows that share {column} ({n:value} in {of:row}) are kept together; "
         'write by = "row" if they have nothing in common'
     )
     VARIANTS = (
-        "split: {n:,} rows have the {column!r} of another row, nearly always together with its "
-        'class; such variants are kept together (write by = "row" if they have nothing in '
+        "split: {n:row} {n:has|have} the {column!r} of another row, nearly always together with "
+        'its class; such variants are kept together (write by = "row" if they have nothing in '
         "common)"
     )
     VARIANT_FORMS = (
-        "{column}: {n:,} values are written in several forms: {example}; write variants = "
+        "{column}: {n:value} {n:is|are} written in several forms: {example}; write variants = "
         '"join" under [raw] if they mean the same, else "keep"'
     )
     TIME = 'split: rows carry dates; if later rows are to be predicted, by = "time"'
     OFFICIAL_SPLIT = (
         'split: by = "official" would keep the given one; with "entity" no record is on both sides'
     )
+
+
+class _Count(int):
+    """A number that a text may name with its noun and its verb.
+
+    `{n:row} {n:has|have}` is `1 row has` or `2 rows have`.
+    """
+
+    def __format__(self, spec: str) -> str:
+        if "|" in spec:
+            return spec.split("|", 1)[self != 1]
+        noun = spec.replace(" ", "").isalpha()
+        return counted(int(self), spec) if noun else format(int(self), spec)
 
 
 @dataclass(frozen=True)
@@ -162,6 +188,7 @@ class Note:
             name: ", ".join(value) if isinstance(value, tuple) else value
             for name, value in self.values.items()
         }
+        values |= {name: _Count(n) for name, n in values.items() if isinstance(n, int)}
         return str(self.code.value).format(**values)
 
 

@@ -48,6 +48,8 @@ _FEW = 0.05
 _BLOCK = 500
 _MOST_DISTINCT = 500_000
 _MOST_TRIED = 500
+_FAR_DAYS = 3650
+"""Days before or after all other dates at which one may mean a missing date."""
 _NINES = re.compile(r"-?9{2,}0{0,2}([.,]9*0*)?")
 """Numbers that often mean a missing value, such as -999."""
 _NEARLY = 0.7
@@ -255,7 +257,7 @@ def _names_images(counts: Counter[str], images: ImageFolder | None) -> bool:
 def _datetime_profile(base: Profile, *, zoned: bool) -> Profile:
     if zoned:
         return replace(base, modality="datetime", why=note(Code.DATETIMES))
-    doubt = note(Code.ZONE_ASSUMED, column=base.name)
+    doubt = note(Code.ZONE_ASSUMED, column=base.name, times="its times")
     return replace(
         base, modality="datetime", why=note(Code.DATETIMES), timezone="UTC", doubts=(doubt,)
     )
@@ -284,7 +286,12 @@ def _dates_profile(base: Profile, tally: DateTally) -> Profile | None:
         doubts.append(
             note(Code.SHORT_YEARS, column=base.name, example=tally.short_year, year=f"{moment:%Y}")
         )
-    mixed = 0 < tally.n_zoned < tally.n
+    if mixed := 0 < tally.n_zoned < tally.n:
+        times = f"{tally.n - tally.n_zoned:,} of its {tally.n:,} times"
+        doubts = [note(Code.ZONE_ASSUMED, column=base.name, times=times)]
+    sentinel = _date_sentinel(dates, form)
+    if sentinel is not None and (n := base.counts[sentinel]) > 1:
+        doubts.append(note(Code.DATE_SENTINEL, column=base.name, word=sentinel, n=n))
     if form != DATE_ORDERS[0] or not (mixed or read_iso(_sample(dates)) is not None):
         doubts.append(note(Code.DATES_READ, column=base.name, form=form, example=dates[0]))
     if tally.missing:
@@ -294,6 +301,19 @@ def _dates_profile(base: Profile, tally: DateTally) -> Profile | None:
         dated, form=None if form == DATE_ORDERS[0] else form, doubts=tuple(doubts),
         missing_words=tuple(sorted(tally.missing)),
     )  # fmt: skip
+
+
+def _date_sentinel(texts: list[str], form: str) -> str | None:
+    """Return the first or last date if it is further from the others than these from each other."""
+    read = [(text, read_date(text, form)) for text in texts]
+    days = sorted((moment.date().toordinal(), text) for text, moment in read if moment is not None)
+    if len(days) < 3:
+        return None
+    for ordered in (days, [(-day, text) for day, text in reversed(days)]):
+        (least, text), (second, _), (last, _) = ordered[0], ordered[1], ordered[-1]
+        if second - least > max(last - second, _FAR_DAYS):
+            return text
+    return None
 
 
 def _sample(texts: list[str]) -> pa.Array:
@@ -349,7 +369,7 @@ def _number_profile(base: Profile, tally: NumberTally, unique: bool) -> Profile:
         doubts.append(note(Code.READ_AS_MISSING, column=name, texts=tuple(map(repr, markers))))
     if (sentinel := _sentinel(base.counts, numbers)) is not None:
         n = base.counts[sentinel]
-        doubts.append(note(Code.SENTINEL, column=name, word=sentinel, n=n))
+        doubts.append(note(Code.SENTINEL, column=name, word=sentinel.strip(), n=n))
     if integer and len(base.counts) <= 2:
         return replace(base, why=note(Code.TWO_NUMBERS), doubts=tuple(doubts), form=None)
     if integer and (len(base.counts) <= 12 or _CODE_NAME.search(name)):

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from challenge.errors import counted
 from challenge.kinds import Kind
 from challenge.prepare.proposal.notes import Note
 from challenge.prepare.proposal.profiles import Profile
@@ -61,7 +62,7 @@ def stated_keys(raw: Raw | None) -> RawKeys:
 
 def _evidence(profile: Profile) -> str:
     missing = f", {profile.n_missing / profile.n:.0%} missing" if profile.n_missing else ""
-    distinct = f"{profile.n_distinct:,} different in {profile.n:,} rows"
+    distinct = f"{profile.n_distinct:,} different in {counted(profile.n, 'row')}"
     return f"{profile.why.text}; {distinct}{missing}"
 
 

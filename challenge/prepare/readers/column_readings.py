@@ -7,13 +7,12 @@ values, the organiser is asked, and answers in task.toml.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import Fault, TaskError
+from challenge.errors import Fault, TaskError, counted, plain_form
 from challenge.prepare.readers.raw_file import RawFile
 from challenge.task.cells import cell_texts
 from challenge.task.columns import Column
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["Readings", "number_formats", "present", "read_columns", "variants_of"]
-
-_FORM = re.compile(r"([+-]?[0-9]+)\.0+")
 
 
 @dataclass(frozen=True)
@@ -341,19 +338,18 @@ def variants_of(counts: Mapping[str, int]) -> list[dict[str, int]]:
     groups: defaultdict[str, dict[str, int]] = defaultdict(dict)
     order = sorted(counts, key=lambda one: (one.endswith(".0"), -counts[one], len(one), one))
     for text in order:
-        plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-        whole = _FORM.fullmatch(plain)
-        groups[whole[1] if whole else plain][text] = counts[text]
+        groups[plain_form(text)][text] = counts[text]
     return [group for group in groups.values() if len(group) > 1]
 
 
 def _variants_fault(where: str, groups: list[dict[str, int]]) -> Fault:
     first = tuple(
-        " and ".join(f"{text!r} ({n:,} rows)" for text, n in group.items()) for group in groups[:5]
+        " and ".join(f"{text!r} ({counted(n, 'row')})" for text, n in group.items())
+        for group in groups[:5]
     )
     return Fault(
         where,
-        "values that differ only in blanks, case, normal form or `.0`",
+        "values that differ only in blanks, case, normal form or `.0`, or alike",
         "one form of each value",
         'write variants = "join" under [raw] if they mean the same, or variants = "keep"',
         code="variants",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from challenge.errors import counted
 from challenge.prepare.readers.raw_file import damaged
 
 __all__ = ["find_encoding", "find_shared_encoding"]
@@ -29,6 +31,9 @@ _OLD = (
 """Encodings of files that are not Unicode; of those that fit equally well the first is taken."""
 _ODD = 0.1
 """Share of odd characters beyond ASCII from which an encoding is taken last."""
+_SIGN_IN_WORD = re.compile(
+    r"(?<=[^\W\d_])[\xa1-\xa9\xab-\xb1\xb4\xb6\xb8\xbb\xbf\xd7\xf7](?=[^\W\d_])"
+)
 _MIXED = 0.2
 """Share of the lines beyond ASCII that are UTF-8, from which a file counts as damaged UTF-8."""
 
@@ -98,14 +103,19 @@ def _refuse_damaged(path: Path) -> None:
                 n_utf8 += 1
             except UnicodeDecodeError as error:
                 n_other += 1
-                bad = line[error.start]
-                near = line[max(0, error.start - 12) : error.start].decode("utf-8", "replace")
-                first = first or f"line {number}: byte 0x{bad:02x} after {near!r} is not UTF-8"
+                if not first:
+                    at = error.start
+                    near = line[max(0, at - 20) : at + 20].decode("utf-8", "replace").strip()
+                    first = (
+                        f"line {number}: byte 0x{line[at]:02x} at position {at + 1}, "
+                        f"in {near!r}, is not UTF-8"
+                    )
     if n_utf8 >= _MIXED * (n_utf8 + n_other) and n_utf8 > 1:
         raise damaged(
             path,
-            f"{first}; {n_utf8:,} lines are UTF-8, {n_other:,} are not",
-            "correct these lines, or name the `encoding` of the whole file under [raw]",
+            f"{first}; {counted(n_utf8, 'line', 'is', 'are')} UTF-8, {n_other:,} not",
+            "write these characters anew in UTF-8, or name the `encoding` of the whole file under "
+            "[raw], such as cp1252",
         )
 
 
@@ -141,17 +151,23 @@ def _guess(paths: Sequence[Path]) -> tuple[str, str]:
     together = b"".join(lines)
     order.sort(key=lambda name: (_looks_odd(together.decode(name, "replace")), likely[name][0]))
     best = order[0]
-    word = next((one for line in lines for one in line.split() if not one.isascii()), b"")
-    word = word[:40]
+    beyond = [word[:40] for line in lines for word in line.split() if not word.isascii()]
+    # A word that is the same in the two likeliest encodings does not show which is right.
+    word = next(
+        (one for one in beyond if len({one.decode(name, "replace") for name in order[:2]}) == 2),
+        beyond[0] if beyond else b"",
+    )
     words = {name: word.decode(name, "replace") for name in order}
     # What looks less likely may still be right, and only a reader of the language can know.
     names = {text: name for name, text in reversed(words.items()) if text != words[best]}
     others = [f"{text!r} in {name}" for text, name in reversed(names.items())]
-    text = f"{path.name} is not UTF-8; it was read as {best}: {words[best]!r}"
+    first = [beyond[0].decode(best, "replace")] if beyond else []
+    shown = ", ".join(map(repr, dict.fromkeys([*first, words[best]])))
+    text = f"{path.name} is not UTF-8; it was read as {best}: {shown}"
     if len(paths) > 1:
         text = (
-            f"{len(paths)} files, {path.name} to {paths[-1].name}, are not UTF-8; they were read "
-            f"as {best}: {words[best]!r}"
+            f"{counted(len(paths), 'file')}, {path.name} to {paths[-1].name}, are not UTF-8; "
+            f"they were read as {best}: {shown}"
         )
     if others:
         text += f", which would be {' or '.join(others[:3])}; correct `encoding` under [raw]"
@@ -159,7 +175,7 @@ def _guess(paths: Sequence[Path]) -> tuple[str, str]:
 
 
 def _looks_odd(text: str) -> bool:
-    """Whether many characters are ones that texts hardly have, such as half-width katakana."""
+    """Whether many characters are ones that texts hardly have, such as signs within words."""
     beyond = [character for character in text if character > "\x7f"]
     odd = sum(
         "\uff61" <= one <= "\uff9f"
@@ -167,7 +183,7 @@ def _looks_odd(text: str) -> bool:
         or one < "\xa0"
         or one == "\ufffd"
         for one in beyond
-    )
+    ) + len(_SIGN_IN_WORD.findall(text))
     return odd > _ODD * len(beyond)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import Fault, MissingRequirement, TaskError
+from challenge.errors import Fault, MissingRequirement, TaskError, counted
 from challenge.prepare.readers.raw_file import ROWS, RawFile, damaged, headless
 from challenge.prepare.readers.workbook_caps import bounded_rows, check_workbook
 from challenge.task.definition import Raw
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["open_workbook"]
+
+_PADDED = re.compile(r'0{2,}((\\?[-/ ]|"[-/ ]")0{2,})*')
+"""Formats of whole numbers that are codes: a cell of 42 shows 00042, or 000-00-0042."""
 
 
 def open_workbook(path: Path, raw: Raw | None = None) -> RawFile:
@@ -51,14 +54,16 @@ def open_workbook(path: Path, raw: Raw | None = None) -> RawFile:
         )
         notes.append(f"sheet {name!r} of {path.name} was read, and not {others}")
     try:
-        rows = [[(one.value, one.data_type) for one in row] for row in bounded_rows(book[name])]
+        rows = [[(_shown(one), one.data_type) for one in row] for row in bounded_rows(book[name])]
         formulas = _formulas(path, name) if _has_formulas(path) else set()
     except Exception as error:
         raise damaged(path, error, "save the sheet as CSV") from error
     places = [n for n, row in enumerate(rows) if any(value is not None for value, _ in row)]
     skip = _before_header(rows, places, None if raw is None else raw.skip)
     if skip:
-        notes.append(f"{skip} rows of {path.name} stand before the header and were skipped")
+        notes.append(
+            f"{counted(skip, 'row', 'stands', 'stand')} before the header of {path.name}, skipped"
+        )
     visible = [one for one, state in states.items() if state == "visible" and one != name]
     if (raw is None or raw.sheet is None) and visible and len(places) < skip + 2:
         raise TaskError(
@@ -74,11 +79,13 @@ def open_workbook(path: Path, raw: Raw | None = None) -> RawFile:
         n_errors = sum(kind == "e" for _, kind in cells)
         n_unknown = sum((n, index) in formulas for n in places)
         if n_errors:
-            notes.append(f"column {column}: {n_errors:,} error cells, such as #N/A, are missing")
+            notes.append(
+                f"column {column}: {counted(n_errors, 'error cell')}, such as #N/A, read as missing"
+            )
         if n_unknown:
             notes.append(
-                f"column {column}: {n_unknown:,} formulas without a stored value are missing; open "
-                f"{path.name} in a spreadsheet program and save it to have them"
+                f"column {column}: {counted(n_unknown, 'formula')} without a stored value, read as "
+                f"missing; open {path.name} in a spreadsheet program and save it to have them"
             )
         columns.append([None if kind == "e" else _cell(value) for value, kind in cells])
     table = pa.table([pa.array(column, pa.string()) for column in columns], names=names)
@@ -153,6 +160,23 @@ def _header(
         if beyond:
             raise headless(path, f"values in column {beyond[0] + 1}, row {n + 1}, without a name")
     return [str(name) for name in header[:width]], places[1:]
+
+
+def _shown(cell: Any) -> Any:
+    """Return the value of a cell; a whole number padded by its format as the text it shows."""
+    value = cell.value
+    if not isinstance(value, int | float) or isinstance(value, bool) or value != value // 1:
+        return value
+    form = _PADDED.fullmatch(cell.number_format or "")
+    if form is None or value < 0:
+        return value
+    marks = form[0].replace("\\", "").replace('"', "")
+    digits = f"{int(value):0{marks.count('0')}}"
+    shown = []
+    for mark in reversed(marks):
+        shown.append(mark if mark != "0" else digits[-1])
+        digits = digits if mark != "0" else digits[:-1]
+    return digits + "".join(reversed(shown))
 
 
 def _cell(value: Any) -> str | None:

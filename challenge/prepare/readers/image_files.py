@@ -84,6 +84,14 @@ class ImageFolder:
             return [info for info in content.infolist() if not info.is_dir()]
 
     @cached_property
+    def _repeated(self) -> set[str]:
+        """Names that several members of a zip have whose contents differ."""
+        contents: dict[str, set[tuple[int, int]]] = {}
+        for info in self._members if self._zip else []:
+            contents.setdefault(info.filename, set()).add((info.CRC, info.file_size))
+        return {name for name, found in contents.items() if len(found) > 1}
+
+    @cached_property
     def _images(self) -> list[str]:
         return [file for file in self._files if _is_text(file) and _is_image(file)]
 
@@ -181,6 +189,12 @@ class ImageFolder:
                 f"{value!r} is {_shown(files[0])}, a file name that is not UTF-8",
                 "file names in UTF-8",
                 "rename the file",
+            )
+        if files[0] in self._repeated:
+            return (
+                f"{value!r} is the name of several images in the zip",
+                one_file,
+                "make the zip again, each image under a name of its own",
             )
         differs = _folders_differ(value.strip(), files[0])
         other, also = self._meant.setdefault(files[0], (value, differs))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from challenge.errors import Fault, TaskError
+from challenge.errors import Fault, TaskError, counted
 from challenge.prepare.readers.arrow_types import plain_columns
 from challenge.prepare.readers.encodings import find_shared_encoding
 from challenge.prepare.readers.excel_files import open_workbook
@@ -54,7 +54,7 @@ def shards_in(paths: Sequence[Path]) -> str | None:
     wanted = {int(one["of"]) for one in parts if one["of"]}
     if wanted and wanted != {len(parts)}:
         raise TaskError(
-            Fault(str(paths[0].parent), f"{len(parts)} parts of {max(wanted)}",
+            Fault(str(paths[0].parent), f"{counted(len(parts), 'part')} of {max(wanted)}",
                   "all parts of the table", "add the others", "raw-file-missing")
         )  # fmt: skip
     return f"{parts[0]['stem']}*{parts[0]['rest']}"
@@ -96,7 +96,9 @@ def open_files(folder: Path, file: str, raw: Raw | None = None) -> RawFile:
             for batch in table.batches():
                 yield batch.select(list(names))
 
-    notes = [f"{len(paths)} files were read as one table, {paths[0].name} to {paths[-1].name}"]
+    notes = [
+        f"{counted(len(paths), 'file')} read as one table, {paths[0].name} to {paths[-1].name}"
+    ]
     notes += [] if shared is None else [shared[2]]
     notes += dict.fromkeys(note for table in tables for note in table.notes)
     # What parts do not share is found anew in each: stated for all, it would alter the others.

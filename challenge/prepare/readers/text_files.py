@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from challenge.errors import Fault, TaskError
+from challenge.errors import Fault, TaskError, counted
 from challenge.prepare.readers.encodings import find_encoding
 from challenge.prepare.readers.raw_file import ROWS, RawFile, damaged, headless
 from challenge.task.date_texts import DATE_ORDERS, read_date
@@ -131,7 +131,8 @@ def _leave_out_headers(path: Path, form: _Form, header: str, notes: list[str]) -
     n = sum(line.rstrip("\r\n") == header for line in _lines(path, form)) - 1
     if n < 1:
         return form
-    notes.append(f"{path.name}: the header again, {n:,} times among the rows, was left out")
+    times = counted(n, "time")
+    notes.append(f"{path.name}: the header again, {times} among the rows, was left out")
     return replace(form, again=header)
 
 
@@ -415,7 +416,7 @@ def _strict_break(path: Path, form: _Form) -> tuple[str | None, str]:
             before = rows.line
             width = width or len(row)
             if row and len(row) != width and width > 1:
-                return f"line {rows.line}: {len(row)} fields, {width} expected", joined
+                return f"line {rows.line}: {counted(len(row), 'field')}, {width} expected", joined
     except csv.Error as error:
         return f"line {rows.line}: {error}", joined
     except UnicodeError as error:
@@ -452,6 +453,7 @@ def _name_columns(
             form = replace(form, drops_last=True)
             notes.append(f"rows of {path.name} end with a delimiter; the empty field was dropped")
         else:
+            _refuse_split_fields(path, rows[1:], form.delimiter)
             names = ["index", *names]
             notes.append(f"the first column of {path.name} has no name and was named index")
     elif len(names) > 2 and not names[-1] and all(row[-1] == "" for row in rows[1:]):
@@ -469,6 +471,40 @@ def _name_columns(
     if any(not name.strip() for name in names):
         raise headless(path, "an empty name in the header")
     return names, form
+
+
+def _refuse_split_fields(path: Path, rows: list[list[str]], delimiter: str) -> None:
+    """Raise TaskError where a field more than the header names need not be an index.
+
+    It is an index if it counts up, or differs in every row and nothing else explains the field: a
+    number with a decimal comma, or a text with the delimiter between single quotes.
+    """
+    first = [row[0] for row in rows]
+    if any(first == [str(n) for n in range(start, start + len(rows))] for start in (0, 1)):
+        return
+    split = None
+    for index in range(len(rows[0]) - 1):
+        pairs = [(row[index], row[index + 1]) for row in rows]
+        number = delimiter == "," and all(
+            re.fullmatch(r"[-+]?[0-9]+", a) and re.fullmatch(r"[0-9]+", b) for a, b in pairs
+        )
+        text = all(a.lstrip().startswith("'") and b.rstrip().endswith("'") for a, b in pairs)
+        if number or text:
+            split = f"{pairs[0][0]}{delimiter}{pairs[0][1]}"
+            break
+    if split is None and len(set(first)) == len(first):
+        return
+    other = f", or {split!r} one value" if split is not None else ", but its values recur"
+    raise TaskError(
+        Fault(
+            path.name,
+            f"rows have a field more than the header: the first may be an index{other}",
+            "a name for each column",
+            "give the first column a name, or put double quotes around values that contain the "
+            "delimiter",
+            code="raw-index",
+        )
+    )
 
 
 def _has_header(path: Path, rows: list[list[str]], notes: list[str]) -> bool:
@@ -717,8 +753,8 @@ def _ragged(path: Path, line: int, n: int, width: int) -> TaskError:
     return TaskError(
         Fault(
             f"{path.name}, line {line}",
-            f"{n} fields",
-            f"{width} fields, as in the header",
+            counted(n, "field"),
+            f"{counted(width, 'field')}, as in the header",
             "quote fields that contain the delimiter or a line break; `skip`, `comment` and "
             "`delimiter` under [raw] say which lines and characters are none",
             code="raw-ragged",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from challenge.errors import Fault, TaskError
+from challenge.errors import Fault, TaskError, counted
 from challenge.prepare.build.integer_ranks import order_by_word
 
 if TYPE_CHECKING:
@@ -224,7 +224,8 @@ def refuse_giant(component: NDArray[np.int64], where: str, what: str) -> None:
     largest = int(np.bincount(component).max())
     if largest > LARGEST_SHARE * len(component) and largest > 1:
         raise TaskError(
-            Fault(where, f"{what} of {largest:,} of {len(component):,} records is tied together",
+            Fault(where,
+                  f"{what} of {largest:,} of {counted(len(component), 'record')} is tied together",
                   f"at most {LARGEST_SHARE:.0%} of the records in one component",
                   "look for wrong matches or for records that many share, or split by row",
                   "giant-component")

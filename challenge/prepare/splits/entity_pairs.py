@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from challenge.errors import Fault, TaskError
+from challenge.errors import Fault, TaskError, counted
 from challenge.prepare.build.id_order import ROW
 from challenge.prepare.build.ids import KeyedDraws, id_strings, keyed_draws
 from challenge.prepare.build.plan import TEST, TRAIN, Plan
@@ -73,7 +73,7 @@ def plan_pairs(
     component = tie(len(keys), entity, *_groups(given), *_ties(records))
     refuse_giant(component, where, "a component")
     cell = _cells(component, keyed_draws(secret, "record split", keys), definition)
-    progress(f"{len(keys):,} records of {len(np.unique(entity)):,} entities")
+    progress(f"{counted(len(keys), 'record')} of {counted(len(np.unique(entity)), 'entity')}")
     parts = []
     for number in np.unique(cell):
         members = np.flatnonzero(cell == number)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from challenge.errors import Fault, TaskError
+from challenge.errors import Fault, TaskError, counted
 from challenge.prepare.build.ids import KeyedDraws, keyed_draws
 from challenge.prepare.build.integer_ranks import dense_codes
 from challenge.prepare.build.plan import TEST, TRAIN, UNUSED
@@ -99,7 +99,8 @@ def _by_time(rows: RowsToSplit) -> NDArray[np.int8]:
         times = pc.if_else(pc.is_nan(times), pa.scalar(None, times.type), times)
     if times.null_count:
         raise TaskError(
-            Fault(f"{rows.where}, column time", f"{times.null_count:,} rows without a time",
+            Fault(f"{rows.where}, column time",
+                  f"{counted(times.null_count, 'row')} without a time",
                   "a time in every row", "drop them, or split by row", "time-missing")
         )  # fmt: skip
     return _hidden(choose_latest(_moments(times, rows.where), rows.share))
@@ -128,7 +129,11 @@ def _by_source(rows: RowsToSplit) -> NDArray[np.int8]:
     (codes,), words = rows.facts.codes("split")
     wrong = [word for word in words if word not in OFFICIAL_WORDS]
     if wrong or (codes < 0).any():
-        found = f"split {wrong[0]!r}" if wrong else f"{int((codes < 0).sum()):,} rows without one"
+        found = (
+            f"split {wrong[0]!r}"
+            if wrong
+            else f"{counted(int((codes < 0).sum()), 'row')} without one"
+        )
         raise TaskError(
             Fault(f"{rows.where}, column split", found, "train, valid or test in every row",
                   "translate the words in the converter", "split-word")

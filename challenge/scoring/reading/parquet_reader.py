@@ -299,6 +299,12 @@ def _texts(
         content.faults.append(_type_fault(content.name, name, full, "string", "str", known))
         return [None] * len(content.positions)
     values = _column(file, at).to_pylist()
+    if pa.types.is_boolean(kind):
+        # pandas writes True, Arrow and JSON true: a truth value has no form of its own.
+        for truth in (False, True):
+            same = [text for text in known if text.casefold() == str(truth).casefold()]
+            if len(same) == 1:
+                values = [same[0] if value is truth else value for value in values]
     return [b"" if value is None else str(value).encode() for value in values]
 
 

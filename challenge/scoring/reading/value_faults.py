@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.errors import Fault, nearest
+from challenge.errors import Fault, nearest, plain_form
 from challenge.scoring.predictions import Probabilities
 from challenge.scoring.reading.content import Content
 from challenge.scoring.reading.faults import Tally, fault, shown
@@ -21,6 +21,13 @@ __all__ = ["SUM_TOLERANCE", "find_label_faults", "find_number_faults"]
 SUM_TOLERANCE = 1e-3
 """How far the sum of a row of probabilities may be from 1."""
 
+_TRUTH = (("false", "true"), ("0", "1"))
+"""Texts by which two classes are known, each in the order of the other's."""
+_LONGEST = 200
+"""Bytes of a label that is compared with the classes."""
+_MOST = 8
+"""Different labels whose classes a fix lists."""
+
 
 def find_label_faults(task: Task, content: Content) -> tuple[NDArray[np.int32], list[Fault]]:
     """Return the class of each row (-1 when it has none), and the faults of the labels."""
@@ -28,7 +35,7 @@ def find_label_faults(task: Task, content: Content) -> tuple[NDArray[np.int32], 
     if content.labels is None:
         return codes, []
     code_of = {word.encode(): code for word, code in label_words(task).items()}
-    empty, unknown = Tally(), Tally()
+    empty, unknown, meant = Tally(), Tally(), _Meant(task)
     for row, label in enumerate(content.labels):
         if label is None:
             continue
@@ -38,25 +45,68 @@ def find_label_faults(task: Task, content: Content) -> tuple[NDArray[np.int32], 
             continue
         if not label:
             empty.add(content.position_of(row))
-        elif unknown.n < 5:
-            unknown.add(f"{content.position_of(row)}: {_label_with_guess(task, label)}")
+            continue
+        meant.add(label)
+        if unknown.n < 5:
+            guess = meant.guess(label)
+            hint = f" (nearest class: {shown(guess)})" if guess else ""
+            unknown.add(f"{content.position_of(row)}: {shown(label)}{hint}")
         else:
             unknown.n += 1
-    return codes, list(_label_faults(task, content, empty, unknown))
+    return codes, list(_label_faults(task, content, empty, unknown, meant.fix))
 
 
-def _label_with_guess(task: Task, label: bytes) -> str:
-    guess = None
-    if len(label) <= 200:
-        text, classes = label.decode("utf-8", "replace"), forms_of(task).label_guesses
-        forms = (text.removesuffix(".0"), f"{text}.0")
-        guess = next((form for form in forms if form in classes), nearest(text, classes))
-    return shown(label) + (f" (nearest class: {shown(guess)})" if guess else "")
+class _Meant:
+    """The class that each unknown label seems to mean, and the fix when only forms differ."""
+
+    def __init__(self, task: Task) -> None:
+        forms = forms_of(task)
+        self._classes = forms.label_guesses
+        self._fix = forms.label_expected[1]
+        self._plain: dict[str, str | None] = {}
+        for text, code in forms.label_texts.items():
+            name, plain = forms.classes[code], plain_form(text)
+            self._plain[plain] = name if self._plain.get(plain, name) == name else None
+        for words, others in (_TRUTH, _TRUTH[::-1]):
+            if set(self._plain) == set(words):
+                self._plain |= {
+                    other: self._plain[word] for word, other in zip(words, others, strict=True)
+                }
+        self._same: dict[bytes, str] | None = {}
+
+    def add(self, label: bytes) -> None:
+        """Note an unknown label; `fix` lists them while all differ from a class in form only."""
+        if self._same is None or label in self._same:
+            return
+        same = self._class_of(label)
+        self._same = {**self._same, label: same} if same and len(self._same) < _MOST else None
+
+    def guess(self, label: bytes) -> str | None:
+        """Return the class that differs from a label in its form only, else the nearest one."""
+        if len(label) > _LONGEST or not self._classes:
+            return None
+        return self._class_of(label) or nearest(label.decode("utf-8", "replace"), self._classes)
+
+    def _class_of(self, label: bytes) -> str | None:
+        if len(label) > _LONGEST:
+            return None
+        return self._plain.get(plain_form(label.decode("utf-8", "replace")))
+
+    @property
+    def fix(self) -> str:
+        """What to do: the class of each unknown label, when all differ in their form only."""
+        if not self._same:
+            return self._fix
+        return "write " + ", ".join(
+            f"{name!r} for {shown(text)}" for text, name in self._same.items()
+        )
 
 
-def _label_faults(task: Task, content: Content, empty: Tally, unknown: Tally) -> Iterator[Fault]:
+def _label_faults(
+    task: Task, content: Content, empty: Tally, unknown: Tally, fix: str
+) -> Iterator[Fault]:
     where = f"{content.name}, column label"
-    expected, fix = forms_of(task).label_expected
+    expected = forms_of(task).label_expected[0]
     if empty.n:
         yield fault(
             "label-empty",

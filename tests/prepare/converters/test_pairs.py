@@ -93,7 +93,7 @@ def test_wrong_tables_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="did you mean 'name'"):
         deepmatcher.convert(tmp_path, definition("deepmatcher", "nam"))
     (tmp_path / "tableA.csv").write_text("id,name\n1,a\n1,b\n")
-    with pytest.raises(TaskError, match="1 ids that occur more than once"):
+    with pytest.raises(TaskError, match="1 repeated id"):
         deepmatcher.convert(tmp_path, definition("deepmatcher", "name"))
 
 

@@ -135,7 +135,7 @@ def test_a_missing_column_is_named_with_the_nearest_one(tmp_path: Path) -> None:
         ("a,,label\n1,2,3\n", "an empty name in the header"),
         ("a,label\n1,2\n1,2,3\n", "line 3: 3 fields"),
         ('a,label\n1,"2\n3,4\n', "unexpected end of data"),
-        ('a,label\n1,"2"\n3\n', "line 3: 1 fields"),
+        ('a,label\n1,"2"\n3\n', "line 3: 1 field"),
     ],
 )
 def test_a_damaged_table_is_refused_with_its_line(content: str, words: str, tmp_path: Path) -> None:
