@@ -122,6 +122,7 @@ CASES: dict[str, tuple[str, ...]] = {
     "53 codes of twenty digits": (
         f"{READINGS}::test_what_is_no_number_of_one_unit_stays_text",
         f"{READINGS}::test_a_converter_of_ones_own_cannot_round_codes",
+        f"{READINGS}::test_numbers_that_would_become_one_stay_texts",
     ),
     "56 variants of dates": (
         f"{READINGS}::test_dates_are_read_whatever_stands_between_their_parts",

@@ -19,7 +19,7 @@ from challenge.task.files import new_file, output_exists
 if TYPE_CHECKING:
     from challenge.methods.method_sources import MethodSource
     from challenge.methods.search import Measured, Stop, Tuning
-    from challenge.methods.search.space import Value
+    from challenge.methods.space import Value
 
 __all__: list[str] = []
 

@@ -7,7 +7,7 @@
 `train` and `test` are pandas tables in the standard form; `predict` returns the columns of a
 submission. `__init__` may have the parameters `seed`, `threads`, `time_limit`, `preset` and
 `progress`. An attribute `details` (plain JSON values) is stored with the submission. With a class
-attribute `space` (see challenge.methods.search.space) its options can be searched.
+attribute `space` (see challenge.methods.space) its options can be searched.
 """
 
 from __future__ import annotations

@@ -55,6 +55,9 @@ _FIRST = 64
 _EXACT = 2**53
 """Up to here a double holds every whole number."""
 
+_LONGEST_DOUBLE = 18
+"""Characters: a point and the 17 digits that name a double. Longer texts may say more."""
+
 
 @lru_cache(maxsize=64)
 def _pattern(form: str) -> tuple[re.Pattern[str], str, str]:
@@ -127,7 +130,8 @@ def _digits(core: str, form: str) -> str | None:
 def is_held(text: str, form: str = NUMBER_FORMATS[0]) -> bool:
     """Whether a double or a 64-bit whole number is the number that the text writes.
 
-    Digits of a fraction beyond the seventeenth are rounded; a whole number must be exact.
+    Digits of a fraction beyond the seventeenth are rounded, unless different numbers of a column
+    become one (see `NumberTally`); a whole number must be exact.
     """
     digits = _digits(_taken_apart(text)[0], form)
     if digits is None:
@@ -191,6 +195,7 @@ class NumberTally:
         self._units: dict[str, str] = {}
         self._plus: str | None = None
         self._minus = False
+        self._rounded: dict[float, Decimal] = {}
 
     def update(self, texts: pa.Array) -> None:
         """Look at the texts of a batch; null is missing."""
@@ -260,6 +265,8 @@ class NumberTally:
             return False
         if pc.any(pc.match_substring_regex(texts, r"^\s*[+-]?0[0-9]|[A-Za-z+\s]")).as_py():
             return False
+        if not whole and pc.max(pc.binary_length(texts)).as_py() > _LONGEST_DOUBLE:
+            return False
         ends = pc.min_max(number).as_py()
         if not whole and not -_EXACT < ends["min"] <= ends["max"] < _EXACT:
             return False
@@ -298,5 +305,14 @@ class NumberTally:
             if is_code(core):
                 why = "an exponent without a sign" if "e" in core.lower() else "leading zeros"
                 self._code = text, f"a code rather than a number: {why}"
-            elif not is_held(text, self.forms[0]):
+            elif not is_held(text, self.forms[0]) or self._is_rounded_to_another(
+                values[0], str(digits[self.forms[0]])
+            ):
                 self._code = text, "more digits than a double holds"
+
+    def _is_rounded_to_another(self, number: float, digits: str) -> bool:
+        """Whether a number of many digits and another one become the same double."""
+        if len(digits) <= _LONGEST_DOUBLE:
+            return False
+        exact = Decimal(digits)
+        return self._rounded.setdefault(number, exact) != exact

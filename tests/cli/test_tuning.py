@@ -17,7 +17,7 @@ from tests.toy import build_toy
 MINE = """
 import pandas as pd
 from beside import sure_of
-from challenge.methods.search.space import Choice, Float
+from challenge.methods.space import Choice, Float
 
 class Mine:
     space = {"share": Float(0, 1), "way": Choice(("<i>", "fail"))}

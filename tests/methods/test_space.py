@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from challenge.errors import WrongUse
-from challenge.methods.search.space import Choice, Dimension, Float, Integer, dimension_from_json
+from challenge.methods.space import Choice, Dimension, Float, Integer, dimension_from_json
 
 
 def test_coordinates_are_places_between_the_ends() -> None:

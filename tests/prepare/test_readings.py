@@ -579,6 +579,35 @@ def test_times_in_json_lines_keep_their_zone(tmp_path: Path) -> None:
     assert column(task)["4"].isoformat() == "2024-03-05T10:00:00+00:00"
 
 
+@pytest.mark.parametrize("suffix", ["csv", "json", "jsonl"])
+def test_numbers_that_would_become_one_stay_texts(suffix: str, tmp_path: Path) -> None:
+    codes = [f"1.0000000000000000{n:04}" for n in range(N)]
+    rows = [
+        json.dumps({**row, "x": 0.5}).replace("0.5", code)
+        for row, code in zip(ROWS, codes, strict=True)
+    ]
+    text = "\n".join(rows)
+    if suffix == "csv":
+        cells = [
+            f"{row['words']},{code},{row['kind']}" for row, code in zip(ROWS, codes, strict=True)
+        ]
+        text = "\n".join(["words,x,kind", *cells])
+    elif suffix == "json":
+        text = f"[{','.join(rows)}]"
+    draft = proposed(tmp_path, text, f"x.{suffix}")
+    assert any("more digits than a double holds" in one for one in draft.unsure)
+    assert len(set(column(built(tmp_path, draft)).values())) == N
+
+
+def test_digits_of_a_fraction_that_name_no_other_number_are_rounded(tmp_path: Path) -> None:
+    digits = ".1234567890123456789"
+    rows = [
+        json.dumps({**row, "x": 0.5}).replace("0.5", f"{n}{digits}") for n, row in enumerate(ROWS)
+    ]
+    found = column(built(tmp_path, proposed(tmp_path, "\n".join(rows), "x.jsonl")))
+    assert found["4"] == 4.1234567890123456789
+
+
 def test_parts_of_a_table_are_read_as_one(tmp_path: Path) -> None:
     folder = tmp_path / "parts"
     folder.mkdir()

@@ -38,7 +38,7 @@ from challenge.methods.protocol import (
     probabilities_frame,
     silent,
 )
-from challenge.methods.search.space import Dimension, Float, Integer
+from challenge.methods.space import Dimension, Float, Integer
 
 if TYPE_CHECKING:
     import pandas as pd

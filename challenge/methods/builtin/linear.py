@@ -29,7 +29,7 @@ from challenge.methods.protocol import (
     probabilities_frame,
     silent,
 )
-from challenge.methods.search.space import Choice, Dimension, Float
+from challenge.methods.space import Choice, Dimension, Float
 
 if TYPE_CHECKING:
     import pandas as pd

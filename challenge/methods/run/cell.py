@@ -182,7 +182,7 @@ def _declare(source: MethodSource, task: Task) -> dict[str, object]:
                 f"method {source.name}",
                 "no options that a search may choose",
                 "a class attribute `space`: names of options, each a Float, Integer or Choice",
-                "declare it, from challenge.methods.search.space",
+                "declare it, from challenge.methods.space",
                 code="no-space",
             )
         )

@@ -17,7 +17,7 @@ from challenge.methods.run.exchange import (
 )
 from challenge.methods.run.sandbox import Isolation
 from challenge.methods.run.supervisor import Caps
-from challenge.methods.search.space import Space, Value, dimension_from_json, holds_options
+from challenge.methods.space import Space, Value, dimension_from_json, holds_options
 from challenge.task import Task
 
 __all__ = ["Declared", "read_space", "run_trial"]

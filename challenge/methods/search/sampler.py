@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from challenge.errors import Fault, MissingRequirement
-from challenge.methods.search.space import Choice, Dimension, Integer, Space, Value
 from challenge.methods.search.trial import Trial
+from challenge.methods.space import Choice, Dimension, Integer, Space, Value
 
 __all__ = ["require_optuna", "sample_options"]
 

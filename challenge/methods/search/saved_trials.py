@@ -22,8 +22,8 @@ from challenge.methods.run.exchange import (
 )
 from challenge.methods.run.handover import MOST_CHARACTERS, open_plain
 from challenge.methods.search.declared import Declared
-from challenge.methods.search.space import Space, holds_options
 from challenge.methods.search.trial import Trial, trial_from_json
+from challenge.methods.space import Space, holds_options
 from challenge.task import Task, dump_json, write_atomically
 
 __all__ = ["KeptTrials"]

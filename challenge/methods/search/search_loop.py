@@ -15,8 +15,8 @@ from challenge.errors import ChallengeError, MissingRequirement
 from challenge.methods.protocol import Progress, silent
 from challenge.methods.search.regret import MIN_TRIALS, fold_error, regret_bound, stagnates
 from challenge.methods.search.sampler import sample_options
-from challenge.methods.search.space import Space, Value
 from challenge.methods.search.trial import Measured, Trial, best_of
+from challenge.methods.space import Space, Value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from challenge.methods.search.space import Value
+from challenge.methods.space import Value
 
 __all__ = ["Measured", "Trial", "best_of", "trial_from_json"]
 

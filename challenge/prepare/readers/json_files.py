@@ -6,7 +6,9 @@ Nested objects are flattened to `outer.inner`; a column of several types is read
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,9 @@ _FORMS = (
     "an array of objects, one object per line, or what pandas writes with orient = split, columns, "
     "index, table or values"
 )
+
+_LONG = re.compile(rb"[0-9]*\.[0-9]{15,}")
+"""A number that may have more digits than a double holds."""
 
 
 def read_json_lines(path: Path) -> pa.Table:
@@ -43,7 +48,9 @@ def read_json_lines(path: Path) -> pa.Table:
                 schema = pa.schema([(name, pa.string()) for name in times])
                 options = fast.ParseOptions(explicit_schema=schema)
                 table = fast.read_json(path, parse_options=options)
-            if not _has_times(table.schema):
+            if not _has(table.schema, pa.types.is_timestamp) and not (
+                _has(table.schema, pa.types.is_floating) and _has_long_numbers(path)
+            ):
                 return plain_columns(table)
         except pa.ArrowException:
             pass
@@ -62,18 +69,23 @@ def read_json_lines(path: Path) -> pa.Table:
     return _of_objects(records)
 
 
-def _has_times(fields: Any) -> bool:
-    """Whether a field of a schema or struct is a timestamp, at any depth."""
+def _has(fields: Any, wanted: Callable[[pa.DataType], bool]) -> bool:
+    """Whether a field of a schema or struct is of a wanted type, at any depth."""
     import pyarrow as pa
 
     def inside(kind: pa.DataType) -> bool:
         if pa.types.is_list(kind):
             return inside(kind.value_type)
         if pa.types.is_struct(kind):
-            return _has_times(kind)
-        return bool(pa.types.is_timestamp(kind))
+            return _has(kind, wanted)
+        return wanted(kind)
 
     return any(inside(field.type) for field in fields)
+
+
+def _has_long_numbers(path: Path) -> bool:
+    with path.open("rb") as file:
+        return any(_LONG.search(line) for line in file)
 
 
 def read_json_records(path: Path) -> pa.Table:
@@ -93,8 +105,22 @@ def read_json_records(path: Path) -> pa.Table:
 
 
 def _loads(text: str) -> Any:
-    """Return a JSON value; raise ValueError for an object that has a name twice."""
-    return json.loads(text, object_pairs_hook=_once)
+    """Return a JSON value; raise ValueError for an object that has a name twice.
+
+    A number with more digits than a double holds stays the text that it is.
+    """
+    return json.loads(text, object_pairs_hook=_once, parse_float=_float_or_text)
+
+
+class _Digits(str):
+    """A number with more digits than a double holds, as it is written."""
+
+    __slots__ = ()
+
+
+def _float_or_text(text: str) -> float | _Digits:
+    number = float(text)
+    return number if len(text) < 17 or Decimal(text) == Decimal(repr(number)) else _Digits(text)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -169,7 +195,7 @@ def _one_type_each(rows: list[dict[str, Any]]) -> bool:
     for row in rows:
         for name, value in row.items():
             if value is not None:
-                number = isinstance(value, int | float) and not isinstance(value, bool)
+                number = isinstance(value, int | float | _Digits) and not isinstance(value, bool)
                 kinds.setdefault(name, set()).add("number" if number else type(value).__name__)
     return all(len(one) == 1 for one in kinds.values())
 

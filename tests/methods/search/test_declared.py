@@ -17,7 +17,7 @@ from challenge.methods.protocol import silent
 from challenge.methods.run.cell import predict_out_of_fold
 from challenge.methods.search import KeptTrials, Trial, read_space, run_trial
 from challenge.methods.search.declared import Declared
-from challenge.methods.search.space import Choice, Float, Integer, Space
+from challenge.methods.space import Choice, Float, Integer, Space
 from challenge.task import Task
 from challenge.task.frames import read_folds, read_train
 from tests.toy import build_toy
@@ -26,7 +26,7 @@ from tests.waiting import at_most
 MINE = """
 import os
 import pandas as pd
-from challenge.methods.search.space import Choice, Float, Integer
+from challenge.methods.space import Choice, Float, Integer
 
 class Mine:
     space = {"share": Float(0, 1), "way": Choice(("plain", "burst", "die"))}

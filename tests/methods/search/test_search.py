@@ -9,7 +9,7 @@ import pytest
 
 from challenge.errors import ChallengeError, Fault, MissingRequirement
 from challenge.methods.search import MIN_TRIALS, Measured, Search, Trial, search
-from challenge.methods.search.space import Choice, Float, Space, Value
+from challenge.methods.space import Choice, Float, Space, Value
 
 SPACE: Space = {"x": Float(-2, 2), "y": Float(-2, 2)}
 Measure = Callable[[Mapping[str, Value]], Measured]
