@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -290,10 +291,15 @@ def _name_of(value: str | bytes) -> str | bytes:
 
 def _made_from(content: bytes, rules: ImageRules) -> bytes:
     """Return what the stored form of an image depends on."""
+    return b"\0".join([_versions(), rules.packed(), hashlib.sha256(content).digest()])
+
+
+@cache
+def _versions() -> bytes:
+    """Return the versions of the decoders; reading them takes as long as decoding an image."""
     from importlib.metadata import version
 
-    versions = f"{version('Pillow')} {version('resvg-py')}"
-    return b"\0".join([versions.encode(), rules.packed(), hashlib.sha256(content).digest()])
+    return f"{version('Pillow')} {version('resvg-py')}".encode()
 
 
 def standard_images(

@@ -55,7 +55,7 @@ _FIRST = 64
 _EXACT = 2**53
 """Up to here a double holds every whole number."""
 
-_LONGEST_DOUBLE = 18
+_WIDTH_OF_DOUBLE = 18
 """Characters: a point and the 17 digits that name a double. Longer texts may say more."""
 
 
@@ -265,7 +265,7 @@ class NumberTally:
             return False
         if pc.any(pc.match_substring_regex(texts, r"^\s*[+-]?0[0-9]|[A-Za-z+\s]")).as_py():
             return False
-        if not whole and pc.max(pc.binary_length(texts)).as_py() > _LONGEST_DOUBLE:
+        if not whole and pc.max(pc.binary_length(texts)).as_py() > _WIDTH_OF_DOUBLE:
             return False
         ends = pc.min_max(number).as_py()
         if not whole and not -_EXACT < ends["min"] <= ends["max"] < _EXACT:
@@ -312,7 +312,7 @@ class NumberTally:
 
     def _is_rounded_to_another(self, number: float, digits: str) -> bool:
         """Whether a number of many digits and another one become the same double."""
-        if len(digits) <= _LONGEST_DOUBLE:
+        if len(digits) <= _WIDTH_OF_DOUBLE:
             return False
         exact = Decimal(digits)
         return self._rounded.setdefault(number, exact) != exact

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from challenge.kinds.base import Metric, Undefined
 from challenge.kinds.scored_rows import Answers, Outcome, ScoredRows
 from challenge.kinds.statistics.jackknife import vector_of_sums
-from challenge.kinds.statistics.vector import Ratios, Vector, ratio_of_rows
+from challenge.kinds.statistics.vector import Ratios, Vector
 
 __all__ = [
     "METRICS",
@@ -277,8 +277,17 @@ def _class_ratios(
 
 
 def _accuracy_ratio(outcome: LabelOutcome) -> Ratios:
-    right = (outcome.codes == outcome.rows.labels).astype(np.float64)
-    return ratio_of_rows(outcome.rows.grouping, right, np.ones(len(right)))
+    groups, total = outcome.by_group, outcome.total
+    none = np.zeros((0, 1))
+    return Ratios(
+        above=groups.hits.sum(axis=1, keepdims=True),
+        below=groups.true.sum(axis=1, keepdims=True),
+        weights=np.ones(1),
+        total_above=total.hits.sum(keepdims=True),
+        total_below=total.true.sum(keepdims=True),
+        couples_above=none,
+        couples_below=none,
+    )
 
 
 def _of_one_class(total: Tallies) -> str:
