@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _SHOWN = 5
-_WHOLE = re.compile(r"([+-]?)0*([0-9]+)(\.0+|,0{1,2})?")
+_WHOLE = re.compile(r"([+-]?)([0-9]+)(\.0+|,0{1,2})?")
 _LOOKS = str.maketrans({**dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"),
                         **dict.fromkeys("\u2018\u2019\u00b4`", "'"),
                         **dict.fromkeys("\u201c\u201d\u201e", '"')})  # fmt: skip
@@ -199,4 +199,5 @@ def plain_form(text: str) -> str:
     whole = _WHOLE.fullmatch(plain)
     if whole is None:
         return plain
-    return whole[2] if whole[1] != "-" or whole[2] == "0" else f"-{whole[2]}"
+    digits = whole[2].lstrip("0") or "0"
+    return digits if whole[1] != "-" or digits == "0" else f"-{digits}"

@@ -25,7 +25,7 @@ _FORMS = (
     "index, table or values"
 )
 
-_LONG = re.compile(rb"[0-9]*\.[0-9]{15,}")
+_LONG = re.compile(rb"[0-9.]{17,}")
 """A number that may have more digits than a double holds."""
 
 
