@@ -71,15 +71,21 @@ near-identical-images = "a benchmark"
 identical-rows = "a benchmark"
 """
 _BUILD = """
-import resource, sys
+import os, resource, sys
 from pathlib import Path
 from challenge.errors import TaskError
 from challenge.prepare import build_task
 
 def spent():
-    # Images may be decoded in a process of their own.
+    # Images may be decoded in a process of their own, which still runs.
     users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return sum(resource.getrusage(user).ru_utime for user in users)
+    ended = sum(resource.getrusage(user).ru_utime for user in users)
+    running = [
+        (Path("/proc") / child / "stat").read_text().rpartition(")")[2].split()[11]
+        for thread in Path("/proc/self/task").iterdir()
+        for child in (thread / "children").read_text().split()
+    ]
+    return ended + sum(map(int, running)) / os.sysconf("SC_CLK_TCK")
 
 audited = []
 def progress(text):

@@ -145,7 +145,7 @@ LIMITS = {
         "near copies that a short text may have on the other side", "",
         "more are a pattern of the texts, and no copies",
     ),
-    "prepare.audit.copies:MAX_IMAGES": Limit("images of a side that are compared", "", _FIRST),
+    "prepare.audit.image_facts:MAX_IMAGES": Limit("images of a side that are compared", "", _FIRST),
     "prepare.audit.copies:_MOST_EQUAL": Limit(
         "rows of train that agree with a test row in all columns but one", "",
         "more are a group, and no copies",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
+from hashlib import blake2b
 from pathlib import Path
 
 from challenge.task.files import write_atomically
@@ -75,11 +76,15 @@ class ImageCache:
             return
 
     def _path(self, made_from: bytes) -> Path:
-        return self._folder / hmac.digest(self._key, b"name\0" + made_from, "sha256").hex()[:40]
+        name = blake2b(made_from, key=self._key, person=b"name", digest_size=20)
+        return self._folder / name.hexdigest()
 
     def _digest(self, made_from: bytes, result: bytes) -> bytes:
         length = len(made_from).to_bytes(8, "big")
-        return hmac.digest(self._key, b"entry\0" + length + made_from + result, "sha256")
+        digest = blake2b(key=self._key, person=b"entry", digest_size=_DIGEST_BYTES)
+        digest.update(length + made_from)
+        digest.update(result)
+        return digest.digest()
 
 
 def _read_key(path: Path) -> bytes:

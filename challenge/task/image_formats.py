@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 __all__ = ["has_end", "looks_like_svg", "name_format", "raster_formats"]
 
@@ -25,6 +26,7 @@ _COMMENT = re.compile(rb"<!--.*?(-->|$)", re.DOTALL)
 _FIRST_ELEMENT = re.compile(rb"<([A-Za-z_][\w.-]*:)?([\w.-]+)[\s/>]")
 
 
+@cache
 def raster_formats() -> tuple[str, ...]:
     """Return the raster formats that the installed Pillow decodes, by its names."""
     from PIL import features

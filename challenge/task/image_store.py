@@ -176,9 +176,10 @@ class ImageStore:
             begin, end, size = value[:HEAD_BYTES], value[-HEAD_BYTES:], len(value)
         else:
             with self._opened(value) as (file, size):
-                begin = file.read(HEAD_BYTES)
-                file.seek(max(0, size - HEAD_BYTES))
-                end = file.read(HEAD_BYTES)
+                begin = end = file.read(HEAD_BYTES)
+                if size > HEAD_BYTES:
+                    file.seek(size - HEAD_BYTES)
+                    end = file.read(HEAD_BYTES)
         head = read_head(begin, end, size, whole, self._rules)
         if head.deep:
             self._bits = max(self._bits, self._measured(whole()))
@@ -291,7 +292,7 @@ def _name_of(value: str | bytes) -> str | bytes:
 
 def _made_from(content: bytes, rules: ImageRules) -> bytes:
     """Return what the stored form of an image depends on."""
-    return b"\0".join([_versions(), rules.packed(), hashlib.sha256(content).digest()])
+    return b"\0".join([_versions(), rules.packed(), hashlib.blake2b(content).digest()])
 
 
 @cache

@@ -232,21 +232,34 @@ def standardise(data: bytes, rules: ImageRules) -> StandardImage:
     if looks_like_svg(data):
         return _as_png(_open(render_svg(data)), rules)
     with _image_faults(data, rules.max_pixels):
-        deep = is_deep(_identify(data, rules.max_pixels))
+        image = _identify(data, rules.max_pixels)
+        deep = is_deep(image)
     if deep:
         image, values = _deep_channels(data, rules)
         return _as_png(_upright(scaled(image, values, rules.bits), _turn(image)), rules)
-    image = _open(data, rules.max_pixels)
-    if image.format not in _JPEG_FORMATS:
-        return _as_png(_upright(image, _turn(image)), rules)
-    if image.mode not in ("L", "RGB") or _turn(image) > 1 or _reduced(image, rules) is not image:
+    with _image_faults(data, rules.max_pixels):
+        if _stays_jpeg(image, rules):
+            try:
+                kept = strip_jpeg(data)
+            except ValueError:
+                return _as_jpeg(image, rules)
+            return StandardImage(
+                kept, ".jpg", image.width, image.height, _pixel_digest(_open(kept))
+            )
+        image.load()
+    if image.format in _JPEG_FORMATS:
         return _as_jpeg(image, rules)
-    try:
-        kept = strip_jpeg(data)
-    except ValueError:
-        return _as_jpeg(image, rules)
-    pixels = _pixel_digest(_open(kept))
-    return StandardImage(kept, ".jpg", image.width, image.height, pixels)
+    return _as_png(_upright(image, _turn(image)), rules)
+
+
+def _stays_jpeg(image: Image.Image, rules: ImageRules) -> bool:
+    """Whether the pixels of an image that is not decoded yet can be stored as they are encoded."""
+    return (
+        image.format in _JPEG_FORMATS
+        and image.mode in ("L", "RGB")
+        and _turn(image) == 1
+        and not (rules.max_side and max(image.size) > rules.max_side)
+    )
 
 
 def _deep_channels(data: bytes, rules: ImageRules) -> tuple[Image.Image, NDArray[np.uint16]]:

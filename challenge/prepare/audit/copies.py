@@ -6,7 +6,7 @@ label.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,11 +16,11 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from challenge.errors import counted
+from challenge.prepare.audit.image_facts import TaskImages
 from challenge.prepare.audit.neighbours import (
     MIN_COSINE,
     SHORT_TEXTS,
     cropped_images,
-    image_hashes,
     near_images,
     near_short_texts,
     near_texts,
@@ -47,8 +47,6 @@ __all__ = [
     "near_identical_short_texts",
     "near_identical_texts",
 ]
-
-MAX_IMAGES = 50_000
 
 
 def identical_rows(subject: Subject) -> Iterator[Finding]:
@@ -183,34 +181,25 @@ def _joined_text(table: pa.Table, names: list[str]) -> list[str]:
 
 
 def near_identical_images(
-    subject: Subject, progress: Callable[[str], None]
+    subject: Subject, images: TaskImages | None
 ) -> tuple[list[Finding], list[str]]:
     """Find test rows with an image that is nearly one of train, re-encoded or scaled."""
-    names = [column.name for column in subject.columns_of("image")]
-    if not names:
+    if images is None:
         return [], []
-    sides, notes = [], []
-    for side, part in (("test", subject.test), ("train", subject.train)):
-        owners: dict[str, list[int]] = {}
-        for name in names:
-            for row, path in enumerate(part.sample[name].cast(pa.string()).to_pylist()):
-                if path is not None:
-                    owners.setdefault(path, []).append(row)
-        paths = sorted(owners)
-        if len(paths) > MAX_IMAGES:
-            notes.append(f"near-identical images: {MAX_IMAGES:,} of {len(paths):,} of {side}")
-            paths = paths[:MAX_IMAGES]
-        hashes = image_hashes([subject.public / path for path in paths], progress)
-        sides.append((paths, owners, hashes))
-    (test_paths, test_owners, test_hashes), (train_paths, train_owners, train_hashes) = sides
+    notes = [
+        f"near-identical images: {len(part.paths):,} of {len(part.owners):,} of {side}"
+        for side, part in (("test", images.test), ("train", images.train))
+        if len(part.paths) < len(part.owners)
+    ]
+    test, train = images.test, images.train
     findings: list[Finding] = []
     seen: set[tuple[int, int]] = set()
     for name, search, words in _IMAGE_COPIES:
         pairs = {
             (test_row, train_row)
-            for test_image, train_image in search(test_hashes, train_hashes).tolist()
-            for test_row in test_owners[test_paths[test_image]]
-            for train_row in train_owners[train_paths[train_image]][:1]
+            for test_image, train_image in search(test.facts, train.facts).tolist()
+            for test_row in test.owners[test.paths[test_image]]
+            for train_row in train.owners[train.paths[train_image]][:1]
         }
         found = np.array(sorted(pairs - seen), dtype=np.int64).reshape(-1, 2)
         seen |= pairs

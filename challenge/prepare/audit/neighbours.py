@@ -7,17 +7,17 @@ in five bands (two hashes within 4 bits share one), then the pixels of a small g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.prepare.audit.image_facts import CROPS, ImageFacts
+
 __all__ = [
     "cropped_images",
-    "image_hashes",
     "near_images",
     "near_short_texts",
     "near_texts",
@@ -211,75 +211,18 @@ def _cosines(tests: list[str], trains: list[str], pairs: _Pairs) -> NDArray[np.f
     return result
 
 
-@dataclass(frozen=True)
-class Hashes:
-    """Of each image: the difference hash, a 16 × 16 grey copy, and hashes of changed copies.
-
-    `turned` has those of the image mirrored, upside down and both; `cropped` those of `CROPS`.
-    """
-
-    files: Sequence[Path]
-    plain: NDArray[np.uint64]
-    greys: NDArray[np.float32]
-    turned: NDArray[np.uint64]
-    cropped: NDArray[np.uint64]
-
-
-CROPS = tuple(
-    [(cut, cut, 1 - cut, 1 - cut) for cut in (0.025, 0.05, 0.075, 0.1)]
-    + [(0.06, 0, 1, 1), (0, 0.06, 1, 1), (0, 0, 0.94, 1), (0, 0, 1, 0.94)]
-)
-"""Parts of an image that are looked for: left, top, right and bottom as shares."""
-_BASE = 64
 _MIN_CORRELATION = 0.97
 _FAR_BETTER = 0.5
 
 
-def image_hashes(files: Sequence[Path], progress: Callable[[str], None]) -> Hashes:
-    """Return the difference hashes and the grey copy of each image."""
-    from PIL import Image
-
-    hashes = np.zeros(len(files), dtype=np.uint64)
-    greys = np.zeros((len(files), 256), dtype=np.float32)
-    turned = np.zeros((3, len(files)), dtype=np.uint64)
-    cropped = np.zeros((len(CROPS), len(files)), dtype=np.uint64)
-    for position, file in enumerate(files):
-        if position % 5000 == 4999:
-            progress(f"audit: looking at images, {position + 1:,} of {len(files):,}")
-        with Image.open(file) as image:
-            grey = image.convert("L")
-            small = np.asarray(grey.resize((9, 8), Image.Resampling.LANCZOS), dtype=np.float32)
-            greys[position] = np.asarray(
-                grey.resize((16, 16), Image.Resampling.LANCZOS), dtype=np.float32
-            ).ravel()
-            base = grey.resize((_BASE, _BASE), Image.Resampling.BOX)
-        hashes[position] = _difference_hash(small)
-        for way, other in enumerate((small[:, ::-1], small[::-1], small[::-1, ::-1])):
-            turned[way, position] = _difference_hash(other)
-        for way, part in enumerate(CROPS):
-            left, top, right, bottom = (side * _BASE for side in part)
-            box = (left, top, right, bottom)
-            other = np.asarray(base.resize((9, 8), Image.Resampling.LANCZOS, box), np.float32)
-            cropped[way, position] = _difference_hash(other)
-    return Hashes(files, hashes, greys, turned, cropped)
-
-
-_POWERS = np.uint64(1) << np.arange(64, dtype=np.uint64)
-
-
-def _difference_hash(small: NDArray[np.float32]) -> np.uint64:
-    # A slope of three grey levels is noise of the encoder, not a drawing.
-    return np.uint64(_POWERS[(small[:, 1:] > small[:, :-1] + 3).ravel()].sum(dtype=np.uint64))
-
-
-def near_images(test: Hashes, train: Hashes) -> _Pairs:
+def near_images(test: ImageFacts, train: ImageFacts) -> _Pairs:
     """Return pairs (test image, train image) within 4 bits whose grey copies agree too."""
     found = _near_hashes(test.plain, train.plain)
     gap = _gap(test.greys[found[:, 0]], train.greys[found[:, 1]])
     return np.asarray(found[gap <= MAX_GREY], dtype=np.int64)
 
 
-def turned_images(test: Hashes, train: Hashes) -> _Pairs:
+def turned_images(test: ImageFacts, train: ImageFacts) -> _Pairs:
     """Return pairs of images of which one is the other mirrored, upside down, or both."""
     pairs = []
     steps = (slice(None), slice(None, None, -1))
@@ -292,7 +235,7 @@ def turned_images(test: Hashes, train: Hashes) -> _Pairs:
     return np.concatenate(pairs)
 
 
-def cropped_images(test: Hashes, train: Hashes) -> _Pairs:
+def cropped_images(test: ImageFacts, train: ImageFacts) -> _Pairs:
     """Return pairs of images of which one is the other without a small part at its edges."""
     pairs = []
     for way, part in enumerate(CROPS):

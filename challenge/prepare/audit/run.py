@@ -32,6 +32,7 @@ def audit_task(
     from challenge.prepare.audit import copies, probes, tells
     from challenge.prepare.audit import pair_checks as pairs
     from challenge.prepare.audit import side_differences as sides
+    from challenge.prepare.audit.image_facts import look_at_images
     from challenge.prepare.audit.subject import read_subject
 
     if document is None:
@@ -41,8 +42,9 @@ def audit_task(
     progress("audit: looking for copies")
     found: list[Finding] = [*copies.identical_rows(subject), *copies.contradictions(subject)]
     texts, text_notes = copies.near_identical_texts(subject)
-    images, image_notes = copies.near_identical_images(subject, progress)
-    found += [*texts, *images]
+    images = look_at_images(subject, progress)
+    near_images, image_notes = copies.near_identical_images(subject, images)
+    found += [*texts, *near_images]
     found += [
         *copies.near_identical_short_texts(subject),
         *copies.copies_but_for_one_column(subject),
@@ -51,7 +53,7 @@ def audit_task(
     found += [
         *tells.telling_columns(subject),
         *tells.telling_order(subject),
-        *tells.telling_files(subject),
+        *tells.telling_files(subject, images),
         *tells.labels_in_text(subject),
     ]
     sample = probes.read_sample(subject)
@@ -60,7 +62,7 @@ def audit_task(
         *probes.telling_missing(subject, sample),
         *probes.telling_characters(subject, sample),
         *probes.telling_columns_together(subject, sample),
-        *probes.telling_pixels(subject, sample),
+        *probes.telling_pixels(subject, sample, images),
     ]
     if subject.kind.paired:
         progress("audit: closing training pairs")
