@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _SHOWN = 5
-_WHOLE = re.compile(r"([+-]?)([0-9]+)(\.0+|,0{1,2})?")
+_NUMBER = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]*)|,0{1,2})?(?:e([+-]?[0-9]{1,3}))?")
 _LOOKS = str.maketrans({**dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-"),
                         **dict.fromkeys("\u2018\u2019\u00b4`", "'"),
                         **dict.fromkeys("\u201c\u201d\u201e", '"')})  # fmt: skip
@@ -187,17 +187,32 @@ def plain_form(text: str) -> str:
     """Return a text without what is only its form, so that equal results mean the same value.
 
     Forms differ in blanks, case, the normal form of Unicode, invisible characters, dashes and
-    quotes, and in the leading zeros and the `.0` of a whole number.
+    quotes, and in how the same number is written.
 
-    >>> plain_form(" Red  Oak "), plain_form("07.0"), plain_form("7.5"), plain_form("-0")
+    >>> plain_form(" Red  Oak "), plain_form("07.0"), plain_form("7.50"), plain_form("-0")
     ('red oak', '7', '7.5', '0')
+    >>> plain_form("1e0"), plain_form("+1200"), plain_form("1.2E3"), plain_form("0,0")
+    ('1', '1200', '1200', '0')
     """
     plain = unicodedata.normalize("NFKC", text).casefold().translate(_LOOKS)
     if not plain.isascii():
         plain = "".join(one for one in plain if unicodedata.category(one) != "Cf")
     plain = " ".join(plain.split())
-    whole = _WHOLE.fullmatch(plain)
-    if whole is None:
-        return plain
-    digits = whole[2].lstrip("0") or "0"
-    return digits if whole[1] != "-" or digits == "0" else f"-{digits}"
+    number = _NUMBER.fullmatch(plain)
+    return plain if number is None else _plain_number(*number.groups())
+
+
+def _plain_number(sign: str, whole: str, fraction: str | None, exponent: str | None) -> str:
+    """Return one form of a decimal number; exact, and linear in the number of digits."""
+    digits = (whole + (fraction or "")).lstrip("0")
+    n_before = len(whole) + int(exponent or 0) - (len(whole + (fraction or "")) - len(digits))
+    digits = digits.rstrip("0")
+    if not digits:
+        return "0"
+    if n_before <= 0:
+        plain = "0." + "0" * -n_before + digits
+    elif n_before >= len(digits):
+        plain = digits + "0" * (n_before - len(digits))
+    else:
+        plain = f"{digits[:n_before]}.{digits[n_before:]}"
+    return f"-{plain}" if sign == "-" else plain

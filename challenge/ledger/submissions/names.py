@@ -10,7 +10,7 @@ import re
 import unicodedata
 
 from challenge.errors import Fault, counted
-from challenge.ledger.submissions.look_alikes import LOOK_ALIKES
+from challenge.task.look_alikes import LOOK_ALIKES
 
 __all__ = [
     "BASELINE_NAMES",

@@ -19,6 +19,7 @@ from challenge.task.columns import Column
 from challenge.task.date_texts import DATE_ORDERS, DateTally, is_date_format
 from challenge.task.datetimes import YEAR_FIRST
 from challenge.task.definition import Raw, TaskDefinition
+from challenge.task.look_alikes import LOOK_ALIKES
 from challenge.task.modalities import NUMBERS, modality_of
 from challenge.task.number_texts import NUMBER_FORMATS, NumberTally
 from challenge.task.raw_values import text_values
@@ -329,16 +330,20 @@ def _count(counts: Counter[str], array: pa.Array) -> None:
             counts[text] += n
 
 
+_LOOKS = {code: look for code, look in LOOK_ALIKES.items() if code > 127}
+
+
 def variants_of(counts: Mapping[str, int]) -> list[dict[str, int]]:
     """Return groups of texts that differ only in their form, each with the one to keep first.
 
     That is the most frequent text; of 1 and 1.0 it is 1. Forms differ in blanks, case, the normal
-    form of Unicode, and the `.0` of a whole number.
+    form of Unicode, letters of another script that look the same, and how a number is written.
     """
     groups: defaultdict[str, dict[str, int]] = defaultdict(dict)
     order = sorted(counts, key=lambda one: (one.endswith(".0"), -counts[one], len(one), one))
     for text in order:
-        groups[plain_form(text)][text] = counts[text]
+        looks = text if text.isascii() else plain_form(text).translate(_LOOKS)
+        groups[plain_form(looks)][text] = counts[text]
     return [group for group in groups.values() if len(group) > 1]
 
 
@@ -349,7 +354,7 @@ def _variants_fault(where: str, groups: list[dict[str, int]]) -> Fault:
     )
     return Fault(
         where,
-        "values that differ only in blanks, case, normal form or `.0`, or alike",
+        "values that differ only in blanks, case, look-alike characters or the form of a number",
         "one form of each value",
         'write variants = "join" under [raw] if they mean the same, or variants = "keep"',
         code="variants",
