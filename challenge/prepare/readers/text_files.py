@@ -13,10 +13,10 @@ import csv
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from challenge.errors import Fault, TaskError, counted
 from challenge.prepare.readers.encodings import find_encoding
@@ -350,8 +350,8 @@ def _is_whole(lines: bytes, delimiter: int) -> bool:
         return False
     data = np.frombuffer(b"\n" + lines + b"\n", dtype=np.uint8)
     places = np.flatnonzero(data == ord('"'))
-    edges = (delimiter, ord("\n"))
-    touching = np.isin(data[places - 1], edges) | np.isin(data[places + 1], edges)
+    edges = (data == delimiter) | (data == ord("\n"))
+    touching = edges[places - 1] | edges[places + 1]
     of_line = np.searchsorted(places, np.flatnonzero(data == ord("\n")))
     return bool(touching.all() and not (np.diff(of_line) % 2).any())
 
@@ -406,7 +406,7 @@ def _literal(path: Path, form: _Form) -> _Literal | None:
 
 def _strict_break(path: Path, form: _Form) -> tuple[str | None, str]:
     """Return the first line that a form does not explain, and one with a break in a field."""
-    rows = _Rows(_lines(path, form), form)
+    rows = _Rows(_lines(path, form), form, marked=_has(path, form.encoding, "\x1a"))
     joined = ""
     try:
         before, width = form.skip, 0
@@ -557,45 +557,47 @@ def _all_typed(texts: set[str]) -> bool:
 
 
 class _Rows:
-    """The rows of lines in a form; `line` is the number of the line that was read last.
+    """The rows of lines in a form.
 
-    Blank lines, comments and the end-of-file mark of DOS are left out.
+    Blank lines, comments and the end-of-file mark of DOS are left out. `marked`: such a mark may
+    occur.
     """
 
-    def __init__(self, lines: Iterator[str], form: _Form) -> None:
-        self.line = 0
+    def __init__(self, lines: Iterator[str], form: _Form, marked: bool = True) -> None:
+        self._line = 0
         self._form = form
+        changed = form.skip or form.comment or form.again or form.quote == "backslash"
+        self._is_direct = not (marked or changed or form.delimiter == " ")
         delimiter = form.delimiter
         self._reader = csv.reader(
-            self._counted(lines),
+            lines if self._is_direct else self._counted(lines),
             delimiter=delimiter,
             quoting=csv.QUOTE_NONE if form.quote == "none" else csv.QUOTE_MINIMAL,
             strict=True,
             skipinitialspace=form.padded or delimiter == " ",
         )
 
+    @property
+    def line(self) -> int:
+        """The number of the line that was read last."""
+        return self._reader.line_num if self._is_direct else self._line
+
     def _counted(self, lines: Iterator[str]) -> Iterator[str]:
         form = self._form
         spaced, escaped = form.delimiter == " ", form.quote == "backslash"
-        if not (form.skip or form.comment or form.again or spaced or escaped):
-            # Most files: as little as possible for each line.
-            for self.line, line in enumerate(lines, start=1):
-                if line[:1] != "\x1a" or line.strip("\x1a\r\n"):
-                    yield line
-            return
-        for self.line, line in enumerate(lines, start=1):
-            if self.line <= form.skip or (form.comment and line.startswith(form.comment)):
+        for self._line, line in enumerate(lines, start=1):
+            if self._line <= form.skip or (form.comment and line.startswith(form.comment)):
                 continue
             if line.startswith("\x1a") and not line.strip("\x1a\r\n"):
                 continue
-            if self.line > form.top and line.rstrip("\r\n") == form.again:
+            if self._line > form.top and line.rstrip("\r\n") == form.again:
                 continue
             if spaced:
                 line = line.replace("\t", " ").strip()
             if escaped and "\\" in line:
                 while line.rstrip("\r\n").endswith("\\") and _ends_open(line):
                     line = line.rstrip("\r\n")[:-1] + chr(_HELD + 10) + next(lines, "")
-                    self.line += 1
+                    self._line += 1
                 line = _hold(line, form.delimiter)
             yield line
 
@@ -722,9 +724,10 @@ def _strict_batches(path: Path, names: Sequence[str], form: _Form) -> Iterator[p
     import pyarrow as pa
 
     schema = pa.schema([(name, pa.string()) for name in names])
-    rows = _Rows(_lines(path, form), form)
+    rows = _Rows(_lines(path, form), form, marked=_has(path, form.encoding, "\x1a"))
     width = len(names) + form.drops_last
-    cells: list[list[str]] = []
+    # One flat list: the garbage collector would look at each row that is kept.
+    cells: list[str] = []
     try:
         for n, row in enumerate(rows):
             if n == 0 and form.header:
@@ -733,8 +736,8 @@ def _strict_batches(path: Path, names: Sequence[str], form: _Form) -> Iterator[p
                 raise _ragged(path, rows.line, len(row), width)
             if form.drops_last and row[-1]:
                 raise _ragged(path, rows.line, width, len(names))
-            cells.append(row[:-1] if form.drops_last else row)
-            if len(cells) == ROWS:
+            cells += row[:-1] if form.drops_last else row
+            if len(cells) == ROWS * len(names):
                 yield _batch(cells, schema)
                 cells = []
     except csv.Error as error:
@@ -768,10 +771,11 @@ def _undecoded(path: Path, form: _Form, line: int, error: UnicodeError) -> TaskE
     return damaged(path, text, "name the encoding under [raw]")
 
 
-def _batch(rows: Iterable[list[str]], schema: pa.Schema) -> pa.RecordBatch:
+def _batch(cells: list[str], schema: pa.Schema) -> pa.RecordBatch:
     import pyarrow as pa
+    import pyarrow.compute
 
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    return pa.record_batch(
-        [pa.array([cell or None for cell in one], pa.string()) for one in columns], schema=schema
-    )
+    pc: Any = pyarrow.compute  # its functions are made at run time, unknown to type checkers
+    columns = [pa.array(cells[start :: len(schema)], pa.string()) for start in range(len(schema))]
+    filled = [pc.if_else(pc.equal(one, ""), None, one) for one in columns]
+    return pa.record_batch(filled, schema=schema)
