@@ -117,3 +117,15 @@ def test_slices_by_missing_modality_seen_records_and_length(tmp_path: Path) -> N
     assert parts["no record in train"] == ("entity", 1, 1)
     assert sum(n for kind, n, _ in parts.values() if kind == "length") == 4
     assert any("a alone right 2" in line for line in found.lines())
+
+
+def test_a_difference_stays_within_what_two_scores_can_differ_by(tmp_path: Path) -> None:
+    labels = ["a", "b"] * 10
+    task = make_scored_task(tmp_path / "t", labels, metric="accuracy")
+    a = predict(task, ["b", *labels[1:]])
+    b = predict(task, ["b" if one == "a" else "a" for one in labels], sha256="e" * 64)
+    found = compare_predictions(task, a, b, "all").primary
+    assert found.value == pytest.approx(0.95 - 0.0)
+    assert found.low is not None and found.low < 0.95 and found.high == 1.0
+    back = compare_predictions(task, b, a, "all").primary
+    assert back.low == -1.0 and back.high == pytest.approx(-found.low)

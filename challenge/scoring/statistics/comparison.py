@@ -200,7 +200,10 @@ def _say_the_same(part: ScoredRows, a: Predictions, b: Predictions) -> bool:
 
 
 def paired_difference(a: MetricEstimate, b: MetricEstimate, same: bool = False) -> Difference:
-    """Return a minus b of one metric with its paired interval; `same` when both say the same."""
+    """Return a minus b of one metric with its paired interval; `same` when both say the same.
+
+    The interval stays within what two values within the metric's bounds can differ by.
+    """
     if a.value is None or b.value is None:
         return Difference(a.value, b.value, None, reason=a.reason or b.reason)
     value = a.value - b.value
@@ -213,7 +216,10 @@ def paired_difference(a: MetricEstimate, b: MetricEstimate, same: bool = False) 
     if paired.error == 0.0 and value == 0.0:
         why = "no interval: no row changes this difference"
         return Difference(a.value, b.value, value, reason=why)
-    return Difference(a.value, b.value, value, value - paired.reach, value + paired.reach)
+    least, largest = a.metric.bounds
+    most = largest - least
+    low, high = max(value - paired.reach, -most), min(value + paired.reach, most)
+    return Difference(a.value, b.value, value, low, high)
 
 
 def _outcomes(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> PairedOutcomes:
