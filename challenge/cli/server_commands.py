@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -46,11 +48,22 @@ def serve(
             help="The header in which these proxies state which member of a team signed in.",
         ),
     ] = "",
+    openid: Annotated[
+        str,
+        typer.Option("--openid", metavar="ISSUER", help="A provider that signs members in to /me."),
+    ] = "",
+    openid_client: Annotated[
+        str, typer.Option("--openid-client", metavar="ID", help="What it knows this server as.")
+    ] = "",
+    openid_claim: Annotated[
+        str, typer.Option("--openid-claim", metavar="NAME", help="The claim that names a member.")
+    ] = "email",
 ) -> None:
     """Serve the API, the site and a page for each team, until interrupted.
 
     SQLite by default; CHALLENGE_LEDGER names a PostgreSQL server for several hosts. Needs the
-    extra `server`. See `docs/deploying.md`.
+    extra `server`, and with --openid the extra `openid` and CHALLENGE_OPENID_SECRET. See
+    `docs/deploying.md`.
     """
     challenge = challenge_of(ctx)
     if scoring_only and not workers:
@@ -74,9 +87,13 @@ def serve(
             )
         )
     try:
+        from challenge.server.openid import OpenIdProvider
         from challenge.server.scoring_process import JobLimits
         from challenge.server.serve import serve as serve_challenge
         from challenge.server.serve import serve_line
+
+        for name in ("authlib", "itsdangerous") if openid else ():
+            import_module(name)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "challenge":
             raise
@@ -84,8 +101,8 @@ def serve(
             Fault(
                 "challenge serve",
                 f"the package {error.name!r} is missing",
-                "the extra `server`",
-                "pip install 'multimodal-challenge[server]'",
+                "the extra `openid`" if openid else "the extra `server`",
+                f"pip install 'multimodal-challenge[{'server,openid' if openid else 'server'}]'",
                 code="extra-missing",
             )
         ) from None
@@ -101,4 +118,9 @@ def serve(
         limits=limits,
         trusted_proxies=trusted_proxies,
         user_header=user_header,
+        openid=OpenIdProvider(
+            openid, openid_client, os.environ.get("CHALLENGE_OPENID_SECRET", ""), openid_claim
+        )
+        if openid
+        else None,
     )

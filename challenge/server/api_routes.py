@@ -8,7 +8,6 @@ import hashlib
 import json
 from http import HTTPStatus
 from typing import Annotated, Any
-from urllib.parse import unquote
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi import Path as InPath
@@ -28,9 +27,9 @@ from challenge.ledger.store.clock import iso
 from challenge.ledger.store.records import Submission
 from challenge.ledger.store.rows import submission_row
 from challenge.ledger.store.versions import card_texts
-from challenge.ledger.submissions.names import clean_text
 from challenge.ledger.submissions.submit import text_faults
 from challenge.server import api_answers as answers
+from challenge.server.headers import check_range, check_single, check_whole, is_known, text_of
 from challenge.server.problems import Refusal, seconds_to_tomorrow
 from challenge.server.service import Service
 from challenge.server.sign_in import origin_of, program_token, service_of
@@ -49,7 +48,7 @@ DEADLINE = (
 _CAPABILITIES = ("async", "idempotency-key", "content-digest", "range")
 _PAGE = 100
 
-api = APIRouter(prefix="/api/v1")
+api = APIRouter(prefix="/api/v1", dependencies=[Depends(check_single)])
 health = APIRouter()
 
 TaskId = Annotated[str, InPath(description="The id of a task.", max_length=100)]
@@ -143,11 +142,9 @@ def show_task(request: Request, task_id: TaskId, token: Reader) -> dict[str, Any
     "/tasks/{task_id}/download",
     response_class=FileResponse,
     responses={
-        **problems(401, 403, 404, 429),
+        **problems(401, 403, 404, 416, 429),
         206: {"description": "The bytes of the header Range."},
         304: {"description": "Not changed since the ETag of If-None-Match."},
-        416: {"description": "A range beyond the end."},
-        400: {"description": "A header Range that cannot be read."},
     },
 )
 def download(request: Request, task_id: TaskId, token: Reader) -> Response:
@@ -169,8 +166,9 @@ def download(request: Request, task_id: TaskId, token: Reader) -> Response:
         "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:",
         "Cache-Control": "private, no-cache",
     }
-    if etag in request.headers.get("if-none-match", ""):
+    if is_known(request, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    check_range(request, path.stat().st_size, etag)
     return FileResponse(
         path, headers=headers, media_type="application/zip", filename=f"{task.id}.zip"
     )
@@ -225,7 +223,8 @@ async def submit(
     service = service_of(request)
     if token.team is None:
         raise _no_team()
-    method, note = clean_text(unquote(x_method)), clean_text(unquote(x_note))
+    check_whole(request)
+    method, note = text_of("X-Method", x_method), text_of("X-Note", x_note)
     faults = text_faults(method, note)
     if faults:
         raise SubmissionError(faults)
@@ -248,7 +247,7 @@ async def submit(
         method=method,
         note=note,
         origin=origin,
-        wait=0.0 if "respond-async" in prefer else WAIT_S,
+        wait=0.0 if "respond-async" in prefer.lower() else WAIT_S,
     )
     if outcome is None:
         return _waiting(service, arrival, iso(origin.arrived))
@@ -351,18 +350,20 @@ def show_submission(request: Request, number: Number, token: Reader) -> dict[str
     "/submissions/{number}/file",
     response_class=FileResponse,
     responses={
-        **problems(401, 403, 404, 429),
+        **problems(401, 403, 404, 416, 429),
         206: {"description": "A part."},
-        400: {"description": "A header Range that cannot be read."},
-        416: {"description": "A range beyond the end."},
     },
 )
 def submitted_file(request: Request, number: Number, token: Reader) -> Response:
     """Hand out the predictions of an own submission, as they are stored."""
     service = service_of(request)
     submission = own_submission(service, token, number)
+    path = service.ledger().files.open_path(submission.sha256)
+    etag = f'"{submission.sha256[:32]}"'
+    check_range(request, path.stat().st_size, etag)
     return FileResponse(
-        service.ledger().files.open_path(submission.sha256),
+        path,
+        headers={"ETag": etag, "Cache-Control": "private, no-cache"},
         media_type="application/vnd.apache.parquet",
         filename=f"submission-{number}.parquet",
     )
@@ -463,7 +464,7 @@ def _board_answer(request: Request, name: str, board: Any) -> Response:
         service.boards.put(name, mark, body)
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if etag in request.headers.get("if-none-match", ""):
+    if is_known(request, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
 

@@ -26,6 +26,7 @@ from starlette.types import Scope
 from challenge import __version__
 from challenge.errors import ChallengeError, Fault, SubmissionError, WrongUse
 from challenge.server.api_routes import api, health
+from challenge.server.openid import OpenIdProvider, add_openid
 from challenge.server.problems import MEDIA_TYPE, Refusal, document_of, refusal_of
 from challenge.server.request_log import RequestLog
 from challenge.server.scoring_process import JobLimits
@@ -71,7 +72,13 @@ class _Site(StaticFiles):
         return response
 
 
-def make_application(challenge: Challenge, *, slots: int, limits: JobLimits) -> FastAPI:
+def make_application(
+    challenge: Challenge,
+    *,
+    slots: int,
+    limits: JobLimits,
+    openid: OpenIdProvider | None = None,
+) -> FastAPI:
     """Return the application; `slots` files are scored at once, 0: on other hosts alone."""
     service = Service(challenge, has_line=slots > 0)
 
@@ -98,6 +105,9 @@ def make_application(challenge: Challenge, *, slots: int, limits: JobLimits) -> 
     app.include_router(api)
     app.include_router(health)
     app.include_router(pages)
+    app.state.openid = None
+    if openid is not None:
+        add_openid(app, openid)
     challenge.leaderboard.mkdir(exist_ok=True)
     app.mount("/", _Site(directory=challenge.leaderboard, html=True))
     _add_handlers(app, service)
@@ -183,7 +193,8 @@ def _methods_of(path: str) -> list[str]:
     """Return the methods that a path takes; those of the site where no call has it."""
     known = (*api.routes, *health.routes, *pages.routes)
     routes = [one for one in known if isinstance(one, APIRoute) and one.path_regex.match(path)]
-    return sorted({method for one in routes for method in one.methods or ()}) or ["GET", "HEAD"]
+    methods = {method for one in routes for method in one.methods or ()} or {"GET"}
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
 def _state_problems(app: FastAPI) -> None:
@@ -206,7 +217,7 @@ def _state_problems(app: FastAPI) -> None:
                     open_to_all: list[dict[str, Any]] = [{}] if path == "/api/v1/info" else []
                     call["security"] = [*open_to_all, {"token": []}]
                 for status, response in call["responses"].items():
-                    if int(status) >= 400 and status not in ("400", "416"):
+                    if int(status) >= 400:
                         response["content"] = {MEDIA_TYPE: problem}
         return document
 

@@ -71,7 +71,8 @@ def refusal_of(error: ChallengeError) -> Refusal:
         status = next((_STATUS[code] for code in sorted(codes) if code in _STATUS), 422)
     headers = {}
     if codes & _UNTIL_TOMORROW:
-        headers["Retry-After"] = str(seconds_to_tomorrow(clock.now()))
+        seconds = str(seconds_to_tomorrow(clock.now()))
+        headers = {"Retry-After": seconds, "RateLimit": f'"per-day";r=0;t={seconds}'}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(_LINE_SECONDS)
     return Refusal(status, tuple(fault.as_json() for fault in error.faults), headers)

@@ -58,6 +58,10 @@ class RequestLog:
             return
         request = secrets.token_hex(8)
         scope.setdefault("state", {})["request"] = request
+        method = scope["method"]
+        if method == "HEAD":
+            # Each page and call that answers GET; the layer below sends no body for HEAD.
+            scope = {**scope, "method": "GET"}
         started, status = time.monotonic(), 0
 
         async def send_with_headers(message: Message) -> None:
@@ -93,7 +97,7 @@ class RequestLog:
             )
             await send_with_headers({"type": "http.response.body", "body": body})
         finally:
-            self._note(scope, request, status, time.monotonic() - started)
+            self._note(scope, method, request, status, time.monotonic() - started)
 
     def _headers(self, request: str) -> list[tuple[bytes, bytes]]:
         own = [(b"x-request-id", request.encode()), (b"x-server-time", iso(clock.now()).encode())]
@@ -102,13 +106,13 @@ class RequestLog:
             own.append((b"x-closes", iso(closes).encode()))
         return [*_HEADERS, *own]
 
-    def _note(self, scope: Scope, request: str, status: int, seconds: float) -> None:
+    def _note(self, scope: Scope, method: str, request: str, status: int, seconds: float) -> None:
         route: Any = scope.get("route")
         name = getattr(route, "path", "") or "other"
-        self._service.measures.count_request(scope["method"], name, status)
+        self._service.measures.count_request(method, name, status)
         client = scope.get("client") or ("-", 0)
         token = scope.get("state", {}).get("token", "-")
         _LOG.info(
             "request %s %s %s %d %.3fs from %s token %s",
-            *(request, scope["method"], name, status, seconds, client[0], token),
+            *(request, method, name, status, seconds, client[0], token),
         )

@@ -29,8 +29,8 @@ from challenge.ledger.network.arrivals import (
     Arrival,
     claim,
     finish,
+    is_open,
     kept_files,
-    outcome_of,
     remove_old,
     renew,
 )
@@ -185,8 +185,7 @@ class ScoringLine:
             job.process.join()
             code = job.process.exitcode or 0
             outcome = None
-            _, stored = outcome_of(ledger, job.arrival.id, job.arrival.team)
-            if stored is None:
+            if is_open(ledger, job.arrival):
                 outcome = self._outcome_of_dead(ledger, job, code)
                 if outcome is None:
                     # Ended by the machine: the file is claimed again after its lease.
@@ -215,7 +214,7 @@ class ScoringLine:
         self, ledger: Ledger, arrival: Arrival, outcome: dict[str, Any] | None, seconds: float
     ) -> None:
         if outcome is not None:
-            finish(ledger, arrival.id, outcome)
+            finish(ledger, arrival, outcome)
         shutil.rmtree((spool_of(self._challenge) / arrival.file).parent, ignore_errors=True)
         self._on_done(arrival.id, seconds)
 

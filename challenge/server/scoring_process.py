@@ -48,7 +48,7 @@ def score_arrival(root: Path, spool: Path, arrival: Arrival, limits: JobLimits) 
         outcome = _scored(ledger, path, arrival)
     except (ChallengeError, MemoryError, OSError) as error:
         outcome = _outcome_of_error(error, ledger, path, arrival, limits)
-    finish(ledger, arrival.id, outcome)
+    finish(ledger, arrival, outcome)
 
 
 def _outcome_of_error(

@@ -8,6 +8,7 @@ import uvicorn
 
 from challenge.server.application import make_application
 from challenge.server.http_connection import TimedConnection
+from challenge.server.openid import OpenIdProvider
 from challenge.server.request_log import log_to_stderr
 from challenge.server.scoring_host import run_line
 from challenge.server.scoring_process import JobLimits
@@ -28,6 +29,7 @@ def serve(
     limits: JobLimits,
     trusted_proxies: str,
     user_header: str,
+    openid: OpenIdProvider | None = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; uploads that have begun are finished first.
 
@@ -40,7 +42,9 @@ def serve(
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     uvicorn.run(
         TrustedProxies(
-            make_application(challenge, slots=slots, limits=limits), trusted_proxies, user_header
+            make_application(challenge, slots=slots, limits=limits, openid=openid),
+            trusted_proxies,
+            user_header,
         ),
         host=host,
         port=port,

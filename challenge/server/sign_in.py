@@ -1,6 +1,7 @@
 """Who calls: the token in the header of a program, or in the cookie of a browser.
 
-Where a trusted proxy states who signed in, that person gets a token of the team for some hours.
+Where a trusted proxy or an OpenID provider states who signed in, that person gets a token of the
+team for some hours.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hmac
 import math
 from datetime import timedelta
 
-from fastapi import Request
+from fastapi import Request, Response
 
 from challenge.errors import Fault
 from challenge.ledger.network.actions import Origin
@@ -24,6 +25,8 @@ from challenge.server.service import Service
 
 __all__ = [
     "COOKIE",
+    "OPENID",
+    "PROXY",
     "address_of",
     "browser_token",
     "csrf_of",
@@ -32,12 +35,15 @@ __all__ = [
     "person_token",
     "program_token",
     "service_of",
+    "set_token_cookie",
     "take_call",
 ]
 
 COOKIE = "challenge_token"
 _LONGEST = 200
-_PERSON, _PERSON_KEPT = "single sign-on: ", timedelta(hours=12)
+PROXY, OPENID = "single sign-on: ", "OpenID Connect: "
+"""How the names of tokens begin that were made for a person, by who stated it."""
+_PERSON_KEPT = timedelta(hours=12)
 
 
 def service_of(request: Request) -> Service:
@@ -62,11 +68,15 @@ def program_token(request: Request, scope: str) -> Token:
 def browser_token(request: Request, text: str, scope: str) -> Token:
     """Return the token that a browser holds or signs in with; raise Refusal 401 or 403."""
     token = _checked(request, text, scope)
-    if token.name.startswith(_PERSON):
-        ledger, person = service_of(request).ledger(), person_of(request) or ""
-        team = team_of_member(ledger.settings, person)
-        same = team is not None and team_of(ledger, team).id == token.team
-        if _name_of(person) != token.name or not same:
+    way = next((one for one in (PROXY, OPENID) if token.name.startswith(one)), None)
+    if way is not None:
+        ledger = service_of(request).ledger()
+        # A proxy names the person in each call, a provider did so once.
+        members = [one for team in ledger.settings.team for one in team.members]
+        people = members if way == OPENID else [person_of(request) or ""]
+        person = next((one for one in people if _name_of(way, one) == token.name), "")
+        owner = team_of_member(ledger.settings, person)
+        if owner is None or team_of(ledger, owner).id != token.team:
             raise _unauthorised("a token of another person or team", "sign in again")
     return token
 
@@ -100,8 +110,11 @@ def person_of(request: Request) -> str | None:
     return person or None
 
 
-def person_token(request: Request, person: str) -> str:
-    """Return the text of a new token for a member of a team; raise Refusal 403 for anybody else."""
+def person_token(request: Request, person: str, way: str) -> str:
+    """Return the text of a new token for a member of a team; raise Refusal 403 for anybody else.
+
+    `way` is PROXY or OPENID.
+    """
     service = service_of(request)
     take_call(service.uploads, f"person {person}", "sign-ins of this person")
     ledger = service.ledger()
@@ -117,12 +130,24 @@ def person_token(request: Request, person: str) -> str:
         raise Refusal.of(403, fault)
     entered = enter_team(ledger, team)
     until = clock.now() + _PERSON_KEPT
-    return new_token(ledger, team=entered.name, name=_name_of(person), expires=until)[1]
+    return new_token(ledger, team=entered.name, name=_name_of(way, person), expires=until)[1]
 
 
-def _name_of(person: str) -> str:
+def set_token_cookie(request: Request, response: Response, text: str) -> None:
+    """Let the browser keep a token in a cookie that scripts and other sites cannot use."""
+    response.set_cookie(
+        COOKIE,
+        text,
+        path="/me",
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+
+
+def _name_of(way: str, person: str) -> str:
     # The name of a token has at most 100 characters.
-    return clean_text(f"{_PERSON}{person}")[:100]
+    return clean_text(f"{way}{person}")[:100]
 
 
 def take_call(rates: Rates, key: str, what: str) -> None:
@@ -138,7 +163,8 @@ def too_often(what: str, wait: float) -> Refusal:
     fault = Fault(
         what, "too many in a minute", "fewer", f"wait {seconds} s, then repeat it", code="rate"
     )
-    return Refusal.of(429, fault, Retry_After=str(seconds))
+    limit = f'"per-minute";r=0;t={seconds}'
+    return Refusal.of(429, fault, Retry_After=str(seconds), RateLimit=limit)
 
 
 def csrf_of(text: str) -> str:

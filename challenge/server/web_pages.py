@@ -31,12 +31,14 @@ from challenge.server.problems import Refusal, refusal_of
 from challenge.server.service import Service
 from challenge.server.sign_in import (
     COOKIE,
+    PROXY,
     browser_token,
     csrf_of,
     origin_of,
     person_of,
     person_token,
     service_of,
+    set_token_cookie,
 )
 from challenge.server.uploads import (
     Received,
@@ -51,7 +53,7 @@ from challenge.server.uploads import (
 from challenge.task import Task
 from challenge.task.settings import Settings
 
-__all__ = ["page_of", "pages"]
+__all__ = ["page_of", "pages", "team_page"]
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
@@ -69,9 +71,10 @@ def _templates() -> Environment:
     return environment().overlay(loader=ChoiceLoader(loaders))
 
 
-def _page(
+def team_page(
     service: Service, template: str, title: str, status: int = 200, **values: Any
 ) -> Response:
+    """Return a page that is made from a template, in the frame of the site."""
     settings: Settings = service.settings
     site = plain(settings.title)
     frame = {"root": "/", "site": site, "section": "", "banner": ""}
@@ -114,7 +117,7 @@ def _text_of(faults: Any) -> str:
 
 def _refused(service: Service, refusal: Refusal) -> Response:
     headings = {403: "Not allowed", 404: "Not found", 429: "Too many", 503: "Please try again"}
-    return _page(
+    return team_page(
         service,
         "outcome.html",
         "Refused",
@@ -186,7 +189,7 @@ def me(request: Request, done: str = "") -> Response:
     """Show quota, history and forms; or the form to sign in."""
     service = service_of(request)
     if COOKIE not in request.cookies:
-        return _page(service, "sign-in.html", "Sign in", faults="", person=person_of(request))
+        return _sign_in_page(request, 200, "")
     try:
         token = _signed_in(request)
     except Refusal as refusal:
@@ -207,7 +210,7 @@ def me(request: Request, done: str = "") -> Response:
             for task_id in service.challenge.built_ids()
         ]
     messages = {"select": "The selection is changed.", "withdraw": "The submission is withdrawn."}
-    return _page(
+    return team_page(
         service,
         "me.html",
         "Your team",
@@ -222,15 +225,20 @@ def me(request: Request, done: str = "") -> Response:
     )
 
 
-def _sign_in_again(request: Request, refusal: Refusal) -> Response:
-    response = _page(
+def _sign_in_page(request: Request, status: int, faults: str) -> Response:
+    return team_page(
         service_of(request),
         "sign-in.html",
         "Sign in",
-        refusal.status,
-        faults=_text_of(refusal.faults),
+        status,
+        faults=faults,
         person=person_of(request),
+        openid=request.app.state.openid is not None,
     )
+
+
+def _sign_in_again(request: Request, refusal: Refusal) -> Response:
+    response = _sign_in_page(request, refusal.status, _text_of(refusal.faults))
     if refusal.status in (401, 403):
         response.delete_cookie(COOKIE, path="/me")
     return response
@@ -244,19 +252,12 @@ async def sign_in(request: Request) -> Response:
     text, person = str(form.get("token") or "").strip(), person_of(request)
     try:
         if not text and person is not None:
-            text = await asyncio.to_thread(person_token, request, person)
+            text = await asyncio.to_thread(person_token, request, person, PROXY)
         await asyncio.to_thread(browser_token, request, text, "read")
     except Refusal as refusal:
         return _sign_in_again(request, refusal)
     response = _to("/me")
-    response.set_cookie(
-        COOKIE,
-        text,
-        path="/me",
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-    )
+    set_token_cookie(request, response, text)
     return response
 
 
@@ -331,13 +332,15 @@ def show_outcome(request: Request, arrival: int) -> Response:
         fault = Fault("file", str(arrival), "a file of this team", "open /me", code="not-found")
         raise Refusal.of(404, fault)
     if outcome is None:
-        return _page(service, "outcome.html", "Waiting", heading="Waiting", text="", waiting=True)
+        return team_page(
+            service, "outcome.html", "Waiting", heading="Waiting", text="", waiting=True
+        )
     try:
         receipt_answer(service, outcome)
     except Refusal as refusal:
         return _refused(service, refusal)
     lines = [*outcome["lines"], *([f"   rank: {outcome['rank']}"] if outcome["rank"] else [])]
-    return _page(
+    return team_page(
         service,
         "outcome.html",
         "Accepted",
@@ -389,7 +392,7 @@ def docs(request: Request) -> Response:
         for method, call in methods.items()
     ]
     base = str(request.base_url).rstrip("/")
-    return _page(service, "api.html", "API", calls=calls, base=base)
+    return team_page(service, "api.html", "API", calls=calls, base=base)
 
 
 def page_of(request: Request, error: ChallengeError | Refusal) -> Response:

@@ -40,9 +40,11 @@ def put(
     sha256: str = "a",
     arrived: str = NOON,
     data: str = "d",
+    file: str | None = None,
 ) -> int:
     origin = origin_of(key, arrived, team)
-    fields = {"task": "toy", "method": "m", "note": "", "file": key or sha256, "data": data}
+    file = file or key or sha256
+    fields = {"task": "toy", "method": "m", "note": "", "file": file, "data": data}
     return arrivals.add_arrival(ledger, team=team, file_sha256=sha256, origin=origin, **fields)[0]
 
 
@@ -74,8 +76,10 @@ def test_a_dead_worker_is_replaced_and_a_live_one_is_not(
     monkeypatch.setenv("CHALLENGE_NOW", "2026-01-05T12:01:00Z")
     again = arrivals.claim(ledger, "two")
     assert again is not None and (again.id, again.tries) == (first.id, 2)
-    arrivals.finish(ledger, first.id, {"status": "one"})
-    arrivals.finish(ledger, first.id, {"status": "two"})
+    assert arrivals.is_open(ledger, first)
+    arrivals.finish(ledger, first, {"status": "one"})
+    arrivals.finish(ledger, again, {"status": "two"})
+    assert not arrivals.is_open(ledger, again)
     assert arrivals.outcome_of(ledger, first.id, 1) == (True, {"status": "one"})
     assert arrivals.outcome_of(ledger, first.id, 2) == (False, None)
 
@@ -127,15 +131,32 @@ def test_what_the_file_does_not_decide_is_tried_again(
     ledger: Ledger, key: str | None, status: int, code: str | None, again: bool
 ) -> None:
     first = put(ledger, key)
-    assert arrivals.claim(ledger, "w") is not None
+    claimed = arrivals.claim(ledger, "w")
+    assert claimed is not None
     outcome = {"status": status, "faults": [{"code": code}] if code else []}
-    arrivals.finish(ledger, first, outcome)
+    arrivals.finish(ledger, claimed, outcome)
     assert put(ledger, key, arrived="2026-01-05T12:00:07Z") == first
     found = arrivals.claim(ledger, "w")
     assert (found is not None) == again
     if found is not None:
         assert (found.tries, found.origin.arrived) == (1, read_time("2026-01-05T12:00:07Z", "at"))
         assert arrivals.outcome_of(ledger, first, 1) == (True, None)
+
+
+def test_an_upload_does_not_get_what_came_of_an_earlier_one(ledger: Ledger) -> None:
+    number = put(ledger, None, file="first")
+    first = arrivals.claim(ledger, "w")
+    assert first is not None
+    arrivals.finish(ledger, first, {"status": 200})
+    # The same content again, before the process of the first upload is found to have ended.
+    assert put(ledger, None, file="second") == number
+    assert not arrivals.is_open(ledger, first)
+    arrivals.finish(ledger, first, {"status": 503})
+    assert arrivals.outcome_of(ledger, number, 1) == (True, None)
+    second = arrivals.claim(ledger, "w")
+    assert second is not None and second.file == "second"
+    arrivals.finish(ledger, second, {"status": 200})
+    assert arrivals.outcome_of(ledger, number, 1) == (True, {"status": 200})
 
 
 def test_a_withdrawn_file_may_come_again(ledger: Ledger, tmp_path: Path) -> None:
@@ -148,7 +169,7 @@ def test_a_withdrawn_file_may_come_again(ledger: Ledger, tmp_path: Path) -> None
             return 0
         task = ledger.challenge.task("toy")
         receipt = submit(ledger, task, path, team="Owls", method="m", origin=found.origin)
-        arrivals.finish(ledger, found.id, {"status": 201})
+        arrivals.finish(ledger, found, {"status": 201})
         return receipt.submission.id
 
     assert [hand_in(), hand_in()] == [1, 0]
@@ -183,6 +204,8 @@ def test_a_file_counts_by_its_arrival_and_the_close_waits_for_it(
         late = origin_of("late", "2026-02-01T00:00:00Z")
         submit(ledger, task, path, team="Cats", method="m", origin=late)
     receipt = submit(ledger, task, path, team="Owls", method="m", origin=origin_of("in time", last))
-    arrivals.finish(ledger, 1, {"status": 201})
+    found = arrivals.claim(ledger, "w")
+    assert found is not None
+    arrivals.finish(ledger, found, {"status": 201})
     assert receipt.submission.id == 1
     assert close(ledger).n_finals == 1

@@ -30,6 +30,7 @@ __all__ = [
     "check_no_arrivals",
     "claim",
     "finish",
+    "is_open",
     "kept_files",
     "line_state",
     "outcome_of",
@@ -208,15 +209,28 @@ def renew(ledger: Ledger, worker: str, ids: Sequence[int]) -> None:
         )
 
 
-def finish(ledger: Ledger, arrival: int, outcome: Mapping[str, Any]) -> None:
-    """Store the outcome of a file; the first one is kept."""
+def finish(ledger: Ledger, arrival: Arrival, outcome: Mapping[str, Any]) -> None:
+    """Store the outcome of a file; the first one is kept.
+
+    Nothing is stored when the file was uploaded again since then: the row is of that upload.
+    """
     rows = schema.arrivals
     with ledger.store.writing(chained=False) as connection:
         connection.execute(
             rows.update()
-            .where(rows.c.id == arrival, rows.c.state != _DONE)
+            .where(rows.c.id == arrival.id, rows.c.file == arrival.file, rows.c.state != _DONE)
             .values(state=_DONE, outcome=json.dumps(outcome, ensure_ascii=False))
         )
+
+
+def is_open(ledger: Ledger, arrival: Arrival) -> bool:
+    """Return whether the row is still of this upload and has no outcome."""
+    rows = schema.arrivals
+    query = sa.select(rows.c.id).where(
+        rows.c.id == arrival.id, rows.c.file == arrival.file, rows.c.state != _DONE
+    )
+    with ledger.store.reading() as connection:
+        return connection.execute(query).first() is not None
 
 
 def outcome_of(ledger: Ledger, arrival: int, team: int) -> tuple[bool, Mapping[str, Any] | None]:

@@ -1,0 +1,96 @@
+"""Processor seconds of a submission over HTTP, beside those of the local function.
+
+    python -m benchmarks.server_cost
+
+The start of Python is in neither figure. The server's is that of its web process, its scoring
+process and the process of each file; the build of the site is left out, as it is locally.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+
+from challenge.ledger import enter_team, open_ledger, submit
+from tests.ledger.toy import make_challenge, write_hits
+from tests.server.live import contest_toml, end, free_port, make_teams, start, wait_until_ready
+
+N_ROWS, N_FILES = 10_000, 20
+
+
+def main() -> None:
+    """Hand in the same files both ways and print the cost of one."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder).resolve()
+        local, over_http = locally(root / "a"), over_network(root / "b")
+    ratio = round(over_http / local, 2)
+    print(json.dumps({"local_s": local, "http_s": over_http, "ratio": ratio}, indent=2))
+
+
+def locally(root: Path) -> float:
+    """Return the processor seconds of one submission by the function that the command calls."""
+    challenge = make_challenge(root / "c", contest_toml(per_day=1000), n=N_ROWS)
+    task, ledger = challenge.task("toy"), open_ledger(challenge)
+    enter_team(ledger, "Owls")
+    paths = [
+        write_hits(task, root / f"{number}.csv", 5_000, salt=1 + number)
+        for number in range(N_FILES + 1)
+    ]
+    submit(ledger, task, paths[0], team="Owls", method="m")
+    before = time.process_time()
+    for path in paths[1:]:
+        submit(ledger, task, path, team="Owls", method="m")
+    return round((time.process_time() - before) / N_FILES, 4)
+
+
+def over_network(root: Path) -> float:
+    """Return the processor seconds that a server spends on one submission."""
+    challenge = make_challenge(root / "c", contest_toml(per_day=1000), n=N_ROWS)
+    tokens = make_teams(challenge)
+    task = challenge.task("toy")
+    bodies = [
+        write_hits(task, root / f"{number}.csv", 5_000, salt=1 + number).read_bytes()
+        for number in range(N_FILES + 1)
+    ]
+    port, log = free_port(), root / "log"
+    url = f"http://127.0.0.1:{port}"
+    server = start(challenge, log, port, "--workers", "1")
+    try:
+        wait_until_ready(url, server, log)
+        headers = {"Authorization": f"Bearer {tokens['Owls']}", "X-Method": "m"}
+        with httpx.Client(base_url=url, headers=headers, timeout=120, trust_env=False) as client:
+
+            def put(body: bytes) -> None:
+                answer = client.put("/api/v1/tasks/toy/submissions", content=body)
+                assert answer.status_code == 201, answer.text
+
+            put(bodies[0])
+            time.sleep(2)
+            before = cost_of(server.pid)
+            for body in bodies[1:]:
+                put(body)
+            # The last process must have been waited for.
+            time.sleep(2)
+            return round((cost_of(server.pid) - before) / N_FILES, 4)
+    finally:
+        end(server)
+
+
+def cost_of(web: int) -> float:
+    """Return the processor seconds of a web process and its line, with ended processes of files."""
+    found = subprocess.run(["pgrep", "-P", str(web)], capture_output=True, text=True)
+    total = 0.0
+    for pid in (web, *map(int, found.stdout.split())):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        total += sum(int(one) for one in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+    return total
+
+
+if __name__ == "__main__":
+    main()
