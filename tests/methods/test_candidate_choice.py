@@ -30,9 +30,6 @@ def pairs_of(task: Task, left: NDArray[Any], right: NDArray[Any]) -> pd.DataFram
 
 
 def test_pairs_that_records_join_are_one_group(task: Task) -> None:
-    pairs = pairs_of(task, np.array([0, 0, 1, 2, 3]), np.array([0, 1, 1, 2, 3]))
-    groups, kept = candidate_groups(task, pairs)
-    assert kept == "all candidates" or len(set(groups)) > 1
     pairs = pairs_of(task, np.array([0, 0, 1, 2, 3, 4]), np.array([0, 1, 1, 2, 3, 4]))
     groups, kept = candidate_groups(task, pairs)
     assert kept == "all candidates"
@@ -57,7 +54,6 @@ def test_the_context_is_read_only_where_it_helps(task: Task, informs: bool) -> N
     chosen = choose_context(task, pairs, compared, context, truth, 0)
     assert chosen.helps is informs
     assert chosen.as_details()["used"] is informs
-    assert chosen == choose_context(task, pairs, compared, context, truth, 0)
 
 
 def test_a_small_gain_is_not_enough() -> None:
