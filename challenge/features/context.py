@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["candidate_context"]
+__all__ = ["candidate_context", "record_codes"]
 
 _RANKED = (
     "ratio",
@@ -42,7 +42,7 @@ def candidate_context(task: Task, pairs: pd.DataFrame, compared: pd.DataFrame) -
 
     found: dict[str, NDArray[Any]] = {}
     for side in ("left", "right"):
-        record = _records(task, pairs, side)
+        record = record_codes(task, pairs, side)
         found[f"{side} candidates"] = np.bincount(record)[record]
         for name in compared.columns:
             if name.partition(": ")[2] in _RANKED:
@@ -52,7 +52,7 @@ def candidate_context(task: Task, pairs: pd.DataFrame, compared: pd.DataFrame) -
     return pd.DataFrame(data, index=pairs.index)
 
 
-def _records(task: Task, pairs: pd.DataFrame, side: str) -> NDArray[Any]:
+def record_codes(task: Task, pairs: pd.DataFrame, side: str) -> NDArray[Any]:
     """Return a code of the record on one side: from its id, else from all its values."""
     names = [f"{side}_id"] if task.record_ids else [c.name for c in task.columns if c.side == side]
     codes = pairs[names].astype(object).groupby(names, dropna=False, sort=False).ngroup()

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from challenge.task import Challenge, Task
@@ -51,24 +52,35 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_it_learns_and_to_the_last_digit_the_same(
+def test_two_fits_agree_to_the_last_digit(
     task: Task, networks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two fits give the same probabilities, and beat the most frequent class."""
+    """The seed decides everything."""
     monkeypatch.setattr(multimodal, "CHECKPOINTS", networks)
     rows = read_train(task)
-    train, rest = rows[:440], rows[440:640]
     tables = []
     for _ in range(2):
         method = multimodal.Multimodal(preset="fast", threads=1, seed=3)
-        method.fit(train, task)
-        tables.append(method.predict(rest))
+        method.fit(rows[:150], task)
+        tables.append(method.predict(rows[150:200]))
     assert tables[0].equals(tables[1])
-    decided = tables[0][list(task.classes)].idxmax(axis=1).to_numpy()
-    truth = rest["label"].to_numpy()
-    assert (decided == truth).mean() > rest["label"].value_counts(normalize=True).max()
     assert method.summary == "ft_transformer + hf_text + timm_image"
     assert method.details["device"] == "cpu"
+
+
+def test_it_learns(task: Task, networks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The true class is more probable than by the shares of the classes."""
+    monkeypatch.setattr(multimodal, "CHECKPOINTS", networks)
+    rows = read_train(task)
+    train, rest = rows[:1200], rows[1200:1600].reset_index(drop=True)
+    method = multimodal.Multimodal(preset="fast", threads=1, seed=3)
+    method.fit(train, task)
+    found = method.predict(rest)
+    shares = train["label"].value_counts(normalize=True)
+    gains = [
+        np.log(found.loc[row, label] / shares[label]) for row, label in enumerate(rest["label"])
+    ]
+    assert np.mean(gains) > 0.01
 
 
 def test_numbers_and_categories_need_no_checkpoint(task: Task) -> None:

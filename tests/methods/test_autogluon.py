@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from challenge.errors import MissingRequirement, WrongUse
 from challenge.methods import run_method
 from challenge.methods.builtin.autogluon import AutoGluon
 from challenge.methods.builtin.autogluon_context import AutoGluonContext
+from challenge.methods.builtin.autogluon_models import BaggedModels
 from challenge.methods.builtin.autogluon_plain import AutoGluonPlain
 from challenge.methods.run.runner import MethodRun
 from challenge.scoring import read_predictions, score_predictions
 from challenge.task import Task
-from challenge.task.frames import read_train
+from challenge.task.frames import read_test, read_train
 from tests.toy import build_toy
 
 
@@ -54,8 +58,9 @@ def test_two_runs_agree_to_the_last_digit(kind: str, tmp_path: Path) -> None:
     details = one.details
     assert details["left_out"] == []
     assert any("MiniLM" in str(name) for name in details["features"])  # type: ignore[attr-defined]
-    network = " + MLP" if kind == "classification" else ""
-    assert (one.method, one.note) == ("autogluon", f"GBM + XT + LR{network}")
+    network = r" \+ MLP \d+%" if kind == "classification" else ""
+    assert one.method == "autogluon"
+    assert re.fullmatch(rf"GBM \+ XT \d+% \+ LR \d+%{network}", one.note)
     assert ("threshold" in details) == (kind == "matching")
 
 
@@ -77,7 +82,43 @@ def test_the_context_of_candidates_is_an_entry_of_its_own(tmp_path: Path) -> Non
     done = run_method("autogluon-context", task, tmp_path / "out", threads=1, preset="fast")
     read_predictions(task, done.predictions)
     assert done.title == "AutoGluonContext"
-    assert "context of candidates" in str(done.details["features"])
+    chosen: Any = done.details["candidates"]
+    assert ("context of candidates" in str(done.details["features"])) == chosen["used"]
+
+
+@pytest.mark.baseline
+@pytest.mark.parametrize("kind", ["classification", "matching", "regression"])
+def test_the_shares_of_the_models_are_reported_and_each_can_be_kept_alone(
+    kind: str, tmp_path: Path
+) -> None:
+    task = build_toy(tmp_path, kind, n=120, images=False)
+    method = AutoGluon(threads=1, preset="fast")
+    method.fit(read_train(task), task)
+    shares, weights = (method.details[name] for name in ("shares", "autogluon_weights"))
+    assert isinstance(shares, dict) and isinstance(weights, dict)
+    assert set(shares) == {"AutoGluon's own models", "as linear"}
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
+    assert set(weights) <= {"LightGBM_BAG_L1", "ExtraTrees_BAG_L1"}
+    assert sum(weights.values()) == pytest.approx(1, abs=1e-3)
+    alone = method.keeping(["linear"])
+    test = read_test(task)
+    assert alone.details["shares"] == {"as linear": 1.0}
+    assert len(alone.predict(test)) == task.n_test
+    assert method.details["shares"] == shares
+    assert list(method.details["blend"]) == ["autogluon", "linear"]  # type: ignore[call-overload]
+
+
+@pytest.mark.baseline
+def test_no_model_reads_the_fold(tmp_path: Path) -> None:
+    task = build_toy(tmp_path, n=100, images=False)
+    random = np.random.default_rng(0)
+    table = pd.DataFrame({"a": random.normal(size=60), "b": random.normal(size=60)})
+    folds = np.arange(60) % 3
+    bagged = BaggedModels(task, threads=1, stacked=False)
+    forest = {"XT": {"n_estimators": 5}}
+    bagged.fit(table, folds % len(task.classes), folds, forest, None)
+    assert bagged.features == ["x0", "x1"]
+    assert len(bagged.predict(table)) == 60
 
 
 @pytest.mark.baseline

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from challenge.errors import WrongUse
+from challenge.methods.builtin.candidate_choice import CandidateChoice
 from challenge.methods.builtin.folds import spread_lone_classes
 from challenge.methods.builtin.inputs import make_inputs
 from challenge.methods.builtin.linear import Linear, logistic_regression, out_of_fold
@@ -100,7 +101,9 @@ def test_sides_without_a_common_text_are_compared_as_wholes(
     assert overlap[same].mean() > overlap[~same].mean()
 
 
-def test_candidates_are_told_by_whole_texts(pairs: Task) -> None:
+def test_candidates_are_told_by_whole_texts(pairs: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    helps = CandidateChoice(1.0, 0.0, "all candidates")
+    monkeypatch.setattr("challenge.methods.builtin.inputs.choose_context", lambda *_: helps)
     start = "so long a start that a frugal reading sees nothing else " * 6
     train = read_train(pairs)
     whole = read(pairs, train, context=True)[1].trees["left candidates"]

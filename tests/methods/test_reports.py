@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 
-from benchmarks import ablation, classic_sets
+import pytest
+
+from benchmarks import ablation, classic_sets, seeds
 from challenge.task.frames import read_train
 from tests.toy import build_toy
 
@@ -40,9 +43,31 @@ def test_a_part_is_left_out_only_where_there_is_one(tmp_path: Path) -> None:
 
 
 def test_the_ablation_tells_what_leaving_out_costs() -> None:
-    full = {"task": "t", "without": "", "test": 0.8, "out_of_fold": 0.7, "difference": None}
-    less = {"task": "t", "without": "images", "test": 0.7, "out_of_fold": 0.65,
+    full = {"task": "t", "entry": "(full)", "test": 0.8, "out_of_fold": 0.7, "difference": None}
+    less = {"task": "t", "entry": "without images", "test": 0.7, "out_of_fold": 0.65,
             "difference": -0.1, "low": -0.15, "high": -0.05}  # fmt: skip
-    lines = ablation.table([full, less]).splitlines()
+    plain = {**less, "entry": "plain", "out_of_fold": None, "low": None, "high": None}
+    lines = ablation.table([full, less, plain]).splitlines()
     assert lines[2] == "| t | (full) | 80.0 | – | 70.0 | – |"
-    assert lines[3] == "| t | images | 70.0 | -10.0 (-15.0 to -5.0) | 65.0 | -5.0 |"
+    assert lines[3] == "| t | without images | 70.0 | -10.0 (-15.0 to -5.0) | 65.0 | -5.0 |"
+    assert lines[4] == "| t | plain | 70.0 | -10.0 (– to –) | – | – |"
+
+
+def test_the_table_of_seeds_has_their_mean_and_spread() -> None:
+    cell = {"task": "t", "method": "linear", "metric": "f1"}
+    cells = [{**cell, "seed": seed, "value": value} for seed, value in ((1, 0.7), (2, 0.72))]
+    assert seeds.table(cells).splitlines()[2] == "| t | linear | 70.00 | 72.00 | 71.00 | 2.00 |"
+
+
+@pytest.mark.baseline
+@pytest.mark.parametrize("kind", ["classification", "matching"])
+def test_ensembles_of_the_same_models_are_compared_on_train(kind: str, tmp_path: Path) -> None:
+    from benchmarks import ensemble
+
+    task = build_toy(tmp_path, kind, n=100, images=False)
+    options = Namespace(preset="fast", threads=1)
+    cells = ensemble._cells(task, options)
+    assert cells[0]["ensemble"] == "the entry's blend" and cells[0]["difference"] is None
+    assert len(cells) == (4 if kind == "classification" else 3)
+    assert all(cell["value"] > 0.5 for cell in cells)
+    assert len(ensemble.table(cells).splitlines()) == 2 + len(cells)

@@ -7,29 +7,31 @@ out-of-fold predictions; test rows are not used.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault, WrongUse
 from challenge.features.lite0 import LITE0_PACKAGES, has_lite0
 from challenge.features.minilm import MINILM_PACKAGES, has_minilm
+from challenge.methods.builtin.autogluon_models import BaggedModels
 from challenge.methods.builtin.autogluon_package import quiet, require_autogluon
-from challenge.methods.builtin.blend import choose_blend
+from challenge.methods.builtin.blend import TREES, blend_models
+from challenge.methods.builtin.budget import Budget
 from challenge.methods.builtin.calibration import choose_temperature
 from challenge.methods.builtin.folds import (
     best_f1_threshold,
     fold_codes,
     label_codes,
     label_numbers,
-    log_loss_of,
     macro_f1_of,
     spread_lone_classes,
 )
-from challenge.methods.builtin.inputs import make_inputs, nothing_to_read
+from challenge.methods.builtin.inputs import Inputs, make_inputs
+from challenge.methods.builtin.linear import Linear
 from challenge.methods.builtin.network import Network
 from challenge.methods.builtin.presets import MANY_CLASSES, PRESETS
+from challenge.methods.builtin.trivial import Trivial
 from challenge.methods.protocol import (
     Progress,
     chosen_preset,
@@ -48,8 +50,18 @@ if TYPE_CHECKING:
 
 __all__ = ["AutoGluon"]
 
-_TREE_LEAST, _LEAST = (1e-2, 1e-3, 1e-4), 1e-6
-"""Least probability in the blend of the trees (the best out of fold) and of the regression."""
+_TITLES = {
+    TREES: "AutoGluon's own models",
+    "regression": "own regression",
+    "network": "own network",
+    "linear": "as linear",
+}
+"""The models of the blend in its order, as their shares are shown."""
+_ORDER = tuple(_TITLES)
+_EARLY = 0.6
+"""Share of the time for what must be ready before the models."""
+_LATE = 0.1
+"""Share of the time left for models to predict the test rows."""
 
 
 class AutoGluon:
@@ -78,8 +90,9 @@ class AutoGluon:
     ) -> None:
         chosen = chosen_preset(preset, PRESETS)
         require_autogluon()
-        self._seed, self._threads, self._time_limit = seed, threads, time_limit
-        self._progress, self._preset, self._without = progress, chosen, without
+        self._seed, self._threads, self._budget = seed, threads, Budget(time_limit)
+        self._progress = self._budget.watched(progress)
+        self._preset, self._without = chosen, without
         self._components, self._hidden, self._leaves, self._learning_rate_scale = (
             components,
             hidden,
@@ -105,7 +118,10 @@ class AutoGluon:
         return space
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
-        """Make the features, bag the models over the folds, and choose the blend out of fold."""
+        """Make the features, bag the models over the folds, and choose the blend out of fold.
+
+        With a time limit, models that are not ready in time are left out.
+        """
         self._task, self._train = task, train[["id"]].reset_index(drop=True)
         self._is_number = task.kind.label == "number"
         folds = fold_codes(train, task)
@@ -116,6 +132,9 @@ class AutoGluon:
             _refuse_lone_row(truth, task)
             folds = spread_lone_classes(folds, truth)
         self._truth, self._folds = truth, folds
+        self._found: dict[str, NDArray[Any]] = {}
+        self._trivial = Trivial()
+        self._trivial.fit(train, task)
         self._inputs = make_inputs(
             task,
             seed=self._seed,
@@ -126,50 +145,119 @@ class AutoGluon:
             context=self._context,
             progress=self._progress,
         )
-        read = self._inputs.fit(train)
-        linear = self._inputs.regression.fit(
-            read.blocks, truth, folds, len(task.classes), self._progress
-        )
+        self._used: list[str] = []
+        self._fit_models(train)
+        self.details["features"] = self._used
+        self._choose()
+
+    def _fit_models(self, train: pd.DataFrame) -> None:
+        """Fit one model after the other, each in its share of the time that is left.
+
+        The features of the test rows will take as long, for each row, as those of train.
+        """
+        budget = self._budget
+        rows = len(train) / (len(train) + self._task.n_test)
+        needs_linear = self._preset.frugal or budget.limited
+        if needs_linear and not self._without:
+            with budget.stage(_EARLY * rows * budget.left()):
+                self._fit_linear(train)
+        kept = budget.spent() * (1 - rows) / rows
+        read: Inputs | None = None
+        before = budget.spent()
+        with budget.stage(_EARLY * rows * (budget.left() - kept)):
+            read = self._inputs.fit(train)
+        if read is None:
+            return
+        kept += _LATE * budget.left() + (budget.spent() - before) * (1 - rows) / rows
+        if not self._preset.frugal:
+            with budget.stage((budget.left() - kept) / 2):
+                self._found["regression"] = self._inputs.regression.fit(
+                    read.blocks, self._truth, self._folds, len(self._task.classes), self._progress
+                )
+        with budget.stage(budget.left() - kept):
+            self._fit_autogluon(read, (budget.left() - kept) / 2)
+        if self._task.kind.has_classes and "regression" in self._found:
+            with budget.stage(budget.left() - kept):
+                self._fit_network(read)
+        columns = {"trees": read.trees.shape[1]}
+        if "regression" in self._found:
+            columns["regression"] = sum(rows.shape[1] for rows in read.blocks.values())
+            self.details["weights"] = self._inputs.regression.as_details()
+        self.details["n_columns"] = columns
+        if self._inputs.candidates:
+            self.details["candidates"] = self._inputs.candidates.as_details()
+        self._used = list(dict.fromkeys([*self._inputs.used, *self._used]))
+
+    def _fit_linear(self, train: pd.DataFrame) -> None:
+        linear = Linear(seed=self._seed, threads=self._threads, progress=self._progress)
+        linear.fit(train, self._task)
+        self._linear = linear
+        features: Any = linear.details["features"]
+        self._used = features
+        self._found["linear"] = self._rows_of(linear.predict_out_of_fold())
+
+    def _fit_autogluon(self, read: Inputs, seconds: float) -> None:
         models = self._preset.models(
-            len(task.classes), self._seed, self._leaves, self._learning_rate_scale
+            len(self._task.classes), self._seed, self._leaves, self._learning_rate_scale
         )
-        self._progress(f"fitting AutoGluon: {' + '.join(models)} over {len(set(folds))} folds")
-        boosted = self._bag(read.trees, truth, folds, models)
-        tables = {"autogluon": boosted, "linear": linear}
-        self._network = None
-        if task.kind.has_classes and not self._preset.frugal:
-            self._progress("fitting a network")
-            self._network = Network(self._inputs.regression.block_weights, self._hidden, self._seed)
-            with quiet():
-                tables["network"] = self._network.fit(read.blocks, truth, folds, len(task.classes))
-        if self._is_number:
-            self._choose_weights(tables)
-        else:
-            self._choose(tables, truth)
-        regression = "ridge" if self._is_number else "LR"
-        self.summary = " + ".join([*models, regression, *(["MLP"] if self._network else [])])
-        self.details |= {
-            "features": list(self._inputs.used),
-            "models": [*models, *list(tables)[1:]],
-            "n_columns": {
-                "trees": read.trees.shape[1],
-                "regression": sum(rows.shape[1] for rows in read.blocks.values()),
-            },
-            "weights": self._inputs.regression.as_details(),
-        }
+        n_folds = len(set(self._folds))
+        self._progress(f"fitting AutoGluon: {' + '.join(models)} over {n_folds} folds")
+        self._bagged = BaggedModels(self._task, threads=self._threads, stacked=self._preset.stacked)
+        limit = seconds if self._budget.limited else None
+        found = self._bagged.fit(read.trees, self._truth, self._folds, models, limit)
+        if found is not None:
+            self._found[TREES] = found
+            self.details["autogluon_weights"] = self._bagged.weights
+
+    def _fit_network(self, read: Inputs) -> None:
+        self._progress("fitting a network")
+        network = Network(self._inputs.regression.block_weights, self._hidden, self._seed)
+        with quiet():
+            found = network.fit(read.blocks, self._truth, self._folds, len(self._task.classes))
+        self._network, self._found["network"] = network, found
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
-        """Return probabilities of the classes, scores of matches and decisions, or numbers."""
-        read = self._inputs.transform(test)
-        tables = [
-            self._predict_bag(read.trees),
-            self._inputs.regression.predict(read.blocks),
-        ]
-        if self._network is not None:
-            tables.append(self._network.predict(read.blocks))
+        """Return probabilities of the classes, scores of matches and decisions, or numbers.
+
+        With a time limit, models that do not predict in time are left out of the blend.
+        """
+        tables: dict[str, NDArray[Any]] = {}
+        with self._budget.stage(self._budget.left()):
+            for name, rows in self._predicted(test):
+                tables[name] = rows
+                self._budget.check()
+        if len(tables) < len(self._found):
+            self._keep(tables)
+        if not tables:
+            return self._trivial.predict(test)
         if self._is_number:
             return numbers_frame(test, self._combined(tables))
-        return self._submission(test, self._temperature(self._blend(tables)))
+        return self._submission(test, self._temperature(self._blend(self._in_order(tables))))
+
+    def _predicted(self, test: pd.DataFrame) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Yield the predictions of each model that was fitted, the quickest first."""
+        if "linear" in self._found:
+            yield "linear", self._rows_of(self._linear.predict(test))
+        if not self._found.keys() - {"linear"}:
+            return
+        read = self._inputs.transform(test)
+        if "regression" in self._found:
+            yield "regression", self._inputs.regression.predict(read.blocks)
+        if "network" in self._found:
+            yield "network", self._network.predict(read.blocks)
+        if TREES in self._found:
+            yield TREES, self._bagged.predict(read.trees)
+
+    def keeping(self, models: Collection[str]) -> AutoGluon:
+        """Return the fitted entry with a new blend of only these of its models."""
+        entry = copy(self)
+        entry.details = dict(self.details)
+        entry._keep(models)
+        return entry
+
+    def _keep(self, models: Collection[str]) -> None:
+        self._found = {name: rows for name, rows in self._found.items() if name in models}
+        self._choose()
 
     def predict_out_of_fold(self) -> pd.DataFrame:
         """Return predictions of the training rows by models that did not see their fold.
@@ -177,6 +265,8 @@ class AutoGluon:
         Blend and prior correction were chosen on these rows. In matching each fold is decided
         by the threshold that is best on the others.
         """
+        if not self._found:
+            return self._trivial.predict(self._train)
         if self._is_number:
             return numbers_frame(self._train, self._blended)
         if self._task.kind.has_classes:
@@ -194,97 +284,62 @@ class AutoGluon:
             return decisions_frame(table, blended[:, 1], self._threshold)
         return probabilities_frame(table, self._task, blended)
 
-    def _bag(
-        self,
-        table: pd.DataFrame,
-        truth: NDArray[Any],
-        folds: NDArray[Any],
-        models: dict[str, Any],
-    ) -> NDArray[Any]:
-        """Fit one model of each kind per fold; return the ensemble's out-of-fold predictions."""
+    def _rows_of(self, found: pd.DataFrame) -> NDArray[Any]:
+        """Return predictions in the form of a submission as probabilities or numbers."""
         import numpy as np
 
-        with quiet():
-            from autogluon.core.utils.exceptions import NoValidFeatures
-            from autogluon.tabular import TabularPredictor
-
-            # Column names of any kind are safe this way; the label cannot clash with a feature.
-            named = table.set_axis([f"x{index}" for index in range(table.shape[1])], axis=1)
-            named = named.reset_index(drop=True).assign(label=truth, fold=folds)
-            self._folder = tempfile.TemporaryDirectory(prefix="challenge-autogluon-")
-            predictor = TabularPredictor(
-                "label",
-                path=self._folder.name,
-                problem_type=self._problem(),
-                eval_metric="root_mean_squared_error" if self._is_number else "log_loss",
-                groups="fold",
-                verbosity=0,
-                learner_kwargs={} if self._is_number else {"label_count_threshold": 1},
-            )
-            try:
-                self._predictor = predictor.fit(
-                    named,
-                    hyperparameters=models,
-                    time_limit=self._time_limit,
-                    num_bag_folds=len(set(folds)),
-                    num_bag_sets=1,
-                    num_stack_levels=int(self._preset.stacked),
-                    dynamic_stacking=False,
-                    num_cpus=self._threads,
-                    num_gpus=0,
-                    calibrate=False,
-                    raise_on_model_failure=True,
-                )
-            except NoValidFeatures as error:
-                raise nothing_to_read(self._task) from error
-            if self._is_number:
-                return np.asarray(self._predictor.predict_oof(), np.float64)
-            return self._all_classes(self._predictor.predict_proba_oof(as_multiclass=True))
-
-    def _problem(self) -> str:
         if self._is_number:
-            return "regression"
-        return "binary" if len(self._task.classes) == 2 else "multiclass"
+            return found["label"].to_numpy(np.float64)
+        if self._task.kind.paired:
+            scores = found["score"].to_numpy(np.float64)
+            return np.column_stack([1 - scores, scores])
+        return found[list(self._task.classes)].to_numpy(np.float64)
 
-    def _predict_bag(self, table: pd.DataFrame) -> NDArray[Any]:
+    def _in_order(self, tables: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        return [tables[name] for name in _ORDER if name in tables]
+
+    def _choose(self) -> None:
+        """Choose how the models are combined, and report their shares."""
+        self._found = {name: self._found[name] for name in _ORDER if name in self._found}
+        if not self._found:
+            self.summary = "no model in time: as trivial"
+            return
+        weights = self._choose_weights() if self._is_number else self._choose_blend()
+        total = sum(weights) or 1.0
+        shares = {
+            name: round(weight / total, 4)
+            for name, weight in zip(self._found, weights, strict=True)
+        }
+        own = " + ".join(self._preset.models(len(self._task.classes), 0, 1, 1.0))
+        titles = {
+            TREES: own,
+            "regression": "ridge" if self._is_number else "LR",
+            "network": "MLP",
+            "linear": "linear",
+        }
+        self.summary = " + ".join(f"{titles[name]} {share:.0%}" for name, share in shares.items())
+        self.details |= {
+            "models": list(self._found),
+            "blend": dict(zip(self._found, weights, strict=True)),
+            "shares": {_TITLES[name]: share for name, share in shares.items()},
+        }
+
+    def _choose_blend(self) -> Sequence[float]:
         import numpy as np
 
-        with quiet():
-            named = table.set_axis([f"x{index}" for index in range(table.shape[1])], axis=1)
-            if self._is_number:
-                return np.asarray(self._predictor.predict(named), np.float64)
-            return self._all_classes(self._predictor.predict_proba(named, as_multiclass=True))
-
-    def _all_classes(self, found: pd.DataFrame) -> NDArray[Any]:
-        import numpy as np
-
-        rows = np.zeros((len(found), len(self._task.classes)))
-        rows[:, [int(name) for name in found.columns]] = found.to_numpy()
-        return rows
-
-    def _choose(self, named: dict[str, NDArray[Any]], truth: NDArray[Any]) -> None:
-        import numpy as np
-
-        tables, others = list(named.values()), (_LEAST,) * (len(named) - 1)
-        n_classes = len(self._task.classes)
+        tables, truth, n_classes = list(self._found.values()), self._truth, len(self._task.classes)
 
         def macro_f1(decided: NDArray[Any]) -> float:
             return macro_f1_of(truth, decided, n_classes)
 
         # A metric with equal class weights is best with more decisions for rare classes.
         alike = self._task.kind.metrics[self._task.metric].classes_weigh_alike
-        measure = macro_f1 if alike else None
-        blends = [choose_blend(tables, truth, (low, *others), measure) for low in _TREE_LEAST]
-        self._blend = min(
-            blends,
-            key=lambda blend: log_loss_of(truth, replace(blend, prior_correction=0.0)(tables)),
-        )
+        self._blend = blend_models(self._found, truth, macro_f1 if alike else None)
         # The exponents include a temperature; after a prior correction another may be better.
         blended = self._blend(tables)
         self._temperature = choose_temperature(blended, truth)
         self._blended = blended = self._temperature(blended)
         chosen: dict[str, object] = {
-            "blend": dict(zip(named, self._blend.exponents, strict=True)),
             "least_probability": self._blend.least[0],
             **self._temperature.as_details(),
         }
@@ -299,28 +354,27 @@ class AutoGluon:
                 "out_of_fold_accuracy": round(float(np.mean(decided == truth)), 6),
             }
         self.details |= chosen
+        return self._blend.exponents
 
-    def _choose_weights(self, named: dict[str, NDArray[Any]]) -> None:
+    def _choose_weights(self) -> Sequence[float]:
         """Choose the weight of each model, none below 0, by squared error out of fold."""
         import numpy as np
         from scipy.optimize import nnls
 
         self._center = float(self._truth.mean())
-        columns = np.column_stack(list(named.values())) - self._center
+        columns = np.column_stack(list(self._found.values())) - self._center
         weights, _ = nnls(columns, self._truth - self._center)
         self._model_weights = [round(float(weight), 6) for weight in weights]
-        self._blended = self._combined(list(named.values()))
+        self._blended = self._combined(self._found)
         error = float(np.sqrt(((self._blended - self._truth) ** 2).mean()))
-        self.details |= {
-            "blend": dict(zip(named, self._model_weights, strict=True)),
-            "out_of_fold_rmse": round(error, 6),
-        }
+        self.details["out_of_fold_rmse"] = round(error, 6)
+        return self._model_weights
 
-    def _combined(self, tables: list[NDArray[Any]]) -> NDArray[Any]:
+    def _combined(self, tables: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         """Return the mean of train plus the weighted deviations of the models from it."""
         import numpy as np
 
-        added = np.column_stack(tables) - self._center
+        added = np.column_stack(self._in_order(tables)) - self._center
         return np.asarray(self._center + added @ np.array(self._model_weights))
 
 

@@ -6,11 +6,12 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from challenge.errors import Fault, MissingRequirement
 from challenge.features.model_files import has_packages
 
-__all__ = ["quiet", "require_autogluon"]
+__all__ = ["ensemble_weights", "quiet", "require_autogluon"]
 
 
 def require_autogluon() -> None:
@@ -39,3 +40,12 @@ def quiet() -> Iterator[None]:
         finally:
             logging.disable(logging.NOTSET)
             logger.setLevel(level)
+
+
+def ensemble_weights(predictor: Any) -> dict[str, float]:
+    """Return the weights of the models in the ensemble that predicts; they sum to 1."""
+    name = predictor.model_best
+    model = predictor._trainer.load_model(name)
+    if not hasattr(model, "_get_model_weights"):
+        return {name: 1.0}
+    return {str(one): round(float(weight), 4) for one, weight in model._get_model_weights().items()}

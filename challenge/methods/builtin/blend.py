@@ -7,14 +7,22 @@ for metrics with equal class weights, and is chosen for the task's own metric.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from challenge.methods.builtin.folds import log_loss_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Blend", "choose_blend"]
+__all__ = ["TREES", "Blend", "blend_models", "choose_blend"]
+
+TREES = "autogluon"
+"""Name of AutoGluon's own models, trees all of them, in a blend."""
+
+_TREE_LEAST, _LEAST = (1e-2, 1e-3, 1e-4), 1e-6
+"""Least probability in the blend of the trees (the best out of fold) and of the other models."""
 
 _PULL = 2e-3
 """Penalty towards equal exponents: without out-of-fold errors log loss has no minimum."""
@@ -76,6 +84,25 @@ def choose_blend(
     values = [measure(blend(tables).argmax(axis=1)) for blend in blends]
     near = next(index for index, value in enumerate(values) if value >= max(values) - 1e-3)
     return blends[near]
+
+
+def blend_models(
+    named: Mapping[str, NDArray[Any]],
+    truth: NDArray[Any],
+    measure: Callable[[NDArray[Any]], float] | None = None,
+) -> Blend:
+    """Choose a blend of the tables of models by their names.
+
+    The least probability of trees (TREES) is the one of three with the least log loss out of fold.
+    """
+    tables = list(named.values())
+    blends = [
+        choose_blend(tables, truth, [low if name == TREES else _LEAST for name in named], measure)
+        for low in (_TREE_LEAST if TREES in named else (_LEAST,))
+    ]
+    return min(
+        blends, key=lambda blend: log_loss_of(truth, replace(blend, prior_correction=0.0)(tables))
+    )
 
 
 def _logs(table: NDArray[Any], low: float) -> NDArray[Any]:

@@ -86,12 +86,11 @@ class ChosenRegression:
         *,
         start: float = 1.0,
         whole: bool = False,
-        solver: str = "lbfgs",
         numbers: bool = False,
     ) -> None:
         self._strengths, self._weights, self._start = strengths, weights, start
         self._whole, self._numbers = whole, numbers
-        self._make: Callable[[float], Any] = partial(logistic_regression, solver=solver)
+        self._make: Callable[[float], Any] = logistic_regression
         if numbers:
             self._strengths, self._make = _RIDGE_STRENGTHS, _ridge_of
 

@@ -16,7 +16,9 @@ from challenge.features.context import candidate_context
 from challenge.features.matched import MatchedWords
 from challenge.features.pair_features import PairFeatures
 from challenge.features.text import number_values, text_values
+from challenge.methods.builtin.candidate_choice import CandidateChoice, choose_context
 from challenge.methods.builtin.chosen_regression import ChosenRegression
+from challenge.methods.builtin.folds import label_codes
 from challenge.methods.protocol import Progress
 
 if TYPE_CHECKING:
@@ -64,8 +66,7 @@ def make_inputs(
 
     In tables, trees read `components` principal components of a text or an image, 128 at most.
     Matching without pair features reads both records as one row. `frugal` uses no packaged
-    weights, no matched words and no joined texts. It reads the first 256 characters of a text, and
-    tries one setting of the regression.
+    weights, no matched words and no joined texts. It reads the first 256 characters of a text.
 
     Raises WrongUse for an unknown part, and for a context of candidates in a task without pairs.
     """
@@ -89,7 +90,7 @@ def make_inputs(
         "progress": progress,
     }
     if task.kind.paired and "pair features" not in without:
-        return PairInputs(task, context=context, frugal=frugal, **options)
+        return PairInputs(task, seed=seed, context=context, frugal=frugal, **options)
     if context:
         raise WrongUse(
             Fault(
@@ -132,6 +133,8 @@ def _names_of_starts(task: Task, frugal: bool) -> tuple[str, ...]:
 class TableInputs:
     """Rows of a table, column by column."""
 
+    candidates: CandidateChoice | None = None
+
     def __init__(
         self, task: Task, *, seed: int, components: int, frugal: bool, **options: Any
     ) -> None:
@@ -144,10 +147,8 @@ class TableInputs:
             **options,
         )
         numbers = task.kind.label == "number"
-        self.regression = (
-            ChosenRegression((0.3,), (1.0,), numbers=numbers)
-            if frugal
-            else ChosenRegression((1.0, 0.3), (0.5, 1.0, 2.0, 4.0), whole=True, numbers=numbers)
+        self.regression = ChosenRegression(
+            (1.0, 0.3), (0.5, 1.0, 2.0, 4.0), whole=True, numbers=numbers
         )
         self._frequent: dict[str, NDArray[Any]] = {}
 
@@ -196,17 +197,21 @@ class TableInputs:
 
 
 class PairInputs:
-    """Pairs of records, by comparisons; with `context` also by their candidates."""
+    """Pairs of records, by comparisons; with `context` also by their candidates if that helps.
 
-    def __init__(self, task: Task, *, context: bool, frugal: bool, **options: Any) -> None:
+    After `fit`, `candidates` has that choice, None without `context`.
+    """
+
+    candidates: CandidateChoice | None = None
+
+    def __init__(
+        self, task: Task, *, seed: int, context: bool, frugal: bool, **options: Any
+    ) -> None:
         self._task, self._context, self._frugal = task, context, frugal
+        self._seed, self._report = seed, options["progress"]
         self._pairs = PairFeatures(task, joined=not frugal, **options)
         self._words = None if frugal else MatchedWords(task)
-        self.regression = (
-            ChosenRegression((1.0,), (1.0,), solver="newton-cholesky")
-            if frugal
-            else ChosenRegression((1.0,), (0.1, 0.3, 1.0), start=0.3)
-        )
+        self.regression = ChosenRegression((1.0,), (0.1, 0.3, 1.0), start=0.3)
         self._scale: Any = None
 
     @property
@@ -223,6 +228,9 @@ class PairInputs:
         from sklearn.preprocessing import StandardScaler
 
         self._pairs.fit(self._read(train))
+        if self._context:
+            self.candidates = self._choose_context(train)
+            self._context = self.candidates.helps
         table = self._table(train)
         if table.empty:
             raise nothing_to_read(self._task)
@@ -238,11 +246,27 @@ class PairInputs:
     def _read(self, pairs: pd.DataFrame) -> pd.DataFrame:
         return _starts_of_texts(self._task, pairs) if self._frugal else pairs
 
+    def _choose_context(self, train: pd.DataFrame) -> CandidateChoice:
+        compared, context = self._with_context(train)
+        if compared.empty:
+            raise nothing_to_read(self._task)
+        self._report("choosing whether to look at candidates")
+        truth = label_codes(train, self._task)
+        return choose_context(
+            self._task, train, compared.to_numpy(), context.to_numpy(), truth, self._seed
+        )
+
     def _table(self, pairs: pd.DataFrame) -> pd.DataFrame:
         import pandas as pd
 
         if not self._context:
             return self._pairs.transform(self._read(pairs))
+        return pd.concat(self._with_context(pairs), axis=1)
+
+    def _with_context(self, pairs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the comparisons of the pairs, and their context of candidates."""
+        import pandas as pd
+
         from challenge.task.frames import read_test, read_train
 
         # Candidates are the pairs of both train and test.
@@ -250,7 +274,7 @@ class PairInputs:
         everything = pd.concat(parts, ignore_index=True).drop_duplicates("id", ignore_index=True)
         compared = self._pairs.transform(self._read(everything))
         context = candidate_context(self._task, everything, compared)
-        return pd.concat([compared, context], axis=1).iloc[: len(pairs)]
+        return compared.iloc[: len(pairs)], context.iloc[: len(pairs)]
 
     def _inputs(self, table: pd.DataFrame, words: Any) -> Inputs:
         from scipy.sparse import csr_matrix

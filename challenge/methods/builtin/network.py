@@ -12,7 +12,7 @@ from challenge.methods.builtin.linear import out_of_fold
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Network"]
+__all__ = ["Network", "network_model"]
 
 _BATCH = 256
 
@@ -31,7 +31,7 @@ class Network:
     ) -> NDArray[Any]:
         """Fit on all rows, and return the out-of-fold probabilities (rows x classes)."""
         rows = self._weights(blocks)
-        make = partial(self._make, max(1, min(_BATCH, len(truth) // 10)))
+        make = partial(network_model, self._hidden, len(truth), self._seed)
         self._model, self._n_classes = make().fit(rows, truth), n_classes
         return out_of_fold(make, rows, truth, folds, n_classes)
 
@@ -39,14 +39,16 @@ class Network:
         """Return probabilities of other rows (rows x classes); 0 for a class never seen."""
         return all_classes(self._model, self._weights(blocks), self._n_classes)
 
-    def _make(self, batch: int) -> Any:
-        from sklearn.neural_network import MLPClassifier
 
-        return MLPClassifier(
-            (self._hidden,),
-            alpha=1e-2,
-            batch_size=batch,
-            learning_rate_init=4e-3,
-            max_iter=30,
-            random_state=self._seed,
-        )
+def network_model(hidden: int, n_rows: int, seed: int) -> Any:
+    """Return an unfitted network; its steps are those of a table of `n_rows` rows."""
+    from sklearn.neural_network import MLPClassifier
+
+    return MLPClassifier(
+        (hidden,),
+        alpha=1e-2,
+        batch_size=max(1, min(_BATCH, n_rows // 10)),
+        learning_rate_init=4e-3,
+        max_iter=30,
+        random_state=seed,
+    )

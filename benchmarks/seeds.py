@@ -1,0 +1,79 @@
+"""One method on one task with several seeds: how much of a score is chance of the fit.
+
+    python -m benchmarks.seeds TASK_FOLDER … [--seeds 1 2 3 4 5] [--methods autogluon]
+
+TASK_FOLDER is a built task (`datasets/icon-variants`). Each seed is a cell of `challenge run`, with
+the threads of every library fixed. What is printed is the primary metric on the test rows for each
+seed, their mean, and the spread: the largest minus the smallest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.fits import add_fit_options, keep_cell
+from challenge.methods import run_method
+from challenge.scoring import read_predictions, score_predictions
+from challenge.task import read_task
+
+
+def main() -> int:
+    """Run every seed; print the table and write the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tasks", nargs="+", type=Path)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
+    parser.add_argument("--methods", nargs="+", default=["autogluon"])
+    add_fit_options(parser)
+    options = parser.parse_args()
+    cells = []
+    for folder in options.tasks:
+        task = read_task(folder / "public")
+        for name in options.methods:
+            for seed in options.seeds:
+                with tempfile.TemporaryDirectory(prefix="seeds-") as out:
+                    done = run_method(
+                        name,
+                        task,
+                        Path(out),
+                        seed=seed,
+                        threads=options.threads,
+                        preset=options.preset,
+                    )
+                    found = read_predictions(task, done.predictions)
+                cell = {
+                    "task": task.id,
+                    "method": name,
+                    "seed": seed,
+                    "metric": task.metric,
+                    "value": score_predictions(task, found, "all").primary.value,
+                    "cpu_s": done.cpu_s,
+                }
+                keep_cell(cell, options.json)
+                cells.append(cell)
+    print(table(cells))
+    return 0
+
+
+def table(cells: Sequence[dict[str, Any]]) -> str:
+    """Return the Markdown table: points in percent, a row for each task and method."""
+    seeds = sorted({cell["seed"] for cell in cells})
+    rows = [["task", "method", *(f"seed {seed}" for seed in seeds), "mean", "spread"]]
+    rows.append(["---"] * len(rows[0]))
+    for task, method in dict.fromkeys((cell["task"], cell["method"]) for cell in cells):
+        values = {
+            c["seed"]: 100 * c["value"] for c in cells if (c["task"], c["method"]) == (task, method)
+        }
+        each = [f"{values[seed]:.2f}" if seed in values else "–" for seed in seeds]
+        mean = sum(values.values()) / len(values)
+        spread = max(values.values()) - min(values.values())
+        rows.append([task, method, *each, f"{mean:.2f}", f"{spread:.2f}"])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
