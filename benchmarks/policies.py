@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.kinds.estimates import estimates
-from challenge.kinds.metrics.policies import METRICS, PolicyOutcome
+from challenge.kinds.metrics.policy_values import METRICS, PolicyOutcome
 from challenge.kinds.scored_rows import Answers, ScoredRows
 from challenge.kinds.statistics.grouping import group_rows
 

@@ -13,13 +13,13 @@ __all__ = ["KIND"]
 
 
 def _metrics() -> tuple[Metric, ...]:
-    from challenge.kinds.metrics import policies
+    from challenge.kinds.metrics import policy_values
 
-    return policies.METRICS
+    return policy_values.METRICS
 
 
 def _outcome() -> Any:
-    from challenge.kinds.metrics.policies import PolicyOutcome
+    from challenge.kinds.metrics.policy_values import PolicyOutcome
 
     return PolicyOutcome
 

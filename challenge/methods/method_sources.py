@@ -39,14 +39,14 @@ BUILTINS: Mapping[str, tuple[str, str]] = {
     "majority": ("challenge.methods.builtin.trivial", "Trivial"),
     "mean": ("challenge.methods.builtin.trivial", "Trivial"),
     "linear": ("challenge.methods.builtin.linear", "Linear"),
-    "logging": ("challenge.methods.builtin.policies", "LoggingPolicy"),
-    "uniform": ("challenge.methods.builtin.policies", "UniformPolicy"),
-    "greedy": ("challenge.methods.builtin.policies", "Greedy"),
-    "epsilon-greedy": ("challenge.methods.builtin.policies", "EpsilonGreedy"),
-    "linucb": ("challenge.methods.builtin.policies", "LinUCB"),
     "autogluon": ("challenge.methods.builtin.autogluon", "AutoGluon"),
     "autogluon-plain": ("challenge.methods.builtin.autogluon_plain", "AutoGluonPlain"),
     "autogluon-context": ("challenge.methods.builtin.autogluon_context", "AutoGluonContext"),
+    "uniform": ("challenge.methods.builtin.policies", "UniformPolicy"),
+    "logging": ("challenge.methods.builtin.policies", "LoggingPolicy"),
+    "greedy": ("challenge.methods.builtin.policies", "Greedy"),
+    "epsilon-greedy": ("challenge.methods.builtin.policies", "EpsilonGreedy"),
+    "linucb": ("challenge.methods.builtin.policies", "LinUCB"),
 }
 """Name of each built-in: its module and its class."""
 _TRIVIAL = {"class": "majority", "match": "majority", "number": "mean"}

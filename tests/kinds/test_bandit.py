@@ -20,7 +20,7 @@ from challenge.errors import SubmissionError
 from challenge.kinds import kind_of
 from challenge.kinds.bandit import KIND
 from challenge.kinds.estimates import estimate, estimates
-from challenge.kinds.metrics.policies import METRICS, PolicyOutcome
+from challenge.kinds.metrics.policy_values import METRICS, PolicyOutcome
 from challenge.scoring import (
     baseline_score,
     compare_predictions,
@@ -103,10 +103,10 @@ def test_an_estimate_that_few_rows_carry_is_called_unreliable() -> None:
 
 @pytest.mark.parametrize(("uniform", "deterministic"), [(True, True), (False, False)])
 def test_intervals_cover_the_true_value(uniform: bool, deterministic: bool) -> None:
-    # 200 logs: three standard errors to either side of 95 %; `benchmarks.policies` has 2,000.
+    # 200 logs: four standard errors to either side of 95 %; `benchmarks.policies` has 2,000.
     for name, share in covered(uniform, deterministic, n=1_500, times=200, seed=3).items():
         if name != "dm":
-            assert 0.90 <= share <= 0.995, name
+            assert 0.888 <= share <= 0.995, name
 
 
 def test_with_shuffled_rewards_no_policy_is_distinguished_from_another() -> None:
@@ -160,7 +160,7 @@ def test_files_of_arms_and_of_probabilities_are_scored(task: Task, tmp_path: Pat
     # The uniform policy is the one that made the log.
     assert score.primary.value == pytest.approx(logged, abs=1e-12)
     assert baseline_score(task, "all").value == pytest.approx(logged, abs=1e-12)
-    assert score.diagnostics["effective_sample_size"] == pytest.approx(task.n_test)
+    assert score.diagnostics["n_effective_sample_size"] == pytest.approx(task.n_test)
     one = score_predictions(task, one_file, "all")
     assert one.primary.low is not None and one.diagnostics["largest_weight"] == 3.0
     for metric in one.metrics.values():

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault, WrongUse
 from challenge.features.blocks import TableBlocks
-from challenge.kinds.statistics.arm_ridge import fit_arms
+from challenge.kinds.statistics.arm_ridge import ArmRidge, fit_arms
 from challenge.methods.builtin.folds import fold_codes, label_codes
-from challenge.methods.builtin.linear import Linear
 from challenge.methods.protocol import Progress, probabilities_frame, silent
 
 if TYPE_CHECKING:
@@ -21,6 +20,9 @@ __all__ = ["EpsilonGreedy", "Greedy", "LinUCB", "LoggingPolicy", "UniformPolicy"
 
 _COMPONENTS = 32
 """Components of each text or image that contexts have."""
+
+_LEAST = 1e-6
+"""A logging policy shows every arm."""
 
 
 class UniformPolicy:
@@ -40,29 +42,6 @@ class UniformPolicy:
         import numpy as np
 
         return probabilities_frame(test, self._task, np.ones((len(test), len(self._task.classes))))
-
-
-class LoggingPolicy:
-    """The policy that made the log of train: uniform where it was, else the arm learned by Linear.
-
-    A log states the propensity of the shown arm only; those of the others follow from the context.
-    """
-
-    def __init__(self, *, seed: int = 0, threads: int = 1, progress: Progress = silent) -> None:
-        self._options: dict[str, Any] = {"seed": seed, "threads": threads, "progress": progress}
-        self.details: dict[str, object] = {}
-
-    def fit(self, train: pd.DataFrame, task: Task) -> None:
-        """Learn which arm is shown in which context."""
-        _refuse_other_kinds(task)
-        uniform = bool((abs(train["propensity"] * len(task.classes) - 1.0) < 1e-3).all())
-        self._policy = UniformPolicy() if uniform else Linear(**self._options)
-        self._policy.fit(train, task)
-        self.details = {**self._policy.details, "uniform": uniform}
-
-    def predict(self, test: pd.DataFrame) -> pd.DataFrame:
-        """Return the probability of each arm."""
-        return self._policy.predict(test)
 
 
 class _Contexts:
@@ -91,6 +70,31 @@ class _Contexts:
         return np.hstack([np.ones((len(table), 1)), *make(table).values()]).astype(np.float64)
 
 
+class LoggingPolicy:
+    """The policy that made the log of train.
+
+    A log states the propensity of the shown arm only. Those of an arm in other contexts follow from
+    one ridge regression an arm; they are exact for a uniform log.
+    """
+
+    def __init__(self, *, seed: int = 0, threads: int = 1, progress: Progress = silent) -> None:
+        self._options = seed, threads, progress
+        self.details: dict[str, object] = {}
+
+    def fit(self, train: pd.DataFrame, task: Task) -> None:
+        """Learn how probable each arm is in which context."""
+        _refuse_other_kinds(task)
+        self._task = task
+        self._contexts = _Contexts(task, *self._options)
+        self._propensities = _by_arm(self._contexts, train, task, "propensity")
+        self.details = {"features": self._contexts.used}
+
+    def predict(self, test: pd.DataFrame) -> pd.DataFrame:
+        """Return the probability of each arm."""
+        found = self._propensities(self._contexts.rows(test)).clip(_LEAST, 1.0)
+        return probabilities_frame(test, self._task, found)
+
+
 class Greedy:
     """In each row the arm with the largest expected reward, by one ridge regression an arm.
 
@@ -108,13 +112,7 @@ class Greedy:
         _refuse_other_kinds(task)
         self._task = task
         self._contexts = _Contexts(task, *self._options)
-        self._expected = fit_arms(
-            self._contexts.rows(train, fitting=True),
-            label_codes(train, task),
-            train["reward"].to_numpy(float),
-            len(task.classes),
-            fold_codes(train, task),
-        )
+        self._expected = _by_arm(self._contexts, train, task, "reward")
         self.details = {"features": self._contexts.used, "penalty": self._expected.penalty}
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
@@ -191,6 +189,17 @@ class LinUCB:
             spread = np.einsum("ij,ij->i", rows @ inverse, rows)
             found[:, arm] += self._alpha * np.sqrt(np.maximum(spread, 0.0))
         return np.asarray(found)
+
+
+def _by_arm(contexts: _Contexts, train: pd.DataFrame, task: Task, column: str) -> ArmRidge:
+    """Return regressions of a column on the contexts of train, one an arm."""
+    return fit_arms(
+        contexts.rows(train, fitting=True),
+        label_codes(train, task),
+        train[column].to_numpy(float),
+        len(task.classes),
+        fold_codes(train, task),
+    )
 
 
 def _arms_frame(test: pd.DataFrame, task: Task, codes: NDArray[Any]) -> pd.DataFrame:

@@ -106,10 +106,10 @@ class PolicyOutcome(Outcome):
         if self.rows.n == 0:
             return {}
         return {
-            "effective_sample_size": self.effective_sample_size,
+            "n_effective_sample_size": self.effective_sample_size,
             "matched_share": float(self.chosen.mean()),
             "largest_weight": float(self.weights.max()),
-            "independent_matches": self.rows.grouping.n_clusters
+            "n_independent_matches": self.rows.grouping.n_clusters
             / float((1.0 / self.propensities).mean()),
         }
 
@@ -184,7 +184,7 @@ METRICS = (
         "SNIPS",
         _snips,
         primary=True,
-        units="independent_matches",
+        units="n_independent_matches",
         ratios=_snips_ratios,
         baseline=_mean_reward,
         resolution=_one_match,
