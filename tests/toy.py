@@ -14,7 +14,7 @@ from challenge.kinds import kind_of
 from challenge.prepare import build_task
 from challenge.task import Task
 
-__all__ = ["build_toy", "declare_toy", "toy_numbers", "toy_records", "toy_rows"]
+__all__ = ["build_toy", "declare_toy", "toy_log", "toy_numbers", "toy_records", "toy_rows"]
 
 _COLOURS = ["red", "green", "blue", "amber"]
 _WORDS = ["oak", "elm", "fir", "ash", "yew", "bay", "fig", "box", "may", "sal"]
@@ -94,6 +94,21 @@ def toy_numbers(
     code = np.array([int(name.split()[1]) for name in rows["label"].to_pylist()])
     label = np.exp(code / 4 + np.random.default_rng(seed + 1).normal(0, 0.2, n))
     return rows.set_column(rows.column_names.index("label"), "label", pa.array(label))
+
+
+def toy_log(n: int, *, classes: int = 3, uniform: bool = True, seed: int = 0) -> pa.Table:
+    """Return the log of a toy: the right arm earns 1 in four of five rows, others in one."""
+    rows = toy_rows(n, classes=classes, images=False, seed=seed)
+    random = np.random.default_rng(seed + 1)
+    best = np.array([int(name.split()[1]) for name in rows["label"].to_pylist()])
+    weights = np.ones(classes) if uniform else 1.0 + np.arange(classes)
+    shares = weights / weights.sum()
+    arm = random.choice(classes, n, p=shares)
+    reward = (random.random(n) < np.where(arm == best, 0.8, 0.2)).astype(np.float64)
+    rows = rows.set_column(1, "label", pa.array([f"arm {code}" for code in arm]))
+    return rows.append_column("propensity", pa.array(shares[arm])).append_column(
+        "reward", pa.array(reward)
+    )
 
 
 def toy_records(n: int, *, images: bool = True, seed: int = 0) -> pa.Table:
@@ -190,6 +205,8 @@ def build_toy(
         raw = toy_records(n, images=images, seed=seed)
     elif kind == "regression":
         raw = toy_numbers(n, groups=groups, images=images, seed=seed)
+    elif kind == "bandit":
+        raw = toy_log(n, classes=classes, seed=seed)
     else:
         raw = toy_rows(n, classes=classes, groups=groups, images=images, seed=seed)
     declare_toy(folder, kind, raw=raw, split=split, metric=metric)

@@ -291,7 +291,7 @@ def _say_upgrade(result: Comparison | ReleasedDifference) -> None:
     if isinstance(result, ReleasedDifference):
         say("flips of rows are shown after the close")
     elif result.upgrade is None:
-        say("flips: undefined, as numbers are neither right nor wrong")
+        say("flips: undefined, as answers are neither right nor wrong")
     else:
         for line in result.upgrade.lines():
             say(line)

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 LabelType = Literal["class", "match", "number"]
-"""What the truth of a row is: one of k classes, whether a pair matches, or a number."""
+"""What the label of a row is: one of k classes, whether a pair matches, or a number."""
 
 Need = Literal["labels", "probabilities", "scores"]
 """What a file must hold for a metric to be defined."""
@@ -118,6 +118,8 @@ class Kind:
 
     `title` names the kind on pages, `row` one row of its tables. `paired` rows hold two records
     (`left_*`, `right_*`), which may be split by entity. `label` is the type of the truth.
+    `log_columns` are numbers in [0, 1] that train has beside the label, and test hides as it hides
+    the label. The label of a kind that has some is what was done, not what should be answered.
     A new task gets `default_metric`, or `even_metric` where all classes are about equally large.
     `diagnostic_titles` are those of figures that no rank depends on. `load_outcome` returns the
     class that holds the truth beside the predictions, for the metrics to share what they need.
@@ -135,6 +137,7 @@ class Kind:
     forms: Callable[[tuple[str, ...], Metric], Any]
     won: str = "right"
     paired: bool = False
+    log_columns: tuple[str, ...] = ()
     even_metric: str | None = None
     diagnostic_titles: Mapping[str, str] = field(default_factory=dict)
 
@@ -171,6 +174,11 @@ class Kind:
         """Whether a row belongs to one of k named classes."""
         return self.label == "class"
 
+    @property
+    def has_right_answers(self) -> bool:
+        """Whether an answer to a row is right or wrong: not for numbers, not for logs."""
+        return self.label != "number" and not self.log_columns
+
     def metric(self, name: str) -> Metric:
         """Return a metric by name; raise WrongUse with the nearest one when there is none."""
         metrics = self.metrics
@@ -194,7 +202,7 @@ class Kind:
         return self.title
 
 
-KINDS = ("classification", "matching", "regression")
+KINDS = ("classification", "matching", "regression", "bandit")
 """Names of all kinds, which are also the names of their modules."""
 
 

@@ -10,7 +10,7 @@ from challenge.errors import Fault, counted
 from challenge.kinds.base import Kind, Metric
 from challenge.kinds.forms import Columns, Forms, shown_name
 
-__all__ = ["KIND"]
+__all__ = ["KIND", "ClassForms"]
 
 
 def _metrics() -> tuple[Metric, ...]:
@@ -34,9 +34,8 @@ class ClassForms(Forms):
     @property
     def expected(self) -> str:
         """The columns of a submission in one line."""
-        return (
-            f"id and label, or id and one column per class ({counted(len(self.classes), 'class')})"
-        )
+        some = counted(len(self.classes), self.noun)
+        return f"id and label, or id and one column per {self.noun} ({some})"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,9 +79,9 @@ class ClassForms(Forms):
             if "label" not in names:
                 yield Fault(
                     where,
-                    "neither `label` nor a column of any class",
+                    f"neither `label` nor a column of any {self.noun}",
                     self.expected,
-                    "add `label`, or one probability column per class",
+                    f"add `label`, or one probability column per {self.noun}",
                     code="column-missing",
                 )
             return
@@ -90,8 +89,8 @@ class ClassForms(Forms):
         if absent:
             yield Fault(
                 where,
-                f"no column for {len(absent)} of {counted(len(self.classes), 'class')}",
-                "one probability column per class",
+                f"no column for {len(absent)} of {counted(len(self.classes), self.noun)}",
+                f"one probability column per {self.noun}",
                 "add them; 0 is a probability, too",
                 "column-missing",
                 len(absent),

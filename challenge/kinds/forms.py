@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from challenge.errors import Fault
+from challenge.errors import Fault, counted
 from challenge.kinds.base import Metric
 
 __all__ = ["Columns", "Form", "Forms", "shown_name"]
@@ -35,7 +35,7 @@ class Forms(ABC):
 
     `label_type` is the type of `label` in Parquet. `number_range` holds the values of number
     columns; `number_columns` names these columns in a fault. `others` are columns that belong to
-    other kinds, `records` those that name the records of a pair.
+    other kinds, `records` those that name the records of a pair. `noun` is what a class is called.
     """
 
     classes: tuple[str, ...]
@@ -45,6 +45,7 @@ class Forms(ABC):
     number_range: tuple[float, float] = (0.0, 1.0)
     others: tuple[str, ...] = ("label", "score")
     records: tuple[str, ...] = ()
+    noun: str = "class"
 
     @property
     @abstractmethod
@@ -83,9 +84,9 @@ class Forms(ABC):
     def label_expected(self) -> tuple[str, str]:
         """What a label is, and what to do about others."""
         some = ", ".join(shown_name(name) for name in self.classes[:5])
-        expected = f"one of the {len(self.classes)} classes of the task: {some}"
+        expected = f"one of the {counted(len(self.classes), self.noun)} of the task: {some}"
         expected += ", …" if len(self.classes) > 5 else ""
-        return expected, "write the class exactly as train.csv has it, as text"
+        return expected, f"write the {self.noun} exactly as train.csv has it, as text"
 
     @property
     def label_guesses(self) -> tuple[str, ...]:

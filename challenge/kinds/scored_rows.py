@@ -19,6 +19,10 @@ def _unknown() -> float:
     raise ValueError("the answer of train is not known here")
 
 
+def _no_rewards() -> NDArray[np.float64]:
+    raise ValueError("no rewards are expected here")
+
+
 @dataclass(frozen=True, eq=False)
 class ScoredRows:
     """The truth of the rows that count: `rows` are their positions in the table of `n_table` rows.
@@ -26,6 +30,8 @@ class ScoredRows:
     `labels` (positions in `classes`, or numbers) and `grouping` are of these rows, `classes` the
     names of the task. `left`, `right` and `seen` are those of the solution, None without record
     ids. `trivial` returns what the trivial method answers to every row: it is learned from train.
+    `log` (rows, columns) are the numbers of the kind's `log_columns`, None where it has none.
+    `expected` returns (n_table, k) rewards that a model learned from train expects of each class.
     """
 
     rows: NDArray[np.intp]
@@ -37,6 +43,8 @@ class ScoredRows:
     right: NDArray[np.int32] | None = None
     seen: NDArray[np.int8] | None = None
     trivial: Callable[[], float] = _unknown
+    log: NDArray[np.float64] | None = None
+    expected: Callable[[], NDArray[np.float64]] = _no_rewards
 
     @property
     def n(self) -> int:
@@ -49,7 +57,7 @@ class ScoredRows:
 
     def whole(self) -> ScoredRows:
         """Return the rows as a table of their own."""
-        return replace(self, rows=np.arange(self.n), n_table=self.n)
+        return replace(self, rows=np.arange(self.n), n_table=self.n, expected=_no_rewards)
 
     def kept(self, keep: NDArray[np.bool_]) -> ScoredRows:
         """Return some of the rows; their grouping is not updated."""
@@ -60,6 +68,7 @@ class ScoredRows:
             left=None if self.left is None else self.left[keep],
             right=None if self.right is None else self.right[keep],
             seen=None if self.seen is None else self.seen[keep],
+            log=None if self.log is None else self.log[keep],
         )
 
 

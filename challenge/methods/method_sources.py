@@ -42,6 +42,11 @@ BUILTINS: Mapping[str, tuple[str, str]] = {
     "autogluon": ("challenge.methods.builtin.autogluon", "AutoGluon"),
     "autogluon-plain": ("challenge.methods.builtin.autogluon_plain", "AutoGluonPlain"),
     "autogluon-context": ("challenge.methods.builtin.autogluon_context", "AutoGluonContext"),
+    "uniform": ("challenge.methods.builtin.policies", "UniformPolicy"),
+    "logging": ("challenge.methods.builtin.policies", "LoggingPolicy"),
+    "greedy": ("challenge.methods.builtin.policies", "Greedy"),
+    "epsilon-greedy": ("challenge.methods.builtin.policies", "EpsilonGreedy"),
+    "linucb": ("challenge.methods.builtin.policies", "LinUCB"),
 }
 """Name of each built-in: its module and its class."""
 _TRIVIAL = {"class": "majority", "match": "majority", "number": "mean"}

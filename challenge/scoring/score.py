@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from challenge.kinds.scored_rows import ScoredRows
 from challenge.kinds.statistics.grouping import Grouping, group_rows
 from challenge.kinds.statistics.vector import Vector, spread
 from challenge.scoring.predictions import Predictions
+from challenge.scoring.reward_model import expected_rewards
 from challenge.scoring.solution import Solution, read_solution, read_train_truth
 from challenge.scoring.statistics.stored_grouping import grouping_hash, read_grouping
 from challenge.task import Subset, Task
@@ -140,6 +141,7 @@ def score_on_train(task: Task, path: Path) -> Score:
     truth = read_train_truth(task)
     grouping = group_rows(truth.cluster, truth.other, task.data_digest.encode())
     part = part_of(task, truth, "all", grouping)
+    part = replace(part, expected=partial(expected_rewards, task, "train"))
     return replace(score_part(task, predictions, "train", part), notes=_of_train(task))
 
 
@@ -161,7 +163,7 @@ def baseline_score(task: Task, subset: Subset) -> MetricValue:
 
     Classification: every row gets the most frequent class of train (the first of equals); MCC: 0.
     Matching: 0 for F1, one score for all pairs for the ranked metrics. Regression: every row gets
-    the mean of train. No interval.
+    the mean of train. Bandit: what the log itself earned. No interval.
     """
     part = solution_part(task, subset)
     value = baseline_of(task.kind.metric(task.metric), task.kind.outcome, part)
@@ -188,9 +190,18 @@ def part_of(task: Task, solution: Solution, subset: Subset, grouping: Grouping) 
 
     records = (solution.left, solution.right, solution.seen)
     left, right, seen = (counting(column) if len(column) else None for column in records)
-    labels = counting(solution.labels)
     return ScoredRows(
-        rows, n_table, labels, task.classes, grouping, left, right, seen, _trivial_answer(task)
+        rows,
+        n_table,
+        counting(solution.labels),
+        task.classes,
+        grouping,
+        left,
+        right,
+        seen,
+        _trivial_answer(task),
+        counting(solution.log) if len(solution.log) else None,
+        partial(expected_rewards, task, "test"),
     )
 
 

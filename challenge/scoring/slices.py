@@ -32,12 +32,13 @@ class Slice:
 def read_slices(task: Task, solution: Solution) -> tuple[Slice, ...]:
     """Return the slices of the test rows, those without a row left out.
 
-    By true class; by a missing value in any column of a modality; in matching by how many of the
-    two records are in train; by the length of all texts together, in thirds.
+    By true class, if there is one; by a missing value in any column of a modality; in matching by
+    how many of the two records are in train; by the length of all texts together, in thirds.
     """
-    slices = [
-        Slice("class", name, solution.labels == code) for code, name in enumerate(task.classes)
-    ]
+    slices = []
+    if task.kind.has_right_answers:
+        for code, name in enumerate(task.classes):
+            slices.append(Slice("class", name, solution.labels == code))
     slices += _missing(task)
     if len(solution.seen):
         names = ("no record in train", "one record in train", "both records in train")

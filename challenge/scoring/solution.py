@@ -43,7 +43,8 @@ class Solution:
     1 private, 2 void. `cluster` and `other` are the clusters that the row depends on: equal,
     unless a pair joins two entities.
     `left` and `right` number the records of each pair, `seen` counts how many of both are in
-    train; these three are empty where rows have no record ids.
+    train; these three are empty where rows have no record ids. `log` (n, columns) are the numbers
+    of the kind's `log_columns`.
     """
 
     labels: NDArray[Any]
@@ -53,6 +54,7 @@ class Solution:
     left: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     right: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     seen: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
+    log: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
 
     def rows(self, subset: Subset) -> NDArray[np.intp]:
         """Return the positions of the rows that count in a subset; void rows count in none."""
@@ -131,7 +133,8 @@ def read_train_truth(task: Task) -> Solution:
     import pyarrow.parquet as pq
 
     path = task.public / "train.parquet"
-    names = ["label", *(("left_id", "right_id") if task.record_ids else ())]
+    names = ["label", *task.kind.log_columns]
+    names += ("left_id", "right_id") if task.record_ids else ()
     table = pq.ParquetFile(path).read(names, use_threads=False)
     labels = _truth(task, table.column("label"), path)
     n = len(labels)
@@ -145,7 +148,7 @@ def read_train_truth(task: Task) -> Solution:
         entity = components(left[links], right[links], int(codes.max(initial=-1)) + 1)
         cluster, other = entity[left].astype(np.int32), entity[right].astype(np.int32)
         return Solution(labels, np.ones(n, np.int8), cluster, other, left, right)
-    return Solution(labels, np.ones(n, np.int8), cluster, other)
+    return Solution(labels, np.ones(n, np.int8), cluster, other, log=_log(task, table, path))
 
 
 def label_codes(column: pa.ChunkedArray, classes: tuple[str, ...], where: str) -> NDArray[np.int32]:
@@ -180,6 +183,14 @@ def _truth(task: Task, column: pa.ChunkedArray, path: Path) -> NDArray[Any]:
     if task.kind.label == "number":
         return _double_array(column, path)
     return label_codes(column, task.classes, str(path))
+
+
+def _log(task: Task, table: pa.Table, path: Path) -> NDArray[np.float64]:
+    """Return the log's numbers, (n, columns); empty for a kind without."""
+    names = task.kind.log_columns
+    if not names:
+        return np.zeros((0, 0))
+    return np.stack([_double_array(table.column(name), path) for name in names], axis=1)
 
 
 def _known(labels: NDArray[Any]) -> NDArray[np.bool_]:
@@ -238,7 +249,8 @@ def _read_parquet(task: Task, path: Path) -> Solution:
 
     try:
         table = pq.ParquetFile(path).read(
-            ["id", "label", "subset", "cluster", "other"], use_threads=False
+            ["id", "label", *task.kind.log_columns, "subset", "cluster", "other"],
+            use_threads=False,
         )
         ids = (
             pq.ParquetFile(task.public / "test.parquet")
@@ -258,9 +270,11 @@ def _read_parquet(task: Task, path: Path) -> Solution:
         or min(cluster.min(initial=0), other.min(initial=0)) < 0
     ):
         raise _damaged(path, "rows without a label, a subset or a cluster")
-    records = _records(task) if task.record_ids else ()
     labels[~_known(labels)] = 0
-    return Solution(labels, subset, cluster, other, *records)
+    log = _log(task, table, path)
+    if not task.record_ids:
+        return Solution(labels, subset, cluster, other, log=log)
+    return Solution(labels, subset, cluster, other, *_records(task), log=log)
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:

@@ -136,6 +136,10 @@ def _fields(table: str, document: Mapping[str, Any]) -> list[tuple[str, str, str
         description = column["description"] or column["name"]
         fields.append((column["name"], kind, f"{description} ({column['modality']})"))
     if table == "train":
+        fields += [
+            (name, "sc:Float", f"The {name} of the label, hidden in test")
+            for name in kind_of(document["kind"]).log_columns
+        ]
         kind = _LABEL_TYPES[kind_of(document["kind"]).label]
         fields.append(("label", kind, "What is to be predicted"))
     return fields

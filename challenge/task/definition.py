@@ -240,6 +240,9 @@ class TaskDefinition(Declaration):
             raise ValueError(f"metric one of {', '.join(allowed)} for {self.kind.name}")
         if self.split.rule.paired and not self.kind.paired:
             raise ValueError(f'split.by = "{self.split.by}" is for matching; use "group"')
+        taken = sorted(set(self.columns) & set(self.kind.log_columns))
+        if taken:
+            raise ValueError(f"no feature named {', '.join(taken)}: {self.kind.name} has its own")
         if self.kind.paired:
             block = self.split.block
             if block is not None and not self._has_texts_of_both(block):

@@ -49,7 +49,7 @@ def load_task(name: str, start: Path | None = None) -> LoadedTask:
 
 
 def read_train(task: Task) -> pd.DataFrame:
-    """Return the labelled rows: `id`, features, `label`."""
+    """Return the labelled rows: `id`, features, what a log has beside the label, `label`."""
     return _read(task, "train")
 
 

@@ -48,6 +48,7 @@ def table_schema(
 ) -> pa.Schema:
     """Return the Arrow schema of `train` (with label) or `test`; fields carry their modality.
 
+    The numbers that a log has beside the label go with it.
     Raises TaskError with every column whose modality is unknown.
     """
     import pyarrow as pa
@@ -66,6 +67,7 @@ def table_schema(
     if faults:
         raise TaskError(faults)
     if label:
+        fields += [_field(name, pa.float64(), "numeric") for name in kind.log_columns]
         labels = {"class": pa.string(), "match": pa.int8(), "number": pa.float64()}
         fields.append(_field("label", labels[kind.label], "label"))
     return pa.schema(fields)

@@ -28,6 +28,7 @@ NAME_LENGTH = 64
 BASELINE_NAMES = (
     *("Trivial", "Majority", "Mean", "Linear"),
     *("AutoGluon", "AutoGluonContext", "AutoGluonPlain"),
+    *("UniformPolicy", "LoggingPolicy", "Greedy", "EpsilonGreedy", "LinUCB"),
 )
 """The teams of the built-in methods; no participant can take one of these names."""
 BASELINE_SUFFIX = " (baseline)"

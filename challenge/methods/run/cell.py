@@ -165,7 +165,8 @@ def predict_out_of_fold(
         report(f"fold {fold}")
         method = source.make(**options, progress=report)
         method.fit(train[folds != fold].reset_index(drop=True), task)
-        outside = train[folds == fold].drop(columns="label").reset_index(drop=True)
+        hidden = ["label", *task.kind.log_columns]
+        outside = train[folds == fold].drop(columns=hidden).reset_index(drop=True)
         parts.append(as_table(method.predict(outside), outside, task, _where(source)))
     together: pd.DataFrame = pd.concat(parts, ignore_index=True)
     return together

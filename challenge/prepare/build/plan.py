@@ -25,7 +25,8 @@ class Plan:
     where labels are `numbers` (else None) it has codes of their ranges, for stratified splits.
     `side` is TRAIN, TEST or UNUSED; `subset` and `fold` count for test and train rows; `cluster`
     and `other` differ only in pairs of two entities. `facts` are public counts
-    and shares; `notes` are sentences for everybody about what was read.
+    and shares; `notes` are sentences for everybody about what was read. `log` has the numbers of
+    the kind's `log_columns`.
     """
 
     tables: Callable[[], Iterator[pa.Table]]
@@ -41,3 +42,4 @@ class Plan:
     facts: Mapping[str, object] = field(default_factory=dict)
     numbers: NDArray[np.float64] | None = None
     notes: tuple[str, ...] = ()
+    log: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)

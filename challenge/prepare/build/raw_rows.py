@@ -13,6 +13,7 @@ from challenge.errors import Fault, TaskError, counted
 from challenge.prepare.build.id_order import HELD_BYTES, SortedRows
 from challenge.prepare.build.ids import KeyedDraws, id_strings, keyed_draws
 from challenge.prepare.build.label_numbers import check_numbers, number_labels, number_ranges
+from challenge.prepare.build.log_checks import check_log, log_numbers
 from challenge.prepare.build.plan import Plan
 from challenge.prepare.build.row_facts import Categories, RowFacts
 from challenge.prepare.build.table_checks import check_classes, check_schema
@@ -55,11 +56,12 @@ def plan_rows(
     parts: list[NDArray[np.float64]] = []
     n_unlabelled = n_read = 0
     record_ids: bool | None = None
+    log: dict[str, list[NDArray[np.float64]]] = {name: [] for name in definition.kind.log_columns}
     for batch in raw.batches():
         if record_ids is None:
-            needed = ["key", "label", *(column.name for column in columns)]
-            if (read := definition.split.rule.column) is not None:
-                needed.append(read)
+            needed = ["key", "label", *log, *(column.name for column in columns)]
+            if (column := definition.split.rule.column) is not None:
+                needed.append(column)
             if "block" in definition.split_columns:
                 needed.append("block")
             check_schema(batch.schema, needed, where)
@@ -83,6 +85,8 @@ def plan_rows(
         else:
             labels = text_values(batch.column("label")).fill_null("")
             facts.add("label", labels.dictionary_encode())
+        for name, read in log.items():
+            read.append(log_numbers(batch.column(name), name, keys, faults))
         _gather(facts, batch, values, definition)
         arrays: dict[str, Any] = {}
         if record_ids:
@@ -118,6 +122,8 @@ def plan_rows(
     else:
         label, classes = _classes(facts, matching, where)
     sides = decide_sides(definition, facts, draw, label, secret, bool(record_ids), where)
+    whole = {name: np.concatenate(read) for name, read in log.items()}
+    notes = check_log(whole, label, classes, sides.side, where) if whole else ()
     return Plan(
         tables=rows.tables,
         side=sides.side,
@@ -131,6 +137,8 @@ def plan_rows(
         record_ids=bool(record_ids),
         facts={"n_raw": n_read, "n_unlabelled": n_unlabelled, **sides.facts},
         numbers=numbers,
+        notes=notes,
+        log=whole,
     )
 
 

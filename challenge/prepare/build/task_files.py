@@ -89,7 +89,8 @@ def write_files(
     ):
         for table in plan.tables():
             row_numbers = table[ROW].to_numpy()
-            table = table.append_column("label", _labels(plan, kind, row_numbers))
+            for name, column in _truth(plan, kind, row_numbers).items():
+                table = table.append_column(name, column)
             side = plan.side[row_numbers]
             for name, writer, code in (("train", train, TRAIN), ("test", test, TEST)):
                 rows = table.filter(pa.array(side == code)).combine_chunks()
@@ -195,6 +196,14 @@ def _with_void(
     return np.where(known, SUBSETS.index("void"), subset).astype(np.int8)
 
 
+def _truth(plan: Plan, kind: Kind, rows: NDArray[np.int64]) -> dict[str, pa.Array]:
+    """Return what test hides of these raw rows: the numbers of a log, and the labels."""
+    import pyarrow as pa
+
+    log = {name: pa.array(column[rows]) for name, column in plan.log.items()}
+    return {**log, "label": _labels(plan, kind, rows)}
+
+
 def _labels(plan: Plan, kind: Kind, rows: NDArray[np.int64]) -> pa.Array:
     """Return the labels of these raw rows: numbers, decisions as int8, or classes as strings."""
     import pyarrow as pa
@@ -221,7 +230,7 @@ def _solution(
     return pa.table(
         {
             "id": ids,
-            "label": _labels(plan, kind, rows),
+            **_truth(plan, kind, rows),
             "subset": pa.array(SUBSETS, pa.string()).take(pa.array(subset)),
             "cluster": pa.array(cluster),
             "other": pa.array(other),

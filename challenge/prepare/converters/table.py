@@ -74,7 +74,7 @@ def table_rows(raw: Path, table: RawFile, definition: TaskDefinition) -> RawTabl
             start += batch.num_rows
             arrays: dict[str, Any] = {"key": keys}
             arrays["label"] = label_array(taken["label"], readings)
-            for name in ("subset", "left_key", "right_key"):
+            for name in ("subset", "left_key", "right_key", *definition.kind.log_columns):
                 if name in taken:
                     arrays[name] = cell_texts(taken[name])
             arrays |= split_arrays(table.path.name, taken, definition, readings)
@@ -99,6 +99,8 @@ def _wanted(table: RawFile, definition: TaskDefinition) -> dict[str, str]:
     for name in ("subset", "left_key", "right_key"):
         if name in options:
             asked[name] = (str(options[name]), f"{name} under [raw.options]")
+    for name in definition.kind.log_columns:
+        asked[name] = (str(options.get(name, name)), f"{name} under [raw.options]")
     for column in definition.feature_columns():
         source = str(options.get(f"from_{column.name}", column.name))
         if modality_of(column.modality).is_image and source not in table.names and raw.images.path:

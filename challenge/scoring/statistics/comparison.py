@@ -85,7 +85,8 @@ class Comparison:
 
     `slices` are (kind, name, paired outcomes): by true class, missing modality, records seen in
     train, length. `won` is what the better answer to a row is called: `right`, or `nearer` of
-    numbers (both: equally near). `upgrade` is what b in place of a changes, None for numbers.
+    numbers (both: equally near). `upgrade` is what b in place of a changes, None where no answer
+    is right.
     """
 
     task_id: str
@@ -186,7 +187,7 @@ def compare_predictions(task: Task, a: Predictions, b: Predictions, subset: Subs
             if rows.any()
         ),
         won=task.kind.won,
-        upgrade=upgrade_of(part, right_a, right_b) if task.kind.label != "number" else None,
+        upgrade=upgrade_of(part, right_a, right_b) if task.kind.has_right_answers else None,
     )
 
 
