@@ -19,9 +19,10 @@ ARROWS = {
     "server": {"board", "kinds", "ledger", "scoring", "task"},
     "client": {"task"},
     "attack": {"kinds", "task", "prepare", "methods", "scoring", "ledger"},
+    "api": {"kinds", "task", "methods", "scoring", "ledger", "board", "client"},
     "cli": {
         *("kinds", "task", "features", "prepare", "methods"),
-        *("scoring", "ledger", "board", "attack", "server", "client"),
+        *("scoring", "ledger", "board", "attack", "server", "client", "api"),
     },
 }
 """Which rooms a room may import, beside `errors`, which all may."""

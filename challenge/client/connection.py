@@ -74,6 +74,10 @@ class Server:
         """Return the standings of a track."""
         return self._json("GET", f"/leaderboard/tracks/{quote(track, safe='')}")
 
+    def task_board(self, task: str) -> dict[str, Any]:
+        """Return the standings of a task."""
+        return self._json("GET", f"/leaderboard/tasks/{quote(task, safe='')}")
+
     def submit(self, task: str, path: Path, *, method: str, note: str) -> dict[str, Any]:
         """Hand in a file; return its receipt. A cut connection is tried again, at no cost.
 
