@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from challenge.version import __version__
+
 if TYPE_CHECKING:
     from challenge.api.challenge_board import Board, Receipt, Standings
     from challenge.api.check_report import CheckReport
@@ -58,7 +60,6 @@ __all__ = [
     "load_task",
     "run",
 ]
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -20,9 +20,10 @@ ARROWS = {
     "client": {"task"},
     "attack": {"kinds", "task", "prepare", "methods", "scoring", "ledger"},
     "api": {"kinds", "task", "methods", "scoring", "ledger", "board", "client"},
+    "assess": {"kinds", "task", "prepare", "methods", "scoring", "board"},
     "cli": {
         *("kinds", "task", "features", "prepare", "methods"),
-        *("scoring", "ledger", "board", "attack", "server", "client", "api"),
+        *("scoring", "ledger", "board", "attack", "server", "client", "api", "assess"),
     },
 }
 """Which rooms a room may import, beside `errors`, which all may."""

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from challenge import __version__
 from challenge.errors import ChallengeError, Fault, MissingRequirement, SubmissionError, WrongUse
 from challenge.task import sha256_of_file
+from challenge.version import __version__
 
 if TYPE_CHECKING:
     import httpx
