@@ -19,9 +19,11 @@ ARROWS = {
     "server": {"board", "kinds", "ledger", "scoring", "task"},
     "client": {"task"},
     "attack": {"kinds", "task", "prepare", "methods", "scoring", "ledger"},
+    "api": {"kinds", "task", "methods", "scoring", "ledger", "board", "client"},
+    "assess": {"kinds", "task", "prepare", "methods", "scoring", "board"},
     "cli": {
         *("kinds", "task", "features", "prepare", "methods"),
-        *("scoring", "ledger", "board", "attack", "server", "client"),
+        *("scoring", "ledger", "board", "attack", "server", "client", "api", "assess"),
     },
 }
 """Which rooms a room may import, beside `errors`, which all may."""

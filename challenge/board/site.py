@@ -18,9 +18,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from challenge import __version__
 from challenge.board.pages.site_context import BoardPage, File, SiteContext
 from challenge.board.writer import SiteWriter, open_site
+from challenge.version import __version__
 
 if TYPE_CHECKING:
     from challenge.board.pages.submission_lines import PublicScores

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from challenge import __version__
 from challenge.errors import ChallengeError, MissingRequirement, WrongUse, machine_fault
 from challenge.task import Challenge, find_challenge
+from challenge.version import __version__
 
 if TYPE_CHECKING:
     from challenge.client.connection import Server
@@ -36,11 +36,11 @@ app = typer.Typer(
 _INTERRUPTED = 130
 _SUBJECTS = (
     *("task", "score", "method", "tuning", "board", "contest", "attack"),
-    *("server", "team", "client"),
+    *("server", "team", "client", "assess"),
 )
 _PANELS = {
     "Take part": "tasks show check score submit submissions compare select withdraw",
-    "Organise": "init add convert audit export leaderboard matrix",
+    "Organise": "init assess add convert audit export leaderboard matrix",
     "Run methods": "run baseline init-method tune",
     "Contest": "collect similar rename rescore close",
     "Over the network": "login download serve team token",

@@ -9,16 +9,13 @@ import typer
 
 from challenge.cli.output import Progress, print_json, print_note, print_table
 from challenge.errors import ChallengeError
-from challenge.task.files import new_file, output_exists
+from challenge.task.files import output_exists
 
 if TYPE_CHECKING:
     from challenge.methods.run.grid import GridCell
     from challenge.scoring import Score
 
-__all__ = ["OUT_OF_FOLD", "cross_validate"]
-
-OUT_OF_FOLD = "out-of-fold.parquet"
-"""The file that `challenge score --on train` reads."""
+__all__ = ["cross_validate"]
 
 
 def cross_validate(cells: Sequence[GridCell], *, kept: bool, json: bool) -> None:
@@ -26,6 +23,8 @@ def cross_validate(cells: Sequence[GridCell], *, kept: bool, json: bool) -> None
 
     Raises WrongUse, before anything runs, where a file would be replaced.
     """
+    from challenge.api.local_runs import OUT_OF_FOLD, out_of_fold
+
     taken = [path for cell in cells if (path := cell.folder / OUT_OF_FOLD).exists()]
     if taken:
         raise output_exists(taken[0])
@@ -35,41 +34,13 @@ def cross_validate(cells: Sequence[GridCell], *, kept: bool, json: bool) -> None
         name = f"{cell.source.name} on {cell.task.id}"
         with Progress(name) as progress:
             try:
-                scores.append((cell, _score(cell, progress)))
+                scores.append((cell, out_of_fold(cell, progress)))
             except ChallengeError as error:
                 failures.append(error)
                 print_note(f"{name} failed:\n{error}")
     _print_scores(scores, failures, kept=kept, json=json)
     if failures:
         raise typer.Exit(max(error.exit_code for error in failures))
-
-
-def _score(cell: GridCell, progress: Progress) -> Score:
-    from challenge.methods.search import run_trial
-    from challenge.scoring import score_on_train
-
-    options = cell.options
-    chosen: dict[str, str | float] = {"preset": options.preset}
-    if options.time_limit is not None:
-        chosen["time_limit"] = options.time_limit
-    predictions = run_trial(
-        cell.source,
-        cell.task,
-        chosen,
-        seed=options.seed,
-        threads=options.threads,
-        isolation=options.isolation,
-        caps=cell.caps,
-        progress=progress,
-    )
-    path = cell.folder / OUT_OF_FOLD
-    with new_file(path) as file:
-        file.write(predictions)
-    try:
-        return score_on_train(cell.task, path)
-    except ChallengeError:
-        path.unlink()
-        raise
 
 
 def _print_scores(
@@ -79,6 +50,7 @@ def _print_scores(
     kept: bool,
     json: bool,
 ) -> None:
+    from challenge.api.local_runs import OUT_OF_FOLD
     from challenge.scoring.figures import figure
 
     def file_of(cell: GridCell) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from challenge.cli.app import app, challenge_of, server_for, start_of
 from challenge.cli.output import Progress, plain, print_json, print_note, print_table, say
-from challenge.errors import ChallengeError, Fault, WrongUse, counted
+from challenge.errors import Fault, WrongUse, counted
 from challenge.task import find_task
 
 if TYPE_CHECKING:
@@ -114,39 +114,25 @@ def _submit_to(
     json: bool,
 ) -> None:
     """Check a file here where the task was downloaded, then send it."""
-    from challenge.scoring import read_predictions
-    from challenge.scoring.reading.intake import take_in
+    from challenge.api.challenge_board import hand_in
 
-    if team is not None and team != (holder := (server.info()["you"] or {}).get("team")):
-        raise WrongUse(
-            Fault(
-                "--team",
-                repr(team),
-                f"the team of the token, {holder!r}",
-                "leave --team out, or sign in with the other token",
-                code="team-of-token",
-            )
-        )
     with Progress(f"submit {task}") as progress:
-        progress("checking")
-        try:
-            found = find_task(task, start_of(ctx))
-        except ChallengeError:
-            take_in(file)
-            print_note(f"note: {task} is not downloaded, so the server alone checks the file")
-        else:
-            read_predictions(found, file)
-            task = found.id
-        progress("sending and scoring")
-        receipt = server.submit(task, file, method=method, note=note)
-    lines = receipt.pop("lines")
+        receipt = hand_in(
+            server,
+            task,
+            file,
+            start_of(ctx),
+            team=team,
+            method=method,
+            note=note,
+            progress=progress,
+            warn=lambda text: print_note(f"note: {text}"),
+        )
     if json:
-        print_json(receipt)
+        print_json(receipt.document)
         return
-    for line in lines:
+    for line in receipt.lines():
         say(line)
-    if receipt["rank"] is not None:
-        say(f"   rank: {receipt['rank']}")
 
 
 @app.command(epilog="Example: challenge submissions --task icon-tag --team Owls")
@@ -196,7 +182,9 @@ def score(
     ctx: typer.Context,
     task: TaskName,
     file: File,
-    on: Annotated[str, typer.Option("--on", help="What to score on: train.")] = "train",
+    on: Annotated[
+        str, typer.Option("--on", help="What to score on: train, or folds (the same).")
+    ] = "train",
     json: Json = False,
 ) -> None:
     """Score out-of-fold predictions, offline.
@@ -204,14 +192,9 @@ def score(
     Needs public data only. Every train row is predicted by a model that did not see its fold
     (`folds.csv`).
     """
-    from challenge.scoring import score_on_train
+    from challenge.scoring import require_train, score_on_train
 
-    if on != "train":
-        raise WrongUse(
-            Fault(
-                "--on", repr(on), "train", "test rows are scored by `challenge submit`", "score-on"
-            )
-        )
+    require_train(on)
     result = score_on_train(find_task(task, start_of(ctx)), file)
     if json:
         print_json(result.as_json())
@@ -280,7 +263,7 @@ def compare(
         say(line)
     if upgrade:
         _say_upgrade(result)
-    say(verdict(result, kind.metric(result.metric), *sides))
+    say(verdict(result, kind.metric(result.metric), *(side.title for side in sides)))
     if html is not None:
         print_note(f"page: {html}")
 

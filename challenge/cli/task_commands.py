@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from challenge.task.definition import Raw, TaskDefinition
     from challenge.task.settings import Track
 
-__all__ = ["chosen_tasks"]
+__all__ = ["chosen_tasks", "raw_keys"]
 
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
 Names = Annotated[list[str] | None, typer.Argument(metavar="TASK", help="Ids of tasks.")]
@@ -334,7 +334,7 @@ def add(
             kind=kind_of(kind) if kind else None,
             pairs=pairs,
             folder=path.parent,
-            raw=_raw_keys(raw),
+            raw=raw_keys(raw),
         )
     write_atomically(path, proposal.text)
     say(f"{path}")
@@ -346,7 +346,7 @@ def add(
     say(f"to rank it with others: {_track_hint(tracks, task, proposal.kind)}")
 
 
-def _raw_keys(given: list[str] | None) -> Raw:
+def raw_keys(given: list[str] | None) -> Raw:
     """Return the readings that `--raw` states; raise WrongUse for an unknown key or value."""
     from pydantic import ValidationError
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from challenge import __version__
 from challenge.errors import ChallengeError, Fault, MissingRequirement, SubmissionError, WrongUse
 from challenge.task import sha256_of_file
+from challenge.version import __version__
 
 if TYPE_CHECKING:
     import httpx
@@ -73,6 +73,10 @@ class Server:
     def track(self, track: str) -> dict[str, Any]:
         """Return the standings of a track."""
         return self._json("GET", f"/leaderboard/tracks/{quote(track, safe='')}")
+
+    def task_board(self, task: str) -> dict[str, Any]:
+        """Return the standings of a task."""
+        return self._json("GET", f"/leaderboard/tasks/{quote(task, safe='')}")
 
     def submit(self, task: str, path: Path, *, method: str, note: str) -> dict[str, Any]:
         """Hand in a file; return its receipt. A cut connection is tried again, at no cost.

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import base64
 import re
-import shutil
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import quote
 
 from challenge.client.connection import Server, error_of
 from challenge.errors import Fault, MissingRequirement, WrongUse
 from challenge.task import Task, read_task, sha256_of_file, write_atomically
 from challenge.task.definition import TASK_ID
+from challenge.task.export import unpack_export
 from challenge.task.files import is_archive_damage
 
 __all__ = ["download_task"]
 
 _TRIES = 8
-_BLOCK = 1 << 20
 _DECLARED = """\
 # Downloaded by `challenge download`: the public folder beside this file is all there is here.
 format = 1
@@ -50,7 +48,7 @@ def download_task(
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".download-", dir=target) as scratch:
         try:
-            _unpack(archive, task, Path(scratch) / "public")
+            unpack_export(archive, task, Path(scratch) / "public")
         except Exception as error:
             if not is_archive_damage(error):
                 raise
@@ -117,21 +115,6 @@ def _fetch(
 def _stated(header: str) -> bytes:
     found = re.search(r"sha-256=:([A-Za-z0-9+/=]+):", header)
     return base64.b64decode(found[1]) if found else b""
-
-
-def _unpack(archive: Path, task: str, public: Path) -> None:
-    """Unpack the files below the folder of the task; no name leads out of it."""
-    with zipfile.ZipFile(archive) as packed:
-        for entry in packed.infolist():
-            parts = PurePosixPath(entry.filename).parts
-            if entry.is_dir():
-                continue
-            if len(parts) < 2 or parts[0] != task or ".." in parts or "\\" in entry.filename:
-                raise zipfile.BadZipFile(f"a file outside of the task: {entry.filename[:100]!r}")
-            path = public.joinpath(*parts[1:])
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with packed.open(entry) as source, path.open("wb") as target:
-                shutil.copyfileobj(source, target, _BLOCK)
 
 
 def _damaged(server: Server, task: str, found: str) -> MissingRequirement:

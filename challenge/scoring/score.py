@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
+from challenge.errors import Fault, WrongUse, counted
 from challenge.kinds import Kind
 from challenge.kinds.estimates import (
     MetricEstimate,
@@ -21,6 +22,7 @@ from challenge.kinds.estimates import (
 from challenge.kinds.scored_rows import ScoredRows
 from challenge.kinds.statistics.grouping import Grouping, group_rows
 from challenge.kinds.statistics.vector import Vector, spread
+from challenge.scoring.figures import figure
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.reward_model import expected_rewards
 from challenge.scoring.solution import Solution, read_solution, read_train_truth
@@ -28,14 +30,19 @@ from challenge.scoring.statistics.stored_grouping import grouping_hash, read_gro
 from challenge.task import Subset, Task
 from challenge.task.splits import SPLIT_RULES
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = [
     "SCORER_VERSION",
     "MetricValue",
     "Score",
     "baseline_score",
+    "require_train",
     "score_on_train",
     "score_part",
     "score_predictions",
+    "train_part",
     "value_with_interval",
 ]
 
@@ -64,7 +71,7 @@ class MetricValue:
         return {"value": self.value, "low": self.low, "high": self.high, "reason": self.reason}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Score:
     """What a submission scored on one subset of a task (`train`: out-of-fold, on public data).
 
@@ -94,6 +101,29 @@ class Score:
     def primary(self) -> MetricValue:
         """The primary metric."""
         return self.metrics[self.metric]
+
+    def lines(self) -> list[str]:
+        """Return the score as text: a line for each metric (`*`: the primary one), then notes."""
+        worth = f"one row is worth {self.resolution:.2g}; "
+        return [
+            *(
+                f"{name}{' *' if name == self.metric else ''}: "
+                f"{figure(one.value, one.low, one.high)} {one.reason or ''}".rstrip()
+                for name, one in self.metrics.items()
+            ),
+            f"{'' if math.isnan(self.resolution) else worth}{counted(self.n, 'row')}",
+            *self.notes,
+        ]
+
+    def __repr__(self) -> str:
+        return "\n".join([f"{self.task_id}, {self.subset}", *self.lines()])
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each metric: `value`, `low`, `high` (95 %) and `reason`."""
+        import pandas as pd
+
+        rows = {name: one.as_json() for name, one in self.metrics.items()}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
 
     def as_json(self) -> dict[str, Any]:
         """Return everything but the vector as plain values; an undefined figure is None."""
@@ -128,6 +158,13 @@ def score_predictions(task: Task, predictions: Predictions, subset: Subset) -> S
     return score_part(task, predictions, subset, part)
 
 
+def require_train(on: str) -> None:
+    """Raise WrongUse unless `on` is a name of the train rows, the only ones scored offline."""
+    if on not in ("train", "folds"):
+        fix = "test rows are scored by `challenge submit`"
+        raise WrongUse(Fault("--on", repr(on), "train, or folds (the same)", fix, "score-on"))
+
+
 def score_on_train(task: Task, path: Path) -> Score:
     """Score a file of out-of-fold predictions of the train rows, on public data alone.
 
@@ -138,11 +175,16 @@ def score_on_train(task: Task, path: Path) -> Score:
     from challenge.scoring.reading.check import read_predictions
 
     predictions = read_predictions(task, path, rows="train")
+    scored = score_part(task, predictions, "train", train_part(task))
+    return replace(scored, notes=_of_train(task))
+
+
+def train_part(task: Task) -> ScoredRows:
+    """Return the train rows with their truth and the clusters that public data shows."""
     truth = read_train_truth(task)
     grouping = group_rows(truth.cluster, truth.other, task.data_digest.encode())
     part = part_of(task, truth, "all", grouping)
-    part = replace(part, expected=partial(expected_rewards, task, "train"))
-    return replace(score_part(task, predictions, "train", part), notes=_of_train(task))
+    return replace(part, expected=partial(expected_rewards, task, "train"))
 
 
 def _of_train(task: Task) -> tuple[str, ...]:

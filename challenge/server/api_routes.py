@@ -13,7 +13,6 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 
-from challenge import __version__
 from challenge.board.exports import json_export
 from challenge.board.rules.task_board import task_board
 from challenge.board.rules.track_board import track_board
@@ -36,6 +35,7 @@ from challenge.server.sign_in import origin_of, program_token, service_of
 from challenge.server.uploads import file_name_of, hand_in, most_bytes_of, receive, upload_of
 from challenge.task import sha256_of_file
 from challenge.task.export import export_task
+from challenge.version import __version__
 
 __all__ = ["DEADLINE", "api", "health", "own_submission", "receipt_answer"]
 

@@ -23,7 +23,6 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import NotModifiedResponse
 from starlette.types import Scope
 
-from challenge import __version__
 from challenge.errors import ChallengeError, Fault, SubmissionError, WrongUse
 from challenge.server.api_routes import api, health
 from challenge.server.openid import OpenIdProvider, add_openid
@@ -33,6 +32,7 @@ from challenge.server.scoring_process import JobLimits
 from challenge.server.service import Service
 from challenge.server.web_pages import page_of, pages
 from challenge.task import Challenge
+from challenge.version import __version__
 
 __all__ = ["make_application"]
 

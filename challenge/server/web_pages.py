@@ -15,7 +15,6 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader
 from starlette.datastructures import FormData, UploadFile
 from starlette.types import Message
 
-from challenge import __version__
 from challenge.board.markup import clip, folder_name, plain
 from challenge.board.pages.page_frame import environment, trusted
 from challenge.errors import ChallengeError, Fault, SubmissionError
@@ -52,6 +51,7 @@ from challenge.server.uploads import (
 )
 from challenge.task import Task
 from challenge.task.settings import Settings
+from challenge.version import __version__
 
 __all__ = ["page_of", "pages", "team_page"]
 

@@ -1,16 +1,17 @@
-"""The archive for participants: a zip of `public/`, equal bytes for equal files."""
+"""The archive for participants: a zip of `public/`, equal bytes for equal files; unpacked again."""
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from challenge.errors import counted
 from challenge.task.files import new_file, sha256_of_file
 from challenge.task.task import Task
 
-__all__ = ["export_task"]
+__all__ = ["export_task", "unpack_export"]
 
 _FIRST_DATE = (1980, 1, 1, 0, 0, 0)
 _PACKED = (".png", ".jpg", ".parquet")
@@ -42,3 +43,22 @@ def export_task(task: Task, path: Path, *, progress: Callable[[str], None] | Non
             if progress is not None and count % 1000 == 0:
                 progress(f"{count:,} of {counted(len(files), 'file')} packed")
     return sha256_of_file(path)
+
+
+def unpack_export(archive: Path, task: str, public: Path) -> None:
+    """Unpack the files below the folder of the task into `public`; no name leads out of it.
+
+    Raises zipfile.BadZipFile for a name outside of that folder, and whatever a damaged archive
+    raises (see `is_archive_damage`).
+    """
+    with zipfile.ZipFile(archive) as packed:
+        for entry in packed.infolist():
+            parts = PurePosixPath(entry.filename).parts
+            if entry.is_dir():
+                continue
+            if len(parts) < 2 or parts[0] != task or ".." in parts or "\\" in entry.filename:
+                raise zipfile.BadZipFile(f"a file outside of the task: {entry.filename[:100]!r}")
+            path = public.joinpath(*parts[1:])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with packed.open(entry) as source, path.open("wb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)

@@ -7,45 +7,14 @@ points in time are datetime64[us, UTC].
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from challenge.task.registry import find_task
 from challenge.task.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
-    from PIL import Image
 
-__all__ = ["LoadedTask", "load_task", "read_folds", "read_test", "read_train"]
-
-
-@dataclass(frozen=True)
-class LoadedTask:
-    """A task's public tables in memory; image columns hold paths, opened by `image`."""
-
-    task: Task
-    train: pd.DataFrame
-    test: pd.DataFrame
-    folds: pd.DataFrame
-
-    def image(self, path: str) -> Image.Image:
-        """Return the decoded image that a value of an image column names."""
-        from PIL import Image
-
-        with Image.open(self.task.image_path(path)) as image:
-            image.load()
-        return image
-
-
-def load_task(name: str, start: Path | None = None) -> LoadedTask:
-    """Load a task by id, from the challenge around `start` (default: here), or by folder.
-
-    Raises WrongUse when there is no such task, TaskError when it is not built.
-    """
-    task = find_task(name, start or Path.cwd())
-    return LoadedTask(task, read_train(task), read_test(task), read_folds(task))
+__all__ = ["read_folds", "read_test", "read_train"]
 
 
 def read_train(task: Task) -> pd.DataFrame:

@@ -118,10 +118,12 @@ def test_the_verdict_follows_the_interval_and_the_direction() -> None:
         primary = Difference(0.5, 0.5, value, low, high)
         return replace(made(), differences={"macro_f1": primary})
 
-    assert "submission 17 (" in verdict(of(0.2, 0.1, 0.3), f1, A, B)
-    assert "submission 23 (" in verdict(of(0.2, 0.1, 0.3), loss, A, B), "of a loss, less is better"
-    assert "cannot distinguish" in verdict(of(0.2, -0.1, 0.3), f1, A, B)
-    assert "no interval" in verdict(of(0.2, None, None), f1, A, B)
+    assert "submission 17 (" in verdict(of(0.2, 0.1, 0.3), f1, A.title, B.title)
+    assert "submission 23 (" in verdict(of(0.2, 0.1, 0.3), loss, A.title, B.title), (
+        "of a loss, less is better"
+    )
+    assert "cannot distinguish" in verdict(of(0.2, -0.1, 0.3), f1, A.title, B.title)
+    assert "no interval" in verdict(of(0.2, None, None), f1, A.title, B.title)
 
 
 def test_the_page_shows_what_an_upgrade_breaks() -> None:

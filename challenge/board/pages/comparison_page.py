@@ -45,7 +45,7 @@ def comparison_page(
         a=a,
         b=b,
         result=result,
-        verdict=verdict(result, metric, a, b),
+        verdict=verdict(result, metric, a.title, b.title),
         lower=not metric.higher_is_better,
         **(
             _released(result, kind)

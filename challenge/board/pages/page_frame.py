@@ -12,7 +12,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from challenge import __version__
 from challenge.board.markup import (
     bytes_text,
     clip,
@@ -27,6 +26,7 @@ from challenge.board.markup import (
 )
 from challenge.errors import counted
 from challenge.task.settings import Settings
+from challenge.version import __version__
 
 __all__ = ["Frame", "environment", "render", "render_alone", "root_of", "trusted"]
 

@@ -14,11 +14,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from challenge import __version__
 from challenge.ledger.store.clock import iso
 from challenge.scoring.attacks import Attack
 from challenge.task import Challenge, Task, dump_json, write_atomically
 from challenge.task.settings import Settings
+from challenge.version import __version__
 
 __all__ = ["AttackRecord", "attack_line", "read_record", "write_record"]
 

@@ -116,10 +116,10 @@ def compared(ledger: Ledger, *ids: int) -> tuple[Kind, list[ComparedSubmission]]
 def verdict(
     result: Comparison | ReleasedDifference,
     metric: Metric,
-    a: ComparedSubmission,
-    b: ComparedSubmission,
+    a: str,
+    b: str,
 ) -> str:
-    """Return in one sentence whether one of the two is better."""
+    """Return in one sentence whether one of the two, named by their titles, is better."""
     primary = result if isinstance(result, ReleasedDifference) else result.primary
     if primary.low is None or primary.high is None or primary.value is None:
         return "No verdict: the difference has no interval."
@@ -130,7 +130,7 @@ def verdict(
         )
     better = a if (primary.value > 0) is metric.higher_is_better else b
     return (
-        f"Significantly better is {better.title}: the 95 % interval of the difference in "
+        f"Significantly better is {better}: the 95 % interval of the difference in "
         f"{metric.title} does not contain 0."
     )
 

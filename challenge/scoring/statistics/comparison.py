@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,21 @@ from challenge.kinds.scored_rows import ScoredRows
 from challenge.kinds.statistics.distributions import binomial_p
 from challenge.kinds.statistics.vector import spread
 from challenge.scoring.predictions import Predictions
-from challenge.scoring.score import part_of, refuse_strangers
-from challenge.scoring.slices import SliceKind, read_slices
+from challenge.scoring.score import part_of, refuse_strangers, train_part
+from challenge.scoring.slices import Slice, SliceKind, read_slices
 from challenge.scoring.solution import read_solution
 from challenge.scoring.statistics.stored_grouping import read_grouping
 from challenge.scoring.statistics.upgrade import Upgrade, upgrade_of
 from challenge.task import Subset, Task
 
-__all__ = ["Comparison", "Difference", "PairedOutcomes", "compare_predictions", "paired_difference"]
+__all__ = [
+    "Comparison",
+    "Difference",
+    "PairedOutcomes",
+    "compare_on_train",
+    "compare_predictions",
+    "paired_difference",
+]
 
 _MOST_SLICES = 10
 
@@ -91,7 +99,7 @@ class Comparison:
 
     task_id: str
     metric: str
-    subset: Subset
+    subset: Subset | Literal["train"]
     n: int
     n_clusters: int
     a: str
@@ -163,14 +171,35 @@ def compare_predictions(task: Task, a: Predictions, b: Predictions, subset: Subs
         refuse_strangers(task, predictions, "test")
     solution = read_solution(task)
     part = part_of(task, solution, subset, read_grouping(task, solution, subset))
+    return _compared(task, part, a, b, subset, read_slices(task, solution))
+
+
+def compare_on_train(task: Task, a: Path, b: Path) -> Comparison:
+    """Compare two files of out-of-fold predictions of the train rows, on public data alone.
+
+    Without slices; intervals as those of `score_on_train`. Raises SubmissionError with every fault
+    of the first file that has some.
+    """
+    from challenge.scoring.reading.check import read_predictions
+
+    of_a, of_b = (read_predictions(task, path, rows="train") for path in (a, b))
+    return _compared(task, train_part(task), of_a, of_b, "train", ())
+
+
+def _compared(
+    task: Task,
+    part: ScoredRows,
+    a: Predictions,
+    b: Predictions,
+    subset: Subset | Literal["train"],
+    pieces: Iterable[Slice],
+) -> Comparison:
     metrics = task.kind.metrics
     outcome_a, outcome_b = (task.kind.outcome(part, one.answers) for one in (a, b))
     of_a, of_b = (estimates(metrics.values(), one) for one in (outcome_a, outcome_b))
     right_a, right_b = outcome_a.right_against(outcome_b)
     same = _say_the_same(part, a, b)
-    slices = (
-        (piece.kind, piece.name, part.of(piece.rows)) for piece in read_slices(task, solution)
-    )
+    slices = ((piece.kind, piece.name, part.of(piece.rows)) for piece in pieces)
     return Comparison(
         task_id=task.id,
         metric=task.metric,

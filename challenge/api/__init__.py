@@ -1,0 +1,1 @@
+"""The Python API: what `import challenge` offers, made of the functions that the commands call."""

@@ -1,0 +1,248 @@
+"""Methods run here: predictions of the test rows, or of train out of fold with their score."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from challenge.api.loaded_task import LoadedTask, load_task
+from challenge.errors import ChallengeError
+from challenge.methods import Isolation, MethodSource, resolve_method
+from challenge.methods.protocol import Progress, silent
+from challenge.methods.run.grid import GridCell
+from challenge.methods.run.handover import PREDICTIONS
+from challenge.methods.run.runner import Options, default_isolation
+from challenge.task.files import new_file, output_exists
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from challenge.scoring import Score
+    from challenge.task import Task
+
+__all__ = ["OUT_OF_FOLD", "LocalRun", "out_of_fold", "run"]
+
+OUT_OF_FOLD = "out-of-fold.parquet"
+"""The file that `challenge score --on train` reads."""
+
+
+@dataclass(frozen=True, repr=False)
+class LocalRun:
+    """What a method predicted on this machine.
+
+    Attributes
+    ----------
+    method : str
+        Name of the method.
+    task : LoadedTask
+        The task.
+    file : Path
+        The predictions file, checked; without `to` it is removed with this object.
+    score : Score or None
+        The score of train, out of fold; None where the test rows were predicted.
+    """
+
+    method: str
+    task: LoadedTask
+    file: Path
+    score: Score | None = None
+    scratch: tempfile.TemporaryDirectory[str] | None = field(default=None, compare=False)
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """The predictions, a row for each row of `test`, or of `train`."""
+        import pandas as pd
+
+        return pd.read_parquet(self.file)
+
+    def __repr__(self) -> str:
+        lines = [] if self.score is None else self.score.lines()
+        rows = "test" if self.score is None else "train, out of fold"
+        return "\n".join([f"{self.method} on {self.task.id}, {rows}: {self.file}", *lines])
+
+
+def run(
+    method: Any,
+    task: LoadedTask | str | Path,
+    *,
+    cv: bool = False,
+    to: str | Path | None = None,
+    seed: int = 0,
+    threads: int = 2,
+    preset: str = "default",
+    time_limit: float | None = None,
+    isolation: Isolation | None = None,
+    progress: Progress = silent,
+) -> LocalRun:
+    """Run a method on a task, as `challenge run METHOD --task TASK` does.
+
+    Parameters
+    ----------
+    method : str, estimator, class or object
+        A built-in name, an entry point or `file.py:Name`, which run in a process of their own. A
+        scikit-learn estimator, or a class or object with `fit(train, task)` and `predict(test)`,
+        runs in this process.
+    task : LoadedTask, str or Path
+        A task, or what `load_task` takes.
+    cv : bool
+        Predict train out of fold and score it (`--cv`), instead of the test rows.
+    to : str or Path, optional
+        Keep the file in `to/TASK/`; nothing there is replaced. Default: a temporary folder.
+    seed, threads, preset, time_limit, isolation
+        As the options of `challenge run`.
+    progress : callable, optional
+        Called with a short text at each step, such as `print`.
+
+    Returns
+    -------
+    LocalRun
+        With `file`, `predictions` and, with `cv`, `score`.
+
+    Raises
+    ------
+    WrongUse
+        For an unknown method, or where a file would be replaced.
+    MissingRequirement
+        When a requirement of the method is not installed.
+    ChallengeError
+        When it crashed, was stopped at a cap, or its predictions have faults.
+    """
+    loaded = task if isinstance(task, LoadedTask) else load_task(task)
+    named = isinstance(method, str)
+    source = (resolve_method(method) if named else _own(method)).on(loaded.task)
+    scratch = tempfile.TemporaryDirectory(prefix="challenge-run-") if to is None else None
+    folder = Path(scratch.name if scratch else str(to)) / loaded.id
+    if named and isolation is None:
+        isolation = default_isolation(source, loaded.task)
+    options = Options(seed, threads, preset, time_limit, isolation or "none")
+    cell = GridCell(source, loaded.task, options, folder)
+    if (path := folder / (OUT_OF_FOLD if cv else PREDICTIONS)).exists():
+        raise output_exists(path)
+    score = None
+    if cv:
+        score = out_of_fold(cell, progress)
+    else:
+        _predict(cell, progress)
+    return LocalRun(source.name, loaded, path, score, scratch)
+
+
+def out_of_fold(cell: GridCell, progress: Progress = silent) -> Score:
+    """Run a cell out of fold, keep the file in its folder, and score it on train.
+
+    A file with faults is not kept. Raises ChallengeError when the method failed or the file has
+    faults, WrongUse where a file would be replaced.
+    """
+    from challenge.methods.search import run_trial
+    from challenge.scoring import score_on_train
+
+    if isinstance(cell.source, _OwnMethod):
+        predictions = _predict_here(cell.source, cell.task, _options(cell), progress, cv=True)
+    else:
+        chosen: dict[str, str | float] = {"preset": cell.options.preset}
+        if cell.options.time_limit is not None:
+            chosen["time_limit"] = cell.options.time_limit
+        predictions = run_trial(
+            cell.source,
+            cell.task,
+            chosen,
+            seed=cell.options.seed,
+            threads=cell.options.threads,
+            isolation=cell.options.isolation,
+            caps=cell.caps,
+            progress=progress,
+        )
+    path = _keep(cell.folder / OUT_OF_FOLD, predictions)
+    try:
+        return score_on_train(cell.task, path)
+    except ChallengeError:
+        path.unlink()
+        raise
+
+
+def _predict(cell: GridCell, progress: Progress) -> None:
+    """Predict the test rows, and keep the file in the cell's folder if it has no fault."""
+    from challenge.methods.run.runner import run_method
+    from challenge.scoring import read_predictions
+
+    path = cell.folder / PREDICTIONS
+    if isinstance(cell.source, _OwnMethod):
+        _keep(path, _predict_here(cell.source, cell.task, _options(cell), progress, cv=False))
+    else:
+        options = cell.options
+        run_method(
+            cell.source.spec,
+            cell.task,
+            cell.folder,
+            seed=options.seed,
+            threads=options.threads,
+            preset=options.preset,
+            time_limit=options.time_limit,
+            isolation=options.isolation,
+            progress=progress,
+        )
+    try:
+        read_predictions(cell.task, path)
+    except ChallengeError:
+        path.unlink()
+        raise
+
+
+def _options(cell: GridCell) -> dict[str, Any]:
+    options = cell.options
+    return {
+        "seed": options.seed,
+        "threads": options.threads,
+        "preset": options.preset,
+        "time_limit": options.time_limit,
+    }
+
+
+def _keep(path: Path, predictions: bytes) -> Path:
+    with new_file(path) as file:
+        file.write(predictions)
+    return path
+
+
+@dataclass(frozen=True)
+class _OwnMethod(MethodSource):
+    """A method that is an object of this process; each fit gets a copy of it."""
+
+    given: Any = None
+
+    def declared(self) -> Any:
+        return self.given if isinstance(self.given, type) else copy.deepcopy(self.given)
+
+
+def _own(given: Any) -> _OwnMethod:
+    name = getattr(given, "__name__", type(given).__name__)
+    return _OwnMethod(name, name, name, "", builtin=False, given=given)
+
+
+def _predict_here(
+    source: MethodSource, task: Task, options: Mapping[str, Any], progress: Progress, *, cv: bool
+) -> bytes:
+    """Return the predictions file of a method of this process, as Parquet."""
+    import io
+
+    import pyarrow.parquet as pq
+
+    from challenge.methods.returned import arrow_table, as_table
+    from challenge.methods.run.cell import predict_out_of_fold
+    from challenge.task.frames import read_test, read_train
+
+    where = f"method {source.name}, what `predict` returned"
+    if cv:
+        found = predict_out_of_fold(source, task, options, progress)
+    else:
+        method = source.make(**options, progress=progress)
+        method.fit(read_train(task), task)
+        test = read_test(task)
+        found = as_table(method.predict(test), test, task, where)
+    target = io.BytesIO()
+    pq.write_table(arrow_table(found, task, where), target)
+    return target.getvalue()
