@@ -117,7 +117,7 @@ def _text_of(faults: Any) -> str:
 
 def _refused(service: Service, refusal: Refusal) -> Response:
     headings = {403: "Not allowed", 404: "Not found", 429: "Too many", 503: "Please try again"}
-    return team_page(
+    response = team_page(
         service,
         "outcome.html",
         "Refused",
@@ -126,6 +126,8 @@ def _refused(service: Service, refusal: Refusal) -> Response:
         text=_text_of(refusal.faults),
         waiting=False,
     )
+    response.headers.update(refusal.headers)
+    return response
 
 
 def _signed_in(request: Request, scope: str = "read") -> Token:
