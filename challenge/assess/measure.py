@@ -151,7 +151,8 @@ def _some_rows(rows: pd.DataFrame, share: float) -> pd.DataFrame:
     size = labels.map(labels.value_counts())
     if labels.nunique() > len(rows) / 2:
         position, size = position * 0 + np.arange(len(rows)), size * 0 + len(rows)
-    return rows[position < np.ceil(share * size.to_numpy())].reset_index(drop=True)
+    kept: pd.DataFrame = rows[position < np.ceil(share * size.to_numpy())]
+    return kept.reset_index(drop=True)
 
 
 def _curve(

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import challenge
+from challenge import version
 
 __all__ = ["Visible", "package_root", "program", "visible_interpreter"]
 
@@ -66,7 +66,7 @@ def program() -> Path:
 
 def package_root() -> Path:
     """Return the real folder from which this package is imported."""
-    return Path(challenge.__file__).resolve().parents[1]
+    return Path(version.__file__).resolve().parents[1]
 
 
 def visible_interpreter() -> Visible:
