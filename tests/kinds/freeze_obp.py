@@ -36,7 +36,7 @@ def log(uniform: bool, deterministic: bool, seed: int) -> dict[str, Any]:
 
 def estimates(case: dict[str, Any], replay: bool) -> dict[str, float]:
     """Return the estimates of `obp`."""
-    from obp.ope import estimators as obp  # type: ignore[import-not-found]
+    from obp.ope import estimators as obp
 
     rewards, arms = case["rewards"], case["arms"]
     given = {
