@@ -6,6 +6,7 @@ of the ledger, so several hosts may run it at once.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import multiprocessing
@@ -44,14 +45,14 @@ from challenge.server.scoring_process import (
 )
 from challenge.task import Challenge
 
-__all__ = ["ScoringLine", "spool_of"]
+__all__ = ["LOADED", "ScoringLine", "spool_of"]
 
 _LOG = logging.getLogger("challenge.server")
 _TROUBLE_S = 1.0
 _IDLE_S, _HOUSEKEEPING_S, _STALE_S = 0.5, 600.0, 86_400.0
 _SETTLE_S, _LONGEST_SETTLE_S = 0.5, 1.2
 _MOST_TRIES = 3
-_LOADED = (
+LOADED = (
     *("numpy", "pyarrow.compute", "pyarrow.parquet", "challenge.scoring.score"),
     *("challenge.scoring.confusion", "challenge.scoring.reading.check"),
     *("challenge.scoring.reading.canonical", "challenge.ledger.store.snapshot_queries"),
@@ -115,8 +116,10 @@ class ScoringLine:
     def run(self) -> None:
         """Run until stopped."""
         # Each process is a fork of this one, which has loaded everything and has scored nothing.
-        for name in _LOADED:
+        for name in LOADED:
             importlib.import_module(name)
+        # What is loaded stays: without this a fork's collector would copy each of its pages.
+        gc.freeze()
         ledger: Ledger | None = None
         while not (self._stopped and not self._jobs):
             try:
