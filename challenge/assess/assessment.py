@@ -191,7 +191,7 @@ class Assessment:
         lines += [
             f"{self.metric}, train out of fold: linear {self.linear.text}, "
             f"baseline {self.baseline.text}, difference {self.gain.text}",
-            *(f"at {point.rows:,} rows: {point.score.text}" for point in self.curve),
+            *(f"at {counted(point.rows, 'row')}: {point.score.text}" for point in self.curve),
             f"at twice the rows: about {self.doubled.text}",
             *(f"without {one.modality}: {one.loss.text} lost" for one in self.modalities),
             self.separation_text(),

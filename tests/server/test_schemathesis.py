@@ -25,7 +25,7 @@ def test_made_up_requests_find_no_failure(tmp_path: Path) -> None:
                 f"{live.url}/api/v1/openapi.json",
                 *("-H", f"Authorization: Bearer {live.tokens['Owls']}"),
                 *("--exclude-checks", "positive_data_acceptance"),
-                *("-n", "20", "--max-time", "180", "--rate-limit", "550/m"),
+                *("-n", "20", "--max-time", "60", "--rate-limit", "550/m"),
                 *("--continue-on-failure", "--no-color", "--generation-deterministic"),
             ],
             capture_output=True,
