@@ -11,6 +11,7 @@ from challenge.board.pages.confusion_section import confusion_facts, confusion_f
 from challenge.board.pages.page_frame import render
 from challenge.board.pages.site_context import SiteContext
 from challenge.board.site import read_context
+from challenge.kinds import kind_of
 from challenge.ledger.store.records import StoredScore, Submission
 from tests.board.showcase import showcase
 
@@ -61,3 +62,13 @@ def test_without_counts_there_is_nothing(context: SiteContext) -> None:
     bare = replace(score, confusion_counts=None)
     assert confusion_facts(context, submission, bare) is None
     assert confusion_files(context, submission, bare) == []
+
+
+def test_where_no_answer_is_right_there_is_no_matrix(
+    context: SiteContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission, score = entry_of(context, "matching", range(2, 3), [[0, 0, 1]])
+    assert confusion_facts(context, submission, score) is not None
+    monkeypatch.setattr(SiteContext, "kind", lambda self, task: kind_of("bandit"))
+    assert confusion_facts(context, submission, score) is None
+    assert confusion_files(context, submission, score) == []

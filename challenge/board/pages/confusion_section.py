@@ -25,7 +25,7 @@ def confusion_files(context: SiteContext, submission: Submission, score: StoredS
 
     Rows of a subset are not counted: each cell is its share of the true class.
     """
-    if score.confusion_counts is None:
+    if score.confusion_counts is None or not context.kind(submission.task).has_right_answers:
         return []
     names = context.card(submission.task).task["classes"]
     path = f"submission/{submission.id}-confusion-matrix.csv"
@@ -41,8 +41,11 @@ def confusion_files(context: SiteContext, submission: Submission, score: StoredS
 def confusion_facts(
     context: SiteContext, submission: Submission, score: StoredScore
 ) -> dict[str, Any] | None:
-    """Return what the section shows: the matrix or the most frequent pairs; None without counts."""
-    if score.confusion_counts is None:
+    """Return what the section shows: the matrix or the most frequent pairs.
+
+    None without counts, and where no answer is right or wrong.
+    """
+    if score.confusion_counts is None or not context.kind(submission.task).has_right_answers:
         return None
     names: Sequence[str] = context.card(submission.task).task["classes"]
     if context.kind(submission.task).label == "match":
