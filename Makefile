@@ -25,8 +25,12 @@ test: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup
 
-test-full: $(VENV)/.full test-core test-numeric
-	$(BIN)/pytest -m slow
+# The numeric tests take what the slow ones, of which many wait, leave of the processor.
+test-full: $(VENV)/.full test-core
+	nice -n 10 $(MAKE) test-numeric > $(VENV)/numeric.log 2>&1 & numeric=$$!; \
+	$(BIN)/pytest -m slow; slow=$$?; \
+	wait $$numeric; numeric=$$?; cat $(VENV)/numeric.log; rm -f $(VENV)/numeric.log; \
+	[ $$slow -eq 0 ] && [ $$numeric -eq 0 ]
 
 # The product without the baseline extra: newest pandas and pyarrow, no AutoGluon.
 test-core: $(CORE)/.test
