@@ -32,9 +32,10 @@ test-full: $(VENV)/.full test-core
 	wait $$numeric; numeric=$$?; cat $(VENV)/numeric.log; rm -f $(VENV)/numeric.log; \
 	[ $$slow -eq 0 ] && [ $$numeric -eq 0 ]
 
-# The product without the baseline extra: newest pandas and pyarrow, no AutoGluon.
+# The product without the baseline extra: newest pandas and pyarrow, no AutoGluon; the server needs
+# an extra of its own.
 test-core: $(CORE)/.test
-	$(CORE)/bin/pytest -m "not slow and not baseline" -n 2 --dist loadgroup
+	$(CORE)/bin/pytest -m "not slow and not baseline" --ignore tests/server -n 2 --dist loadgroup
 
 # No test may depend on the last digit of a sum: numpy's plain kernels, then one thread and two.
 NUMERIC := $(addprefix tests/,kinds scoring features methods/search \

@@ -51,7 +51,7 @@ def test_no_computing_thread_outlives_the_reading(n: int, tmp_path: Path) -> Non
     assert done.returncode <= 1
 
 
-@pytest.mark.parametrize("n_runs", [20, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_runs", [20, pytest.param(50, marks=pytest.mark.slow)])
 def test_check_never_aborts_at_its_exit(n_runs: int, tmp_path: Path) -> None:
     public, path = scored(tmp_path, 2_000)
     command = [sys.executable, "-m", "challenge", "check", str(public), str(path)]
