@@ -27,7 +27,7 @@ from autogluon.tabular import FeatureMetadata, TabularPredictor
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
 
-from benchmarks.fits import add_fit_options, keep_cell, paired_on_train
+from benchmarks.fits import add_fit_options, keep_cell
 from challenge.methods.builtin.autogluon_package import quiet
 from challenge.methods.builtin.blend import TREES, blend_models, choose_blend
 from challenge.methods.builtin.chosen_regression import all_classes
@@ -44,6 +44,7 @@ from challenge.methods.builtin.network import network_model
 from challenge.methods.builtin.presets import PRESETS
 from challenge.methods.protocol import decisions_frame, probabilities_frame, silent
 from challenge.methods.returned import write_table
+from challenge.scoring import compare_on_train
 from challenge.task import Task, read_task
 from challenge.task.frames import read_train
 
@@ -135,16 +136,22 @@ def _cells(task: Task, options: argparse.Namespace) -> list[dict[str, Any]]:
         paths = {name: Path(scratch) / f"{index}.parquet" for index, name in enumerate(choices)}
         for name, choose in choices.items():
             write_table(crossed(task, models, truth, folds, choose), task, paths[name])
-        return [
-            {
-                "task": task.id,
-                "ensemble": name,
-                "metric": task.metric,
-                **paired_on_train(task, paths[BLEND], path),
-                "cpu_s": round(time.process_time() - began, 1),
-            }
-            for name, path in paths.items()
-        ]
+        found = []
+        for name, path in paths.items():
+            paired = compare_on_train(task, paths[BLEND], path).primary
+            found.append(
+                {
+                    "task": task.id,
+                    "ensemble": name,
+                    "metric": task.metric,
+                    "value": paired.b,
+                    "difference": None if name == BLEND else paired.value,
+                    "low": paired.low,
+                    "high": paired.high,
+                    "cpu_s": round(time.process_time() - began, 1),
+                }
+            )
+        return found
 
 
 def out_of_fold_models(task: Task, preset: str, threads: int) -> dict[str, Floats]:

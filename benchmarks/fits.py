@@ -1,19 +1,15 @@
-"""What the benchmarks of whole fits share: their options, and how each cell is told and kept."""
+"""What the benchmarks of whole fits share: options, how a cell is shown and kept, and a table."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from challenge.kinds.statistics.vector import spread
-from challenge.scoring import score_on_train
-from challenge.task import Task
-
-__all__ = ["add_fit_options", "keep_cell", "paired_on_train"]
+__all__ = ["add_fit_options", "keep_cell", "seed_table"]
 
 
 def add_fit_options(parser: argparse.ArgumentParser) -> None:
@@ -31,20 +27,23 @@ def keep_cell(cell: Mapping[str, Any], file: Path | None) -> None:
             lines.write(json.dumps(cell, sort_keys=True) + "\n")
 
 
-def paired_on_train(task: Task, a: Path, b: Path) -> dict[str, float | None]:
-    """Return the value of b on the train rows, and a minus b with its paired 95 % interval.
+def seed_table(
+    cells: Sequence[Mapping[str, Any]],
+    decimals: int,
+    summaries: Mapping[str, Callable[[Sequence[float]], str]],
+) -> str:
+    """Return a Markdown table: points in percent, a row for each task and method.
 
-    `a` and `b` are files of out-of-fold predictions. No interval where no row changes the metric.
+    A column for each seed, then one for each of `summaries`, of the points of the row.
     """
-    ours, theirs = (score_on_train(task, path) for path in (a, b))
-    found = {"value": theirs.primary.value, "difference": None, "low": None, "high": None}
-    if ours.vector is None or theirs.vector is None:
-        return found
-    assert ours.primary.value is not None and theirs.primary.value is not None
-    apart, reach = (
-        ours.primary.value - theirs.primary.value,
-        spread(ours.vector - theirs.vector).reach,
-    )
-    if apart or reach:
-        found |= {"difference": apart, "low": apart - reach, "high": apart + reach}
-    return found
+    seeds = sorted({cell["seed"] for cell in cells})
+    rows = [["task", "method", *(f"seed {seed}" for seed in seeds), *summaries]]
+    rows.append(["---"] * len(rows[0]))
+    for task, method in dict.fromkeys((cell["task"], cell["method"]) for cell in cells):
+        points = {
+            c["seed"]: 100 * c["value"] for c in cells if (c["task"], c["method"]) == (task, method)
+        }
+        each = [f"{points[seed]:.{decimals}f}" if seed in points else "–" for seed in seeds]
+        values = list(points.values())
+        rows.append([task, method, *each, *(say(values) for say in summaries.values())])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fits import add_fit_options, keep_cell
+from benchmarks.fits import add_fit_options, keep_cell, seed_table
 from challenge.methods import run_method
 from challenge.scoring import read_predictions, score_predictions
 from challenge.task import read_task
@@ -60,19 +60,12 @@ def main() -> int:
 
 
 def table(cells: Sequence[dict[str, Any]]) -> str:
-    """Return the Markdown table: points in percent, a row for each task and method."""
-    seeds = sorted({cell["seed"] for cell in cells})
-    rows = [["task", "method", *(f"seed {seed}" for seed in seeds), "mean", "spread"]]
-    rows.append(["---"] * len(rows[0]))
-    for task, method in dict.fromkeys((cell["task"], cell["method"]) for cell in cells):
-        values = {
-            c["seed"]: 100 * c["value"] for c in cells if (c["task"], c["method"]) == (task, method)
-        }
-        each = [f"{values[seed]:.2f}" if seed in values else "–" for seed in seeds]
-        mean = sum(values.values()) / len(values)
-        spread = max(values.values()) - min(values.values())
-        rows.append([task, method, *each, f"{mean:.2f}", f"{spread:.2f}"])
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    """Return the Markdown table, with the mean and the spread of each row."""
+    summaries = {
+        "mean": lambda points: f"{sum(points) / len(points):.2f}",
+        "spread": lambda points: f"{max(points) - min(points):.2f}",
+    }
+    return seed_table(cells, 2, summaries)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fits import add_fit_options, keep_cell
+from benchmarks.fits import add_fit_options, keep_cell, seed_table
 from challenge.methods import resolve_method
 from challenge.methods.returned import write_table
 from challenge.prepare.build.task_build import build_task
@@ -51,17 +51,8 @@ def main() -> int:
 
 
 def table(cells: Sequence[dict[str, Any]]) -> str:
-    """Return the Markdown table: points in percent, a row for each task and method."""
-    seeds = sorted({cell["seed"] for cell in cells})
-    rows = [["task", "method", *(f"seed {seed}" for seed in seeds), "mean (95 %)"]]
-    rows.append(["---"] * len(rows[0]))
-    for task, method in dict.fromkeys((cell["task"], cell["method"]) for cell in cells):
-        values = {
-            c["seed"]: c["value"] for c in cells if (c["task"], c["method"]) == (task, method)
-        }
-        each = [f"{100 * values[seed]:.1f}" if seed in values else "–" for seed in seeds]
-        rows.append([task, method, *each, _mean(list(values.values()))])
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    """Return the Markdown table, with the mean of each row and its interval."""
+    return seed_table(cells, 1, {"mean (95 %)": _mean})
 
 
 def _mean(values: Sequence[float]) -> str:
@@ -70,9 +61,9 @@ def _mean(values: Sequence[float]) -> str:
 
     mean, n = float(np.mean(values)), len(values)
     if n < 2:
-        return f"{100 * mean:.1f}"
+        return f"{mean:.1f}"
     arm = float(t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
-    return f"{100 * mean:.1f} ({100 * (mean - arm):.1f} to {100 * (mean + arm):.1f})"
+    return f"{mean:.1f} ({mean - arm:.1f} to {mean + arm:.1f})"
 
 
 def _cells(

@@ -9,9 +9,16 @@ import typer
 
 from challenge.cli.app import app, start_of
 from challenge.cli.output import Progress, print_json, print_note, say
-from challenge.cli.task_commands import raw_keys
-from challenge.errors import Fault, WrongUse
-from challenge.kinds import KINDS, kind_of
+from challenge.cli.task_commands import (
+    Images,
+    Json,
+    KindName,
+    Label,
+    Pairs,
+    RawKeys,
+    named_kind,
+    raw_keys,
+)
 from challenge.task import find_task
 
 __all__: list[str] = []
@@ -23,26 +30,16 @@ def assess(
     source: Annotated[
         str, typer.Argument(metavar="FILE", help="A table or a folder; or a built task.")
     ],
-    label: Annotated[str | None, typer.Option("--label", help="The column to predict.")] = None,
-    images: Annotated[
-        Path | None, typer.Option("--images", help="A folder or zip with the images.")
-    ] = None,
-    kind: Annotated[
-        str | None,
-        typer.Option("--kind", help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]}; else inferred."),
-    ] = None,
-    pairs: Annotated[
-        Path | None, typer.Option("--pairs", help="A list of labelled pairs of the records.")
-    ] = None,
-    raw: Annotated[
-        list[str] | None,
-        typer.Option("--raw", metavar="KEY=VALUE", help="How the file is read; repeatable."),
-    ] = None,
+    label: Label = None,
+    images: Images = None,
+    kind: KindName = None,
+    pairs: Pairs = None,
+    raw: RawKeys = None,
     to: Annotated[
         Path | None,
         typer.Option("--to", metavar="FILE", help="Write the page here, and JSON beside it."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
+    json: Json = False,
 ) -> None:
     """Assess whether data is worth a contest.
 
@@ -55,8 +52,7 @@ def assess(
     from challenge.task import dump_json
     from challenge.task.files import new_file
 
-    if kind not in (None, *KINDS):
-        raise WrongUse(Fault("--kind", repr(kind), " or ".join(KINDS), "name one", "unknown-kind"))
+    chosen_kind = named_kind(kind)
     path = Path(source)
     built = (path / "task.json").is_file() or (path / "public" / "task.json").is_file()
     with Progress(f"assess {source}") as progress:
@@ -67,7 +63,7 @@ def assess(
                 path,
                 images=images,
                 label=label,
-                kind=kind_of(kind) if kind else None,
+                kind=chosen_kind,
                 pairs=pairs,
                 raw=raw_keys(raw),
                 progress=progress,

@@ -29,11 +29,38 @@ if TYPE_CHECKING:
     from challenge.task.definition import Raw, TaskDefinition
     from challenge.task.settings import Track
 
-__all__ = ["chosen_tasks", "raw_keys"]
+__all__ = [
+    "Images",
+    "Json",
+    "KindName",
+    "Label",
+    "Pairs",
+    "RawKeys",
+    "chosen_tasks",
+    "named_kind",
+    "raw_keys",
+]
 
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
 Names = Annotated[list[str] | None, typer.Argument(metavar="TASK", help="Ids of tasks.")]
 All = Annotated[bool, typer.Option("--all", help="All tasks of the challenge.")]
+Images = Annotated[Path | None, typer.Option("--images", help="A folder or zip with the images.")]
+Label = Annotated[str | None, typer.Option("--label", help="The column to predict.")]
+KindName = Annotated[
+    str | None,
+    typer.Option("--kind", help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]}; else inferred."),
+]
+Pairs = Annotated[
+    Path | None, typer.Option("--pairs", help="A list of labelled pairs of the records.")
+]
+RawKeys = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--raw",
+        metavar="KEY=VALUE",
+        help="How the file is read, as under [raw]: delimiter=';' or header=false; repeatable.",
+    ),
+]
 
 
 @app.command(epilog="Example: challenge init my-challenge")
@@ -272,6 +299,13 @@ def chosen_tasks(
     return list(dict.fromkeys(names or among))
 
 
+def named_kind(name: str | None) -> Kind | None:
+    """Return the kind that `--kind` names, None without one; raise WrongUse for another name."""
+    if name is not None and name not in KINDS:
+        raise WrongUse(Fault("--kind", repr(name), " or ".join(KINDS), "name one", "unknown-kind"))
+    return kind_of(name) if name else None
+
+
 @app.command(
     epilog="Example: challenge add products --from products.csv --images photos/ --label category"
 )
@@ -282,25 +316,11 @@ def add(
         Path,
         typer.Option("--from", metavar="FILE", help="A table, or a folder of a known form."),
     ],
-    images: Annotated[
-        Path | None, typer.Option("--images", help="A folder or zip with the images.")
-    ] = None,
-    label: Annotated[str | None, typer.Option("--label", help="The column to predict.")] = None,
-    kind: Annotated[
-        str | None,
-        typer.Option("--kind", help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]}; else inferred."),
-    ] = None,
-    pairs: Annotated[
-        Path | None, typer.Option("--pairs", help="A list of labelled pairs of the records.")
-    ] = None,
-    raw: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--raw",
-            metavar="KEY=VALUE",
-            help="How the file is read, as under [raw]: delimiter=';' or header=false; repeatable.",
-        ),
-    ] = None,
+    images: Images = None,
+    label: Label = None,
+    kind: KindName = None,
+    pairs: Pairs = None,
+    raw: RawKeys = None,
 ) -> None:
     """Write a task.toml from raw data.
 
@@ -314,8 +334,7 @@ def add(
     if not re.fullmatch(TASK_ID, task) or len(task) > 64:
         expected = "lower-case characters, digits and single hyphens, at most 64"
         raise WrongUse(Fault("ID", repr(task), expected, "such as my-task", "task-id"))
-    if kind not in (None, *KINDS):
-        raise WrongUse(Fault("--kind", repr(kind), " or ".join(KINDS), "name one", "unknown-kind"))
+    chosen_kind = named_kind(kind)
     path = challenge.datasets / task / "task.toml"
     if path.exists():
         raise WrongUse(
@@ -331,7 +350,7 @@ def add(
             source,
             images=images,
             label=label,
-            kind=kind_of(kind) if kind else None,
+            kind=chosen_kind,
             pairs=pairs,
             folder=path.parent,
             raw=raw_keys(raw),

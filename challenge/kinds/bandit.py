@@ -47,6 +47,7 @@ KIND = Kind(
     load_metrics=_metrics,
     load_outcome=_outcome,
     forms=ArmForms,
+    class_noun=ArmForms.noun,
     won="rewarded",
     log_columns=("propensity", "reward"),
     diagnostic_titles={

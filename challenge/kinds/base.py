@@ -124,7 +124,8 @@ class Kind:
     `diagnostic_titles` are those of figures that no rank depends on. `load_outcome` returns the
     class that holds the truth beside the predictions, for the metrics to share what they need.
     `forms` returns what a submission may look like, from the classes and the primary metric of a
-    task; `won` is how a comparison names the better of two answers to a row.
+    task; `won` is how a comparison names the better of two answers to a row, `class_noun` what a
+    class is called.
     """
 
     name: str
@@ -136,6 +137,7 @@ class Kind:
     load_outcome: Callable[[], Any]
     forms: Callable[[tuple[str, ...], Metric], Any]
     won: str = "right"
+    class_noun: str = "class"
     paired: bool = False
     log_columns: tuple[str, ...] = ()
     even_metric: str | None = None
@@ -198,7 +200,7 @@ class Kind:
     def size_text(self, document: Mapping[str, Any]) -> str:
         """Return what a card says of the truth's size: `72 classes`, `matching of pairs`."""
         if self.has_classes:
-            return counted(len(document["classes"]), "class")
+            return counted(len(document["classes"]), self.class_noun)
         return self.title
 
 

@@ -176,7 +176,7 @@ def test_a_task_of_numbers_shows_quantiles_and_no_classes(site: Path) -> None:
     page = (site / "task" / "t1" / "index.html").read_text("utf-8")
     assert "12.25" in page
     assert "1,234" in page
-    assert "Classes in train" not in page
+    assert 'class="bars"' not in page
     assert not (site / "task" / "t1" / "classes.csv").exists()
 
 

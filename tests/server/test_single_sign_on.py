@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -47,6 +48,26 @@ def browser(live: Live, person: str | bytes | None, address: str = "127.0.0.1") 
 def is_of(page: httpx.Response, team: str) -> bool:
     """Return whether it is the page of this team."""
     return page.status_code == 200 and re.search(f"<h1>.*{team}.*</h1>", page.text) is not None
+
+
+def settings_without_ada(live: Live) -> tuple[str, str]:
+    """Return challenge.toml without Ada, and with Ada in the other team."""
+    before = (live.challenge.root / "challenge.toml").read_text()
+    ada, bob = '"ada@example.org"', '"bob@example.org"'
+    without = before.replace(f"{ada}, ", "")
+    return without, without.replace(bob, f"{bob}, {ada}")
+
+
+@contextmanager
+def settings(live: Live, text: str) -> Iterator[None]:
+    """Change challenge.toml for a moment."""
+    toml = live.challenge.root / "challenge.toml"
+    before = toml.read_text()
+    toml.write_text(text)
+    try:
+        yield
+    finally:
+        toml.write_text(before)
 
 
 def test_a_member_signs_in_and_the_audit_log_has_the_person(live: Live) -> None:
@@ -112,18 +133,11 @@ def test_the_session_is_that_person_s(live: Live) -> None:
             page = client.get("/me", headers=other)
             assert page.status_code == 401 and "<h1>Sign in</h1>" in page.text
             client.post("/me/sign-in")
-    toml = live.challenge.root / "challenge.toml"
-    before = toml.read_text()
-    ada, bob = '"ada@example.org"', '"bob@example.org"'
-    without = before.replace(f"{ada}, ", "")
     with browser(live, "ada@example.org") as client:
-        for changed in (without, without.replace(bob, f"{bob}, {ada}")):
+        for changed in settings_without_ada(live):
             assert is_of(client.post("/me/sign-in"), "Owls")
-            toml.write_text(changed)
-            try:
+            with settings(live, changed):
                 page = client.get("/me")
-            finally:
-                toml.write_text(before)
             assert page.status_code == 401, "a member of this team no more"
 
 

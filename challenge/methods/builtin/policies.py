@@ -70,22 +70,30 @@ class _Contexts:
         return np.hstack([np.ones((len(table), 1)), *make(table).values()]).astype(np.float64)
 
 
-class LoggingPolicy:
+class _OfContexts:
+    """A policy that depends on the context."""
+
+    def __init__(self, *, seed: int = 0, threads: int = 1, progress: Progress = silent) -> None:
+        self._options = seed, threads, progress
+        self.details: dict[str, object] = {}
+
+    def _begin(self, task: Task) -> None:
+        """Take the arms, and say how contexts become numbers."""
+        _refuse_other_kinds(task)
+        self._task = task
+        self._contexts = _Contexts(task, *self._options)
+
+
+class LoggingPolicy(_OfContexts):
     """The policy that made the log of train.
 
     A log states the propensity of the shown arm only. Those of an arm in other contexts follow from
     one ridge regression an arm; they are exact for a uniform log.
     """
 
-    def __init__(self, *, seed: int = 0, threads: int = 1, progress: Progress = silent) -> None:
-        self._options = seed, threads, progress
-        self.details: dict[str, object] = {}
-
     def fit(self, train: pd.DataFrame, task: Task) -> None:
         """Learn how probable each arm is in which context."""
-        _refuse_other_kinds(task)
-        self._task = task
-        self._contexts = _Contexts(task, *self._options)
+        self._begin(task)
         self._propensities = _by_arm(self._contexts, train, task, "propensity")
         self.details = {"features": self._contexts.used}
 
@@ -95,7 +103,7 @@ class LoggingPolicy:
         return probabilities_frame(test, self._task, found)
 
 
-class Greedy:
+class Greedy(_OfContexts):
     """In each row the arm with the largest expected reward, by one ridge regression an arm.
 
     With `epsilon` that arm is shown with the probability 1 - epsilon, any arm with the rest.
@@ -103,15 +111,9 @@ class Greedy:
 
     epsilon = 0.0
 
-    def __init__(self, *, seed: int = 0, threads: int = 1, progress: Progress = silent) -> None:
-        self._options = seed, threads, progress
-        self.details: dict[str, object] = {}
-
     def fit(self, train: pd.DataFrame, task: Task) -> None:
         """Fit the regressions; their common penalty is chosen out of fold."""
-        _refuse_other_kinds(task)
-        self._task = task
-        self._contexts = _Contexts(task, *self._options)
+        self._begin(task)
         self._expected = _by_arm(self._contexts, train, task, "reward")
         self.details = {"features": self._contexts.used, "penalty": self._expected.penalty}
 
@@ -133,7 +135,7 @@ class EpsilonGreedy(Greedy):
     epsilon = 0.1
 
 
-class LinUCB:
+class LinUCB(_OfContexts):
     """Disjoint LinUCB (Li et al. 2010, WWW, algorithm 1), learned by replay of the log of train.
 
     The rows come in the order of their ids, which is random. A row teaches when the arm that LinUCB
@@ -148,16 +150,14 @@ class LinUCB:
         threads: int = 1,
         progress: Progress = silent,
     ) -> None:
-        self._alpha, self._options = alpha, (seed, threads, progress)
-        self.details: dict[str, object] = {}
+        super().__init__(seed=seed, threads=threads, progress=progress)
+        self._alpha = alpha
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
         """Replay the log."""
         import numpy as np
 
-        _refuse_other_kinds(task)
-        self._task = task
-        self._contexts = _Contexts(task, *self._options)
+        self._begin(task)
         rows = self._contexts.rows(train, fitting=True)
         arms, rewards = label_codes(train, task), train["reward"].to_numpy(float)
         k, d = len(task.classes), rows.shape[1]
