@@ -58,7 +58,7 @@ RawKeys = Annotated[
     typer.Option(
         "--raw",
         metavar="KEY=VALUE",
-        help="How the file is read, as under [raw]: delimiter=';' or header=false; repeatable.",
+        help="A key of raw in task.toml: delimiter=';' or header=false; repeatable.",
     ),
 ]
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import itertools
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from challenge.cli.app import app, load_commands
 from challenge.cli.output import plain, print_table
 from challenge.errors import machine_fault
 from tests.cli.shell import shell
@@ -169,3 +173,20 @@ def test_help_lists_every_command_in_a_panel(tmp_path: Path) -> None:
 def test_version_needs_no_command(tmp_path: Path) -> None:
     answer = shell(tmp_path, "--version")
     assert (answer.code, answer.out.split()[0]) == (0, "challenge")
+
+
+def test_no_help_loses_a_word_in_square_brackets() -> None:
+    """Rich takes `[raw]` in a help text for markup, and shows nothing."""
+    load_commands()
+    texts: dict[str, str] = {}
+
+    def collect(command: Any, name: str) -> None:
+        texts[name] = command.help or ""
+        for parameter in command.params:
+            texts[f"{name} {parameter.name}"] = getattr(parameter, "help", None) or ""
+        for inner, child in getattr(command, "commands", {}).items():
+            collect(child, f"{name} {inner}")
+
+    collect(typer.main.get_command(app), "challenge")
+    assert len(texts) > 100
+    assert not {name for name, text in texts.items() if re.search(r"(?<!\\)\[[a-z/]", text)}
