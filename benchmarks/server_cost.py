@@ -18,6 +18,7 @@ from pathlib import Path
 
 import httpx
 
+from challenge.board.rules.task_board import rank_of
 from challenge.ledger import enter_team, open_ledger, submit
 from challenge.server.scoring_line import LOADED
 from challenge.task import Challenge
@@ -52,7 +53,8 @@ def locally(root: Path) -> float:
         child = os.fork()
         if not child:
             ledger = open_ledger(Challenge(challenge.root))
-            submit(ledger, ledger.challenge.task("toy"), path, team="Owls", method="m")
+            found = ledger.challenge.task("toy")
+            rank_of(ledger, submit(ledger, found, path, team="Owls", method="m"))
             os._exit(0)
         _, status, usage = os.wait4(child, 0)
         assert status == 0
