@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -50,11 +50,16 @@ def faults_of_axe(page: Page) -> object:
     ("width", "scheme", "scripts"), [(1280, "light", False), (390, "dark", True)]
 )
 def test_a_team_signs_in_submits_selects_and_withdraws(
-    browser: Browser, live: Live, width: int, scheme: str, scripts: bool, tmp_path: Path
+    browser: Browser,
+    live: Live,
+    width: int,
+    scheme: Literal["light", "dark"],
+    scripts: bool,
+    tmp_path: Path,
 ) -> None:
     context = browser.new_context(
         viewport={"width": width, "height": 900},
-        color_scheme=scheme,  # type: ignore[arg-type]
+        color_scheme=scheme,
         java_script_enabled=scripts,
     )
     page = context.new_page()
