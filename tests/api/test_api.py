@@ -6,6 +6,7 @@ import ast
 import inspect
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ NOTEBOOKS = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("contest")
     (root / "challenge.toml").write_text(
         'format = 1\ntitle = "T"\nreveal = "all"\n[[track]]\nid = "classification"\ntitle = "T"\n'
@@ -36,6 +37,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     export_task(build_toy(root, n=160, name="parcels"), root / "parcels.zip")
     return root
+
+
+@pytest.fixture
+def root(built: Path, tmp_path: Path) -> Path:
+    """A contest of its own for each test: none depends on what another one submitted."""
+    return shutil.copytree(built, tmp_path / "contest")
 
 
 @pytest.fixture
