@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CHALLENGE := $(BIN)/challenge
 TASKS := fodors-zagats icon-tag icon-variants
 
-.PHONY: demo test test-full test-core test-numeric bench fuzz torture clean
+.PHONY: demo test test-full test-core test-numeric docs bench fuzz torture clean
 
 demo: $(VENV)/.baseline
 	@echo "== 1 of 4: raw packages to tasks"
@@ -49,6 +49,11 @@ test-numeric: $(VENV)/.test
 	for n in 1 2; do echo "threads: $$n"; OMP_NUM_THREADS=$$n OPENBLAS_NUM_THREADS=$$n MKL_NUM_THREADS=$$n \
 	  $(BIN)/pytest -m "not slow" -n 2 --dist loadgroup $(NUMERIC) || exit 1; done
 
+# The pages of docs/ with a search, in docs/site/; they open from the disk.
+docs: $(VENV)/.test
+	$(BIN)/pip install --disable-pip-version-check -e ".[docs]"
+	$(BIN)/sphinx-build -q -W --keep-going -c docs . docs/site
+
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
 
@@ -61,7 +66,7 @@ torture: $(VENV)/.test
 	$(BIN)/python -m tests.server.torture 500
 
 clean:
-	rm -rf $(VENV) $(CORE) .cache datasets/*/public datasets/*/private datasets/*/cache
+	rm -rf $(VENV) $(CORE) .cache docs/site datasets/*/public datasets/*/private datasets/*/cache
 	find leaderboard submissions -mindepth 1 -maxdepth 1 ! -name README.md ! -name .gitignore -exec rm -rf {} +
 
 $(VENV)/.baseline: pyproject.toml
