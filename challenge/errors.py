@@ -31,6 +31,7 @@ __all__ = [
     "machine_fault",
     "nearest",
     "plain_form",
+    "require_unix",
 ]
 
 _SHOWN = 5
@@ -168,6 +169,23 @@ def machine_fault(error: OSError, where: str, *, code: str = "environment") -> F
     if error.errno not in _LACKS:
         return None
     return Fault(str(error.filename or where), *_LACKS[error.errno], code=code)
+
+
+def require_unix(where: str) -> None:
+    """Raise MissingRequirement on a system that cannot limit a process (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        raise MissingRequirement(
+            Fault(
+                where,
+                "this system limits no process: Python has no module `resource`",
+                "Linux or macOS",
+                "on Windows use WSL 2 or a Linux container; show, check and score work as they are",
+                code="system-unsupported",
+            )
+        ) from None
+    del resource
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str | None:

@@ -7,7 +7,6 @@ as it must be. A file that kills the process, or takes too long, is found by the
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import sys
 import time
@@ -86,6 +85,8 @@ def _measured(action: Callable[[], Iterator[str]]) -> str:
 
 
 def _peak_mb() -> int:
+    import resource
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
 

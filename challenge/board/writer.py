@@ -8,7 +8,6 @@ after a power cut their sizes differ from the manifest's, and the next build wri
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -20,6 +19,7 @@ from pathlib import Path
 from challenge.board.manifest import MANIFEST, UNFINISHED, Manifest, Stamp, read_manifest
 from challenge.errors import MissingRequirement, machine_fault
 from challenge.task.files import write_atomically
+from challenge.task.folder_lock import folder_lock
 
 __all__ = ["SiteWriter", "open_site"]
 
@@ -34,16 +34,12 @@ def open_site(out: Path) -> Iterator[SiteWriter]:
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        folder = os.open(out, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
+        with folder_lock(out):
             writer = SiteWriter(out)
             try:
                 yield writer
             finally:
                 writer.clean()
-        finally:
-            os.close(folder)
     except OSError as error:
         fault = machine_fault(error, str(out), code="site-unwritable")
         if fault is None:

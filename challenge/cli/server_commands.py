@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from challenge.cli.app import app, challenge_of
-from challenge.errors import Fault, MissingRequirement, WrongUse
+from challenge.errors import Fault, MissingRequirement, WrongUse, require_unix
 
 __all__: list[str] = []
 
@@ -86,6 +86,7 @@ def serve(
                 code="no-proxies",
             )
         )
+    require_unix("challenge serve")
     try:
         from challenge.server.openid import OpenIdProvider
         from challenge.server.scoring_process import JobLimits

@@ -58,7 +58,7 @@ LOADED = (
     *("challenge.scoring.reading.canonical", "challenge.ledger.store.snapshot_queries"),
     *("challenge.board.pages.home_page", "challenge.board.rules.track_board"),
 )
-_OWN_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+_OWN_SIGNALS = {getattr(signal, name, None) for name in ("SIGKILL", "SIGTERM", "SIGINT")}
 """Signals of the machine or its administrator; the others are the doing of the file."""
 
 

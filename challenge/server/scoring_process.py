@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import resource
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -140,6 +139,8 @@ def build_board(root: Path) -> None:
 
 
 def _set_limits(limits: JobLimits) -> None:
+    import resource
+
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     memory = used + (limits.memory_mb << 20)
     for kind, most, spare in (

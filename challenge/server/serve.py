@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-
 import uvicorn
 
 from challenge.server.application import make_application
@@ -36,6 +34,8 @@ def serve(
     `trusted_proxies` are addresses with commas between, whose X-Forwarded-For, X-Forwarded-Proto
     and `user_header` are believed.
     """
+    import resource
+
     log_to_stderr()
     # Idle connections hold a descriptor each, until they are closed for being idle.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

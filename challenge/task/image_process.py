@@ -18,6 +18,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from challenge.errors import require_unix
+
 __all__ = ["ANSWER", "READY", "REQUEST", "ImageFault", "ImageLimits", "ask_image_process"]
 
 _MAX_ANSWER_BYTES = 1 << 30
@@ -125,6 +127,7 @@ def _process() -> _ImageProcess:
     if _RUNNING and _RUNNING[0].owner != os.getpid():
         _RUNNING.clear()
     if not _RUNNING:
+        require_unix("images")
         _RUNNING.append(_ImageProcess())
         atexit.register(_RUNNING[0].end)
     return _RUNNING[0]

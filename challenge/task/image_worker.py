@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import resource
 import signal
 import struct
 import sys
@@ -108,6 +107,8 @@ def _load_decoders() -> None:
 
 def _confine() -> None:
     """Make it impossible to open a file or a socket, or to leave a core file."""
+    import resource
+
     for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE):
         resource.setrlimit(limit, (0, 0))
     install_filter(allow_only(_CALLS))
@@ -116,6 +117,8 @@ def _confine() -> None:
 def _limit(seconds: int, memory_mb: int) -> None:
     """Set the limits of the next request; the kernel ends the process at the time limit."""
     if sys.platform == "linux":
+        import resource
+
         resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, resource.RLIM_INFINITY))
     signal.setitimer(signal.ITIMER_PROF, seconds)
 

@@ -8,13 +8,11 @@ write is one transaction.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import sqlite3
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from challenge.errors import Fault, LedgerError, machine_fault
 from challenge.ledger.store import schema
 from challenge.ledger.store.chain import add_links, newest_keys
 from challenge.task.files import share_with_group
+from challenge.task.folder_lock import folder_lock
 
 __all__ = ["BUSY_S", "Store", "has_foreign_header", "ledger_faults", "open_store"]
 
@@ -33,7 +32,6 @@ BUSY_S = 120.0
 """How long a writer waits for another one before it gives up."""
 
 _LOCK_ALL, _LOCK_STILL, _LOCK_CHAIN = 4_961_002, 4_961_003, 4_961_004
-_LOOK_S = 0.01
 _FORMATS_BEFORE = ("5", "6")
 _ROOM_BYTES = 1 << 20
 _JOURNAL_FORMATS = (b"\1\1", b"\2\2")
@@ -113,20 +111,10 @@ def _one_at_a_time(folder: Path, wait_s: float) -> Iterator[None]:
     SQLite's own waiting is unfair: among fifty writers one may wait forever. It applies after
     `wait_s`, or where the file system has no locks.
     """
-    until = time.monotonic() + wait_s
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        while time.monotonic() < until:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(_LOOK_S)
-            except OSError:
-                break
+    with ExitStack() as held:
+        with suppress(BlockingIOError):
+            held.enter_context(folder_lock(folder, wait_s=wait_s))
         yield
-    finally:
-        os.close(handle)
 
 
 def open_store(

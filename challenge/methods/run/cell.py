@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import resource
 import signal
 import sys
 import threading
@@ -92,6 +91,8 @@ def _carry_out(folder: Path, request: Any, report: Progress) -> dict[str, object
 
 def _limit(limits: Mapping[str, int]) -> None:
     """Apply limits of the kernel, by their names in `resource`."""
+    import resource
+
     for name, most in limits.items():
         kind = getattr(resource, f"RLIMIT_{name}")
         hard = resource.getrlimit(kind)[1]
@@ -102,6 +103,8 @@ def _limit(limits: Mapping[str, int]) -> None:
 def _predict(
     source: MethodSource, task: Task, options: Mapping[str, Any], folder: Path, report: Progress
 ) -> dict[str, object]:
+    import resource
+
     from challenge.task.frames import read_test, read_train
 
     report("starting")

@@ -39,11 +39,17 @@ PREDICTIONS = "predictions.parquet"
 MOST_CHARACTERS, MOST_FAULTS = 2000, 20
 """Limits of an answer: characters of one text, and faults."""
 
+
+def _flags(*names: str) -> int:
+    """Return the flags to open with; a system without one of them runs no methods."""
+    return sum(getattr(os, name, 0) for name in names) | os.O_RDONLY
+
+
 _DEEPEST = 64
 _ENDLESS = 1 << 60
 _BLOCK = 1 << 20
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FOLDER = _flags("O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
+_FILE = _flags("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC")
 _TYPES = {
     stat.S_IFLNK: "a symbolic link",
     stat.S_IFIFO: "a named pipe",

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from challenge.errors import require_unix
 from challenge.methods.method_sources import MethodSource, resolve_method, versions
 from challenge.methods.protocol import Progress, silent
 from challenge.methods.run.cell_answer import Answer, CellRecord
@@ -198,6 +199,7 @@ def default_isolation(source: MethodSource, task: Task) -> Isolation:
     task are not its own. A participant without a challenge directory may run without a sandbox
     where there is none; an organiser gets MissingRequirement.
     """
+    require_unix("methods")
     root = task.public.resolve().parents[2]
     is_organiser = (root / "challenge.toml").is_file()
     if source.builtin or (is_organiser and _is_own(source, root)):

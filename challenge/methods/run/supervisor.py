@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from challenge.errors import require_unix
 from challenge.methods.protocol import Progress, silent
 from challenge.methods.run import keeper
 from challenge.methods.run.handover import Scratch
@@ -105,6 +106,7 @@ def run_process(
     `environment`. Lines of the standard output go to `on_line`. The standard input stays open as
     long as this process lives, and is empty.
     """
+    require_unix("methods")
     caps = caps.on_this_machine()
     began = time.monotonic()
     with ExitStack() as stack:

@@ -17,7 +17,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from challenge.prepare.sources.fetch import fingerprint, raw_folder
 from challenge.task.croissant import croissant_document
 from challenge.task.definition import TaskDefinition, read_definition
 from challenge.task.files import dump_json, hashes_of_files, sha256_of_file, write_atomically
+from challenge.task.folder_lock import folder_lock
 from challenge.task.image_cache import ImageCache
 from challenge.task.image_store import BadImage, ImageStore
 from challenge.task.reading_report import reading_document
@@ -92,24 +93,20 @@ def build_task(folder: Path, *, cache: Path, progress: Callable[[str], None] = _
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep other processes from building the same task; the lock ends with the process."""
-    import fcntl
-
-    handle = os.open(folder, os.O_RDONLY)
-    try:
+    with ExitStack() as held:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.enter_context(folder_lock(folder, wait_s=0))
         except BlockingIOError:
             raise MissingRequirement(
                 Fault(str(folder), "another process is building this task", "one build at a time",
                       "wait until it is done, then convert again", "build-running")
             ) from None  # fmt: skip
-        yield
-    except OSError as error:
-        # Arrow and plain writes do not name their file.
-        error.filename = error.filename or str(folder)
-        raise
-    finally:
-        os.close(handle)
+        try:
+            yield
+        except OSError as error:
+            # Arrow and plain writes do not name their file.
+            error.filename = error.filename or str(folder)
+            raise
 
 
 def _build_alone(
