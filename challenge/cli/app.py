@@ -36,14 +36,14 @@ app = typer.Typer(
 _INTERRUPTED = 130
 _SUBJECTS = (
     *("task", "score", "method", "tuning", "board", "contest", "attack"),
-    *("server", "team", "client", "assess"),
+    *("server", "team", "client", "assess", "mcp"),
 )
 _PANELS = {
     "Take part": "tasks show check score submit submissions compare select withdraw",
     "Organise": "init assess add convert audit export leaderboard matrix",
     "Run methods": "run baseline init-method tune",
     "Contest": "collect similar rename rescore close",
-    "Over the network": "login download serve team token",
+    "Over the network": "login download serve team token mcp",
     "Safekeeping": "attack verify backup restore",
 }
 
