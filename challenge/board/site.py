@@ -153,6 +153,7 @@ def read_context(snapshot: Snapshot, banner: str = "") -> SiteContext:
 
 def _boards(context: SiteContext, report: Progress) -> Iterator[File | BoardPage]:
     from challenge.board.pages.home_page import home_files
+    from challenge.board.pages.llms_text import llms_files
     from challenge.board.pages.matrix_page import matrix_files
     from challenge.board.pages.rules_text import about_files
     from challenge.board.pages.task_page import task_files
@@ -166,6 +167,7 @@ def _boards(context: SiteContext, report: Progress) -> Iterator[File | BoardPage
         report(f"track {track.id}")
         yield from track_files(context, track.id)
     yield from about_files(context)
+    yield from llms_files(context)
     yield from home_files(context)
 
 

@@ -94,3 +94,14 @@ def test_the_other_tables_have_exports_of_all_their_rows(site: Path) -> None:
     ):
         text = (site / page).read_text(encoding="utf-8")
         assert f'href="{name}.csv"' in text and f'href="{name}.json"' in text
+
+
+def test_the_map_for_programs_names_what_is_there(site: Path) -> None:
+    text = (site / "llms.txt").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)]*)\)", text)
+    assert [link for link in links if not (site / link).is_file()] == []
+    boards = [
+        path for path in site.rglob("*.json") if path.name in ("standings.json", "board.json")
+    ]
+    assert {str(path.relative_to(site)) for path in boards} <= set(links)
+    assert text.startswith("# ") and "closed" in text.lower()
