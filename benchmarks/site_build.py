@@ -14,17 +14,21 @@ import json
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from benchmarks.board_ranking import fill
 from benchmarks.measure import Timing, peak_memory_mb, report, slope
 from challenge.board.site import SiteReport, build_site
+from challenge.kinds.statistics.grouping import group_rows
 from challenge.ledger import Ledger
 from challenge.ledger.store import schema
 
 FULL_S, MEMORY_MB, SHARE = 60.0, 1000.0, 0.1
 MORE = 3
 """Single submissions after the full build; the median of their builds counts."""
-CARD = {
+CARD: dict[str, Any] = {
     "id": "task",
     "kind": "classification",
     "title": "Task",
@@ -40,10 +44,24 @@ CARD = {
 
 
 def make_ledger(folder: Path, n_submissions: int, n_teams: int) -> Ledger:
-    """Return a ledger of this size whose card has what a task page shows."""
+    """Return a ledger of this size whose card has what a task page shows, with right rows."""
     ledger = fill(folder, n_submissions, n_teams)
+    rng, n = np.random.default_rng(0), int(CARD["n_test"])
+    cluster = np.arange(n, dtype=np.int32)
+    grouping = group_rows(cluster, cluster, b"site").to_bytes()
+    hard = 0.9 * rng.random(n)
     with ledger.store.writing() as connection:
         connection.execute(schema.cards.update().values(task_json=json.dumps(CARD)))
+        connection.execute(
+            schema.groupings.insert().values(scoring_version=1, subset="all", content=grouping)
+        )
+        for start in range(1, n_submissions + 1, 1000):
+            keys = range(start, min(start + 1000, n_submissions + 1))
+            right = [np.packbits(hard + 0.1 * rng.random(n) < 0.7).tobytes() for _ in keys]
+            rows = zip(keys, right, strict=True)
+            connection.execute(
+                schema.right_rows.insert(), [{"score": key, "packed": row} for key, row in rows]
+            )
     return ledger
 
 

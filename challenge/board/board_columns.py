@@ -215,6 +215,10 @@ def _public_html(row: Standing, look: Look) -> str:
     )
 
 
+def _flips_html(row: TaskRow, look: Look) -> str:
+    return number_text(row.flips) + small_interval(row.flips_low, row.flips_high)
+
+
 def _when_html(row: Standing, look: Look) -> str:
     return time_html(row.at, day=True) if row.at else "–"
 
@@ -343,6 +347,23 @@ TASK_COLUMNS: list[BoardColumn[TaskRow]] = [
     _WHEN,
     _PUBLIC,
     BoardColumn("reason", (Field("reason", lambda row: row.reason),)),
+    BoardColumn(
+        "flips",
+        (
+            Field("error", lambda row: row.error),
+            Field("flips", lambda row: row.flips),
+            Field("flips_low", lambda row: row.flips_low),
+            Field("flips_high", lambda row: row.flips_high),
+        ),
+        "Flips",
+        "Negative flip rate: rows that the best baseline has right and this entry wrong.",
+        page=11,
+        html=_flips_html,
+        sort=lambda row: row.flips,
+        best="low",
+        folded=lambda look: True,
+        shown=lambda look: any(row.flips is not None for row in look.rows[:50]),
+    ),
 ]
 """The columns of every task board."""
 

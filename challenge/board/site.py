@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ __all__ = ["SiteReport", "build_site", "write_site"]
 Progress = Callable[[str], None]
 _FEW = 0.05
 """Below this share of changed teams each is read alone, instead of streaming the ledger."""
+_TOGETHER = 20
+"""Teams whose right rows are read with one query."""
 
 
 @dataclass(frozen=True)
@@ -173,21 +176,31 @@ def _boards(context: SiteContext, report: Progress) -> Iterator[File | BoardPage
 
 def _write_teams(context: SiteContext, writer: SiteWriter, report: Progress) -> None:
     from challenge.board.pages.team_page import team_files
+    from challenge.board.rules.upgrades import Upgrades
 
     snapshot = context.snapshot
     marks = snapshot.team_marks()
+    upgrades = Upgrades(snapshot)
+    against = upgrades.marks()
     base = _base(context)
     changed = {}
     for team in snapshot.teams.values():
-        mark = hashlib.sha256(f"{base} {team!r} {marks.get(team.id, '')}".encode()).hexdigest()[:16]
+        parts = (base, repr(team), marks.get(team.id, ""), against.get(team.id, ""))
+        mark = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
         if not writer.holds_group(team.slug, mark):
             changed[team.id] = mark
     public = _public_scores(snapshot) if changed else {}
-    for n, (team_id, entries) in enumerate(_entries(snapshot, changed)):
+    found = _entries(snapshot, changed)
+    n = 0
+    while some := list(islice(found, _TOGETHER)):
         if n % 100 == 0:
             report(f"teams, {n:,} of {len(changed):,}")
-        team = snapshot.teams[team_id]
-        writer.write_group(team.slug, changed[team_id], team_files(context, team, entries, public))
+        n += len(some)
+        flips = upgrades.of({one.id: one.task for _, entries in some for one, _ in entries})
+        for team_id, entries in some:
+            team = snapshot.teams[team_id]
+            files = team_files(context, team, entries, public, flips)
+            writer.write_group(team.slug, changed[team_id], files)
 
 
 def _entries(snapshot: Snapshot, changed: Mapping[int, str]) -> Iterator[tuple[int, list[Entry]]]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.errors import Fault, WrongUse
+from challenge.kinds.statistics.grouping import Grouping, group_rows
 from challenge.kinds.statistics.vector import Vector
 from challenge.ledger.store.clock import micros
 from challenge.ledger.store.records import Card, Entry, PrimaryScores, StoredScore, Submission, Team
@@ -35,6 +36,7 @@ class Made:
     vector: NDArray[np.float64] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     interval: tuple[float, float] = (float("nan"), float("nan"))
+    right: Sequence[bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class HandSource(RowSource):
     metric: str = "accuracy"
     read: list[int] = field(default_factory=list)
     """Ids whose vectors were asked for."""
+    cluster: int = 1
+    """Rows of one cluster, where rows are known."""
 
     def submission(self, submission_id: int) -> Submission:
         if not 1 <= submission_id <= len(self.made):
@@ -111,6 +115,19 @@ class HandSource(RowSource):
         self.read.extend(submission_ids)
         rows = [self.made[i - 1].vector for i in submission_ids]
         return [None if row is None else Vector(row) for row in rows]
+
+    def right_rows(
+        self, submission_ids: Sequence[int], subset: Subset
+    ) -> Iterator[tuple[int, bytes]]:
+        for key in submission_ids:
+            right = self.made[key - 1].right
+            if right is not None:
+                yield key, np.packbits(np.array(right)).tobytes()
+
+    def grouping(self, task: str, subset: Subset) -> Grouping | None:
+        n = next((len(one.right) for one in self.made if one.task == task and one.right), 0)
+        cluster = (np.arange(n) // self.cluster).astype(np.int32)
+        return group_rows(cluster, cluster, b"by hand") if n else None
 
 
 def vector_like(generator: np.random.Generator, error: float, n: int = 400) -> NDArray[np.float64]:

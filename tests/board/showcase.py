@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.kinds.statistics.grouping import Grouping, group_rows
 from challenge.kinds.statistics.vector import Vector
 from challenge.ledger.store.clock import micros
 from challenge.ledger.store.records import Card, Entry, PrimaryScores, StoredScore, Submission, Team
@@ -24,6 +25,8 @@ from challenge.task.settings import Settings
 from tests.board.showcase_cards import made_up_cards
 
 START = datetime(2026, 3, 2, 8, tzinfo=timezone.utc)
+N_ROWS = 700
+_HARD = np.random.default_rng(7).random(N_ROWS)
 State = Literal["benchmark", "running", "closed"]
 _SUBSETS: Mapping[State, Subset] = {"benchmark": "all", "running": "public", "closed": "private"}
 _BOTH: tuple[Subset, ...] = ("all", "public", "private")
@@ -96,6 +99,20 @@ class ShowcaseSource(RowSource):
 
     def vectors(self, submission_ids: Sequence[int], subset: Subset) -> list[Vector | None]:
         return [self.drawn.get(i) for i in submission_ids]
+
+    def right_rows(
+        self, submission_ids: Sequence[int], subset: Subset
+    ) -> Iterator[tuple[int, bytes]]:
+        for key in submission_ids:
+            score = self.scores.get((key, subset))
+            if score is not None and score.value is not None:
+                own = np.random.default_rng(key).random(N_ROWS)
+                right = 0.7 * _HARD + 0.3 * own < score.value
+                yield key, np.packbits(right).tobytes()
+
+    def grouping(self, task: str, subset: Subset) -> Grouping | None:
+        rows = np.arange(N_ROWS, dtype=np.int32)
+        return group_rows(rows, rows, b"showcase")
 
 
 def showcase(

@@ -11,12 +11,23 @@ from challenge.errors import LedgerError
 from challenge.ledger import open_ledger, read_snapshot, rescore, submit
 from challenge.ledger.network.tokens import new_token
 from challenge.ledger.store import schema
-from challenge.ledger.store.chain import add_links
+from challenge.ledger.store.chain import add_links, head_of
 from challenge.ledger.store.integrity import verify
 from challenge.task import Challenge
 from tests.ledger.toy import make_challenge, write_hits
 
 NETWORK = ("actions", "arrivals", "token_revocations", "token_uses", "tokens")
+ROWS = ("groupings", "right_rows")
+
+
+def drop_rows(connection: sa.Connection) -> str:
+    """Drop the tables of format 8 and chain what is left; return the head."""
+    for name in (*ROWS, "links"):
+        connection.execute(sa.text(f"DELETE FROM {name}"))
+    add_links(connection, {})
+    for name in ROWS:
+        connection.execute(sa.text(f"DROP TABLE {name}"))
+    return head_of(connection)
 
 
 @pytest.fixture
@@ -31,10 +42,9 @@ def old(tmp_path: Path) -> Challenge:
             "UPDATE scoring_versions SET scorer_version = 3",
             "INSERT INTO replicates SELECT score, zeroblob(4000) FROM vectors",
             "DELETE FROM vectors",
-            "DELETE FROM links",
         ):
             connection.execute(sa.text(statement))
-        add_links(connection, {})
+        drop_rows(connection)
         for statement in (
             *(f"DROP TABLE {name}" for name in NETWORK),
             "DROP TABLE vectors",
@@ -80,19 +90,26 @@ def test_two_that_bring_it_over_at_once_do_it_once(old: Challenge) -> None:
     assert verify(first).faults == verify(second).faults == ()
 
 
-def test_a_ledger_of_format_6_gets_the_tables_of_the_server(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("found", "dropped"), [("6", NETWORK), ("7", ())])
+def test_a_rescore_adds_the_tables_of_the_server_and_the_right_rows(
+    tmp_path: Path, found: str, dropped: tuple[str, ...]
+) -> None:
     challenge = make_challenge(tmp_path / "c", n=100)
     ledger, task = open_ledger(challenge), challenge.task("toy")
     submit(ledger, task, write_hits(task, tmp_path / "x.csv", 60), team="Ada", method="m")
-    head = verify(ledger).head
     with ledger.store.writing(chained=False) as connection:
-        for name in NETWORK:
+        head = drop_rows(connection)
+        for name in dropped:
             connection.execute(sa.text(f"DROP TABLE {name}"))
-        connection.execute(sa.text("UPDATE facts SET value = '6' WHERE name = 'format'"))
-    with pytest.raises(LedgerError, match="a ledger of format 6"):
+        connection.execute(sa.text(f"UPDATE facts SET value = '{found}' WHERE name = 'format'"))
+    with pytest.raises(LedgerError, match=f"a ledger of format {found}"):
         open_ledger(challenge)
     brought = open_ledger(challenge, bring_over=True)
     assert verify(brought, expected_head=head).faults == ()
     new_token(brought, team="Ada")
+    assert list(read_snapshot(brought).right_rows([1])) == []
+    (report,) = rescore(brought)
+    assert report.stored
+    assert [key for key, _ in read_snapshot(brought).right_rows([1])] == [1]
     (report,) = rescore(brought)
     assert report.unchanged

@@ -155,6 +155,14 @@
     return restore;
   };
 
+  // A row and its mark in a plot light up together.
+  const marks = [...document.querySelectorAll("[data-row]")];
+  for (const mark of marks) {
+    const light = (on) => () => marks.filter((other) => other.dataset.row === mark.dataset.row).forEach((other) => other.classList.toggle("lit", on));
+    for (const event of ["mouseenter", "focusin"]) mark.addEventListener(event, light(true));
+    for (const event of ["mouseleave", "focusout"]) mark.addEventListener(event, light(false));
+  }
+
   readState();
   const restorers = [...document.querySelectorAll("table.data")].filter((table) => table.id).map(equip);
   const restoreAll = () => restorers.forEach((restore) => restore());

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -25,7 +25,9 @@ from challenge.board.pages.confusion_section import confusion_facts, confusion_f
 from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.site_context import File, SiteContext
 from challenge.board.pages.submission_lines import Line
+from challenge.board.pages.upgrade_section import upgrade_facts
 from challenge.board.plots import Scale, axis_svg, interval_svg
+from challenge.board.rules.upgrades import Flips
 from challenge.kinds import metric_title
 from challenge.ledger.store.records import StoredScore, Submission, Team
 
@@ -52,14 +54,16 @@ _DETAIL_TITLES = {
 }
 
 
-def submission_files(context: SiteContext, team: Team, line: Line) -> Iterator[File]:
+def submission_files(
+    context: SiteContext, team: Team, line: Line, flips: Sequence[Flips]
+) -> Iterator[File]:
     """Yield the export of the confusion matrix, where there is one, and the submission's page."""
     if line.score is not None:
         yield from confusion_files(context, line.submission, line.score)
-    yield f"submission/{line.submission.id}.html", _submission_html(context, team, line)
+    yield f"submission/{line.submission.id}.html", _submission_html(context, team, line, flips)
 
 
-def _submission_html(context: SiteContext, team: Team, line: Line) -> str:
+def _submission_html(context: SiteContext, team: Team, line: Line, flips: Sequence[Flips]) -> str:
     submission, score = line.submission, line.score
     task_title, decimals = context.title(submission.task), context.decimals(submission.task)
     summary = f"{clip(team.name, 48)} on {clip(task_title, 60)}"
@@ -91,6 +95,7 @@ def _submission_html(context: SiteContext, team: Team, line: Line) -> str:
         diagnostics=_diagnostics(context, submission.task, score) if score else [],
         used=_used(submission, score, context.settings.is_contest()),
         confusion=confusion_facts(context, submission, score) if score else None,
+        upgrade=upgrade_facts(context, submission, flips) if score else None,
     )
 
 

@@ -23,6 +23,7 @@ from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.paging import board_pages
 from challenge.board.pages.site_context import BoardPage, File, SiteContext
 from challenge.board.pages.standings_table import ties_text
+from challenge.board.pages.upgrade_section import trade_facts
 from challenge.board.plots import bar_svg
 from challenge.errors import counted
 from challenge.ledger.store.records import Card
@@ -124,6 +125,7 @@ def _task_html(
         state=context.state_text(),
         steps=context.steps_text([task_id]),
         ties=ties_text(board),
+        trade=trade_facts(context, board) if whole else None,
         table=table,
         pager=pager,
         **values,

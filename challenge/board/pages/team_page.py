@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import cycle
 
@@ -24,6 +24,7 @@ from challenge.board.pages.submission_lines import Line, PublicScores, team_line
 from challenge.board.pages.submission_page import submission_files
 from challenge.board.plots import Line as Step
 from challenge.board.plots import progress_svg
+from challenge.board.rules.upgrades import Flips
 from challenge.errors import counted
 from challenge.ledger.store.records import Entry, StoredScore, Submission, Team
 
@@ -45,12 +46,16 @@ _CSV = (
 
 
 def team_files(
-    context: SiteContext, team: Team, entries: Sequence[Entry], public: PublicScores
+    context: SiteContext,
+    team: Team,
+    entries: Sequence[Entry],
+    public: PublicScores,
+    flips: Mapping[int, Sequence[Flips]],
 ) -> Iterator[File]:
     """Yield the pages of a team's submissions, the team's exports, then its own pages."""
     lines = team_lines(context, entries, public)
     for line in lines:
-        yield from submission_files(context, team, line)
+        yield from submission_files(context, team, line, flips.get(line.submission.id, ()))
     folder = f"team/{team.slug}"
     yield (
         f"{folder}/submissions.json",
@@ -67,6 +72,7 @@ def team_files(
                         "counts": line.counts,
                         "state": line.state,
                         "score": line.score.as_json() if line.score else None,
+                        "upgrades": [one.as_json() for one in flips.get(line.submission.id, ())],
                     }
                     for line in lines
                 ],

@@ -51,6 +51,12 @@ class TaskRow(Standing):
     method: str
     reason: str | None = None
     """Why there is no value."""
+    error: float | None = None
+    """The share of the rows that are wrong; None where answers are neither right nor wrong."""
+    flips: float | None = None
+    flips_low: float | None = None
+    flips_high: float | None = None
+    """The negative flip rate against the reference entry; its interval for the first rows only."""
 
 
 @dataclass(frozen=True)

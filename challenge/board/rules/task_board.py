@@ -24,6 +24,7 @@ from challenge.board.rules.entries import (
 )
 from challenge.board.rules.ranking import page_order, shared_ranks
 from challenge.board.rules.ties import compare_with_first
+from challenge.board.rules.upgrades import with_flips
 from challenge.kinds import kind_of
 from challenge.kinds.statistics.vector import Vector
 from challenge.ledger.store.clock import from_micros
@@ -113,6 +114,8 @@ def task_board(
             row.team: row.rank for row in task_board(snapshot, task_id, None, subset="public").rows
         }
         rows = [replace(row, public_rank=before.get(row.team)) for row in rows]
+    if vectors and subset == snapshot.subset:
+        rows = with_flips(snapshot, task_id, rows)
     if subset == "public" and task_id in snapshot.unscored:
         notes = (
             "The public subset is too small to show a score; scores are shown after the close.",

@@ -8,6 +8,7 @@ clusters of their own where there are enough; else pairs lie across two clusters
 from __future__ import annotations
 
 import hashlib
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,6 +35,8 @@ MIN_CLUSTERS = 12
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
+
+_COLUMNS = ("group", "other", "crossing", "cell", "cell_left", "cell_right")
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,17 +79,50 @@ class Grouping:
         """Whether every row is a cluster of its own."""
         return self.n_clusters == len(self.group) and len(self.crossing) == 0
 
-    def touched(self, values: Floats) -> tuple[Floats, Floats]:
+    @cached_property
+    def every(self) -> tuple[Floats, Floats]:
+        """How many rows each cluster, and each couple has."""
+        return self.touched(np.ones(len(self.group)))
+
+    def touched(self, values: Floats | NDArray[np.bool_]) -> tuple[Floats, Floats]:
         """Return the sums of row values (n,) over the rows of each cluster, and of each couple.
 
-        A pair across two clusters counts in both.
+        A pair across two clusters counts in both. Few true values are summed fast.
         """
         clusters: Floats = np.zeros(self.n_groups)
+        if values.dtype == np.bool_ and not len(self.crossing):
+            clusters += np.bincount(self.group[np.flatnonzero(values)], minlength=self.n_groups)
+            return clusters, np.zeros(len(self.cell_left))
         clusters += np.bincount(self.group, weights=values, minlength=self.n_groups)
         crossing = values[self.crossing]
         clusters += np.bincount(self.other_of_crossing, weights=crossing, minlength=self.n_groups)
         couples = np.bincount(self.cell, weights=crossing, minlength=len(self.cell_left))
         return clusters, couples.astype(np.float64)
+
+    def to_bytes(self) -> bytes:
+        """Return which rows are in which cluster or couple, without the groups behind them."""
+        columns = [getattr(self, name).astype("<i4") for name in _COLUMNS]
+        head = [self.n_groups, self.n_clusters, self.effective_clusters, *map(len, columns)]
+        parts = [np.array(head, "<f8").tobytes(), *(column.tobytes() for column in columns)]
+        return zlib.compress(b"".join(parts))
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Grouping:
+        """Return the grouping that `to_bytes` wrote; its clusters stand for the groups."""
+        plain = zlib.decompress(content)
+        size = 8 * (3 + len(_COLUMNS))
+        n_groups, n_clusters, effective, *lengths = np.frombuffer(plain[:size], "<f8").tolist()
+        ends = np.cumsum([int(length) for length in lengths])[:-1]
+        columns = np.split(np.frombuffer(plain[size:], "<i4"), ends)
+        found = dict(zip(_COLUMNS, columns, strict=True))
+        return cls(
+            **found,
+            n_groups=int(n_groups),
+            n_clusters=int(n_clusters),
+            effective_clusters=effective,
+            cluster=found["group"],
+            second=found["other"],
+        )
 
 
 def group_rows(cluster: Ints, other: Ints, key: bytes) -> Grouping:

@@ -219,17 +219,21 @@ class Ratios:
         return Vector(self.below @ part, self.couples_below @ part)
 
 
-def ratio_of_rows(grouping: Grouping, above: Floats, below: Floats) -> Ratios:
-    """Return the ratio of two sums over rows, what each row adds to them being (n,) both."""
-    of_clusters, of_couples = zip(
-        *(grouping.touched(column) for column in (above, below)), strict=True
-    )
+def ratio_of_rows(
+    grouping: Grouping, above: Floats | NDArray[np.bool_], below: Floats | None = None
+) -> Ratios:
+    """Return the ratio of two sums over rows, what each row adds to them being (n,) both.
+
+    Without `below` it is the mean over all rows.
+    """
+    sums = grouping.every if below is None else grouping.touched(below)
+    of_clusters, of_couples = zip(grouping.touched(above), sums, strict=True)
     return Ratios(
         above=of_clusters[0][:, None],
         below=of_clusters[1][:, None],
         weights=np.ones(1),
         total_above=np.array([above.sum()]),
-        total_below=np.array([below.sum()]),
+        total_below=np.array([float(len(above)) if below is None else below.sum()]),
         couples_above=of_couples[0][:, None],
         couples_below=of_couples[1][:, None],
     )

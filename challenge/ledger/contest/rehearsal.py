@@ -85,9 +85,10 @@ def _copy_without_close(store: Store) -> Store:
     scores = schema.scores
     private = sa.select(scores.c.id).where(scores.c.subset == "private")
     with copy.writing() as connection:
-        for table in (schema.replicates, schema.vectors, schema.confusion_counts):
+        by_score = (schema.replicates, schema.vectors, schema.confusion_counts, schema.right_rows)
+        for table in by_score:
             connection.execute(table.delete().where(table.c.score.in_(private)))
-        for table in (scores, schema.baseline_scores):
+        for table in (scores, schema.baseline_scores, schema.groupings):
             connection.execute(table.delete().where(table.c.subset == "private"))
         for table in (schema.finals, schema.closes):
             connection.execute(table.delete())

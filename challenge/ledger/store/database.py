@@ -32,7 +32,7 @@ BUSY_S = 120.0
 """How long a writer waits for another one before it gives up."""
 
 _LOCK_ALL, _LOCK_STILL, _LOCK_CHAIN = 4_961_002, 4_961_003, 4_961_004
-_FORMATS_BEFORE = ("5", "6")
+_FORMATS_BEFORE = ("5", "6", "7")
 _ROOM_BYTES = 1 << 20
 _JOURNAL_FORMATS = (b"\1\1", b"\2\2")
 """Bytes 18 and 19 of a SQLite file with a rollback journal, and with a write-ahead log."""
@@ -185,10 +185,11 @@ def _bring_over(store: Store) -> None:
                 sa.text("ALTER TABLE scores RENAME COLUMN weights_hash TO grouping_hash")
             )
             schema.vectors.create(connection)
-        for table in (
+        network = (
             *(schema.tokens, schema.token_revocations, schema.token_uses),
             *(schema.actions, schema.arrivals),
-        ):
+        )
+        for table in (*(() if found == "7" else network), schema.right_rows, schema.groupings):
             table.create(connection)
         facts = schema.facts
         newest = facts.update().where(facts.c.name == "format")

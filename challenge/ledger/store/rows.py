@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from challenge.kinds.statistics.grouping import Grouping
     from challenge.kinds.statistics.vector import Vector
     from challenge.task import Subset
     from challenge.task.settings import Settings
@@ -248,6 +249,40 @@ class RowSource:
                 for submission_id, vector in connection.execute(query):
                     found[submission_id] = Vector.from_bytes(vector)
         return [found.get(int(one)) for one in submission_ids]
+
+    def right_rows(
+        self, submission_ids: Sequence[int], subset: Subset
+    ) -> Iterator[tuple[int, bytes]]:
+        """Yield submissions with the rows of a subset that each has right, as packed bits."""
+        right, scores = schema.right_rows, schema.scores
+        with self._store.reading() as connection:
+            for chunk in _chunks(submission_ids):
+                query = (
+                    sa.select(scores.c.submission, right.c.packed)
+                    .select_from(scores.join(right, right.c.score == scores.c.id))
+                    .where(
+                        scores.c.submission.in_(chunk),
+                        scores.c.subset == subset,
+                        scores.c.scoring_version.in_(self._scoring_versions),
+                        scores.c.at <= self._until,
+                    )
+                )
+                yield from plain_rows(connection, query)
+
+    def grouping(self, task: str, subset: Subset) -> Grouping | None:
+        """Return the clusters of the rows of a subset, None where they were not stored."""
+        from challenge.kinds.statistics.grouping import Grouping
+
+        rows = schema.groupings
+        versions = [key for key, one in self._scoring_versions.items() if one.task == task]
+        query = (
+            sa.select(rows.c.content)
+            .where(rows.c.scoring_version.in_(versions), rows.c.subset == subset)
+            .order_by(rows.c.id)
+        )
+        with self._store.reading() as connection:
+            content = connection.execute(query.limit(1)).scalar()
+        return None if content is None else Grouping.from_bytes(content)
 
     @cached_property
     def _all_methods(self) -> Mapping[int, str]:

@@ -34,9 +34,11 @@ __all__ = [
     "failed_runs",
     "failures",
     "finals",
+    "groupings",
     "links",
     "metadata",
     "replicates",
+    "right_rows",
     "scores",
     "scoring_versions",
     "selections",
@@ -51,8 +53,8 @@ __all__ = [
     "withdrawals",
 ]
 
-LEDGER_FORMAT = 7
-"""A ledger of the two formats before is brought over by `challenge rescore`."""
+LEDGER_FORMAT = 8
+"""A ledger of the three formats before is brought over by `challenge rescore`."""
 
 metadata = MetaData()
 
@@ -210,6 +212,25 @@ confusion_counts = Table(
     Column("counts", LargeBinary, nullable=False),
 )
 """Rows by true and predicted class; never of a public subset."""
+
+right_rows = Table(
+    "right_rows",
+    metadata,
+    Column("score", Integer, ForeignKey("scores.id"), primary_key=True, autoincrement=False),
+    Column("packed", LargeBinary, nullable=False),
+)
+"""Which rows a submission has right, a bit a row; never of a public subset, and never shown."""
+
+groupings = Table(
+    "groupings",
+    metadata,
+    _id(),
+    Column("scoring_version", Integer, ForeignKey("scoring_versions.id"), nullable=False),
+    Column("subset", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Index("groupings_by_scoring_version", "scoring_version", "subset"),
+)
+"""The clusters of those rows, once for all submissions; as secret as the vectors."""
 
 failures = Table(
     "failures",

@@ -14,6 +14,7 @@ from challenge.ledger.store.records import Card, Entry, PrimaryScores, StoredSco
 from challenge.ledger.store.rows import RowSource
 
 if TYPE_CHECKING:
+    from challenge.kinds.statistics.grouping import Grouping
     from challenge.kinds.statistics.vector import Vector
     from challenge.ledger.submissions.failed_runs import FailedRuns
     from challenge.task import Subset
@@ -117,3 +118,16 @@ class Snapshot:
         Vectors are for arithmetic on the organiser's machine and must never be written to a page.
         """
         return self.source.vectors(submission_ids, subset or self.subset)
+
+    def right_rows(self, submission_ids: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """Yield submissions with the rows that each has right, packed, as secret as the vectors.
+
+        Only where rows may be compared: of the deciding subset, in a benchmark or after the close.
+        Submissions without stored rows are left out.
+        """
+        if self.subset != "public":
+            yield from self.source.right_rows(submission_ids, self.subset)
+
+    def grouping(self, task: str) -> Grouping | None:
+        """Return the clusters of those rows, as secret; None where none are stored."""
+        return None if self.subset == "public" else self.source.grouping(task, self.subset)

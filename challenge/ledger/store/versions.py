@@ -29,6 +29,7 @@ __all__ = [
     "closed_at",
     "current_scoring_versions",
     "has_submissions",
+    "lacks_right_rows",
     "lacks_scores",
     "newest_settings",
     "read_cards",
@@ -134,6 +135,21 @@ def lacks_scores(connection: sa.Connection, scoring_version: ScoringVersion, sub
         return has_submissions(connection, scoring_version.task)
     # A submission without any score cannot be scored.
     return bool(scored_on() - wanted)
+
+
+def lacks_right_rows(connection: sa.Connection, scoring_version: ScoringVersion) -> bool:
+    """Whether scores that may show flips were stored without their right rows."""
+    scores, right = schema.scores, schema.right_rows
+    query = (
+        sa.select(scores.c.id)
+        .select_from(scores.outerjoin(right, right.c.score == scores.c.id))
+        .where(
+            scores.c.scoring_version == scoring_version.id,
+            scores.c.subset != "public",
+            right.c.score.is_(None),
+        )
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def rescore_first(task_id: str, found: str) -> LedgerError:

@@ -23,6 +23,7 @@ from challenge.ledger.store.versions import (
     add_scoring_version,
     closed_at,
     current_scoring_versions,
+    lacks_right_rows,
     lacks_scores,
     record_baseline_score,
     record_card,
@@ -137,7 +138,10 @@ def _rescore_task(
         before = _best(entries, stored, metric)
         groupings = set() if old is None else _groupings(connection, old)
         subset = scored_subset(ledger.settings, task)
-        lacks = old is not None and subset is not None and lacks_scores(connection, old, subset)
+        lacks = old is not None and (
+            (subset is not None and lacks_scores(connection, old, subset))
+            or (task.kind.has_right_answers and lacks_right_rows(connection, old))
+        )
     missing = [path for entry in entries if not (path := ledger.files.path(entry.sha256)).is_file()]
     if missing:
         raise LedgerError(missing_file_fault(path) for path in sorted(set(missing)))

@@ -143,7 +143,10 @@ def insert_score(
     step: float = 0.0,
     release: Release | None = None,
 ) -> None:
-    """Insert a score with its vector and counts; a public one with what the Ladder decided."""
+    """Insert a score with its vector, counts and right rows.
+
+    A public one goes in with what the Ladder decided, and without counts and rows.
+    """
     score = scored.score
     key = connection.execute(
         schema.scores.insert().values(
@@ -165,3 +168,18 @@ def insert_score(
         connection.execute(
             schema.confusion_counts.insert().values(score=int(key[0]), counts=packed)
         )
+    if score.subset != "public" and score.right is not None:
+        packed = np.packbits(score.right).tobytes()
+        connection.execute(schema.right_rows.insert().values(score=int(key[0]), packed=packed))
+        _insert_grouping(connection, scoring_version, score)
+
+
+def _insert_grouping(
+    connection: sa.Connection, scoring_version: ScoringVersion, score: Score
+) -> None:
+    """Insert the clusters of a subset with its first score."""
+    rows = schema.groupings
+    own = {"scoring_version": scoring_version.id, "subset": score.subset}
+    known = sa.select(rows.c.id).filter_by(**own)
+    if score.grouping is not None and connection.execute(known.limit(1)).first() is None:
+        connection.execute(rows.insert().values(**own, content=score.grouping.to_bytes()))
