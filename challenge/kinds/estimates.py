@@ -26,9 +26,9 @@ from challenge.kinds.statistics.vector import (
     too_few_clusters,
 )
 
-__all__ = ["MetricEstimate", "baseline_of", "estimate", "estimates", "resolution_of"]
+__all__ = ["SAME", "MetricEstimate", "baseline_of", "estimate", "estimates", "resolution_of"]
 
-_SAME = 1e-12
+SAME = 1e-12
 """A relative error below this is rounding: no row moves the figure."""
 
 
@@ -71,7 +71,7 @@ class MetricEstimate:
                 return "no interval: no row changes this value"
             return edge_interval(self.value, self._shares(), (low, high))
         found = spread(self.vector)
-        if found.error <= _SAME * abs(self.value):
+        if found.error <= SAME * abs(self.value):
             return "no interval: no row changes this value"
         ends = interval(self.value, found, self.metric.interval_scale, (low, high))
         return ends or "no interval: a few rows make up most of this loss"

@@ -186,7 +186,10 @@ def test_stored_rows_agree_with_the_comparison(ledger: Ledger, tmp_path: Path) -
         compared.upgrade.n_negative,
         compared.upgrade.n_positive,
     )
-    assert found.rate == compared.upgrade.rates[0]
+    whole = compared.upgrade.rates[0]
+    assert found.rate.low is not None
+    assert (found.rate.value, found.rate.title) == (whole.value, whole.title)
+    assert (found.rate.low, found.rate.high) == pytest.approx((whole.low, whole.high), abs=1e-12)
     assert found.relative == pytest.approx(compared.upgrade.rates[2].value)
     assert found.p == compared.outcomes.p
 

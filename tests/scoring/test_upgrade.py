@@ -11,7 +11,7 @@ import pytest
 from challenge.kinds.scored_rows import ScoredRows
 from challenge.kinds.statistics.grouping import group_rows
 from challenge.scoring import compare_predictions
-from challenge.scoring.statistics.upgrade import Upgrade, upgrade_of
+from challenge.scoring.statistics.upgrade import Upgrade, negative_flip_rates, upgrade_of
 from tests.scoring.scored import make_scored_task, predict
 
 
@@ -45,6 +45,27 @@ def test_rates_worked_out_by_hand() -> None:
     for one in found.rates:
         assert one.low is not None and one.high is not None and one.value is not None
         assert one.low < one.value < one.high
+
+
+@pytest.mark.parametrize("size", [1, 5, 40])
+def test_several_pairs_at_once_have_the_rates_of_each(size: int) -> None:
+    rng = np.random.default_rng(2)
+    n, cluster = 1000, (np.arange(1000) // size).astype(np.int32)
+    labels = np.zeros(n, np.int32)
+    part = ScoredRows(np.arange(n), n, labels, ("a", "b"), group_rows(cluster, cluster, b"flips"))
+    old, new = (rng.random((6, n)) < share for share in (0.8, 0.85))
+    new[0], old[1], new[1] = old[0], True, False
+    together = negative_flip_rates(part, old & ~new)
+    for one, a, b in zip(together, old, new, strict=True):
+        alone = upgrade_of(part, a, b).rates[0]
+        assert (one.name, one.title, one.value, one.reason) == (
+            *(alone.name, alone.title, alone.value, alone.reason),
+        )
+        assert (one.low, one.high) == pytest.approx((alone.low, alone.high), abs=1e-12)
+    # Pages hold the figures whole: they must not depend on which pairs came together.
+    assert [
+        negative_flip_rates(part, (a & ~b)[None])[0] for a, b in zip(old, new, strict=True)
+    ] == (together)
 
 
 def test_errors_that_know_nothing_of_each_other_have_a_relative_rate_of_one() -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from challenge.board.markup import count_text, interval_text, number_text
+from challenge.board.markup import (
+    count_text,
+    interval_text,
+    number_text,
+    small_interval,
+    user_html,
+)
 from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.site_context import SiteContext
 from challenge.board.plots import Dot, trade_svg
@@ -29,11 +35,15 @@ def upgrade_facts(
         return None
     if context.snapshot.subset == "public":
         sentence = "Rows are compared after the close: until then, flips would reveal labels."
-        return {"sentence": sentence, "rows": []}
+        return {"sentence": sentence, "body": ""}
     if not flips:
         return None
     decimals = 3 if context.snapshot.subset == "all" else 2
-    return {"sentence": _sentence(flips[0]), "rows": [_row(one, decimals) for one in flips]}
+    return {
+        "sentence": _sentence(flips[0]),
+        "first": flips[0].against,
+        "body": trusted("".join(_row(one, decimals) for one in flips)),
+    }
 
 
 def _sentence(flips: Flips) -> str:
@@ -45,20 +55,25 @@ def _sentence(flips: Flips) -> str:
     return f"{first}: {lost} became wrong, {won} right."
 
 
-def _row(flips: Flips, decimals: int) -> dict[str, Any]:
+def _row(flips: Flips, decimals: int) -> str:
     rate = flips.rate
-    counted = flips.negative is not None
-    return {
-        "against": flips.against,
-        "team": flips.team,
-        "roles": ", ".join(flips.roles),
-        "negative": count_text(flips.negative) if counted else _percent(rate.value or 0.0),
-        "positive": count_text(flips.positive) if counted else _percent(flips.positive_rate),
-        "rate": number_text(rate.value, decimals),
-        "interval": interval_text(rate.low, rate.high, decimals),
-        "relative": number_text(flips.relative, 2),
-        "p": f"< {number_text(_LEAST)}" if flips.p < _LEAST else number_text(flips.p),
-    }
+    counts = (count_text(flips.negative), count_text(flips.positive))
+    if flips.negative is None:
+        counts = (_percent(rate.value or 0.0), _percent(flips.positive_rate))
+    p = f"&lt; {number_text(_LEAST)}" if flips.p < _LEAST else number_text(flips.p)
+    cells = (
+        number_text(rate.value, decimals) + small_interval(rate.low, rate.high, decimals),
+        *counts,
+        number_text(flips.relative, 2),
+        p,
+    )
+    return (
+        f'<tr><th scope="row"><a href="{flips.against}.html">#{flips.against}</a> '
+        f"{user_html(flips.team, 48)} "
+        f'<small class="range">{", ".join(flips.roles)}</small></th>'
+        + "".join(f'<td class="number">{cell}</td>' for cell in cells)
+        + "</tr>"
+    )
 
 
 def _percent(share: float) -> str:

@@ -22,7 +22,7 @@ from challenge.kinds import kind_of
 from challenge.kinds.scored_rows import ScoredRows
 from challenge.kinds.statistics.distributions import binomial_p
 from challenge.ledger.store.snapshot import Snapshot
-from challenge.scoring.statistics.upgrade import Rate, negative_flip_rate, relative_nfr
+from challenge.scoring.statistics.upgrade import Rate, negative_flip_rates, relative_nfr
 from challenge.task.coarse import coarse
 
 __all__ = ["Flips", "Upgrades", "front_of", "reference_of", "with_flips"]
@@ -32,7 +32,12 @@ REFERENCE = "the reference entry"
 _N_INTERVALS = 50
 """Rows of a board, from the top, whose flips have an interval."""
 
+_TOGETHER = 100
+"""Pairs whose rates are computed at once."""
+
 Bools = NDArray[np.bool_]
+_Pair = tuple[int, int, Sequence[str]]
+"""A submission, the one that it is held against, and what that one is."""
 
 
 @dataclass(frozen=True)
@@ -106,18 +111,33 @@ class Upgrades:
         self._kept.update({key: right[key] for key in shared & right.keys()})
         right.update((key, self._kept[key]) for key in others & self._kept.keys())
         right.update((key, self._kept[key]) for key in wanted.keys() & self._kept.keys())
-        return {
-            key: [
-                self._flips(submissions[key], other, right[other], right[key], names)
-                for other, names in roles.items()
-                if other in right and key in right
+        found: dict[int, list[Flips]] = {key: [] for key in wanted}
+        for task in self._tasks:
+            pairs = [
+                (key, other, roles)
+                for key, every in wanted.items()
+                if submissions[key] == task and key in right
+                for other, roles in every.items()
+                if other in right
             ]
-            for key, roles in wanted.items()
-        }
+            for start in range(0, len(pairs), _TOGETHER):
+                some = pairs[start : start + _TOGETHER]
+                for (key, _, _), flips in zip(some, self._flips(task, some, right), strict=True):
+                    found[key].append(flips)
+        return found
 
     def _flips(
-        self, task: str, against: int, old: bytes, new: bytes, roles: Sequence[str]
-    ) -> Flips:
+        self, task: str, pairs: Sequence[_Pair], right: Mapping[int, bytes]
+    ) -> Iterable[Flips]:
+        rows = self._tasks[task].rows(self._snapshot, task)
+        old = _packed(right[against] for _, against, _ in pairs)
+        new = _packed(right[key] for key, _, _ in pairs)
+        rates = negative_flip_rates(rows, _unpacked(old & ~new, rows.n))
+        for (key, against, roles), rate in zip(pairs, rates, strict=True):
+            yield self._one(task, (key, against, roles), right[against], right[key], rate)
+
+    def _one(self, task: str, pair: _Pair, old: bytes, new: bytes, rate: Rate) -> Flips:
+        _, against, roles = pair
         known = self._tasks[task]
         rows = known.rows(self._snapshot, task)
         before, now = int.from_bytes(old, "big"), int.from_bytes(new, "big")
@@ -129,7 +149,7 @@ class Upgrades:
             tuple(roles),
             *counts,
             counts[1] / rows.n,
-            negative_flip_rate(rows, _unpacked(old, rows.n), _unpacked(new, rows.n)),
+            rate,
             relative_nfr(rows.n, before.bit_count(), n_wrong, counts[0]),
             binomial_p(*counts),
         )
@@ -251,7 +271,7 @@ def with_flips(snapshot: Snapshot, task_id: str, rows: Sequence[TaskRow]) -> lis
     part = None if old is None else _rows_of(snapshot, task_id)
     if old is None or part is None:
         return list(rows)
-    old_bits, old_rows = int.from_bytes(old, "big"), _unpacked(old, part.n)
+    old_bits = int.from_bytes(old, "big")
     places = {row.submission: at for at, row in enumerate(rows) if row.rank is not None}
     found = list(rows)
     exact = snapshot.subset == "all"
@@ -261,7 +281,8 @@ def with_flips(snapshot: Snapshot, task_id: str, rows: Sequence[TaskRow]) -> lis
         error = 1.0 - bits.bit_count() / part.n
         rate = Rate("", "", (old_bits & ~bits).bit_count() / part.n)
         if at < _N_INTERVALS:
-            rate = negative_flip_rate(part, old_rows, _unpacked(new, part.n))
+            both = _packed([old]) & ~_packed([new])
+            [rate] = negative_flip_rates(part, _unpacked(both, part.n))
         if not exact:
             error, rate = round(error, 2), _percent(rate)
         found[at] = replace(rows[at], error=error)
@@ -298,8 +319,12 @@ def _rows_of(snapshot: Snapshot, task_id: str) -> ScoredRows | None:
     return ScoredRows(np.arange(n), n, np.zeros(n, np.int32), (), grouping)
 
 
-def _unpacked(packed: bytes, n: int) -> Bools:
-    return np.unpackbits(np.frombuffer(packed, np.uint8), count=n).view(np.bool_)
+def _packed(rows: Iterable[bytes]) -> NDArray[np.uint8]:
+    return np.stack([np.frombuffer(one, np.uint8) for one in rows])
+
+
+def _unpacked(packed: NDArray[np.uint8], n: int) -> Bools:
+    return np.unpackbits(packed, axis=1, count=n).view(np.bool_)
 
 
 def _percent(rate: Rate) -> Rate:

@@ -27,7 +27,9 @@ __all__ = [
     "interval",
     "joined",
     "ratio_of_rows",
+    "rest_of",
     "spread",
+    "spreads",
     "too_few_clusters",
     "vector_of_rows",
 ]
@@ -100,11 +102,14 @@ class Spread:
 
     error: float
     df: float
+    quantile: float | None = None
+    """That of Student's t, where it is known."""
 
     @property
     def reach(self) -> float:
         """Half the width of the plain interval: the error times the quantile of Student's t."""
-        return float(t_quantile(_Z, self.df)) * self.error
+        quantile = float(t_quantile(_Z, self.df)) if self.quantile is None else self.quantile
+        return quantile * self.error
 
 
 def spread(vector: Vector) -> Spread:
@@ -128,6 +133,22 @@ def spread(vector: Vector) -> Spread:
     fourth = float((moved**2) @ (moved**2))
     df = (3.16 - 2.77 / math.sqrt(n)) * squares**2 / fourth if fourth else n - 1.0
     return Spread(math.sqrt(variance), max(df, 1.0))
+
+
+def spreads(vectors: Vector) -> list[Spread]:
+    """Return what `spread` returns of each of several stacked vectors without couples, faster."""
+    n = vectors.clusters.shape[1]
+    assert vectors.couples.shape[1] == 0
+    moved = vectors.clusters**2
+    squares = moved.sum(axis=1)
+    moved **= 2
+    fourth = moved.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = (3.16 - 2.77 / math.sqrt(n)) * squares**2 / fourth
+    df = np.where(squares > 0.0, np.maximum(np.nan_to_num(df, nan=1.0), 1.0), max(n - 1.0, 1.0))
+    error = np.sqrt((1.0 - 1.0 / n) * squares)
+    columns = (column.tolist() for column in (error, df, t_quantile(_Z, df)))
+    return [Spread(*one) for one in zip(*columns, strict=True)]
 
 
 def interval(value: float, found: Spread, scale: Scale, bounds: Interval) -> Interval | None:
@@ -207,7 +228,7 @@ class Ratios:
             )
 
         def moved(above: Floats, below: Floats) -> Floats:
-            rest = np.maximum(self.total_below - below, _SMALLEST_REST * self.total_below)
+            rest = rest_of(self.total_below, below)
             lost: Floats = ((above - expected * below) / rest) @ self.weights
             return lost
 
@@ -217,6 +238,12 @@ class Ratios:
         """Return the share of the figure that rests on each cluster."""
         part = self.weights / self.total_below
         return Vector(self.below @ part, self.couples_below @ part)
+
+
+def rest_of(total: Floats | float, below: Floats) -> Floats:
+    """Return what is left of a denominator without each cluster."""
+    rest: Floats = np.maximum(total - below, _SMALLEST_REST * total)
+    return rest
 
 
 def ratio_of_rows(
