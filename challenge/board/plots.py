@@ -427,12 +427,17 @@ class Dot:
 def trade_svg(name: str, title: str, dots: Sequence[Dot]) -> str:
     """Return error (up) against the negative flip rate (right), the front as a stepped line.
 
-    Dots far from the front are left out: the axes are about the better half.
+    Dots far from the others are left out: the axes are about the better half.
     """
     width, height, right, bottom = 720.0, 340.0, 100.0, 44.0
     least_x, most_x = _near_zero([dot.flips for dot in dots])
     least_y, most_y = _near_zero([dot.error for dot in dots])
-    inside = [dot for dot in dots if dot.on_front or (dot.flips <= most_x and dot.error <= most_y)]
+    # A weak reference entry would leave no room for the others.
+    inside = [
+        dot
+        for dot in dots
+        if (dot.on_front and not dot.reference) or (dot.flips <= most_x and dot.error <= most_y)
+    ]
     front = sorted((dot for dot in inside if dot.on_front), key=lambda dot: dot.flips)
     xs = scale_for([least_x, *(dot.flips for dot in inside)], unit=0.2)
     ys = scale_for([least_y, *(dot.error for dot in inside)], unit=0.2)

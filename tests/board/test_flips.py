@@ -166,6 +166,8 @@ def test_labels_of_the_plot_do_not_cover_each_other() -> None:
     assert len(heights) == 5
     assert all(abs(a - b) >= 13.9 for i, a in enumerate(heights) for b in heights[:i])
     assert "1 beyond the axes" in svg and 'data-row="9"' not in svg
+    weak = Dot("8", "Majority", 0.0, 0.95, on_front=True, reference=True)
+    assert 'data-row="8"' not in trade_svg("trade", "Error", [*dots, weak])
 
 
 @pytest.fixture
