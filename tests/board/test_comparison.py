@@ -70,7 +70,7 @@ def read(html: str) -> Reader:
 
 def test_the_page_shows_metrics_rows_and_slices() -> None:
     text = read(comparison_page(made(), KIND, A, B)).text
-    for words in ("Submission 17 against submission 23", "macro F1", ".7500", "[.2000, .3000]"):
+    for words in ("|Owls| against |Foxes|", "macro F1", ".7500", "[.2000, .3000]"):
         assert words in text
     assert "the file has no probabilities" in text
     for count in ("1,200", "400", "100", "500", "200"):
@@ -85,6 +85,7 @@ def test_names_are_escaped_and_nothing_is_fetched() -> None:
     assert {tag for tag, _ in reader.seen} <= {
         *("html", "head", "meta", "title", "style", "body", "main", "section", "h1", "p"),
         *("b", "bdi", "div", "table", "caption", "thead", "tbody", "tr", "th", "td"),
+        *("span", "svg", "path", "circle", "text"),
     }
     assert not any({"src", "href", "style", "onclick"} & set(attrs) for _, attrs in reader.seen)
     # The policy lets through this very style and nothing else.
@@ -96,7 +97,8 @@ def test_names_are_escaped_and_nothing_is_fetched() -> None:
 
 def test_a_released_difference_says_its_step_and_no_rows() -> None:
     result = ReleasedDifference("toy", "accuracy", 0.025, 0.825, 0.625, 0.2, 0.15, 0.25)
-    reader = read(comparison_page(result, KIND, A, B))
+    page = comparison_page(result, KIND, A, B)
+    reader = read(re.sub("<svg.*?</svg>", "", page))
     assert "rounded to 0.025, and rows are not compared" in reader.text
     shown = reader.text[reader.text.rindex("}") :]
     figures = re.findall(r"-?\.\d+|\d+\.\d+|−\.\d+", shown)
@@ -109,6 +111,17 @@ def test_the_page_names_both_teams_and_gives_a_verdict() -> None:
     for words in ("Owls", "linear", "Foxes", "trees", "1,200 rows in 300 independent clusters"):
         assert words in text
     assert "Significantly better is submission 17 (Owls, linear)" in text
+
+
+def test_differences_are_drawn_on_one_axis_with_the_primary_metric_first() -> None:
+    other = Difference(0.4, 0.45, -0.05, -0.15, 0.05)
+    differences = {"accuracy": other, **made().differences}
+    page = comparison_page(replace(made(), differences=differences), KIND, A, B)
+    rows = re.findall(r"<tr><th scope=\"row\">(.*?)</tr>", page, re.DOTALL)[:3]
+    assert [row.split("<")[0].strip() for row in rows] == ["macro F1", "accuracy", "log loss"]
+    assert [row.count('class="baseline-score"') for row in rows] == [1, 1, 0]
+    assert [row.count('class="mark strong"') for row in rows] == [2, 0, 0]
+    assert page.count('class="axis"') == 1
 
 
 def test_the_verdict_follows_the_interval_and_the_direction() -> None:

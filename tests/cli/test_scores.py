@@ -128,7 +128,7 @@ def test_compare_writes_a_page_that_stands_alone(challenge: Challenge, tmp_path:
     done = shell(challenge.root, "compare", "1", "3", "--html", str(page))
     assert (done.code, done.out, done.err) == (0, plain.out, f"page: {page}\n")
     text = page.read_text(encoding="utf-8")
-    assert text.startswith("<!doctype html>") and "Submission 1 against submission 3" in text
+    assert text.startswith("<!doctype html>") and "Submissions 1 and 3 on" in text
     answer = shell(challenge.root, "compare", "1", "3", "--json", "--html", str(page))
     assert answer.json() and page.read_text(encoding="utf-8") == text
     refused(shell(challenge.root, "compare", "1", "3", "--html", str(tmp_path)), 2, "already there")

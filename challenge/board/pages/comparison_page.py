@@ -5,6 +5,7 @@ While a contest runs it is given, and shows, a released and rounded difference o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from challenge.board.markup import (
@@ -17,15 +18,16 @@ from challenge.board.markup import (
     rows_text,
     score_decimals,
 )
-from challenge.board.pages.page_frame import render_alone
-from challenge.kinds import Kind, Metric
+from challenge.board.pages.page_frame import render_alone, trusted
+from challenge.board.plots import axis_svg, interval_svg, scale_for
+from challenge.kinds import Kind
 from challenge.ledger.submissions.compare import (
     ComparedSubmission,
     ReleasedDifference,
     verdict,
 )
 from challenge.scoring import Comparison
-from challenge.scoring.statistics.comparison import PairedOutcomes
+from challenge.scoring.statistics.comparison import Difference, PairedOutcomes
 from challenge.scoring.statistics.upgrade import Rate
 
 __all__ = ["comparison_page"]
@@ -56,12 +58,10 @@ def comparison_page(
 
 
 def _released(result: ReleasedDifference, kind: Kind) -> dict[str, Any]:
-    row = _figures(
-        kind.metric(result.metric), result.a, result.b, result.value, result.low, result.high
-    )
+    own = Difference(result.a, result.b, result.value, result.low, result.high)
     return {
         "caption": "The public score",
-        "metrics": [row],
+        **_forest(kind, {result.metric: own}, result.metric),
         "outcomes": [],
         "upgrade": [],
         "step": f"{result.step:g}",
@@ -73,10 +73,7 @@ def _rows(result: Comparison, kind: Kind) -> dict[str, Any]:
     return {
         "caption": f"Metrics on {rows_text(result.n, result.n_clusters, paired=kind.paired)}; "
         f"the score is {kind.metric(result.metric).title}",
-        "metrics": [
-            _figures(kind.metric(name), one.a, one.b, one.value, one.low, one.high, one.reason)
-            for name, one in result.differences.items()
-        ],
+        **_forest(kind, result.differences, result.metric),
         "outcomes_caption": "Decisions on the same rows; McNemar’s exact test: "
         f"p = {result.outcomes.p:.3g}",
         "outcomes": [_outcomes(name, one) for name, one in every],
@@ -87,21 +84,34 @@ def _rows(result: Comparison, kind: Kind) -> dict[str, Any]:
     }
 
 
-def _figures(
-    metric: Metric,
-    a: float | None,
-    b: float | None,
-    difference: float | None,
-    low: float | None,
-    high: float | None,
-    reason: str | None = None,
-) -> tuple[str, ...]:
-    decimals = 4
-    if not of_unit_scale(metric):
-        decimals = score_decimals(metric, [a, b], half_widths([(low, high)]))
-    figures = (number_text(figure, decimals) for figure in (a, b, difference))
-    interval = interval_text(low, high, decimals) or clip(reason or "", 200)
-    return metric.title, *figures, interval
+def _forest(kind: Kind, differences: Mapping[str, Difference], primary: str) -> dict[str, Any]:
+    """Return the rows of the metrics, the primary one first, and their differences drawn.
+
+    Metrics within 0 to 1, or of which 1 is best, share the axis. 0, no difference, is on it.
+    """
+    drawn = {
+        name
+        for name, one in differences.items()
+        if one.value is not None
+        and (kind.metric(name).within_unit or of_unit_scale(kind.metric(name)))
+    }
+    known = [differences[name] for name in sorted(drawn)]
+    ends = [end for one in known for end in (one.value, one.low, one.high)]
+    scale = scale_for([0.0, *ends])
+    rows = []
+    for name in sorted(differences, key=lambda name: name != primary):
+        one, metric = differences[name], kind.metric(name)
+        decimals = 4
+        if not of_unit_scale(metric):
+            decimals = score_decimals(metric, [one.a, one.b], half_widths([(one.low, one.high)]))
+        figures = [number_text(figure, decimals) for figure in (one.a, one.b, one.value)]
+        interval = interval_text(one.low, one.high, decimals) or clip(one.reason or "", 200)
+        ends_of = (one.value, one.low, one.high)
+        strong = name == primary
+        plot = interval_svg(scale, *ends_of, baseline_score=0.0, strong=strong)
+        plot = plot if name in drawn else ""
+        rows.append((metric.title, strong, figures, interval, trusted(plot)))
+    return {"metrics": rows, "axis": trusted(axis_svg(scale) if drawn else "")}
 
 
 def _rate(one: Rate) -> tuple[str, ...]:
