@@ -149,6 +149,25 @@ def test_axe_finds_nothing(browser: Browser, site: Path, width: int, scheme: str
     watching.page.context.close()
 
 
+def test_a_row_and_its_dot_light_up_together(browser: Browser, site: Path) -> None:
+    watching = watched(browser, site)
+    page = watching.open(KINDS["task"])
+
+    def lit() -> list[str]:
+        found = page.evaluate("[...document.querySelectorAll('.lit')].map((one) => one.tagName)")
+        return [str(one).lower() for one in found]
+
+    page.locator(".as-table summary").click()
+    page.locator("#flips-table tbody a").first.focus()
+    assert lit() == ["circle", "tr"]
+    page.locator(".as-table summary").focus()
+    assert lit() == []
+    page.locator("circle.trade").first.hover()
+    assert lit() == ["circle", "tr"]
+    watching.check()
+    watching.page.context.close()
+
+
 def column(page: Page, table: str, name: str) -> list[str]:
     """Return the first line of each shown cell of a column, from the top."""
     cells = page.evaluate(
