@@ -9,7 +9,6 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 from challenge.errors import Fault, WrongUse, counted
@@ -78,8 +77,7 @@ class Score:
 
     `resolution` is what one row is worth. `vector` is what each cluster contributes to the primary
     metric, as secret as the labels; None: undefined, or no interval. Vectors of one
-    `grouping_hash` may be compared. `right` marks the rows that are right, as secret too; None
-    where no answer is. `notes` are sentences that belong beside the figures.
+    `grouping_hash` may be compared. `notes` are sentences that belong beside the figures.
     """
 
     task_id: str
@@ -97,8 +95,6 @@ class Score:
     resolution: float
     diagnostics: Mapping[str, float | None]
     vector: Vector | None = field(default=None, repr=False)
-    right: NDArray[np.bool_] | None = field(default=None, repr=False)
-    grouping: Grouping | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
 
     @property
@@ -130,7 +126,7 @@ class Score:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
 
     def as_json(self) -> dict[str, Any]:
-        """Return all that is no secret as plain values; an undefined figure is None."""
+        """Return everything but the vector as plain values; an undefined figure is None."""
         return {
             "task": self.task_id,
             "kind": self.kind.name,
@@ -291,8 +287,6 @@ def score_part(
             **outcome.diagnostics(),
         },
         vector=vector,
-        right=outcome.codes == part.labels if task.kind.has_right_answers else None,
-        grouping=part.grouping,
     )
 
 

@@ -82,6 +82,7 @@ class Upgrades:
         self._snapshot = snapshot
         self._tasks: dict[str, _Against] = {}
         self._kept: dict[int, bytes] = {}
+        self._rows: dict[str, ScoredRows | None] = {}
         if snapshot.subset == "public":
             return
         for task in snapshot.cards:
@@ -104,13 +105,7 @@ class Upgrades:
             for key, task in submissions.items()
             if task in self._tasks
         }
-        others = {other for roles in wanted.values() for other in roles}
-        asked = sorted((others | {key for key, roles in wanted.items() if roles}) - {*self._kept})
-        right = dict(self._snapshot.right_rows(asked)) if asked else {}
-        shared = {one for found in self._tasks.values() for one in found.shared}
-        self._kept.update({key: right[key] for key in shared & right.keys()})
-        right.update((key, self._kept[key]) for key in others & self._kept.keys())
-        right.update((key, self._kept[key]) for key in wanted.keys() & self._kept.keys())
+        right = self._right(wanted)
         found: dict[int, list[Flips]] = {key: [] for key in wanted}
         for task in self._tasks:
             pairs = [
@@ -121,49 +116,60 @@ class Upgrades:
                 if other in right
             ]
             for start in range(0, len(pairs), _TOGETHER):
-                some = pairs[start : start + _TOGETHER]
-                for (key, _, _), flips in zip(some, self._flips(task, some, right), strict=True):
+                for key, flips in self._flips(task, pairs[start : start + _TOGETHER], right):
                     found[key].append(flips)
         return found
 
+    def _right(self, wanted: Mapping[int, Mapping[int, object]]) -> dict[int, bytes]:
+        """Return the right rows of submissions and of those that they are held against."""
+        asked = {one for key, roles in wanted.items() if roles for one in (key, *roles)}
+        right = {key: self._kept[key] for key in asked & self._kept.keys()}
+        right.update(self._snapshot.right_rows(sorted(asked - right.keys())))
+        shared = {one for found in self._tasks.values() for one in found.shared}
+        self._kept.update({key: right[key] for key in shared & right.keys()})
+        return right
+
     def _flips(
         self, task: str, pairs: Sequence[_Pair], right: Mapping[int, bytes]
-    ) -> Iterable[Flips]:
-        rows = self._tasks[task].rows(self._snapshot, task)
+    ) -> Iterable[tuple[int, Flips]]:
+        """Yield the later submission of each pair and its flips."""
+        if task not in self._rows:
+            self._rows[task] = _rows_of(self._snapshot, task)
+        rows = self._rows[task]
+        if rows is None:
+            return
         old = _packed(right[against] for _, against, _ in pairs)
         new = _packed(right[key] for key, _, _ in pairs)
         rates = negative_flip_rates(rows, _unpacked(old & ~new, rows.n))
         for (key, against, roles), rate in zip(pairs, rates, strict=True):
-            yield self._one(task, (key, against, roles), right[against], right[key], rate)
+            before, now = int.from_bytes(right[against], "big"), int.from_bytes(right[key], "big")
+            negative, positive = (before & ~now).bit_count(), (now & ~before).bit_count()
+            n_wrong = rows.n - now.bit_count()
+            flips = Flips(
+                against=against,
+                team=self._snapshot.teams[self._tasks[task].team_of(against)].name,
+                roles=tuple(roles),
+                negative=negative,
+                positive=positive,
+                positive_rate=positive / rows.n,
+                rate=rate,
+                relative=relative_nfr(rows.n, before.bit_count(), n_wrong, negative),
+                p=binomial_p(negative, positive),
+            )
+            yield key, flips if self._snapshot.subset == "all" else _of_subset(flips)
 
-    def _one(self, task: str, pair: _Pair, old: bytes, new: bytes, rate: Rate) -> Flips:
-        _, against, roles = pair
-        known = self._tasks[task]
-        rows = known.rows(self._snapshot, task)
-        before, now = int.from_bytes(old, "big"), int.from_bytes(new, "big")
-        counts = (before & ~now).bit_count(), (now & ~before).bit_count()
-        n_wrong = rows.n - now.bit_count()
-        whole = Flips(
-            against,
-            self._snapshot.teams[known.team_of(against)].name,
-            tuple(roles),
-            *counts,
-            counts[1] / rows.n,
-            rate,
-            relative_nfr(rows.n, before.bit_count(), n_wrong, counts[0]),
-            binomial_p(*counts),
-        )
-        if self._snapshot.subset == "all":
-            return whole
-        return replace(
-            whole,
-            negative=None,
-            positive=None,
-            positive_rate=round(whole.positive_rate, 2),
-            rate=_percent(whole.rate),
-            relative=None if whole.relative is None else round(whole.relative, 2),
-            p=coarse(whole.p),
-        )
+
+def _of_subset(flips: Flips) -> Flips:
+    """Return what may be shown of a subset: no counts, and whole percents."""
+    return replace(
+        flips,
+        negative=None,
+        positive=None,
+        positive_rate=round(flips.positive_rate, 2),
+        rate=_percent(flips.rate),
+        relative=None if flips.relative is None else round(flips.relative, 2),
+        p=coarse(flips.p),
+    )
 
 
 @dataclass(frozen=True)
@@ -180,7 +186,6 @@ class _Against:
     reference: int
     shared: frozenset[int]
     """Those that many teams are held against."""
-    found: dict[str, ScoredRows]
 
     def roles(self, submission: int) -> dict[int, list[str]]:
         """Return those that a submission is held against, each with its roles."""
@@ -218,14 +223,6 @@ class _Against:
         for team, start, end in zip(teams.tolist(), starts.tolist(), ends, strict=True):
             yield team, zlib.crc32(table[start:end].tobytes(), zlib.crc32(first.encode()))
 
-    def rows(self, snapshot: Snapshot, task: str) -> ScoredRows:
-        """Return the rows in their clusters, read when first asked for."""
-        if task not in self.found:
-            rows = _rows_of(snapshot, task)
-            assert rows is not None
-            self.found[task] = rows
-        return self.found[task]
-
 
 def _against(snapshot: Snapshot, entries: Entries) -> _Against:
     merits = np.where(np.isfinite(entries.merit), entries.merit, -np.inf)
@@ -253,7 +250,6 @@ def _against(snapshot: Snapshot, entries: Entries) -> _Against:
         champion[order],
         known,
         frozenset({known, *np.unique(champion).tolist()} - {0}),
-        {},
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from challenge.task import Subset, Task
 from challenge.task.settings import Settings
 
 if TYPE_CHECKING:
+    from challenge.kinds.statistics.grouping import Grouping
     from challenge.scoring import Predictions
     from challenge.scoring.score import Score
 
@@ -39,20 +42,31 @@ __all__ = [
 class Scored:
     """The figures of a submission on one subset, which are stored together.
 
-    `confusion_counts` (m, 3) counts rows by true and predicted class. It is None for a public
-    subset, of which the ledger stores released figures only.
+    `confusion_counts` (m, 3) counts rows by true and predicted class, `right_rows` are those that
+    are right, packed, and `grouping` reads their clusters. All are None for a public subset, of
+    which the ledger stores released figures only.
     """
 
     score: Score
     confusion_counts: NDArray[np.int32] | None
+    right_rows: bytes | None = None
+    grouping: Callable[[], Grouping] | None = None
 
 
 def score_file(task: Task, predictions: Predictions, subset: Subset) -> Scored:
     """Score predictions of the test rows on a subset."""
     from challenge.scoring import confusion_counts, score_predictions
+    from challenge.scoring.right_rows import grouping_of, right_rows
 
-    counts = None if subset == "public" else confusion_counts(task, predictions, subset)
-    return Scored(score_predictions(task, predictions, subset), counts)
+    score = score_predictions(task, predictions, subset)
+    if subset == "public":
+        return Scored(score, None)
+    return Scored(
+        score,
+        confusion_counts(task, predictions, subset),
+        right_rows(task, predictions, subset),
+        partial(grouping_of, task, subset),
+    )
 
 
 def confusion_matrix_of(packed: bytes | None) -> NDArray[np.int32] | None:
@@ -168,18 +182,13 @@ def insert_score(
         connection.execute(
             schema.confusion_counts.insert().values(score=int(key[0]), counts=packed)
         )
-    if score.subset != "public" and score.right is not None:
-        packed = np.packbits(score.right).tobytes()
-        connection.execute(schema.right_rows.insert().values(score=int(key[0]), packed=packed))
-        _insert_grouping(connection, scoring_version, score)
-
-
-def _insert_grouping(
-    connection: sa.Connection, scoring_version: ScoringVersion, score: Score
-) -> None:
-    """Insert the clusters of a subset with its first score."""
-    rows = schema.groupings
-    own = {"scoring_version": scoring_version.id, "subset": score.subset}
-    known = sa.select(rows.c.id).filter_by(**own)
-    if score.grouping is not None and connection.execute(known.limit(1)).first() is None:
-        connection.execute(rows.insert().values(**own, content=score.grouping.to_bytes()))
+    if scored.right_rows is not None and scored.grouping is not None:
+        right = {"score": int(key[0]), "packed": scored.right_rows}
+        connection.execute(schema.right_rows.insert().values(right))
+        # The clusters are stored once, with the first score of the subset.
+        rows = schema.groupings
+        own = {"scoring_version": scoring_version.id, "subset": score.subset}
+        known = sa.select(rows.c.id).filter_by(**own).limit(1)
+        if connection.execute(known).first() is None:
+            content = scored.grouping().to_bytes()
+            connection.execute(rows.insert().values(**own, content=content))
