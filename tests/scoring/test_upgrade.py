@@ -47,12 +47,15 @@ def test_rates_worked_out_by_hand() -> None:
         assert one.low < one.value < one.high
 
 
-@pytest.mark.parametrize("size", [1, 5, 40])
-def test_several_pairs_at_once_have_the_rates_of_each(size: int) -> None:
+@pytest.mark.parametrize(("size", "step"), [(1, 0), (5, 0), (40, 0), (5, 1), (200, 0)])
+def test_several_pairs_at_once_have_the_rates_of_each(size: int, step: int) -> None:
+    # With a step each row is a pair of two entities, and lies across two clusters.
     rng = np.random.default_rng(2)
     n, cluster = 1000, (np.arange(1000) // size).astype(np.int32)
-    labels = np.zeros(n, np.int32)
-    part = ScoredRows(np.arange(n), n, labels, ("a", "b"), group_rows(cluster, cluster, b"flips"))
+    other = ((cluster + step * (1 + np.arange(n) % 7)) % (n // size)).astype(np.int32)
+    labels, grouping = np.zeros(n, np.int32), group_rows(cluster, other, b"flips")
+    assert bool(len(grouping.crossing)) is bool(step)
+    part = ScoredRows(np.arange(n), n, labels, ("a", "b"), grouping)
     old, new = (rng.random((6, n)) < share for share in (0.8, 0.85))
     new[0], old[1], new[1] = old[0], True, False
     together = negative_flip_rates(part, old & ~new)

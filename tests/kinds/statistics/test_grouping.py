@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from challenge.errors import TaskError
-from challenge.kinds.statistics.grouping import MAX_CROSSED, MAX_GROUPS, group_rows, uniform
+from challenge.kinds.statistics.grouping import (
+    MAX_CROSSED,
+    MAX_GROUPS,
+    Grouping,
+    group_rows,
+    uniform,
+)
 from challenge.scoring.solution import read_solution
 from challenge.scoring.statistics.stored_grouping import grouping_hash, read_grouping
 from tests.scoring.scored import make_scored_task, solution_of
@@ -93,3 +99,24 @@ def test_entities_that_share_pairs_are_fewer() -> None:
     one = np.arange(4_500, dtype=np.int32)
     grouping = group_rows(one, (one + 1) % 4_500, KEY)
     assert (grouping.n_groups, grouping.n_clusters) == (MAX_CROSSED, 4_500)
+
+
+def pairs_that_cross() -> tuple[np.ndarray, np.ndarray]:
+    """Return both entities of 60 pairs in one ring, so that no component is a cluster."""
+    left = np.arange(60, dtype=np.int32)
+    return left, ((left + 1) % 60).astype(np.int32)
+
+
+@pytest.mark.parametrize("crossing", [True, False])
+def test_clusters_written_as_bytes_sum_rows_as_before(crossing: bool) -> None:
+    left, right = pairs_that_cross()
+    grouping = group_rows(left, right if crossing else left, KEY)
+    assert bool(len(grouping.crossing)) is crossing
+    found = Grouping.from_bytes(grouping.to_bytes())
+    assert grouping_hash(found) == grouping_hash(grouping)
+    assert found.n_clusters == grouping.n_clusters
+    assert found.effective_clusters == grouping.effective_clusters
+    right_rows = np.random.default_rng(0).random(60) < 0.7
+    for one in (right_rows, right_rows.astype(np.float64)):
+        for a, b in zip(found.touched(one), grouping.touched(one.astype(np.float64)), strict=True):
+            assert np.array_equal(a, b)

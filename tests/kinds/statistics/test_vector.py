@@ -20,6 +20,7 @@ from challenge.kinds.statistics.vector import (
     joined,
     ratio_of_rows,
     spread,
+    spreads,
     too_few_clusters,
     vector_of_rows,
 )
@@ -112,6 +113,15 @@ def test_error_and_degrees_of_freedom_by_hand() -> None:
     assert spread(Vector(np.array([1.0, -1.0]), np.array([1.0, 1.0]))).error == pytest.approx(
         math.sqrt(2.0)
     )
+
+
+def test_several_vectors_at_once_have_the_error_of_each() -> None:
+    rows = np.random.default_rng(3).normal(size=(5, 40))
+    rows[2] = 0.0
+    found = spreads(Vector(rows, np.zeros((5, 0))))
+    for one, row in zip(found, rows, strict=True):
+        alone = spread(Vector(row))
+        assert (one.error, one.df, one.reach) == pytest.approx((alone.error, alone.df, alone.reach))
 
 
 def test_two_clusters_that_decide_everything_count_as_few() -> None:
