@@ -56,6 +56,9 @@ LIMITS = {
     "prepare.readers.workbook_caps:MOST_BYTES": Limit("a workbook, unpacked", "bytes", _CSV),
     "prepare.readers.workbook_caps:MOST_ROWS": Limit("rows of a sheet, as in Excel", "", _CSV),
     "prepare.readers.workbook_caps:MOST_CELLS": Limit("cells of a sheet", "", _CSV),
+    "task.columns:MOST_DIMENSIONS": Limit(
+        "dimensions of a vector", "", "project the vectors in the converter"
+    ),
     "task.images:MAX_BYTES": Limit("an image file", "bytes", _SMALLER),
     "task.images:MAX_MEGAPIXELS": Limit(
         "an image", "megapixels", "raise `max_megapixels`, or set `max_side` to scale it down"

@@ -14,7 +14,15 @@ from challenge.kinds import kind_of
 from challenge.prepare import build_task
 from challenge.task import Task
 
-__all__ = ["build_toy", "declare_toy", "toy_log", "toy_numbers", "toy_records", "toy_rows"]
+__all__ = [
+    "build_toy",
+    "declare_toy",
+    "toy_log",
+    "toy_numbers",
+    "toy_records",
+    "toy_rows",
+    "toy_vectors",
+]
 
 _COLOURS = ["red", "green", "blue", "amber"]
 _WORDS = ["oak", "elm", "fir", "ash", "yew", "bay", "fig", "box", "may", "sal"]
@@ -109,6 +117,28 @@ def toy_log(n: int, *, classes: int = 3, uniform: bool = True, seed: int = 0) ->
     return rows.append_column("propensity", pa.array(shares[arm])).append_column(
         "reward", pa.array(reward)
     )
+
+
+def toy_vectors(n: int, *, classes: int = 60, dimensions: int = 6, seed: int = 0) -> pa.Table:
+    """Return rows of a retrieval toy: things of several rows, whose old vectors are noisy.
+
+    Without noise the vector of a thing follows from its features, as those of other things do.
+    """
+    random = np.random.default_rng(seed)
+    thing = np.arange(n) % classes
+    role = np.where((np.arange(n) // classes) % 2 == 0, "gallery", "query")
+    own = np.random.default_rng(seed + 1).normal(0, 1, (3, 13, dimensions))
+    parts = (own[place][thing % period] for place, period in enumerate((13, 4, 10)))
+    vectors = sum(parts) + random.normal(0, 1.2, (n, dimensions))
+    table = {
+        "key": [f"row {place}" for place in range(n)],
+        "label": [f"thing {code}" for code in thing],
+        "group": [f"group {code // 2}" for code in thing],
+        "role": role,
+        **_features(random, thing, False),
+        **{f"e{position}": column for position, column in enumerate(vectors.T)},
+    }
+    return pa.table(table)
 
 
 def toy_records(n: int, *, images: bool = True, seed: int = 0) -> pa.Table:
@@ -207,6 +237,9 @@ def build_toy(
         raw = toy_numbers(n, groups=groups, images=images, seed=seed)
     elif kind == "bandit":
         raw = toy_log(n, classes=classes, seed=seed)
+    elif kind == "retrieval":
+        raw = toy_vectors(n, classes=max(4, n // 4), seed=seed)
+        split = split or 'by = "group"\ngroup = "group"\nseed = 1'
     else:
         raw = toy_rows(n, classes=classes, groups=groups, images=images, seed=seed)
     declare_toy(folder, kind, raw=raw, split=split, metric=metric)

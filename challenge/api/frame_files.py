@@ -43,15 +43,15 @@ def as_file(found: Any, task: Task, on: On) -> Iterator[Path]:
 
 
 def _named(found: Any, task: Task, rows: Any) -> Any:
-    """Return an array of a column for each class as the frame or scores that it means."""
-    shape = getattr(found, "shape", ())
+    """Return an array of a column for each class or dimension as the frame that it means."""
+    shape, names = getattr(found, "shape", ()), task.answer_columns
     whole = hasattr(found, "__array__") and not hasattr(found, "columns")
-    if not whole or shape != (len(rows), len(task.classes)) or not task.classes:
+    if not whole or shape != (len(rows), len(names)) or not names:
         return found
     if task.kind.paired:
         return found[:, 1]
     import pandas as pd
 
-    frame = pd.DataFrame(found, columns=list(task.classes))
+    frame = pd.DataFrame(found, columns=list(names))
     frame.insert(0, "id", rows["id"].tolist())
     return frame

@@ -122,8 +122,11 @@ class _Board:
 
 
 def ladder_attacks(task: Task, settings: Settings) -> list[Attack]:
-    """Climb as one team and as many teams; empty where the contest shows no public scores."""
-    if scored_subset(settings, task) != "public":
+    """Climb as one team and as many teams.
+
+    Empty where the contest shows no public scores, and for vectors, which are not put to a vote.
+    """
+    if scored_subset(settings, task) != "public" or task.kind.has_things:
         return []
     board = _board_of(task, settings)
     n_answers = settings.limits.per_day * days_of_contest(settings)

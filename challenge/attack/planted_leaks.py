@@ -82,7 +82,12 @@ class _Copy:
 
 
 def leak_attacks(task: Task) -> list[Attack]:
-    """Plant leaks into a copy of the task, and return whether its audit found them all."""
+    """Plant leaks into a copy of the task, and return whether its audit found them all.
+
+    None where test has other things than train: no leak of train names them.
+    """
+    if task.kind.has_things:
+        return []
     how = "leaks planted into a copy that its audit must grade medium or high"
     fix = "report it: the audit of this version does not see a leak of this kind"
     try:

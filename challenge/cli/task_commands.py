@@ -230,6 +230,8 @@ def _show_task(found: Task, files: str, *, json: bool) -> None:
 def _label_line(task: Task) -> str:
     if task.classes:
         return f"classes   {len(task.classes)}: {_shortened(task.classes)}"
+    if task.kind.has_things:
+        return f"label     a thing; vectors of {counted(task.dimensions, 'dimension')}"
     card = json.loads((task.public / "card.json").read_bytes())
     quantiles = card["label_quantiles"]
     shown = (f"{value:,.6g} ({share:.0%})" for share, value in quantiles)

@@ -27,10 +27,11 @@ __all__ = [
     "kind_of",
 ]
 
-LabelType = Literal["class", "match", "number"]
-"""What the label of a row is: one of k classes, whether a pair matches, or a number."""
+LabelType = Literal["class", "match", "number", "thing"]
+"""What the label of a row is: one of k classes, whether a pair matches, a number, or which thing it
+shows: a name that no other task has, and that test rows do not share with train."""
 
-Need = Literal["labels", "probabilities", "scores"]
+Need = Literal["labels", "probabilities", "scores", "vectors"]
 """What a file must hold for a metric to be defined."""
 
 Scale = Literal["share", "correlation", "loss", "identity"]
@@ -121,7 +122,8 @@ class Kind:
     `log_columns` are numbers in [0, 1] that train has beside the label, and test hides as it hides
     the label. The label of a kind that has some is what was done, not what should be answered.
     A new task gets `default_metric`, or `even_metric` where all classes are about equally large.
-    `diagnostic_titles` are those of figures that no rank depends on. `load_outcome` returns the
+    `diagnostic_titles` are those of figures that no rank depends on; `flags` names those of them
+    that say yes (1) or no (0). `load_outcome` returns the
     class that holds the truth beside the predictions, for the metrics to share what they need.
     `forms` returns what a submission may look like, from the classes and the primary metric of a
     task; `won` is how a comparison names the better of two answers to a row, `class_noun` what a
@@ -142,6 +144,7 @@ class Kind:
     log_columns: tuple[str, ...] = ()
     even_metric: str | None = None
     diagnostic_titles: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return the name, as messages and files write it."""
@@ -177,6 +180,16 @@ class Kind:
         return self.label == "class"
 
     @property
+    def has_things(self) -> bool:
+        """Whether rows are queries and a gallery, each with a vector, in which things are found."""
+        return self.label == "thing"
+
+    @property
+    def has_decisions(self) -> bool:
+        """Whether an answer to a row is a class or a decision, which a position can stand for."""
+        return self.label in ("class", "match")
+
+    @property
     def has_right_answers(self) -> bool:
         """Whether an answer to a row is right or wrong: not for numbers, not for logs."""
         return self.label != "number" and not self.log_columns
@@ -201,10 +214,12 @@ class Kind:
         """Return what a card says of the truth's size: `72 classes`, `matching of pairs`."""
         if self.has_classes:
             return counted(len(document["classes"]), self.class_noun)
+        if self.has_things:
+            return f"{self.title}, {counted(document['dimensions'], 'dimension')}"
         return self.title
 
 
-KINDS = ("classification", "matching", "regression", "bandit")
+KINDS = ("classification", "matching", "regression", "bandit", "retrieval")
 """Names of all kinds, which are also the names of their modules."""
 
 

@@ -16,7 +16,7 @@ from challenge.kinds.base import Metric
 
 __all__ = ["Columns", "Form", "Forms", "shown_name"]
 
-Form = Literal["labels", "probabilities", "scores", "labels+scores", "numbers"]
+Form = Literal["labels", "probabilities", "scores", "labels+scores", "numbers", "vectors"]
 """How a file was written."""
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from challenge.kinds.statistics.grouping import Grouping
 
-__all__ = ["Answers", "Outcome", "ScoredRows"]
+__all__ = ["Answers", "Gallery", "Outcome", "ScoredRows"]
 
 
 def _unknown() -> float:
@@ -24,6 +24,19 @@ def _no_rewards() -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, eq=False)
+class Gallery:
+    """The rows among which queries are looked for: their positions in the table, and their things.
+
+    `things` are numbered as the labels of the queries are. `old` returns the vectors (n_table, d)
+    that the old model gives to every row of the table.
+    """
+
+    rows: NDArray[np.intp]
+    things: NDArray[np.int32]
+    old: Callable[[], NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
 class ScoredRows:
     """The truth of the rows that count: `rows` are their positions in the table of `n_table` rows.
 
@@ -32,6 +45,7 @@ class ScoredRows:
     ids. `trivial` returns what the trivial method answers to every row: it is learned from train.
     `log` (rows, columns) are the numbers of the kind's `log_columns`, None where it has none.
     `expected` returns (n_table, k) rewards that a model learned from train expects of each class.
+    `gallery` is that of queries, which are then the rows; their `labels` number things.
     """
 
     rows: NDArray[np.intp]
@@ -45,6 +59,7 @@ class ScoredRows:
     trivial: Callable[[], float] = _unknown
     log: NDArray[np.float64] | None = None
     expected: Callable[[], NDArray[np.float64]] = _no_rewards
+    gallery: Gallery | None = None
 
     @property
     def n(self) -> int:
@@ -77,13 +92,15 @@ class Answers:
     """What a submission says of every row of the table; None where it says nothing.
 
     `codes` are decided classes, `probabilities` yields blocks of rows and their class
-    probabilities, `scores` are probabilities of a match, `numbers` predicted numbers.
+    probabilities, `scores` are probabilities of a match, `numbers` predicted numbers. `vectors`
+    (n_table, d) are NaN in the rows of a gallery that has none.
     """
 
     codes: NDArray[np.int32] | None = None
     probabilities: Callable[[], Iterator[tuple[slice, NDArray[Any]]]] | None = None
     scores: NDArray[np.float64] | None = None
     numbers: NDArray[np.float64] | None = None
+    vectors: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from challenge.features.text import text_values
 from challenge.methods.builtin.folds import label_codes, label_numbers
-from challenge.methods.protocol import decisions_frame, numbers_frame, probabilities_frame
+from challenge.methods.protocol import (
+    decisions_frame,
+    numbers_frame,
+    probabilities_frame,
+    refuse_things,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +43,7 @@ class EstimatorMethod:
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
         """Fit on the feature columns and the labels, as they are in the files."""
+        refuse_things(task)
         self._task = task
         labels: Any
         if task.kind.label == "number":

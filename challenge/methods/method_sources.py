@@ -47,9 +47,18 @@ BUILTINS: Mapping[str, tuple[str, str]] = {
     "greedy": ("challenge.methods.builtin.policies", "Greedy"),
     "epsilon-greedy": ("challenge.methods.builtin.policies", "EpsilonGreedy"),
     "linucb": ("challenge.methods.builtin.policies", "LinUCB"),
+    "old-vectors": ("challenge.methods.builtin.representations", "OldVectors"),
+    "naive-vectors": ("challenge.methods.builtin.representations", "NaiveVectors"),
+    "procrustes-vectors": ("challenge.methods.builtin.representations", "ProcrustesVectors"),
+    "class-mean-vectors": ("challenge.methods.builtin.representations", "ClassMeanVectors"),
 }
 """Name of each built-in: its module and its class."""
-_TRIVIAL = {"class": "majority", "match": "majority", "number": "mean"}
+_TRIVIAL = {
+    "class": "majority",
+    "match": "majority",
+    "number": "mean",
+    "thing": "old-vectors",
+}
 """Name of the trivial method by the type of the labels."""
 
 _LIBRARIES = (

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from challenge.errors import Fault, WrongUse, nearest
+from challenge.task.columns import vector_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,9 @@ __all__ = [
     "decisions_frame",
     "numbers_frame",
     "probabilities_frame",
+    "refuse_things",
     "silent",
+    "vectors_frame",
 ]
 
 Preset = TypeVar("Preset")
@@ -94,6 +97,32 @@ def decisions_frame(test: pd.DataFrame, scores: ArrayLike, threshold: float) -> 
     values = np.asarray(scores, np.float64).clip(0, 1)
     labels = (values >= threshold).astype(np.int8)
     return pd.DataFrame({"id": list(test["id"]), "label": labels, "score": values})
+
+
+def refuse_things(task: Task) -> None:
+    """Raise WrongUse for a task whose rows need a vector, from a method that learns labels."""
+    if task.kind.has_things:
+        raise WrongUse(
+            Fault(
+                f"task {task.id}",
+                f"{task.kind.title}: rows need a vector, and test has other things than train",
+                "a task whose labels can be learned",
+                "run old-vectors, naive-vectors, procrustes-vectors or class-mean-vectors",
+                code="vectors-needed",
+            )
+        )
+
+
+def vectors_frame(test: pd.DataFrame, rows: ArrayLike) -> pd.DataFrame:
+    """Return a submission of vectors (n, d), one a row in the test's order."""
+    import numpy as np
+    import pandas as pd
+
+    values = np.asarray(rows, np.float64)
+    names = vector_columns(values.shape[1])
+    columns: dict[str, Any] = {"id": list(test["id"])}
+    columns |= {name: values[:, index] for index, name in enumerate(names)}
+    return pd.DataFrame(columns)
 
 
 def numbers_frame(test: pd.DataFrame, values: ArrayLike) -> pd.DataFrame:

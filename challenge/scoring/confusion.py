@@ -15,11 +15,11 @@ __all__ = ["confusion_counts"]
 def confusion_counts(task: Task, predictions: Predictions, subset: Subset) -> NDArray[np.int32]:
     """Return (m, 3) counts: position of the true class, of the predicted one, and rows above 0.
 
-    Ascending by both classes; void rows count nowhere. None where no answer is right. The counts
+    Ascending by both classes; void rows count nowhere. None where no class is right. The counts
     reveal labels, so they are made when labels may be known: for a benchmark, or for a
     contest that is closed.
     """
-    if not task.kind.has_right_answers:
+    if not (task.kind.has_right_answers and task.kind.has_decisions):
         return np.zeros((0, 3), np.int32)
     solution = read_solution(task)
     rows = solution.rows(subset)

@@ -116,7 +116,8 @@ class Predictions:
 
     `codes` are positions in the task's classes (matching: 0 or 1). With probabilities they are
     the class of the largest one, the first class among equals; with scores alone, `score >= 0.5`.
-    Predicted `numbers` have no codes.
+    Predicted `numbers` have no codes, nor have `vectors` (n, d), which are NaN for the rows of a
+    gallery that the file does not have.
     """
 
     task_id: str
@@ -130,14 +131,17 @@ class Predictions:
     notes: tuple[str, ...] = ()
     rows: Rows = "test"
     numbers: NDArray[np.float64] | None = None
+    vectors: NDArray[Any] | None = None
 
     @property
     def n(self) -> int:
         """Number of rows."""
+        if self.vectors is not None:
+            return len(self.vectors)
         return len(self.codes if self.numbers is None else self.numbers)
 
     @property
     def answers(self) -> Answers:
         """What the file says of every row, as metrics take it."""
         blocks = None if self.probabilities is None else self.probabilities.blocks
-        return Answers(self.codes, blocks, self.scores, self.numbers)
+        return Answers(self.codes, blocks, self.scores, self.numbers, self.vectors)

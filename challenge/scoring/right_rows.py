@@ -6,6 +6,7 @@ import numpy as np
 
 from challenge.kinds.statistics.grouping import Grouping
 from challenge.scoring.predictions import Predictions
+from challenge.scoring.score import solution_part
 from challenge.scoring.solution import read_solution
 from challenge.scoring.statistics.stored_grouping import read_grouping
 from challenge.task import Subset, Task
@@ -20,9 +21,8 @@ def right_rows(task: Task, predictions: Predictions, subset: Subset) -> bytes | 
     """
     if not task.kind.has_right_answers:
         return None
-    solution = read_solution(task)
-    rows = solution.rows(subset)
-    return np.packbits(predictions.codes[rows] == solution.labels[rows]).tobytes()
+    outcome = task.kind.outcome(solution_part(task, subset), predictions.answers)
+    return np.packbits(outcome.right_against(outcome)[0]).tobytes()
 
 
 def grouping_of(task: Task, subset: Subset) -> Grouping:

@@ -9,6 +9,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from challenge.errors import Fault, WrongUse, counted
@@ -19,11 +20,12 @@ from challenge.kinds.estimates import (
     estimates,
     resolution_of,
 )
-from challenge.kinds.scored_rows import ScoredRows
+from challenge.kinds.scored_rows import Gallery, ScoredRows
 from challenge.kinds.statistics.grouping import Grouping, group_rows
 from challenge.kinds.statistics.vector import Vector, spread
 from challenge.scoring.figures import figure
-from challenge.scoring.predictions import Predictions
+from challenge.scoring.old_vectors import old_vectors
+from challenge.scoring.predictions import Predictions, Rows
 from challenge.scoring.reward_model import expected_rewards
 from challenge.scoring.solution import Solution, read_solution, read_train_truth
 from challenge.scoring.statistics.stored_grouping import grouping_hash, read_grouping
@@ -182,9 +184,10 @@ def score_on_train(task: Task, path: Path) -> Score:
 def train_part(task: Task) -> ScoredRows:
     """Return the train rows with their truth and the clusters that public data shows."""
     truth = read_train_truth(task)
-    grouping = group_rows(truth.cluster, truth.other, task.data_digest.encode())
-    part = part_of(task, truth, "all", grouping)
-    return replace(part, expected=partial(expected_rewards, task, "train"))
+    rows = truth.rows("all")
+    key = task.data_digest.encode()
+    grouping = group_rows(truth.cluster[rows], truth.other[rows], key)
+    return part_of(task, truth, "all", grouping, "train")
 
 
 def _of_train(task: Task) -> tuple[str, ...]:
@@ -194,6 +197,8 @@ def _of_train(task: Task) -> tuple[str, ...]:
         return ()
     unknown = f"groups ({split['group']})" if split.get("group") else "entities"
     taken = "pairs as related by their records alone" if task.record_ids else "rows as independent"
+    if task.kind.has_things:
+        taken = "queries as related by their thing alone"
     return (
         f"The {unknown} of the train rows are not public: the intervals take {taken} and may be "
         "too narrow.",
@@ -205,7 +210,7 @@ def baseline_score(task: Task, subset: Subset) -> MetricValue:
 
     Classification: every row gets the most frequent class of train (the first of equals); MCC: 0.
     Matching: 0 for F1, one score for all pairs for the ranked metrics. Regression: every row gets
-    the mean of train. Bandit: what the log itself earned. No interval.
+    the mean of train. Bandit: what the log itself earned. Retrieval: the old model. No interval.
     """
     part = solution_part(task, subset)
     value = baseline_of(task.kind.metric(task.metric), task.kind.outcome, part)
@@ -222,8 +227,10 @@ def refuse_strangers(task: Task, predictions: Predictions, rows: str) -> None:
         raise ValueError(f"predictions of {predictions.n} {predictions.rows} rows")
 
 
-def part_of(task: Task, solution: Solution, subset: Subset, grouping: Grouping) -> ScoredRows:
-    """Return the rows that count in a subset, with their truth."""
+def part_of(
+    task: Task, solution: Solution, subset: Subset, grouping: Grouping, table: Rows = "test"
+) -> ScoredRows:
+    """Return the rows of a table that count in a subset, with their truth."""
     rows = solution.rows(subset)
     n_table = len(solution.labels)
 
@@ -243,8 +250,14 @@ def part_of(task: Task, solution: Solution, subset: Subset, grouping: Grouping) 
         seen,
         _trivial_answer(task),
         counting(solution.log) if len(solution.log) else None,
-        partial(expected_rewards, task, "test"),
+        partial(expected_rewards, task, table),
+        _gallery(task, solution, table) if task.kind.has_things else None,
     )
+
+
+def _gallery(task: Task, solution: Solution, table: Rows) -> Gallery:
+    rows = np.flatnonzero(solution.gallery)
+    return Gallery(rows, solution.labels[rows], partial(old_vectors, task, table))
 
 
 def solution_part(task: Task, subset: Subset) -> ScoredRows:

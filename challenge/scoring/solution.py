@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from challenge.errors import Fault, MissingRequirement, TaskError
 from challenge.scoring.sealed import SourceStamp, load_arrays, store_arrays
 from challenge.task import SUBSETS, Subset, Task
+from challenge.task.columns import ROLES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,12 +27,13 @@ __all__ = [
     "Solution",
     "count_public",
     "int_array",
+    "is_gallery",
     "label_codes",
     "read_solution",
     "read_train_truth",
 ]
 
-PREPARED_FORMAT = 4
+PREPARED_FORMAT = 5
 VOID = SUBSETS.index("void")
 
 
@@ -44,7 +46,8 @@ class Solution:
     unless a pair joins two entities.
     `left` and `right` number the records of each pair, `seen` counts how many of both are in
     train; these three are empty where rows have no record ids. `log` (n, columns) are the numbers
-    of the kind's `log_columns`.
+    of the kind's `log_columns`. Labels of things are numbered in this table alone, and `gallery`
+    marks the rows among which they are looked for; it is empty for a task without things.
     """
 
     labels: NDArray[Any]
@@ -55,11 +58,15 @@ class Solution:
     right: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     seen: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
     log: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
+    gallery: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     def rows(self, subset: Subset) -> NDArray[np.intp]:
-        """Return the positions of the rows that count in a subset; void rows count in none."""
+        """Return the positions of the rows that count in a subset.
+
+        Void rows and those of a gallery count in none.
+        """
         wanted = self.subset != VOID if subset == "all" else self.subset == SUBSETS.index(subset)
-        return np.flatnonzero(wanted)
+        return np.flatnonzero(wanted & ~self.gallery if len(self.gallery) else wanted)
 
 
 def read_solution(task: Task) -> Solution:
@@ -115,9 +122,9 @@ def _prepare(task: Task, path: Path, kept: Path, identity: dict[str, object]) ->
     solution = _read_parquet(task, path)
     # What is stored is hashed at every reading: nothing twice, nothing wider than it need be.
     same = np.array_equal(solution.cluster, solution.other)
-    k = len(task.classes)
     labels = solution.labels
     if labels.dtype != np.float64:
+        k = int(labels.max(initial=0)) + 1
         labels = labels.astype(np.int8 if k < 2**7 else np.int16 if k < 2**15 else np.int32)
     stored = vars(solution) | {"labels": labels}
     store_arrays(kept, identity, stored | ({"other": solution.other[:0]} if same else {}), made)
@@ -135,10 +142,14 @@ def read_train_truth(task: Task) -> Solution:
     path = task.public / "train.parquet"
     names = ["label", *task.kind.log_columns]
     names += ("left_id", "right_id") if task.record_ids else ()
+    names += ("role",) if task.kind.has_things else ()
     table = pq.ParquetFile(path).read(names, use_threads=False)
     labels = _truth(task, table.column("label"), path)
     n = len(labels)
     cluster = other = np.arange(n, dtype=np.int32)
+    if task.kind.has_things:
+        gallery = is_gallery(table.column("role"))
+        return Solution(labels, np.ones(n, np.int8), labels, labels, gallery=gallery)
     if task.record_ids:
         from challenge.kinds.statistics.grouping import components
 
@@ -149,6 +160,12 @@ def read_train_truth(task: Task) -> Solution:
         cluster, other = entity[left].astype(np.int32), entity[right].astype(np.int32)
         return Solution(labels, np.ones(n, np.int8), cluster, other, left, right)
     return Solution(labels, np.ones(n, np.int8), cluster, other, log=_log(task, table, path))
+
+
+def is_gallery(column: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Return which rows are of the gallery, from the column of roles."""
+    gallery: NDArray[np.bool_] = label_codes(column, ROLES, "role") == ROLES.index("gallery")
+    return gallery
 
 
 def label_codes(column: pa.ChunkedArray, classes: tuple[str, ...], where: str) -> NDArray[np.int32]:
@@ -182,6 +199,10 @@ def _truth(task: Task, column: pa.ChunkedArray, path: Path) -> NDArray[Any]:
     """Return the labels as codes of classes or as numbers; null is -1 or NaN."""
     if task.kind.label == "number":
         return _double_array(column, path)
+    if task.kind.has_things:
+        import pyarrow as pa
+
+        return int_array(_whole(column.cast(pa.string())).dictionary_encode().indices)
     return label_codes(column, task.classes, str(path))
 
 
@@ -272,6 +293,9 @@ def _read_parquet(task: Task, path: Path) -> Solution:
         raise _damaged(path, "rows without a label, a subset or a cluster")
     labels[~_known(labels)] = 0
     log = _log(task, table, path)
+    if task.kind.has_things:
+        roles = pq.ParquetFile(task.public / "test.parquet").read(["role"], use_threads=False)
+        return Solution(labels, subset, cluster, other, gallery=is_gallery(roles.column("role")))
     if not task.record_ids:
         return Solution(labels, subset, cluster, other, log=log)
     return Solution(labels, subset, cluster, other, *_records(task), log=log)

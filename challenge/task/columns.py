@@ -5,12 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["RESERVED", "Column", "Side"]
+__all__ = ["MOST_DIMENSIONS", "RESERVED", "ROLES", "Column", "Side", "vector_columns"]
 
 Side = Literal["left", "right"]
 
 RESERVED = ("id", "label", "score", "fold", "subset")
 """Names that are not allowed for features and classes."""
+
+ROLES = ("query", "gallery")
+"""What a row of a task with things is, in its column `role`: looked for, or looked among."""
+
+MOST_DIMENSIONS = 1024
+"""The most dimensions of a vector."""
+
+
+def vector_columns(dimensions: int) -> tuple[str, ...]:
+    """Return the names of the columns of a vector.
+
+    >>> vector_columns(3)
+    ('e0', 'e1', 'e2')
+    """
+    return tuple(f"e{position}" for position in range(dimensions))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from challenge.kinds import LabelType, kind_of
-from challenge.task.columns import Column
+from challenge.task.columns import Column, vector_columns
 from challenge.task.datasheet import UNANSWERED
 from challenge.task.files import sha256_of_file
 from challenge.task.modalities import modality_of
@@ -22,6 +22,7 @@ _LABEL_TYPES: Mapping[LabelType, str] = {
     "class": "sc:Text",
     "match": "sc:Integer",
     "number": "sc:Float",
+    "thing": "sc:Text",
 }
 
 _CONTEXT: dict[str, Any] = {
@@ -135,12 +136,19 @@ def _fields(table: str, document: Mapping[str, Any]) -> list[tuple[str, str, str
         kind = modality_of(column["modality"]).croissant_type(Column(**column))
         description = column["description"] or column["name"]
         fields.append((column["name"], kind, f"{description} ({column['modality']})"))
+    kind_of_task = kind_of(document["kind"])
+    if kind_of_task.has_things:
+        fields.append(("role", "sc:Text", "Whether the row is a query or of the gallery"))
+        fields += [
+            (name, "sc:Float", "A number of the vector of the old model")
+            for name in vector_columns(document["dimensions"])
+        ]
     if table == "train":
         fields += [
             (name, "sc:Float", f"The {name} of the label, hidden in test")
-            for name in kind_of(document["kind"]).log_columns
+            for name in kind_of_task.log_columns
         ]
-        kind = _LABEL_TYPES[kind_of(document["kind"]).label]
+        kind = _LABEL_TYPES[kind_of_task.label]
         fields.append(("label", kind, "What is to be predicted"))
     return fields
 

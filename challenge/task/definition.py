@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from typing_extensions import Self
 
 from challenge.kinds import Kind
-from challenge.task.columns import RESERVED, Column
+from challenge.task.columns import MOST_DIMENSIONS, RESERVED, Column, vector_columns
 from challenge.task.datasheet import Datasheet
 from challenge.task.date_texts import COUNTS, DATE_ORDERS, is_date_format
 from challenge.task.declarations import (
@@ -243,6 +243,11 @@ class TaskDefinition(Declaration):
         taken = sorted(set(self.columns) & set(self.kind.log_columns))
         if taken:
             raise ValueError(f"no feature named {', '.join(taken)}: {self.kind.name} has its own")
+        if self.kind.has_things:
+            own = {"role", *vector_columns(MOST_DIMENSIONS)}
+            if taken := sorted(set(self.columns) & own):
+                names = ", ".join(taken)
+                raise ValueError(f"no feature named {names}: {self.kind.name} has its own")
         if self.kind.paired:
             block = self.split.block
             if block is not None and not self._has_texts_of_both(block):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from challenge.errors import Fault, TaskError
 from challenge.kinds import Kind
-from challenge.task.columns import Column
+from challenge.task.columns import Column, vector_columns
 from challenge.task.digests import text_bytes
 from challenge.task.modalities import MODALITIES, modality_of
 
@@ -44,11 +44,12 @@ _CSV_BLOCK = 16 << 20
 
 
 def table_schema(
-    columns: Sequence[Column], kind: Kind, *, record_ids: bool, label: bool
+    columns: Sequence[Column], kind: Kind, *, record_ids: bool, label: bool, dimensions: int = 0
 ) -> pa.Schema:
     """Return the Arrow schema of `train` (with label) or `test`; fields carry their modality.
 
-    The numbers that a log has beside the label go with it.
+    The numbers that a log has beside the label go with it. Rows of a task with things have a role
+    and, in so many dimensions, the vector of the old model.
     Raises TaskError with every column whose modality is unknown.
     """
     import pyarrow as pa
@@ -66,9 +67,17 @@ def table_schema(
             fields.append(_field(column.name, type_, column.modality))
     if faults:
         raise TaskError(faults)
+    if kind.has_things:
+        fields.append(_field("role", pa.string(), "role"))
+        fields += [_field(name, pa.float64(), "numeric") for name in vector_columns(dimensions)]
     if label:
         fields += [_field(name, pa.float64(), "numeric") for name in kind.log_columns]
-        labels = {"class": pa.string(), "match": pa.int8(), "number": pa.float64()}
+        labels = {
+            "class": pa.string(),
+            "match": pa.int8(),
+            "number": pa.float64(),
+            "thing": pa.string(),
+        }
         fields.append(_field("label", labels[kind.label], "label"))
     return pa.schema(fields)
 
@@ -322,4 +331,10 @@ def csv_options(schema: pa.Schema) -> dict[str, Any]:
 
 def schema_of(task: Task, *, label: bool) -> pa.Schema:
     """Return the schema of a built task's `train` (with label) or `test`."""
-    return table_schema(task.columns, task.kind, record_ids=task.record_ids, label=label)
+    return table_schema(
+        task.columns,
+        task.kind,
+        record_ids=task.record_ids,
+        label=label,
+        dimensions=task.dimensions,
+    )

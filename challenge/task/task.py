@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from challenge.errors import Fault, TaskError, WrongUse
 from challenge.kinds import Kind, kind_of
-from challenge.task.columns import Column
+from challenge.task.columns import MOST_DIMENSIONS, Column, vector_columns
 
 __all__ = ["TASK_FORMAT", "Subset", "Task", "read_task"]
 
@@ -70,6 +70,17 @@ class Task:
     def cache(self) -> Path:
         """Folder of derived data that can be computed again from `public/`."""
         return self.folder / "cache"
+
+    @property
+    def dimensions(self) -> int:
+        """Dimensions of the vectors of a task with things, else 0."""
+        found: int = self.document.get("dimensions", 0)
+        return found
+
+    @property
+    def answer_columns(self) -> tuple[str, ...]:
+        """The columns of numbers of a submission: one a class, or those of a vector."""
+        return self.classes or vector_columns(self.dimensions)
 
     def image_path(self, value: str) -> Path:
         """Return the path of an image from a value of an image column."""
@@ -161,5 +172,8 @@ def _check_types(document: Mapping[str, Any]) -> None:
             raise TypeError("integer of a column")
     if min(document["n_train"], document["n_test"]) < 0:
         raise ValueError("a negative number of rows")
+    dimensions, things = document.get("dimensions", 0), kind_of(document["kind"]).has_things
+    if type(dimensions) is not int or not (0 < dimensions <= MOST_DIMENSIONS or not things):
+        raise ValueError(f"dimensions {dimensions!r}")
     if document["metric"] not in kind_of(document["kind"]).metrics:
         raise ValueError(f"metric {document['metric']!r}")

@@ -10,6 +10,7 @@ import pytest
 from challenge.board.pages.confusion_section import confusion_facts, confusion_files
 from challenge.board.pages.page_frame import render
 from challenge.board.pages.site_context import SiteContext
+from challenge.board.pages.submission_page import diagnostic_facts
 from challenge.board.site import read_context
 from challenge.kinds import kind_of
 from challenge.ledger.store.records import StoredScore, Submission
@@ -69,6 +70,19 @@ def test_where_no_answer_is_right_there_is_no_matrix(
 ) -> None:
     submission, score = entry_of(context, "matching", range(2, 3), [[0, 0, 1]])
     assert confusion_facts(context, submission, score) is not None
-    monkeypatch.setattr(SiteContext, "kind", lambda self, task: kind_of("bandit"))
-    assert confusion_facts(context, submission, score) is None
-    assert confusion_files(context, submission, score) == []
+    for name in ("bandit", "retrieval"):
+        kind = kind_of(name)
+        monkeypatch.setattr(SiteContext, "kind", lambda self, task, kind=kind: kind)
+        assert confusion_facts(context, submission, score) is None
+        assert confusion_files(context, submission, score) == []
+
+
+def test_a_diagnostic_that_is_a_flag_says_yes_or_no(
+    context: SiteContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submission, score = entry_of(context, "matching", range(2, 3), [])
+    monkeypatch.setattr(SiteContext, "kind", lambda self, task: kind_of("retrieval"))
+    for figure, text in ((1.0, "yes"), (0.0, "no"), (None, "–")):
+        flagged = replace(score, diagnostics={"compatible": figure})
+        facts = diagnostic_facts(context, submission.task, flagged)
+        assert facts == [("compatible with the old gallery", text)]

@@ -11,10 +11,14 @@ from types import ModuleType
 import pyarrow.parquet as pq
 import pytest
 
+from challenge.methods import resolve_method
+from challenge.methods.returned import write_table
 from challenge.prepare.build.task_build import build_task
 from challenge.prepare.sources.fetch import cache_folder
+from challenge.scoring import read_predictions, score_predictions
 from challenge.scoring.attacks import MOST_GAIN
 from challenge.task.definition import TaskDefinition, read_definition
+from challenge.task.frames import read_test, read_train
 from challenge.task.task import Task
 from tests.prepare.subset_attackers import gains
 
@@ -22,13 +26,14 @@ ROOT = Path(__file__).resolve().parents[2]
 TASKS = sorted(path.parent.name for path in (ROOT / "datasets").glob("*/task.toml"))
 
 SIZES = {
-    # rows in all (None: made after the split), classes (0: labels are numbers)
+    # rows in all (None: made after the split), classes (0: labels are numbers or things)
     "crossfire-objects": (3876, 30),
     "crossfire-prices": (671, 0),
     "emoji-match": (None, 2),
     "emoji-subgroup": (3433, 67),
     "fashion-clicks": (20_000, 34),
     "fodors-zagats": (None, 2),
+    "icon-again": (7447, 0),
     "icon-tag": (3835, 46),
     "icon-variants": (None, 2),
     "inventor-mentions": (10_143, 2),
@@ -97,6 +102,18 @@ def test_a_task_builds_with_the_size_it_promises(name: str, tmp_path: Path) -> N
     assert grave <= set(task_definition.accept)
     copies = {"seen-records", "transitive-pairs", "identical-rows"}
     assert task.kind.log_columns or not copies & grave
+    if task.kind.has_things:
+        assert_a_naive_model_does_not_fit_the_old_gallery(task, tmp_path)
+
+
+def assert_a_naive_model_does_not_fit_the_old_gallery(task: Task, folder: Path) -> None:
+    method = resolve_method("naive-vectors").make()
+    method.fit(read_train(task), task)
+    write_table(method.predict(read_test(task)), task, folder / "naive.parquet")
+    score = score_predictions(task, read_predictions(task, folder / "naive.parquet"), "all")
+    found = {name: one.value or 0.0 for name, one in score.metrics.items()}
+    assert found["cross_map"] < 0.1 < 0.3 < found["old_self_map"] < found["new_self_map"]
+    assert score.diagnostics["compatible"] == 0.0
 
 
 @pytest.mark.slow

@@ -25,7 +25,8 @@ def confusion_files(context: SiteContext, submission: Submission, score: StoredS
 
     Rows of a subset are not counted: each cell is its share of the true class.
     """
-    if score.confusion_counts is None or not context.kind(submission.task).has_right_answers:
+    kind = context.kind(submission.task)
+    if score.confusion_counts is None or not (kind.has_right_answers and kind.has_decisions):
         return []
     names = context.card(submission.task).task["classes"]
     path = f"submission/{submission.id}-confusion-matrix.csv"
@@ -45,10 +46,11 @@ def confusion_facts(
 
     None without counts, and where no answer is right or wrong.
     """
-    if score.confusion_counts is None or not context.kind(submission.task).has_right_answers:
+    kind = context.kind(submission.task)
+    if score.confusion_counts is None or not (kind.has_right_answers and kind.has_decisions):
         return None
     names: Sequence[str] = context.card(submission.task).task["classes"]
-    if context.kind(submission.task).label == "match":
+    if kind.label == "match":
         names = ("no match", "match")
     triples = score.confusion_counts.tolist()
     counts = _counts(score.confusion_counts, len(names))

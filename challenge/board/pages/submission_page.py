@@ -31,7 +31,7 @@ from challenge.board.rules.upgrades import Flips
 from challenge.kinds import metric_title
 from challenge.ledger.store.records import StoredScore, Submission, Team
 
-__all__ = ["submission_files"]
+__all__ = ["diagnostic_facts", "submission_files"]
 
 _SUBSET_TITLES = {
     "all": "the whole test set",
@@ -92,7 +92,7 @@ def _submission_html(context: SiteContext, team: Team, line: Line, flips: Sequen
         else "",
         metrics=metrics,
         axis=trusted(axis_svg(_SCALE) if any(one["plot"] for one in metrics) else ""),
-        diagnostics=_diagnostics(context, submission.task, score) if score else [],
+        diagnostics=diagnostic_facts(context, submission.task, score) if score else [],
         used=_used(submission, score, context.settings.is_contest()),
         confusion=confusion_facts(context, submission, score) if score else None,
         upgrade=upgrade_facts(context, submission, flips) if score else None,
@@ -133,7 +133,8 @@ def _metrics(context: SiteContext, task: str, score: StoredScore) -> list[dict[s
     return rows
 
 
-def _diagnostics(context: SiteContext, task: str, score: StoredScore) -> list[Fact]:
+def diagnostic_facts(context: SiteContext, task: str, score: StoredScore) -> list[Fact]:
+    """Return figures that no rank depends on, each with its title."""
     metric, facts = context.metric(task), []
     for name, figure in sorted(score.diagnostics.items()):
         decimals = context.decimals(task)
@@ -141,6 +142,8 @@ def _diagnostics(context: SiteContext, task: str, score: StoredScore) -> list[Fa
             decimals = score_decimals(metric, [figure])
         count = name.startswith("n_") and figure is not None
         text = count_text(round(figure or 0)) if count else number_text(figure, decimals)
+        if name in context.kind(task).flags and figure is not None:
+            text = "yes" if figure else "no"
         facts.append((metric_title(name.removeprefix("n_")), text))
     return facts
 

@@ -29,6 +29,7 @@ BASELINE_NAMES = (
     *("Trivial", "Majority", "Mean", "Linear"),
     *("AutoGluon", "AutoGluonContext", "AutoGluonPlain"),
     *("UniformPolicy", "LoggingPolicy", "Greedy", "EpsilonGreedy", "LinUCB"),
+    *("OldVectors", "NaiveVectors", "ProcrustesVectors", "ClassMeanVectors"),
 )
 """The teams of the built-in methods; no participant can take one of these names."""
 BASELINE_SUFFIX = " (baseline)"

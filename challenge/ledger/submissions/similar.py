@@ -127,7 +127,7 @@ def _near(
         return []
     task = ledger.challenge.task(task_id)
     subset = scored_subset(ledger.settings, task)
-    if subset is None or task.kind.label == "number" or len({row.team for row in entries}) < 2:
+    if subset is None or not task.kind.has_decisions or len({row.team for row in entries}) < 2:
         return []
     part = solution_part(task, subset)
     chosen, answers = [], []

@@ -38,6 +38,7 @@ from challenge.methods.protocol import (
     decisions_frame,
     numbers_frame,
     probabilities_frame,
+    refuse_things,
     silent,
 )
 from challenge.methods.space import Dimension, Float, Integer
@@ -122,6 +123,7 @@ class AutoGluon:
 
         With a time limit, models that are not ready in time are left out.
         """
+        refuse_things(task)
         self._task, self._train = task, train[["id"]].reset_index(drop=True)
         self._is_number = task.kind.label == "number"
         folds = fold_codes(train, task)

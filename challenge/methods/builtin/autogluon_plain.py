@@ -16,6 +16,7 @@ from challenge.methods.protocol import (
     chosen_preset,
     numbers_frame,
     probabilities_frame,
+    refuse_things,
     silent,
 )
 
@@ -51,6 +52,7 @@ class AutoGluonPlain:
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
         """Fit the preset on the columns as they are."""
+        refuse_things(task)
         self._task = task
         self._progress(f"fitting AutoGluon: {self._preset}")
         with quiet():

@@ -27,6 +27,7 @@ from challenge.methods.protocol import (
     decisions_frame,
     numbers_frame,
     probabilities_frame,
+    refuse_things,
     silent,
 )
 from challenge.methods.space import Choice, Dimension, Float
@@ -87,6 +88,7 @@ class Linear:
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
         """Learn; temperature, threshold for F1 and penalty of ridge are chosen out of fold."""
+        refuse_things(task)
         self._task, self._train = task, train[["id"]]
         options: Any = {"weights": False, "threads": self._threads, "progress": self._progress}
         if task.kind.paired:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from challenge.methods.builtin.folds import label_codes, label_numbers
-from challenge.methods.protocol import decisions_frame, numbers_frame, probabilities_frame
+from challenge.methods.protocol import (
+    decisions_frame,
+    numbers_frame,
+    probabilities_frame,
+    refuse_things,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +30,7 @@ class Trivial:
         """Average the labels."""
         import numpy as np
 
+        refuse_things(task)
         self._task = task
         if task.kind.label == "number":
             self._mean = float(label_numbers(train).mean())

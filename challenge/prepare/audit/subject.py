@@ -227,6 +227,13 @@ def _coded(
         codes = {"train": ranges[:cut].astype(np.int64), "test": ranges[cut:].astype(np.int64)}
         bits = {side: (one + 0.0).view(np.uint64) for side, one in numbers.items()}
         return codes, bits, int(ranges.max(initial=0)) + 1
+    if kind.has_things:
+        whole = pa.chunked_array([chunk for one in labels.values() for chunk in one.chunks])
+        things = np.unique(whole.to_numpy(), return_inverse=True)[1].astype(np.int64)
+        cut = len(labels["train"])
+        codes = {"train": things[:cut], "test": things[cut:]}
+        n_things = int(things.max(initial=0)) + 1
+        return codes, {side: (one + 1).astype(np.uint64) for side, one in codes.items()}, n_things
     codes = {side: _codes(column, classes) for side, column in labels.items()}
     return codes, {side: (one + 1).astype(np.uint64) for side, one in codes.items()}, len(classes)
 

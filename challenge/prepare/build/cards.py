@@ -30,7 +30,13 @@ _LARGE = 0.2
 def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> dict[str, Any]:
     """Return task.json without its card digest and the summary of the audit."""
     columns = definition.feature_columns()
-    schema = table_schema(columns, definition.kind, record_ids=plan.record_ids, label=True)
+    schema = table_schema(
+        columns,
+        definition.kind,
+        record_ids=plan.record_ids,
+        label=True,
+        dimensions=plan.dimensions,
+    )
     split = definition.split
     return {
         "format": TASK_FORMAT,
@@ -42,6 +48,7 @@ def task_document(definition: TaskDefinition, plan: Plan, written: Written) -> d
         "columns": [column.as_json() for column in columns],
         "record_ids": plan.record_ids,
         "classes": list(plan.classes),
+        **({"dimensions": plan.dimensions} if plan.dimensions else {}),
         "n_train": written.n_train,
         "n_test": written.n_test,
         "n_folds": N_FOLDS,
@@ -169,6 +176,8 @@ def _labels_in_figures(plan: Plan) -> dict[str, Any]:
     if plan.numbers is not None:
         values = np.quantile(plan.numbers[train], _QUANTILES, method="inverted_cdf")
         return {"label_quantiles": np.column_stack([_QUANTILES, values]).tolist()}
+    if plan.things is not None:
+        return {}
     counts = np.bincount(plan.label[train], minlength=len(plan.classes))
     return {"class_counts": dict(zip(plan.classes, counts.tolist(), strict=True))}
 

@@ -113,7 +113,7 @@ def _primed(secret: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
     return inner, outer
 
 
-def id_strings(numbers: NDArray[np.uint64], character: Literal["r", "p"]) -> pa.Array:
+def id_strings(numbers: NDArray[np.uint64], character: Literal["r", "p", "t"]) -> pa.Array:
     """Return `character` and 16 hex digits for each number; byte order equals numeric order.
 
     >>> id_strings(np.array([10, 255], dtype=np.uint64), "r").to_pylist()

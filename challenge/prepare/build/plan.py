@@ -26,7 +26,8 @@ class Plan:
     `side` is TRAIN, TEST or UNUSED; `subset` and `fold` count for test and train rows; `cluster`
     and `other` differ only in pairs of two entities. `facts` are public counts
     and shares; `notes` are sentences for everybody about what was read. `log` has the numbers of
-    the kind's `log_columns`.
+    the kind's `log_columns`. `things` names the thing of each row, opaquely, and `label` then has
+    codes of roles; `tables` gives roles and vectors of so many `dimensions`, too.
     """
 
     tables: Callable[[], Iterator[pa.Table]]
@@ -43,3 +44,5 @@ class Plan:
     numbers: NDArray[np.float64] | None = None
     notes: tuple[str, ...] = ()
     log: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    things: pa.Array | None = None
+    dimensions: int = 0

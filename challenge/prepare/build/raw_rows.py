@@ -17,6 +17,7 @@ from challenge.prepare.build.log_checks import check_log, log_numbers
 from challenge.prepare.build.plan import Plan
 from challenge.prepare.build.row_facts import Categories, RowFacts
 from challenge.prepare.build.table_checks import check_classes, check_schema
+from challenge.prepare.build.vector_rows import VectorRows
 from challenge.prepare.raw import RawTable
 from challenge.prepare.splits.sides import decide_sides
 from challenge.task.definition import TaskDefinition
@@ -57,9 +58,11 @@ def plan_rows(
     n_unlabelled = n_read = 0
     record_ids: bool | None = None
     log: dict[str, list[NDArray[np.float64]]] = {name: [] for name in definition.kind.log_columns}
+    vectors = VectorRows(secret, where) if definition.kind.has_things else None
     for batch in raw.batches():
         if record_ids is None:
             needed = ["key", "label", *log, *(column.name for column in columns)]
+            needed += vectors.columns(batch.schema.names) if vectors is not None else ()
             if (column := definition.split.rule.column) is not None:
                 needed.append(column)
             if "block" in definition.split_columns:
@@ -85,10 +88,14 @@ def plan_rows(
         else:
             labels = text_values(batch.column("label")).fill_null("")
             facts.add("label", labels.dictionary_encode())
+            if vectors is not None and "group" not in batch.schema.names:
+                facts.add("group", labels.dictionary_encode())
         for name, read in log.items():
             read.append(log_numbers(batch.column(name), name, keys, faults))
         _gather(facts, batch, values, definition)
         arrays: dict[str, Any] = {}
+        if vectors is not None:
+            arrays |= vectors.add(batch, labels, keys, faults)
         if record_ids:
             for name in ("left_id", "right_id"):
                 records = _keys(batch, name.replace("id", "key"), faults)
@@ -119,11 +126,15 @@ def plan_rows(
         numbers = np.concatenate(parts)
         check_numbers(numbers, where)
         label = number_ranges(numbers)
+    elif vectors is not None:
+        label = vectors.roles()
     else:
         label, classes = _classes(facts, matching, where)
     sides = decide_sides(definition, facts, draw, label, secret, bool(record_ids), where)
     whole = {name: np.concatenate(read) for name, read in log.items()}
     notes = check_log(whole, label, classes, sides.side, where) if whole else ()
+    if vectors is not None:
+        notes = vectors.check(facts, sides.side)
     return Plan(
         tables=rows.tables,
         side=sides.side,
@@ -139,6 +150,8 @@ def plan_rows(
         numbers=numbers,
         notes=notes,
         log=whole,
+        things=None if vectors is None else vectors.things(),
+        dimensions=0 if vectors is None else vectors.dimensions,
     )
 
 

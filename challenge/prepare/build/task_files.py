@@ -17,6 +17,7 @@ from challenge.prepare.build.id_order import ROW
 from challenge.prepare.build.integer_ranks import count_distinct, dense_codes
 from challenge.prepare.build.plan import TEST, TRAIN, Plan
 from challenge.task import SUBSETS
+from challenge.task.columns import vector_columns
 from challenge.task.definition import TaskDefinition
 from challenge.task.digests import TableDigest, data_digest, salted
 from challenge.task.image_store import PIXELS
@@ -75,7 +76,13 @@ def write_files(
     columns = definition.feature_columns()
     kind = definition.kind
     schemas = {
-        name: table_schema(columns, kind, record_ids=plan.record_ids, label=name == "train")
+        name: table_schema(
+            columns,
+            kind,
+            record_ids=plan.record_ids,
+            label=name == "train",
+            dimensions=plan.dimensions,
+        )
         for name in ("train", "test")
     }
     digests = {name: TableDigest(name, modalities_of(schema)) for name, schema in schemas.items()}
@@ -208,6 +215,8 @@ def _labels(plan: Plan, kind: Kind, rows: NDArray[np.int64]) -> pa.Array:
     """Return the labels of these raw rows: numbers, decisions as int8, or classes as strings."""
     import pyarrow as pa
 
+    if plan.things is not None:
+        return plan.things.take(pa.array(rows))
     if plan.numbers is not None:
         return pa.array(plan.numbers[rows])
     codes = plan.label[rows]
@@ -251,11 +260,16 @@ def _write_sample(
 ) -> None:
     """Write a valid submission with the same prediction for every row.
 
-    It is the mean or the most frequent label of train, or no match.
+    It is the mean or the most frequent label of train, or no match. Vectors are the old model's.
     """
     import pyarrow as pa
 
-    from challenge.task.tables import csv_bytes
+    from challenge.task.tables import csv_bytes, read_parquet
+
+    if plan.things is not None:
+        old = read_parquet(public / "test.parquet", ("id", *vector_columns(plan.dimensions)))
+        (public / "sample_submission.csv").write_bytes(csv_bytes(old.combine_chunks()))
+        return
 
     if plan.numbers is not None:
         label = pa.array(np.full(len(ids), kind.outcome.learn(plan.numbers[train], 0)))

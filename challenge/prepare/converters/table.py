@@ -5,6 +5,7 @@ Options under `[raw.options]`:
 - `date_<column>`: the format of its dates, as `format` under `[columns.<column>]`;
 - `split`, `subset`: the raw columns of an official split;
 - `left_key`, `right_key`: the raw columns that identify the records of a pair;
+- `role`: the raw column that says `query` or `gallery`;
 - `missing`: one more text that marks a missing value.
 """
 
@@ -22,6 +23,7 @@ from challenge.prepare.readers.image_files import ImageFolder, open_images
 from challenge.prepare.readers.raw_file import RawFile
 from challenge.prepare.readers.table_files import open_files, shards_in, tables_in
 from challenge.task.cells import cell_numbers, cell_texts
+from challenge.task.columns import MOST_DIMENSIONS, vector_columns
 from challenge.task.date_texts import DATE_ORDERS, read_date
 from challenge.task.datetimes import cell_datetimes
 from challenge.task.definition import TaskDefinition
@@ -58,6 +60,7 @@ def _only_table(raw: Path) -> str:
 def table_rows(raw: Path, table: RawFile, definition: TaskDefinition) -> RawTable:
     """Return a flat table as raw rows: features, label, and columns for the split."""
     wanted = _wanted(table, definition)
+    vector = set(vector_columns(MOST_DIMENSIONS))
     images = open_images(raw, definition.raw.images.path)
     readings = read_columns([(table, wanted)], definition)
 
@@ -74,9 +77,11 @@ def table_rows(raw: Path, table: RawFile, definition: TaskDefinition) -> RawTabl
             start += batch.num_rows
             arrays: dict[str, Any] = {"key": keys}
             arrays["label"] = label_array(taken["label"], readings)
-            for name in ("subset", "left_key", "right_key", *definition.kind.log_columns):
+            for name in ("subset", "left_key", "right_key", "role", *definition.kind.log_columns):
                 if name in taken:
                     arrays[name] = cell_texts(taken[name])
+            if definition.kind.has_things:
+                arrays |= {name: cell_texts(taken[name]) for name in taken if name in vector}
             arrays |= split_arrays(table.path.name, taken, definition, readings)
             arrays |= feature_arrays(taken, definition, readings, images, keys)
             yield pa.RecordBatch.from_pydict(arrays)
@@ -99,6 +104,10 @@ def _wanted(table: RawFile, definition: TaskDefinition) -> dict[str, str]:
     for name in ("subset", "left_key", "right_key"):
         if name in options:
             asked[name] = (str(options[name]), f"{name} under [raw.options]")
+    if definition.kind.has_things:
+        asked["role"] = (str(options.get("role", "role")), "role under [raw.options]")
+        vector = set(vector_columns(MOST_DIMENSIONS))
+        asked |= {name: (name, "the vector") for name in table.names if name in vector}
     for name in definition.kind.log_columns:
         asked[name] = (str(options.get(name, name)), f"{name} under [raw.options]")
     for column in definition.feature_columns():

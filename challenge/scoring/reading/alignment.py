@@ -23,11 +23,15 @@ class NotClean(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Aligned:
-    """The content of a file in the order of the task; ranges and sums are not checked yet."""
+    """The content of a file in the order of the task; ranges and sums are not checked yet.
+
+    `queries` are the rows of the table that it has, where it has no gallery; else None.
+    """
 
     layout: Layout
     codes: NDArray[np.int32] | None
     numbers: Columns | None
+    queries: NDArray[np.intp] | None = None
 
 
 def scatter(values: NDArray[Any], rows: NDArray[np.int32] | None) -> NDArray[Any]:

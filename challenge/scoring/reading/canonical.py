@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.scoring.old_vectors import query_rows
 from challenge.scoring.predictions import BLOCK_ROWS, Predictions
 from challenge.scoring.reading.layout import forms_of
 from challenge.scoring.reading.prepared_ids import read_id_column
@@ -38,7 +40,7 @@ def write_predictions(predictions: Predictions, task: Task, path: Path) -> str:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    ids = read_id_column(task, predictions.rows)
+    predictions, ids = _listed(predictions, task)
     schema = pa.schema([("id", pa.string()), *_fields(predictions, task)])
     with pq.ParquetWriter(
         path,
@@ -62,14 +64,26 @@ def content_digest(predictions: Predictions, task: Task) -> str:
     the texts and the texts; each part has its own length before it.
     """
     digest = hashlib.sha256()
+    predictions, ids = _listed(predictions, task)
     rows = slice(0, predictions.n)
     names = ["id", *(name for name, _ in _fields(predictions, task))]
-    ids = read_id_column(task, predictions.rows)
     for name, array in zip(names, (ids, *_columns(predictions, task, rows)), strict=True):
         for part in (name.encode(), str(array.type).encode(), *_value_bytes(array)):
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)
     return digest.hexdigest()
+
+
+def _listed(predictions: Predictions, task: Task) -> tuple[Predictions, pa.StringArray]:
+    """Return the predictions of the rows that the file has, and their ids."""
+    ids = read_id_column(task, predictions.rows)
+    vectors = predictions.vectors
+    if vectors is None or np.isfinite(vectors).all():
+        return predictions, ids
+    import pyarrow as pa
+
+    queries = query_rows(task, predictions.rows)
+    return replace(predictions, vectors=vectors[queries]), ids.take(pa.array(queries))
 
 
 def _value_bytes(array: pa.Array) -> Iterator[bytes]:
@@ -96,6 +110,10 @@ def _fields(predictions: Predictions, task: Task) -> Iterator[tuple[str, pa.Data
         single = predictions.probabilities.dtype == np.float32
         for name in task.classes:
             yield name, pa.float32() if single else pa.float64()
+    if predictions.vectors is not None:
+        single = predictions.vectors.dtype == np.float32
+        for name in task.answer_columns:
+            yield name, pa.float32() if single else pa.float64()
 
 
 def _columns(predictions: Predictions, task: Task, rows: slice) -> Iterator[pa.Array]:
@@ -112,6 +130,10 @@ def _columns(predictions: Predictions, task: Task, rows: slice) -> Iterator[pa.A
         single = predictions.probabilities.dtype == np.float32
         for code in range(len(task.classes)):
             values = predictions.probabilities.column(code, rows)
+            yield _array(values, pa.float32() if single else pa.float64())
+    if predictions.vectors is not None:
+        single = predictions.vectors.dtype == np.float32
+        for values in predictions.vectors[rows].T:
             yield _array(values, pa.float32() if single else pa.float64())
 
 

@@ -62,6 +62,7 @@ CODES: dict[str, str] = {
     "number-text": "there is text where a number is expected",
     "number-range": "a number is outside [0, 1]",
     "number-sum": "the probabilities of a row do not sum to 1",
+    "vector-zero": "a vector is 0 in every dimension",
 }
 """Every code, and what is wrong in one clause."""
 

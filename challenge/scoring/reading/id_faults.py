@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.errors import Fault, counted, nearest
+from challenge.scoring.old_vectors import query_rows
 from challenge.scoring.predictions import Rows
 from challenge.scoring.reading.content import Content
 from challenge.scoring.reading.faults import Tally, fault, shown
@@ -50,23 +51,21 @@ def find_id_faults(
     where = f"{content.name}, column id"
     faults = list(_empty_and_repeated(where, empty, repeated))
     faults += _unknown(task, content, rows, expected, unknown, len(first_at))
-    n_missing = len(expected) - len(first_at)
-    if n_missing:
-        absent = Tally()
-        for row, one in enumerate(expected):
-            if row not in first_at:
-                absent.add(shown(one))
-        faults.append(
-            fault(
-                "id-missing",
-                where,
-                f"{n_missing:,} of {counted(len(expected), 'id')} have no row",
-                f"one row for every id of {rows}.csv",
-                "predict every row: all of them are scored",
-                n_missing,
-                absent.first,
-            )
-        )
+    needed: Sequence[int] = range(len(expected))
+    wanted = f"one row for every id of {rows}.csv"
+    fix = "predict every row: all of them are scored"
+    if task.kind.has_things:
+        queries = query_rows(task, rows).tolist()
+        wanted = f"one row for every query of {rows}.csv, and for all rows of its gallery or none"
+        fix = "add the vectors of these rows"
+        needed = queries if first_at.keys() <= set(queries) else needed
+    absent = Tally()
+    for row in needed:
+        if row not in first_at:
+            absent.add(shown(expected[row]))
+    if absent.n:
+        found_here = f"{absent.n:,} of {counted(len(needed), 'id')} have no row"
+        faults.append(fault("id-missing", where, found_here, wanted, fix, absent.n, absent.first))
     return found, faults
 
 

@@ -23,7 +23,7 @@ class Layout:
     """Positions of the columns that are read; None or empty where there is none.
 
     `numbers` are the positions of the columns of numbers (-1 where one is missing): the
-    probabilities in the order of the classes, the scores, or predicted numbers.
+    probabilities in the order of the classes, the scores, predicted numbers, or vectors.
     """
 
     width: int
@@ -36,7 +36,7 @@ class Layout:
 
 def forms_of(task: Task) -> Forms:
     """Return what a submission to the task may look like."""
-    forms: Forms = task.kind.forms(task.classes, task.kind.metric(task.metric))
+    forms: Forms = task.kind.forms(task.answer_columns, task.kind.metric(task.metric))
     return forms
 
 

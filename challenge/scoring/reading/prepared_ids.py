@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.errors import Fault, MissingRequirement, TaskError
+from challenge.scoring.old_vectors import query_rows
 from challenge.scoring.predictions import Rows
 from challenge.scoring.reading.byte_words import (
     WordIndex,
@@ -29,7 +30,7 @@ from challenge.task import Task
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["prepare_ids", "read_id_column", "read_ids"]
+__all__ = ["prepare_ids", "prepare_query_ids", "read_id_column", "read_ids"]
 
 _FORMAT = 3
 _FEW = 20_000
@@ -82,6 +83,14 @@ def prepare_ids(task: Task, rows: Rows) -> WordIndex | None:
             with suppress(MissingRequirement):
                 _save(path, identity, index)
     return index
+
+
+def prepare_query_ids(task: Task, rows: Rows) -> WordIndex | None:
+    """Return the index of the ids of the queries alone; None when it cannot be built."""
+    import pyarrow as pa
+
+    positions = pa.array(query_rows(task, rows))
+    return WordIndex.build(fields_of_arrow(read_id_column(task, rows).take(positions)))
 
 
 def _build(task: Task, rows: Rows) -> WordIndex | None:

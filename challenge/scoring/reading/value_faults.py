@@ -175,6 +175,18 @@ def find_number_faults(task: Task, content: Content) -> Iterator[Fault]:
         fix = "give probabilities: apply a softmax, or divide by the maximum if all are positive"
         found = f"{n_outside:,} value(s) outside [0, 1]"
         yield fault("number-range", where, found, forms.number_expected, fix, n_outside, first)
+    if content.layout.form == "vectors" and -1 not in content.layout.numbers:
+        zero = np.flatnonzero(~values.any(axis=0))
+        if len(zero):
+            yield fault(
+                "vector-zero",
+                where,
+                f"{len(zero):,} row(s) whose vector is 0 in every dimension",
+                "a vector with a direction: vectors are compared by their angle",
+                "find out why the model returned it; give the row another vector",
+                len(zero),
+                [content.position_of(row) for row in zero[:5].tolist()],
+            )
     if content.layout.form != "probabilities" or -1 in content.layout.numbers:
         return
     sums = Probabilities(MemoryColumns(values)).survey().sums

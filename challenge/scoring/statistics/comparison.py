@@ -225,6 +225,8 @@ def _say_the_same(part: ScoredRows, a: Predictions, b: Predictions) -> bool:
         return True
     if a.numbers is not None and b.numbers is not None:
         return bool((part.of(a.numbers) == part.of(b.numbers)).all())
+    if a.vectors is not None and b.vectors is not None:
+        return np.array_equal(a.vectors, b.vectors, equal_nan=True)
     plain = (a.probabilities, b.probabilities, a.scores, b.scores)
     return all(p is None for p in plain) and bool((part.of(a.codes) == part.of(b.codes)).all())
 
