@@ -46,7 +46,7 @@ def test_a_faulty_file_of_an_earlier_run_is_refused_before_anything_trains(tmp_p
     folder = earlier_run(task, tmp_path / "old", "trivial")
     file = folder / OUT_OF_FOLD
     pd.read_parquet(file).iloc[1:].to_parquet(file, index=False)
-    with pytest.raises(WrongUse, match="1 of .* ids"):
+    with pytest.raises(WrongUse, match=r"1 of .* ids"):
         challenge.run("autogluon-pc", task.public, earlier=tmp_path / "old")
 
 

@@ -1,32 +1,20 @@
 """The reference entry for upgrades: few rows that an earlier entry had right become wrong.
 
-It is AutoGluon, blended with the predictions of an earlier run. How much of that is kept is chosen
-out of fold, on train rows only.
+It is AutoGluon, blended with the predictions of an earlier run.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from challenge.errors import Fault, WrongUse
 from challenge.methods.builtin.autogluon import AutoGluon
-from challenge.methods.builtin.calibration import choose_temperature
-from challenge.methods.builtin.congruence import blend_with_earlier, choose_weight
-from challenge.methods.builtin.folds import best_f1_threshold, label_codes, macro_f1_of
-from challenge.methods.earlier import OUT_OF_FOLD, read_earlier
-from challenge.methods.protocol import (
-    Progress,
-    decisions_frame,
-    frame_values,
-    probabilities_frame,
-    silent,
-)
-from challenge.methods.run.handover import PREDICTIONS
+from challenge.methods.builtin.congruence import KeptAnswers
+from challenge.methods.protocol import Progress, silent
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
     from challenge.task import Task
 
@@ -69,66 +57,20 @@ class AutoGluonPC:
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
         """Fit AutoGluon, and choose out of fold how much of the earlier run is kept."""
-        if not task.kind.has_right_answers:
-            raise WrongUse(
-                Fault(
-                    f"task {task.id}",
-                    f"{task.kind.title}, whose answers are neither right nor wrong",
-                    "classes or matches",
-                    "run autogluon",
-                    code="no-flips",
-                )
-            )
-        self._task, self._train = task, train[["id"]].reset_index(drop=True)
-        truth = label_codes(train, task)
-        earlier, answers = read_earlier(self._earlier / OUT_OF_FOLD, train, task)
+        self._kept = KeptAnswers(self._earlier, task)
         self._entry.fit(train, task)
         self._progress("choosing how much of the earlier run is kept")
-        new = frame_values(self._entry.predict_out_of_fold(), task)
-        self._chosen = choose_weight(new, earlier, answers == truth, truth, self._decider(truth))
-        blended = blend_with_earlier(new, earlier, self._chosen.weight)
-        self._temperature = choose_temperature(blended, truth)
-        self._blended = self._temperature(blended)
-        if task.kind.paired:
-            self._threshold, _ = best_f1_threshold(truth, self._blended[:, 1])
-        self.details = {
-            **self._entry.details,
-            **self._temperature.as_details(),
-            **self._chosen.as_details(),
-        }
-        self.summary = f"{self._entry.summary}; {self._chosen.weight:.0%} earlier"
+        self._blended = self._kept.fit(train, self._entry.predict_out_of_fold())
+        self.details = {**self._entry.details, **self._kept.details}
+        self.summary = f"{self._entry.summary}; {self._kept.weight:.0%} earlier"
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
         """Return probabilities of the classes, or scores of matches and decisions."""
-        earlier, _ = read_earlier(self._earlier / PREDICTIONS, test, self._task)
-        new = frame_values(self._entry.predict(test), self._task)
-        blended = blend_with_earlier(new, earlier, self._chosen.weight)
-        return self._submission(test, self._temperature(blended))
+        return self._kept.predict(test, self._entry.predict(test))
 
     def predict_out_of_fold(self) -> pd.DataFrame:
         """Return predictions of the training rows by models that did not see their fold.
 
         The weight of the earlier run and the threshold of a match were chosen on these rows.
         """
-        return self._submission(self._train, self._blended)
-
-    def _submission(self, table: pd.DataFrame, rows: NDArray[Any]) -> pd.DataFrame:
-        if self._task.kind.paired:
-            return decisions_frame(table, rows[:, 1], self._threshold)
-        return probabilities_frame(table, self._task, rows)
-
-    def _decider(self, truth: NDArray[Any]) -> Any:
-        """Return what decides probabilities and scores these decisions."""
-        task, n_classes = self._task, len(self._task.classes)
-        alike = task.kind.metrics[task.metric].classes_weigh_alike
-
-        def decide(rows: NDArray[Any]) -> tuple[NDArray[Any], float]:
-            if task.kind.paired:
-                threshold, f1 = best_f1_threshold(truth, rows[:, 1])
-                return (rows[:, 1] >= threshold).astype(int), f1
-            decided = rows.argmax(axis=1)
-            if alike:
-                return decided, macro_f1_of(truth, decided, n_classes)
-            return decided, float((decided == truth).mean())
-
-        return decide
+        return self._blended
