@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 from challenge.prepare import RawTable, in_batches, load_converter
 
 MIN_OBJECTS = 125
-MOST_OBJECTS = 200
+MOST_OBJECTS, MOST_OF_GROUP = 200, 10
 OFFERS = 6
 
 
@@ -30,18 +30,26 @@ def convert(raw: Path) -> RawTable:
 
 
 def _sample(objects: list[dict[str, Any]], arms: list[str]) -> list[dict[str, Any]]:
-    """Return at most `MOST_OBJECTS` of each shelf, chosen by the digests of their keys."""
-    shelves = defaultdict(list)
+    """Return the objects, in the order of their digests, that no limit excludes.
+
+    A series of hundreds of walls would decide alone what a policy is worth.
+    """
+    chosen = []
+    n: Counter[str] = Counter()
     for found in sorted(objects, key=lambda found: _number(found["key"])):
-        shelves[found["label"]].append(found)
-    return [found for arm in arms for found in shelves[arm][:MOST_OBJECTS]]
+        shelf, group = f"shelf {found['label']}", found["group"]
+        if found["label"] in arms and n[shelf] < MOST_OBJECTS and n[group] < MOST_OF_GROUP:
+            n.update((shelf, group))
+            chosen.append(found)
+    return chosen
 
 
 def _offer(found: dict[str, Any], arms: list[str], number: int) -> dict[str, Any]:
     key = f"{found['key']} {number}"
     arm = arms[_number(key) % len(arms)]
     reward = float(arm == found["label"])
-    return found | {"key": key, "label": arm, "propensity": 1 / len(arms), "reward": reward}
+    log = {"key": key, "label": arm, "propensity": 1 / len(arms), "reward": reward}
+    return found | {"shelf": found["label"]} | log
 
 
 def _number(key: str) -> int:
