@@ -33,13 +33,15 @@ def main() -> int:
     options = parser.parse_args()
     task = read_task(options.task / "public")
     shelves = true_arms(task, options.task)
-    print("| policy | SNIPS (95 %) | true value |\n| --- | --- | --- |")
+    print("| policy | SNIPS (95 %) | true value | effective rows |\n| --- | --- | --- | --- |")
     for file in sorted(options.runs.glob(f"*/{task.id}/predictions.parquet")):
         found = read_predictions(task, file)
-        snips = score_predictions(task, found, "all").primary
+        score = score_predictions(task, found, "all")
+        snips, rows = score.primary, score.diagnostics["n_effective_sample_size"] or 0.0
         ends = "–" if snips.low is None else f"{snips.low:.3f} to {snips.high:.3f}"
         value = "–" if snips.value is None else f"{snips.value:.3f}"
-        print(f"| {file.parts[-3]} | {value} ({ends}) | {true_value(task, found, shelves):.3f} |")
+        true = true_value(task, found, shelves)
+        print(f"| {file.parts[-3]} | {value} ({ends}) | {true:.3f} | {rows:,.0f} |")
     return 0
 
 
