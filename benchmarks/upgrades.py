@@ -31,6 +31,13 @@ from challenge.scoring import compare_predictions, read_predictions
 from challenge.task import Task, read_task
 from challenge.task.frames import read_test, read_train
 
+_FIGURES = (
+    *("score_old", "score_new", "score_pc", "nfr_new", "nfr_pc"),
+    *("relative_new", "relative_pc"),
+)
+_COLUMNS = ("old score", "new", "pc", "NFR, new", "pc", "relative NFR, new", "pc")
+"""The columns of the table and their titles; NFR is the negative flip rate."""
+
 
 def main() -> int:
     """Fit what is not kept; print the table and write the figures as JSON."""
@@ -56,21 +63,22 @@ def main() -> int:
 
 
 def table(cells: Sequence[dict[str, Any]]) -> str:
-    """Return the Markdown table: a row for each seed, and the means over the seeds of a task."""
-    head = ["task", "seed", "old", "new", "new, pc", "NFR", "NFR, pc", "less", "relative NFR"]
-    head += ["relative, pc", "weight"]
+    """Return the Markdown table: a row for each seed, and one of the means of each upgrade."""
+    head = ["task", "old", "new", "seed", *_COLUMNS, "flips less", "weight"]
     rows = [head, ["---"] * len(head)]
-    for task in dict.fromkeys(cell["task"] for cell in cells):
-        of_task = [cell for cell in cells if cell["task"] == task]
-        numbers = [name for name, value in of_task[0].items() if isinstance(value, float)]
-        mean = {name: fmean(cell[name] for cell in of_task) for name in numbers}
-        for cell in (*of_task, {"task": task, "seed": "mean", **mean}):
-            points = [f"{100 * cell[name]:.1f}" for name in ("score_old", "score_new", "score_pc")]
-            points += [f"{100 * cell[name]:.2f}" for name in ("nfr_new", "nfr_pc")]
-            points.append(f"{1 - cell['nfr_pc'] / cell['nfr_new']:.0%}")
-            points += [f"{100 * cell[name]:.1f}" for name in ("relative_new", "relative_pc")]
-            rows.append([task, str(cell["seed"]), *points, f"{cell['weight']:.2f}"])
+    for upgrade in dict.fromkeys(map(_upgrade_of, cells)):
+        several = [cell for cell in cells if _upgrade_of(cell) == upgrade]
+        mean = {name: fmean(cell[name] for cell in several) for name in (*_FIGURES, "weight")}
+        for cell in (*several, {"seed": "mean", **mean}):
+            points = [f"{100 * cell[name]:.2f}" for name in _FIGURES]
+            less = 1 - cell["nfr_pc"] / cell["nfr_new"] if cell["nfr_new"] else 0.0
+            rows.append([*upgrade, str(cell["seed"]), *points, f"{less:.0%}"])
+            rows[-1].append(f"{cell['weight']:.2f}")
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _upgrade_of(cell: dict[str, Any]) -> tuple[str, str, str]:
+    return cell["task"], cell["old"], cell["new"]
 
 
 def _fitted(task: Task, preset: str, seed: int, options: argparse.Namespace) -> Path:
@@ -94,8 +102,13 @@ def _upgrade(task: Task, old: Path, new: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="upgrades-") as scratch:
         write_table(congruent, task, Path(scratch) / PREDICTIONS)
         before = read_predictions(task, old / PREDICTIONS)
-        for name, folder in (("new", new), ("pc", Path(scratch))):
-            after = read_predictions(task, folder / PREDICTIONS)
+        news = {
+            name: read_predictions(task, folder / PREDICTIONS)
+            for name, folder in (("new", new), ("pc", Path(scratch)))
+        }
+        paired = compare_predictions(task, news["pc"], news["new"], "all").primary
+        cell |= {"difference": paired.value, "low": paired.low, "high": paired.high}
+        for name, after in news.items():
             found = compare_predictions(task, before, after, "all")
             assert found.upgrade is not None
             rates = {rate.name: rate.value for rate in found.upgrade.rates}
