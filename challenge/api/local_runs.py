@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from challenge.api.loaded_task import LoadedTask, load_task
-from challenge.errors import ChallengeError
+from challenge.errors import ChallengeError, Fault, WrongUse
 from challenge.methods import Isolation, MethodSource, resolve_method
+from challenge.methods.earlier import OUT_OF_FOLD
 from challenge.methods.protocol import Progress, silent
 from challenge.methods.run.grid import GridCell
 from challenge.methods.run.handover import PREDICTIONS
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
     from challenge.scoring import Score
     from challenge.task import Task
 
-__all__ = ["OUT_OF_FOLD", "LocalRun", "out_of_fold", "run"]
-
-OUT_OF_FOLD = "out-of-fold.parquet"
-"""The file that `challenge score --on train` reads."""
+__all__ = ["LocalRun", "earlier_folders", "out_of_fold", "run"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,6 +64,13 @@ class LocalRun:
         return "\n".join([f"{self.method} on {self.task.id}, {rows}: {self.file}", *lines])
 
 
+_FILES: tuple[tuple[Literal["test", "train"], str, str], ...] = (
+    ("test", PREDICTIONS, ""),
+    ("train", OUT_OF_FOLD, " --cv"),
+)
+"""Files of an earlier run: the rows that they predict, the name, and the option that writes it."""
+
+
 def run(
     method: Any,
     task: LoadedTask | str | Path,
@@ -77,6 +82,7 @@ def run(
     preset: str = "default",
     time_limit: float | None = None,
     isolation: Isolation | None = None,
+    earlier: str | Path | None = None,
     progress: Progress = silent,
 ) -> LocalRun:
     """Run a method on a task, as `challenge run METHOD --task TASK` does.
@@ -95,6 +101,8 @@ def run(
         Keep the file in `to/TASK/`; nothing there is replaced. Default: a temporary folder.
     seed, threads, preset, time_limit, isolation
         As the options of `challenge run`.
+    earlier : str or Path, optional
+        As `--earlier`: the folder that `to` named in an earlier run, with and without `cv`.
     progress : callable, optional
         Called with a short text at each step, such as `print`.
 
@@ -120,6 +128,9 @@ def run(
     if named and isolation is None:
         isolation = default_isolation(source, loaded.task)
     options = Options(seed, threads, preset, time_limit, isolation or "none")
+    if earlier is not None:
+        folders = earlier_folders(Path(earlier), [loaded.task])
+        options = replace(options, earlier=folders[loaded.id])
     cell = GridCell(source, loaded.task, options, folder)
     if (path := folder / (OUT_OF_FOLD if cv else PREDICTIONS)).exists():
         raise output_exists(path)
@@ -129,6 +140,38 @@ def run(
     else:
         _predict(cell, progress)
     return LocalRun(source.name, loaded, path, score, scratch)
+
+
+def earlier_folders(runs: Path, tasks: Sequence[Task]) -> dict[str, Path]:
+    """Return the folder of each task among earlier runs, by the task's id; their files are checked.
+
+    Raises WrongUse with the faults of all files.
+    """
+    from challenge.scoring import read_predictions
+
+    found = {task.id: (runs / task.id).resolve() for task in tasks}
+    faults: list[Fault] = []
+    for task in tasks:
+        for rows, name, option in _FILES:
+            file = found[task.id] / name
+            if not file.is_file():
+                faults.append(
+                    Fault(
+                        f"--earlier {runs}",
+                        f"no file {file}",
+                        "predictions of test, and of train out of fold, by an earlier run",
+                        f"challenge run METHOD --task {task.id} --to {runs}{option}",
+                        code="no-earlier",
+                    )
+                )
+                continue
+            try:
+                read_predictions(task, file, rows=rows)
+            except ChallengeError as error:
+                faults += error.faults
+    if faults:
+        raise WrongUse(faults)
+    return found
 
 
 def out_of_fold(cell: GridCell, progress: Progress = silent) -> Score:
@@ -141,11 +184,15 @@ def out_of_fold(cell: GridCell, progress: Progress = silent) -> Score:
     from challenge.scoring import score_on_train
 
     if isinstance(cell.source, _OwnMethod):
-        predictions = _predict_here(cell.source, cell.task, _options(cell), progress, cv=True)
+        predictions = _predict_here(
+            cell.source, cell.task, cell.options.for_method(), progress, cv=True
+        )
     else:
         chosen: dict[str, str | float] = {"preset": cell.options.preset}
         if cell.options.time_limit is not None:
             chosen["time_limit"] = cell.options.time_limit
+        if cell.options.earlier is not None:
+            chosen["earlier"] = str(cell.options.earlier)
         predictions = run_trial(
             cell.source,
             cell.task,
@@ -171,7 +218,10 @@ def _predict(cell: GridCell, progress: Progress) -> None:
 
     path = cell.folder / PREDICTIONS
     if isinstance(cell.source, _OwnMethod):
-        _keep(path, _predict_here(cell.source, cell.task, _options(cell), progress, cv=False))
+        _keep(
+            path,
+            _predict_here(cell.source, cell.task, cell.options.for_method(), progress, cv=False),
+        )
     else:
         options = cell.options
         run_method(
@@ -183,6 +233,7 @@ def _predict(cell: GridCell, progress: Progress) -> None:
             preset=options.preset,
             time_limit=options.time_limit,
             isolation=options.isolation,
+            earlier=options.earlier,
             progress=progress,
         )
     try:
@@ -190,16 +241,6 @@ def _predict(cell: GridCell, progress: Progress) -> None:
     except ChallengeError:
         path.unlink()
         raise
-
-
-def _options(cell: GridCell) -> dict[str, Any]:
-    options = cell.options
-    return {
-        "seed": options.seed,
-        "threads": options.threads,
-        "preset": options.preset,
-        "time_limit": options.time_limit,
-    }
 
 
 def _keep(path: Path, predictions: bytes) -> Path:

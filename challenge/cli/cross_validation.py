@@ -23,7 +23,8 @@ def cross_validate(cells: Sequence[GridCell], *, kept: bool, json: bool) -> None
 
     Raises WrongUse, before anything runs, where a file would be replaced.
     """
-    from challenge.api.local_runs import OUT_OF_FOLD, out_of_fold
+    from challenge.api.local_runs import out_of_fold
+    from challenge.methods.earlier import OUT_OF_FOLD
 
     taken = [path for cell in cells if (path := cell.folder / OUT_OF_FOLD).exists()]
     if taken:
@@ -50,7 +51,7 @@ def _print_scores(
     kept: bool,
     json: bool,
 ) -> None:
-    from challenge.api.local_runs import OUT_OF_FOLD
+    from challenge.methods.earlier import OUT_OF_FOLD
     from challenge.scoring.figures import figure
 
     def file_of(cell: GridCell) -> str:

@@ -69,6 +69,14 @@ def run(
             "built-in methods and files of the challenge's directory).",
         ),
     ] = None,
+    earlier: Annotated[
+        Path | None,
+        typer.Option(
+            "--earlier",
+            metavar="DIR",
+            help="An earlier run to build on: what --to DIR kept with and without --cv.",
+        ),
+    ] = None,
     cv: Annotated[
         bool,
         typer.Option(
@@ -125,6 +133,8 @@ def run(
         _refuse_without_team(methods)
     if cv:
         _refuse_with_cv(submit, engine)
+    if earlier is not None:
+        _refuse_with_earlier(engine)
     ledger = _ledger_of(ctx) if submit else None
     options = _options(seed, threads, preset, time_limit)
     caps = {"seconds": cap_seconds, "memory_mb": cap_memory}
@@ -132,7 +142,7 @@ def run(
     if cv:
         with tempfile.TemporaryDirectory(prefix="challenge-cv-") as scratch:
             out = to or Path(scratch)
-            cells = _cells(methods, chosen, options, _isolation(isolation), out, caps)
+            cells = _cells(methods, chosen, options, _isolation(isolation), out, caps, earlier)
             cross_validate(cells, kept=to is not None, json=json)
         return
     _run_cells(
@@ -145,6 +155,7 @@ def run(
         to=to,
         team=team,
         caps=caps,
+        earlier=earlier,
         fresh=fresh,
         json=json,
     )
@@ -226,6 +237,19 @@ def _refuse_with_cv(submit: bool, engine: str) -> None:
         )
 
 
+def _refuse_with_earlier(engine: str) -> None:
+    if engine != "local":
+        raise WrongUse(
+            Fault(
+                "--earlier",
+                f"--engine {engine}",
+                "the local engine: workers do not have the files of an earlier run",
+                "leave one of the two out",
+                code="earlier-local",
+            )
+        )
+
+
 def _ledger_of(ctx: typer.Context) -> Ledger:
     from challenge.ledger import open_ledger
 
@@ -274,6 +298,7 @@ def _run_cells(
     to: Path | None = None,
     team: str | None = None,
     caps: dict[str, Any] | None = None,
+    earlier: Path | None = None,
     fresh: bool = False,
     json: bool = False,
 ) -> None:
@@ -283,7 +308,7 @@ def _run_cells(
 
     reports: list[CellReport] = []
     with tempfile.TemporaryDirectory(prefix="challenge-run-") as scratch:
-        cells = _cells(methods, tasks, options, isolation, to or Path(scratch), caps or {})
+        cells = _cells(methods, tasks, options, isolation, to or Path(scratch), caps or {}, earlier)
         if ledger is not None:
             _refuse_hopeless(cells, ledger, team, fresh=fresh)
         titles = [f"{cell.source.name} on {cell.task.id}" for cell in cells]
@@ -338,19 +363,29 @@ def _cells(
     isolation: Isolation | None,
     out: Path,
     caps: dict[str, Any],
+    earlier: Path | None = None,
 ) -> list[GridCell]:
-    """Return the cells of the grid, each once, method by method."""
+    """Return the cells of the grid, each once, method by method.
+
+    Raises with the faults of all files of earlier runs before anything trains.
+    """
+    from challenge.api.local_runs import earlier_folders
     from challenge.methods import Caps, resolve_method
     from challenge.methods.run.grid import GridCell
     from challenge.methods.run.runner import default_isolation
 
+    folders = {} if earlier is None else earlier_folders(earlier, tasks)
     sources = list({(source := resolve_method(value)).spec: source for value in methods}.values())
     several = len(sources) > 1
     return [
         GridCell(
             source.on(task),
             task,
-            replace(options, isolation=isolation or default_isolation(source, task)),
+            replace(
+                options,
+                isolation=isolation or default_isolation(source, task),
+                earlier=folders.get(task.id),
+            ),
             out / source.name.replace(":", "-") / task.id if several else out / task.id,
             Caps(**caps),
         )

@@ -41,6 +41,7 @@ BUILTINS: Mapping[str, tuple[str, str]] = {
     "linear": ("challenge.methods.builtin.linear", "Linear"),
     "autogluon": ("challenge.methods.builtin.autogluon", "AutoGluon"),
     "autogluon-plain": ("challenge.methods.builtin.autogluon_plain", "AutoGluonPlain"),
+    "autogluon-pc": ("challenge.methods.builtin.autogluon_pc", "AutoGluonPC"),
     "autogluon-context": ("challenge.methods.builtin.autogluon_context", "AutoGluonContext"),
     "uniform": ("challenge.methods.builtin.policies", "UniformPolicy"),
     "logging": ("challenge.methods.builtin.policies", "LoggingPolicy"),
@@ -211,7 +212,7 @@ def _version(name: str) -> str:
 def _digest(name: str, code: bytes = b"") -> str:
     # Code that runs, stores or searches is left out: no result depends on it.
     package = Path(__file__).parents[1]
-    own = ("estimator.py", "protocol.py", "returned.py", "run/cell.py")
+    own = ("earlier.py", "estimator.py", "protocol.py", "returned.py", "run/cell.py")
     files = [
         *(package / "features").rglob("*.py"),
         *(package / "methods" / "builtin").rglob("*.py"),

@@ -5,9 +5,10 @@
         def predict(self, test): ...
 
 `train` and `test` are pandas tables in the standard form; `predict` returns the columns of a
-submission. `__init__` may have the parameters `seed`, `threads`, `time_limit`, `preset` and
-`progress`. An attribute `details` (plain JSON values) is stored with the submission. With a class
-attribute `space` (see challenge.methods.space) its options can be searched.
+submission. `__init__` may have the parameters `seed`, `threads`, `time_limit`, `preset`, `earlier`
+(a folder, see challenge.methods.earlier) and `progress`. An attribute `details` (plain JSON values)
+is stored with the submission. With a class attribute `space` (see challenge.methods.space) its
+options can be searched.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from challenge.task.columns import vector_columns
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from challenge.task import Task
 
@@ -29,6 +30,7 @@ __all__ = [
     "Progress",
     "chosen_preset",
     "decisions_frame",
+    "frame_values",
     "numbers_frame",
     "probabilities_frame",
     "refuse_things",
@@ -131,3 +133,15 @@ def numbers_frame(test: pd.DataFrame, values: ArrayLike) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame({"id": list(test["id"]), "label": np.asarray(values, np.float64)})
+
+
+def frame_values(found: pd.DataFrame, task: Task) -> NDArray[Any]:
+    """Return a submission with numbers: probabilities (n, k), of a match too, or numbers (n,)."""
+    import numpy as np
+
+    if task.kind.label == "number":
+        return found["label"].to_numpy(np.float64)
+    if task.kind.paired:
+        scores = found["score"].to_numpy(np.float64)
+        return np.column_stack([1 - scores, scores])
+    return found[list(task.classes)].to_numpy(np.float64)

@@ -30,6 +30,21 @@ class Constant:
         return test[["id"]].assign(label=self.label)
 """
 
+AGAIN = """
+from pathlib import Path
+import pandas as pd
+
+class Again:
+    def __init__(self, earlier=None):
+        self.earlier = Path(earlier)
+
+    def fit(self, train, task):
+        assert len(pd.read_parquet(self.earlier / "out-of-fold.parquet")) == len(train)
+
+    def predict(self, test):
+        return pd.read_parquet(self.earlier / "predictions.parquet")
+"""
+
 
 @pytest.fixture(scope="module")
 def challenge(tmp_path_factory: pytest.TempPathFactory) -> Challenge:
@@ -110,6 +125,11 @@ def test_a_grid_answers_scripts_cell_by_cell(challenge: Challenge, tmp_path: Pat
         (("run", "majority", "--task", "toy", "--engine", "dask"), "--address"),
         (("run", "majority", "--task", "toy", "--address", "tcp://x:1"), "--engine dask"),
         (("run", "majority", "--task", "toy", "--isolation", "wrap"), "did you mean 'bwrap'?"),
+        (("run", "autogluon-pc", "--task", "toy", "--earlier", "nowhere"), "--to nowhere --cv"),
+        (
+            ("run", "majority", "--task", "toy", "--earlier", "nowhere", "--engine", "dask"),
+            "--engine dask",
+        ),
         (("run", "majorty", "--task", "toy"), "majority"),
         (("run", "majority", "--task", "toys"), "did you mean 'toy'?"),
         (("run", "majority", "--track", "clases"), "did you mean 'classes'?"),
@@ -124,6 +144,26 @@ def test_wrong_words_are_refused_with_a_fix(
     done = shell(challenge.root, *(word.format(root=challenge.root) for word in words))
     assert done.code == 2, done
     assert said in done.err and "fix: " in done.err, done.err
+
+
+@pytest.mark.parametrize("isolation", ["none", "bwrap"])
+def test_a_method_gets_the_files_of_an_earlier_run(
+    challenge: Challenge, isolation: str, tmp_path: Path
+) -> None:
+    from challenge.methods.run.sandbox import sandbox_fault
+
+    if isolation == "bwrap" and sandbox_fault():
+        pytest.skip("no sandbox here")
+    (tmp_path / "again.py").write_text(AGAIN)
+    run = ("run", "majority", "--task", "toy", "--to", str(tmp_path / "old"))
+    assert shell(challenge.root, *run).code == 0
+    assert shell(challenge.root, *run, "--cv").code == 0
+    method = ("run", f"{tmp_path / 'again.py'}:Again", "--task", "toy", "--isolation", isolation)
+    given = ("--earlier", str(tmp_path / "old"), "--to", str(tmp_path / "new"))
+    done = shell(challenge.root, *method, *given)
+    assert done.code == 0, done.err
+    old, new = (tmp_path / name / "toy" / "predictions.parquet" for name in ("old", "new"))
+    assert old.read_bytes() == new.read_bytes()
 
 
 def test_a_cluster_that_is_not_there_is_told(challenge: Challenge) -> None:

@@ -28,6 +28,7 @@ TASKS = sorted(path.parent.name for path in (ROOT / "datasets").glob("*/task.tom
 SIZES = {
     # rows in all (None: made after the split), classes (0: labels are numbers or things)
     "crossfire-objects": (3876, 30),
+    "crossfire-offers": (8892, 10),
     "crossfire-prices": (671, 0),
     "emoji-match": (None, 2),
     "emoji-subgroup": (3433, 67),

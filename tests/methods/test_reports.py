@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import ablation, classic_sets, seeds
+from benchmarks import ablation, classic_sets, seeds, upgrades
 from challenge.task.frames import read_train
 from tests.toy import build_toy
 
@@ -71,3 +71,18 @@ def test_ensembles_of_the_same_models_are_compared_on_train(kind: str, tmp_path:
     assert len(cells) == (4 if kind == "classification" else 3)
     assert all(cell["value"] > 0.5 for cell in cells)
     assert len(ensemble.table(cells).splitlines()) == 2 + len(cells)
+
+
+def test_the_table_of_upgrades_ends_with_the_means_of_each() -> None:
+    upgrade = {"task": "toy", "old": "fast-0", "new": "default", "relative_new": 0.4}
+    upgrade |= {"score_old": 0.5, "score_new": 0.6, "score_pc": 0.6, "relative_pc": 0.2}
+    cells = [
+        {**upgrade, "seed": 1, "nfr_new": 0.04, "nfr_pc": 0.02, "weight": 0.5},
+        {**upgrade, "seed": 2, "nfr_new": 0.02, "nfr_pc": 0.02, "weight": 0.0},
+    ]
+    *_, first, second, mean = upgrades.table(cells).splitlines()
+    assert first.endswith("| 4.00 | 2.00 | 40.00 | 20.00 | 50% | 0.50 |")
+    assert second.endswith("| 0% | 0.00 |")
+    # Flips of the means: 1 - 2.00 / 3.00.
+    assert mean.startswith("| toy | fast-0 | default | mean | 50.00 | 60.00 | 60.00 | 3.00 | 2.00 ")
+    assert mean.endswith("| 33% | 0.25 |")

@@ -51,6 +51,7 @@ _DETAIL_TITLES = {
     "peak_mb": "Peak memory",
     "time_limit_s": "Time limit",
     "method_digest": "Method’s digest",
+    "earlier": "Digest of the earlier run",
 }
 
 

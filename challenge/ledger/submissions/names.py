@@ -27,7 +27,7 @@ __all__ = [
 NAME_LENGTH = 64
 BASELINE_NAMES = (
     *("Trivial", "Majority", "Mean", "Linear"),
-    *("AutoGluon", "AutoGluonContext", "AutoGluonPlain"),
+    *("AutoGluon", "AutoGluonContext", "AutoGluonPC", "AutoGluonPlain"),
     *("UniformPolicy", "LoggingPolicy", "Greedy", "EpsilonGreedy", "LinUCB"),
     *("OldVectors", "NaiveVectors", "ProcrustesVectors", "ClassMeanVectors"),
 )

@@ -36,6 +36,7 @@ from challenge.methods.protocol import (
     Progress,
     chosen_preset,
     decisions_frame,
+    frame_values,
     numbers_frame,
     probabilities_frame,
     refuse_things,
@@ -196,7 +197,7 @@ class AutoGluon:
         self._linear = linear
         features: Any = linear.details["features"]
         self._used = features
-        self._found["linear"] = self._rows_of(linear.predict_out_of_fold())
+        self._found["linear"] = frame_values(linear.predict_out_of_fold(), self._task)
 
     def _fit_autogluon(self, read: Inputs, seconds: float) -> None:
         models = self._preset.models(
@@ -239,7 +240,7 @@ class AutoGluon:
     def _predicted(self, test: pd.DataFrame) -> Iterator[tuple[str, NDArray[Any]]]:
         """Yield the predictions of each model that was fitted, the quickest first."""
         if "linear" in self._found:
-            yield "linear", self._rows_of(self._linear.predict(test))
+            yield "linear", frame_values(self._linear.predict(test), self._task)
         if not self._found.keys() - {"linear"}:
             return
         read = self._inputs.transform(test)
@@ -285,17 +286,6 @@ class AutoGluon:
         if self._task.kind.paired:
             return decisions_frame(table, blended[:, 1], self._threshold)
         return probabilities_frame(table, self._task, blended)
-
-    def _rows_of(self, found: pd.DataFrame) -> NDArray[Any]:
-        """Return predictions in the form of a submission as probabilities or numbers."""
-        import numpy as np
-
-        if self._is_number:
-            return found["label"].to_numpy(np.float64)
-        if self._task.kind.paired:
-            scores = found["score"].to_numpy(np.float64)
-            return np.column_stack([1 - scores, scores])
-        return found[list(self._task.classes)].to_numpy(np.float64)
 
     def _in_order(self, tables: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         return [tables[name] for name in _ORDER if name in tables]

@@ -11,6 +11,7 @@ import math
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -296,6 +297,7 @@ def _run(
     (scratch.path / REQUEST).write_text(dump_json(asked), encoding="utf-8")
     paths = (public, *needs.readable)
     paths += (request.source.file,) if request.source.file else ()
+    paths += (Path(earlier),) if (earlier := request.options.get("earlier")) else ()
     writable = {}
     if request.isolation == "bwrap" and request.task.cache.is_dir():
         # Features are cached in the scratch folder, and removed with it.

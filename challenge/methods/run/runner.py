@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from challenge.errors import require_unix
+from challenge.methods.earlier import earlier_digest
 from challenge.methods.method_sources import MethodSource, resolve_method, versions
 from challenge.methods.protocol import Progress, silent
 from challenge.methods.run.cell_answer import Answer, CellRecord
@@ -42,7 +43,8 @@ class Options:
     """Options of a run. With the digests of task and method they determine the result.
 
     `threads` does not depend on the machine, so that all machines give the same result. With a
-    `time_limit` (seconds, passed to the method) the result depends on load.
+    `time_limit` (seconds, passed to the method) the result depends on load. `earlier` is the folder
+    of an earlier run (`challenge.methods.earlier`).
     """
 
     seed: int = 0
@@ -50,6 +52,17 @@ class Options:
     preset: str = "default"
     time_limit: float | None = None
     isolation: Isolation = "none"
+    earlier: Path | None = None
+
+    def for_method(self) -> dict[str, Any]:
+        """Return what a method may ask for by name, as plain values."""
+        return {
+            "seed": self.seed,
+            "threads": self.threads,
+            "preset": self.preset,
+            "time_limit": self.time_limit,
+            "earlier": None if self.earlier is None else str(self.earlier),
+        }
 
 
 @dataclass(frozen=True)
@@ -81,10 +94,12 @@ class MethodRun:
 def cell_key(source: MethodSource, task: Task, options: Options) -> str:
     """Return the cache key of a run, 32 hex digits.
 
-    Equal for equal task data, method code, library versions and options, so for equal results.
+    Equal for equal task data, method code, library versions, options and files of an earlier run,
+    so for equal results.
     """
     question = {
         **vars(options),
+        "earlier": None if options.earlier is None else earlier_digest(options.earlier),
         "task_digest": task.data_digest,
         "method_digest": source.digest,
     }
@@ -101,6 +116,7 @@ def run_method(
     preset: str = "default",
     time_limit: float | None = None,
     isolation: Isolation | None = None,
+    earlier: Path | None = None,
     caps: Caps | None = None,
     progress: Progress = silent,
 ) -> MethodRun:
@@ -114,7 +130,7 @@ def run_method(
     """
     source = resolve_method(method).on(task)
     isolation = isolation or default_isolation(source, task)
-    options = Options(seed, threads, preset, time_limit, isolation)
+    options = Options(seed, threads, preset, time_limit, isolation, earlier)
     key = cell_key(source, task, options)
     target = out / PREDICTIONS
     kept = kept_cell(task, key)
@@ -147,12 +163,7 @@ def run_here(
         "predict",
         source,
         task,
-        {
-            "seed": options.seed,
-            "threads": options.threads,
-            "time_limit": options.time_limit,
-            "preset": options.preset,
-        },
+        options.for_method(),
         options.threads,
         options.isolation,
         caps,
@@ -173,6 +184,7 @@ def run_here(
         "preset": options.preset,
         "time_limit_s": options.time_limit,
         "isolation": options.isolation,
+        "earlier": None if options.earlier is None else earlier_digest(options.earlier)[:16],
         "fit_s": result.fit_s,
         "predict_s": result.predict_s,
         "rows": {"train": task.n_train, "test": task.n_test},
