@@ -43,9 +43,10 @@ from challenge.server.scoring_process import (
     record_ended,
     score_arrival,
 )
+from challenge.server.spool import spool_of
 from challenge.task import Challenge
 
-__all__ = ["LOADED", "ScoringLine", "spool_of"]
+__all__ = ["LOADED", "ScoringLine"]
 
 _LOG = logging.getLogger("challenge.server")
 _TROUBLE_S = 1.0
@@ -60,11 +61,6 @@ LOADED = (
 )
 _OWN_SIGNALS = {getattr(signal, name, None) for name in ("SIGKILL", "SIGTERM", "SIGINT")}
 """Signals of the machine or its administrator; the others are the doing of the file."""
-
-
-def spool_of(challenge: Challenge) -> Path:
-    """Return the folder in which received files wait; one folder for each file."""
-    return challenge.submissions / "spool"
 
 
 @dataclass
@@ -116,7 +112,7 @@ class ScoringLine:
     def run(self) -> None:
         """Run until stopped."""
         # Each process is a fork of this one, which has loaded everything and has scored nothing.
-        for name in LOADED:
+        for name in (*LOADED, *(("s3fs",) if os.environ.get("CHALLENGE_BUCKET") else ())):
             importlib.import_module(name)
         # What is loaded stays: without this a fork's collector would copy each of its pages.
         gc.freeze()
@@ -164,14 +160,13 @@ class ScoringLine:
             self.stop()
 
     def _begin(self, ledger: Ledger, arrival: Arrival) -> None:
-        spool = spool_of(self._challenge)
-        if arrival.tries > _MOST_TRIES or not (spool / arrival.file).is_file():
+        if arrival.tries > _MOST_TRIES:
             _LOG.error("request %s: given up", arrival.origin.request)
             self._end(ledger, arrival, own_fault().as_json(), 0.0)
             return
         process = self._context.Process(
             target=score_arrival,
-            args=(self._challenge.root, spool, arrival, self._limits),
+            args=(self._challenge.root, arrival, self._limits),
             daemon=True,
         )
         process.start()

@@ -16,12 +16,13 @@ from typing import Any
 
 from challenge.board.rules.task_board import rank_of
 from challenge.board.site import build_site
-from challenge.errors import ChallengeError, Fault, SubmissionError
+from challenge.errors import ChallengeError, Fault, LedgerError, SubmissionError
 from challenge.ledger import open_ledger, refresh, submit
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.network.arrivals import Arrival, finish
 from challenge.ledger.submissions.submit import record_failure
 from challenge.server.problems import own_fault, refusal_of
+from challenge.server.spool import fetch, forget, spool_of
 from challenge.task import Challenge
 
 __all__ = ["JobLimits", "build_boards", "record_ended", "score_arrival"]
@@ -38,16 +39,19 @@ class JobLimits:
     seconds: int = 300
 
 
-def score_arrival(root: Path, spool: Path, arrival: Arrival, limits: JobLimits) -> None:
+def score_arrival(root: Path, arrival: Arrival, limits: JobLimits) -> None:
     """Score one file and store its outcome."""
     _set_limits(limits)
     ledger = open_ledger(Challenge(root))
-    path = spool / arrival.file
     try:
-        outcome = _scored(ledger, path, arrival)
+        outcome = _scored(ledger, fetch(ledger, arrival), arrival)
     except (ChallengeError, MemoryError, OSError) as error:
+        path = spool_of(ledger.challenge) / arrival.file
         outcome = _outcome_of_error(error, ledger, path, arrival, limits)
     finish(ledger, arrival, outcome)
+    with suppress(LedgerError):
+        # The rules of the bucket remove what is left there.
+        forget(ledger, arrival.file)
 
 
 def _outcome_of_error(

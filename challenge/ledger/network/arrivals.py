@@ -59,6 +59,7 @@ class Arrival:
     method: str
     note: str
     file: str
+    file_sha256: str
     tries: int
     origin: Origin
 
@@ -193,6 +194,7 @@ def claim(ledger: Ledger, worker: str) -> Arrival | None:
             method=row.method,
             note=row.note,
             file=row.file,
+            file_sha256=row.file_sha256,
             tries=row.tries + 1,
             origin=Origin(row.token, row.address, row.request, from_micros(row.at), row.key),
         )
