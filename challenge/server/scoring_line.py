@@ -32,12 +32,14 @@ from challenge.ledger.network.arrivals import (
     finish,
     is_open,
     kept_files,
+    put_back,
     remove_old,
     renew,
 )
 from challenge.ledger.store.chain import head_of
 from challenge.server.problems import own_fault
 from challenge.server.scoring_process import (
+    TRY_LATER,
     JobLimits,
     build_boards,
     record_ended,
@@ -101,7 +103,7 @@ class ScoringLine:
         self._ordered = ""
         self._changed: float | None = None
         self._board_began, self._settle = 0.0, _SETTLE_S
-        self._renewed = self._kept_house = 0.0
+        self._renewed = self._kept_house = self._resumes = 0.0
         self._ears = ears
         self._stopped = False
 
@@ -135,7 +137,8 @@ class ScoringLine:
     def _round(self, ledger: Ledger) -> None:
         self._reap(ledger)
         self._renew(ledger)
-        while len(self._jobs) < self._slots and not self._stopped:
+        pausing = time.monotonic() < self._resumes
+        while len(self._jobs) < self._slots and not (self._stopped or pausing):
             arrival = claim(ledger, self._worker)
             if arrival is None:
                 break
@@ -183,6 +186,11 @@ class ScoringLine:
             job.process.join()
             code = job.process.exitcode or 0
             outcome = None
+            if code == TRY_LATER:
+                put_back(ledger, job.arrival)
+                self._jobs.remove(job)
+                self._resumes = time.monotonic() + _TROUBLE_S
+                continue
             if is_open(ledger, job.arrival):
                 outcome = self._outcome_of_dead(ledger, job, code)
                 if outcome is None:

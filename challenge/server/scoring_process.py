@@ -1,13 +1,16 @@
 """The process that reads and scores one file, with limits on memory, time and descriptors.
 
 A file that breaks a limit ends this process and nothing else. The outcome is stored by the process
-itself, in the row of the arrival.
+itself, in the row of the arrival. A full disk, or a database or bucket that is away, gives no
+outcome: the file waits until that has passed.
 """
 
 from __future__ import annotations
 
 import errno
 import logging
+import os
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -20,15 +23,19 @@ from challenge.errors import ChallengeError, Fault, LedgerError, SubmissionError
 from challenge.ledger import open_ledger, refresh, submit
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.network.arrivals import Arrival, finish
+from challenge.ledger.store.database import ledger_faults
 from challenge.ledger.submissions.submit import record_failure
-from challenge.server.problems import own_fault, refusal_of
+from challenge.server.problems import refusal_of
 from challenge.server.spool import fetch, forget, spool_of
 from challenge.task import Challenge
 
-__all__ = ["JobLimits", "build_boards", "record_ended", "score_arrival"]
+__all__ = ["TRY_LATER", "JobLimits", "build_boards", "record_ended", "score_arrival"]
 
 _LOG = logging.getLogger("challenge.server")
 _DESCRIPTORS, _SPARE_S = 256, 5
+TRY_LATER = os.EX_TEMPFAIL
+"""The exit code of a process that gave no outcome: the file must wait."""
+_PASSING = frozenset({"ledger-disk-full", "ledger-locked", "ledger-database", "bucket"})
 
 
 @dataclass(frozen=True)
@@ -42,20 +49,27 @@ class JobLimits:
 def score_arrival(root: Path, arrival: Arrival, limits: JobLimits) -> None:
     """Score one file and store its outcome."""
     _set_limits(limits)
-    ledger = open_ledger(Challenge(root))
     try:
-        outcome = _scored(ledger, fetch(ledger, arrival), arrival)
-    except (ChallengeError, MemoryError, OSError) as error:
+        ledger = open_ledger(Challenge(root))
         path = spool_of(ledger.challenge) / arrival.file
-        outcome = _outcome_of_error(error, ledger, path, arrival, limits)
-    finish(ledger, arrival, outcome)
+        try:
+            with ledger_faults(str(path)):
+                outcome = _scored(ledger, fetch(ledger, arrival), arrival)
+        except (ChallengeError, MemoryError) as error:
+            outcome = _outcome_of_error(error, ledger, path, arrival, limits)
+        finish(ledger, arrival, outcome)
+    except LedgerError as error:
+        if not any(fault.code in _PASSING for fault in error.faults):
+            raise
+        _LOG.error("request %s waits: %s", arrival.origin.request, error)
+        sys.exit(TRY_LATER)
     with suppress(LedgerError):
         # The rules of the bucket remove what is left there.
         forget(ledger, arrival.file)
 
 
 def _outcome_of_error(
-    error: ChallengeError | MemoryError | OSError,
+    error: ChallengeError | MemoryError,
     ledger: Ledger,
     path: Path,
     arrival: Arrival,
@@ -63,12 +77,14 @@ def _outcome_of_error(
 ) -> dict[str, Any]:
     if isinstance(error, SubmissionError):
         return refusal_of(_without_paths(error, path.parent)).as_json()
-    if _is_of_memory(error):
+    if isinstance(error, MemoryError) or _is_of_memory(error):
         found = f"a file that needs more than {limits.memory_mb:,} MB of memory to read"
         return record_ended(ledger, path, arrival, found)
+    if any(fault.code in _PASSING for fault in error.faults):
+        raise error
     # The organiser's log has what the participant must not see.
     _LOG.error("request %s: %s", arrival.origin.request, error)
-    return (refusal_of(error) if isinstance(error, ChallengeError) else own_fault()).as_json()
+    return refusal_of(error).as_json()
 
 
 def _is_of_memory(error: BaseException | None) -> bool:
