@@ -37,6 +37,7 @@ from challenge.ledger.network.arrivals import (
     renew,
 )
 from challenge.ledger.store.chain import head_of
+from challenge.ledger.store.snapshot_queries import read_snapshot
 from challenge.server.problems import own_fault
 from challenge.server.scoring_process import (
     TRY_LATER,
@@ -105,6 +106,7 @@ class ScoringLine:
         self._board_began, self._settle = 0.0, _SETTLE_S
         self._renewed = self._kept_house = self._resumes = 0.0
         self._ears = ears
+        self._has_read = False
         self._stopped = False
 
     def stop(self) -> None:
@@ -167,9 +169,14 @@ class ScoringLine:
             _LOG.error("request %s: given up", arrival.origin.request)
             self._end(ledger, arrival, own_fault().as_json(), 0.0)
             return
+        if not self._has_read:
+            # The statements that rank a submission are compiled once, for the processes of all
+            # files. An empty ledger needs fewer of them.
+            self._has_read = bool(read_snapshot(ledger).primary)
+            gc.freeze()
         process = self._context.Process(
             target=score_arrival,
-            args=(self._challenge.root, arrival, self._limits),
+            args=(ledger, arrival, self._limits),
             daemon=True,
         )
         process.start()

@@ -28,6 +28,7 @@ from challenge.ledger.submissions.submit import record_failure
 from challenge.server.problems import refusal_of
 from challenge.server.spool import fetch, forget, spool_of
 from challenge.task import Challenge
+from challenge.task.settings import read_settings
 
 __all__ = ["TRY_LATER", "JobLimits", "build_boards", "record_ended", "score_arrival"]
 
@@ -46,11 +47,12 @@ class JobLimits:
     seconds: int = 300
 
 
-def score_arrival(root: Path, arrival: Arrival, limits: JobLimits) -> None:
-    """Score one file and store its outcome."""
+def score_arrival(line: Ledger, arrival: Arrival, limits: JobLimits) -> None:
+    """Score one file and store its outcome; of the ledger of the line, settings are read again."""
     _set_limits(limits)
     try:
-        ledger = open_ledger(Challenge(root))
+        challenge = Challenge(line.challenge.root)
+        ledger = Ledger(challenge, read_settings(challenge.root), line.store, line.bucket)
         path = spool_of(ledger.challenge) / arrival.file
         try:
             with ledger_faults(str(path)):

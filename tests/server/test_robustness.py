@@ -133,13 +133,13 @@ def test_a_file_waits_while_the_machine_lacks_something(
             arrival = claim(ledger, "worker")
             assert arrival is not None and arrival.tries == 1, "these tries do not count"
             with pytest.raises(SystemExit) as ended:
-                scoring_process.score_arrival(ledger.challenge.root, arrival, JobLimits())
+                scoring_process.score_arrival(ledger, arrival, JobLimits())
             assert ended.value.code == scoring_process.TRY_LATER
             assert outcome_of(ledger, arrival.id, 1) == (True, None)
             put_back(ledger, arrival)
     arrival = claim(ledger, "worker")
     assert arrival is not None
-    scoring_process.score_arrival(ledger.challenge.root, arrival, JobLimits())
+    scoring_process.score_arrival(ledger, arrival, JobLimits())
     assert numbers_of(ledger) == [1]
 
 
