@@ -40,7 +40,6 @@ from challenge.ledger.store.chain import head_of
 from challenge.ledger.store.snapshot_queries import read_snapshot
 from challenge.server.problems import own_fault
 from challenge.server.scoring_process import (
-    TRY_LATER,
     JobLimits,
     build_boards,
     record_ended,
@@ -193,12 +192,12 @@ class ScoringLine:
             job.process.join()
             code = job.process.exitcode or 0
             outcome = None
-            if code == TRY_LATER:
-                put_back(ledger, job.arrival)
-                self._jobs.remove(job)
-                self._resumes = time.monotonic() + _TROUBLE_S
-                continue
             if is_open(ledger, job.arrival):
+                if code == 0:
+                    put_back(ledger, job.arrival)
+                    self._jobs.remove(job)
+                    self._resumes = time.monotonic() + _TROUBLE_S
+                    continue
                 outcome = self._outcome_of_dead(ledger, job, code)
                 if outcome is None:
                     # Ended by the machine: the file is claimed again after its lease.

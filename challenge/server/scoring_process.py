@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -30,12 +28,10 @@ from challenge.server.spool import fetch, forget, spool_of
 from challenge.task import Challenge
 from challenge.task.settings import read_settings
 
-__all__ = ["TRY_LATER", "JobLimits", "build_boards", "record_ended", "score_arrival"]
+__all__ = ["JobLimits", "build_boards", "record_ended", "score_arrival"]
 
 _LOG = logging.getLogger("challenge.server")
 _DESCRIPTORS, _SPARE_S = 256, 5
-TRY_LATER = os.EX_TEMPFAIL
-"""The exit code of a process that gave no outcome: the file must wait."""
 _PASSING = frozenset({"ledger-disk-full", "ledger-locked", "ledger-database", "bucket"})
 
 
@@ -48,7 +44,10 @@ class JobLimits:
 
 
 def score_arrival(line: Ledger, arrival: Arrival, limits: JobLimits) -> None:
-    """Score one file and store its outcome; of the ledger of the line, settings are read again."""
+    """Score one file and store its outcome; of the ledger of the line, settings are read again.
+
+    Without an outcome the file must wait: the machine lacks something that passes.
+    """
     _set_limits(limits)
     try:
         challenge = Challenge(line.challenge.root)
@@ -64,7 +63,7 @@ def score_arrival(line: Ledger, arrival: Arrival, limits: JobLimits) -> None:
         if not any(fault.code in _PASSING for fault in error.faults):
             raise
         _LOG.error("request %s waits: %s", arrival.origin.request, error)
-        sys.exit(TRY_LATER)
+        return
     with suppress(LedgerError):
         # The rules of the bucket remove what is left there.
         forget(ledger, arrival.file)
