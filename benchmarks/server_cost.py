@@ -2,8 +2,9 @@
 
     python -m benchmarks.server_cost
 
-The start of Python is in neither figure. The server's is that of its web process, its scoring
-process and the process of each file; the build of the site is left out, as it is locally.
+Each file is handed in both ways. The start of Python is in neither figure. The server's is that of
+its web process, its scoring process and the process of each file; the build of the site is left
+out, as it is locally.
 """
 
 from __future__ import annotations
@@ -29,70 +30,63 @@ N_ROWS, N_FILES = 10_000, 20
 
 
 def main() -> None:
-    """Hand in the same files both ways and print the cost of one."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder).resolve()
-        local, over_http = locally(root / "a"), over_network(root / "b")
-    ratio = round(over_http / local, 2)
-    print(json.dumps({"local_s": local, "http_s": over_http, "ratio": ratio}, indent=2))
+    """Hand in files both ways in turn, so that both meet the same machine; print the cost of one.
 
-
-def locally(root: Path) -> float:
-    """Return the processor seconds of one `challenge submit`, each in a process of its own.
-
-    The process is a fork of this one: Python and its libraries are loaded, nothing else is done.
+    A local process is a fork of this one: Python and its libraries are loaded, nothing else.
     """
-    challenge = make_challenge(root / "c", contest_toml(per_day=1000), n=N_ROWS)
-    task = challenge.task("toy")
-    enter_team(open_ledger(challenge), "Owls")
     for name in LOADED:
         importlib.import_module(name)
-    spent = []
-    for number in range(N_FILES + 1):
-        path = write_hits(task, root / f"{number}.csv", 5_000, salt=1 + number)
-        child = os.fork()
-        if not child:
-            ledger = open_ledger(Challenge(challenge.root))
-            found = ledger.challenge.task("toy")
-            rank_of(ledger, submit(ledger, found, path, team="Owls", method="m"))
-            os._exit(0)
-        _, status, usage = os.wait4(child, 0)
-        assert status == 0
-        spent.append(usage.ru_utime + usage.ru_stime)
-    return round(sum(spent[1:]) / N_FILES, 4)
-
-
-def over_network(root: Path) -> float:
-    """Return the processor seconds that a server spends on one submission."""
-    challenge = make_challenge(root / "c", contest_toml(per_day=1000), n=N_ROWS)
-    tokens = make_teams(challenge)
-    task = challenge.task("toy")
-    bodies = [
-        write_hits(task, root / f"{number}.csv", 5_000, salt=1 + number).read_bytes()
-        for number in range(N_FILES + 1)
-    ]
-    port, log = free_port(), root / "log"
-    url = f"http://127.0.0.1:{port}"
-    server = start(challenge, log, port, "--workers", "1")
-    try:
-        wait_until_ready(url, server, log)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder).resolve()
+        local, remote = (
+            make_challenge(root / name, contest_toml(per_day=1000), n=N_ROWS)
+            for name in ("local", "remote")
+        )
+        enter_team(open_ledger(local), "Owls")
+        tokens = make_teams(remote)
+        paths = [
+            write_hits(local.task("toy"), root / f"{number}.csv", 5_000, salt=1 + number)
+            for number in range(N_FILES + 1)
+        ]
+        port, log = free_port(), root / "log"
+        url = f"http://127.0.0.1:{port}"
         headers = {"Authorization": f"Bearer {tokens['Owls']}", "X-Method": "m"}
-        with httpx.Client(base_url=url, headers=headers, timeout=120, trust_env=False) as client:
+        server = start(remote, log, port, "--workers", "1")
+        try:
+            wait_until_ready(url, server, log)
+            with httpx.Client(
+                base_url=url, headers=headers, timeout=120, trust_env=False
+            ) as client:
+                spent, before = [], 0.0
+                for number, path in enumerate(paths):
+                    spent.append(locally(local, path))
+                    body = path.read_bytes()
+                    answer = client.put("/api/v1/tasks/toy/submissions", content=body)
+                    assert answer.status_code == 201, answer.text
+                    if not number:
+                        time.sleep(2)
+                        before = cost_of(server.pid)
+                # The last process must have been waited for.
+                time.sleep(2)
+                over_http = (cost_of(server.pid) - before) / N_FILES
+        finally:
+            end(server)
+    local_s = sum(spent[1:]) / N_FILES
+    figures = {"local_s": local_s, "http_s": over_http, "ratio": over_http / local_s}
+    print(json.dumps({name: round(one, 3) for name, one in figures.items()}, indent=2))
 
-            def put(body: bytes) -> None:
-                answer = client.put("/api/v1/tasks/toy/submissions", content=body)
-                assert answer.status_code == 201, answer.text
 
-            put(bodies[0])
-            time.sleep(2)
-            before = cost_of(server.pid)
-            for body in bodies[1:]:
-                put(body)
-            # The last process must have been waited for.
-            time.sleep(2)
-            return round((cost_of(server.pid) - before) / N_FILES, 4)
-    finally:
-        end(server)
+def locally(challenge: Challenge, path: Path) -> float:
+    """Return the processor seconds of one `challenge submit` in a process of its own."""
+    child = os.fork()
+    if not child:
+        ledger = open_ledger(Challenge(challenge.root))
+        found = ledger.challenge.task("toy")
+        rank_of(ledger, submit(ledger, found, path, team="Owls", method="m"))
+        os._exit(0)
+    _, status, usage = os.wait4(child, 0)
+    assert status == 0
+    return usage.ru_utime + usage.ru_stime
 
 
 def cost_of(web: int) -> float:

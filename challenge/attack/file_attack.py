@@ -81,7 +81,8 @@ def _run_worker(root: Path, task_id: str, names: list[str], faults: dict[str, st
     """Run the process, add to `faults` what it answers; return the file at which it ended."""
     command = [sys.executable, "-m", "challenge.attack.file_worker", str(root), task_id, *names]
     # Files must not reach the ledger of the contest.
-    environment = {key: one for key, one in os.environ.items() if key != "CHALLENGE_LEDGER"}
+    own = ("CHALLENGE_LEDGER", "CHALLENGE_BUCKET")
+    environment = {key: one for key, one in os.environ.items() if key not in own}
     started: str | None = None
     with subprocess.Popen(  # noqa: S603
         command,

@@ -61,9 +61,9 @@ def serve(
 ) -> None:
     """Serve the API, the site and a page for each team, until interrupted.
 
-    SQLite by default; CHALLENGE_LEDGER names a PostgreSQL server for several hosts. Needs the
-    extra `server`, and with --openid the extra `openid` and CHALLENGE_OPENID_SECRET. See
-    `docs/deploying.md`.
+    SQLite by default; CHALLENGE_LEDGER names a PostgreSQL server for several hosts, and
+    CHALLENGE_BUCKET a bucket for their files. Needs the extra `server`, and with --openid the
+    extra `openid` and CHALLENGE_OPENID_SECRET. See `docs/deploying.md`.
     """
     challenge = challenge_of(ctx)
     if scoring_only and not workers:

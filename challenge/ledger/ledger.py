@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from challenge.errors import Fault, WrongUse
 from challenge.ledger.contest.contest_rules import check_settings
 from challenge.ledger.store import schema
+from challenge.ledger.store.bucket import Bucket, open_bucket
 from challenge.ledger.store.database import BUSY_S, Store, open_store
 from challenge.ledger.store.prediction_files import PredictionFiles
 from challenge.ledger.store.versions import closed_at, newest_settings, record_settings
@@ -23,11 +24,14 @@ __all__ = ["Ledger", "open_ledger"]
 class Ledger:
     """An open ledger, with the challenge.toml that was in force when it was opened."""
 
-    def __init__(self, challenge: Challenge, settings: Settings, store: Store) -> None:
+    def __init__(
+        self, challenge: Challenge, settings: Settings, store: Store, bucket: Bucket | None
+    ) -> None:
         self.challenge = challenge
         self.settings = settings
         self.store = store
-        self.files = PredictionFiles(challenge.submissions / "predictions")
+        self.bucket = bucket
+        self.files = PredictionFiles(challenge.submissions / "predictions", bucket)
 
     def check_settings_in(self, connection: sa.Connection, at: datetime) -> bool:
         """Return whether challenge.toml is a new version; raise TaskError when it may not be."""
@@ -52,8 +56,9 @@ def open_ledger(
 ) -> Ledger:
     """Open the ledger of a challenge; create it when missing.
 
-    The environment variable CHALLENGE_LEDGER names another one by its SQLAlchemy URL. A
-    writer waits `busy_s` seconds for another one. `bring_over` accepts the two formats before.
+    The environment variable CHALLENGE_LEDGER names another one by its SQLAlchemy URL, and
+    CHALLENGE_BUCKET a bucket for its files.
+    A writer waits `busy_s` seconds for another one. `bring_over` accepts the two formats before.
     Raises WrongUse for a participant's folder of a server.
     """
     if (challenge.root / SERVER_MARKER).exists():
@@ -70,4 +75,4 @@ def open_ledger(
     url = os.environ.get("CHALLENGE_LEDGER") or None
     path = challenge.submissions / "ledger.db"
     store = open_store(url, path, busy_s=busy_s, bring_over=bring_over)
-    return Ledger(challenge, settings, store)
+    return Ledger(challenge, settings, store, open_bucket(os.environ.get("CHALLENGE_BUCKET")))

@@ -479,7 +479,6 @@ def alive() -> str:
 def ready(request: Request) -> dict[str, Any]:
     """Answer whether a submission could be stored now: ledger, disk, and the scoring line."""
     service = service_of(request)
-    line = line_state(service.ledger())
     lacks = service.lacks()
     if lacks:
         raise Refusal.of(
@@ -487,6 +486,7 @@ def ready(request: Request) -> dict[str, Any]:
             Fault("server", ", ".join(lacks), "all parts", "ask the organiser", code="not-ready"),
             Retry_After="30",
         )
+    line = line_state(service.ledger())
     return {"ready": True, "waiting": line.n_waiting, "running": line.n_running}
 
 

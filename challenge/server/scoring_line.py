@@ -32,10 +32,12 @@ from challenge.ledger.network.arrivals import (
     finish,
     is_open,
     kept_files,
+    put_back,
     remove_old,
     renew,
 )
 from challenge.ledger.store.chain import head_of
+from challenge.ledger.store.snapshot_queries import read_snapshot
 from challenge.server.problems import own_fault
 from challenge.server.scoring_process import (
     JobLimits,
@@ -43,9 +45,10 @@ from challenge.server.scoring_process import (
     record_ended,
     score_arrival,
 )
+from challenge.server.spool import spool_of
 from challenge.task import Challenge
 
-__all__ = ["LOADED", "ScoringLine", "spool_of"]
+__all__ = ["LOADED", "ScoringLine"]
 
 _LOG = logging.getLogger("challenge.server")
 _TROUBLE_S = 1.0
@@ -60,11 +63,6 @@ LOADED = (
 )
 _OWN_SIGNALS = {getattr(signal, name, None) for name in ("SIGKILL", "SIGTERM", "SIGINT")}
 """Signals of the machine or its administrator; the others are the doing of the file."""
-
-
-def spool_of(challenge: Challenge) -> Path:
-    """Return the folder in which received files wait; one folder for each file."""
-    return challenge.submissions / "spool"
 
 
 @dataclass
@@ -105,8 +103,9 @@ class ScoringLine:
         self._ordered = ""
         self._changed: float | None = None
         self._board_began, self._settle = 0.0, _SETTLE_S
-        self._renewed = self._kept_house = 0.0
+        self._renewed = self._kept_house = self._resumes = 0.0
         self._ears = ears
+        self._has_read = False
         self._stopped = False
 
     def stop(self) -> None:
@@ -116,7 +115,7 @@ class ScoringLine:
     def run(self) -> None:
         """Run until stopped."""
         # Each process is a fork of this one, which has loaded everything and has scored nothing.
-        for name in LOADED:
+        for name in (*LOADED, *(("s3fs",) if os.environ.get("CHALLENGE_BUCKET") else ())):
             importlib.import_module(name)
         # What is loaded stays: without this a fork's collector would copy each of its pages.
         gc.freeze()
@@ -139,7 +138,8 @@ class ScoringLine:
     def _round(self, ledger: Ledger) -> None:
         self._reap(ledger)
         self._renew(ledger)
-        while len(self._jobs) < self._slots and not self._stopped:
+        pausing = time.monotonic() < self._resumes
+        while len(self._jobs) < self._slots and not (self._stopped or pausing):
             arrival = claim(ledger, self._worker)
             if arrival is None:
                 break
@@ -164,14 +164,18 @@ class ScoringLine:
             self.stop()
 
     def _begin(self, ledger: Ledger, arrival: Arrival) -> None:
-        spool = spool_of(self._challenge)
-        if arrival.tries > _MOST_TRIES or not (spool / arrival.file).is_file():
+        if arrival.tries > _MOST_TRIES:
             _LOG.error("request %s: given up", arrival.origin.request)
             self._end(ledger, arrival, own_fault().as_json(), 0.0)
             return
+        if not self._has_read:
+            # The statements that rank a submission are compiled once, for the processes of all
+            # files. An empty ledger needs fewer of them.
+            self._has_read = bool(read_snapshot(ledger).primary)
+            gc.freeze()
         process = self._context.Process(
             target=score_arrival,
-            args=(self._challenge.root, spool, arrival, self._limits),
+            args=(ledger, arrival, self._limits),
             daemon=True,
         )
         process.start()
@@ -189,6 +193,11 @@ class ScoringLine:
             code = job.process.exitcode or 0
             outcome = None
             if is_open(ledger, job.arrival):
+                if code == 0:
+                    put_back(ledger, job.arrival)
+                    self._jobs.remove(job)
+                    self._resumes = time.monotonic() + _TROUBLE_S
+                    continue
                 outcome = self._outcome_of_dead(ledger, job, code)
                 if outcome is None:
                     # Ended by the machine: the file is claimed again after its lease.

@@ -1,7 +1,8 @@
 """The process that reads and scores one file, with limits on memory, time and descriptors.
 
 A file that breaks a limit ends this process and nothing else. The outcome is stored by the process
-itself, in the row of the arrival.
+itself, in the row of the arrival. A full disk, or a database or bucket that is away, gives no
+outcome: the file waits until that has passed.
 """
 
 from __future__ import annotations
@@ -16,18 +17,22 @@ from typing import Any
 
 from challenge.board.rules.task_board import rank_of
 from challenge.board.site import build_site
-from challenge.errors import ChallengeError, Fault, SubmissionError
+from challenge.errors import ChallengeError, Fault, LedgerError, SubmissionError
 from challenge.ledger import open_ledger, refresh, submit
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.network.arrivals import Arrival, finish
+from challenge.ledger.store.database import ledger_faults
 from challenge.ledger.submissions.submit import record_failure
-from challenge.server.problems import own_fault, refusal_of
+from challenge.server.problems import refusal_of
+from challenge.server.spool import fetch, forget, spool_of
 from challenge.task import Challenge
+from challenge.task.settings import read_settings
 
 __all__ = ["JobLimits", "build_boards", "record_ended", "score_arrival"]
 
 _LOG = logging.getLogger("challenge.server")
 _DESCRIPTORS, _SPARE_S = 256, 5
+_PASSING = frozenset({"ledger-disk-full", "ledger-locked", "ledger-database", "bucket"})
 
 
 @dataclass(frozen=True)
@@ -38,20 +43,34 @@ class JobLimits:
     seconds: int = 300
 
 
-def score_arrival(root: Path, spool: Path, arrival: Arrival, limits: JobLimits) -> None:
-    """Score one file and store its outcome."""
+def score_arrival(line: Ledger, arrival: Arrival, limits: JobLimits) -> None:
+    """Score one file and store its outcome; of the ledger of the line, settings are read again.
+
+    Without an outcome the file must wait: the machine lacks something that passes.
+    """
     _set_limits(limits)
-    ledger = open_ledger(Challenge(root))
-    path = spool / arrival.file
     try:
-        outcome = _scored(ledger, path, arrival)
-    except (ChallengeError, MemoryError, OSError) as error:
-        outcome = _outcome_of_error(error, ledger, path, arrival, limits)
-    finish(ledger, arrival, outcome)
+        challenge = Challenge(line.challenge.root)
+        ledger = Ledger(challenge, read_settings(challenge.root), line.store, line.bucket)
+        path = spool_of(ledger.challenge) / arrival.file
+        try:
+            with ledger_faults(str(path)):
+                outcome = _scored(ledger, fetch(ledger, arrival), arrival)
+        except (ChallengeError, MemoryError) as error:
+            outcome = _outcome_of_error(error, ledger, path, arrival, limits)
+        finish(ledger, arrival, outcome)
+    except LedgerError as error:
+        if not any(fault.code in _PASSING for fault in error.faults):
+            raise
+        _LOG.error("request %s waits: %s", arrival.origin.request, error)
+        return
+    with suppress(LedgerError):
+        # The rules of the bucket remove what is left there.
+        forget(ledger, arrival.file)
 
 
 def _outcome_of_error(
-    error: ChallengeError | MemoryError | OSError,
+    error: ChallengeError | MemoryError,
     ledger: Ledger,
     path: Path,
     arrival: Arrival,
@@ -59,12 +78,14 @@ def _outcome_of_error(
 ) -> dict[str, Any]:
     if isinstance(error, SubmissionError):
         return refusal_of(_without_paths(error, path.parent)).as_json()
-    if _is_of_memory(error):
+    if isinstance(error, MemoryError) or _is_of_memory(error):
         found = f"a file that needs more than {limits.memory_mb:,} MB of memory to read"
         return record_ended(ledger, path, arrival, found)
+    if any(fault.code in _PASSING for fault in error.faults):
+        raise error
     # The organiser's log has what the participant must not see.
     _LOG.error("request %s: %s", arrival.origin.request, error)
-    return (refusal_of(error) if isinstance(error, ChallengeError) else own_fault()).as_json()
+    return refusal_of(error).as_json()
 
 
 def _is_of_memory(error: BaseException | None) -> bool:

@@ -16,7 +16,7 @@ from challenge.ledger.ledger import Ledger
 from challenge.ledger.network.arrivals import outcome_of
 from challenge.server.measures import Measures
 from challenge.server.rates import Rates
-from challenge.server.scoring_line import spool_of
+from challenge.server.spool import spool_of
 from challenge.task import Challenge, Task
 from challenge.task.settings import Settings, read_settings
 

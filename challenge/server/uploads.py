@@ -26,6 +26,7 @@ from challenge.scoring.reading.intake import SUFFIXES, too_large
 from challenge.server.problems import Refusal, own_fault, refusal_of
 from challenge.server.service import Service
 from challenge.server.sign_in import take_call
+from challenge.server.spool import forget, share
 from challenge.task import Task
 
 __all__ = [
@@ -249,10 +250,11 @@ async def hand_in(
     team = token.team
 
     def store() -> int:
-        known = True
+        ledger, known = service.ledger(), True
         try:
+            share(ledger, received.file)
             arrival, known = add_arrival(
-                service.ledger(),
+                ledger,
                 team=team,
                 task=task.id,
                 method=method,
@@ -265,7 +267,7 @@ async def hand_in(
         finally:
             # Also when the line is full.
             if known:
-                received.remove()
+                forget(ledger, received.file)
         return arrival
 
     arrival = await asyncio.to_thread(store)

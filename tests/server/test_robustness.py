@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -10,16 +11,20 @@ import sys
 import time
 from pathlib import Path
 from subprocess import PIPE
+from unittest.mock import Mock
 
 import httpx
 import pytest
 
+from challenge.errors import Fault, LedgerError
 from challenge.ledger import close, enter_team, open_ledger
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.network.actions import Origin
-from challenge.ledger.network.arrivals import add_arrival, outcome_of
+from challenge.ledger.network.arrivals import add_arrival, claim, outcome_of, put_back
 from challenge.ledger.network.tokens import new_token
 from challenge.ledger.store import clock
+from challenge.server import scoring_process
+from challenge.server.scoring_process import JobLimits
 from challenge.task import sha256_of_file
 from tests.ledger.test_crowd import empty_server
 from tests.ledger.toy import BENCHMARK, make_challenge, write_hits
@@ -113,6 +118,49 @@ def test_a_file_that_waited_for_days_is_scored(tmp_path: Path) -> None:
     outcomes = [outcome_of(ledger, arrival, 1)[1] for arrival in arrivals]
     assert [outcome["status"] for outcome in outcomes if outcome] == [201, 201]
     assert list(spool.iterdir()) == [], "what no row names is removed"
+
+
+def test_a_file_waits_while_the_machine_lacks_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = ledger_with_team(tmp_path)
+    arrive(ledger, "one", 30)
+    lack = LedgerError(Fault("disk", "full", "room", "free some", code="ledger-disk-full"))
+    monkeypatch.setattr(scoring_process, "_set_limits", lambda limits: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(scoring_process, "submit", Mock(side_effect=lack))
+        for _ in range(5):
+            arrival = claim(ledger, "worker")
+            assert arrival is not None and arrival.tries == 1, "these tries do not count"
+            scoring_process.score_arrival(ledger, arrival, JobLimits())
+            assert outcome_of(ledger, arrival.id, 1) == (True, None)
+            put_back(ledger, arrival)
+    arrival = claim(ledger, "worker")
+    assert arrival is not None
+    scoring_process.score_arrival(ledger, arrival, JobLimits())
+    assert numbers_of(ledger) == [1]
+
+
+@pytest.mark.slow
+def test_a_full_disk_refuses_uploads_and_loses_nothing(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    disk = ["bwrap", "--dev-bind", "/", "/", "--size", str(160 << 20), "--tmpfs"]
+    folders = (f"{tmp_path}/disk", str(tmp_path))
+    command = [sys.executable, "-m", "tests.server.full_disk", *folders]
+    done = subprocess.run(
+        [*disk, folders[0], *command], capture_output=True, check=False, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["free"], found["before"], found["alive"]) == (0, 202, 200)
+    status, retry, document = found["refused"]
+    assert status == 503 and int(retry) > 0
+    assert {"where", "found", "expected", "fix"} <= document["faults"][0].keys()
+    assert found["ready"] == [503, "free space on the disk"]
+    assert "the disk is full" in found["log"] and found["waiting"] in (202, 503)
+    # The file that was acknowledged before, then the one that was refused; each took one.
+    assert found["after"] == [[201, 1, 4], [201, 2, 3]]
+    assert found["faults"] == []
 
 
 @pytest.mark.slow

@@ -1,8 +1,9 @@
-"""Two web processes and two scoring processes that share a PostgreSQL ledger and a folder."""
+"""Hosts that share a PostgreSQL ledger, and a folder or a bucket."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,8 @@ import pytest
 
 from challenge.ledger import open_ledger
 from challenge.ledger.store.integrity import verify
+from challenge.task import Challenge
+from tests.bucket import bucket_server
 from tests.ledger.test_crowd import empty_server
 from tests.ledger.toy import make_challenge
 from tests.server.live import (
@@ -80,3 +83,42 @@ def test_hosts_share_the_work_and_lose_nothing_when_one_dies(
         for process in (*(host.process for host in hosts), *lines):
             if process.poll() is None:
                 end(process)
+
+
+@pytest.mark.slow
+def test_hosts_with_a_bucket_share_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHALLENGE_LEDGER", empty_server())
+    web = make_challenge(tmp_path / "web", contest_toml(), n=800)
+    line = Challenge(tmp_path / "line")
+    shutil.copytree(web.root, line.root)
+    with bucket_server(tmp_path) as bucket:
+        tokens = make_teams(web)
+        port, log = free_port(), tmp_path / "log"
+        receiving = start(web, log, port, "--workers", "0")
+        scoring = start(line, tmp_path / "log-line", 0, "--scoring-only", "--workers", "1")
+        try:
+            host = Live(f"http://127.0.0.1:{port}", web, tokens, receiving, log)
+            wait_until_ready(host.url, receiving, log)
+            body = host.file(300).read_bytes()
+            answer = host.put(body)
+            assert answer.status_code == 201, answer.text + log.read_text()
+            number = answer.json()["submission"]["id"]
+            assert host.put(body).json()["submission"]["id"] == number, "the same receipt"
+            assert host.put(b"id,label\n").status_code == 422
+            # The host that received the files has none of them, and still hands them out.
+            assert not (web.submissions / "predictions").exists()
+            with host.client() as client:
+                own = client.get(f"/api/v1/submissions/{number}/file")
+            assert own.status_code == 200
+            sha256 = answer.json()["submission"]["sha256"]
+            name = f"predictions/{sha256[:2]}/{sha256}.parquet"
+            assert own.content == bucket.client().cat_file(f"contest/{name}")
+        finally:
+            end(receiving)
+            end(scoring)
+        assert bucket.names() == {name}, "nothing waits any longer"
+        for challenge in (web, line):
+            assert list((challenge.submissions / "spool").glob("*")) == []
+            assert verify(open_ledger(challenge)).faults == ()

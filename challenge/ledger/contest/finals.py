@@ -22,7 +22,6 @@ from challenge.ledger.network.actions import Origin, record_action
 from challenge.ledger.network.arrivals import check_no_arrivals
 from challenge.ledger.store import clock, schema
 from challenge.ledger.store.clock import iso, micros
-from challenge.ledger.store.prediction_files import missing_file_fault
 from challenge.ledger.store.records import Submission
 from challenge.ledger.store.rows import submission_row
 from challenge.ledger.store.versions import (
@@ -273,16 +272,14 @@ def final_paths(ledger: Ledger, finals: Finals) -> dict[int, Path]:
     rows = schema.submissions
     ids = [key for chosen in finals.values() for key in chosen]
     with ledger.store.reading() as connection:
-        paths = {
-            key: ledger.files.path(
-                connection.execute(sa.select(rows.c.sha256).where(rows.c.id == key)).scalar_one()
-            )
+        hashes = {
+            key: connection.execute(sa.select(rows.c.sha256).where(rows.c.id == key)).scalar_one()
             for key in ids
         }
-    missing = sorted({path for path in paths.values() if not path.is_file()})
+    missing = ledger.files.missing(hashes.values())
     if missing:
-        raise LedgerError(missing_file_fault(path) for path in missing)
-    return paths
+        raise LedgerError(missing)
+    return {key: ledger.files.open_path(sha256) for key, sha256 in hashes.items()}
 
 
 def _active_submission(

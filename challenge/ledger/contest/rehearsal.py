@@ -67,6 +67,7 @@ def rehearse(
         ledger.challenge,
         ledger.settings.model_copy(update={"closes": closes}),
         _copy_without_close(ledger.store),
+        ledger.bucket,
     )
     baseline_scores = dict(read_snapshot(copy).baseline_scores)
 

@@ -34,6 +34,7 @@ __all__ = [
     "kept_files",
     "line_state",
     "outcome_of",
+    "put_back",
     "remove_old",
     "renew",
 ]
@@ -59,6 +60,7 @@ class Arrival:
     method: str
     note: str
     file: str
+    file_sha256: str
     tries: int
     origin: Origin
 
@@ -193,6 +195,7 @@ def claim(ledger: Ledger, worker: str) -> Arrival | None:
             method=row.method,
             note=row.note,
             file=row.file,
+            file_sha256=row.file_sha256,
             tries=row.tries + 1,
             origin=Origin(row.token, row.address, row.request, from_micros(row.at), row.key),
         )
@@ -220,6 +223,17 @@ def finish(ledger: Ledger, arrival: Arrival, outcome: Mapping[str, Any]) -> None
             rows.update()
             .where(rows.c.id == arrival.id, rows.c.file == arrival.file, rows.c.state != _DONE)
             .values(state=_DONE, outcome=json.dumps(outcome, ensure_ascii=False))
+        )
+
+
+def put_back(ledger: Ledger, arrival: Arrival) -> None:
+    """Let a claimed file wait again; the try does not count."""
+    rows = schema.arrivals
+    with ledger.store.writing(chained=False) as connection:
+        connection.execute(
+            rows.update()
+            .where(rows.c.id == arrival.id, rows.c.file == arrival.file, rows.c.state == _RUNNING)
+            .values(state=_WAITING, tries=arrival.tries - 1)
         )
 
 

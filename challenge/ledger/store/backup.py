@@ -22,9 +22,9 @@ import sqlalchemy as sa
 from challenge.errors import Fault, LedgerError, counted
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
+from challenge.ledger.store.bucket import open_bucket
 from challenge.ledger.store.clock import iso
 from challenge.ledger.store.database import Store, ledger_faults, open_store
-from challenge.ledger.store.prediction_files import missing_file_fault
 from challenge.task import Challenge, dump_json, sha256_of_file
 from challenge.task.files import is_archive_damage
 
@@ -32,6 +32,7 @@ __all__ = ["backup", "copy_ledger", "restore"]
 
 BACKUP_FORMAT = 1
 _LEDGER = "submissions/ledger.db"
+_PREDICTIONS = "submissions/predictions/"
 _MANIFEST = "manifest.json"
 _PRIVATE = ("secret", "solution.parquet", "audit.json")
 _ROWS = 1000
@@ -52,8 +53,11 @@ def backup(
         copy = folder / "ledger.db"
         hashes = _hashes(copy_ledger(ledger.store, copy))
         members: list[tuple[str, Path]] = [(_LEDGER, copy), ("challenge.toml", _toml(root))]
+        missing = ledger.files.missing(hashes)
+        if missing:
+            raise LedgerError(missing)
         for sha256 in hashes:
-            path = ledger.files.path(sha256)
+            path = ledger.files.open_path(sha256)
             members.append((str(path.relative_to(root)), path))
         for task_id in ledger.challenge.built_ids():
             private = ledger.challenge.datasets / task_id / "private"
@@ -61,9 +65,6 @@ def backup(
                 members.extend(
                     (str(path.relative_to(root)), path) for path in private.glob(pattern)
                 )
-        missing = [path for _, path in members if not path.is_file()]
-        if missing:
-            raise LedgerError(missing_file_fault(path) for path in missing)
         archive = folder / "archive.zip"
         _write_archive(archive, members, progress)
         check_archive(archive)
@@ -81,6 +82,7 @@ def restore(
     Existing files with the same content stay.
     """
     url = os.environ.get("CHALLENGE_LEDGER") or None
+    bucket = open_bucket(os.environ.get("CHALLENGE_BUCKET"))
     ledger_path = challenge.submissions / "ledger.db"
     # SQLite would apply the journal left by another ledger.
     for path in (ledger_path, ledger_path.with_name("ledger.db-wal")):
@@ -107,6 +109,9 @@ def restore(
             target.parent.mkdir(mode=0o700 if private else 0o755, parents=True, exist_ok=True)
             (folder / name).chmod(0o600 if private else 0o644)
             (folder / name).replace(target)
+        for name in names:
+            if bucket is not None and name.startswith(_PREDICTIONS):
+                bucket.put(challenge.root / name, name.removeprefix("submissions/"))
         # The ledger comes last: the files that its rows name exist now.
         if url is None:
             ledger_path.parent.mkdir(exist_ok=True)
@@ -164,7 +169,7 @@ def _write_archive(
         manifest = {"format": BACKUP_FORMAT, "at": iso(clock.now()), "files": hashes}
         file.writestr(_MANIFEST, dump_json(manifest))
     for name, sha256 in hashes.items():
-        if name.startswith("submissions/predictions/") and Path(name).stem != sha256:
+        if name.startswith(_PREDICTIONS) and Path(name).stem != sha256:
             raise LedgerError(
                 Fault(
                     name,

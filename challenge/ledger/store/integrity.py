@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,8 @@ from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import schema
 from challenge.ledger.store.chain import chain_damage, head_of
 from challenge.ledger.store.database import has_foreign_header
-from challenge.ledger.store.prediction_files import missing_file_fault
 from challenge.ledger.store.public_files import card_faults, public_faults
 from challenge.ledger.store.versions import read_cards
-from challenge.task import sha256_of_file
 
 __all__ = ["VerifyReport", "verify"]
 
@@ -89,7 +87,11 @@ def verify(
     for submission_id, sha256 in listed:
         by_content.setdefault(sha256, []).append(submission_id)
     for done, (sha256, ids) in enumerate(by_content.items(), 1):
-        faults.extend(_file_faults(ledger, sha256, ids))
+        fault = ledger.files.damage(sha256)
+        if fault is not None:
+            first = tuple(f"submission {key}" for key in ids[:5])
+            fix = "copy the file from a backup"
+            faults.append(replace(fault, fix=fix, n=len(ids), first=first))
         if progress and done % 100 == 0:
             progress(f"hashed {done:,} of {counted(len(by_content), 'file')}")
     for task_id in ledger.challenge.built_ids():
@@ -100,41 +102,6 @@ def verify(
         faults.extend(card_faults(task, cards.get(task_id)))
     spare = ledger.files.hashes() - by_content.keys()
     return VerifyReport(len(listed), len(by_content), len(spare), tuple(faults), head)
-
-
-def _file_faults(ledger: Ledger, sha256: str, ids: list[int]) -> list[Fault]:
-    path = ledger.files.path(sha256)
-    first = tuple(f"submission {key}" for key in ids[:5])
-    if not path.is_file():
-        fault = missing_file_fault(path)
-        return [
-            Fault(
-                fault.where,
-                fault.found,
-                fault.expected,
-                "copy the file from a backup",
-                fault.code,
-                len(ids),
-                first,
-            )
-        ]
-    try:
-        found = sha256_of_file(path)
-    except OSError as error:
-        found = f"unreadable: {error.strerror}"
-    if found == sha256:
-        return []
-    return [
-        Fault(
-            str(path),
-            f"content of SHA-256 {found}",
-            "content of the SHA-256 in its name",
-            "copy the file from a backup",
-            "predictions-damaged",
-            len(ids),
-            first,
-        )
-    ]
 
 
 def _database_faults(connection: sa.Connection, ledger: Ledger) -> list[Fault]:

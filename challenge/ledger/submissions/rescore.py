@@ -16,7 +16,6 @@ from challenge.errors import Fault, LedgerError, SubmissionError, counted
 from challenge.kinds import Metric
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
-from challenge.ledger.store.prediction_files import missing_file_fault
 from challenge.ledger.store.rows import read_teams
 from challenge.ledger.store.versions import (
     ScoringVersion,
@@ -142,9 +141,9 @@ def _rescore_task(
             (subset is not None and lacks_scores(connection, old, subset))
             or (task.kind.has_right_answers and lacks_right_rows(connection, old))
         )
-    missing = [path for entry in entries if not (path := ledger.files.path(entry.sha256)).is_file()]
+    missing = ledger.files.missing([entry.sha256 for entry in entries])
     if missing:
-        raise LedgerError(missing_file_fault(path) for path in sorted(set(missing)))
+        raise LedgerError(missing)
     subsets = _subsets(ledger, task, closed)
     same = old is not None and old.is_of(task, SCORER_VERSION)
     if same and not lacks and not _grouping_changed(task, entries, ledger, subsets, groupings):
@@ -237,7 +236,7 @@ def _grouping_changed(
     if not entries or not groupings:
         return False
     try:
-        predictions = read_predictions(task, ledger.files.path(entries[0].sha256))
+        predictions = read_predictions(task, ledger.files.open_path(entries[0].sha256))
     except SubmissionError:
         return False
     fresh = {
@@ -261,7 +260,7 @@ def _score_all(
     unscorable: dict[int, str] = {}
     for done, entry in enumerate(entries, 1):
         try:
-            predictions = read_predictions(task, ledger.files.path(entry.sha256))
+            predictions = read_predictions(task, ledger.files.open_path(entry.sha256))
         except SubmissionError as error:
             unscorable[entry.id] = "; ".join(fault.found for fault in error.faults)
             continue
