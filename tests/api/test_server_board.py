@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 import challenge as ch
@@ -24,6 +23,8 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Live]:
 
 
 def test_a_team_works_at_an_address_alone(live: Live) -> None:
+    import polars as pl
+
     task = ch.load_task(f"{live.url}/tasks/toy")
     frame = pl.from_pandas(task.test[["id"]]).with_columns(label=pl.lit(task.classes[0]))
     assert task.check(frame).ok

@@ -148,7 +148,8 @@ class VectorRows:
         for one, title in ((TRAIN, "train"), (TEST, "test")):
             if not counts[one].all() and not faults:
                 found_here = (
-                    f"{counts[one][0]:,} queries and {counts[one][1]:,} rows of the gallery"
+                    f"{counted(int(counts[one][0]), 'query')} and "
+                    f"{counted(int(counts[one][1]), 'row')} of the gallery"
                 )
                 faults.append(
                     Fault(
