@@ -199,7 +199,7 @@ class Assessment:
         if self.suspected_share is not None:
             lines.append(
                 f"{counted(self.suspected, 'label')} to look at; about "
-                f"{self.suspected_share:.1%} of train may be wrong"
+                f"{self.suspected_share:.1%} of train may be wrong; a weak model suspects too many"
             )
         lines += [f"{severity}: {name}. {message}" for name, severity, message, _ in self.findings]
         open_questions = sum(not answer for _, answer in self.questions)
