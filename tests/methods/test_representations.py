@@ -77,11 +77,22 @@ def test_a_model_of_few_features_fills_up_with_zeros(task: Task) -> None:
     assert (found[:, 2:] == 0.0).all() and np.isfinite(found).all()
 
 
-def test_methods_of_other_kinds_are_refused_and_refuse(task: Task, tmp_path: Path) -> None:
+def test_methods_of_vectors_refuse_other_kinds(tmp_path: Path) -> None:
     other = build_toy(tmp_path, "classification", 120, images=False)
     for name in VECTORS:
         with pytest.raises(WrongUse, match="without vectors of an old model"):
             resolve_method(name).make().fit(read_train(other), other)
-    for name in ("majority", "linear", "autogluon", "autogluon-plain"):
-        with pytest.raises(WrongUse, match="rows need a vector"):
-            resolve_method(name).make().fit(read_train(task), task)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "majority",
+        "linear",
+        pytest.param("autogluon", marks=pytest.mark.baseline),
+        pytest.param("autogluon-plain", marks=pytest.mark.baseline),
+    ],
+)
+def test_methods_of_labels_refuse_vectors(task: Task, name: str) -> None:
+    with pytest.raises(WrongUse, match="rows need a vector"):
+        resolve_method(name).make().fit(read_train(task), task)
