@@ -21,6 +21,9 @@ from tests.cli.shell import Answer, refused, shell
 from tests.ledger.toy import write_labels
 from tests.server.live import Live, contest_toml, live_server
 
+# Its tests share a running server, so one worker runs them, in this order.
+pytestmark = pytest.mark.xdist_group("client")
+
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:

@@ -27,6 +27,10 @@ from tests.server.live import Live, contest_toml, live_server
 SUBMIT = "/api/v1/tasks/toy/submissions"
 
 
+# Its tests share a running server, so one worker runs them, in this order.
+pytestmark = pytest.mark.xdist_group("api")
+
+
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     with live_server(tmp_path_factory.mktemp("api"), contest_toml(per_day=30)) as server:
@@ -64,7 +68,8 @@ def test_a_submission_is_answered_with_its_receipt(live: Live) -> None:
         row = client.get(f"/api/v1/submissions/{number}").json()
         file = client.get(f"/api/v1/submissions/{number}/file")
         assert client.get("/api/v1/submissions/999").status_code == 404
-    assert (row["task"], row["state"]) == ("toy", "on the board")
+    # Another test may have submitted a better file before.
+    assert row["task"] == "toy" and row["state"] in ("on the board", "not released")
     assert hashlib.sha256(file.content).hexdigest() == receipt["submission"]["sha256"]
     with live.client("Cats") as client:
         assert codes_of(client.get(f"/api/v1/submissions/{number}/file")) == ["not-own"]
@@ -265,14 +270,18 @@ def test_a_download_is_resumed_verified_and_not_repeated(live: Live) -> None:
 
 
 def test_boards_are_the_exports_of_the_site(live: Live) -> None:
+    live.put(live.file(320).read_bytes())
+    until = time.monotonic() + 30
     with live.client() as client:
-        track = client.get("/api/v1/leaderboard/tracks/classes")
+        while '"Owls"' not in (track := client.get("/api/v1/leaderboard/tracks/classes")).text:
+            assert time.monotonic() < until, track.text
+            time.sleep(0.1)
         task = client.get("/api/v1/leaderboard/tasks/toy")
         etag = track.headers["etag"]
         same = client.get("/api/v1/leaderboard/tracks/classes", headers={"If-None-Match": etag})
         wrong = client.get("/api/v1/leaderboard/tracks/klasses")
     assert same.status_code == 304
-    assert [row["team"] for row in track.json()["rows"]] == ["Owls"]
+    assert "Owls" in [row["team"] for row in track.json()["rows"]]
     assert task.json()["task"] == "toy"
     assert (wrong.status_code, codes_of(wrong)) == (404, ["unknown-track"])
     assert "did you mean 'classes'?" in wrong.text
@@ -349,7 +358,8 @@ def test_metrics_and_health_name_no_path_and_no_team(live: Live) -> None:
 
 
 def test_the_site_follows_within_seconds_and_is_whole(live: Live) -> None:
-    number = live.put(live.file(340).read_bytes(), team="Cats").json()["submission"]["id"]
+    # More hits than any other file, so that it is the one on the board.
+    number = live.put(live.file(700).read_bytes(), team="Cats").json()["submission"]["id"]
     until = time.monotonic() + 30
     with live.client(None) as client:
         while f'"submission": {number}' not in client.get("/task/toy/board.json").text:

@@ -18,6 +18,10 @@ BOARD = "/api/v1/leaderboard/tasks/toy"
 Pairs = list[tuple[str, str | bytes]]
 
 
+# Its tests share a running server, so one worker runs them, in this order.
+pytestmark = pytest.mark.xdist_group("headers")
+
+
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     toml = contest_toml(per_day=30).replace("failed_per_day = 3", "failed_per_day = 100")

@@ -17,6 +17,10 @@ TWICE = ", ".join([f"sha-256=:{'A' * 43}=:"] * 2)
 SUBMIT = "PUT /api/v1/tasks/toy/submissions HTTP/1.1"
 
 
+# Its tests share a running server, so one worker runs them, in this order.
+pytestmark = pytest.mark.xdist_group("hostile callers")
+
+
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     toml = contest_toml(per_day=30).replace("failed_per_day = 3", "failed_per_day = 100")

@@ -15,6 +15,10 @@ from tests.ledger.toy import make_challenge
 FROZEN = Path(__file__).with_suffix(".json")
 
 
+# Its tests share a running server, so one worker runs them, in this order.
+pytestmark = pytest.mark.xdist_group("openapi")
+
+
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     challenge = make_challenge(tmp_path_factory.mktemp("openapi") / "c")

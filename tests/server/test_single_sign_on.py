@@ -24,6 +24,10 @@ members = ["bob@example.org"]
 HEADER = "X-Forwarded-User"
 
 
+# Its tests share a running server, so one worker runs them, in this order.
+pytestmark = pytest.mark.xdist_group("sign-on")
+
+
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     options = ("--trusted-proxies", "127.0.0.1", "--user-header", HEADER)

@@ -15,6 +15,10 @@ from tests.server.live import Live, contest_toml, live_server
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
 
 
+# Its tests share a running server, so one worker runs them, in this order.
+pytestmark = pytest.mark.xdist_group("web pages")
+
+
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     with live_server(tmp_path_factory.mktemp("web"), contest_toml(per_day=4)) as server:
