@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from challenge.task.frames import read_test
-from tests.toy import build_toy
+from tests.toy import build_parcels
 
 ROOT = Path(__file__).parents[1]
 _HIDE = """
@@ -70,11 +70,7 @@ def test_every_module_is_imported() -> None:
 
 @pytest.fixture
 def contest(tmp_path: Path) -> Path:
-    task = build_toy(tmp_path, n=160, name="parcels")
-    (tmp_path / "challenge.toml").write_text(
-        'format = 1\ntitle = "T"\nreveal = "all"\n[[track]]\nid = "classification"\ntitle = "T"\n'
-        'kind = "classification"\nmetric = "macro_f1"\ntasks = ["parcels"]\n'
-    )
+    task = build_parcels(tmp_path)
     rows = read_test(task)[["id"]].assign(label=task.classes[0])
     rows.to_csv(tmp_path / "mine.csv", index=False)
     return tmp_path

@@ -15,6 +15,7 @@ from challenge.prepare import build_task
 from challenge.task import Task
 
 __all__ = [
+    "build_parcels",
     "build_toy",
     "declare_toy",
     "toy_log",
@@ -244,3 +245,12 @@ def build_toy(
         raw = toy_rows(n, classes=classes, groups=groups, images=images, seed=seed)
     declare_toy(folder, kind, raw=raw, split=split, metric=metric)
     return build_task(folder, cache=tmp_path / "cache").task
+
+
+def build_parcels(root: Path) -> Task:
+    """Make `root` an open benchmark with one built task, `parcels`, and return the task."""
+    (root / "challenge.toml").write_text(
+        'format = 1\ntitle = "T"\nreveal = "all"\n[[track]]\nid = "classification"\ntitle = "T"\n'
+        'kind = "classification"\nmetric = "macro_f1"\ntasks = ["parcels"]\n'
+    )
+    return build_toy(root, n=160, name="parcels")

@@ -30,7 +30,7 @@ _HIDDEN = frozenset({"json", "help", "submit"})
 """`submit` is the option of `run`: it would store a submission that no note marks."""
 
 
-@app.command(epilog="Example: claude mcp add challenge -- challenge -C contest mcp")
+@app.command(epilog="Example: challenge -C contest mcp")
 def mcp(ctx: typer.Context) -> None:
     """Offer the commands that answer as JSON as tools of an agent, on standard input and output.
 
@@ -110,6 +110,8 @@ def call(folder: Path, name: str, values: Mapping[str, Any]) -> tuple[bool, str]
     for key, value in values.items():
         if key not in options:
             raise _unknown(f"input of {name}", key, options)
+        if value is None:
+            continue
         option, many = options[key], value if isinstance(value, list) else [value]
         if option.param_type_name == "argument":
             places += [str(one) for one in many]

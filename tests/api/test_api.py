@@ -21,7 +21,7 @@ from sklearn.dummy import DummyClassifier
 import challenge as ch
 from challenge.task.export import export_task
 from tests.cli.shell import shell
-from tests.toy import build_toy
+from tests.toy import build_parcels
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
@@ -31,11 +31,7 @@ NOTEBOOKS = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("contest")
-    (root / "challenge.toml").write_text(
-        'format = 1\ntitle = "T"\nreveal = "all"\n[[track]]\nid = "classification"\ntitle = "T"\n'
-        'kind = "classification"\nmetric = "macro_f1"\ntasks = ["parcels"]\n'
-    )
-    export_task(build_toy(root, n=160, name="parcels"), root / "parcels.zip")
+    export_task(build_parcels(root), root / "parcels.zip")
     return root
 
 

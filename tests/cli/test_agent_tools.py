@@ -16,7 +16,7 @@ from challenge.cli.mcp_commands import call, tools
 from challenge.errors import WrongUse
 from challenge.task.frames import read_test
 from tests.cli.shell import shell
-from tests.toy import build_toy
+from tests.toy import build_parcels
 
 load_commands()
 OFFERED = {tool["name"]: tool for tool in tools()}
@@ -24,11 +24,7 @@ OFFERED = {tool["name"]: tool for tool in tools()}
 
 @pytest.fixture
 def contest(tmp_path: Path) -> Path:
-    task = build_toy(tmp_path, n=160, name="parcels")
-    (tmp_path / "challenge.toml").write_text(
-        'format = 1\ntitle = "T"\nreveal = "all"\n[[track]]\nid = "classification"\ntitle = "T"\n'
-        'kind = "classification"\nmetric = "macro_f1"\ntasks = ["parcels"]\n'
-    )
+    task = build_parcels(tmp_path)
     rows = read_test(task)[["id"]].assign(label=task.classes[0])
     rows.to_csv(tmp_path / "mine.csv", index=False)
     return tmp_path
@@ -53,6 +49,11 @@ def test_what_ends_or_mends_a_contest_is_no_tool() -> None:
 def test_an_answer_is_that_of_the_command(contest: Path) -> None:
     done, text = call(contest, "show", {"task": "parcels"})
     assert done and json.loads(text) == shell(contest, "show", "parcels", "--json").json()
+
+
+def test_an_option_that_is_null_is_left_out(contest: Path) -> None:
+    done, text = call(contest, "submissions", {"task": None, "team": None})
+    assert done and json.loads(text) == shell(contest, "submissions", "--json").json()
 
 
 def test_faults_of_a_file_are_an_answer(contest: Path) -> None:
