@@ -1,4 +1,4 @@
-"""The manifest of a site: the hash of every file, and the mark by which each group was made.
+"""The manifest of a site: the hash of every file, and the mark by which a file or group was made.
 
 It says `whole` once a build has ended. It holds columns instead of one record per file, since that
 of 100,000 pages is read and written again for each page that changes.
@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 __all__ = ["FORMAT", "MANIFEST", "UNFINISHED", "Manifest", "Stamp", "read_manifest"]
 
 MANIFEST = "manifest.json"
-FORMAT = 2
+FORMAT = 3
 UNFINISHED = json.dumps({"format": FORMAT, "whole": False}) + "\n"
 """The manifest while a build runs."""
 
-Stamp = tuple[str, int]
-"""SHA-256 and size in bytes of a file."""
+Stamp = tuple[str, int, str]
+"""SHA-256, size in bytes and mark of a file; the mark is empty where a file has none."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Manifest:
     paths: list[str] = field(default_factory=list)
     sha256: list[str] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
     groups: dict[str, tuple[str, int, int]] = field(default_factory=dict)
 
     def add(self, files: Mapping[str, Stamp]) -> None:
@@ -36,6 +37,7 @@ class Manifest:
             self.paths.append(path)
             self.sha256.append(files[path][0])
             self.sizes.append(files[path][1])
+            self.marks.append(files[path][2])
 
     def add_group(self, name: str, mark: str, files: Mapping[str, Stamp]) -> None:
         """Put the files of a group at the end."""
@@ -49,6 +51,7 @@ class Manifest:
         self.paths.extend(old.paths[first : first + n])
         self.sha256.extend(old.sha256[first : first + n])
         self.sizes.extend(old.sizes[first : first + n])
+        self.marks.extend(old.marks[first : first + n])
 
     def text(self) -> str:
         """Return it as JSON with sorted keys, a file or a group a line."""
@@ -63,9 +66,10 @@ def read_manifest(text: str) -> Manifest:
         document = json.loads(text)
         if not document["whole"] or document["format"] != FORMAT:
             return Manifest()
-        paths, sha256, sizes = (document[name] for name in ("paths", "sha256", "sizes"))
-        if not len(paths) == len(sha256) == len(sizes):
+        columns = [document[name] for name in ("paths", "sha256", "sizes", "marks")]
+        if len(set(map(len, columns))) != 1:
             return Manifest()
-        return Manifest(paths, sha256, sizes, document["groups"])
+        paths, sha256, sizes, marks = columns
+        return Manifest(paths, sha256, sizes, marks, document["groups"])
     except (KeyError, TypeError, ValueError):
         return Manifest()

@@ -1,7 +1,8 @@
 """The static site: a pure function of the ledger's snapshot and of this version of the product.
 
 Leaf pages are written first and the home page last, so that an interrupted build leaves links that
-work. Pages of a team and of a long board are drawn again only when something they show has changed.
+work. Pages of a submission, a team and a long board are drawn again only when something they show
+has changed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from challenge.board.pages.site_context import BoardPage, File, SiteContext
+from challenge.board.pages.site_context import File, MarkedPage, SiteContext
 from challenge.board.writer import SiteWriter, open_site
 from challenge.version import __version__
 
@@ -98,17 +99,11 @@ def write_site(
     with _no_collecting(), open_site(out) as writer:
         report("ranking")
         context = replace(read_context(snapshot, banner), notice=notice)
-        for path, content in _assets():
-            writer.write(path, content)
+        for asset in _assets():
+            writer.write(asset)
         _write_teams(context, writer, report)
         for file in _boards(context, report):
-            if not isinstance(file, BoardPage):
-                writer.write(*file)
-                continue
-            drawn_by = hashlib.sha256((_product() + banner).encode()).hexdigest()
-            mark = f"{drawn_by[:16]}-{file.mark}"
-            if not writer.holds_group(file.path, mark):
-                writer.write_group(file.path, mark, [(file.path, file.draw())])
+            writer.write(_drawn_by(context, file) if isinstance(file, MarkedPage) else file)
         writer.finish()
         return SiteReport(out / "index.html", writer.n_files, writer.n_written, writer.n_removed)
 
@@ -154,7 +149,7 @@ def read_context(snapshot: Snapshot, banner: str = "") -> SiteContext:
     )
 
 
-def _boards(context: SiteContext, report: Progress) -> Iterator[File | BoardPage]:
+def _boards(context: SiteContext, report: Progress) -> Iterator[File | MarkedPage]:
     from challenge.board.pages.home_page import home_files
     from challenge.board.pages.llms_text import llms_files
     from challenge.board.pages.matrix_page import matrix_files
@@ -199,7 +194,7 @@ def _write_teams(context: SiteContext, writer: SiteWriter, report: Progress) -> 
         flips = upgrades.of({one.id: one.task for _, entries in some for one, _ in entries})
         for team_id, entries in some:
             team = snapshot.teams[team_id]
-            files = team_files(context, team, entries, public, flips)
+            files = team_files(context, team, entries, public, flips, base)
             writer.write_group(team.slug, changed[team_id], files)
 
 
@@ -246,6 +241,11 @@ def _base(context: SiteContext) -> str:
     closed = str(snapshot.closed_at)
     text = json.dumps([__version__, _product(), settings, cards, closed, context.frame.banner])
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _drawn_by(context: SiteContext, page: MarkedPage) -> MarkedPage:
+    """Return the page of a board with a mark that changes with this version of the product."""
+    return replace(page, mark=f"{_product()} {context.frame.banner} {page.mark}")
 
 
 @lru_cache(maxsize=1)

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from challenge.board.manifest import MANIFEST, UNFINISHED, Manifest, Stamp, read_manifest
+from challenge.board.pages.site_context import File, MarkedPage
 from challenge.errors import MissingRequirement, machine_fault
 from challenge.task.files import write_atomically
 from challenge.task.folder_lock import folder_lock
@@ -64,7 +65,7 @@ class SiteWriter:
         self._sizes = sizes = _sizes_of(out)
         self._old_text = _text_of(out / MANIFEST)
         self._old = old = read_manifest(self._old_text)
-        self._known = dict(zip(old.paths, old.sha256, strict=True))
+        self._at = {path: at for at, path in enumerate(old.paths)}
         found = list(map(sizes.get, old.paths))
         self._damaged: set[str] = set()
         if found != old.sizes:
@@ -81,9 +82,10 @@ class SiteWriter:
         kept = sum(self._old.groups[name][2] for name in self._kept)
         return len(self._files) + kept + sum(len(files) for _, files in self._groups.values())
 
-    def write(self, path: str, content: str | bytes) -> None:
+    def write(self, file: File | MarkedPage) -> None:
         """Put a file into the site; nothing happens when it is there with these bytes."""
-        self._files[path] = self._put(path, content)
+        path, stamp = self._stamped(file)
+        self._files[path] = stamp
 
     def holds_group(self, name: str, mark: str) -> bool:
         """Keep a group of files that was written with this mark and is still whole."""
@@ -97,9 +99,9 @@ class SiteWriter:
         self._kept.add(name)
         return True
 
-    def write_group(self, name: str, mark: str, files: Iterable[tuple[str, str | bytes]]) -> None:
+    def write_group(self, name: str, mark: str, files: Iterable[File | MarkedPage]) -> None:
         """Write files that depend only on what `mark` was computed from."""
-        self._groups[name] = (mark, {path: self._put(path, content) for path, content in files})
+        self._groups[name] = (mark, dict(map(self._stamped, files)))
 
     def finish(self) -> None:
         """Remove files of earlier builds, then write the manifest."""
@@ -135,9 +137,22 @@ class SiteWriter:
         """Remove the hidden folder of the build."""
         shutil.rmtree(self._building, ignore_errors=True)
 
-    def _put(self, path: str, content: str | bytes) -> Stamp:
+    def _stamped(self, file: File | MarkedPage) -> tuple[str, Stamp]:
+        """Write a file; a page that was drawn with its mark and is still whole is not drawn."""
+        if not isinstance(file, MarkedPage):
+            path, content = file
+            return path, self._put(path, content)
+        mark = hashlib.sha256(file.mark.encode("utf-8", "replace")).hexdigest()[:16]
+        at = self._at.get(file.path)
+        if at is not None and file.path not in self._damaged:
+            stamp = self._old.sha256[at], self._old.sizes[at], self._old.marks[at]
+            if stamp[2] == mark:
+                return file.path, stamp
+        return file.path, self._put(file.path, file.draw(), mark)
+
+    def _put(self, path: str, content: str | bytes, mark: str = "") -> Stamp:
         data = content.encode("utf-8", "replace") if isinstance(content, str) else content
-        stamp = (hashlib.sha256(data).hexdigest(), len(data))
+        stamp = (hashlib.sha256(data).hexdigest(), len(data), mark)
         if self._sizes.get(path) == len(data) and self._holds(path, stamp, data):
             return stamp
         self._mark_unfinished()
@@ -160,7 +175,8 @@ class SiteWriter:
         return stamp
 
     def _holds(self, path: str, stamp: Stamp, data: bytes) -> bool:
-        if self._known.get(path) == stamp[0]:
+        at = self._at.get(path)
+        if at is not None and self._old.sha256[at] == stamp[0]:
             return True
         return (self.out / path).read_bytes() == data
 

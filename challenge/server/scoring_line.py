@@ -37,12 +37,12 @@ from challenge.ledger.network.arrivals import (
     renew,
 )
 from challenge.ledger.store.chain import head_of
-from challenge.ledger.store.snapshot_queries import read_snapshot
 from challenge.server.problems import own_fault
 from challenge.server.scoring_process import (
     JobLimits,
     build_boards,
     record_ended,
+    rehearse,
     score_arrival,
 )
 from challenge.server.spool import spool_of
@@ -169,9 +169,8 @@ class ScoringLine:
             self._end(ledger, arrival, own_fault().as_json(), 0.0)
             return
         if not self._has_read:
-            # The statements that rank a submission are compiled once, for the processes of all
-            # files. An empty ledger needs fewer of them.
-            self._has_read = bool(read_snapshot(ledger).primary)
+            # An empty ledger has nothing to read.
+            self._has_read = rehearse(ledger)
             gc.freeze()
         process = self._context.Process(
             target=score_arrival,

@@ -21,14 +21,17 @@ from challenge.errors import ChallengeError, Fault, LedgerError, SubmissionError
 from challenge.ledger import open_ledger, refresh, submit
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.network.arrivals import Arrival, finish
+from challenge.ledger.store import clock
 from challenge.ledger.store.database import ledger_faults
+from challenge.ledger.store.snapshot_queries import read_snapshot
+from challenge.ledger.submissions.receipt_rows import receipt_of
 from challenge.ledger.submissions.submit import record_failure
 from challenge.server.problems import refusal_of
 from challenge.server.spool import fetch, forget, spool_of
 from challenge.task import Challenge
 from challenge.task.settings import read_settings
 
-__all__ = ["JobLimits", "build_boards", "record_ended", "score_arrival"]
+__all__ = ["JobLimits", "build_boards", "record_ended", "rehearse", "score_arrival"]
 
 _LOG = logging.getLogger("challenge.server")
 _DESCRIPTORS, _SPARE_S = 256, 5
@@ -131,6 +134,20 @@ def record_ended(ledger: Ledger, path: Path, arrival: Arrival, found: str) -> di
     except SubmissionError as enough:
         error = enough
     return refusal_of(error).as_json()
+
+
+def rehearse(ledger: Ledger) -> bool:
+    """Run the statements of a file without a row of its own; return whether there was one to read.
+
+    They are compiled once then, for the forks of all files.
+    """
+    known = read_snapshot(ledger).primary.submission
+    if not len(known):
+        return False
+    with ledger.store.writing() as connection:
+        receipt = receipt_of(connection, ledger, int(known.max()), clock.now())
+    rank_of(ledger, receipt)
+    return True
 
 
 def build_boards(root: Path, orders: Connection, others: Connection) -> None:

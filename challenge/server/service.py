@@ -65,6 +65,7 @@ class Service:
         self.exports = challenge.submissions / "exports"
         self.boards = BoardCache()
         self._ledger = open_ledger(challenge)
+        self._ledger.store.keep_open()
         self.settings_mark = self._changed_at()
         self.stopping = False
         self._waiting: dict[int, asyncio.Event] = {}

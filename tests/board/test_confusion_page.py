@@ -43,9 +43,9 @@ def test_a_matrix_says_how_many_rows_of_a_class_went_where(context: SiteContext)
         "Most often <bdi>no match</bdi> was predicted as <bdi>match</bdi>: 3 of 1,203 rows" in html
     )
     assert '<span class="cell h0">0</span>' in html and "right" in html
-    path, text = confusion_files(context, submission, score)[0]
-    assert path == f"submission/{submission.id}-confusion-matrix.csv"
-    assert text == "true,predicted,rows\n0,0,1200\n0,1,3\n1,1,40\n"
+    [file] = confusion_files(context, submission, score, "mark")
+    assert file.path == f"submission/{submission.id}-confusion-matrix.csv"
+    assert file.draw() == "true,predicted,rows\n0,0,1200\n0,1,3\n1,1,40\n"
 
 
 def test_many_classes_show_the_pairs_that_are_confused_most_often(context: SiteContext) -> None:
@@ -62,7 +62,7 @@ def test_without_counts_there_is_nothing(context: SiteContext) -> None:
     submission, score = entry_of(context, "matching", range(2, 3), [[0, 0, 1]])
     bare = replace(score, confusion_counts=None)
     assert confusion_facts(context, submission, bare) is None
-    assert confusion_files(context, submission, bare) == []
+    assert confusion_files(context, submission, bare, "mark") == []
 
 
 def test_where_no_answer_is_right_there_is_no_matrix(
@@ -74,7 +74,7 @@ def test_where_no_answer_is_right_there_is_no_matrix(
         kind = kind_of(name)
         monkeypatch.setattr(SiteContext, "kind", lambda self, task, kind=kind: kind)
         assert confusion_facts(context, submission, score) is None
-        assert confusion_files(context, submission, score) == []
+        assert confusion_files(context, submission, score, "mark") == []
 
 
 def test_a_diagnostic_that_is_a_flag_says_yes_or_no(

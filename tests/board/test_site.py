@@ -7,17 +7,23 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 
 import pytest
 
+from challenge.board.manifest import Stamp
+from challenge.board.pages import submission_page
+from challenge.board.pages.site_context import SiteContext
+from challenge.board.pages.submission_lines import Line
 from challenge.board.rules.task_board import task_board
+from challenge.board.rules.upgrades import Flips
 from challenge.board.site import read_context, write_site
 from challenge.board.writer import SiteWriter
 from challenge.errors import MissingRequirement
+from challenge.ledger.store.records import Team
 from challenge.ledger.store.snapshot import Snapshot
 from tests.board.showcase import State, showcase, with_one_more
 
@@ -170,6 +176,29 @@ def test_one_submission_changes_its_team_and_the_boards_only(tmp_path: Path) -> 
     assert after == files_of(tmp_path / "fresh")
 
 
+def test_of_a_teams_submissions_only_what_changed_is_drawn_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = showcase(n_teams=3, n_each=4)
+    write_site(snapshot, tmp_path / "site")
+    drawn: list[int] = []
+    draw = submission_page._submission_html
+
+    def counted(context: SiteContext, team: Team, line: Line, flips: Sequence[Flips]) -> str:
+        drawn.append(line.submission.id)
+        return draw(context, team, line, flips)
+
+    monkeypatch.setattr(submission_page, "_submission_html", counted)
+    more = with_one_more(snapshot, 2, "patent-class", 0.1)
+    write_site(more, tmp_path / "site")
+    assert len(drawn) == 1
+    (tmp_path / "site" / f"submission/{drawn[0]}.html").write_text("cut")
+    write_site(more, tmp_path / "site")
+    assert len(drawn) == 2
+    write_site(more, tmp_path / "fresh")
+    assert files_of(tmp_path / "site") == files_of(tmp_path / "fresh")
+
+
 @pytest.mark.slow
 def test_a_page_of_a_long_board_is_drawn_again_only_when_a_row_of_it_changed(
     tmp_path: Path,
@@ -234,11 +263,13 @@ def test_an_interrupted_build_leaves_whole_pages_and_the_next_one_ends_it(
     put = SiteWriter._put
     done: list[str] = []
 
-    def put_until_killed(self: SiteWriter, path: str, content: str | bytes) -> tuple[str, int]:
+    def put_until_killed(
+        self: SiteWriter, path: str, content: str | bytes, mark: str = ""
+    ) -> Stamp:
         if len(done) == survived:
             raise Killed
         done.append(path)
-        return put(self, path, content)
+        return put(self, path, content, mark)
 
     with monkeypatch.context() as patch:
         patch.setattr(SiteWriter, "_put", put_until_killed)

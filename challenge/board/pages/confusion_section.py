@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from challenge.board.exports import csv_export
-from challenge.board.pages.site_context import File, SiteContext
+from challenge.board.pages.site_context import MarkedPage, SiteContext
 from challenge.ledger.store.records import StoredScore, Submission
 
 __all__ = ["confusion_facts", "confusion_files"]
@@ -20,23 +21,28 @@ N_CLASSES = 25
 N_PAIRS = 20
 
 
-def confusion_files(context: SiteContext, submission: Submission, score: StoredScore) -> list[File]:
-    """Return the CSV export of the matrix; empty where there is none.
-
-    Rows of a subset are not counted: each cell is its share of the true class.
-    """
+def confusion_files(
+    context: SiteContext, submission: Submission, score: StoredScore, mark: str
+) -> list[MarkedPage]:
+    """Return the CSV export of the matrix with its mark; empty where there is none."""
     kind = context.kind(submission.task)
     if score.confusion_counts is None or not (kind.has_right_answers and kind.has_decisions):
         return []
-    names = context.card(submission.task).task["classes"]
     path = f"submission/{submission.id}-confusion-matrix.csv"
-    triples = score.confusion_counts.tolist()
-    if score.subset == "all":
+    names = context.card(submission.task).task["classes"]
+    draw = partial(_confusion_csv, names, score.confusion_counts, counted=score.subset == "all")
+    return [MarkedPage(path, mark, draw)]
+
+
+def _confusion_csv(names: Sequence[str], counts: NDArray[np.int32], *, counted: bool) -> str:
+    """Return the cells; rows of a subset are not counted: a cell is its share of the true class."""
+    triples = counts.tolist()
+    if counted:
         rows = [(names[i], names[j], n) for i, j, n in triples]
-        return [(path, csv_export(("true", "predicted", "rows"), rows))]
-    totals = _counts(score.confusion_counts, len(names)).sum(axis=1)
+        return csv_export(("true", "predicted", "rows"), rows)
+    totals = _counts(counts, len(names)).sum(axis=1)
     shares = [(names[i], names[j], _percent(n, totals[i])) for i, j, n in triples]
-    return [(path, csv_export(("true", "predicted", "percent"), shares))]
+    return csv_export(("true", "predicted", "percent"), shares)
 
 
 def confusion_facts(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -11,7 +10,7 @@ from markupsafe import Markup
 from challenge.board.exports import json_text
 from challenge.board.html_tables import ALL_ROWS, Pager, Table, pages_of, rows_html
 from challenge.board.pages.page_frame import trusted
-from challenge.board.pages.site_context import BoardPage, File, SiteContext
+from challenge.board.pages.site_context import File, MarkedPage, SiteContext
 from challenge.board.pages.standings_table import (
     board_columns,
     board_scale,
@@ -36,7 +35,7 @@ def board_pages(
     caption: str,
     look: object,
     around: Around,
-) -> Iterator[File | BoardPage]:
+) -> Iterator[File | MarkedPage]:
     """Yield the exports and the pages of a board, the first page last.
 
     The mark of a page is made of all that is drawn around its rows, of the rows as values, and of
@@ -62,5 +61,4 @@ def board_pages(
     for number in range(len(rows), 0, -1):
         path = f"{folder}/index.html" if number == 1 else f"{folder}/page-{number}.html"
         parts = (page(path, number, Markup()), scales, board.page_texts[number - 1])
-        mark = hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()
-        yield BoardPage(path, mark, partial(draw, path, number))
+        yield MarkedPage(path, "\n".join(parts), partial(draw, path, number))

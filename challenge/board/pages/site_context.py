@@ -24,19 +24,19 @@ from challenge.task import Subset
 from challenge.task.modalities import MODALITIES
 from challenge.task.settings import Settings
 
-__all__ = ["BoardPage", "File", "SiteContext"]
+__all__ = ["File", "MarkedPage", "SiteContext"]
 
 File = tuple[str, "str | bytes"]
 """A path under the site's root with `/`, and its content."""
 
 
 @dataclass(frozen=True)
-class BoardPage:
-    """One page of a long board: drawn only when `mark` differs from that of the last build."""
+class MarkedPage:
+    """A file that is drawn only when `mark`, a text of all that it shows, has changed."""
 
     path: str
     mark: str
-    draw: Callable[[], str]
+    draw: Callable[[], str | bytes]
 
 
 _COARSE = 0.04

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -23,7 +24,7 @@ from challenge.board.markup import (
 )
 from challenge.board.pages.confusion_section import confusion_facts, confusion_files
 from challenge.board.pages.page_frame import trusted
-from challenge.board.pages.site_context import File, SiteContext
+from challenge.board.pages.site_context import MarkedPage, SiteContext
 from challenge.board.pages.submission_lines import Line
 from challenge.board.pages.upgrade_section import upgrade_facts
 from challenge.board.plots import Scale, axis_svg, interval_svg
@@ -56,12 +57,17 @@ _DETAIL_TITLES = {
 
 
 def submission_files(
-    context: SiteContext, team: Team, line: Line, flips: Sequence[Flips]
-) -> Iterator[File]:
-    """Yield the export of the confusion matrix, where there is one, and the submission's page."""
+    context: SiteContext, team: Team, line: Line, flips: Sequence[Flips], base: str
+) -> Iterator[MarkedPage]:
+    """Yield the export of the confusion matrix, where there is one, and the submission's page.
+
+    `base` is a text of all that they depend on beside team, line and flips.
+    """
+    mark = f"{base} {(team, line, flips)!r}"
     if line.score is not None:
-        yield from confusion_files(context, line.submission, line.score)
-    yield f"submission/{line.submission.id}.html", _submission_html(context, team, line, flips)
+        yield from confusion_files(context, line.submission, line.score, mark)
+    draw = partial(_submission_html, context, team, line, flips)
+    yield MarkedPage(f"submission/{line.submission.id}.html", mark, draw)
 
 
 def _submission_html(context: SiteContext, team: Team, line: Line, flips: Sequence[Flips]) -> str:

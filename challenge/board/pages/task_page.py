@@ -21,7 +21,7 @@ from challenge.board.markup import (
 )
 from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.paging import board_pages
-from challenge.board.pages.site_context import BoardPage, File, SiteContext
+from challenge.board.pages.site_context import File, MarkedPage, SiteContext
 from challenge.board.pages.standings_table import ties_text
 from challenge.board.pages.upgrade_section import trade_facts
 from challenge.board.plots import bar_svg
@@ -53,7 +53,7 @@ _ABSENT: Mapping[str, Any] = {"description": "", "sources": (), "left_out": {}, 
 N_BARS = 60
 
 
-def task_files(context: SiteContext, task_id: str) -> Iterator[File | BoardPage]:
+def task_files(context: SiteContext, task_id: str) -> Iterator[File | MarkedPage]:
     """Yield thumbnails, exports and pages of a task, the first page last."""
     folder = f"task/{folder_name(task_id)}"
     card = context.card(task_id)

@@ -19,7 +19,7 @@ from challenge.board.markup import (
     user_html,
 )
 from challenge.board.pages.page_frame import trusted
-from challenge.board.pages.site_context import File, SiteContext
+from challenge.board.pages.site_context import File, MarkedPage, SiteContext
 from challenge.board.pages.submission_lines import Line, PublicScores, team_lines
 from challenge.board.pages.submission_page import submission_files
 from challenge.board.plots import Line as Step
@@ -51,11 +51,15 @@ def team_files(
     entries: Sequence[Entry],
     public: PublicScores,
     flips: Mapping[int, Sequence[Flips]],
-) -> Iterator[File]:
-    """Yield the pages of a team's submissions, the team's exports, then its own pages."""
+    base: str,
+) -> Iterator[File | MarkedPage]:
+    """Yield the pages of a team's submissions, the team's exports, then its own pages.
+
+    `base` is a text of all that they depend on beside team, entries, public scores and flips.
+    """
     lines = team_lines(context, entries, public)
     for line in lines:
-        yield from submission_files(context, team, line, flips.get(line.submission.id, ()))
+        yield from submission_files(context, team, line, flips.get(line.submission.id, ()), base)
     folder = f"team/{team.slug}"
     yield (
         f"{folder}/submissions.json",

@@ -9,7 +9,7 @@ from challenge.board.html_tables import Pager, Table
 from challenge.board.markup import clip, folder_name, metric_text, number_text
 from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.paging import board_pages
-from challenge.board.pages.site_context import BoardPage, File, SiteContext, board_decimals
+from challenge.board.pages.site_context import File, MarkedPage, SiteContext, board_decimals
 from challenge.board.pages.standings_table import ties_text
 from challenge.board.plots import progress_svg, shake_up_svg
 from challenge.board.rules.prizes import TIE_RULES
@@ -17,7 +17,7 @@ from challenge.board.rules.prizes import TIE_RULES
 __all__ = ["track_files"]
 
 
-def track_files(context: SiteContext, track_id: str) -> Iterator[File | BoardPage]:
+def track_files(context: SiteContext, track_id: str) -> Iterator[File | MarkedPage]:
     """Yield the exports and the pages of a track, the first page last."""
     board = context.track_boards[track_id]
     yield from board_pages(

@@ -45,6 +45,7 @@ class Store:
         self.engine = engine
         self.where = where
         self._busy_s = busy_s
+        self._held: sa.Connection | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -80,6 +81,17 @@ class Store:
                 before = newest_keys(connection)
                 yield connection
                 add_links(connection, before)
+
+    def keep_open(self) -> None:
+        """Keep a connection to SQLite open, in a process that never forks.
+
+        The last one to close writes the log back into the file, and the next makes it anew: while
+        one is open, no transaction pays for that.
+        """
+        if self.is_sqlite:
+            self._held = self.engine.connect()
+            with ledger_faults(self.where), self._held.begin():
+                self._held.exec_driver_sql("SELECT 1 FROM sqlite_master")
 
     def lock_team(self, connection: sa.Connection, team: int) -> None:
         """Keep other submissions of the team waiting until this transaction ends."""

@@ -348,6 +348,7 @@ arrivals = Table(
     Column("worker", Text),
     Column("outcome", Text),
     Index("arrivals_by_state", "state", "team", "id"),
+    Index("arrivals_by_team", "team", "claimed"),
 )
 """Files that the server has received whole and that wait for their score, or have it.
 
