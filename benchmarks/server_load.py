@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2.0, help="submissions a second")
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--teams", type=int, default=50)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=4)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         print(json.dumps(run(Path(folder).resolve(), options), indent=2))

@@ -14,7 +14,7 @@ from challenge.errors import Fault, MissingRequirement, WrongUse, require_unix
 __all__: list[str] = []
 
 
-@app.command(epilog="Example: challenge serve --host 0.0.0.0 --port 8000 --workers 4")
+@app.command(epilog="Example: challenge serve --host 0.0.0.0 --port 8000")
 def serve(
     ctx: typer.Context,
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
@@ -22,7 +22,7 @@ def serve(
     workers: Annotated[
         int,
         typer.Option("--workers", min=0, help="Files scored at once; 0: other hosts score them."),
-    ] = 2,
+    ] = 4,
     scoring_only: Annotated[
         bool, typer.Option("--scoring-only", help="Score what other hosts receive; no web.")
     ] = False,

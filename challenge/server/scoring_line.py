@@ -16,13 +16,14 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from challenge.errors import ChallengeError
+from challenge.errors import ChallengeError, LedgerError
 from challenge.ledger import open_ledger
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.network.arrivals import (
@@ -42,8 +43,8 @@ from challenge.server.scoring_process import (
     JobLimits,
     build_boards,
     record_ended,
-    rehearse,
     score_arrival,
+    warm_up,
 )
 from challenge.server.spool import spool_of
 from challenge.task import Challenge
@@ -169,8 +170,9 @@ class ScoringLine:
             self._end(ledger, arrival, own_fault().as_json(), 0.0)
             return
         if not self._has_read:
-            # An empty ledger has nothing to read.
-            self._has_read = rehearse(ledger)
+            # No file needs it, and an empty ledger has nothing to read.
+            with suppress(LedgerError):
+                self._has_read = warm_up(ledger)
             gc.freeze()
         process = self._context.Process(
             target=score_arrival,

@@ -31,7 +31,7 @@ from challenge.server.spool import fetch, forget, spool_of
 from challenge.task import Challenge
 from challenge.task.settings import read_settings
 
-__all__ = ["JobLimits", "build_boards", "record_ended", "rehearse", "score_arrival"]
+__all__ = ["JobLimits", "build_boards", "record_ended", "score_arrival", "warm_up"]
 
 _LOG = logging.getLogger("challenge.server")
 _DESCRIPTORS, _SPARE_S = 256, 5
@@ -136,7 +136,7 @@ def record_ended(ledger: Ledger, path: Path, arrival: Arrival, found: str) -> di
     return refusal_of(error).as_json()
 
 
-def rehearse(ledger: Ledger) -> bool:
+def warm_up(ledger: Ledger) -> bool:
     """Run the statements of a file without a row of its own; return whether there was one to read.
 
     They are compiled once then, for the forks of all files.

@@ -173,8 +173,13 @@ OF_DATABASES: dict[str, Callable[[_Torture, str, int], None]] = {
 }
 
 
-def torture(root: Path, kills: int, seed: int = 0) -> Tally:
-    """Kill processes of a server while teams submit; raise AssertionError when anything is lost."""
+def torture(
+    root: Path, kills: int, seed: int = 0, say: Callable[[str], object] = lambda text: None
+) -> Tally:
+    """Kill processes of a server while teams submit; raise AssertionError when anything is lost.
+
+    `say` is told of each kill.
+    """
     with live_server(root, contest_toml(per_day=_PER_DAY), n=800) as live:
         run = _Torture(live, random.Random(seed))
         on_server = live.ledger.store.engine.dialect.name == "postgresql"
@@ -190,6 +195,7 @@ def torture(root: Path, kills: int, seed: int = 0) -> Tally:
                 phase, kill = phases[number % len(phases)]
                 kill(run, f"{phase} {number}", 10 * number + _SENDERS)
                 done[phase] += 1
+                say(f"{number + 1} of {kills}: {phase}\n")
         finally:
             run.stopped = True
             for sender in senders:
@@ -239,4 +245,5 @@ if __name__ == "__main__":
     if "CHALLENGE_TEST_POSTGRESQL" in os.environ:
         os.environ["CHALLENGE_LEDGER"] = empty_server()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        sys.stdout.write(f"{torture(Path(folder).resolve(), int(sys.argv[1]))}\n")
+        tally = torture(Path(folder).resolve(), int(sys.argv[1]), say=sys.stderr.write)
+        sys.stdout.write(f"{tally}\n")
