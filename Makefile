@@ -13,9 +13,9 @@ demo: $(VENV)/.baseline
 	$(CHALLENGE) convert $(TASKS) || [ $$? -eq 3 ]
 	@echo "== 2 of 4: two simple methods"
 	$(CHALLENGE) run majority --all --submit
-	$(CHALLENGE) run linear --all --submit
+	$(CHALLENGE) run linear --all --submit --threads 1
 	@echo "== 3 of 4: the reference entry, AutoGluon"
-	$(CHALLENGE) baseline --all
+	$(CHALLENGE) baseline --all --threads 1
 	@echo "== 4 of 4: the leaderboard"
 	$(CHALLENGE) leaderboard
 
@@ -72,7 +72,7 @@ clean:
 $(VENV)/.baseline: pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v < (3, 14) else f"python {v[0]}.{v[1]} found; expected 3.10 to 3.13; fix: make demo PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --disable-pip-version-check -e ".[baseline,excel]"
+	$(BIN)/pip install --disable-pip-version-check --no-compile -e ".[baseline,excel]"
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.baseline
