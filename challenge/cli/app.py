@@ -40,7 +40,7 @@ _SUBJECTS = (
 )
 _PANELS = {
     "Take part": "tasks show check score submit submissions compare select withdraw",
-    "Organise": "init assess add convert audit export leaderboard matrix",
+    "Organise": "init assess add convert audit export leaderboard matrix publish",
     "Run methods": "run baseline init-method tune",
     "Contest": "collect similar rename rescore close",
     "Over the network": "login download serve team token mcp",

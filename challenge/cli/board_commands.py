@@ -1,4 +1,4 @@
-"""Commands about standings: the leaderboard site."""
+"""Commands about standings: the leaderboard site, the matrix, and results for others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from challenge.cli.app import app, challenge_of, server_for
 from challenge.cli.attack_commands import print_attack_line
 from challenge.cli.matrix_text import print_matrix
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
-from challenge.errors import Fault, WrongUse, counted
+from challenge.errors import Fault, WrongUse, counted, nearest
 
 if TYPE_CHECKING:
     from challenge.client.connection import Server
@@ -161,3 +161,49 @@ def matrix(
         print_json(found.as_json())
         return
     print_matrix(found)
+
+
+@app.command(epilog="Example: challenge publish --format archive --to results.zip")
+def publish(
+    ctx: typer.Context,
+    form: Annotated[
+        str,
+        typer.Option("--format", help="frictionless, every-eval-ever or archive."),
+    ],
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="Where the folder or the zip goes (default: results-FORMAT)."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
+) -> None:
+    """Write the standings in a form that others read.
+
+    A Data Package of Frictionless, records of Every Eval Ever with intervals, or an archive with
+    the whole site, ready for a DOI. Only figures that the leaderboard shows.
+    """
+    from challenge.board.publish.published import ARCHIVE, FORMATS, publish_results
+    from challenge.ledger import open_ledger, read_snapshot, refresh
+
+    challenge = challenge_of(ctx)
+    if form not in FORMATS:
+        guess = nearest(form, FORMATS)
+        raise WrongUse(
+            Fault(
+                "--format",
+                repr(form),
+                f"one of {', '.join(FORMATS)}",
+                f"did you mean {guess!r}?" if guess else "take one of these",
+                code="unknown-name",
+            )
+        )
+    ledger = open_ledger(challenge)
+    for line in refresh(ledger):
+        print_note(f"note: {line}")
+    path = to or Path(f"results-{form}{'.zip' if form == ARCHIVE else ''}")
+    with Progress(f"publish {form}") as progress:
+        done = publish_results(read_snapshot(ledger), form, path, challenge.root, progress=progress)
+    if json:
+        print_json(done.as_json())
+    else:
+        end = f"  sha256 {done.sha256}" if done.sha256 else ""
+        say(f"{done.path}: {counted(done.n_files, 'file')}{end}")

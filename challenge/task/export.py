@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from challenge.errors import counted
 from challenge.task.files import new_file, sha256_of_file
 from challenge.task.task import Task
 
-__all__ = ["export_task", "unpack_export"]
+__all__ = ["export_task", "pack_files", "unpack_export"]
 
 _FIRST_DATE = (1980, 1, 1, 0, 0, 0)
 _PACKED = (".png", ".jpg", ".parquet")
@@ -28,9 +29,20 @@ def export_task(task: Task, path: Path, *, progress: Callable[[str], None] | Non
         for file in task.public.rglob("*")
         if file.is_file() and not file.is_symlink()
     )
-    with new_file(path) as target, zipfile.ZipFile(target, "w") as archive:
+    with new_file(path) as target:
+        pack_files(target, [(f"{task.id}/{name}", file) for name, file in files], progress)
+    return sha256_of_file(path)
+
+
+def pack_files(
+    target: BinaryIO,
+    files: Sequence[tuple[str, Path]],
+    progress: Callable[[str], None] | None = None,
+) -> None:
+    """Write files, each under its name, as a zip: equal bytes for equal files."""
+    with zipfile.ZipFile(target, "w") as archive:
         for count, (name, file) in enumerate(files, 1):
-            entry = zipfile.ZipInfo(f"{task.id}/{name}", _FIRST_DATE)
+            entry = zipfile.ZipInfo(name, _FIRST_DATE)
             # A zip stores the operating system that made it; use the same value everywhere.
             entry.create_system = 3
             entry.external_attr = 0o100644 << 16
@@ -42,7 +54,6 @@ def export_task(task: Task, path: Path, *, progress: Callable[[str], None] | Non
                     member.write(block)
             if progress is not None and count % 1000 == 0:
                 progress(f"{count:,} of {counted(len(files), 'file')} packed")
-    return sha256_of_file(path)
 
 
 def unpack_export(archive: Path, task: str, public: Path) -> None:

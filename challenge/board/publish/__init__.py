@@ -1,0 +1,1 @@
+"""Results in the forms that others read: one file a form, and the command's entry."""
