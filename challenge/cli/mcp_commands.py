@@ -20,9 +20,9 @@ from challenge.cli.app import app, start_of
 from challenge.errors import Fault, MissingRequirement, WrongUse, nearest
 from challenge.version import __version__
 
-__all__ = ["call", "tools"]
+__all__ = ["PANELS", "call", "tools"]
 
-_PANELS = ("Take part", "Organise", "Run methods", "Over the network")
+PANELS = ("Take part", "Organise", "Run methods", "Over the network")
 """What ends or mends a contest is left to people."""
 
 _MARK = "By an agent."
@@ -137,7 +137,7 @@ def _offered() -> Iterator[tuple[str, Any]]:
     for name, command in group.commands.items():
         panel = getattr(command, "rich_help_panel", "")
         is_json = any("--json" in option.opts for option in getattr(command, "params", ()))
-        if is_json and panel in _PANELS:
+        if is_json and panel in PANELS:
             yield name, command
 
 
