@@ -20,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from challenge.board.pages.public_data import PublicData, public_data
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext
 from challenge.board.writer import SiteWriter, open_site
 from challenge.version import __version__
@@ -35,6 +36,7 @@ __all__ = ["SiteReport", "build_site", "write_site"]
 Progress = Callable[[str], None]
 _FEW = 0.05
 """Below this share of changed teams each is read alone, instead of streaming the ledger."""
+_NO_DATA: Mapping[str, PublicData] = {}
 _TOGETHER = 20
 """Teams whose right rows are read with one query."""
 
@@ -80,7 +82,8 @@ def build_site(
         if as_of is None:
             notice = attack_line(ledger.challenge, ledger.settings, clock.now())
         snapshot = read_snapshot(ledger, as_of)
-        return write_site(snapshot, out, banner=banner, notice=notice, progress=progress)
+        data = public_data(snapshot, ledger.challenge)
+        return write_site(snapshot, out, banner=banner, notice=notice, data=data, progress=progress)
 
 
 def write_site(
@@ -89,18 +92,22 @@ def write_site(
     *,
     banner: str = "",
     notice: str | None = None,
+    data: Mapping[str, PublicData] = _NO_DATA,
     progress: Progress | None = None,
 ) -> SiteReport:
     """Write the site of one snapshot into `out`; see `build_site`.
 
-    `notice` is a line for the home page, about the attack before the contest opens.
+    `notice` is a line for the home page, about the attack before the contest opens. `data` is what
+    there is to download of each task.
     """
     report = progress or (lambda text: None)
     with _no_collecting(), open_site(out) as writer:
         report("ranking")
-        context = replace(read_context(snapshot, banner), notice=notice)
+        context = replace(read_context(snapshot, banner), notice=notice, data=data)
         for asset in _assets():
             writer.write(asset)
+        for task, archive in context.archives():
+            writer.copy(context.archive_path(task), archive.path, archive.sha256, archive.n_bytes)
         _write_teams(context, writer, report)
         for file in _boards(context, report):
             writer.write(_drawn_by(context, file) if isinstance(file, MarkedPage) else file)

@@ -87,6 +87,19 @@ class SiteWriter:
         path, stamp = self._stamped(file)
         self._files[path] = stamp
 
+    def copy(self, path: str, source: Path, sha256: str, size: int) -> None:
+        """Put a copy of a file of this hash and size, too large to be read at once, into the site."""
+        self._files[path] = (sha256, size, "")
+        if self._sizes.get(path) == size and self._known(path) == sha256:
+            return
+        self._mark_unfinished()
+        shutil.copyfile(source, self._made)
+        target = self.out / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        Path(self._made).replace(target)
+        self._sizes[path] = size
+        self.n_written += 1
+
     def holds_group(self, name: str, mark: str) -> bool:
         """Keep a group of files that was written with this mark and is still whole."""
         if name not in self._old.groups:
@@ -175,10 +188,12 @@ class SiteWriter:
         return stamp
 
     def _holds(self, path: str, stamp: Stamp, data: bytes) -> bool:
+        return self._known(path) == stamp[0] or (self.out / path).read_bytes() == data
+
+    def _known(self, path: str) -> str | None:
+        """Return the hash of a file as the last build left it, None where it left none."""
         at = self._at.get(path)
-        if at is not None and self._old.sha256[at] == stamp[0]:
-            return True
-        return (self.out / path).read_bytes() == data
+        return None if at is None else self._old.sha256[at]
 
     def _mark_unfinished(self) -> None:
         if self._marked:

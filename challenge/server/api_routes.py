@@ -33,8 +33,7 @@ from challenge.server.problems import Refusal, seconds_to_tomorrow
 from challenge.server.service import Service
 from challenge.server.sign_in import origin_of, program_token, service_of
 from challenge.server.uploads import file_name_of, hand_in, most_bytes_of, receive, upload_of
-from challenge.task import sha256_of_file
-from challenge.task.export import export_task
+from challenge.task.export import kept_export
 from challenge.version import __version__
 
 __all__ = ["DEADLINE", "api", "health", "own_submission", "receipt_answer"]
@@ -151,26 +150,18 @@ def download(request: Request, task_id: TaskId, token: Reader) -> Response:
     """Hand out the public folder of a task as a zip: with ETag, Range and Repr-Digest."""
     service = service_of(request)
     task = service.task(task_id)
-    name = f"{task.id}-{task.data_digest[:16]}-{task.card_digest[:16]}.zip"
-    path = service.exports / name.replace("/", "_")
-    mark = path.with_suffix(".sha256")
-    if not mark.is_file():
-        # Two calls may make it at once: both write the same bytes.
-        service.exports.mkdir(parents=True, exist_ok=True)
-        export_task(task, path)
-        mark.write_text(sha256_of_file(path))
-    sha256 = mark.read_text()
-    etag = f'"{sha256[:32]}"'
+    kept = kept_export(task, service.challenge.exports)
+    etag = f'"{kept.sha256[:32]}"'
     headers = {
         "ETag": etag,
-        "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:",
+        "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(kept.sha256)).decode()}:",
         "Cache-Control": "private, no-cache",
     }
     if is_known(request, etag):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    check_range(request, path.stat().st_size, etag)
+    check_range(request, kept.n_bytes, etag)
     return FileResponse(
-        path, headers=headers, media_type="application/zip", filename=f"{task.id}.zip"
+        kept.path, headers=headers, media_type="application/zip", filename=f"{task.id}.zip"
     )
 
 

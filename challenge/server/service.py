@@ -62,7 +62,6 @@ class Service:
         self.spool = spool_of(challenge)
         # With a ledger on a server nothing else has made the folder.
         self.spool.mkdir(parents=True, exist_ok=True, mode=0o770)
-        self.exports = challenge.submissions / "exports"
         self.boards = BoardCache()
         self._ledger = open_ledger(challenge)
         self._ledger.store.keep_open()

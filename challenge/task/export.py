@@ -5,14 +5,15 @@ from __future__ import annotations
 import shutil
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from challenge.errors import counted
-from challenge.task.files import new_file, sha256_of_file
+from challenge.task.files import new_file, sha256_of_file, share_with_group, write_atomically
 from challenge.task.task import Task
 
-__all__ = ["export_task", "pack_files", "unpack_export"]
+__all__ = ["KeptExport", "export_task", "kept_export", "pack_files", "unpack_export"]
 
 _FIRST_DATE = (1980, 1, 1, 0, 0, 0)
 _PACKED = (".png", ".jpg", ".parquet")
@@ -54,6 +55,28 @@ def pack_files(
                     member.write(block)
             if progress is not None and count % 1000 == 0:
                 progress(f"{count:,} of {counted(len(files), 'file')} packed")
+
+
+@dataclass(frozen=True)
+class KeptExport:
+    """A zip of a task, its digest and its size."""
+
+    path: Path
+    sha256: str
+    n_bytes: int
+
+
+def kept_export(task: Task, folder: Path) -> KeptExport:
+    """Return the zip of a task in `folder`; it is made once for each state of the task."""
+    path = folder / f"{task.id}-{task.data_digest[:16]}-{task.card_digest[:16]}.zip"
+    mark = path.with_suffix(".sha256")
+    if not (mark.is_file() and path.is_file()):
+        # Two processes may make it at once: both write the same bytes.
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            share_with_group(folder)
+        write_atomically(mark, export_task(task, path))
+    return KeptExport(path, mark.read_text(), path.stat().st_size)
 
 
 def unpack_export(archive: Path, task: str, public: Path) -> None:

@@ -96,12 +96,12 @@ def write_atomically(path: Path, data: bytes | str, *, mode: int = 0o644) -> Non
 
 
 def share_with_group(path: Path) -> None:
-    """Let the group use a new file where its folder has the set-group-ID bit.
+    """Let the group use a new file or folder where its folder has the set-group-ID bit.
 
     So the two users of a server can share folders; elsewhere the file stays with its owner.
     """
     if path.parent.stat().st_mode & stat.S_ISGID:
-        path.chmod(0o660)
+        path.chmod(0o2770 if path.is_dir() else 0o660)
 
 
 def dump_json(value: object) -> str:

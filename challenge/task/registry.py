@@ -46,6 +46,11 @@ class Challenge:
         """Folder in which participants put files."""
         return self.root / "inbox"
 
+    @property
+    def exports(self) -> Path:
+        """Folder of the zips for participants."""
+        return self.submissions / "exports"
+
     def task_ids(self) -> tuple[str, ...]:
         """Return the ids of all declared tasks, sorted."""
         return tuple(sorted(path.parent.name for path in self.datasets.glob("*/task.toml")))

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from typing_extensions import Self
 
 from challenge.task.declarations import Declaration, KindName, read_declaration, time_example
 
 __all__ = ["Limits", "RosterTeam", "Settings", "Track", "read_settings"]
+
+
+def _address(text: str) -> str:
+    """Return an address without the slash at its end; raise ValueError for anything else."""
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError("an address such as https://challenge.example.org")
+    return text.rstrip("/")
+
+
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/%\-]*)?")
+_Address = Annotated[str, AfterValidator(_address)]
 
 
 class Track(Declaration):
@@ -59,6 +71,12 @@ class Settings(Declaration):
     limits: Limits = Limits()
     track: list[Track] = []
     team: list[RosterTeam] = []
+    url: _Address | None = None
+    """Where the site is published: links from elsewhere need the whole address."""
+    server: _Address | None = None
+    """Where `challenge serve` answers: pages show how to enter there."""
+    downloads: bool = False
+    """Whether the site holds the zip of each task, for everyone who can read the site."""
 
     @field_validator("opens", "closes")
     @classmethod
@@ -73,6 +91,8 @@ class Settings(Declaration):
             raise ValueError("opens before closes")
         if self.reveal == "contest" and self.closes is None:
             raise ValueError('`closes`, or reveal = "all" when this is a benchmark, no contest')
+        if self.server and self.downloads:
+            raise ValueError("`server` or `downloads`: a server hands out the zips itself")
         ids = [track.id for track in self.track]
         if len(ids) != len(set(ids)):
             raise ValueError("unique track ids")

@@ -182,6 +182,21 @@ def column(page: Page, table: str, name: str) -> list[str]:
     return [str(cell).split("\n")[0] for cell in cells]
 
 
+def test_a_button_copies_the_code_beside_it(browser: Browser, site: Path) -> None:
+    watching = watched(browser, site, permissions=["clipboard-read", "clipboard-write"])
+    page = watching.open(KINDS["task"])
+    code = page.locator("pre code").first
+    button = page.locator(".copyable button").first
+    button.click()
+    page.wait_for_function("document.querySelector('.copyable button').textContent === 'Copied'")
+    assert page.evaluate("navigator.clipboard.readText()") == code.inner_text()
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    button.click()
+    assert page.evaluate("getSelection().toString()").strip() == code.inner_text().strip()
+    watching.check()
+    watching.page.context.close()
+
+
 def test_a_table_sorts_both_ways_and_the_link_remembers(browser: Browser, site: Path) -> None:
     watching = watched(browser, site)
     page = watching.open(KINDS["task"])

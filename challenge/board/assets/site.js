@@ -1,4 +1,4 @@
-// Sorting, filtering and choosing columns of tables, with the state in the link.
+// Sorting, filtering and choosing columns of tables, with the state in the link; copying code.
 // Pages are complete without this file.
 "use strict";
 (() => {
@@ -161,6 +161,21 @@
     const light = (on) => () => marks.filter((other) => other.dataset.row === mark.dataset.row).forEach((other) => other.classList.toggle("lit", on));
     for (const event of ["mouseenter", "focusin"]) mark.addEventListener(event, light(true));
     for (const event of ["mouseleave", "focusout"]) mark.addEventListener(event, light(false));
+  }
+
+  // A button beside code copies it; where the browser does not allow that, it marks the text.
+  for (const code of document.querySelectorAll("pre > code")) {
+    const button = make("button", { type: "button" }, "Copy");
+    const said = make("span", { class: "hidden", role: "status" });
+    const say = (text) => { button.textContent = text; said.textContent = text; };
+    button.addEventListener("click", () => {
+      const mark = () => { getSelection().selectAllChildren(code); say("Marked"); };
+      if (!navigator.clipboard) { mark(); return; }
+      navigator.clipboard.writeText(code.textContent).then(() => say("Copied"), mark);
+    });
+    const box = make("div", { class: "copyable" });
+    code.parentElement.replaceWith(box);
+    box.append(code.parentElement, button, said);
   }
 
   readState();

@@ -8,6 +8,7 @@ from challenge.board.board_columns import TRACK_COLUMNS, exported_fields
 from challenge.board.exports import csv_export, json_text, object_text
 from challenge.board.html_tables import table_of
 from challenge.board.markup import clip, folder_name, number_text
+from challenge.board.pages.entry_commands import code_html, shell_code
 from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.site_context import File, SiteContext, board_decimals
 from challenge.board.pages.standings_table import board_columns, tied_class, ties_text
@@ -129,6 +130,6 @@ def _home_html(context: SiteContext) -> str:
         shown=shown,
         tasks=[task_summary(context, task) for task in context.tasks()],
         n_in_tracks=sum(task in in_tracks for task in context.tasks()),
-        example=next(iter(context.tasks()), "TASK"),
+        shell=code_html(shell_code(context, context.tasks()[0])) if context.tasks() else "",
         running=settings.is_contest() and snapshot.closed_at is None,
     )

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from challenge.board.markup import (
+    folder_name,
     half_widths,
     number_text,
     of_unit_scale,
     score_decimals,
 )
 from challenge.board.pages.page_frame import Frame
+from challenge.board.pages.public_data import PublicData
 from challenge.board.plots import Line
 from challenge.board.rules.boards import Board, TaskBoard, TrackBoard
 from challenge.errors import counted
@@ -21,6 +23,7 @@ from challenge.kinds import Kind, Metric, kind_of
 from challenge.ledger.store.records import Card
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.task import Subset
+from challenge.task.export import KeptExport
 from challenge.task.modalities import MODALITIES
 from challenge.task.settings import Settings
 
@@ -53,6 +56,8 @@ class SiteContext:
     progress: Mapping[str, tuple[Line, ...]]
     """Score over time per track, oldest first, the overall best last."""
     frame: Frame
+    data: Mapping[str, PublicData] = field(default_factory=dict)
+    """What there is to download of each task."""
     notice: str | None = None
     """A line for the home page on the attack before the contest opens."""
     _decimals: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
@@ -106,6 +111,17 @@ class SiteContext:
         if n_clusters and n_clusters != n:
             text += f" in {counted(n_clusters, 'independent cluster')}"
         return text
+
+    def archives(self) -> Iterator[tuple[str, KeptExport]]:
+        """Yield the tasks whose zip the site holds, and the zip."""
+        for task, data in self.data.items():
+            if self.settings.downloads and data.archive is not None:
+                yield task, data.archive
+
+    def archive_path(self, task_id: str) -> str:
+        """Return where the zip of a task is in the site."""
+        folder = folder_name(task_id)
+        return f"task/{folder}/{folder}.zip"
 
     def modalities(self, task_id: str) -> list[str]:
         """Return the modalities of a task's columns, in a fixed order, each once."""

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from challenge.board.exports import csv_export, json_export
 from challenge.board.html_tables import Pager, Table
@@ -18,6 +19,12 @@ from challenge.board.markup import (
     folder_name,
     metric_text,
     number_text,
+)
+from challenge.board.pages.entry_commands import (
+    code_html,
+    entry_text,
+    python_code,
+    shell_code,
 )
 from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.paging import board_pages
@@ -70,6 +77,9 @@ def task_files(context: SiteContext, task_id: str) -> Iterator[File | MarkedPage
     yield f"{folder}/columns.csv", csv_export(keys, ([row[key] for key in keys] for row in schema))
     if classes:
         yield f"{folder}/classes.csv", csv_export(("class", "n_train"), classes)
+    files = context.data.get(task_id)
+    if files is not None and files.croissant is not None:
+        yield f"{folder}/croissant.json", files.croissant
     board = context.task_boards[task_id]
     yield from board_pages(
         context,
@@ -136,12 +146,34 @@ def _task_html(
         answers=list(answers(document.get("datasheet", {}))),
         unanswered=UNANSWERED,
         sizes=_size_texts(card.card),
+        entry=entry_text(context) if whole else "",
+        shell=code_html(shell_code(context, task_id)) if whole else "",
+        python=code_html(python_code(context, task_id)) if whole else "",
+        data=_data_facts(context, task_id) if whole else {},
         digests=[
             ("data", card.data_digest),
             ("solution", card.solution_digest),
             ("card", card.card_digest),
         ],
     )
+
+
+def _data_facts(context: SiteContext, task_id: str) -> dict[str, Any]:
+    """Return how the data of a task is had: the address of its zip, else who has it."""
+    data, server = context.data.get(task_id), context.settings.server
+    archive = data.archive if data else None
+    address = ""
+    if server:
+        address = f"{server}/api/v1/tasks/{quote(task_id)}/download"
+    elif archive is not None:
+        address = context.archive_path(task_id).rpartition("/")[2]
+    return {
+        "address": address,
+        "server": bool(server),
+        "contest": context.settings.is_contest(),
+        "archive": archive,
+        "croissant": data is not None and data.croissant is not None,
+    }
 
 
 def _classes(card: Card) -> list[tuple[str, int]]:

@@ -22,7 +22,7 @@ from challenge.version import __version__
 
 __all__ = ["AttackRecord", "attack_line", "read_record", "write_record"]
 
-_WORDS = ("title", "description")
+_WORDS = ("title", "description", "url", "server", "downloads")
 
 
 class _StrictRecord(BaseModel):

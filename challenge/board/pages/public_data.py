@@ -1,0 +1,44 @@
+"""What a reader may download of a task: its Croissant card, and its zip where that is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from challenge.errors import ChallengeError
+from challenge.task.export import KeptExport, kept_export
+
+if TYPE_CHECKING:
+    from challenge.ledger.store.snapshot import Snapshot
+    from challenge.task import Challenge
+
+__all__ = ["PublicData", "public_data"]
+
+
+@dataclass(frozen=True)
+class PublicData:
+    """The Croissant card of a task, and the zip of its public folder."""
+
+    croissant: bytes | None
+    archive: KeptExport | None
+
+
+def public_data(snapshot: Snapshot, challenge: Challenge) -> Mapping[str, PublicData]:
+    """Return what there is of each task that is built here as the snapshot knows it."""
+    settings = snapshot.settings
+    found = {}
+    for task_id in sorted(snapshot.cards.keys() & set(challenge.built_ids())):
+        try:
+            task = challenge.task(task_id)
+        except ChallengeError:
+            continue
+        card = snapshot.cards[task_id]
+        if (task.data_digest, task.card_digest) != (card.data_digest, card.card_digest):
+            continue
+        croissant = task.public / "croissant.json"
+        found[task_id] = PublicData(
+            croissant.read_bytes() if croissant.is_file() else None,
+            kept_export(task, challenge.exports) if settings.downloads or settings.server else None,
+        )
+    return found
