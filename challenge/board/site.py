@@ -27,6 +27,7 @@ from challenge.version import __version__
 
 if TYPE_CHECKING:
     from challenge.board.pages.submission_lines import PublicScores
+    from challenge.board.rules.progress import Progress as ScoreProgress
     from challenge.ledger import Ledger
     from challenge.ledger.store.records import Entry
     from challenge.ledger.store.snapshot import Snapshot
@@ -135,8 +136,7 @@ def read_context(snapshot: Snapshot, banner: str = "") -> SiteContext:
     from challenge.board.rules.task_board import task_board
     from challenge.board.rules.track_board import track_board
 
-    def lines(track: str) -> tuple[Line, ...]:
-        series = track_progress(snapshot, track, 5)
+    def lines(series: ScoreProgress) -> tuple[Line, ...]:
         kinds = iter(("c1", "c2", "c3", "c4", "c5"))
         teams = [
             Line(team.team_name, team.points, next(kinds) + (" base" if team.baseline else ""))
@@ -144,6 +144,9 @@ def read_context(snapshot: Snapshot, banner: str = "") -> SiteContext:
         ]
         return (Line("", series.overall.points, "best"), *reversed(teams))
 
+    progress = {
+        track.id: track_progress(snapshot, track.id, 5) for track in snapshot.settings.track
+    }
     return SiteContext(
         snapshot=snapshot,
         task_boards={task: task_board(snapshot, task, snapshot.vectors) for task in snapshot.cards},
@@ -151,12 +154,14 @@ def read_context(snapshot: Snapshot, banner: str = "") -> SiteContext:
             track.id: track_board(snapshot, track.id, snapshot.vectors)
             for track in snapshot.settings.track
         },
-        progress={track.id: lines(track.id) for track in snapshot.settings.track},
+        progress={track: lines(series) for track, series in progress.items()},
+        leaders={track: series.leaders for track, series in progress.items()},
         frame=Frame(snapshot.settings, banner),
     )
 
 
 def _boards(context: SiteContext, report: Progress) -> Iterator[File | MarkedPage]:
+    from challenge.board.pages.feed import feed_files
     from challenge.board.pages.home_page import home_files
     from challenge.board.pages.llms_text import llms_files
     from challenge.board.pages.matrix_page import matrix_files
@@ -173,11 +178,13 @@ def _boards(context: SiteContext, report: Progress) -> Iterator[File | MarkedPag
         yield from track_files(context, track.id)
     yield from about_files(context)
     yield from llms_files(context)
+    yield from feed_files(context)
     yield from home_files(context)
 
 
 def _write_teams(context: SiteContext, writer: SiteWriter, report: Progress) -> None:
     from challenge.board.pages.team_page import team_files
+    from challenge.board.pages.team_places import team_places
     from challenge.board.rules.upgrades import Upgrades
 
     snapshot = context.snapshot
@@ -185,9 +192,11 @@ def _write_teams(context: SiteContext, writer: SiteWriter, report: Progress) -> 
     upgrades = Upgrades(snapshot)
     against = upgrades.marks()
     base = _base(context)
+    places = team_places(context)
     changed = {}
     for team in snapshot.teams.values():
-        parts = (base, repr(team), marks.get(team.id, ""), against.get(team.id, ""))
+        own = places.get(team.id, ())
+        parts = (base, repr(team), marks.get(team.id, ""), against.get(team.id, ""), repr(own))
         mark = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
         if not writer.holds_group(team.slug, mark):
             changed[team.id] = mark
@@ -201,7 +210,8 @@ def _write_teams(context: SiteContext, writer: SiteWriter, report: Progress) -> 
         flips = upgrades.of({one.id: one.task for _, entries in some for one, _ in entries})
         for team_id, entries in some:
             team = snapshot.teams[team_id]
-            files = team_files(context, team, entries, public, flips, base)
+            own = places.get(team_id, ())
+            files = team_files(context, team, entries, public, flips, own, base)
             writer.write_group(team.slug, changed[team_id], files)
 
 

@@ -88,7 +88,7 @@ class SiteWriter:
         self._files[path] = stamp
 
     def copy(self, path: str, source: Path, sha256: str, size: int) -> None:
-        """Put a copy of a file of this hash and size, too large to be read at once, into the site."""
+        """Put a copy of a large file, of this hash and size, into the site."""
         self._files[path] = (sha256, size, "")
         if self._sizes.get(path) == size and self._known(path) == sha256:
             return

@@ -88,6 +88,7 @@ def team_page(
             version=__version__,
             page_title=clip(title, 120),
             summary=title,
+            address="",
             **values,
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from challenge.board.board_columns import TRACK_COLUMNS, exported_fields
 from challenge.board.exports import csv_export, json_text, object_text
@@ -10,9 +11,11 @@ from challenge.board.html_tables import table_of
 from challenge.board.markup import clip, folder_name, number_text
 from challenge.board.pages.entry_commands import code_html, shell_code
 from challenge.board.pages.page_frame import trusted
-from challenge.board.pages.site_context import File, SiteContext, board_decimals
+from challenge.board.pages.preview import card_files
+from challenge.board.pages.site_context import File, MarkedPage, SiteContext, board_decimals
 from challenge.board.pages.standings_table import board_columns, tied_class, ties_text
 from challenge.board.plots import motif_svg, progress_svg
+from challenge.board.rules.boards import Board
 from challenge.task.settings import Track
 
 __all__ = ["home_files", "task_summary"]
@@ -20,7 +23,7 @@ __all__ = ["home_files", "task_summary"]
 PODIUM = 5
 
 
-def home_files(context: SiteContext) -> Iterator[File]:
+def home_files(context: SiteContext) -> Iterator[File | MarkedPage]:
     """Yield the exports of the overview, then the home page itself, which must come last."""
     boards = context.track_boards
     overview = {
@@ -39,6 +42,9 @@ def home_files(context: SiteContext) -> Iterator[File]:
         for row in board.rows
     )
     yield "leaderboard.csv", csv_export(("track", *(one.name for one in fields)), rows)
+    ranked: list[Board[Any]] = [*boards.values(), *context.task_boards.values()]
+    for first in ranked[:1]:
+        yield from card_files(context, "", first)
     yield "index.html", _home_html(context)
 
 

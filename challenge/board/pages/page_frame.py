@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -28,7 +29,11 @@ from challenge.errors import counted
 from challenge.task.settings import Settings
 from challenge.version import __version__
 
-__all__ = ["Frame", "environment", "render", "render_alone", "root_of", "trusted"]
+__all__ = ["CARD", "Frame", "environment", "render", "render_alone", "root_of", "trusted"]
+
+
+CARD = "card.png"
+"""The image of the first track, which link previews show where a page has none of its own."""
 
 
 @lru_cache(maxsize=1)
@@ -98,6 +103,12 @@ class Frame:
     banner: str = ""
     _tops: dict[tuple[str, str], Markup] = field(default_factory=dict, repr=False)
 
+    def address(self, path: str) -> str:
+        """Return the whole address of a file of the site; empty while the site has none."""
+        if self.settings.url is None:
+            return ""
+        return f"{self.settings.url}/{quote(path.removesuffix('index.html'))}"
+
     def page(
         self,
         template: str,
@@ -106,12 +117,13 @@ class Frame:
         title: str,
         summary: str,
         section: str = "",
+        card: str = CARD,
         **values: Any,
     ) -> str:
         """Return a whole page.
 
         `summary` is the description that link previews show; `section` is the current entry of the
-        navigation.
+        navigation. `card` is the path of the image that link previews show.
         """
         root, site = root_of(path), plain(self.settings.title)
         if (root, section) not in self._tops:
@@ -129,5 +141,7 @@ class Frame:
             top=self._tops[root, section],
             page_title=clip(title, 120),
             summary=clip(summary, 200),
+            address=self.address(path),
+            card=self.address(card),
             **values,
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from challenge.board.markup import folder_name, number_text
+from challenge.board.markup import clip, folder_name, number_text
 from challenge.board.pages.site_context import File, SiteContext
 from challenge.board.rules.prizes import TIE_RULES
 from challenge.errors import counted
@@ -24,6 +25,7 @@ _MOST_ROWS = 10_000
 """More public rows are not simulated: the gain is smaller with more."""
 
 _gain = cache(climb_gain)
+_BIBTEX = re.compile(r"[{}\\%#$&_^~]+")
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,23 @@ def about_files(context: SiteContext) -> Iterator[File]:
             unscored=[context.title(task) for task in sorted(snapshot.unscored)],
             roster=sorted(team.name for team in settings.team),
             climb=_climb(context),
+            bibtex=_bibtex(context),
         ),
     )
+
+
+def _bibtex(context: SiteContext) -> str:
+    """Return an entry of BibTeX for the challenge; braces and backslashes of texts are left out."""
+    title = _BIBTEX.sub(" ", clip(context.settings.title, 200))
+    first = next(iter(re.findall(r"[a-z0-9]+", title.lower())), "challenge")
+    at = context.snapshot.closed_at or context.snapshot.at
+    fields = {"title": f"{{{title}}}", "note": "Machine-learning challenge with a leaderboard"}
+    if at is not None:
+        fields["year"] = str(at.year)
+    if context.settings.url:
+        fields["url"] = context.settings.url
+    lines = "".join(f"  {name} = {{{text}}},\n" for name, text in fields.items())
+    return f"@misc{{{first}{at.year if at else ''},\n{lines}}}"
 
 
 def _climb(context: SiteContext) -> _Climb | None:

@@ -18,6 +18,7 @@ from challenge.board.pages.page_frame import Frame
 from challenge.board.pages.public_data import PublicData
 from challenge.board.plots import Line
 from challenge.board.rules.boards import Board, TaskBoard, TrackBoard
+from challenge.board.rules.progress import Leader
 from challenge.errors import counted
 from challenge.kinds import Kind, Metric, kind_of
 from challenge.ledger.store.records import Card
@@ -55,6 +56,8 @@ class SiteContext:
     track_boards: Mapping[str, TrackBoard]
     progress: Mapping[str, tuple[Line, ...]]
     """Score over time per track, oldest first, the overall best last."""
+    leaders: Mapping[str, tuple[Leader, ...]]
+    """Changes of the lead per track, oldest first."""
     frame: Frame
     data: Mapping[str, PublicData] = field(default_factory=dict)
     """What there is to download of each task."""

@@ -26,8 +26,9 @@ from challenge.board.pages.entry_commands import (
     python_code,
     shell_code,
 )
-from challenge.board.pages.page_frame import trusted
+from challenge.board.pages.page_frame import CARD, trusted
 from challenge.board.pages.paging import board_pages
+from challenge.board.pages.preview import card_files
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext
 from challenge.board.pages.standings_table import ties_text
 from challenge.board.pages.upgrade_section import trade_facts
@@ -81,6 +82,7 @@ def task_files(context: SiteContext, task_id: str) -> Iterator[File | MarkedPage
     if files is not None and files.croissant is not None:
         yield f"{folder}/croissant.json", files.croissant
     board = context.task_boards[task_id]
+    yield from card_files(context, folder, board)
     yield from board_pages(
         context,
         folder,
@@ -114,6 +116,7 @@ def _task_html(
         path,
         title=title if whole else f"{title}, page {pager.page}",
         summary=summary,
+        card=f"task/{folder_name(task_id)}/{CARD}",
         id=task_id,
         document=document,
         kind=board.kind,

@@ -1,4 +1,4 @@
-"""A team's pages. They show no rank, so that submissions of other teams do not change them."""
+"""A team's pages. Only the first teams of a board show a rank: it changes with others' entries."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext
 from challenge.board.pages.submission_lines import Line, PublicScores, team_lines
 from challenge.board.pages.submission_page import submission_files
+from challenge.board.pages.team_places import TeamPlace
 from challenge.board.plots import Line as Step
 from challenge.board.plots import progress_svg
 from challenge.board.rules.upgrades import Flips
@@ -51,6 +52,7 @@ def team_files(
     entries: Sequence[Entry],
     public: PublicScores,
     flips: Mapping[int, Sequence[Flips]],
+    places: Sequence[TeamPlace],
     base: str,
 ) -> Iterator[File | MarkedPage]:
     """Yield the pages of a team's submissions, the team's exports, then its own pages.
@@ -87,7 +89,7 @@ def team_files(
     pages = pages_of(lines[::-1])
     for number in range(len(pages), 0, -1):
         path = f"{folder}/index.html" if number == 1 else f"{folder}/page-{number}.html"
-        yield path, _team_html(context, team, lines, path, number)
+        yield path, _team_html(context, team, lines, places, path, number)
 
 
 def _plain(submission: Submission, contest: bool) -> dict[str, object]:
@@ -121,7 +123,12 @@ def _csv_rows(lines: Sequence[Line]) -> Iterator[tuple[object, ...]]:
 
 
 def _team_html(
-    context: SiteContext, team: Team, lines: Sequence[Line], path: str, number: int
+    context: SiteContext,
+    team: Team,
+    lines: Sequence[Line],
+    places: Sequence[TeamPlace],
+    path: str,
+    number: int,
 ) -> str:
     order = {task: n for n, task in enumerate(context.snapshot.cards)}
     best = sorted(
@@ -138,6 +145,12 @@ def _team_html(
         summary=f"{counted(len(lines), 'submission')} on {counted(n_tasks, 'task')}.",
         team=team,
         n_submissions=len(lines),
+        places=places,
+        badges=[
+            (one, context.frame.address(one.badge), context.frame.address(f"{one.folder}/"))
+            for one in places
+            if one.badge
+        ],
         subset=subset,
         until="until the close" if closed else "so far",
         best=[_best(context, line.submission, line.score) for line in best if line.score],

@@ -7,8 +7,9 @@ from functools import partial
 
 from challenge.board.html_tables import Pager, Table
 from challenge.board.markup import clip, folder_name, metric_text, number_text
-from challenge.board.pages.page_frame import trusted
+from challenge.board.pages.page_frame import CARD, trusted
 from challenge.board.pages.paging import board_pages
+from challenge.board.pages.preview import badge_files, card_files
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext, board_decimals
 from challenge.board.pages.standings_table import ties_text
 from challenge.board.plots import progress_svg, shake_up_svg
@@ -19,10 +20,12 @@ __all__ = ["track_files"]
 
 def track_files(context: SiteContext, track_id: str) -> Iterator[File | MarkedPage]:
     """Yield the exports and the pages of a track, the first page last."""
-    board = context.track_boards[track_id]
+    board, folder = context.track_boards[track_id], f"track/{folder_name(track_id)}"
+    yield from card_files(context, folder, board)
+    yield from badge_files(context, folder, board)
     yield from board_pages(
         context,
-        f"track/{folder_name(track_id)}",
+        folder,
         board,
         name="standings",
         caption=f"Standings by mean {metric_text(board.metric)}",
@@ -63,6 +66,7 @@ def _track_html(context: SiteContext, track_id: str, path: str, table: Table, pa
         title=clip(track.title) if whole else f"{clip(track.title)}, page {pager.page}",
         summary=summary,
         section=f"track/{track_id}",
+        card=f"track/{folder_name(track_id)}/{CARD}",
         shown=shown,
         steps=context.steps_text(board.tasks),
         track=track,

@@ -20,7 +20,7 @@ from challenge.ledger.store.clock import from_micros, iso
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.task import Subset
 
-__all__ = ["Progress", "Series", "progress_series", "track_progress"]
+__all__ = ["Leader", "Progress", "Series", "progress_series", "track_progress"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,15 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Leader:
+    """A team that took the lead, when, and with which score."""
+
+    at: datetime
+    team_name: str
+    value: float
+
+
+@dataclass(frozen=True)
 class Progress:
     """Score over time of a task or a track: the best of all, and the teams, best last score first.
 
@@ -52,6 +61,8 @@ class Progress:
     subset: Subset
     overall: Series
     teams: tuple[Series, ...]
+    leaders: tuple[Leader, ...] = ()
+    """Each change of the lead, oldest first; who ties with the leader does not take it."""
 
     def as_json(self) -> dict[str, object]:
         """Return all series as plain values."""
@@ -86,10 +97,13 @@ def _progress(snapshot: Snapshot, about: str, tasks: Sequence[str], n_teams: int
     baseline_scores = [baseline_score_of(snapshot, task, subset) for task in tasks]
     points: dict[int, list[tuple[int, float]]] = {}
     overall: list[tuple[int, float]] = []
+    leads: list[tuple[int, int, float]] = []
     for at, team, mean in _improvements(entries, baseline_scores):
         _step(points.setdefault(team, []), at, mean)
         if not overall or sign * mean > sign * overall[-1][1]:
             _step(overall, at, mean)
+            if not leads or leads[-1][1] != team:
+                leads.append((at, team, mean))
     teams = list(points)
     last_at, last = zip(*(points[team][-1] for team in teams), strict=True) if teams else ((), ())
     order = page_order(sign * np.array(last), np.array(last_at), np.array(teams, dtype=np.int64))
@@ -97,7 +111,11 @@ def _progress(snapshot: Snapshot, about: str, tasks: Sequence[str], n_teams: int
     for team in (teams[index] for index in order[:n_teams]):
         known = snapshot.teams[team]
         series.append(Series(team, known.name, known.baseline, _dated(points[team])))
-    return Progress(about, subset, Series(None, "", False, _dated(overall)), tuple(series))
+    best = Series(None, "", False, _dated(overall))
+    leaders = (
+        Leader(from_micros(at), snapshot.teams[team].name, value) for at, team, value in leads
+    )
+    return Progress(about, subset, best, tuple(series), tuple(leaders))
 
 
 def _improvements(

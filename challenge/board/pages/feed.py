@@ -1,0 +1,58 @@
+"""The Atom feed (RFC 4287): who took the lead of a track, and when the contest opened and ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from challenge.board.markup import clip, folder_name, number_text
+from challenge.board.pages.page_frame import render
+from challenge.board.pages.site_context import File, SiteContext, board_decimals
+from challenge.ledger.store.clock import iso
+
+__all__ = ["feed_files"]
+
+_MOST = 50
+"""Entries of the feed, newest first."""
+
+_Entry = tuple[datetime, str, str, str]
+"""When, the path of the page, a name of the event there, and its text."""
+
+
+def feed_files(context: SiteContext) -> Iterator[File]:
+    """Yield the feed; none while the site has no address, which a feed must name."""
+    url = context.settings.url
+    if url is None:
+        return
+    entries = sorted(_entries(context), key=lambda one: (one[0], one[1]), reverse=True)[:_MOST]
+    feed = render(
+        "feed.xml",
+        url=url,
+        title=clip(context.settings.title, 120),
+        at=iso(entries[0][0]) if entries else "1970-01-01T00:00:00Z",
+        entries=[
+            (iso(at), context.frame.address(page), f"{context.frame.address(page)}#{name}", text)
+            for at, page, name, text in entries
+        ],
+    )
+    yield "feed.xml", feed + "\n"
+
+
+def _entries(context: SiteContext) -> Iterator[_Entry]:
+    settings, snapshot = context.settings, context.snapshot
+    now = snapshot.closed_at or snapshot.at
+    if settings.opens and now and settings.opens <= now:
+        yield settings.opens, "index.html", "opened", "The contest is open."
+    public = " in public" if settings.is_contest() else ""
+    for track in settings.track:
+        board = context.track_boards[track.id]
+        page, decimals = f"track/{folder_name(track.id)}/index.html", board_decimals(board)
+        for leader in context.leaders[track.id]:
+            score = number_text(leader.value, decimals)
+            text = f"{clip(leader.team_name)} leads {clip(track.title)}{public} with {score}"
+            yield leader.at, page, f"leader-{leader.at:%Y%m%dT%H%M%SZ}", text
+        first = board.rows[0] if board.rows else None
+        if snapshot.closed_at and first and first.value is not None:
+            score = number_text(first.value, decimals)
+            text = f"Final standings of {clip(track.title)}: {clip(first.team_name)} with {score}"
+            yield snapshot.closed_at, page, "closed", text
