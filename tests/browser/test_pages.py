@@ -39,6 +39,7 @@ KINDS = {
     "track": "closed/track/classification/index.html",
     "task": "benchmark/task/icon-tag/index.html",
     "task-pairs": "running/task/icon-variants/index.html",
+    "compare": "benchmark/task/icon-tag/compare.html",
     "team": "closed/team/team-2/index.html",
     "submission": "benchmark/submission/12.html",
     "matrix": "benchmark/matrix/index.html",
@@ -193,6 +194,75 @@ def test_a_button_copies_the_code_beside_it(browser: Browser, site: Path) -> Non
     page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
     button.click()
     assert page.evaluate("getSelection().toString()").strip() == code.inner_text().strip()
+    watching.check()
+    watching.page.context.close()
+
+
+def test_the_reader_chooses_the_theme_and_the_next_page_keeps_it(
+    browser: Browser, site: Path
+) -> None:
+    watching = watched(browser, site, color_scheme="light")
+    page = watching.open(KINDS["task"])
+
+    def paper() -> str:
+        return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+    light = paper()
+    page.get_by_role("button", name="Dark theme").click()
+    dark = paper()
+    assert dark != light
+    watching.open(KINDS["home"])
+    assert paper() == dark
+    page.emulate_media(media="print")
+    assert paper() == "rgb(255, 255, 255)"
+    page.emulate_media(media="screen")
+    page.get_by_role("button", name="Light theme").click()
+    assert paper() == light
+    watching.check()
+    watching.page.context.close()
+
+
+def test_a_slash_goes_to_the_search_and_is_typed_there(browser: Browser, site: Path) -> None:
+    watching = watched(browser, site)
+    page = watching.open(KINDS["task"])
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.type") == "search"
+    page.keyboard.press("/")
+    assert page.get_by_role("searchbox").first.input_value() == "/"
+    watching.check()
+    watching.page.context.close()
+
+
+def test_the_first_standing_is_on_the_first_screen_of_a_phone(browser: Browser, site: Path) -> None:
+    watching = watched(browser, site, width=390)
+    watching.page.set_viewport_size({"width": 390, "height": 844})
+    for kind, table in (
+        *(("task", "#board"), ("task-pairs", "#board"), ("track", "#standings")),
+        *(("home", ".podium"), ("home-closed", ".podium")),
+    ):
+        watching.open(KINDS[kind])
+        row = watching.page.locator(f"{table} tbody tr").first.bounding_box()
+        assert row is not None
+        assert row["y"] + 20 < 844, kind
+    watching.page.context.close()
+
+
+def test_two_ticked_rows_lead_to_their_pair(browser: Browser, site: Path) -> None:
+    watching = watched(browser, site)
+    page = watching.open(KINDS["task"])
+    names = page.locator("#board a.team").all_inner_texts()
+    boxes, link = page.locator("input.pick"), page.locator(".compare a")
+    for row in (4, 2, 0):
+        boxes.nth(row).check()
+    # The box that was ticked first gives way.
+    assert not boxes.nth(4).is_checked()
+    assert link.inner_text() == f"Compare {names[0]} with {names[2]}"
+    link.click()
+    assert page.locator(".pair:visible").count() == 1
+    heading = page.locator(".pair:visible h2").inner_text()
+    assert heading == f"{names[0]} against {names[2]}"
+    page.locator("#pairs tbody tr").nth(3).locator("td a").first.click()
+    assert page.locator(".pair:visible h2").inner_text() == f"{names[0]} against {names[3]}"
     watching.check()
     watching.page.context.close()
 

@@ -51,7 +51,7 @@
       body.append(...rows.map((entry) => entry.row));
     };
 
-    const search = make("input", { type: "search", placeholder: "Filter rows", "aria-label": "Filter the rows of this table", autocomplete: "off" });
+    const search = make("input", { type: "search", placeholder: "Filter rows", "aria-keyshortcuts": "/", "aria-label": "Filter the rows of this table", autocomplete: "off" });
     const filter = () => {
       const words = search.value.trim().toLocaleLowerCase("en").split(/\s+/).filter(Boolean);
       let shown = 0;
@@ -162,6 +162,66 @@
     for (const event of ["mouseenter", "focusin"]) mark.addEventListener(event, light(true));
     for (const event of ["mouseleave", "focusout"]) mark.addEventListener(event, light(false));
   }
+
+  // Two ticked rows of a board lead to the section of their pair.
+  const compare = document.querySelector(".compare[data-teams]");
+  if (compare) {
+    const link = compare.querySelector("a");
+    const [all, href] = [link.textContent, link.getAttribute("href")];
+    const teams = compare.dataset.teams.split(" ");
+    const boxes = teams.flatMap((slug) => {
+      const team = document.querySelector(`#board a.team[href$="/team/${slug}/index.html"]`);
+      if (!team) return [];
+      const box = make("input", { type: "checkbox", class: "pick", "aria-label": `Compare ${team.textContent}` });
+      team.before(box);
+      return [{ box, slug, name: team.textContent }];
+    });
+    let ticked = [];
+    for (const entry of boxes) {
+      entry.box.addEventListener("change", () => {
+        ticked = ticked.filter((other) => other !== entry);
+        if (entry.box.checked) ticked.push(entry);
+        if (ticked.length > 2) ticked.shift().box.checked = false;
+        const [a, b] = [...ticked].sort((one, other) => boxes.indexOf(one) - boxes.indexOf(other));
+        link.textContent = b ? `Compare ${a.name} with ${b.name}` : all;
+        link.setAttribute("href", b ? `${href}#${a.slug}_${b.slug}` : href);
+      });
+    }
+    compare.setAttribute("role", "status");
+  }
+
+  // The theme: as the system has it, until the reader chooses the other one.
+  const root = document.documentElement;
+  const kept = (value) => {
+    try {
+      if (value) localStorage.setItem("challenge-theme", value);
+      return localStorage.getItem("challenge-theme");
+    } catch {
+      // A browser that stores nothing keeps the choice for this page.
+      return value;
+    }
+  };
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const theme = make("button", { type: "button", class: "theme" });
+  const showTheme = (chosen) => {
+    const dark = chosen ? chosen === "dark" : system.matches;
+    root.style.colorScheme = chosen || "";
+    theme.textContent = dark ? "Light theme" : "Dark theme";
+    theme.dataset.theme = dark ? "light" : "dark";
+  };
+  theme.addEventListener("click", () => showTheme(kept(theme.dataset.theme)));
+  system.addEventListener("change", () => showTheme(kept()));
+  const foot = document.querySelector("footer .wide");
+  if (foot) { foot.append(theme); showTheme(kept()); }
+
+  // "/" goes to the search of the page.
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, textarea, select, [contenteditable]");
+    const search = document.querySelector("input[type=search]");
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || typing || !search) return;
+    event.preventDefault();
+    search.focus();
+  });
 
   // A button beside code copies it; where the browser does not allow that, it marks the text.
   for (const code of document.querySelectorAll("pre > code")) {

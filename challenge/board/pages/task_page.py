@@ -28,6 +28,7 @@ from challenge.board.pages.entry_commands import (
 )
 from challenge.board.pages.page_frame import CARD, trusted
 from challenge.board.pages.paging import board_pages
+from challenge.board.pages.pairs_page import compared_rows, pairs_files
 from challenge.board.pages.preview import card_files
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext
 from challenge.board.pages.standings_table import ties_text
@@ -83,6 +84,7 @@ def task_files(context: SiteContext, task_id: str) -> Iterator[File | MarkedPage
         yield f"{folder}/croissant.json", files.croissant
     board = context.task_boards[task_id]
     yield from card_files(context, folder, board)
+    yield from pairs_files(context, folder, task_id)
     yield from board_pages(
         context,
         folder,
@@ -139,6 +141,7 @@ def _task_html(
         steps=context.steps_text([task_id]),
         ties=ties_text(board),
         trade=trade_facts(context, board) if whole else None,
+        compared=[row.slug for row in compared_rows(context, task_id)] if whole else [],
         table=table,
         pager=pager,
         **values,

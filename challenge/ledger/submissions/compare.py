@@ -19,8 +19,16 @@ from challenge.ledger.submissions.ladder import outward, round_to_step
 
 if TYPE_CHECKING:
     from challenge.scoring import Comparison
+    from challenge.scoring.statistics.comparison import Difference
 
-__all__ = ["ComparedSubmission", "ReleasedDifference", "compare", "compared", "verdict"]
+__all__ = [
+    "ComparedSubmission",
+    "ReleasedDifference",
+    "compare",
+    "compared",
+    "shown_difference",
+    "verdict",
+]
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,35 @@ def compare(ledger: Ledger, a: int, b: int) -> Comparison | ReleasedDifference:
     return compare_predictions(
         task, read_predictions(task, files[0]), read_predictions(task, files[1]), snapshot.subset
     )
+
+
+def shown_difference(snapshot: Snapshot, a: int, b: int) -> Difference | ReleasedDifference:
+    """Return the primary metric of two submissions of a board, a minus b, as `compare` has it.
+
+    It needs no file: the interval is that of their stored vectors. Raises SubmissionError when
+    the score of one of them is hidden.
+    """
+    from challenge.scoring.statistics.comparison import Difference, difference_of
+
+    task = snapshot.submission(a).task
+    if snapshot.subset == "public":
+        return _released(snapshot, task, a, b)
+    values: list[float] = []
+    for key in (a, b):
+        score = snapshot.score(key)
+        if score is None or score.value is None:
+            raise _hidden(key, "no score", "a submission that is on the board")
+        if score.low is None:
+            values.clear()
+            break
+        values.append(score.value)
+    vectors = snapshot.vectors([a, b])
+    if not values or vectors[0] is None or vectors[1] is None:
+        of_a, of_b = (score.value if (score := snapshot.score(key)) else None for key in (a, b))
+        value = None if of_a is None or of_b is None else of_a - of_b
+        return Difference(of_a, of_b, value, reason="no interval: too few independent rows")
+    metric = snapshot.cards[task].metric
+    return difference_of(values[0], values[1], vectors[0] - vectors[1], metric)
 
 
 def compared(ledger: Ledger, *ids: int) -> tuple[Kind, list[ComparedSubmission]]:

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.errors import counted
+from challenge.kinds import Metric
 from challenge.kinds.estimates import MetricEstimate, estimates
 from challenge.kinds.scored_rows import ScoredRows
 from challenge.kinds.statistics.distributions import binomial_p
-from challenge.kinds.statistics.vector import spread
+from challenge.kinds.statistics.vector import Vector, spread
 from challenge.scoring.predictions import Predictions
 from challenge.scoring.score import part_of, refuse_strangers, train_part
 from challenge.scoring.slices import Slice, SliceKind, read_slices
@@ -29,6 +30,7 @@ __all__ = [
     "PairedOutcomes",
     "compare_on_train",
     "compare_predictions",
+    "difference_of",
     "paired_difference",
 ]
 
@@ -244,14 +246,18 @@ def paired_difference(a: MetricEstimate, b: MetricEstimate, same: bool = False) 
             return Difference(a.value, b.value, value, reason=one.interval)
     if same:
         return Difference(a.value, b.value, value, reason="no interval: both predict the same here")
-    paired = spread(a.vector - b.vector)
+    return difference_of(a.value, b.value, a.vector - b.vector, a.metric)
+
+
+def difference_of(a: float, b: float, vector: Vector, metric: Metric) -> Difference:
+    """Return a minus b with the interval that the vector of this difference shows."""
+    value, paired = a - b, spread(vector)
     if paired.error == 0.0 and value == 0.0:
-        why = "no interval: no row changes this difference"
-        return Difference(a.value, b.value, value, reason=why)
-    least, largest = a.metric.bounds
+        return Difference(a, b, value, reason="no interval: no row changes this difference")
+    least, largest = metric.bounds
     most = largest - least
     low, high = max(value - paired.reach, -most), min(value + paired.reach, most)
-    return Difference(a.value, b.value, value, low, high)
+    return Difference(a, b, value, low, high)
 
 
 def _outcomes(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> PairedOutcomes:
