@@ -104,4 +104,24 @@ def test_the_map_for_programs_names_what_is_there(site: Path) -> None:
         path for path in site.rglob("*.json") if path.name in ("standings.json", "board.json")
     ]
     assert {str(path.relative_to(site)) for path in boards} <= set(links)
+    for path in boards:
+        assert str((path.parent / "index.md").relative_to(site)) in links
     assert text.startswith("# ") and "closed" in text.lower()
+
+
+def test_a_board_in_markdown_has_the_figures_of_its_page(site: Path) -> None:
+    for path in [*site.glob("track/*/index.md"), *site.glob("task/*/index.md")]:
+        text = path.read_text(encoding="utf-8")
+        (file,) = {*path.parent.glob("standings.json"), *path.parent.glob("board.json")}
+        rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
+        cells = [
+            re.split(r"(?<!\\) \| ", line[2:-2]) for line in text.splitlines() if line[:2] == "| "
+        ]
+        assert len(cells) == 1 + len(rows)
+        for (rank, team, score, *_, tied), row in zip(cells[1:], rows, strict=True):
+            assert rank == f"{row['rank'] or ''}" and (tied == "yes") == row["tied_first"]
+            assert row["baseline"] == team.endswith(" (baseline)")
+            assert (score == "–") == (row["value"] is None)
+        assert [
+            to for to in re.findall(r"\]\(([^)]*)\)", text) if not (path.parent / to).is_file()
+        ] == []
