@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from challenge.task import Challenge, Task, find_task
 
 if TYPE_CHECKING:
     from challenge.ledger import Ledger
+    from challenge.methods.method_sources import MethodSource
     from challenge.methods.run.grid import Engine, GridCell, Outcome
     from challenge.methods.run.runner import Options
     from challenge.methods.run.sandbox import Isolation
@@ -127,8 +128,10 @@ def run(
     if task and track is None and not every and not submit:
         # A participant has no challenge directory: the public folder of a task is enough.
         chosen = [find_task(name, start_of(ctx)) for name in task]
+        named = {one.id for one in chosen}
     else:
         chosen = _chosen(challenge_of(ctx), task, track, every)
+        named = set(task or [])
     if submit and team is None:
         _refuse_without_team(methods)
     if cv:
@@ -142,7 +145,9 @@ def run(
     if cv:
         with tempfile.TemporaryDirectory(prefix="challenge-cv-") as scratch:
             out = to or Path(scratch)
-            cells = _cells(methods, chosen, options, _isolation(isolation), out, caps, earlier)
+            cells = _cells(
+                methods, chosen, options, _isolation(isolation), out, caps, earlier, named
+            )
             cross_validate(cells, kept=to is not None, json=json)
         return
     _run_cells(
@@ -157,6 +162,7 @@ def run(
         caps=caps,
         earlier=earlier,
         fresh=fresh,
+        named=named,
         json=json,
     )
 
@@ -177,7 +183,7 @@ def baseline(
     chosen = _chosen(challenge_of(ctx), names, None, every)
     options = _options(seed, threads, preset, time_limit)
     engine = engine_named("local", None, None, threads)
-    _run_cells(["autogluon"], chosen, options, engine, _ledger_of(ctx))
+    _run_cells(["autogluon"], chosen, options, engine, _ledger_of(ctx), named=set(names or []))
 
 
 @app.command(epilog="Example: challenge init-method my_method.py")
@@ -300,6 +306,7 @@ def _run_cells(
     caps: dict[str, Any] | None = None,
     earlier: Path | None = None,
     fresh: bool = False,
+    named: Collection[str] = (),
     json: bool = False,
 ) -> None:
     """Train, predict and check in each cell, and submit where there is a ledger."""
@@ -308,7 +315,8 @@ def _run_cells(
 
     reports: list[CellReport] = []
     with tempfile.TemporaryDirectory(prefix="challenge-run-") as scratch:
-        cells = _cells(methods, tasks, options, isolation, to or Path(scratch), caps or {}, earlier)
+        out = to or Path(scratch)
+        cells = _cells(methods, tasks, options, isolation, out, caps or {}, earlier, named)
         if ledger is not None:
             _refuse_hopeless(cells, ledger, team, fresh=fresh)
         titles = [f"{cell.source.name} on {cell.task.id}" for cell in cells]
@@ -363,19 +371,23 @@ def _cells(
     isolation: Isolation | None,
     out: Path,
     caps: dict[str, Any],
-    earlier: Path | None = None,
+    earlier: Path | None,
+    named: Collection[str],
 ) -> list[GridCell]:
     """Return the cells of the grid, each once, method by method.
 
-    Raises with the faults of all files of earlier runs before anything trains.
+    A task that is not `named` is left out where the method cannot do its kind. Raises with the
+    faults of all files of earlier runs before anything trains.
     """
     from challenge.api.local_runs import earlier_folders
     from challenge.methods import Caps, resolve_method
     from challenge.methods.run.grid import GridCell
     from challenge.methods.run.runner import default_isolation
 
-    folders = {} if earlier is None else earlier_folders(earlier, tasks)
     sources = list({(source := resolve_method(value)).spec: source for value in methods}.values())
+    pairs = _possible_pairs(sources, tasks, named)
+    run_tasks = list({task.id: task for _, task in pairs}.values())
+    folders = {} if earlier is None else earlier_folders(earlier, run_tasks)
     several = len(sources) > 1
     return [
         GridCell(
@@ -389,9 +401,34 @@ def _cells(
             out / source.name.replace(":", "-") / task.id if several else out / task.id,
             Caps(**caps),
         )
-        for source in sources
-        for task in {task.public.resolve(): task for task in tasks}.values()
+        for source, task in pairs
     ]
+
+
+def _possible_pairs(
+    sources: Sequence[MethodSource], tasks: Sequence[Task], named: Collection[str]
+) -> list[tuple[MethodSource, Task]]:
+    """Return each method with each task, less those of a kind that it cannot do; note these.
+
+    Tasks that are `named` are kept, and all when none would be left: their cells say what is wrong.
+    """
+    once = list({task.public.resolve(): task for task in tasks}.values())
+    possible = []
+    notes = []
+    for source in sources:
+        left = []
+        for task in once:
+            if task.id in named or source.on(task).can_do(task.kind):
+                possible.append((source, task))
+            else:
+                left.append(task.id)
+        if left:
+            notes.append(f"note: {source.name} cannot do the kind of {', '.join(left)}: left out")
+    if not possible:
+        return [(source, task) for source in sources for task in once]
+    for note in notes:
+        print_note(note)
+    return possible
 
 
 def _report(outcome: Outcome, ledger: Ledger | None, team: str | None, *, kept: bool) -> CellReport:

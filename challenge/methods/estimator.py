@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from challenge.features.text import text_values
 from challenge.methods.builtin.folds import label_codes, label_numbers
 from challenge.methods.protocol import (
+    LABELS,
     decisions_frame,
     numbers_frame,
     probabilities_frame,
-    refuse_things,
+    refuse_other_kinds,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class EstimatorMethod:
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
         """Fit on the feature columns and the labels, as they are in the files."""
-        refuse_things(task)
+        refuse_other_kinds(task, LABELS)
         self._task = task
         labels: Any
         if task.kind.label == "number":

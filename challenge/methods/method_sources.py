@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from challenge.errors import Fault, WrongUse, nearest
+from challenge.kinds.base import Kind
 from challenge.methods.installed import ENTRY_POINTS, Needs, entry_needs, entry_points
 from challenge.methods.protocol import Method
 from challenge.task import Task
@@ -100,6 +101,10 @@ class MethodSource:
         if not self.builtin or BUILTINS[self.spec] != BUILTINS["trivial"]:
             return self
         return resolve_method(_TRIVIAL[task.kind.label])
+
+    def can_do(self, kind: Kind) -> bool:
+        """Return whether the method can do tasks of the kind; only built-in ones state it."""
+        return not self.builtin or bool(self.declared().kinds.hold(kind))
 
     def make(self, **options: Any) -> Method:
         """Import the method and construct it with those of the options that it accepts.

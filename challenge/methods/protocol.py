@@ -13,7 +13,8 @@ options can be searched.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from challenge.errors import Fault, WrongUse, nearest
@@ -23,9 +24,15 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
+    from challenge.kinds.base import Kind
     from challenge.task import Task
 
 __all__ = [
+    "LABELS",
+    "LOGS",
+    "RIGHT_ANSWERS",
+    "THINGS",
+    "Kinds",
     "Method",
     "Progress",
     "chosen_preset",
@@ -33,7 +40,7 @@ __all__ = [
     "frame_values",
     "numbers_frame",
     "probabilities_frame",
-    "refuse_things",
+    "refuse_other_kinds",
     "silent",
     "vectors_frame",
 ]
@@ -57,6 +64,46 @@ class Progress(Protocol):
 
     def __call__(self, text: str, /) -> None:
         """Take the text."""
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """The kinds of task that a method can do, asked of a kind by `hold`.
+
+    `lacking` is what tasks of other kinds do not have, `expected` the task that is needed, and
+    `methods` are built-in ones for these kinds.
+    """
+
+    hold: Callable[[Kind], bool]
+    lacking: str
+    expected: str
+    methods: str
+
+
+LABELS = Kinds(
+    lambda kind: not kind.has_things,
+    "rows need a vector, and test has other things than train",
+    "a task whose labels can be learned",
+    "majority, linear or autogluon",
+)
+RIGHT_ANSWERS = Kinds(
+    lambda kind: kind.has_decisions and kind.has_right_answers,
+    "answers are neither right nor wrong",
+    "classes or matches",
+    "autogluon-pc",
+)
+LOGS = Kinds(
+    lambda kind: bool(kind.log_columns),
+    "no propensities and rewards",
+    "a log of arms, propensities and rewards",
+    "uniform, logging, greedy, epsilon-greedy or linucb",
+)
+THINGS = Kinds(
+    lambda kind: kind.has_things,
+    "no vectors of an old model",
+    "queries and a gallery with vectors",
+    "old-vectors, naive-vectors, procrustes-vectors or class-mean-vectors",
+)
 
 
 def silent(text: str, /) -> None:
@@ -101,16 +148,17 @@ def decisions_frame(test: pd.DataFrame, scores: ArrayLike, threshold: float) -> 
     return pd.DataFrame({"id": list(test["id"]), "label": labels, "score": values})
 
 
-def refuse_things(task: Task) -> None:
-    """Raise WrongUse for a task whose rows need a vector, from a method that learns labels."""
-    if task.kind.has_things:
+def refuse_other_kinds(task: Task, possible: Kinds) -> None:
+    """Raise WrongUse for a task of a kind that the method cannot do."""
+    if not possible.hold(task.kind):
+        others = THINGS if THINGS.hold(task.kind) else LABELS
         raise WrongUse(
             Fault(
                 f"task {task.id}",
-                f"{task.kind.title}: rows need a vector, and test has other things than train",
-                "a task whose labels can be learned",
-                "run old-vectors, naive-vectors, procrustes-vectors or class-mean-vectors",
-                code="vectors-needed",
+                f"{task.kind.title}: {possible.lacking}",
+                possible.expected,
+                f"run {others.methods}",
+                code="other-kind",
             )
         )
 

@@ -8,7 +8,7 @@ import pytest
 
 from challenge.task import Challenge
 from tests.cli.shell import shell
-from tests.toy import declare_toy, toy_rows
+from tests.toy import build_toy, declare_toy, toy_rows
 
 TOML = """format = 1
 title = "Toys"
@@ -164,6 +164,58 @@ def test_a_method_gets_the_files_of_an_earlier_run(
     assert done.code == 0, done.err
     old, new = (tmp_path / name / "toy" / "predictions.parquet" for name in ("old", "new"))
     assert old.read_bytes() == new.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a challenge with a classification, a log and a retrieval."""
+    root = tmp_path_factory.mktemp("kinds")
+    (root / "challenge.toml").write_text(
+        'format = 1\ntitle = "Kinds"\nreveal = "all"\n[[track]]\nid = "things"\n'
+        'title = "Things"\nkind = "retrieval"\nmetric = "map"\ntasks = ["toy-retrieval"]\n'
+    )
+    for kind, n in (("classification", 60), ("bandit", 120), ("retrieval", 120)):
+        build_toy(root, kind, n, images=False)
+    return root
+
+
+def test_all_leaves_out_what_a_method_cannot_do(kinds: Path) -> None:
+    done = shell(kinds, "run", "linear", "uniform", "old-vectors", "majority", "--all", "--json")
+    assert done.code == 0, done.err
+    assert [(cell["method"], cell["task"]) for cell in done.json()["cells"]] == [
+        ("linear", "toy-bandit"),
+        ("linear", "toy-classification"),
+        ("uniform", "toy-bandit"),
+        ("old-vectors", "toy-retrieval"),
+        ("majority", "toy-bandit"),
+        ("majority", "toy-classification"),
+        ("old-vectors", "toy-retrieval"),
+    ]
+    assert [line for line in done.err.splitlines() if "left out" in line] == [
+        "note: linear cannot do the kind of toy-retrieval: left out",
+        "note: uniform cannot do the kind of toy-classification, toy-retrieval: left out",
+        "note: old-vectors cannot do the kind of toy-bandit, toy-classification: left out",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(("--task", "toy-retrieval"), 1), (("--track", "things", "--cv"), 2)],
+    ids=["named", "nothing-else"],
+)
+def test_a_task_that_a_method_cannot_do_fails_where_it_is_named_or_alone(
+    kinds: Path, words: tuple[str, ...], code: int
+) -> None:
+    done = shell(kinds, "run", "linear", *words)
+    assert done.code == code, done.err
+    assert "rows need a vector" in done.err and "fix: run old-vectors, naive-vectors" in done.err
+
+
+def test_a_method_of_ones_own_is_tried_on_every_kind(kinds: Path, tmp_path: Path) -> None:
+    (tmp_path / "constant.py").write_text(METHOD)
+    done = shell(kinds, "run", f"{tmp_path}/constant.py:Constant", "--all", "--json")
+    outcomes = [cell["outcome"] for cell in done.json()["cells"]]
+    assert outcomes == ["predicted", "predicted", "failed"] and done.code == 1
 
 
 def test_a_cluster_that_is_not_there_is_told(challenge: Challenge) -> None:

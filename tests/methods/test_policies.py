@@ -56,5 +56,5 @@ def test_the_logging_policy_of_a_skewed_log_is_learned(tmp_path: Path) -> None:
 def test_a_policy_refuses_a_task_that_is_no_log(tmp_path: Path) -> None:
     other = build_toy(tmp_path, "classification", 120, images=False)
     for name in ("uniform", "logging", "greedy", "epsilon-greedy", "linucb"):
-        with pytest.raises(WrongUse, match="without propensities and rewards"):
+        with pytest.raises(WrongUse, match="no propensities and rewards"):
             resolve_method(name).make().fit(read_train(other), other)

@@ -80,7 +80,7 @@ def test_a_model_of_few_features_fills_up_with_zeros(task: Task) -> None:
 def test_methods_of_vectors_refuse_other_kinds(tmp_path: Path) -> None:
     other = build_toy(tmp_path, "classification", 120, images=False)
     for name in VECTORS:
-        with pytest.raises(WrongUse, match="without vectors of an old model"):
+        with pytest.raises(WrongUse, match="no vectors of an old model"):
             resolve_method(name).make().fit(read_train(other), other)
 
 

@@ -33,13 +33,14 @@ from challenge.methods.builtin.network import Network
 from challenge.methods.builtin.presets import MANY_CLASSES, PRESETS
 from challenge.methods.builtin.trivial import Trivial
 from challenge.methods.protocol import (
+    LABELS,
     Progress,
     chosen_preset,
     decisions_frame,
     frame_values,
     numbers_frame,
     probabilities_frame,
-    refuse_things,
+    refuse_other_kinds,
     silent,
 )
 from challenge.methods.space import Dimension, Float, Integer
@@ -74,6 +75,7 @@ class AutoGluon:
     `learning_rate_scale`: factor of the learning rate of boosting.
     """
 
+    kinds = LABELS
     _context = False
 
     def __init__(
@@ -124,7 +126,7 @@ class AutoGluon:
 
         With a time limit, models that are not ready in time are left out.
         """
-        refuse_things(task)
+        refuse_other_kinds(task, self.kinds)
         self._task, self._train = task, train[["id"]].reset_index(drop=True)
         self._is_number = task.kind.label == "number"
         folds = fold_codes(train, task)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from challenge.errors import Fault, WrongUse
 from challenge.methods.builtin.autogluon import AutoGluon
 from challenge.methods.builtin.congruence import KeptAnswers
-from challenge.methods.protocol import Progress, silent
+from challenge.methods.protocol import RIGHT_ANSWERS, Progress, silent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +26,8 @@ class AutoGluonPC:
 
     Positive-congruent means that a row which was right stays right.
     """
+
+    kinds = RIGHT_ANSWERS
 
     def __init__(
         self,

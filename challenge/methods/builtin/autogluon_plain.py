@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from challenge.methods.builtin.autogluon_package import quiet, require_autogluon
 from challenge.methods.protocol import (
+    LABELS,
     Progress,
     chosen_preset,
     numbers_frame,
     probabilities_frame,
-    refuse_things,
+    refuse_other_kinds,
     silent,
 )
 
@@ -36,6 +37,8 @@ _PRESETS["default"] = _DEFAULT
 class AutoGluonPlain:
     """`TabularPredictor("label").fit(train)` without id and images."""
 
+    kinds = LABELS
+
     def __init__(
         self,
         *,
@@ -52,7 +55,7 @@ class AutoGluonPlain:
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
         """Fit the preset on the columns as they are."""
-        refuse_things(task)
+        refuse_other_kinds(task, self.kinds)
         self._task = task
         self._progress(f"fitting AutoGluon: {self._preset}")
         with quiet():

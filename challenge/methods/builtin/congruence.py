@@ -12,11 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import Fault, WrongUse
 from challenge.methods.builtin.calibration import choose_temperature
 from challenge.methods.builtin.folds import best_f1_threshold, label_codes, macro_f1_of
 from challenge.methods.earlier import OUT_OF_FOLD, read_earlier
-from challenge.methods.protocol import decisions_frame, frame_values, probabilities_frame
+from challenge.methods.protocol import (
+    RIGHT_ANSWERS,
+    decisions_frame,
+    frame_values,
+    probabilities_frame,
+    refuse_other_kinds,
+)
 from challenge.methods.run.handover import PREDICTIONS
 
 if TYPE_CHECKING:
@@ -62,16 +67,7 @@ class KeptAnswers:
     """The predictions of a method, blended with those of an earlier run in `folder`."""
 
     def __init__(self, folder: Path, task: Task) -> None:
-        if not task.kind.has_right_answers:
-            raise WrongUse(
-                Fault(
-                    f"task {task.id}",
-                    f"{task.kind.title}, whose answers are neither right nor wrong",
-                    "classes or matches",
-                    "run autogluon",
-                    code="no-flips",
-                )
-            )
+        refuse_other_kinds(task, RIGHT_ANSWERS)
         self._folder, self._task = folder, task
         self.details: dict[str, object] = {}
 

@@ -23,11 +23,12 @@ from challenge.methods.builtin.folds import (
 )
 from challenge.methods.builtin.ridge import PENALTIES, choose_penalty, ridge
 from challenge.methods.protocol import (
+    LABELS,
     Progress,
     decisions_frame,
     numbers_frame,
     probabilities_frame,
-    refuse_things,
+    refuse_other_kinds,
     silent,
 )
 from challenge.methods.space import Choice, Dimension, Float
@@ -54,6 +55,7 @@ class Linear:
     """
 
     title = "Linear"
+    kinds = LABELS
 
     def __init__(
         self,
@@ -88,7 +90,7 @@ class Linear:
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
         """Learn; temperature, threshold for F1 and penalty of ridge are chosen out of fold."""
-        refuse_things(task)
+        refuse_other_kinds(task, self.kinds)
         self._task, self._train = task, train[["id"]]
         options: Any = {"weights": False, "threads": self._threads, "progress": self._progress}
         if task.kind.paired:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import Fault, WrongUse
 from challenge.features.blocks import TableBlocks
 from challenge.kinds.statistics.arm_ridge import ArmRidge, fit_arms
 from challenge.methods.builtin.folds import fold_codes, label_codes
-from challenge.methods.protocol import Progress, probabilities_frame, silent
+from challenge.methods.protocol import (
+    LOGS,
+    Progress,
+    probabilities_frame,
+    refuse_other_kinds,
+    silent,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,13 +33,15 @@ _LEAST = 1e-6
 class UniformPolicy:
     """Every arm with the same probability."""
 
+    kinds = LOGS
+
     def __init__(self) -> None:
         self.details: dict[str, object] = {"features": []}
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
         """Take the arms."""
         del train
-        _refuse_other_kinds(task)
+        refuse_other_kinds(task, self.kinds)
         self._task = task
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
@@ -73,13 +80,15 @@ class _Contexts:
 class _OfContexts:
     """A policy that depends on the context."""
 
+    kinds = LOGS
+
     def __init__(self, *, seed: int = 0, threads: int = 1, progress: Progress = silent) -> None:
         self._options = seed, threads, progress
         self.details: dict[str, object] = {}
 
     def _begin(self, task: Task) -> None:
         """Take the arms, and say how contexts become numbers."""
-        _refuse_other_kinds(task)
+        refuse_other_kinds(task, self.kinds)
         self._task = task
         self._contexts = _Contexts(task, *self._options)
 
@@ -206,17 +215,3 @@ def _arms_frame(test: pd.DataFrame, task: Task, codes: NDArray[Any]) -> pd.DataF
     import pandas as pd
 
     return pd.DataFrame({"id": list(test["id"]), "label": [task.classes[code] for code in codes]})
-
-
-def _refuse_other_kinds(task: Task) -> None:
-    """Raise WrongUse for a task that is no log."""
-    if not task.kind.log_columns:
-        raise WrongUse(
-            Fault(
-                f"task {task.id}",
-                f"{task.kind.title}, without propensities and rewards",
-                "a log of arms, propensities and rewards",
-                "run majority, linear or autogluon",
-                code="no-log",
-            )
-        )

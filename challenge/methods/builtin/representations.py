@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import Fault, WrongUse
 from challenge.features.blocks import TableBlocks
 from challenge.methods.builtin.folds import fold_codes
 from challenge.methods.builtin.ridge import PENALTIES, ridge
-from challenge.methods.protocol import Progress, silent, vectors_frame
+from challenge.methods.protocol import THINGS, Progress, refuse_other_kinds, silent, vectors_frame
 from challenge.task.columns import vector_columns
 
 if TYPE_CHECKING:
@@ -29,13 +28,15 @@ _OWN = 0.1
 class OldVectors:
     """The vectors of the old model: what every new one has to beat."""
 
+    kinds = THINGS
+
     def __init__(self) -> None:
         self.details: dict[str, object] = {"features": []}
 
     def fit(self, train: pd.DataFrame, task: Task) -> None:
         """Learn nothing."""
         del train
-        _refuse_other_kinds(task)
+        refuse_other_kinds(task, self.kinds)
         self._task = task
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
@@ -46,6 +47,8 @@ class OldVectors:
 class _OfRows:
     """Vectors that are a linear function of the features of a row."""
 
+    kinds = THINGS
+
     def __init__(self, *, seed: int = 0, threads: int = 1, progress: Progress = silent) -> None:
         self._options: dict[str, Any] = {"seed": seed, "threads": threads, "progress": progress}
         self.details: dict[str, object] = {}
@@ -54,7 +57,7 @@ class _OfRows:
         """Learn the function."""
         import numpy as np
 
-        _refuse_other_kinds(task)
+        refuse_other_kinds(task, self.kinds)
         self._task = task
         self._blocks = TableBlocks(task, axes=_COMPONENTS, weights=False, **self._options)
         rows = np.hstack(list(self._blocks.fit_transform(train).values())).astype(np.float64)
@@ -168,17 +171,3 @@ def _unit(rows: NDArray[Any]) -> NDArray[Any]:
 
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.where(lengths > 0.0, lengths, 1.0))
-
-
-def _refuse_other_kinds(task: Task) -> None:
-    """Raise WrongUse for a task without vectors."""
-    if not task.kind.has_things:
-        raise WrongUse(
-            Fault(
-                f"task {task.id}",
-                f"{task.kind.title}, without vectors of an old model",
-                "queries and a gallery with vectors",
-                "run majority, linear or autogluon",
-                code="no-vectors",
-            )
-        )

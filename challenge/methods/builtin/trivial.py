@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from challenge.methods.builtin.folds import label_codes, label_numbers
 from challenge.methods.protocol import (
+    LABELS,
     decisions_frame,
     numbers_frame,
     probabilities_frame,
-    refuse_things,
+    refuse_other_kinds,
 )
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ __all__ = ["Trivial"]
 class Trivial:
     """Predicts the class shares of train, no match for every pair, or the mean of numbers."""
 
+    kinds = LABELS
+
     def __init__(self) -> None:
         self.details: dict[str, object] = {"features": []}
 
@@ -30,7 +33,7 @@ class Trivial:
         """Average the labels."""
         import numpy as np
 
-        refuse_things(task)
+        refuse_other_kinds(task, self.kinds)
         self._task = task
         if task.kind.label == "number":
             self._mean = float(label_numbers(train).mean())
