@@ -62,17 +62,19 @@ def pairs_files(context: SiteContext, folder: str, task_id: str) -> Iterator[Mar
     rows = compared_rows(context, task_id)
     if not rows:
         return
+    path = f"{folder}/{PAIRS}"
+    # Rows differ where vectors do: they state how far each team is behind, with its interval.
+    around = _pairs_html(context, path, task_id, rows, ())
+    yield MarkedPage(path, f"{around}{rows!r}", partial(_drawn, context, path, task_id, rows))
+
+
+def _drawn(context: SiteContext, path: str, task_id: str, rows: Sequence[TaskRow]) -> str:
     pairs = []
     for a, b in combinations(rows, 2):
         found = shown_difference(context.snapshot, a.submission, b.submission)
         if found.value is not None:
             pairs.append(_Pair(a, b, found.value, found.low, found.high))
-    path = f"{folder}/{PAIRS}"
-    # Without its pairs the page shows all that is around them.
-    around = _pairs_html(context, path, task_id, rows, ())
-    yield MarkedPage(
-        path, f"{around}{pairs!r}", partial(_pairs_html, context, path, task_id, rows, pairs)
-    )
+    return _pairs_html(context, path, task_id, rows, pairs)
 
 
 def _pairs_html(
