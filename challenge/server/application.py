@@ -30,6 +30,7 @@ from challenge.server.problems import MEDIA_TYPE, Refusal, document_of, refusal_
 from challenge.server.request_log import RequestLog
 from challenge.server.scoring_process import JobLimits
 from challenge.server.service import Service
+from challenge.server.submission_routes import submission_calls
 from challenge.server.web_pages import page_of, pages
 from challenge.task import Challenge
 from challenge.version import __version__
@@ -103,6 +104,7 @@ def make_application(
     )
     app.state.service = service
     app.include_router(api)
+    app.include_router(submission_calls)
     app.include_router(health)
     app.include_router(pages)
     app.state.openid = None
@@ -191,7 +193,7 @@ def _add_handlers(app: FastAPI, service: Service) -> None:
 
 def _methods_of(path: str) -> list[str]:
     """Return the methods that a path takes; those of the site where no call has it."""
-    known = (*api.routes, *health.routes, *pages.routes)
+    known = (*api.routes, *submission_calls.routes, *health.routes, *pages.routes)
     routes = [one for one in known if isinstance(one, APIRoute) and one.path_regex.match(path)]
     methods = {method for one in routes for method in one.methods or ()} or {"GET"}
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))

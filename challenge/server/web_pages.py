@@ -25,7 +25,7 @@ from challenge.ledger.store import clock
 from challenge.ledger.submissions.names import clean_text
 from challenge.ledger.submissions.quota import quota_left
 from challenge.ledger.submissions.submit import text_faults
-from challenge.server.api_routes import DEADLINE, WAIT_S, own_submission, receipt_answer
+from challenge.server.api_routes import DEADLINE
 from challenge.server.problems import Refusal, refusal_of
 from challenge.server.service import Service
 from challenge.server.sign_in import (
@@ -39,6 +39,7 @@ from challenge.server.sign_in import (
     service_of,
     set_token_cookie,
 )
+from challenge.server.submission_routes import WAIT_S, own_submission, receipt_answer
 from challenge.server.uploads import (
     Received,
     check_pace,
