@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from challenge.board.site import SiteReport, build_site
-from challenge.errors import TaskError
+from challenge.errors import MissingRequirement, TaskError
 from challenge.ledger import open_ledger, refresh
 from challenge.task import Challenge, sha256_of_file
 from challenge.task.settings import read_settings
@@ -143,6 +143,16 @@ def test_the_site_holds_the_zip_only_when_the_organiser_says_so(tmp_path: Path) 
     assert again.written == 0
     (folder / "toy.zip").unlink()
     assert built(challenge).written == 1
+
+
+def test_a_zip_that_cannot_be_written_is_said_in_words(tmp_path: Path) -> None:
+    toml = BENCHMARK.replace('reveal = "all"', 'reveal = "all"\ndownloads = true')
+    challenge = make_challenge(tmp_path, toml)
+    challenge.submissions.mkdir(exist_ok=True)
+    challenge.exports.write_text("in the way")
+    with pytest.raises(MissingRequirement) as caught:
+        built(challenge)
+    assert str(challenge.exports) in str(caught.value)
 
 
 def test_a_board_of_other_data_does_not_hand_out_what_is_built_now(tmp_path: Path) -> None:

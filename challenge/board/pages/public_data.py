@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from challenge.errors import ChallengeError
+from challenge.errors import ChallengeError, MissingRequirement, machine_fault
 from challenge.task.export import KeptExport, kept_export
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from challenge.ledger.store.snapshot import Snapshot
-    from challenge.task import Challenge
+    from challenge.task import Challenge, Task
 
 __all__ = ["PublicData", "public_data"]
 
@@ -25,7 +27,10 @@ class PublicData:
 
 
 def public_data(snapshot: Snapshot, challenge: Challenge) -> Mapping[str, PublicData]:
-    """Return what there is of each task that is built here as the snapshot knows it."""
+    """Return what there is of each task that is built here as the snapshot knows it.
+
+    Raises MissingRequirement when a zip cannot be written.
+    """
     settings = snapshot.settings
     found = {}
     for task_id in sorted(snapshot.cards.keys() & set(challenge.built_ids())):
@@ -39,6 +44,16 @@ def public_data(snapshot: Snapshot, challenge: Challenge) -> Mapping[str, Public
         croissant = task.public / "croissant.json"
         found[task_id] = PublicData(
             croissant.read_bytes() if croissant.is_file() else None,
-            kept_export(task, challenge.exports) if settings.downloads or settings.server else None,
+            _kept(task, challenge.exports) if settings.downloads or settings.server else None,
         )
     return found
+
+
+def _kept(task: Task, folder: Path) -> KeptExport:
+    try:
+        return kept_export(task, folder)
+    except OSError as error:
+        fault = machine_fault(error, str(folder), code="site-unwritable")
+        if fault is None:
+            raise
+        raise MissingRequirement(fault) from error
