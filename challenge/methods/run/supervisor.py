@@ -384,10 +384,13 @@ def _tree(root: int) -> tuple[set[int], set[int], int]:
 
 def _living_thread(process: int) -> Path | None:
     """Return the entry of a thread that goes on after the first one of its process ended."""
-    for entry in Path(f"/proc/{process}/task").glob("[0-9]*"):
-        with suppress(OSError):
-            if (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[0] != "Z":
-                return entry
+    # The process may end while its threads are listed.
+    with suppress(OSError):
+        for entry in Path(f"/proc/{process}/task").glob("[0-9]*"):
+            with suppress(OSError):
+                stat = (entry / "stat").read_text(errors="replace")
+                if stat.rpartition(")")[2].split()[0] != "Z":
+                    return entry
     return None
 
 
