@@ -223,9 +223,11 @@ def test_the_commands_of_the_home_page_run_as_they_are(state: str, tmp_path: Pat
 
     table = pq.read_table(tmp_path / "mine" / "toy" / "predictions.parquet")
     pyarrow.csv.write_csv(table, root / "predictions.csv")
+    # A contest hands out the zip.
+    assert shell(root, "export", "toy", "--to", str(root / "toy.zip")).code == 0
     run_block(commands, root)
     if state == "benchmark":
-        assert "You" in shell(root, "submissions").out
+        assert "Your-Team" in shell(root, "submissions").out
 
 
 @pytest.mark.parametrize("page", [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md"], ids=str)

@@ -1,7 +1,7 @@
 """The image that other sites show beside a link: the first five of a board, with their intervals.
 
 It is drawn with the font inside Pillow, so that it is the same everywhere. That font has the basic
-Latin letters: accents are dropped, and a name in another script is left to the page.
+Latin characters: accents are dropped, and a name in another script is left to the page.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class CardRow:
 
 
 def _known(text: str) -> str:
-    """Return the text in letters that the font has."""
+    """Return the text in characters that the font has."""
     swapped = "".join(_SMALLER.get(one, one) for one in text)
     plain = "".join(
         one for one in unicodedata.normalize("NFKD", swapped) if not unicodedata.combining(one)

@@ -17,6 +17,7 @@ from challenge.board.pages.page_frame import CARD, trusted
 from challenge.board.pages.site_context import MarkedPage, SiteContext
 from challenge.board.plots import Scale, axis_svg, interval_svg, scale_for
 from challenge.board.rules.board_rows import TaskRow
+from challenge.errors import counted
 from challenge.ledger.submissions.compare import shown_difference
 
 __all__ = ["PAIRS", "compared_rows", "pair_name", "pairs_files"]
@@ -98,7 +99,7 @@ def _pairs_html(
         "pairs.html",
         path,
         title=f"{title}, pair by pair",
-        summary=f"The first {len(rows)} teams of {title}: differences with paired intervals.",
+        summary=f"The first {counted(len(rows), 'team')} of {title}: differences and intervals.",
         card=f"{path.rpartition('/')[0]}/{CARD}",
         task=title,
         metric=metric,
