@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CHALLENGE := $(BIN)/challenge
 TASKS := fodors-zagats icon-tag icon-variants
 
-.PHONY: demo test test-full test-core test-numeric docs bench fuzz torture clean
+.PHONY: demo test test-full test-core test-numeric docs picture bench fuzz torture clean
 
 demo: $(VENV)/.baseline
 	@echo "== 1 of 4: raw packages to tasks"
@@ -53,6 +53,11 @@ test-numeric: $(VENV)/.test
 docs: $(VENV)/.test
 	$(BIN)/pip install --disable-pip-version-check -e ".[docs]"
 	$(BIN)/sphinx-build -q -W --keep-going -c docs . docs/site
+
+# docs/board.png, from the entries of the ledger that is here; after `make demo`, for one.
+picture: $(VENV)/.test
+	$(CHALLENGE) leaderboard
+	$(BIN)/python docs/screenshot.py
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks

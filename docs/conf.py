@@ -27,6 +27,7 @@ include_patterns = [
     "SECURITY.md",
     "docs/*.md",
     "docs/*.rst",
+    "docs/skills/challenge/SKILL.md",
     "examples/multimodal/README.md",
 ]
 exclude_patterns = [

@@ -17,12 +17,14 @@ from typing import Annotated, Any
 
 import pytest
 import typer
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
+from challenge.kinds import KINDS, kind_of
 from challenge.prepare.sources.archives import Caps
 from challenge.task.declarations import tomllib
 from challenge.task.findings import FINDINGS
-from docs import task_toml
+from challenge.task.settings import Limits, RosterTeam, Settings, Track
+from docs import fault_codes, skill, task_toml
 from docs.architecture import PAGE, direct, rendered
 from docs.limits import LIMITS, PACKAGES
 from docs.limits import rows as limit_rows
@@ -49,8 +51,54 @@ def test_the_page_of_commands_is_what_the_commands_say() -> None:
     assert made.strip() == page.strip(), "run `python docs/commands.py`"
 
 
+def test_the_skill_of_agents_has_every_command_and_runs_as_it_is_written() -> None:
+    page = skill.PAGE.read_text("utf-8")
+    assert skill.rendered(page) == page, "run `python -m docs.skill`"
+    # What https://agentskills.io/specification asks of the head.
+    head = re.match(r"---\nname: (?P<name>[a-z0-9-]{1,64})\ndescription: (?P<text>.+)\n---\n", page)
+    assert head is not None and head["name"] == skill.PAGE.parent.name
+    assert len(head["text"]) <= 1024 and ": " not in head["text"]
+    for line in commands_of(skill.PAGE):
+        assert f"`challenge {line[0]}`" in page
+
+
 def test_the_page_of_task_toml_is_what_the_models_say() -> None:
     assert task_toml.PAGE.read_text("utf-8") == task_toml.render(), "run `python -m docs.task_toml`"
+
+
+def test_the_page_of_codes_has_every_code_of_a_fault() -> None:
+    page = fault_codes.PAGE.read_text("utf-8")
+    assert page == fault_codes.render(), "run `python -m docs.fault_codes`"
+    assert sum(map(len, fault_codes.codes().values())) > 150
+
+
+def test_the_page_of_challenge_toml_has_every_key() -> None:
+    page = (ROOT / "docs" / "challenge-toml.md").read_text("utf-8")
+    parts = page.split("\n## ")[1:]
+    models: list[type[BaseModel]] = [Settings, Limits, Track, RosterTeam]
+    for part, model in zip(parts, models, strict=True):
+        keys = set(re.findall(r"^\| `(\w+)` \|", part, re.M))
+        assert keys == set(model.model_fields) - {"limits", "track", "team"}, model
+
+
+def test_every_metric_and_kind_is_on_the_page_of_scores() -> None:
+    page = (ROOT / "docs" / "scoring.md").read_text("utf-8")
+    metrics = {name for kind in KINDS for name in kind_of(kind).metrics}
+    assert {name for name in metrics if f"`{name}`" not in page} == set()
+    assert {kind for kind in KINDS if f"\n| {kind} |" not in page} == set()
+
+
+def test_every_command_has_a_heading() -> None:
+    from challenge.cli.app import app, load_commands
+
+    load_commands()
+    page = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    group: Any = typer.main.get_group(app)
+    names = []
+    for name, command in group.commands.items():
+        inside = getattr(command, "commands", None)
+        names += [name] if inside is None else [f"{name} {one}" for one in inside]
+    assert set(names) == set(re.findall(r"^## (.+)$", page, re.M))
 
 
 def test_every_key_of_task_toml_has_a_meaning_and_an_example_that_it_takes() -> None:
@@ -109,6 +157,11 @@ MADE_OF_PARTS = {
     *(f"telling-{name}" for name in ("order", "id", "left-id", "right-id")),
 }
 """Findings whose names are put together from words that are no names themselves."""
+
+
+def test_the_images_of_the_docs_are_small() -> None:
+    images = [path for end in ("png", "jpg", "svg") for path in (ROOT / "docs").glob(f"*.{end}")]
+    assert sum(path.stat().st_size for path in images) <= 200_000, "run `make picture`"
 
 
 def test_the_diagram_of_the_architecture_is_drawn_from_the_imports() -> None:
@@ -177,7 +230,9 @@ def commands_of(page: Path) -> list[list[str]]:
     return found
 
 
-@pytest.mark.parametrize("page", [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md"], ids=str)
+@pytest.mark.parametrize(
+    "page", [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md", skill.PAGE], ids=str
+)
 def test_commands_of_pages_are_commands_with_these_options(page: Path) -> None:
     from challenge.cli.app import app, load_commands
 
