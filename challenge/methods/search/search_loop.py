@@ -21,7 +21,16 @@ from challenge.methods.space import Space, Value
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["RULES", "Look", "Propose", "Search", "Stop", "search"]
+__all__ = [
+    "RULES",
+    "Look",
+    "Propose",
+    "Search",
+    "Stop",
+    "search",
+    "space_candidates",
+    "space_point",
+]
 
 Stop = Literal["regret", "stagnation", "none"]
 RULES: tuple[Stop, ...] = ("regret", "stagnation")
@@ -146,19 +155,20 @@ def _look(space: Space, trials: Sequence[Trial]) -> Look | None:
         return None
     best = best_of(finished)
     values = [trial.value for trial in finished]
-    points = np.array([_point(space, trial.options) for trial in finished])
-    bound = regret_bound(points, values, len(space), _candidates(space))
+    points = np.array([space_point(space, trial.options) for trial in finished])
+    bound = regret_bound(points, values, len(space), space_candidates(space))
     error = fold_error(best.fold_scores)
     return Look(trials[-1].number, best.value, bound, error, stagnates(values))
 
 
-def _point(space: Space, options: Mapping[str, Value]) -> list[float]:
+def space_point(space: Space, options: Mapping[str, Value]) -> list[float]:
+    """Return the coordinates of options, each 0 to 1."""
     return [
         share for name, dimension in space.items() for share in dimension.coordinates(options[name])
     ]
 
 
-def _candidates(space: Space) -> NDArray[Any]:
+def space_candidates(space: Space) -> NDArray[Any]:
     """Return coordinates that cover the space evenly: a scrambled Sobol sequence."""
     import numpy as np
     from scipy.stats import qmc
