@@ -45,6 +45,8 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # Looking whether a template has changed took a thirtieth of the time of a build.
+        auto_reload=False,
     )
     made.filters.update(
         bytes=bytes_text,

@@ -7,6 +7,7 @@ function is the continued fraction of Lentz (Numerical Recipes, 6.4).
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -89,6 +90,7 @@ def t_quantile(critical: ArrayLike, df: ArrayLike) -> NDArray[np.float64]:
     return found
 
 
+@lru_cache(maxsize=10_000)
 def binomial_p(wins: int, losses: int) -> float:
     """Return the exact two-sided p-value of `wins` against `losses` of a fair coin.
 
