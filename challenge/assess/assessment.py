@@ -130,12 +130,15 @@ class Assessment:
         if self.at_the_end:
             found.append((False, "finding harder rows: linear is right on nearly all of them"))
         few = _LEAST_CLUSTERS
-        if self.separation is None or self.separation.clusters < few:
-            n = self.n_test if self.separation is None else self.separation.clusters
+        n = self.n_test if self.separation is None else self.separation.clusters
+        if n < few:
             found.append(
                 (False, f"collecting more rows: the test has {n:,} independent {self.units}, "
                         f"fewer than {few}")
             )  # fmt: skip
+        elif self.separation is None:
+            if not self.at_the_end:
+                found.append((False, "an assessment that can measure the size of the test"))
         elif self.separation.difference > _LARGEST_DIFFERENCE:
             need = self.separation.for_a_point * (0.01 / _LARGEST_DIFFERENCE) ** 2
             found.append(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from challenge.assess.assessment import Assessment, Estimate
 from challenge.assess.assessment_page import assessment_page
 from challenge.assess.label_issues import find_label_issues
 from challenge.assess.measure import _some_rows
@@ -17,6 +19,7 @@ from challenge.assess.raw_table import assess_table
 from challenge.assess.separation import separation_of
 from challenge.kinds.statistics.vector import Vector, spread
 from tests.cli.shell import shell
+from tests.toy import build_toy
 
 WORDS = ["red", "blue", "green", "loud", "quiet", "fast", "slow", "big", "small", "old", "new"]
 
@@ -120,6 +123,18 @@ def test_a_share_of_the_rows_keeps_the_labels_and_smaller_shares_are_inside() ->
     assert len(_some_rows(numbers, 0.25)) == 100
 
 
+def test_a_test_set_of_unknown_power_is_not_called_small() -> None:
+    signal = Estimate(0.2, 0.1, 0.3)
+    large = Assessment(
+        name="t", title="T", kind="classification", metric="accuracy", n_test=1000, gain=signal
+    )
+    assert large.decision == "go after" and "1,000" not in large.verdict
+    assert "the test has 40 independent rows" in replace(large, n_test=40).verdict
+    perfect = replace(large, at_the_end=True)
+    assert perfect.verdict.startswith("Go after finding harder rows")
+    assert "measure" not in perfect.verdict
+
+
 @pytest.mark.slow
 def test_a_good_table_goes_and_bad_tables_do_not(tmp_path: Path) -> None:
     leak = table(600, 0.3)
@@ -156,3 +171,34 @@ def test_a_table_that_cannot_be_built_is_a_no_with_its_faults(tmp_path: Path) ->
     assert done.json()["decision"] == "no" and done.json()["faults"]
     assert "fix: " in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert (tmp_path / "page.json").is_file()
+
+
+@pytest.mark.slow
+def test_records_and_their_pairs_are_assessed(tmp_path: Path) -> None:
+    random = np.random.default_rng(4)
+    names = [" ".join(random.choice(WORDS, 6)) for _ in range(120)]
+    lines = [f"s{n:03},{name} {n // 2}" for n, name in enumerate(names)]
+    (tmp_path / "shops.csv").write_text("\n".join(["ref,name", *lines]) + "\n")
+    others = [(n, n + 1 if n % 2 == 0 else (n + 6) % 120) for n in range(120)]
+    judged = [f"s{a:03},s{b:03},{int(a // 2 == b // 2)}" for a, b in others]
+    (tmp_path / "judged.csv").write_text("\n".join(["one,other,match", *judged]) + "\n")
+    done = shell(
+        tmp_path, "assess", str(tmp_path / "shops.csv"), "--kind", "matching",
+        "--pairs", str(tmp_path / "judged.csv"), "--json",
+    )  # fmt: skip
+    found = done.json()
+    assert found["kind"] == "matching of pairs" and found["faults"] == [], found["faults"]
+    assert found["name"] == "shops.csv" and 0 < found["n_test"] < found["n_train"] <= 120
+    assert {name for name, _, _ in found["columns"]} == {"left_name", "right_name"}
+    assert done.code == int(found["decision"] != "go")
+
+
+@pytest.mark.slow
+def test_a_built_task_is_assessed_by_its_id(tmp_path: Path) -> None:
+    (tmp_path / "challenge.toml").write_text('format = 1\ntitle = "T"\n')
+    task = build_toy(tmp_path, n=160, images=False, name="parcels")
+    by_id = shell(tmp_path, "assess", "parcels", "--to", str(tmp_path / "page.html"), "--json")
+    organiser = by_id.json()
+    assert organiser["name"] == "parcels"
+    assert (organiser["n_train"], organiser["n_test"]) == (task.n_train, task.n_test)
+    assert organiser["verdict"].split(":")[0] in (tmp_path / "page.html").read_text()
