@@ -77,7 +77,8 @@ def test_a_table_with_a_folder_of_images_takes_three_commands(contest: Path) -> 
     assert "3 classes" in page.text
     for name in ("image", "title", "grams"):
         assert name in page.text
-    assert page.text.count("not stated") == QUESTIONS + 2, "the questions, words and licence"
+    # The questions, the words, and the licence in two places.
+    assert page.text.count("not stated") == QUESTIONS + 3
     added_again = shell(root, "add", "dishes", *raw)
     assert "already there" in added_again.err
     assert "unchanged" in shell(root, "convert", "dishes").out, "a page is no source of its task"
