@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.models import CommandInfo
 
 from challenge.errors import ChallengeError, MissingRequirement, WrongUse, machine_fault
 from challenge.task import Challenge, find_challenge
@@ -120,14 +121,18 @@ def load_commands() -> None:
     for subject in _SUBJECTS:
         importlib.import_module(f"challenge.cli.{subject}_commands")
     panels = {name: panel for panel, names in _PANELS.items() for name in names.split()}
+    order = list(panels)
     for command in app.registered_commands:
-        assert command.callback is not None
-        name = command.name or command.callback.__name__.replace("_", "-")
-        command.rich_help_panel = panels[name]
+        command.rich_help_panel = panels[_name_of(command)]
     for group in app.registered_groups:
         group.rich_help_panel = panels[str(group.name)]
-    order = list(_PANELS)
-    app.registered_commands.sort(key=lambda command: order.index(str(command.rich_help_panel)))
+    # Not the order in which their modules happened to be imported.
+    app.registered_commands.sort(key=lambda command: order.index(_name_of(command)))
+
+
+def _name_of(command: CommandInfo) -> str:
+    assert command.callback is not None
+    return command.name or command.callback.__name__.replace("_", "-")
 
 
 def main() -> None:
