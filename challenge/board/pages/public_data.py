@@ -23,16 +23,19 @@ class PublicData:
     """The Croissant card of a task, and the zip of its public folder."""
 
     croissant: bytes | None
-    archive: KeptExport | None
+    archive: KeptExport
 
 
 def public_data(snapshot: Snapshot, challenge: Challenge) -> Mapping[str, PublicData]:
-    """Return what there is of each task that is built here as the snapshot knows it.
+    """Return what is offered of each task that is built here as the snapshot knows it.
 
-    Raises MissingRequirement when a zip cannot be written.
+    Nothing without `downloads` or `server`: the site is then the ledger's alone, so that a past
+    board has the same bytes again. Raises MissingRequirement when a zip cannot be written.
     """
     settings = snapshot.settings
-    found = {}
+    found: dict[str, PublicData] = {}
+    if not (settings.downloads or settings.server):
+        return found
     for task_id in sorted(snapshot.cards.keys() & set(challenge.built_ids())):
         try:
             task = challenge.task(task_id)
@@ -43,8 +46,8 @@ def public_data(snapshot: Snapshot, challenge: Challenge) -> Mapping[str, Public
             continue
         croissant = task.public / "croissant.json"
         found[task_id] = PublicData(
-            croissant.read_bytes() if croissant.is_file() else None,
-            _kept(task, challenge.exports) if settings.downloads or settings.server else None,
+            croissant.read_bytes() if settings.downloads and croissant.is_file() else None,
+            _kept(task, challenge.exports),
         )
     return found
 

@@ -118,7 +118,7 @@ class SiteContext:
     def archives(self) -> Iterator[tuple[str, KeptExport]]:
         """Yield the tasks whose zip the site holds, and the zip."""
         for task, data in self.data.items():
-            if self.settings.downloads and data.archive is not None:
+            if self.settings.downloads:
                 yield task, data.archive
 
     def archive_path(self, task_id: str) -> str:
