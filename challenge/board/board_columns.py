@@ -149,6 +149,8 @@ def _method_html(row: TaskRow, look: Look) -> str:
         f'<a class="method" href="{look.root}submission/{row.submission}.html">'
         f"{user_html(row.method or 'no name', 90)}</a>"
     )
+    if row.by_agent:
+        method += ' <span class="tag">by an agent</span>'
     return _team_html(row, look, method)
 
 
@@ -331,6 +333,7 @@ TASK_COLUMNS: list[BoardColumn[TaskRow]] = [
             *_TEAM_FIELDS,
             Field("submission", lambda row: row.submission),
             Field("method", lambda row: row.method),
+            Field("by_agent", lambda row: row.by_agent),
         ),
         "Team and method",
         page=2,

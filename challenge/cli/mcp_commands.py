@@ -25,7 +25,6 @@ __all__ = ["PANELS", "call", "tools"]
 PANELS = ("Take part", "Organise", "Run methods", "Over the network")
 """What ends or mends a contest is left to people."""
 
-_MARK = "By an agent."
 _HIDDEN = frozenset({"json", "help", "submit"})
 """`submit` is the option of `run`: it would store a submission that no note marks."""
 
@@ -100,13 +99,15 @@ def call(folder: Path, name: str, values: Mapping[str, Any]) -> tuple[bool, str]
     Faults of a file are an answer like any other. Raises WrongUse for a tool or an input that
     there is not.
     """
+    from challenge.ledger.store.records import AGENT_NOTE
+
     commands = dict(_offered())
     if name not in commands:
         raise _unknown("tool", name, commands)
     options = {option.name: option for option in _options(commands[name])}
     words, places = [], []
     if "note" in options:
-        values = {**values, "note": f"{_MARK} {values.get('note', '')}".strip()}
+        values = {**values, "note": f"{AGENT_NOTE} {values.get('note', '')}".strip()}
     for key, value in values.items():
         if key not in options:
             raise _unknown(f"input of {name}", key, options)

@@ -96,6 +96,10 @@ class HandSource(RowSource):
         for found in found_by_team:
             yield found, self.score(found.id, subset)
 
+    @property
+    def by_agents(self) -> frozenset[int]:
+        return frozenset()
+
     def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
         return {i: self.made[i - 1].method for i in submission_ids}
 

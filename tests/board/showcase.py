@@ -82,6 +82,10 @@ class ShowcaseSource(RowSource):
             if team in (None, one.team):
                 yield one, self.score(one.id, subset)
 
+    @property
+    def by_agents(self) -> frozenset[int]:
+        return frozenset(one.id for one in self.entered if one.by_agent)
+
     def methods(self, submission_ids: Sequence[int]) -> Mapping[int, str]:
         return {i: self.entered[i - 1].method for i in submission_ids}
 
@@ -184,7 +188,7 @@ def showcase(
                     if team.baseline
                     else _METHODS[(team.id + attempt) % len(_METHODS)]
                 ),
-                note=words or ("second seed, same features" if attempt == 2 else ""),
+                note=words or _NOTES.get(attempt, ""),
                 at=START + timedelta(hours=round(hours, 3)),
                 sha256=f"{submission:064x}",
                 file_sha256=f"{submission:064x}",
@@ -222,6 +226,9 @@ def showcase(
         closed_at=START + timedelta(days=28) if state == "closed" else None,
         steps=dict.fromkeys(cards, 0.0 if state == "benchmark" else 0.01),
     )
+
+
+_NOTES = {0: "By an agent. A first try", 2: "second seed, same features"}
 
 
 def with_one_more(snapshot: Snapshot, team: int, task: str, value: float) -> Snapshot:

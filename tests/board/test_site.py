@@ -18,6 +18,7 @@ from challenge.board.manifest import Stamp
 from challenge.board.pages import submission_page
 from challenge.board.pages.site_context import SiteContext
 from challenge.board.pages.submission_lines import Line
+from challenge.board.pages.team_places import TeamPlace
 from challenge.board.rules.task_board import task_board
 from challenge.board.rules.upgrades import Flips
 from challenge.board.site import read_context, write_site
@@ -186,9 +187,15 @@ def test_of_a_teams_submissions_only_what_changed_is_drawn_again(
     drawn: list[int] = []
     draw = submission_page._submission_html
 
-    def counted(context: SiteContext, team: Team, line: Line, flips: Sequence[Flips]) -> str:
+    def counted(
+        context: SiteContext,
+        team: Team,
+        line: Line,
+        flips: Sequence[Flips],
+        place: TeamPlace | None,
+    ) -> str:
         drawn.append(line.submission.id)
-        return draw(context, team, line, flips)
+        return draw(context, team, line, flips, place)
 
     monkeypatch.setattr(submission_page, "_submission_html", counted)
     more = with_one_more(snapshot, 2, "patent-class", 0.1)

@@ -1,4 +1,4 @@
-"""A submission's page: its scores with intervals, and what it was made with."""
+"""A submission's page: its scores with intervals, its place, and what it was made with."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from challenge.board.pages.confusion_section import confusion_facts, confusion_f
 from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.site_context import MarkedPage, SiteContext
 from challenge.board.pages.submission_lines import Line
+from challenge.board.pages.team_places import TeamPlace
 from challenge.board.pages.upgrade_section import upgrade_facts
 from challenge.board.plots import Scale, axis_svg, interval_svg
 from challenge.board.rules.upgrades import Flips
@@ -42,35 +43,66 @@ _SUBSET_TITLES = {
 _SCALE = Scale(0.0, 1.0, 160, 10)
 Fact = tuple[str, str]
 """A name and its value, a text or HTML."""
-_LONG = 60
-"""Facts with more characters come last and have a line of their own."""
+_N_FIRST = 5
+"""Facts that are shown at once; the reader unfolds the others."""
 _DETAIL_TITLES = {
+    "features": "What it read",
+    "shares": "Models and their shares",
     "cpu_s": "Processor time",
-    "fit_s": "Fitting",
-    "predict_s": "Predicting",
-    "seconds": "In all",
     "peak_mb": "Peak memory",
+    "seconds": "Time in all",
+    "preset": "Preset",
+    "seed": "Seed of chance",
+    "threads": "Threads",
+    "fit_s": "Time to fit",
+    "predict_s": "Time to predict",
     "time_limit_s": "Time limit",
-    "method_digest": "Method’s digest",
+    "n_columns": "Columns made",
+    "left_out": "Left out",
+    "models": "Models",
+    "blend": "Exponents of the models",
+    "weights": "Weights of the regression",
+    "autogluon_weights": "Weights in AutoGluon’s ensemble",
+    "out_of_fold_macro_f1": "Macro-F1 out of fold",
+    "out_of_fold_accuracy": "Accuracy out of fold",
+    "out_of_fold_f1": "F1 out of fold",
+    "threshold": "Threshold of a match",
+    "rows": "Rows",
+    "versions": "Versions",
+    "method": "Method as it was called",
+    "method_digest": "Digest of the method",
     "earlier": "Digest of the earlier run",
 }
+"""Titles of what the built-in methods and a run report, the most telling first."""
 
 
 def submission_files(
-    context: SiteContext, team: Team, line: Line, flips: Sequence[Flips], base: str
+    context: SiteContext,
+    team: Team,
+    line: Line,
+    flips: Sequence[Flips],
+    place: TeamPlace | None,
+    base: str,
 ) -> Iterator[MarkedPage]:
     """Yield the export of the confusion matrix, where there is one, and the submission's page.
 
-    `base` is a text of all that they depend on beside team, line and flips.
+    `place` is where the team is with this submission. `base` is a text of all else that they
+    depend on beside team, line and flips.
     """
-    mark = f"{base} {(team, line, flips)!r}"
+    mark = f"{base} {(team, line, flips, place)!r}"
     if line.score is not None:
         yield from confusion_files(context, line.submission, line.score, mark)
-    draw = partial(_submission_html, context, team, line, flips)
+    draw = partial(_submission_html, context, team, line, flips, place)
     yield MarkedPage(f"submission/{line.submission.id}.html", mark, draw)
 
 
-def _submission_html(context: SiteContext, team: Team, line: Line, flips: Sequence[Flips]) -> str:
+def _submission_html(
+    context: SiteContext,
+    team: Team,
+    line: Line,
+    flips: Sequence[Flips],
+    place: TeamPlace | None,
+) -> str:
     submission, score = line.submission, line.score
     task_title, decimals = context.title(submission.task), context.decimals(submission.task)
     summary = f"{clip(team.name, 48)} on {clip(task_title, 60)}"
@@ -79,6 +111,7 @@ def _submission_html(context: SiteContext, team: Team, line: Line, flips: Sequen
         interval = interval_text(score.low, score.high, decimals)
         summary += f", interval {interval}" if interval else ""
     metrics = _metrics(context, submission.task, score) if score else []
+    used = _used(submission, score, context.settings.is_contest())
     return context.frame.page(
         "submission.html",
         f"submission/{submission.id}.html",
@@ -86,6 +119,7 @@ def _submission_html(context: SiteContext, team: Team, line: Line, flips: Sequen
         summary=f"{summary}.",
         submission=submission,
         team=team,
+        place=place,
         task_folder=folder_name(submission.task),
         task_title=task_title,
         state=line.state,
@@ -100,7 +134,8 @@ def _submission_html(context: SiteContext, team: Team, line: Line, flips: Sequen
         metrics=metrics,
         axis=trusted(axis_svg(_SCALE) if any(one["plot"] for one in metrics) else ""),
         diagnostics=diagnostic_facts(context, submission.task, score) if score else [],
-        used=_used(submission, score, context.settings.is_contest()),
+        used=used[:_N_FIRST],
+        used_more=used[_N_FIRST:],
         confusion=confusion_facts(context, submission, score) if score else None,
         upgrade=upgrade_facts(context, submission, flips) if score else None,
     )
@@ -156,25 +191,33 @@ def diagnostic_facts(context: SiteContext, task: str, score: StoredScore) -> lis
 
 
 def _used(submission: Submission, score: StoredScore | None, contest: bool) -> list[Fact]:
-    """Return what the submission was made with, long values last."""
-    facts: list[Fact] = [("File", submission.form)]
+    """Return what the submission was made with, what tells most first."""
+    details = {
+        key: value
+        for key, value in submission.details.items()
+        if key != "isolation" and value is not None and value not in ([], {}, "")
+    }
+    known = [key for key in _DETAIL_TITLES if key in details]
+    facts: list[Fact] = [
+        (
+            _DETAIL_TITLES.get(key, plain(key).replace("_", " ").capitalize()[:60]),
+            trusted(_detail_html(key, details[key])),
+        )
+        for key in [*known, *sorted(details.keys() - set(known))]
+    ]
     if submission.isolation:
         sandbox = "sandbox (bwrap)" if submission.isolation == "bwrap" else "no isolation"
-        facts.append(("Ran in", sandbox))
-    for key, value in sorted(submission.details.items()):
-        if key == "isolation" or value is None or value in ([], {}, ""):
-            continue
-        title = _DETAIL_TITLES.get(key, plain(key).replace("_", " ").capitalize()[:60])
-        facts.append((title, trusted(_detail_html(key, value))))
+        facts.insert(min(len(known), _N_FIRST - 1), ("Ran in", sandbox))
+    facts.append(("File", submission.form))
     if not contest:
         # In a contest only the organiser may see whose predictions are identical.
         facts.append(("Predictions", trusted(_digest_html(submission.sha256))))
     if score is not None:
         facts += [
-            ("Scorer version", f"{score.scorer_version}"),
-            ("Data digest", trusted(_digest_html(score.data_digest))),
+            ("Version of the scorer", f"{score.scorer_version}"),
+            ("Digest of the data", trusted(_digest_html(score.data_digest))),
         ]
-    return sorted(facts, key=lambda fact: len(fact[1]) > _LONG)
+    return facts
 
 
 def _digest_html(digest: str) -> str:

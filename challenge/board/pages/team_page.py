@@ -60,8 +60,12 @@ def team_files(
     `base` is a text of all that they depend on beside team, entries, public scores and flips.
     """
     lines = team_lines(context, entries, public)
+    by_folder = {place.folder: place for place in places}
     for line in lines:
-        yield from submission_files(context, team, line, flips.get(line.submission.id, ()), base)
+        submission = line.submission
+        where = f"task/{folder_name(submission.task)}" if line.counts else ""
+        own, place = flips.get(submission.id, ()), by_folder.get(where)
+        yield from submission_files(context, team, line, own, place, base)
     folder = f"team/{team.slug}"
     yield (
         f"{folder}/submissions.json",

@@ -49,6 +49,8 @@ class TaskRow(Standing):
 
     submission: int
     method: str
+    by_agent: bool = False
+    """Whether an agent submitted it, as its note says."""
     reason: str | None = None
     """Why there is no value."""
     error: float | None = None

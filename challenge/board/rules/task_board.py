@@ -68,7 +68,7 @@ def task_board(
         ties = compare_with_first(merits[:n_compared], of_best, step)
         notes = tie_notes(of_best)
     ids = entries.submission[best].tolist()
-    methods = snapshot.methods(ids)
+    methods, by_agents = snapshot.methods(ids), snapshot.by_agents()
     lows, highs = numbers(entries.low[best]), numbers(entries.high[best])
     # Twelve decimals, as ranks have: .605 - .578 is .027 and no .027000000000000024.
     scores, behind = numbers(entries.value[best]), numbers((merits[:1] - merits).round(12))
@@ -97,6 +97,7 @@ def task_board(
             n_submissions=made[i],
             at=from_micros(times[i]),
             method=methods.get(ids[i], ""),
+            by_agent=ids[i] in by_agents,
             reason=None if ranked else _reason(snapshot, ids[i], task_id, subset),
         )
         if ties is not None and i < n_compared:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from challenge.task import Subset
 
 __all__ = [
+    "AGENT_NOTE",
     "Card",
     "Entry",
     "PrimaryScores",
@@ -39,6 +40,10 @@ class Team:
     slug: str
     baseline: bool = False
     members: tuple[str, ...] = ()
+
+
+AGENT_NOTE = "By an agent."
+"""How the note begins of what an agent submitted (`challenge mcp`); boards show it."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,11 @@ class Submission:
     baseline: bool = False
     withdrawn: bool = False
     isolation: str = ""
+
+    @property
+    def by_agent(self) -> bool:
+        """Whether an agent submitted it, as its note says."""
+        return self.note.startswith(AGENT_NOTE)
 
     def as_json(self) -> dict[str, object]:
         """Return the submission as plain values."""

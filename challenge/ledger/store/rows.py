@@ -13,7 +13,7 @@ from challenge.errors import Fault, WrongUse
 from challenge.ledger.store import schema
 from challenge.ledger.store.clock import from_micros
 from challenge.ledger.store.database import Store
-from challenge.ledger.store.records import Entry, StoredScore, Submission, Team
+from challenge.ledger.store.records import AGENT_NOTE, Entry, StoredScore, Submission, Team
 from challenge.ledger.store.versions import ScoringVersion
 from challenge.ledger.submissions.failed_runs import FailedRuns, failed_runs_until
 from challenge.ledger.submissions.ladder import outward, public_metrics
@@ -169,6 +169,16 @@ class RowSource:
                 query = sa.select(rows.c.id, rows.c.method).where(rows.c.id.in_(chunk))
                 found.update((row.id, row.method) for row in connection.execute(query))
         return found
+
+    @cached_property
+    def by_agents(self) -> frozenset[int]:
+        """The submissions that an agent made, as their notes say."""
+        rows = schema.submissions
+        query = sa.select(rows.c.id).where(
+            rows.c.note.startswith(AGENT_NOTE), rows.c.at <= self._until
+        )
+        with self._store.reading() as connection:
+            return frozenset(connection.execute(query).scalars())
 
     def details(self, submission_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
         """Return the details of each submission."""

@@ -73,6 +73,10 @@ class Snapshot:
         """Return the method of each submission."""
         return self.source.methods(submission_ids)
 
+    def by_agents(self) -> frozenset[int]:
+        """Return the submissions that an agent made, as their notes say."""
+        return self.source.by_agents
+
     def details(self, submission_ids: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
         """Return what the method of each submission reported: cost, versions, features, seed."""
         return self.source.details(submission_ids)
