@@ -29,6 +29,7 @@ __all__ = [
     "WrongUse",
     "counted",
     "machine_fault",
+    "meant",
     "nearest",
     "plain_form",
     "require_unix",
@@ -199,6 +200,16 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
     by_folded = {candidate.casefold(): candidate for candidate in allowed}
     close = difflib.get_close_matches(word.strip().casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[close[0]] if close else None
+
+
+def meant(word: str, allowed: Iterable[str], otherwise: str) -> str:
+    """Return the fix of an unknown name: the allowed one most like it, or `otherwise`.
+
+    >>> meant("lokal", ["local", "dask"], "name one"), meant("x", ["local", "dask"], "name one")
+    ("did you mean 'local'?", 'name one')
+    """
+    guess = nearest(word, allowed)
+    return f"did you mean {guess!r}?" if guess else otherwise
 
 
 def plain_form(text: str) -> str:

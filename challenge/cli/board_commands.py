@@ -13,7 +13,7 @@ from challenge.cli.app import app, challenge_of, server_for
 from challenge.cli.attack_commands import print_attack_line
 from challenge.cli.matrix_text import print_matrix
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
-from challenge.errors import Fault, WrongUse, counted, nearest
+from challenge.errors import Fault, WrongUse, counted, meant
 
 if TYPE_CHECKING:
     from challenge.client.connection import Server
@@ -186,13 +186,12 @@ def publish(
 
     challenge = challenge_of(ctx)
     if form not in FORMATS:
-        guess = nearest(form, FORMATS)
         raise WrongUse(
             Fault(
                 "--format",
                 repr(form),
                 f"one of {', '.join(FORMATS)}",
-                f"did you mean {guess!r}?" if guess else "take one of these",
+                meant(form, FORMATS, "take one of these"),
                 code="unknown-name",
             )
         )

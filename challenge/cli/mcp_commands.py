@@ -17,7 +17,7 @@ from typing import Any
 import typer
 
 from challenge.cli.app import app, start_of
-from challenge.errors import Fault, MissingRequirement, WrongUse, nearest
+from challenge.errors import Fault, MissingRequirement, WrongUse, meant
 from challenge.version import __version__
 
 __all__ = ["PANELS", "call", "tools"]
@@ -158,7 +158,6 @@ def _schema(option: Any) -> dict[str, Any]:
 
 
 def _unknown(what: str, found: str, known: Mapping[str, Any]) -> WrongUse:
-    guess = nearest(found, known)
     expected = f"one of {', '.join(known)}"
-    fix = f"did you mean {guess!r}?" if guess else "take one of these"
+    fix = meant(found, known, "take one of these")
     return WrongUse(Fault(what, json.dumps(found), expected, fix, code="unknown-name"))

@@ -16,7 +16,7 @@ from challenge.cli.cell_progress import CellReport, GridProgress, print_reports
 from challenge.cli.cross_validation import cross_validate
 from challenge.cli.output import print_note, say
 from challenge.cli.task_commands import chosen_tasks
-from challenge.errors import ChallengeError, Fault, MissingRequirement, WrongUse, counted, nearest
+from challenge.errors import ChallengeError, Fault, MissingRequirement, WrongUse, counted, meant
 from challenge.task import Challenge, Task, find_task
 
 if TYPE_CHECKING:
@@ -215,8 +215,7 @@ def _isolation(name: str | None) -> Isolation | None:
 
 def _refuse_other(where: str, value: str, allowed: Sequence[str]) -> None:
     if value not in allowed:
-        guess = nearest(value, allowed)
-        fix = f"did you mean {guess!r}?" if guess else "name one"
+        fix = meant(value, allowed, "name one")
         raise WrongUse(Fault(where, repr(value), " or ".join(allowed), fix, code=where.lstrip("-")))
 
 
@@ -280,13 +279,12 @@ def _tasks_of_track(challenge: Challenge, track_id: str) -> list[str]:
 
     tracks = {track.id: track for track in read_settings(challenge.root).track}
     if track_id not in tracks:
-        guess = nearest(track_id, tracks)
         raise WrongUse(
             Fault(
                 "--track",
                 repr(track_id),
                 f"one of {', '.join(tracks) or '(no tracks)'}",
-                f"did you mean {guess!r}?" if guess else "see challenge.toml",
+                meant(track_id, tracks, "see challenge.toml"),
                 code="unknown-track",
             )
         )

@@ -12,7 +12,7 @@ import typer
 
 from challenge.cli.app import app, start_of
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
-from challenge.errors import Fault, WrongUse, counted, nearest
+from challenge.errors import Fault, WrongUse, counted, meant
 from challenge.task import Task, dump_json, find_task, write_atomically
 from challenge.task.files import new_file, output_exists
 
@@ -80,8 +80,7 @@ def _rule(stop: str) -> Stop:
     from challenge.methods.search import Stop
 
     if stop not in (allowed := get_args(Stop)):
-        guess = nearest(stop, allowed)
-        fix = f"did you mean {guess!r}?" if guess else "name one"
+        fix = meant(stop, allowed, "name one")
         raise WrongUse(Fault("--stop", repr(stop), " or ".join(allowed), fix, "stop-rule"))
     return cast("Stop", stop)
 

@@ -45,6 +45,7 @@ KIND = Kind(
     label="class",
     default_metric="snips",
     load_metrics=_metrics,
+    first_method="greedy",
     load_outcome=_outcome,
     forms=ArmForms,
     class_noun=ArmForms.noun,

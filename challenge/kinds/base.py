@@ -13,7 +13,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Literal
 
-from challenge.errors import Fault, WrongUse, counted, nearest
+from challenge.errors import Fault, WrongUse, counted, meant
 
 __all__ = [
     "KINDS",
@@ -127,7 +127,7 @@ class Kind:
     class that holds the truth beside the predictions, for the metrics to share what they need.
     `forms` returns what a submission may look like, from the classes and the primary metric of a
     task; `won` is how a comparison names the better of two answers to a row, `class_noun` what a
-    class is called.
+    class is called. `first_method` is the built-in method that a newcomer tries.
     """
 
     name: str
@@ -140,6 +140,7 @@ class Kind:
     forms: Callable[[tuple[str, ...], Metric], Any]
     won: str = "right"
     class_noun: str = "class"
+    first_method: str = "linear"
     paired: bool = False
     log_columns: tuple[str, ...] = ()
     even_metric: str | None = None
@@ -198,13 +199,12 @@ class Kind:
         """Return a metric by name; raise WrongUse with the nearest one when there is none."""
         metrics = self.metrics
         if name not in metrics:
-            guess = nearest(name, list(metrics))
             raise WrongUse(
                 Fault(
                     f"metric {name!r}",
                     f"{self.title} has no such metric",
                     f"one of {', '.join(metrics)}",
-                    f"did you mean {guess}?" if guess else "choose one of these",
+                    meant(name, list(metrics), "choose one of these"),
                     code="metric-unknown",
                 )
             )
@@ -227,13 +227,12 @@ KINDS = ("classification", "matching", "regression", "bandit", "retrieval")
 def kind_of(name: str) -> Kind:
     """Return a kind by name; raise WrongUse with the nearest name when there is none."""
     if name not in KINDS:
-        guess = nearest(str(name), KINDS)
         raise WrongUse(
             Fault(
                 f"kind {name!r}",
                 "no such kind",
                 f"one of {', '.join(KINDS)}",
-                f"did you mean {guess}?" if guess else "choose one of these",
+                meant(str(name), KINDS, "choose one of these"),
                 code="kind-unknown",
             )
         )

@@ -94,6 +94,7 @@ KIND = Kind(
     label="thing",
     default_metric="cross_map",
     load_metrics=_metrics,
+    first_method="old-vectors",
     load_outcome=_outcome,
     forms=VectorForms,
     won="found",

@@ -19,7 +19,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
-from challenge.errors import Fault, WrongUse, nearest
+from challenge.errors import Fault, WrongUse, meant
 from challenge.kinds.base import Kind
 from challenge.methods.installed import ENTRY_POINTS, Needs, entry_needs, entry_points
 from challenge.methods.protocol import Method
@@ -187,13 +187,12 @@ def resolve_method(spec: str) -> MethodSource:
         needs = Needs(readable=beside)
         return MethodSource(full, name, name, _digest(name, code), False, file, needs)
     known = method_names()
-    guess = nearest(spec, known)
     raise WrongUse(
         Fault(
             "method",
             repr(spec),
             f"one of {', '.join(known)}, or file.py:Class",
-            f"did you mean {guess!r}?" if guess else "check the name",
+            meant(spec, known, "check the name"),
             code="unknown-method",
         )
     )
@@ -295,13 +294,12 @@ def _attribute(module: Any, file: Path, name: str) -> Any:
     if hasattr(module, name):
         return getattr(module, name)
     public = [key for key in vars(module) if not key.startswith("_")]
-    guess = nearest(name, public)
     raise WrongUse(
         Fault(
             f"method {file.name}",
             f"no {name!r} in it",
             "the name of a class or a pipeline of that file",
-            f"did you mean {guess!r}?" if guess else "check the name",
+            meant(name, public, "check the name"),
             code="method-name",
         )
     )

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
-from challenge.errors import Fault, WrongUse, nearest
+from challenge.errors import Fault, WrongUse, meant
 from challenge.task.columns import vector_columns
 
 if TYPE_CHECKING:
@@ -113,13 +113,12 @@ def silent(text: str, /) -> None:
 def chosen_preset(name: str, presets: Mapping[str, Preset]) -> Preset:
     """Return the preset of that name; raise WrongUse when there is none."""
     if name not in presets:
-        guess = nearest(name, presets)
         raise WrongUse(
             Fault(
                 "preset",
                 repr(name),
                 f"one of {', '.join(presets)}",
-                f"did you mean {guess!r}?" if guess else "take default",
+                meant(name, presets, "take default"),
                 code="unknown-preset",
             )
         )

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from challenge.errors import ChallengeError, Fault, WrongUse, nearest
+from challenge.errors import ChallengeError, Fault, WrongUse, meant
 from challenge.ledger import open_ledger
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.network.arrivals import outcome_of
@@ -91,8 +91,7 @@ class Service:
         """Return a built task; raise WrongUse with the nearest id when there is none."""
         known = self.challenge.built_ids()
         if task_id not in known:
-            guess = nearest(task_id, known)
-            fix = f"did you mean {guess!r}?" if guess else "see /api/v1/tasks"
+            fix = meant(task_id, known, "see /api/v1/tasks")
             raise WrongUse(
                 Fault("task", repr(task_id), "the id of a task", fix, code="unknown-task")
             )

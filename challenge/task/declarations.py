@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from challenge.errors import Fault, TaskError, nearest
+from challenge.errors import Fault, TaskError, meant
 from challenge.kinds import KINDS, Kind, kind_of
 from challenge.task.modalities import MODALITIES
 
@@ -117,9 +117,8 @@ def _fault(path: Path, detail: ErrorDetails, model: type[BaseModel]) -> Fault:
     where = f"{path.name}, key {'.'.join(_one_based(part) for part in location) or '(top level)'}"
     if detail["type"] == "extra_forbidden":
         name, allowed = str(location[-1]), _keys_at(model, location[:-1])
-        guess = nearest(name, allowed)
         of_tables = [part for part in _keys_at(model, ()) if name in _keys_at(model, (part,))]
-        fix = f"did you mean {guess!r}?" if guess else "remove it"
+        fix = meant(name, allowed, "remove it")
         if of_tables:
             fix = f"write it under [{of_tables[0]}]"
         elif len(location) > 1 and name in _keys_at(model, ()):
@@ -136,8 +135,7 @@ def _fault(path: Path, detail: ErrorDetails, model: type[BaseModel]) -> Fault:
     found = _as_toml(detail.get("input"))
     if detail["type"] == "literal_error":
         choices = _allowed_values(detail["ctx"]["expected"])
-        guess = nearest(str(detail.get("input")), choices)
-        fix = f"did you mean {guess!r}?" if guess else "write one of these"
+        fix = meant(str(detail.get("input")), choices, "write one of these")
         return Fault(where, found, f"one of {', '.join(choices)}", fix, "toml-value")
     expected = detail["msg"].removeprefix("Value error, ")
     if detail["type"].startswith("datetime"):

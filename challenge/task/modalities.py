@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from challenge.errors import Fault, TaskError, nearest
+from challenge.errors import Fault, TaskError, meant
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -283,13 +283,12 @@ def modality_of(name: str, where: str = "modality") -> Modality:
     Raises TaskError when there is no such modality.
     """
     if name not in MODALITIES:
-        guess = nearest(name, list(MODALITIES))
         raise TaskError(
             Fault(
                 where,
                 f"unknown modality {name!r}",
                 f"one of {', '.join(MODALITIES)}",
-                f"did you mean {guess!r}?" if guess else "write one of these",
+                meant(name, list(MODALITIES), "write one of these"),
                 code="modality-unknown",
             )
         )

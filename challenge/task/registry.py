@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from challenge.errors import Fault, WrongUse, nearest
+from challenge.errors import Fault, WrongUse, meant
 from challenge.task.task import Task, read_task
 
 __all__ = ["SERVER_MARKER", "Challenge", "find_challenge", "find_task"]
@@ -65,13 +65,12 @@ class Challenge:
         """Return the folder of a declared task; raise WrongUse with the nearest id."""
         known = self.task_ids()
         if task_id not in known:
-            guess = nearest(task_id, known)
             raise WrongUse(
                 Fault(
                     "task",
                     repr(task_id),
                     f"one of {', '.join(known) or '(none declared)'}",
-                    f"did you mean {guess!r}?" if guess else "see `challenge tasks`",
+                    meant(task_id, known, "see `challenge tasks`"),
                     code="unknown-task",
                 )
             )

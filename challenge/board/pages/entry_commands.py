@@ -17,11 +17,6 @@ __all__ = ["code_html", "entry_text", "python_code", "shell_code"]
 _WORD = re.compile(r"^(challenge [a-z]+|python|mkdir|cp|import)(?= )", re.M)
 
 
-def _method(context: SiteContext, task_id: str) -> str:
-    kind = context.kind(task_id)
-    return "old-vectors" if kind.has_things else "greedy" if kind.log_columns else "linear"
-
-
 def entry_text(context: SiteContext) -> str:
     """Return in one or two sentences where files are handed in, or that no more are taken."""
     if context.snapshot.closed_at is not None:
@@ -37,7 +32,7 @@ def entry_text(context: SiteContext) -> str:
 
 def shell_code(context: SiteContext, task_id: str) -> str:
     """Return the commands from nothing to an entry, a line each."""
-    method, server = _method(context, task_id), context.settings.server
+    method, server = context.kind(task_id).first_method, context.settings.server
     closed, contest = context.snapshot.closed_at is not None, context.settings.is_contest()
     file = f"mine/{task_id}/predictions.parquet"
     run = f"challenge run {method} --task {task_id} --to mine"
@@ -62,7 +57,7 @@ def shell_code(context: SiteContext, task_id: str) -> str:
 
 def python_code(context: SiteContext, task_id: str) -> str:
     """Return the same in Python."""
-    method, server = json.dumps(_method(context, task_id)), context.settings.server
+    method, server = json.dumps(context.kind(task_id).first_method), context.settings.server
     closed, contest = context.snapshot.closed_at is not None, context.settings.is_contest()
     name = task_id if not contest else f"{folder_name(task_id)}.zip"
     if server:

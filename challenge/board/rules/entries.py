@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from challenge.board.rules.ranking import comparable
 from challenge.board.rules.ties import stacked
-from challenge.errors import Fault, WrongUse, nearest
+from challenge.errors import Fault, WrongUse, meant
 from challenge.kinds import Metric
 from challenge.kinds.statistics.vector import Vector
 from challenge.ledger.store.records import PrimaryScores
@@ -98,13 +98,12 @@ def known_baseline_score(snapshot: Snapshot, task_id: str, subset: Subset) -> fl
 def entries_of(snapshot: Snapshot, task_id: str, subset: Subset | None = None) -> Entries:
     """Return what counts for a task; raise WrongUse when there is no such task."""
     if task_id not in snapshot.cards:
-        near = nearest(task_id, snapshot.cards)
         raise WrongUse(
             Fault(
                 "standings",
                 f"no task {task_id!r}",
                 f"one of: {', '.join(sorted(snapshot.cards)) or 'no task is built yet'}",
-                f"did you mean {near!r}?" if near else "build it with `challenge convert`",
+                meant(task_id, snapshot.cards, "build it with `challenge convert`"),
                 code="unknown-task",
             )
         )

@@ -28,7 +28,7 @@ from challenge.board.rules.prizes import award
 from challenge.board.rules.ranking import page_order, shared_ranks
 from challenge.board.rules.task_board import number, numbers, tie_notes
 from challenge.board.rules.ties import Ties, compare_with_first, outward_all
-from challenge.errors import Fault, WrongUse, counted, nearest
+from challenge.errors import Fault, WrongUse, counted, meant
 from challenge.kinds import Metric
 from challenge.kinds.statistics.vector import Vector, interval, joined, spread
 from challenge.ledger.store.clock import from_micros
@@ -366,13 +366,12 @@ def _prize(prize: str, share: float) -> str | None:
 def _track(snapshot: Snapshot, track_id: str) -> Track:
     tracks = {track.id: track for track in snapshot.settings.track}
     if track_id not in tracks:
-        near = nearest(track_id, tracks)
         raise WrongUse(
             Fault(
                 "challenge.toml",
                 f"no track {track_id!r}",
                 f"one of: {', '.join(tracks) or 'there is none yet'}",
-                f"did you mean {near!r}?" if near else "declare it as a [[track]]",
+                meant(track_id, tracks, "declare it as a [[track]]"),
                 code="unknown-track",
             )
         )

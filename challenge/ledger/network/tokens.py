@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from challenge.errors import Fault, WrongUse, nearest
+from challenge.errors import Fault, WrongUse, meant
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
 from challenge.ledger.store.clock import from_micros, iso, micros
@@ -187,8 +187,7 @@ def _tokens(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> lis
 
 def _scope_faults(scopes: set[str], team: str | None) -> Iterable[Fault]:
     for scope in sorted(scopes - set(SCOPES)):
-        guess = nearest(scope, SCOPES)
-        fix = f"did you mean {guess!r}?" if guess else "choose among them"
+        fix = meant(scope, SCOPES, "choose among them")
         yield Fault("--scope", repr(scope), f"one of {', '.join(SCOPES)}", fix, "unknown-scope")
     if not scopes:
         yield Fault("--scope", "none", f"one of {', '.join(SCOPES)}", "name one", "unknown-scope")

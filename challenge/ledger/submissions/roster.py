@@ -8,7 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from challenge.errors import Fault, SubmissionError, WrongUse, nearest
+from challenge.errors import Fault, SubmissionError, WrongUse, meant
 from challenge.ledger.contest.contest_rules import check_roster
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
@@ -149,13 +149,16 @@ def require_team(connection: sa.Connection, name: str) -> TeamRow:
         sa.select(names.c.team).where(names.c.folded == fold(name)).limit(1)
     ).scalar()
     if team is None:
-        guess = nearest(name, connection.execute(sa.select(names.c.name)).scalars())
         raise WrongUse(
             Fault(
                 "team",
                 repr(name),
                 "a team that has submitted",
-                f"did you mean {guess!r}?" if guess else "see `challenge submissions`",
+                meant(
+                    name,
+                    connection.execute(sa.select(names.c.name)).scalars(),
+                    "see `challenge submissions`",
+                ),
                 code="unknown-team",
             )
         )

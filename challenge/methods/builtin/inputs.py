@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from challenge.errors import Fault, WrongUse, nearest
+from challenge.errors import Fault, WrongUse, meant
 from challenge.features.blocks import TableBlocks
 from challenge.features.context import candidate_context
 from challenge.features.matched import MatchedWords
@@ -72,13 +72,12 @@ def make_inputs(
     """
     for name in without:
         if name not in PARTS:
-            guess = nearest(name, PARTS)
             raise WrongUse(
                 Fault(
                     "part",
                     repr(name),
                     f"one of {', '.join(PARTS)}",
-                    f"did you mean {guess!r}?" if guess else "leave it out",
+                    meant(name, PARTS, "leave it out"),
                     code="unknown-part",
                 )
             )

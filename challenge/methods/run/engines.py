@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from challenge.errors import Fault, WrongUse, nearest
+from challenge.errors import Fault, WrongUse, meant
 from challenge.methods.run.cluster import dask_engine
 from challenge.methods.run.grid import Engine
 from challenge.methods.run.local import default_jobs, local_engine
@@ -39,8 +39,7 @@ ENGINES: Mapping[str, Callable[[str | None, int | None, int], Engine]] = {
 def engine_named(name: str, address: str | None, jobs: int | None, threads: int) -> Engine:
     """Return an engine; raise WrongUse for an unknown one, or options that it does not take."""
     if name not in ENGINES:
-        guess = nearest(name, ENGINES)
-        fix = f"did you mean {guess!r}?" if guess else "name one"
+        fix = meant(name, ENGINES, "name one")
         raise WrongUse(Fault("--engine", repr(name), " or ".join(ENGINES), fix, code="engine"))
     return ENGINES[name](address, jobs, threads)
 

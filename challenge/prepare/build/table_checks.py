@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from challenge.errors import Fault, TaskError, nearest, plain_form
+from challenge.errors import Fault, TaskError, meant, plain_form
 from challenge.task.columns import RESERVED
 
 if TYPE_CHECKING:
@@ -41,9 +41,8 @@ def missing_column(
 ) -> Fault:
     """Return the fault of a missing column; `fix` is used when no similar name exists."""
     names = list(names)
-    guess = nearest(name, names)
     found = f"no column {name!r}{use} (there are: {', '.join(names)})"
-    hint = f"did you mean {guess!r}?" if guess else fix
+    hint = meant(name, names, fix)
     return Fault(where, found, expected, hint, "column-missing")
 
 
