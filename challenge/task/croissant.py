@@ -1,4 +1,4 @@
-"""The Croissant card of a task (MLCommons Croissant 1.0), so that other tools can read it.
+"""The Croissant card of a task (MLCommons Croissant 1.1), so that other tools can read it.
 
 `public/` beside the file is the whole data set: contents are named by paths relative to it.
 """
@@ -84,7 +84,7 @@ def croissant_document(public: Path, document: Mapping[str, Any]) -> dict[str, A
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
-        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "conformsTo": "http://mlcommons.org/croissant/1.1",
         "name": document["id"],
         "alternateName": document["title"],
         "description": " ".join(document["description"].split()) or document["title"],
