@@ -5,7 +5,8 @@ from __future__ import annotations
 from challenge.assess.assessment import Assessment, Estimate
 from challenge.board.markup import count_text, number_text
 from challenge.board.pages.page_frame import render_alone, trusted
-from challenge.board.plots import interval_svg, scale_for
+from challenge.board.plots.interval_plot import interval_svg
+from challenge.board.plots.scales import scale_for
 
 __all__ = ["assessment_page"]
 

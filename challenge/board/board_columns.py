@@ -20,7 +20,8 @@ from challenge.board.markup import (
     time_html,
     user_html,
 )
-from challenge.board.plots import Scale, axis_svg, interval_svg
+from challenge.board.plots.interval_plot import axis_svg, interval_svg
+from challenge.board.plots.scales import Scale
 from challenge.board.rules.board_rows import Row, Standing, TaskRow, TrackRow
 from challenge.errors import counted
 from challenge.kinds import Metric

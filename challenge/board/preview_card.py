@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from challenge.board.plots import Scale
+from challenge.board.plots.scales import Scale
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw

@@ -131,7 +131,7 @@ def _no_collecting() -> Iterator[None]:
 def read_context(snapshot: Snapshot, banner: str = "") -> SiteContext:
     """Return boards and series of a snapshot: all that the pages show beside submissions."""
     from challenge.board.pages.page_frame import Frame
-    from challenge.board.plots import Line
+    from challenge.board.plots.progress_plot import Line
     from challenge.board.rules.progress import track_progress
     from challenge.board.rules.task_board import task_board
     from challenge.board.rules.track_board import track_board
@@ -270,7 +270,7 @@ def _product() -> str:
     """Return a hash of the code and templates that draw pages: they may change in a version."""
     digest = hashlib.sha256()
     folder = resources.files("challenge.board")
-    for part in ("", "pages", "templates"):
+    for part in ("", "pages", "plots", "templates"):
         for file in sorted((folder / part if part else folder).iterdir(), key=lambda f: f.name):
             if file.name.endswith((".py", ".html")):
                 digest.update(file.read_bytes())

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from challenge.board.markup import number_text, score_decimals
-from challenge.board.plots import heat_class, late_scale
+from challenge.board.plots.scales import late_scale
+from challenge.board.plots.shares import heat_class
 from challenge.board.rules.method_matrix import method_matrix
 from challenge.board.rules.progress import progress_series, track_progress
 from challenge.board.rules.shake_up import shake_up

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from challenge.board.plots import Dot, trade_svg
+from challenge.board.plots.flips_plot import Dot, trade_svg
 from challenge.board.rules.task_board import task_board
 from challenge.board.rules.upgrades import CHAMPION, OWN, REFERENCE, Flips, Upgrades, front_of
 from challenge.board.site import build_site, write_site

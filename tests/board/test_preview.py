@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from challenge.board.plots import Scale
+from challenge.board.plots.scales import Scale
 from challenge.board.preview_card import HEIGHT, WIDTH, CardRow, draw_card
 from challenge.board.site import read_context, write_site
 from challenge.ledger.store.snapshot import Snapshot

@@ -5,17 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from xml.etree import ElementTree
 
-from challenge.board.plots import (
-    Line,
-    Scale,
-    bar_svg,
-    heat_class,
-    interval_svg,
-    motif_svg,
-    progress_svg,
-    scale_for,
-    shake_up_svg,
-)
+from challenge.board.plots.interval_plot import interval_svg
+from challenge.board.plots.motif import motif_svg
+from challenge.board.plots.progress_plot import Line, progress_svg
+from challenge.board.plots.ranks_plot import shake_up_svg
+from challenge.board.plots.scales import Scale, scale_for
+from challenge.board.plots.shares import bar_svg, heat_class
 from challenge.kinds import kind_of
 
 ACCURACY = kind_of("classification").metric("accuracy")

@@ -19,7 +19,8 @@ from challenge.board.markup import (
     score_decimals,
 )
 from challenge.board.pages.page_frame import render_alone, trusted
-from challenge.board.plots import axis_svg, interval_svg, scale_for
+from challenge.board.plots.interval_plot import axis_svg, interval_svg
+from challenge.board.plots.scales import scale_for
 from challenge.kinds import Kind
 from challenge.ledger.submissions.compare import (
     ComparedSubmission,

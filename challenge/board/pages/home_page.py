@@ -14,7 +14,8 @@ from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.preview import card_files
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext, board_decimals
 from challenge.board.pages.standings_table import board_columns, tied_class, ties_text
-from challenge.board.plots import motif_svg, progress_svg
+from challenge.board.plots.motif import motif_svg
+from challenge.board.plots.progress_plot import progress_svg
 from challenge.board.rules.boards import Board
 from challenge.task.settings import Track
 

@@ -16,7 +16,7 @@ from challenge.board.markup import (
     user_html,
 )
 from challenge.board.pages.site_context import File, SiteContext
-from challenge.board.plots import heat_class
+from challenge.board.plots.shares import heat_class
 from challenge.board.rules.method_matrix import Matrix, MatrixCell, MatrixRow, method_matrix
 from challenge.board.rules.swap import Swap
 from challenge.errors import counted

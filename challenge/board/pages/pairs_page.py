@@ -15,7 +15,8 @@ from typing import Any
 from challenge.board.markup import clip, half_widths, interval_text, number_text, score_decimals
 from challenge.board.pages.page_frame import CARD, trusted
 from challenge.board.pages.site_context import MarkedPage, SiteContext
-from challenge.board.plots import Scale, axis_svg, interval_svg, scale_for
+from challenge.board.plots.interval_plot import axis_svg, interval_svg
+from challenge.board.plots.scales import Scale, scale_for
 from challenge.board.rules.board_rows import TaskRow
 from challenge.errors import counted
 from challenge.ledger.submissions.compare import shown_difference

@@ -16,7 +16,7 @@ from challenge.board.markup import (
 )
 from challenge.board.pages.page_frame import Frame
 from challenge.board.pages.public_data import PublicData
-from challenge.board.plots import Line
+from challenge.board.plots.progress_plot import Line
 from challenge.board.rules.boards import Board, TaskBoard, TrackBoard
 from challenge.board.rules.progress import Leader
 from challenge.errors import counted

@@ -7,7 +7,7 @@ from typing import Any
 from challenge.board.board_columns import Look, drawn_columns
 from challenge.board.html_tables import Column
 from challenge.board.pages.site_context import SiteContext, board_decimals
-from challenge.board.plots import Scale, late_scale, scale_for
+from challenge.board.plots.scales import Scale, late_scale, scale_for
 from challenge.board.rules.board_rows import Row, Standing
 from challenge.board.rules.boards import Board, TaskBoard, TrackBoard
 

@@ -28,7 +28,8 @@ from challenge.board.pages.site_context import MarkedPage, SiteContext
 from challenge.board.pages.submission_lines import Line
 from challenge.board.pages.team_places import TeamPlace
 from challenge.board.pages.upgrade_section import upgrade_facts
-from challenge.board.plots import Scale, axis_svg, interval_svg
+from challenge.board.plots.interval_plot import axis_svg, interval_svg
+from challenge.board.plots.scales import Scale
 from challenge.board.rules.upgrades import Flips
 from challenge.kinds import metric_title
 from challenge.ledger.store.records import StoredScore, Submission, Team

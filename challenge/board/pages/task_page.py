@@ -33,7 +33,7 @@ from challenge.board.pages.preview import card_files
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext
 from challenge.board.pages.standings_table import ties_text
 from challenge.board.pages.upgrade_section import trade_facts
-from challenge.board.plots import bar_svg
+from challenge.board.plots.shares import bar_svg
 from challenge.errors import counted
 from challenge.ledger.store.records import Card
 from challenge.task.datasheet import UNANSWERED, answers

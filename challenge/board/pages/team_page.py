@@ -23,8 +23,8 @@ from challenge.board.pages.site_context import File, MarkedPage, SiteContext
 from challenge.board.pages.submission_lines import Line, PublicScores, team_lines
 from challenge.board.pages.submission_page import submission_files
 from challenge.board.pages.team_places import TeamPlace
-from challenge.board.plots import Line as Step
-from challenge.board.plots import progress_svg
+from challenge.board.plots.progress_plot import Line as Step
+from challenge.board.plots.progress_plot import progress_svg
 from challenge.board.rules.upgrades import Flips
 from challenge.errors import counted
 from challenge.ledger.store.records import Entry, StoredScore, Submission, Team

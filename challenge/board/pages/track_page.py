@@ -12,7 +12,8 @@ from challenge.board.pages.paging import board_pages
 from challenge.board.pages.preview import badge_files, card_files
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext, board_decimals
 from challenge.board.pages.standings_table import ties_text
-from challenge.board.plots import progress_svg, shake_up_svg
+from challenge.board.plots.progress_plot import progress_svg
+from challenge.board.plots.ranks_plot import shake_up_svg
 from challenge.board.rules.prizes import TIE_RULES
 
 __all__ = ["track_files"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from challenge.board.markup import clip
 from challenge.board.pages.page_frame import render_alone, trusted
-from challenge.board.plots import Curve, trials_svg
+from challenge.board.plots.trials_plot import Curve, trials_svg
 from challenge.errors import counted
 from challenge.kinds import Metric
 

@@ -14,7 +14,7 @@ from challenge.board.markup import (
 )
 from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.site_context import SiteContext
-from challenge.board.plots import Dot, trade_svg
+from challenge.board.plots.flips_plot import Dot, trade_svg
 from challenge.board.rules.boards import TaskBoard
 from challenge.board.rules.upgrades import Flips, front_of, reference_of
 from challenge.errors import counted

@@ -1,0 +1,1 @@
+"""Plots of the site, one file for each thing that is drawn."""
