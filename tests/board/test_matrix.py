@@ -47,6 +47,43 @@ def test_a_cell_tells_what_its_run_cost_and_a_row_the_sum() -> None:
     assert row.seconds == 20
 
 
+def test_a_row_of_a_team_has_its_best_submission_of_each_task_whatever_the_method() -> None:
+    made = [
+        Made("A", "t1", 0.5, method="a"),
+        Made("A", "t1", 0.7, method="b"),
+        Made("A", "t2", 0.9, method="a"),
+        Made("B", "t1", 0.6, method="c"),
+    ]
+    failed = {("B", "c", "t2"): "method-time"}
+    snapshot = snapshot_of(made, tasks=["t1", "t2"], baseline_scores=BASELINE_SCORES, failed=failed)
+    matrix = method_matrix(snapshot, by_team=True)
+    a, b = matrix.rows
+    assert [(cell.value, cell.method) for cell in a.cells] == [(0.7, "b"), (0.9, "a")]
+    assert (a.method, b.method) == ("", "c")
+    assert [cell.state for cell in b.cells] == ["scored", "failed"]
+    assert (matrix.n_rows, matrix.swap) == (2, ())
+    assert {len(row) for row in matrix.csv_rows()} == {len(matrix.csv_header())}
+
+
+def test_the_matrix_of_a_track_is_ordered_by_its_tasks_alone() -> None:
+    # On t1 B is first; over both tasks A is. C was never run on t1.
+    made = [
+        Made("A", "t1", 0.6, method="a"),
+        Made("A", "t2", 0.9, method="a"),
+        Made("B", "t1", 0.7, method="b"),
+        Made("C", "t2", 0.8, method="c"),
+    ]
+    whole = method_matrix(
+        snapshot_of(made, tasks=["t1", "t2"], baseline_scores=BASELINE_SCORES), by_team=True
+    )
+    assert whole.rows[0].team_name == "A"
+    one = whole.of_tasks(["t1"])
+    assert (one.tasks, one.bests, one.n_rows) == (("t1",), (0.7,), 2)
+    assert [row.team_name for row in one.rows] == ["B", "A"]
+    assert [row.normalised for row in one.rows] == pytest.approx([1.0, (0.6 - 0.2) / (0.7 - 0.2)])
+    assert whole.of_tasks(["t1", "t2"]) == whole
+
+
 def test_failed_and_untried_cells_are_told_apart_and_a_later_success_counts() -> None:
     made = [
         Made("A", "t1", 0.5, method="a"),

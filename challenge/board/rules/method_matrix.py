@@ -3,13 +3,13 @@
 It answers "what if they used the other team's method on their data?": a method that was run on
 every task has a full row. A row is a team and the name of a method; its cells are its best
 submissions. The name decides, not the digest of the code: a method that was corrected, or whose
-libraries were updated, is still the same row.
+libraries were updated, is still the same row. With `by_team` a row is a team, whatever its methods.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Literal
 
@@ -49,6 +49,7 @@ class MatrixCell:
     seconds: float | None = None
     peak_mb: float | None = None
     fault: str | None = None
+    method: str | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return the cell as plain values."""
@@ -57,13 +58,14 @@ class MatrixCell:
 
 @dataclass(frozen=True)
 class MatrixRow:
-    """One method of one team; its cells are in the order of `Matrix.tasks`."""
+    """One method of one team, or one team; its cells are in the order of `Matrix.tasks`."""
 
     team: int
     team_name: str
     slug: str
     baseline: bool
     method: str
+    """Empty in a row of a team with several."""
     cells: tuple[MatrixCell, ...]
     normalised: float | None
     """Mean over all tasks, where 0 is the baseline score and 1 the best; not run counts 0."""
@@ -117,7 +119,7 @@ class MatrixRow:
         }
 
 
-_PER_TASK = ("low", "high", "state", "best", "tied", "seconds", "peak_mb")
+_PER_TASK = ("low", "high", "state", "best", "tied", "seconds", "peak_mb", "method")
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,33 @@ class Matrix:
     """Best score of each task, None where there is none."""
     rows: tuple[MatrixRow, ...]
     n_rows: int
+    signs: tuple[float, ...] = ()
+    """Of each task: -1 where lower scores are better."""
     swap: tuple[Swap, ...] = ()
+
+    def of_tasks(self, tasks: Collection[str]) -> Matrix:
+        """Return the columns of these tasks and the rows that were run on any, ordered by them."""
+        kept = [i for i, task in enumerate(self.tasks) if task in tasks]
+        rows = [
+            replace(row, cells=tuple(row.cells[i] for i in kept))
+            for row in self.rows
+            if any(row.cells[i].state != "not run" for i in kept)
+        ]
+        signs = np.array([self.signs[i] for i in kept])
+        values = np.array([row.values for row in rows], dtype=np.float64)
+        merits = signs * values.reshape(len(rows), len(kept))
+        base = signs * np.array([self.baseline_scores[i] for i in kept])
+        normalised = normalised_scores(merits, base)
+        n_run = np.array([row.n_run for row in rows], dtype=np.int64)
+        order = page_order(np.nan_to_num(normalised), -n_run, np.arange(len(rows)))
+        return Matrix(
+            tuple(self.tasks[i] for i in kept),
+            tuple(self.baseline_scores[i] for i in kept),
+            tuple(self.bests[i] for i in kept),
+            tuple(replace(rows[i], normalised=number(normalised[i])) for i in order.tolist()),
+            len(rows),
+            tuple(self.signs[i] for i in kept),
+        )
 
     def csv_header(self) -> tuple[str, ...]:
         """Return the column names of the CSV export; each task has columns of its own."""
@@ -189,8 +217,10 @@ class _Table:
         return self.signs * self.values
 
 
-def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
+def method_matrix(snapshot: Snapshot, n_rows: int = 200, *, by_team: bool = False) -> Matrix:
     """Return the best `n_rows` methods over the tasks of all tracks, in their declared order.
+
+    With `by_team` a row is a team, with its best submission of each task, and there is no swap.
 
     Order: normalised mean, then more tasks run, then team id and method. A task of two tracks is
     there once.
@@ -203,11 +233,11 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
         )
     )
     failed = {
-        (team, method, task): code
+        (team, "" if by_team else method, task): code
         for (team, method, task, digest), code in snapshot.failed_runs().items()
         if task in tasks and snapshot.cards[task].data_digest == digest
     }
-    table = _with_rows(_table(snapshot, tasks), {key[:2] for key in failed})
+    table = _with_rows(_table(snapshot, tasks, by_team), {key[:2] for key in failed})
     baseline_scores = np.array(
         [baseline_score_of(snapshot, task, subset) for task in tasks], dtype=np.float64
     )
@@ -222,9 +252,8 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
     tied = np.stack(
         [_tied(table, t, shown, vectors[t], steps[t]) for t in range(len(tasks))] or [shown > 0], 1
     )
-    details = snapshot.details(
-        [one for one in table.submissions[shown].ravel().tolist() if one >= 0]
-    )
+    submissions = [one for one in table.submissions[shown].ravel().tolist() if one >= 0]
+    details, methods = snapshot.details(submissions), snapshot.methods(submissions)
     rows = []
     for index, i in enumerate(shown.tolist()):
         team_id, method = table.keys[i]
@@ -233,7 +262,10 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
         for t, task in enumerate(tasks):
             fault = failed.get((team_id, method, task))
             best = bool(merits[i, t] == bests[t])
-            cells.append(_cell(table, i, t, best, bool(tied[index, t]), details, fault))
+            cells.append(_cell(table, i, t, best, bool(tied[index, t]), details, methods, fault))
+        if by_team:
+            used = {cell.method for cell in cells if cell.method is not None}
+            method = used.pop() if len(used) == 1 else ""
         rows.append(
             MatrixRow(
                 team=team.id,
@@ -251,7 +283,10 @@ def method_matrix(snapshot: Snapshot, n_rows: int = 200) -> Matrix:
         tuple(number(value) for value in table.signs * bests),
         tuple(rows),
         len(table.keys),
-        swaps_of(
+        tuple(table.signs.tolist()),
+        ()
+        if by_team
+        else swaps_of(
             [(row.team, row.team_name, row.method) for row in rows],
             merits[shown],
             vectors,
@@ -268,13 +303,14 @@ def _cell(
     best: bool,
     tied: bool,
     details: Mapping[int, Mapping[str, Any]],
+    methods: Mapping[int, str],
     fault: str | None,
 ) -> MatrixCell:
     submission, value = int(table.submissions[i, t]), number(table.values[i, t])
     if submission < 0:
         return MatrixCell("not run") if fault is None else MatrixCell("failed", fault=fault)
     if value is None:
-        return MatrixCell("no score", submission)
+        return MatrixCell("no score", submission, method=methods[submission])
     cost = details.get(submission, {})
     return MatrixCell(
         state="scored",
@@ -286,6 +322,7 @@ def _cell(
         tied=tied,
         seconds=_figure(cost.get("seconds")),
         peak_mb=_figure(cost.get("peak_mb")),
+        method=methods[submission],
     )
 
 
@@ -318,11 +355,13 @@ def _tied(
     return found
 
 
-def _table(snapshot: Snapshot, tasks: Sequence[str]) -> _Table:
-    """Return the best submission of each team and method on each task."""
+def _table(snapshot: Snapshot, tasks: Sequence[str], by_team: bool) -> _Table:
+    """Return the best submission of each team and method, or of each team, on each task."""
     entries = [entries_of(snapshot, task) for task in tasks]
     ids = [own.submission.tolist() for own in entries]
     methods = snapshot.methods(list(chain.from_iterable(ids)))
+    if by_team:
+        methods = dict.fromkeys(methods, "")
     names = sorted(set(methods.values()))
     codes = {method: code for code, method in enumerate(names)}
     parts = [
