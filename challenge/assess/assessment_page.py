@@ -61,7 +61,12 @@ def _drawn(
             one.text,
             trusted(
                 interval_svg(
-                    scale, one.value, one.low, one.high, baseline_score=0.0 if zero else None
+                    scale,
+                    one.value,
+                    one.low,
+                    one.high,
+                    baseline_score=0.0 if zero else None,
+                    text=f"{name}: {one.text}",
                 )
             ),
         )

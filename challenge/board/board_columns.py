@@ -12,7 +12,9 @@ from typing import Any, Generic, Literal
 
 from challenge.board.html_tables import Column
 from challenge.board.markup import (
+    clip,
     count_text,
+    figures_text,
     folder_name,
     number_text,
     score_html,
@@ -35,6 +37,7 @@ __all__ = [
     "Look",
     "drawn_columns",
     "exported_fields",
+    "row_link",
     "track_columns",
 ]
 
@@ -63,6 +66,7 @@ class Look:
     baseline_score: float | None = None
     task_decimals: Mapping[str, int] | None = None
     task_titles: Mapping[str, str] | None = None
+    linked: bool = True
     prize: bool = False
 
 
@@ -145,9 +149,16 @@ def _team_html(row: Standing, look: Look, below: str) -> str:
     )
 
 
+def row_link(row: Standing, root: str) -> str:
+    """Return the address of what a row is about: its submission, on a track its team."""
+    if isinstance(row, TaskRow):
+        return f"{root}submission/{row.submission}.html"
+    return f"{root}team/{escape(row.slug)}/index.html"
+
+
 def _method_html(row: TaskRow, look: Look) -> str:
     method = (
-        f'<a class="method" href="{look.root}submission/{row.submission}.html">'
+        f'<a class="method" href="{row_link(row, look.root)}">'
         f"{user_html(row.method or 'no name', 90)}</a>"
     )
     if row.by_agent:
@@ -186,7 +197,7 @@ def _behind_html(row: Standing, look: Look) -> str:
 
 
 def _plot_html(row: Standing, look: Look) -> str:
-    return interval_svg(
+    drawn = interval_svg(
         look.scale,
         row.value,
         row.low,
@@ -194,7 +205,13 @@ def _plot_html(row: Standing, look: Look) -> str:
         band=look.band,
         baseline_score=look.baseline_score,
         strong=row.tied_first,
+        text=f"{clip(row.team_name, 48)}: "
+        + figures_text(row.value, row.low, row.high, row.at, look.decimals),
     )
+    if not look.linked:
+        return drawn
+    # The keyboard has the same link beside it.
+    return f'<a href="{row_link(row, look.root)}" tabindex="-1" aria-hidden="true">{drawn}</a>'
 
 
 def _range_html(row: Standing, look: Look) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any, Generic, TypeVar
 
 from markupsafe import Markup
@@ -70,17 +71,26 @@ def table_of(
     caption: str,
     row_class: Callable[[Row], str] = lambda row: "",
     classes: str = "",
+    numbers: Iterable[int | None] = (),
 ) -> Table:
-    """Return a table with these rows."""
-    return Table(columns, _safe(rows_html(columns, rows, row_class)), name, caption, classes)
+    """Return a table with these rows; `numbers` as in `rows_html`."""
+    body = _safe(rows_html(columns, rows, row_class, numbers))
+    return Table(columns, body, name, caption, classes)
 
 
 def rows_html(
-    columns: Sequence[Column[Row]], rows: Iterable[Row], row_class: Callable[[Row], str]
+    columns: Sequence[Column[Row]],
+    rows: Iterable[Row],
+    row_class: Callable[[Row], str],
+    numbers: Iterable[int | None] = (),
 ) -> str:
-    """Return the rows of a table."""
+    """Return the rows of a table.
+
+    `numbers` are those by which the first rows light up with marks of plots; None is no number.
+    """
     cells = [_cell_plan(column) for column in columns]
-    return "".join(_row_html(cells, row, row_class(row)) for row in rows)
+    numbered = zip(rows, chain(numbers, repeat(None)), strict=False)
+    return "".join(_row_html(cells, row, row_class(row), number) for row, number in numbered)
 
 
 _Plan = tuple[str, Callable[[Row], object] | None, Callable[[Row], str], str]
@@ -93,8 +103,9 @@ def _cell_plan(column: Column[Row]) -> _Plan[Row]:
     return f'<{tag} class="{column.kind}"', column.value, column.html, end
 
 
-def _row_html(cells: Sequence[_Plan[Row]], row: Row, row_class: str) -> str:
-    parts = [f'<tr class="{row_class}">' if row_class else "<tr>"]
+def _row_html(cells: Sequence[_Plan[Row]], row: Row, row_class: str, number: int | None) -> str:
+    lit = f' data-row="{number}"' if number else ""
+    parts = [f'<tr class="{row_class}"{lit}>' if row_class else f"<tr{lit}>"]
     for start, value, html, end in cells:
         if value is None:
             parts.append(f"{start}>{html(row)}{end}")

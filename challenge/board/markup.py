@@ -22,6 +22,7 @@ __all__ = [
     "count_text",
     "day_text",
     "escape",
+    "figures_text",
     "folder_name",
     "half_widths",
     "interval_text",
@@ -156,6 +157,22 @@ def score_html(
 ) -> str:
     """Return a score with its interval as HTML."""
     return f"<b>{number_text(value, decimals)}</b>{small_interval(low, high, decimals)}"
+
+
+def figures_text(
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    at: datetime | None,
+    decimals: int = 3,
+) -> str:
+    """Return a score with its interval and its time on one line, as marks of plots tell it.
+
+    >>> figures_text(0.605, 0.58, 0.631, datetime(2026, 3, 4, 9, 30))
+    '.605 [.580, .631], 4 Mar 2026, 09:30 UTC'
+    """
+    score = f"{number_text(value, decimals)} {interval_text(low, high, decimals)}".strip()
+    return f"{score}, {minute_text(at)}" if at else score
 
 
 def folder_name(identifier: str) -> str:

@@ -27,7 +27,6 @@ from challenge.version import __version__
 
 if TYPE_CHECKING:
     from challenge.board.pages.submission_lines import PublicScores
-    from challenge.board.rules.progress import Progress as ScoreProgress
     from challenge.ledger import Ledger
     from challenge.ledger.store.records import Entry
     from challenge.ledger.store.snapshot import Snapshot
@@ -131,31 +130,18 @@ def _no_collecting() -> Iterator[None]:
 def read_context(snapshot: Snapshot, banner: str = "") -> SiteContext:
     """Return boards and series of a snapshot: all that the pages show beside submissions."""
     from challenge.board.pages.page_frame import Frame
-    from challenge.board.plots.progress_plot import Line
-    from challenge.board.rules.progress import track_progress
+    from challenge.board.pages.score_plots import N_LINES
+    from challenge.board.rules.progress import progress_series, track_progress
     from challenge.board.rules.task_board import task_board
     from challenge.board.rules.track_board import track_board
 
-    def lines(series: ScoreProgress) -> tuple[Line, ...]:
-        kinds = iter(("c1", "c2", "c3", "c4", "c5"))
-        teams = [
-            Line(team.team_name, team.points, next(kinds) + (" base" if team.baseline else ""))
-            for team in series.teams
-        ]
-        return (Line("", series.overall.points, "best"), *reversed(teams))
-
-    progress = {
-        track.id: track_progress(snapshot, track.id, 5) for track in snapshot.settings.track
-    }
+    tracks = [track.id for track in snapshot.settings.track]
     return SiteContext(
         snapshot=snapshot,
         task_boards={task: task_board(snapshot, task, snapshot.vectors) for task in snapshot.cards},
-        track_boards={
-            track.id: track_board(snapshot, track.id, snapshot.vectors)
-            for track in snapshot.settings.track
-        },
-        progress={track: lines(series) for track, series in progress.items()},
-        leaders={track: series.leaders for track, series in progress.items()},
+        track_boards={track: track_board(snapshot, track, snapshot.vectors) for track in tracks},
+        progress={track: track_progress(snapshot, track, N_LINES) for track in tracks},
+        task_progress={task: progress_series(snapshot, task, N_LINES) for task in snapshot.cards},
         frame=Frame(snapshot.settings, banner),
     )
 

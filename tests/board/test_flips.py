@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from challenge.board.plots.flips_plot import Dot, trade_svg
+from challenge.board.plots.svg_parts import Spot
 from challenge.board.rules.task_board import task_board
 from challenge.board.rules.upgrades import CHAMPION, OWN, REFERENCE, Flips, Upgrades, front_of
 from challenge.board.site import build_site, write_site
@@ -145,7 +146,10 @@ def test_the_pages_show_them(tmp_path: Path) -> None:
     assert reference["negative_flip_rate"]["value"] == 0.02
     page = (tmp_path / "task/t1/index.html").read_text("utf-8")
     assert 'data-col="flips"' in page and 'class="front"' in page
-    assert page.count('<tr data-row="') == page.count('data-row="') / 2 == 3
+    assert re.findall(r'<tr data-row="(\d+)"><th scope="row"><a', page) == ["1", "2", "3"]
+    dots = re.findall(r'data-row="(\d+)"><title>([^<]*)</title><circle class="trade', page)
+    assert sorted(number for number, _ in dots) == ["1", "2", "3"]
+    assert ("1", "Ada: .950, 1 Jan 2026") in [(n, t.split(", 0")[0]) for n, t in dots]
 
 
 def test_a_running_contest_says_when_rows_are_compared(tmp_path: Path) -> None:
@@ -159,14 +163,15 @@ def test_a_running_contest_says_when_rows_are_compared(tmp_path: Path) -> None:
 
 def test_labels_of_the_plot_do_not_cover_each_other() -> None:
     dots = [
-        Dot(f"{i}", f"Team {i}", 0.01 + i / 1e4, 0.2 - i / 1e4, on_front=True) for i in range(5)
+        Dot(f"Team {i}", 0.01 + i / 1e4, 0.2 - i / 1e4, Spot(f"Team {i}", ""), on_front=True)
+        for i in range(5)
     ]
-    svg = trade_svg("trade", "Error", [*dots, Dot("9", "Far", 0.9, 0.9)])
+    svg = trade_svg("trade", "Error", [*dots, Dot("Far", 0.9, 0.9, Spot("Far", "", rows=(9,)))])
     heights = [float(y) for y in re.findall(r'class="label" x="[\d.]+" y="([\d.-]+)"', svg)]
     assert len(heights) == 5
     assert all(abs(a - b) >= 13.9 for i, a in enumerate(heights) for b in heights[:i])
     assert "1 beyond the axes" in svg and 'data-row="9"' not in svg
-    weak = Dot("8", "Majority", 0.0, 0.95, on_front=True, reference=True)
+    weak = Dot("Majority", 0.0, 0.95, Spot("", "", rows=(8,)), on_front=True, reference=True)
     assert 'data-row="8"' not in trade_svg("trade", "Error", [*dots, weak])
 
 

@@ -97,7 +97,8 @@ def test_the_feed_tells_who_took_the_lead(tmp_path: Path, state: State) -> None:
     assert feed.findtext(f"{ATOM}updated") == times[0]
     titles = " ".join(str(entry.findtext(f"{ATOM}title")) for entry in entries)
     context = read_context(snapshot)
-    for track, leaders in context.leaders.items():
+    for track, progress in context.progress.items():
+        leaders = progress.leaders
         assert leaders
         values = [leader.value for leader in leaders]
         assert values == sorted(values)

@@ -25,7 +25,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("index.html", ("over_time", "intervals", "tied_group")),
         ("track/classification/index.html", ("over_time", "intervals", "tied_group", "shake_up")),
-        ("task/icon-tag/index.html", ("intervals", "tied_group", "class_distribution")),
+        ("task/icon-tag/index.html", ("over_time", "intervals", "tied_group", "spread", "bars")),
         ("team/team-2/index.html", ("over_time",)),
         ("submission/4.html", ("intervals",)),
         ("matrix/index.html", ("heat_map",)),
@@ -37,8 +37,9 @@ def test_every_plot_stands_on_its_page(site: Path, page: str, marks: tuple[str, 
         "over_time": r"<title id=[^>]*>(Mean|Best) public score ",
         "shake_up": r"<title id=[^>]*>Public rank against final rank",
         "intervals": r'<svg class="interval"[^>]*>.*?<path class="mark',
-        "tied_group": r'<svg class="interval"[^>]*><rect class="band"',
-        "class_distribution": r'<svg class="bar text"',
+        "tied_group": r'<svg class="interval"[^>]*><title>[^<]*</title><rect class="band"',
+        "spread": r'<rect class="bin"',
+        "bars": r'<svg class="bar text"',
         "heat_map": r'class="[^"]*\bh8\b',
     }
     assert {mark for mark, pattern in drawn.items() if re.search(pattern, text)} == set(marks)
@@ -48,7 +49,7 @@ def test_a_figure_is_told_in_words_or_repeats_what_stands_beside_it(site: Path) 
     for path in site.rglob("*.html"):
         for svg in re.findall(r"<svg\b.*?</svg>", path.read_text(encoding="utf-8"), re.S):
             head = svg[: svg.index(">")]
-            told = 'role="img"' in head and re.search(r"<title id=.*?<desc id=", svg, re.S)
+            told = 'role="group"' in head and re.search(r"<title id=.*?<desc id=", svg, re.S)
             assert told or 'aria-hidden="true"' in head, (path.name, head)
 
 
@@ -84,12 +85,17 @@ def test_the_other_tables_have_exports_of_all_their_rows(site: Path) -> None:
     assert [(row["slug"], row["method"]) for row in rows("matrix/matrix.csv")] == [
         (row["slug"], row["method"]) for row in matrix["rows"]
     ]
+    teams = json.loads((site / "matrix/teams.json").read_text(encoding="utf-8"))["rows"]
+    assert [row["slug"] for row in rows("matrix/teams.csv")] == [row["slug"] for row in teams]
+    assert len({row["slug"] for row in teams}) == len(teams)
     team = json.loads((site / "team/team-2/submissions.json").read_text(encoding="utf-8"))
     found = {int(row["submission"]) for row in rows("team/team-2/submissions.csv")}
     assert found == {one["id"] for one in team["submissions"]}
     for page, name in (
         ("index.html", "leaderboard"),
+        ("matrix/index.html", "teams"),
         ("matrix/index.html", "matrix"),
+        ("matrix/methods.html", "matrix"),
         ("team/team-2/index.html", "submissions"),
     ):
         text = (site / page).read_text(encoding="utf-8")

@@ -43,6 +43,8 @@ KINDS = {
     "team": "closed/team/team-2/index.html",
     "submission": "benchmark/submission/12.html",
     "matrix": "benchmark/matrix/index.html",
+    "matrix-track": "running/matrix/matching/index.html",
+    "matrix-methods": "benchmark/matrix/methods.html",
     "about": "running/about.html",
 }
 STATES: tuple[State, ...] = ("benchmark", "running", "closed")
@@ -148,25 +150,6 @@ def test_axe_finds_nothing(browser: Browser, site: Path, width: int, scheme: str
         found = Axe().run(watching.open(name), options=options).response["violations"]
         told = [(v["id"], v["nodes"][0]["html"][:120]) for v in found]
         assert told == [], kind
-    watching.page.context.close()
-
-
-def test_a_row_and_its_dot_light_up_together(browser: Browser, site: Path) -> None:
-    watching = watched(browser, site)
-    page = watching.open(KINDS["task"])
-
-    def lit() -> list[str]:
-        found = page.evaluate("[...document.querySelectorAll('.lit')].map((one) => one.tagName)")
-        return [str(one).lower() for one in found]
-
-    page.locator(".as-table summary").click()
-    page.locator("#flips-table tbody a").first.focus()
-    assert lit() == ["circle", "tr"]
-    page.locator(".as-table summary").focus()
-    assert lit() == []
-    page.locator("circle.trade").first.hover()
-    assert lit() == ["circle", "tr"]
-    watching.check()
     watching.page.context.close()
 
 

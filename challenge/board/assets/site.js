@@ -155,12 +155,20 @@
     return restore;
   };
 
-  // A row and its mark in a plot light up together.
-  const marks = [...document.querySelectorAll("[data-row]")];
-  for (const mark of marks) {
-    const light = (on) => () => marks.filter((other) => other.dataset.row === mark.dataset.row).forEach((other) => other.classList.toggle("lit", on));
-    for (const event of ["mouseenter", "focusin"]) mark.addEventListener(event, light(true));
-    for (const event of ["mouseleave", "focusout"]) mark.addEventListener(event, light(false));
+  // A row and its marks light up together; without this script the style sheet sees to it.
+  for (const part of document.querySelectorAll(".linked")) {
+    part.classList.remove("linked");
+    let lit = [];
+    const light = () => {
+      lit.forEach((one) => one.classList.remove("lit"));
+      const at = [...part.querySelectorAll("[data-row]:is(:hover, :focus-within)")];
+      const numbers = new Set(at.flatMap((one) => one.dataset.row.split(" ")));
+      lit = [...numbers].flatMap((number) => [...part.querySelectorAll(`[data-row~="${number}"]`)]);
+      lit.forEach((one) => one.classList.add("lit"));
+    };
+    for (const event of ["mouseover", "mouseleave", "focusin"]) part.addEventListener(event, light);
+    // The focus is gone only after the event.
+    part.addEventListener("focusout", () => setTimeout(light));
   }
 
   // Two ticked rows of a board lead to the section of their pair.

@@ -47,7 +47,7 @@ def _entries(context: SiteContext) -> Iterator[_Entry]:
     for track in settings.track:
         board = context.track_boards[track.id]
         page, decimals = f"track/{folder_name(track.id)}/index.html", board_decimals(board)
-        for leader in context.leaders[track.id]:
+        for leader in context.progress[track.id].leaders:
             score = number_text(leader.value, decimals)
             text = f"{clip(leader.team_name)} leads {clip(track.title)}{public} with {score}"
             yield leader.at, page, f"leader-{leader.at:%Y%m%dT%H%M%SZ}", text

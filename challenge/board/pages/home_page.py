@@ -12,10 +12,10 @@ from challenge.board.markup import clip, folder_name, number_text
 from challenge.board.pages.entry_commands import code_html, shell_code
 from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.preview import card_files
+from challenge.board.pages.score_plots import over_time_plot
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext, board_decimals
 from challenge.board.pages.standings_table import board_columns, tied_class, ties_text
 from challenge.board.plots.motif import motif_svg
-from challenge.board.plots.progress_plot import progress_svg
 from challenge.board.rules.boards import Board
 from challenge.task.settings import Track
 
@@ -73,16 +73,7 @@ def task_summary(context: SiteContext, task: str) -> dict[str, object]:
 
 def _track(context: SiteContext, track: Track, shown: str) -> Mapping[str, object]:
     """Return what the home page shows of a track."""
-    board, snapshot = context.track_boards[track.id], context.snapshot
-    progress = ""
-    if snapshot.at:
-        progress = progress_svg(
-            f"progress-{track.id}",
-            f"{shown}, {clip(track.title)}",
-            context.progress.get(track.id, ()),
-            board.metric,
-            until=snapshot.closed_at or snapshot.at,
-        )
+    board, name = context.track_boards[track.id], f"progress-{track.id}"
     return {
         "id": track.id,
         "folder": folder_name(track.id),
@@ -99,8 +90,9 @@ def _track(context: SiteContext, track: Track, shown: str) -> Mapping[str, objec
             caption=f"The first {PODIUM} by mean score, {clip(track.title, 60)}",
             row_class=tied_class,
             classes="podium",
+            numbers=range(1, PODIUM + 1),
         ),
-        "progress": trusted(progress),
+        "progress": over_time_plot(context, board, context.progress[track.id], name, shown, ""),
     }
 
 

@@ -17,6 +17,7 @@ from challenge.board.pages.standings_table import (
     leader_band,
     tied_class,
 )
+from challenge.board.plots.svg_parts import N_LIT
 from challenge.board.rules.board_rows import Row
 from challenge.board.rules.boards import Board
 
@@ -56,7 +57,9 @@ def board_pages(
         return around(path, Table(columns, body, name, caption, "board"), pager)
 
     def draw(path: str, number: int) -> str:
-        return page(path, number, trusted(rows_html(columns, rows[number - 1], tied_class)))
+        # Plots of all rows are on the first page alone.
+        lit = range(1, N_LIT + 1) if number == 1 else ()
+        return page(path, number, trusted(rows_html(columns, rows[number - 1], tied_class, lit)))
 
     for number in range(len(rows), 0, -1):
         path = f"{folder}/index.html" if number == 1 else f"{folder}/page-{number}.html"

@@ -12,7 +12,16 @@ from functools import partial
 from itertools import combinations
 from typing import Any
 
-from challenge.board.markup import clip, half_widths, interval_text, number_text, score_decimals
+from markupsafe import Markup
+
+from challenge.board.markup import (
+    clip,
+    figures_text,
+    half_widths,
+    interval_text,
+    number_text,
+    score_decimals,
+)
 from challenge.board.pages.page_frame import CARD, trusted
 from challenge.board.pages.site_context import MarkedPage, SiteContext
 from challenge.board.plots.interval_plot import axis_svg, interval_svg
@@ -123,7 +132,8 @@ def _pairs_html(
                     for figure in (one.a.value, one.b.value, one.value)
                 ],
                 "interval": interval_text(one.low, one.high, decimals),
-                "plot": _plot(scale, one),
+                "plot": _plot(scale, one, decimals),
+                "numbers": f"{rows.index(one.a) + 1} {rows.index(one.b) + 1}",
             }
             for one in pairs
         ],
@@ -137,7 +147,18 @@ def _cell(one: _Pair | None, a: TaskRow, decimals: int) -> dict[str, Any] | None
     if one is None:
         return None
     value = one.value if one.a is a else -one.value
-    return {"name": one.name, "text": number_text(value, decimals), "sure": one.clear}
+    return {
+        "name": one.name,
+        "text": number_text(value, decimals),
+        "told": _told(one, decimals),
+        "sure": one.clear,
+    }
+
+
+def _told(one: _Pair, decimals: int) -> str:
+    """Return what the mark of a pair tells."""
+    a, b = clip(one.a.team_name, 32), clip(one.b.team_name, 32)
+    return f"{a} minus {b}: {figures_text(one.value, one.low, one.high, None, decimals)}"
 
 
 def _sentence(one: _Pair, higher_is_better: bool, decimals: int) -> str:
@@ -153,7 +174,15 @@ def _sentence(one: _Pair, higher_is_better: bool, decimals: int) -> str:
     return f"No clear difference: {better} is ahead by {gap}, and the interval contains 0."
 
 
-def _plot(scale: Scale, one: _Pair) -> Any:
+def _plot(scale: Scale, one: _Pair, decimals: int) -> Markup:
     return trusted(
-        interval_svg(scale, one.value, one.low, one.high, baseline_score=0.0, strong=one.clear)
+        interval_svg(
+            scale,
+            one.value,
+            one.low,
+            one.high,
+            baseline_score=0.0,
+            strong=one.clear,
+            text=_told(one, decimals),
+        )
     )

@@ -16,9 +16,8 @@ from challenge.board.markup import (
 )
 from challenge.board.pages.page_frame import Frame
 from challenge.board.pages.public_data import PublicData
-from challenge.board.plots.progress_plot import Line
 from challenge.board.rules.boards import Board, TaskBoard, TrackBoard
-from challenge.board.rules.progress import Leader
+from challenge.board.rules.progress import Progress
 from challenge.errors import counted
 from challenge.kinds import Kind, Metric, kind_of
 from challenge.ledger.store.records import Card
@@ -54,10 +53,10 @@ class SiteContext:
     snapshot: Snapshot
     task_boards: Mapping[str, TaskBoard]
     track_boards: Mapping[str, TrackBoard]
-    progress: Mapping[str, tuple[Line, ...]]
-    """Score over time per track, oldest first, the overall best last."""
-    leaders: Mapping[str, tuple[Leader, ...]]
-    """Changes of the lead per track, oldest first."""
+    progress: Mapping[str, Progress]
+    """Score over time per track."""
+    task_progress: Mapping[str, Progress]
+    """Score over time per task."""
     frame: Frame
     data: Mapping[str, PublicData] = field(default_factory=dict)
     """What there is to download of each task."""
@@ -150,13 +149,15 @@ class SiteContext:
             t for t in dict.fromkeys([*tracks, *self.snapshot.cards]) if t in self.snapshot.cards
         ]
 
-    def progress_text(self) -> str:
-        """Return what the plot of scores over time shows: always the public subset."""
-        if not self.settings.is_contest():
-            return "Mean score over time"
-        if self.snapshot.closed_at is None:
-            return "Mean public score over time"
-        return "Mean public score until the close; the standings are of the private subset"
+    def progress_text(self, score: str = "mean score") -> str:
+        """Return what the plot of `score` over time shows: always the public subset."""
+        if self.settings.is_contest():
+            score = score.replace("score", "public score")
+        if self.settings.is_contest() and self.snapshot.closed_at is not None:
+            when = "until the close; the standings are of the private subset"
+        else:
+            when = "over time"
+        return f"{score.capitalize()} {when}"
 
     def steps_text(self, tasks: Sequence[str]) -> str:
         """Return the steps of public scores while a contest runs; empty otherwise."""

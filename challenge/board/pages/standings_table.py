@@ -15,9 +15,12 @@ __all__ = ["board_columns", "board_scale", "leader_band", "tied_class", "ties_te
 
 
 def board_columns(
-    context: SiteContext, board: Board[Row], root: str, *, home: bool = False
+    context: SiteContext, board: Board[Row], root: str, *, home: bool = False, linked: bool = True
 ) -> list[Column[Row]]:
-    """Return the columns of a board's page, or of the home page; `root` leads to the site."""
+    """Return the columns of a board's page, or of the home page; `root` leads to the site.
+
+    `linked` says whether the marks of the plot are links.
+    """
     tasks = board.tasks if isinstance(board, TrackBoard) else ()
     look = Look(
         metric=board.metric,
@@ -29,6 +32,7 @@ def board_columns(
         baseline_score=board.baseline_score if isinstance(board, TaskBoard) else None,
         task_decimals={task: context.decimals(task) for task in tasks},
         task_titles={task: context.title(task) for task in tasks},
+        linked=linked,
         prize=isinstance(board, TrackBoard) and bool(board.prize),
     )
     return drawn_columns(board.columns, look, home=home)

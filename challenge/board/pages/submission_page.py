@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from html import escape
 from typing import Any
@@ -12,6 +13,7 @@ from challenge.board.markup import (
     bytes_text,
     clip,
     count_text,
+    figures_text,
     folder_name,
     half_widths,
     interval_text,
@@ -29,7 +31,7 @@ from challenge.board.pages.submission_lines import Line
 from challenge.board.pages.team_places import TeamPlace
 from challenge.board.pages.upgrade_section import upgrade_facts
 from challenge.board.plots.interval_plot import axis_svg, interval_svg
-from challenge.board.plots.scales import Scale
+from challenge.board.plots.scales import Scale, scale_for
 from challenge.board.rules.upgrades import Flips
 from challenge.kinds import metric_title
 from challenge.ledger.store.records import StoredScore, Submission, Team
@@ -41,7 +43,6 @@ _SUBSET_TITLES = {
     "public": "the public subset of the test set",
     "private": "the private subset of the test set",
 }
-_SCALE = Scale(0.0, 1.0, 160, 10)
 Fact = tuple[str, str]
 """A name and its value, a text or HTML."""
 _N_FIRST = 5
@@ -111,7 +112,8 @@ def _submission_html(
         summary += f": {metric_title(score.metric)} {number_text(score.value, decimals)}"
         interval = interval_text(score.low, score.high, decimals)
         summary += f", interval {interval}" if interval else ""
-    metrics = _metrics(context, submission.task, score) if score else []
+    scale = _metrics_scale(context, submission.task, score) if score else Scale(0.0, 1.0)
+    metrics = _metrics(context, submission, score, scale) if score else []
     used = _used(submission, score, context.settings.is_contest())
     return context.frame.page(
         "submission.html",
@@ -133,7 +135,7 @@ def _submission_html(
         if score
         else "",
         metrics=metrics,
-        axis=trusted(axis_svg(_SCALE) if any(one["plot"] for one in metrics) else ""),
+        axis=trusted(axis_svg(scale) if any(one["plot"] for one in metrics) else ""),
         diagnostics=diagnostic_facts(context, submission.task, score) if score else [],
         used=used[:_N_FIRST],
         used_more=used[_N_FIRST:],
@@ -150,8 +152,23 @@ _NO_SCORE = {
 }
 
 
-def _metrics(context: SiteContext, task: str, score: StoredScore) -> list[dict[str, Any]]:
+def _metrics_scale(context: SiteContext, task: str, score: StoredScore) -> Scale:
+    """Return a scale about the values and intervals of the metrics that are drawn."""
+    metrics = context.kind(task).metrics
+    ends = [
+        values.get(key)
+        for name, values in score.metrics.items()
+        if name in metrics and metrics[name].within_unit
+        for key in ("value", "low", "high")
+    ]
+    return replace(scale_for(ends), width=160, margin=10)
+
+
+def _metrics(
+    context: SiteContext, submission: Submission, score: StoredScore, scale: Scale
+) -> list[dict[str, Any]]:
     """Return the rows of the table of metrics, the primary one first."""
+    task = submission.task
     metrics, shares = context.kind(task).metrics, of_unit_scale(context.metric(task))
     rows = []
     for name in sorted(score.metrics, key=lambda name: name != score.metric):
@@ -161,15 +178,19 @@ def _metrics(context: SiteContext, task: str, score: StoredScore) -> list[dict[s
         if metric and not primary and not (shares and of_unit_scale(metric)):
             decimals = score_decimals(metric, [value], half_widths([(low, high)]))
         drawn = value is not None and metric is not None and metric.within_unit
+        title = metric.title if metric else metric_title(name)
+        told = f"{title}: {figures_text(value, low, high, submission.at, decimals)}"
         rows.append(
             {
-                "title": metric.title if metric else metric_title(name),
+                "title": title,
                 "primary": primary,
                 "value": number_text(value, decimals),
                 "interval": interval_text(low, high, decimals),
                 "reason": values.get("reason") or "–",
                 "plot": trusted(
-                    interval_svg(_SCALE, value, low, high, strong=primary) if drawn else ""
+                    interval_svg(scale, value, low, high, strong=primary, text=told)
+                    if drawn
+                    else ""
                 ),
             }
         )

@@ -30,6 +30,7 @@ from challenge.board.pages.page_frame import CARD, trusted
 from challenge.board.pages.paging import board_pages
 from challenge.board.pages.pairs_page import compared_rows, pairs_files
 from challenge.board.pages.preview import card_files
+from challenge.board.pages.score_plots import distribution_plot, over_time_plot
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext
 from challenge.board.pages.standings_table import ties_text
 from challenge.board.pages.upgrade_section import trade_facts
@@ -109,7 +110,7 @@ def _task_html(
     title, whole = clip(document["title"]), pager.page == 1
     size = board.kind.size_text(document).capitalize()
     summary = f"{size}, {', '.join(context.modalities(task_id))}. {ties_text(board)}"
-    first = board.rows[0] if board.rows else None
+    first, shown = board.rows[0] if board.rows else None, context.progress_text("best score")
     if first is not None and first.value is not None:
         score = number_text(first.value, context.decimals(task_id))
         summary = f"{clip(first.team_name, 48)} leads with {score}. {summary}"
@@ -141,6 +142,13 @@ def _task_html(
         steps=context.steps_text([task_id]),
         ties=ties_text(board),
         trade=trade_facts(context, board) if whole else None,
+        shown=shown,
+        over_time=over_time_plot(
+            context, board, context.task_progress[task_id], "over-time", shown, "../../"
+        )
+        if whole
+        else "",
+        distribution=distribution_plot(context, board, "../../") if whole else "",
         compared=[row.slug for row in compared_rows(context, task_id)] if whole else [],
         table=table,
         pager=pager,

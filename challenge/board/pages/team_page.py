@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from html import escape
 from itertools import cycle
 
 from challenge.board.exports import csv_export, json_export
 from challenge.board.html_tables import Column, Pager, pages_of, table_of
 from challenge.board.markup import (
     clip,
+    figures_text,
     folder_name,
     interval_text,
+    metric_text,
     number_text,
     of_unit_scale,
     score_html,
@@ -25,6 +28,7 @@ from challenge.board.pages.submission_page import submission_files
 from challenge.board.pages.team_places import TeamPlace
 from challenge.board.plots.progress_plot import Line as Step
 from challenge.board.plots.progress_plot import progress_svg
+from challenge.board.plots.svg_parts import Spot
 from challenge.board.rules.upgrades import Flips
 from challenge.errors import counted
 from challenge.ledger.store.records import Entry, StoredScore, Submission, Team
@@ -141,12 +145,13 @@ def _team_html(
     closed, name = context.snapshot.closed_at is not None, clip(team.name, 64)
     pages = pages_of(lines[::-1])
     subset = "public score" if context.settings.is_contest() else "score"
-    n_tasks = len({line.submission.task for line in lines})
+    tasks = {line.submission.task for line in lines}
+    numbers = {task: n for n, task in enumerate(sorted(tasks, key=order.__getitem__), 1)}
     return context.frame.page(
         "team.html",
         path,
         title=name if number == 1 else f"{name}, page {number}",
-        summary=f"{counted(len(lines), 'submission')} on {counted(n_tasks, 'task')}.",
+        summary=f"{counted(len(lines), 'submission')} on {counted(len(tasks), 'task')}.",
         team=team,
         n_submissions=len(lines),
         places=places,
@@ -157,8 +162,12 @@ def _team_html(
         ],
         subset=subset,
         until="until the close" if closed else "so far",
-        best=[_best(context, line.submission, line.score) for line in best if line.score],
-        over_time=trusted(_over_time(context, team, lines, subset) if number == 1 else ""),
+        best=[
+            {**_best(context, line.submission, line.score), "number": numbers[line.submission.task]}
+            for line in best
+            if line.score
+        ],
+        over_time=trusted(_over_time(context, team, lines, subset, numbers) if number == 1 else ""),
         table=table_of(
             _team_columns(context, closed),
             pages[number - 1],
@@ -166,6 +175,7 @@ def _team_html(
             caption="Submissions, newest first",
             classes="board",
             row_class=lambda line: "gone" if line.submission.withdrawn else "",
+            numbers=[numbers[line.submission.task] for line in pages[0]] if number == 1 else (),
         ),
         pager=Pager(number, len(pages), len(lines)),
     )
@@ -184,12 +194,19 @@ def _best(context: SiteContext, submission: Submission, score: StoredScore) -> d
     }
 
 
-def _over_time(context: SiteContext, team: Team, lines: Sequence[Line], subset: str) -> str:
+def _over_time(
+    context: SiteContext,
+    team: Team,
+    lines: Sequence[Line],
+    subset: str,
+    numbers: Mapping[str, int],
+) -> str:
     """Return plots of the team's best scores as steps; empty while no score has changed.
 
-    Tasks whose best score is 1 share a plot. Each other task has its own.
+    Tasks of one metric whose best score is 1 share a plot. Each other task has its own.
     """
     steps: dict[str, list[tuple[datetime, float]]] = {}
+    last: dict[str, Line] = {}
     for line in lines:
         value = line.public[0] if line.public else line.score.value if line.score else None
         if value is None or line.submission.withdrawn:
@@ -198,6 +215,7 @@ def _over_time(context: SiteContext, team: Team, lines: Sequence[Line], subset: 
         merit = context.metric(line.submission.task).merit
         if not own or merit(value) > merit(own[-1][1]):
             own.append((line.submission.at, value))
+            last[line.submission.task] = line
     if all(len(own) < 2 for own in steps.values()):
         return ""
     colours = cycle(("c1", "c2", "c3", "c4", "c5"))
@@ -206,22 +224,37 @@ def _over_time(context: SiteContext, team: Team, lines: Sequence[Line], subset: 
     for task in context.snapshot.cards:
         if task in steps:
             metric = context.metric(task)
-            plot = "" if of_unit_scale(metric) else f"-{task}"
+            plot = metric.name if of_unit_scale(metric) else f"task-{task}"
+            spot = _best_spot(context, last[task], steps[task][-1][1], numbers.get(task))
             shared.setdefault(plot, []).append(
-                Step(context.title(task), tuple(steps[task]), next(colours))
+                Step(context.title(task), tuple(steps[task]), next(colours), spot)
             )
             metrics[plot] = metric
     return "".join(
-        progress_svg(
-            f"over-time{plot}",
-            f"Best {subset} over time, {clip(team.name, 64)}",
+        f"<figure><figcaption>{escape(metric_text(metrics[plot]))}</figcaption>"
+        + progress_svg(
+            f"over-time-{plot}",
+            f"Best {subset} over time, {metrics[plot].title}, {clip(team.name, 64)}",
             drawn,
             metrics[plot],
             until=lines[-1].submission.at,
             whole=True,
         )
+        + "</figure>"
         for plot, drawn in shared.items()
     )
+
+
+def _best_spot(context: SiteContext, line: Line, value: float, number: int | None) -> Spot:
+    """Return what the line of a task tells; the rows of its submissions light up with it."""
+    task, score, low, high = line.submission.task, line.score, None, None
+    if line.public:
+        _, low, high = line.public
+    elif score is not None:
+        low, high = score.low, score.high
+    figures = figures_text(value, low, high, line.submission.at, context.decimals(task))
+    href = f"../../submission/{line.submission.id}.html"
+    return Spot(context.title(task), figures, href, (number,) if number else ())
 
 
 def _team_columns(context: SiteContext, closed: bool) -> list[Column[Line]]:

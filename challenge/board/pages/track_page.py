@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from challenge.board.board_columns import row_link
 from challenge.board.html_tables import Pager, Table
-from challenge.board.markup import clip, folder_name, metric_text, number_text
+from challenge.board.markup import (
+    clip,
+    figures_text,
+    folder_name,
+    metric_text,
+    number_text,
+)
 from challenge.board.pages.page_frame import CARD, trusted
 from challenge.board.pages.paging import board_pages
 from challenge.board.pages.preview import badge_files, card_files
+from challenge.board.pages.score_plots import over_time_plot
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext, board_decimals
 from challenge.board.pages.standings_table import ties_text
-from challenge.board.plots.progress_plot import progress_svg
-from challenge.board.plots.ranks_plot import shake_up_svg
+from challenge.board.plots.ranks_plot import Move, shake_up_svg
+from challenge.board.plots.svg_parts import N_LIT, Spot
+from challenge.board.rules.boards import TrackBoard
 from challenge.board.rules.prizes import TIE_RULES
 
 __all__ = ["track_files"]
@@ -35,27 +44,31 @@ def track_files(context: SiteContext, track_id: str) -> Iterator[File | MarkedPa
     )
 
 
+def _moves(board: TrackBoard) -> list[Move]:
+    """Return the teams that have a public and a final rank."""
+    moves = []
+    for number, row in enumerate(board.rows, 1):
+        if row.public_rank is None or row.rank is None:
+            continue
+        lit = (number,) if number <= N_LIT else ()
+        ranks = f"public rank {row.public_rank}, final rank {row.rank}"
+        score = figures_text(row.value, row.low, row.high, None, board_decimals(board))
+        spot = Spot(row.team_name, f"{ranks}, {score}", row_link(row, "../../"), lit)
+        moves.append(Move(row.team_name, row.public_rank, row.rank, spot))
+    return moves
+
+
 def _track_html(context: SiteContext, track_id: str, path: str, table: Table, pager: Pager) -> str:
     board, snapshot = context.track_boards[track_id], context.snapshot
     track = next(track for track in context.settings.track if track.id == track_id)
     first, whole = board.rows[0] if board.rows else None, pager.page == 1
-    moves = [
-        (row.team_name, row.public_rank, row.rank)
-        for row in (board.rows if whole else ())
-        if row.public_rank is not None and row.rank is not None
-    ]
     shown = context.progress_text()
-    progress = shake_up = ""
-    if whole and snapshot.at:
-        progress = progress_svg(
-            "progress",
-            f"{shown}, {clip(track.title)}",
-            context.progress.get(track_id, ()),
-            board.metric,
-            until=snapshot.closed_at or snapshot.at,
-        )
+    progress, shake_up = trusted(""), ""
+    if whole:
+        over_time = context.progress[track_id]
+        progress = over_time_plot(context, board, over_time, "progress", shown, "../../")
         shake_up = shake_up_svg(
-            "shake-up", f"Public rank against final rank, {clip(track.title)}", moves
+            "shake-up", f"Public rank against final rank, {clip(track.title)}", _moves(board)
         )
     summary = ties_text(board)
     if first and first.value is not None:
@@ -85,6 +98,6 @@ def _track_html(context: SiteContext, track_id: str, path: str, table: Table, pa
         ],
         table=table,
         pager=pager,
-        progress=trusted(progress),
+        progress=progress,
         shake_up=trusted(shake_up),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from challenge.board.markup import clip
 from challenge.board.pages.page_frame import render_alone, trusted
+from challenge.board.plots.svg_parts import N_LIT, Spot
 from challenge.board.plots.trials_plot import Curve, trials_svg
 from challenge.errors import counted
 from challenge.kinds import Metric
@@ -35,6 +36,7 @@ def tuning_page(search: Mapping[str, Any], metric: Metric) -> str:
             for name, value in sorted(best["options"].items())
         ],
         names=names,
+        n_lit=N_LIT,
         trials=[
             {
                 "number": trial["number"],
@@ -55,10 +57,14 @@ def _mean(fold_scores: Sequence[float]) -> float | None:
 
 def _scores_svg(trials: Sequence[Mapping[str, Any]], metric: Metric) -> str:
     """Return the plot of the trials' scores, and of the best so far."""
-    points = [(trial["number"], trial["value"]) for trial in trials if trial["value"] is not None]
-    failed = [trial["number"] for trial in trials if trial["value"] is None]
+    points = [
+        (trial["number"], trial["value"], _spot(trial))
+        for trial in trials
+        if trial["value"] is not None
+    ]
+    failed = [(trial["number"], _spot(trial)) for trial in trials if trial["value"] is None]
     best: list[tuple[int, float]] = []
-    for number, value in points:
+    for number, value, _ in points:
         better = not best or metric.merit(value) > metric.merit(best[-1][1])
         best.append((number, value if better else best[-1][1]))
     text = f"From {points[0][1]:.4f} to {best[-1][1]:.4f} in {counted(len(trials), 'trial')}."
@@ -71,6 +77,16 @@ def _scores_svg(trials: Sequence[Mapping[str, Any]], metric: Metric) -> str:
         points=points,
         failed=failed,
     )
+
+
+def _spot(trial: Mapping[str, Any]) -> Spot:
+    """Return what the mark of a trial tells; the row of its number lights up with it."""
+    score = f"failed, {clip(trial['reason'], 60)}"
+    if trial["value"] is not None:
+        score = f"{trial['value']:.4f}"
+    number = trial["number"]
+    lit = (number,) if number <= N_LIT else ()
+    return Spot(f"Trial {number}", f"{score}, {trial['seconds']:.1f} s", rows=lit)
 
 
 def _curves_svg(search: Mapping[str, Any], n_trials: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from challenge.board.markup import (
@@ -13,8 +14,11 @@ from challenge.board.markup import (
     user_html,
 )
 from challenge.board.pages.page_frame import trusted
-from challenge.board.pages.site_context import SiteContext
+from challenge.board.pages.score_plots import row_spot
+from challenge.board.pages.site_context import SiteContext, board_decimals
 from challenge.board.plots.flips_plot import Dot, trade_svg
+from challenge.board.plots.svg_parts import N_LIT, Spot
+from challenge.board.rules.board_rows import TaskRow
 from challenge.board.rules.boards import TaskBoard
 from challenge.board.rules.upgrades import Flips, front_of, reference_of
 from challenge.errors import counted
@@ -22,7 +26,7 @@ from challenge.ledger.store.records import Submission
 
 __all__ = ["trade_facts", "upgrade_facts"]
 
-N_PLOTTED = 50
+N_PLOTTED = N_LIT
 _LEAST = 0.001
 """Smaller p-values are shown as below it."""
 
@@ -76,6 +80,13 @@ def _row(flips: Flips, decimals: int) -> str:
     )
 
 
+def _spot(row: TaskRow, number: int, reference: bool, decimals: int) -> Spot:
+    """Return what the dot of an entry tells; `number` is that of its row."""
+    spot = row_spot(row, number, "../../", decimals)
+    flips = "the reference entry" if reference else f"flips {number_text(row.flips)}"
+    return replace(spot, figures=f"{spot.figures}; error {number_text(row.error)}, {flips}")
+
+
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
@@ -92,14 +103,14 @@ def trade_facts(context: SiteContext, board: TaskBoard) -> dict[str, Any] | None
     decimals = 3 if board.subset == "all" else 2
     dots = [
         Dot(
-            str(row.submission),
             row.team_name,
             row.flips or 0.0,
             row.error or 0.0,
+            _spot(row, number, row is reference, board_decimals(board)),
             on_front=row in front,
             reference=row is reference,
         )
-        for row in shown
+        for number, row in enumerate(shown, 1)
     ]
     return {
         "plot": trusted(trade_svg("trade", "Error against negative flips", dots)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from html import escape
 
 from challenge.board.plots.scales import Scale
 from challenge.board.plots.svg_parts import px, tick_text
@@ -41,9 +42,13 @@ def interval_svg(
     band: tuple[float, float] | None = None,
     baseline_score: float | None = None,
     strong: bool = False,
+    text: str = "",
 ) -> str:
-    """Return one row of the interval plot: grid, the leader's band, whisker and point."""
-    parts = []
+    """Return one row of the interval plot: grid, the leader's band, whisker and point.
+
+    `text` is the tooltip: what the row says, with the time.
+    """
+    parts = [f"<title>{escape(text)}</title>"] if text else []
     if band:
         left, right = scale.at(band[0]), scale.at(band[1])
         parts.append(

@@ -9,7 +9,14 @@ from html import escape
 
 from challenge.board.markup import clip, day_text, number_text, score_decimals
 from challenge.board.plots.scales import late_scale, scale_for, unit_of
-from challenge.board.plots.svg_parts import figure_svg, px, tick_text
+from challenge.board.plots.svg_parts import (
+    Spot,
+    figure_svg,
+    px,
+    spot_svg,
+    up_axis,
+    vertical,
+)
 from challenge.kinds import Metric
 
 __all__ = ["Line", "progress_svg"]
@@ -17,15 +24,19 @@ __all__ = ["Line", "progress_svg"]
 
 @dataclass(frozen=True)
 class Line:
-    """One step line: (time, value) where it changes, oldest first; `kind` is a class of the CSS."""
+    """One step line: (time, value) where it changes, oldest first; `kind` is a class of the CSS.
+
+    `spot` tells of the line; the best of all has none, and is drawn behind the others.
+    """
 
     label: str
     points: tuple[tuple[datetime, float], ...]
     kind: str = ""
+    spot: Spot | None = None
 
 
-_WIDTH, _HEIGHT = 440.0, 270.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 116.0, 10.0, 28.0
+_WIDTH, _HEIGHT = 440.0, 284.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 116.0, 24.0, 28.0
 
 
 def progress_svg(
@@ -56,60 +67,52 @@ def progress_svg(
     )
     lines = [line for line in lines if scale.low <= line.points[-1][1] <= scale.high]
     span = (until - start).total_seconds()
+    y = vertical(scale, _TOP, _HEIGHT - _BOTTOM)
 
     def x(at: datetime) -> float:
         return _LEFT + (at - start).total_seconds() / span * (_WIDTH - _LEFT - _RIGHT)
 
-    def y(value: float) -> float:
-        share = (value - scale.low) / (scale.high - scale.low)
-        return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
-
-    ticks = scale.ticks(5)
-    step = ticks[1] - ticks[0] if len(ticks) > 1 else 0.1
-    body: list[str] = []
-    drawn: list[str] = []
-    for tick in ticks:
-        body.append(
-            f'<path class="grid" d="M{px(_LEFT)} {px(y(tick))}H{px(_WIDTH - _RIGHT)}"/>'
-            f'<text class="tick" text-anchor="end" x="{px(_LEFT - 8)}" y="{px(y(tick) + 4)}">'
-            f"{tick_text(tick, step)}</text>"
-        )
-    body += [
+    # First scores may be outside: they are cut off.
+    behind = [
+        f'<clipPath id="{name}-c"><path d="M0 {px(_TOP - 4)}H{px(_WIDTH)}V{px(_HEIGHT - _BOTTOM)}'
+        'H0z"/></clipPath>',
+        up_axis(scale, y, _LEFT, _WIDTH - _RIGHT),
+    ]
+    behind += [
         f'<text class="tick" text-anchor="{anchor}" x="{px(x(at))}" y="{px(_HEIGHT - 8)}">'
         f"{text}</text>"
         for at, text, anchor in _dates(start, until)
     ]
-    ends: list[tuple[float, str, str]] = []
+    labelled = [line for line in lines if line.label]
+    places = dict(zip(labelled, _apart([y(line.points[-1][1]) for line in labelled]), strict=True))
+    marks = []
     for line in lines:
-        if line.label:
-            ends.append((y(line.points[-1][1]), line.label, line.kind))
         path = f"M{px(x(line.points[0][0]))} {px(y(line.points[0][1]))}"
         for at, value in line.points[1:]:
             path += f"H{px(x(at))}V{px(y(value))}"
         path += f"H{px(x(until))}"
         at, value = line.points[-1]
-        drawn.append(
-            f'<path class="line {line.kind}" d="{path}"/>'
-            f'<circle class="dot {line.kind}" cx="{px(x(at))}" cy="{px(y(value))}" r="3"/>'
+        drawn = f'<path class="line {line.kind}" d="{path}"/>'
+        if line.spot is None:
+            behind.append(f'<g clip-path="url(#{name}-c)">{drawn}</g>')
+            continue
+        drawn = (
+            f'<g clip-path="url(#{name}-c)"><path class="near" d="{path}"/>{drawn}'
+            f'<circle class="dot {line.kind}" cx="{px(x(at))}" cy="{px(y(value))}" r="3"/></g>'
         )
-    # A nested drawing cuts off the first scores, which are outside.
-    right, bottom = px(_WIDTH - _RIGHT + 4), px(_HEIGHT - _BOTTOM)
-    body.append(
-        f'<svg width="{right}" height="{bottom}" viewBox="0 0 {right} {bottom}">'
-        f"{''.join(drawn)}</svg>"
-    )
-    body += [
-        f'<text class="label {kind}" x="{px(_WIDTH - _RIGHT + 8)}" y="{px(at_y + 4)}">'
-        f"{escape(clip(label, 17))}</text>"
-        for at_y, label, kind in _apart(ends)
-    ]
+        if line in places:
+            drawn += (
+                f'<text class="label {line.kind}" x="{px(_WIDTH - _RIGHT + 8)}" '
+                f'y="{px(places[line] + 4)}">{escape(clip(line.label, 17))}</text>'
+            )
+        marks.append(spot_svg(line.spot, drawn))
     best = max(lines, key=lambda line: (metric.merit(line.points[-1][1]), line.label))
     value = best.points[-1][1]
     text = (
         f"Score over time from {day_text(start)} to {day_text(until)}. Best at the end: "
         f"{clip(best.label)} at {number_text(value, score_decimals(metric, [value]))}."
     )
-    return figure_svg(_WIDTH, _HEIGHT, name, title, text, "".join(body))
+    return figure_svg((_WIDTH, _HEIGHT), name, title, text, behind, marks)
 
 
 def _dates(start: datetime, until: datetime) -> list[tuple[datetime, str, str]]:
@@ -126,10 +129,10 @@ def _dates(start: datetime, until: datetime) -> list[tuple[datetime, str, str]]:
     return marks
 
 
-def _apart(ends: list[tuple[float, str, str]], gap: float = 15.0) -> list[tuple[float, str, str]]:
-    """Move labels down, then up, until none covers its neighbour."""
-    placed = sorted(ends)
-    ys = [y for y, _, _ in placed]
+def _apart(ends: Sequence[float], gap: float = 15.0) -> list[float]:
+    """Return heights of labels: moved down, then up, until none covers its neighbour."""
+    order = sorted(range(len(ends)), key=ends.__getitem__)
+    ys = [ends[i] for i in order]
     for i in range(1, len(ys)):
         ys[i] = max(ys[i], ys[i - 1] + gap)
     lowest = _HEIGHT - _BOTTOM
@@ -137,4 +140,5 @@ def _apart(ends: list[tuple[float, str, str]], gap: float = 15.0) -> list[tuple[
         ys[-1] = lowest
         for i in range(len(ys) - 2, -1, -1):
             ys[i] = min(ys[i], ys[i + 1] - gap)
-    return [(y, *end[1:]) for y, end in zip(ys, placed, strict=True)]
+    placed = dict(zip(order, ys, strict=True))
+    return [placed[i] for i in range(len(ends))]

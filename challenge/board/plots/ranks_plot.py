@@ -3,55 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 from challenge.board.markup import clip
-from challenge.board.plots.svg_parts import figure_svg, px
+from challenge.board.plots.svg_parts import Spot, figure_svg, px, spot_svg
 from challenge.errors import counted
 
-__all__ = ["shake_up_svg"]
+__all__ = ["Move", "shake_up_svg"]
 
 
 _WIDTH = 440.0
 
 
-def shake_up_svg(name: str, title: str, moves: Sequence[tuple[str, int, int]]) -> str:
-    """Return a slope plot of (team, public rank, final rank): at most 20, the best finals."""
-    shown = sorted(moves, key=lambda move: (move[2], move[1]))[:20]
+@dataclass(frozen=True)
+class Move:
+    """A team between its public and its final rank."""
+
+    team: str
+    public: int
+    final: int
+    spot: Spot
+
+
+def shake_up_svg(name: str, title: str, moves: Sequence[Move]) -> str:
+    """Return a slope plot of ranks: at most 20 teams, the best finals."""
+    shown = sorted(moves, key=lambda move: (move.final, move.public))[:20]
     if not shown:
         return ""
-    deepest = max(max(public, final) for _, public, final in shown)
+    deepest = max(max(move.public, move.final) for move in shown)
     gap = 22.0 if deepest <= 20 else 420.0 / deepest
-    height = 44 + gap * deepest
+    height = 62 + gap * deepest
 
     def y(rank: int) -> float:
-        return 34 + gap * (rank - 0.5)
+        return 52 + gap * (rank - 0.5)
 
-    body = [
-        '<text class="tick" x="64" y="16" text-anchor="middle">public rank</text>'
-        '<text class="tick" x="220" y="16" text-anchor="middle">final rank</text>'
+    behind = [
+        '<text class="tick" x="64" y="34" text-anchor="middle">public rank</text>'
+        '<text class="tick" x="220" y="34" text-anchor="middle">final rank</text>'
     ]
+    marks = []
     names: dict[int, list[str]] = {}
-    for team, public, final in shown:
-        kind = "up" if final < public else "down" if final > public else "same"
-        names.setdefault(final, []).append(team)
-        body.append(
-            f'<path class="slope {kind}" d="M76 {px(y(public))}L208 {px(y(final))}"/>'
-            f'<circle class="slope {kind}" cx="76" cy="{px(y(public))}" r="3.5"/>'
-            f'<circle class="slope {kind}" cx="208" cy="{px(y(final))}" r="3.5"/>'
-            f'<text class="tick" x="64" y="{px(y(public) + 4)}" text-anchor="end">{public}</text>'
+    for move in shown:
+        kind = "same"
+        if move.final != move.public:
+            kind = "up" if move.final < move.public else "down"
+        names.setdefault(move.final, []).append(move.team)
+        behind.append(
+            f'<text class="tick" x="64" y="{px(y(move.public) + 4)}" text-anchor="end">'
+            f"{move.public}</text>"
         )
+        path = f"M76 {px(y(move.public))}L208 {px(y(move.final))}"
+        drawn = (
+            f'<path class="near" d="{path}"/><path class="slope {kind}" d="{path}"/>'
+            f'<circle class="slope {kind}" cx="76" cy="{px(y(move.public))}" r="3.5"/>'
+            f'<circle class="slope {kind}" cx="208" cy="{px(y(move.final))}" r="3.5"/>'
+        )
+        marks.append(spot_svg(move.spot, drawn))
     last = -100.0
     for final, teams in sorted(names.items()):
         last = max(y(final), last + 14)
-        body.append(
+        behind.append(
             f'<text class="label" x="220" y="{px(last + 4)}">{final}  '
             f"{escape(clip(', '.join(teams), 28))}</text>"
         )
-    climbed = sum(final < public for _, public, final in moves)
-    fell = sum(final > public for _, public, final in moves)
+    climbed = sum(move.final < move.public for move in moves)
+    fell = sum(move.final > move.public for move in moves)
     text = (
         f"Of {counted(len(moves), 'team')}, {climbed} climbed and {fell} fell between the public "
         f"and the final rank; {len(moves) - climbed - fell} kept theirs."
     )
-    return figure_svg(_WIDTH, max(height, last + 24), name, title, text, "".join(body))
+    return figure_svg((_WIDTH, max(height, last + 24)), name, title, text, behind, marks)

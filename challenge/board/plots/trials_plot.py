@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from html import escape
 
 from challenge.board.plots.scales import Scale, round_step, scale_for
-from challenge.board.plots.svg_parts import figure_svg, px, tick_text
+from challenge.board.plots.svg_parts import (
+    Spot,
+    figure_svg,
+    px,
+    spot_svg,
+    up_axis,
+    vertical,
+)
 
 __all__ = ["Curve", "trials_svg"]
 
 
-_LEFT, _TOP, _BOTTOM = 46.0, 10.0, 28.0
+_LEFT, _TOP, _BOTTOM = 46.0, 24.0, 28.0
 
 
 @dataclass(frozen=True)
@@ -30,8 +37,8 @@ def trials_svg(
     n_trials: int,
     curves: Sequence[Curve],
     *,
-    points: Sequence[tuple[int, float]] = (),
-    failed: Sequence[int] = (),
+    points: Sequence[tuple[int, float, Spot]] = (),
+    failed: Sequence[tuple[int, Spot]] = (),
     stops: Sequence[tuple[str, int]] = (),
     low: float | None = None,
 ) -> str:
@@ -39,51 +46,52 @@ def trials_svg(
 
     `stops` are (rule, trial), drawn as dotted lines; `low` is where the axis begins.
     """
-    width, height, right = 720.0, 250.0, 12.0
+    width, height, right = 720.0, 264.0, 12.0
     values = [value for curve in curves for _, value in curve.points]
-    values += [value for _, value in points]
+    values += [value for _, value, _ in points]
     scale = scale_for(values, unit=(max(values) - min(values)) or 1.0)
     if low is not None:
         # A third of the height stays free for the names of the rules.
         scale = Scale(low, max(values) * 1.3 or 1.0)
+    y = vertical(scale, _TOP, height - _BOTTOM)
 
     def x(number: float) -> float:
         return _LEFT + (number - 1) / (max(n_trials, 2) - 1) * (width - _LEFT - right)
 
-    def y(value: float) -> float:
-        share = (value - scale.low) / (scale.high - scale.low)
-        return height - _BOTTOM - share * (height - _TOP - _BOTTOM)
-
-    ticks = scale.ticks(4)
-    step = ticks[1] - ticks[0] if len(ticks) > 1 else 0.1
-    body = [
-        f'<path class="grid" d="M{px(_LEFT)} {px(y(tick))}H{px(width - right)}"/>'
-        f'<text class="tick" text-anchor="end" x="{px(_LEFT - 8)}" y="{px(y(tick) + 4)}">'
-        f"{tick_text(tick, step)}</text>"
-        for tick in ticks
-    ]
+    behind = [up_axis(scale, y, _LEFT, width - right, 4)]
     every = max(1, round(round_step(n_trials / 6)))
-    body += [
+    behind += [
         f'<text class="tick" text-anchor="middle" x="{px(x(number))}" y="{px(height - 10)}">'
         f"{number}</text>"
         for number in sorted({1, *range(every, n_trials + 1, every)})
     ]
     for row, (rule, number) in enumerate(stops):
         side, gap = ("end", -5) if x(number) > width / 2 else ("start", 5)
-        body.append(
+        behind.append(
             f'<path class="stop" d="M{px(x(number))} {px(_TOP)}V{px(height - _BOTTOM)}"/>'
             f'<text class="tick" text-anchor="{side}" x="{px(x(number) + gap)}" '
             f'y="{px(_TOP + 12 + 15 * row)}">{escape(rule)}: {number}</text>'
         )
-    body += [
-        f'<path class="failed" d="M{px(x(number) - 3)} {px(height - _BOTTOM - 3)}l6 6m0-6l-6 6"/>'
-        for number in failed
-    ]
-    body += [
-        f'<circle class="trial" cx="{px(x(number))}" cy="{px(y(value))}" r="2.5"/>'
-        for number, value in points
-    ]
     for curve in curves:
         path = "L".join(f"{px(x(number))} {px(y(value))}" for number, value in curve.points)
-        body.append(f'<path class="curve {curve.kind}" d="M{path}"/>')
-    return figure_svg(width, height, name, title, text, "".join(body))
+        behind.append(f'<path class="curve {curve.kind}" d="M{path}"/>')
+    bottom = px(height - _BOTTOM - 3)
+    marks = [
+        spot_svg(
+            spot,
+            f'<path class="failed" d="M{px(x(number) - 3)} {bottom}l6 6m0-6l-6 6"/>',
+            told_x=_LEFT,
+            width=width,
+        )
+        for number, spot in failed
+    ]
+    marks += [
+        spot_svg(
+            spot,
+            f'<circle class="trial" cx="{px(x(number))}" cy="{px(y(value))}" r="3"/>',
+            told_x=_LEFT,
+            width=width,
+        )
+        for number, value, spot in points
+    ]
+    return figure_svg((width, height), name, title, text, behind, marks)

@@ -107,7 +107,7 @@ def _page(context: SiteContext) -> str:
 def _board(context: SiteContext, name: str, board: Board[Any]) -> dict[str, Any]:
     columns = [
         replace(column, html=_team_html) if column.name == "team" else column
-        for column in board_columns(context, board, "")
+        for column in board_columns(context, board, "", linked=False)
         if column.name in _SHOWN
     ]
     return {
