@@ -68,6 +68,8 @@ def _text(node: ast.expr) -> str:
         )
     if isinstance(node, ast.IfExp):
         return _text(node.body) or _text(node.orelse)
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "meant":
+        return f"did you mean …? Else {_text(node.args[2])}"
     return ""
 
 
