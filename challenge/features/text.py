@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "character_tfidf",
+    "given_tfidf",
     "model_numbers",
     "number_tokens",
     "number_values",
@@ -83,7 +84,12 @@ def character_tfidf(
     return _fitted(texts, analyzer="char_wb", ngram_range=sizes, min_df=min_df)
 
 
-def _fitted(texts: Iterable[str], **options: Any) -> Any:
+def given_tfidf(documents: Iterable[list[str]], *, min_df: int = 1) -> Any:
+    """Return a TfidfVectorizer of documents that are lists of words; None when all are empty."""
+    return _fitted(documents, analyzer=list, min_df=min_df)
+
+
+def _fitted(texts: Iterable[Any], **options: Any) -> Any:
     import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer
 

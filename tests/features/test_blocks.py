@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -86,3 +88,20 @@ def test_a_column_without_any_value_is_no_obstacle(task: Task) -> None:
     train["colour"] = None
     found = TableBlocks(task, weights=False).fit_transform(train)
     assert all(np.isfinite(rows).all() for rows in found.values())
+
+
+@pytest.mark.baseline
+def test_a_text_is_near_the_name_of_its_class(task: Task) -> None:
+    train = read_train(task)
+    named = replace(task, classes=("an old oak", "a big dog", "+"))
+    texts = ["oak tree", "puppies and dogs", ""]
+    table = train.iloc[:3].assign(words=texts)
+    blocks = TableBlocks(named, class_names=True)
+    rows = blocks.fit_transform(table)["names words"]
+    assert rows.shape == (3, 3)
+    assert rows[0].argmax() == 0
+    assert rows[1].argmax() == 1
+    assert not rows[2].any()
+    np.testing.assert_allclose(rows[:2].mean(axis=0), 0, atol=1e-6)
+    assert "names of classes" in blocks.used
+    assert not any(name.startswith("names") for name in TableBlocks(named).fit_transform(table))

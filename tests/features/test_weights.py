@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from challenge.errors import MissingRequirement
-from challenge.features.lite0 import embed_images, lite0_graph, read_state
+from challenge.features.lite0 import CHANNELS, embed_images, lite0_graph, read_state
 from challenge.features.minilm import WINDOW, choose_window, embed_texts
 from challenge.features.model_files import find_in_package, onnx_session
 from challenge.features.pair_features import row_cosine
@@ -123,8 +123,10 @@ def test_the_network_names_what_is_drawn(draw: Callable[[], Image.Image], name: 
     state = read_state(find_in_package(package, "models", file))
     pixels = (np.asarray(draw(), np.float32).transpose(2, 0, 1)[None] - 127) / 128
     features = onnx_session(lite0_graph(state), 1).run(None, {"pixels": pixels})[0]
-    assert features.shape == (1, 1280)
-    assert np.argmax(features[0] @ state["_fc.weight"].T + state["_fc.bias"]) == name
+    assert features.shape == (1, 2 * CHANNELS)
+    means, maxima = features[0, :CHANNELS], features[0, CHANNELS:]
+    assert (maxima >= means).all() and maxima.max() <= 6
+    assert np.argmax(means @ state["_fc.weight"].T + state["_fc.bias"]) == name
 
 
 @baseline
@@ -138,6 +140,6 @@ def test_images_alike_are_near_and_a_missing_one_is_zeros(task: Task) -> None:
         ImageDraw.Draw(image).ellipse(box, fill=colour)
         image.save(task.public / "images" / f"{name}.png")
     rows = embed_images(task, [f"images/{name}.png" for name in ("one", "two", "three")] + [""])
-    assert rows.shape == (4, 1280)
+    assert rows.shape == (4, 2 * CHANNELS)
     assert row_cosine(rows[:1], rows[1:2])[0] > row_cosine(rows[:1], rows[2:3])[0]
     assert not rows[3].any()

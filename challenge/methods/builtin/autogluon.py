@@ -1,4 +1,4 @@
-"""The reference entry: AutoGluon on explicit features, blended with a regression and a network.
+"""The reference entry: AutoGluon on explicit features, blended with models of this package.
 
 No time limit by default and fixed threads, so that two runs agree to the last digit. Models are
 bagged over the task's published folds. Blend, prior correction and threshold are chosen on these
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from challenge.errors import Fault, WrongUse
@@ -19,6 +20,8 @@ from challenge.methods.builtin.autogluon_package import quiet, require_autogluon
 from challenge.methods.builtin.blend import TREES, blend_models
 from challenge.methods.builtin.budget import Budget
 from challenge.methods.builtin.calibration import choose_temperature
+from challenge.methods.builtin.chosen_regression import BlockWeights
+from challenge.methods.builtin.class_names import named_probabilities
 from challenge.methods.builtin.folds import (
     best_f1_threshold,
     fold_codes,
@@ -28,10 +31,13 @@ from challenge.methods.builtin.folds import (
     spread_lone_classes,
 )
 from challenge.methods.builtin.inputs import Inputs, make_inputs
+from challenge.methods.builtin.kernel import MOST_KERNEL_ROWS, KernelRegression
 from challenge.methods.builtin.linear import Linear
-from challenge.methods.builtin.network import Network
+from challenge.methods.builtin.network import network_model
+from challenge.methods.builtin.own_model import OwnModel
 from challenge.methods.builtin.presets import MANY_CLASSES, PRESETS
 from challenge.methods.builtin.trivial import Trivial
+from challenge.methods.builtin.word_bayes import WordBayes
 from challenge.methods.protocol import (
     LABELS,
     Progress,
@@ -51,16 +57,19 @@ if TYPE_CHECKING:
 
     from challenge.task import Task
 
-__all__ = ["AutoGluon"]
+__all__ = ["TITLES", "AutoGluon"]
 
-_TITLES = {
+TITLES = {
     TREES: "AutoGluon's own models",
     "regression": "own regression",
     "network": "own network",
+    "kernel": "own kernel regression",
+    "words": "own naive Bayes",
+    "names": "names of classes",
     "linear": "as linear",
 }
 """The models of the blend in its order, as their shares are shown."""
-_ORDER = tuple(_TITLES)
+_ORDER = tuple(TITLES)
 _EARLY = 0.6
 """Share of the time for what must be ready before the models."""
 _LATE = 0.1
@@ -68,7 +77,7 @@ _LATE = 0.1
 
 
 class AutoGluon:
-    """TabularPredictor on dense blocks or pair features, and a regression beside it.
+    """TabularPredictor on dense blocks or pair features, and models of this package beside it.
 
     A search may choose four options. `components`: principal components of a text or image that the
     trees read. `hidden`: width of the network's hidden layer. `leaves`: leaves of a boosted tree.
@@ -138,6 +147,7 @@ class AutoGluon:
             folds = spread_lone_classes(folds, truth)
         self._truth, self._folds = truth, folds
         self._found: dict[str, NDArray[Any]] = {}
+        self._own: dict[str, OwnModel] = {}
         self._trivial = Trivial()
         self._trivial.fit(train, task)
         self._inputs = make_inputs(
@@ -183,7 +193,9 @@ class AutoGluon:
             self._fit_autogluon(read, (budget.left() - kept) / 2)
         if self._task.kind.has_classes and "regression" in self._found:
             with budget.stage(budget.left() - kept):
-                self._fit_network(read)
+                self._fit_own(read)
+        if read.names is not None and read.names.any():
+            self._found["names"] = named_probabilities(read.names)
         columns = {"trees": read.trees.shape[1]}
         if "regression" in self._found:
             columns["regression"] = sum(rows.shape[1] for rows in read.blocks.values())
@@ -214,12 +226,24 @@ class AutoGluon:
             self._found[TREES] = found
             self.details["autogluon_weights"] = self._bagged.weights
 
-    def _fit_network(self, read: Inputs) -> None:
-        self._progress("fitting a network")
-        network = Network(self._inputs.regression.block_weights, self._hidden, self._seed)
-        with quiet():
-            found = network.fit(read.blocks, self._truth, self._folds, len(self._task.classes))
-        self._network, self._found["network"] = network, found
+    def _fit_own(self, read: Inputs) -> None:
+        """Fit the other models of this package, the quicker first."""
+        chosen, n_rows = self._inputs.regression.block_weights, len(self._truth)
+        network = partial(network_model, self._hidden, n_rows, self._seed)
+        models = {
+            "words": OwnModel(WordBayes, lambda read: read.words),
+            "kernel": OwnModel(KernelRegression, lambda read: chosen(read.blocks)),
+            "network": OwnModel(network, lambda read: BlockWeights(chosen.by_family)(read.blocks)),
+        }
+        if read.words is None:
+            del models["words"]
+        if n_rows > MOST_KERNEL_ROWS:
+            del models["kernel"]
+        for name, model in models.items():
+            self._progress(f"fitting {TITLES[name]}")
+            with quiet():
+                found = model.fit(read, self._truth, self._folds, len(self._task.classes))
+            self._own[name], self._found[name] = model, found
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
         """Return probabilities of the classes, scores of matches and decisions, or numbers.
@@ -248,8 +272,11 @@ class AutoGluon:
         read = self._inputs.transform(test)
         if "regression" in self._found:
             yield "regression", self._inputs.regression.predict(read.blocks)
-        if "network" in self._found:
-            yield "network", self._network.predict(read.blocks)
+        if "names" in self._found and read.names is not None:
+            yield "names", named_probabilities(read.names)
+        for name, model in self._own.items():
+            if name in self._found:
+                yield name, model.predict(read)
         if TREES in self._found:
             yield TREES, self._bagged.predict(read.trees)
 
@@ -309,13 +336,16 @@ class AutoGluon:
             TREES: own,
             "regression": "ridge" if self._is_number else "LR",
             "network": "MLP",
+            "kernel": "KRR",
+            "words": "NB",
+            "names": "names",
             "linear": "linear",
         }
         self.summary = " + ".join(f"{titles[name]} {share:.0%}" for name, share in shares.items())
         self.details |= {
             "models": list(self._found),
             "blend": dict(zip(self._found, weights, strict=True)),
-            "shares": {_TITLES[name]: share for name, share in shares.items()},
+            "shares": {TITLES[name]: share for name, share in shares.items()},
         }
 
     def _choose_blend(self) -> Sequence[float]:

@@ -16,7 +16,7 @@ from challenge.methods.builtin.folds import log_loss_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TREES", "Blend", "blend_models", "choose_blend"]
+__all__ = ["TREES", "Blend", "blend_models", "choose_blend", "softmax"]
 
 TREES = "autogluon"
 """Name of AutoGluon's own models, trees all of them, in a blend."""
@@ -44,7 +44,7 @@ class Blend:
 
         parts = zip(self.exponents, self.least, tables, strict=True)
         logs = sum(weight * _logs(table, low) for weight, low, table in parts)
-        return _softmax(np.asarray(logs) - self.prior_correction * np.log(self.shares))
+        return softmax(np.asarray(logs) - self.prior_correction * np.log(self.shares))
 
 
 def choose_blend(
@@ -67,7 +67,7 @@ def choose_blend(
     start = np.full(len(tables), 1 / len(tables))
 
     def loss(exponents: NDArray[Any]) -> tuple[float, NDArray[Any]]:
-        blended = _softmax(sum(w * log for w, log in zip(exponents, logs, strict=True)))
+        blended = softmax(sum(w * log for w, log in zip(exponents, logs, strict=True)))
         value = -np.log(np.maximum(blended[rows, truth], 1e-300)).mean()
         slopes = [((blended * log).sum(axis=1) - log[rows, truth]).mean() for log in logs]
         away = exponents - start
@@ -105,15 +105,16 @@ def blend_models(
     )
 
 
+def softmax(logs: Any) -> NDArray[Any]:
+    """Return probabilities from logarithms (rows x classes) that may be off by a constant a row."""
+    import numpy as np
+
+    raised = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+
+
 def _logs(table: NDArray[Any], low: float) -> NDArray[Any]:
     import numpy as np
 
     values = np.log(np.maximum(np.asarray(table, np.float64), low))
     return np.asarray(values - values.max(axis=1, keepdims=True))
-
-
-def _softmax(logs: Any) -> NDArray[Any]:
-    import numpy as np
-
-    raised = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))

@@ -19,6 +19,7 @@ from challenge.features.text import number_values, text_values
 from challenge.methods.builtin.candidate_choice import CandidateChoice, choose_context
 from challenge.methods.builtin.chosen_regression import ChosenRegression
 from challenge.methods.builtin.folds import label_codes
+from challenge.methods.builtin.word_bayes import WordCounts
 from challenge.methods.protocol import Progress
 
 if TYPE_CHECKING:
@@ -45,10 +46,16 @@ _FAR = 5.0
 
 @dataclass(frozen=True)
 class Inputs:
-    """The same rows twice: columns for trees, and blocks (dense or sparse) for a regression."""
+    """The same rows: columns for trees, and blocks (dense or sparse) for a regression.
+
+    `names` is how near their texts are to the names of the classes (rows x classes), None where
+    that is not known. `words` are sparse TF-IDF of words and categories, None where there are none.
+    """
 
     trees: pd.DataFrame
     blocks: Mapping[str, Any]
+    names: NDArray[Any] | None = None
+    words: Any = None
 
 
 def make_inputs(
@@ -143,12 +150,14 @@ class TableInputs:
             seed=seed,
             axes=_REGRESSION_COMPONENTS,
             whole_texts=not frugal,
+            class_names=task.kind.has_classes,
             **options,
         )
         numbers = task.kind.label == "number"
         self.regression = ChosenRegression(
             (1.0, 0.3), (0.5, 1.0, 2.0, 4.0), whole=True, numbers=numbers
         )
+        self._words = WordCounts(task) if task.kind.has_classes and not frugal else None
         self._frequent: dict[str, NDArray[Any]] = {}
 
     @property
@@ -165,19 +174,21 @@ class TableInputs:
         for column in self._task.columns_of("categorical"):
             sizes = blocks[f"category {column.name}"].sum(axis=0)
             self._frequent[column.name] = np.sort(np.argsort(-sizes, kind="stable")[:_FREQUENT])
-        return self._inputs(train, blocks)
+        return self._inputs(train, blocks, self._words and self._words.fit_transform(train))
 
     def transform(self, table: pd.DataFrame) -> Inputs:
         """Return other rows."""
         table = self._read(table)
-        return self._inputs(table, self._blocks.transform(table))
+        words = self._words and self._words.transform(table)
+        return self._inputs(table, self._blocks.transform(table), words)
 
     def _read(self, table: pd.DataFrame) -> pd.DataFrame:
         return _starts_of_texts(self._task, table) if self._frugal else table
 
-    def _inputs(self, frame: pd.DataFrame, blocks: dict[str, NDArray[Any]]) -> Inputs:
+    def _inputs(self, frame: pd.DataFrame, blocks: dict[str, NDArray[Any]], words: Any) -> Inputs:
         import pandas as pd
 
+        likeness = [blocks.pop(name) for name in list(blocks) if name.startswith("names ")]
         columns: list[Any] = []
         for column in self._task.columns_of("numeric"):
             columns.append(number_values(frame[column.name]))
@@ -192,7 +203,8 @@ class TableInputs:
         for name, rows in blocks.items():
             if not name.startswith(_AS_COLUMNS):
                 columns += [rows[:, index] for index in range(min(self._components, rows.shape[1]))]
-        return Inputs(pd.DataFrame(dict(enumerate(columns))), blocks)
+        names = sum(likeness[1:], start=likeness[0]) if likeness else None
+        return Inputs(pd.DataFrame(dict(enumerate(columns))), blocks, names, words)
 
 
 class PairInputs:
