@@ -5,28 +5,33 @@ Entries are in the order of the CSV export; `page` orders them on the page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any, Generic, Literal
 
+from challenge.board.board_cells import (
+    Look,
+    behind_cell,
+    coverage_cell,
+    flips_cell,
+    method_cell,
+    plot_cell,
+    public_cell,
+    range_cell,
+    rank_cell,
+    score_cell,
+    when_cell,
+)
 from challenge.board.html_tables import Column
 from challenge.board.markup import (
-    clip,
     count_text,
-    figures_text,
     folder_name,
     number_text,
-    score_html,
-    small_interval,
-    time_html,
     user_html,
 )
-from challenge.board.plots.interval_plot import axis_svg, interval_svg
-from challenge.board.plots.scales import Scale
-from challenge.board.rules.board_rows import Row, Standing, TaskRow, TrackRow
-from challenge.errors import counted
-from challenge.kinds import Metric
+from challenge.board.plots.interval_plot import axis_svg
+from challenge.board.rules.board_rows import Row, TaskRow, TrackRow
 from challenge.ledger.store.clock import iso
 
 __all__ = [
@@ -34,10 +39,8 @@ __all__ = [
     "TRACK_COLUMNS",
     "BoardColumn",
     "Field",
-    "Look",
     "drawn_columns",
     "exported_fields",
-    "row_link",
     "track_columns",
 ]
 
@@ -51,23 +54,6 @@ class Field(Generic[Row]):
     overview: bool = False
     """Also in the CSV export of the home page."""
     only: Literal["json", "csv", None] = None
-
-
-@dataclass(frozen=True)
-class Look:
-    """How the cells of one board are drawn; `decimals` and `titles` of tasks are by task."""
-
-    metric: Metric
-    rows: Sequence[Any]
-    root: str
-    decimals: int
-    scale: Scale
-    band: tuple[float, float] | None = None
-    baseline_score: float | None = None
-    task_decimals: Mapping[str, int] | None = None
-    task_titles: Mapping[str, str] | None = None
-    linked: bool = True
-    prize: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,122 +120,13 @@ def exported_fields(
     return [field for column in columns for field in column.fields if field.only in (None, export)]
 
 
-def _rank_html(row: Standing, look: Look) -> str:
-    if row.rank is None:
-        return '<span class="rank none" title="no score, no rank">–</span>'
-    note = '<span class="hidden"> (tied with the first)</span>' if row.tied_first else ""
-    return f'<span class="rank">{row.rank}</span>{note}'
-
-
-def _team_html(row: Standing, look: Look, below: str) -> str:
-    base = ' <span class="tag">baseline</span>' if row.baseline else ""
-    return (
-        f'<a class="team" href="{look.root}team/{escape(row.slug)}/index.html">'
-        f"{user_html(row.team_name, 64)}</a>{base}{below}"
-    )
-
-
-def row_link(row: Standing, root: str) -> str:
-    """Return the address of what a row is about: its submission, on a track its team."""
-    if isinstance(row, TaskRow):
-        return f"{root}submission/{row.submission}.html"
-    return f"{root}team/{escape(row.slug)}/index.html"
-
-
-def _method_html(row: TaskRow, look: Look) -> str:
-    method = (
-        f'<a class="method" href="{row_link(row, look.root)}">'
-        f"{user_html(row.method or 'no name', 90)}</a>"
-    )
-    if row.by_agent:
-        method += ' <span class="tag">by an agent</span>'
-    return _team_html(row, look, method)
-
-
-def _coverage_html(row: TrackRow, look: Look) -> str:
-    notes = []
-    if row.n_entered < row.n_tasks:
-        notes.append(f"{row.n_entered} of {counted(row.n_tasks, 'task')}")
-    if look.prize and not row.eligible and not row.baseline:
-        notes.append("not eligible")
-    html = f'<span class="method">{" · ".join(notes)}</span>' if notes else ""
-    if row.prize:
-        html += f'<span class="prize">{user_html(row.prize, 160)}</span>'
-    return _team_html(row, look, html)
-
-
-def _score_html(row: Standing, look: Look) -> str:
-    if row.value is None:
-        reason = escape((row.reason if isinstance(row, TaskRow) else None) or "no score")
-        return (
-            f'<span class="undefined" title="{reason}">–'
-            f'<span class="hidden"> {reason}</span></span>'
-        )
-    return score_html(row.value, row.low, row.high, look.decimals)
-
-
-def _behind_html(row: Standing, look: Look) -> str:
-    if row.behind is None:
-        return "–"
-    return number_text(row.behind, look.decimals) + small_interval(
-        row.behind_low, row.behind_high, look.decimals
-    )
-
-
-def _plot_html(row: Standing, look: Look) -> str:
-    drawn = interval_svg(
-        look.scale,
-        row.value,
-        row.low,
-        row.high,
-        band=look.band,
-        baseline_score=look.baseline_score,
-        strong=row.tied_first,
-        text=f"{clip(row.team_name, 48)}: "
-        + figures_text(row.value, row.low, row.high, row.at, look.decimals),
-    )
-    if not look.linked:
-        return drawn
-    # The keyboard has the same link beside it.
-    return f'<a href="{row_link(row, look.root)}" tabindex="-1" aria-hidden="true">{drawn}</a>'
-
-
-def _range_html(row: Standing, look: Look) -> str:
-    if row.rank_low is None or row.rank_high is None:
-        return "–"
-    same = row.rank_low == row.rank_high
-    return f"{row.rank_low}" if same else f"{row.rank_low}–{row.rank_high}"
-
-
-def _public_html(row: Standing, look: Look) -> str:
-    if row.public_rank is None:
-        return "–"
-    if row.rank is None or row.rank == row.public_rank:
-        return f"{row.public_rank}"
-    up = row.rank < row.public_rank
-    arrow, direction = ("▲", "up") if up else ("▼", "down")
-    steps = abs(row.rank - row.public_rank)
-    return (
-        f'{row.public_rank} <span class="{direction}"><span aria-hidden="true">{arrow}</span>'
-        f'<span class="hidden">{direction} </span>{steps}</span>'
-    )
-
-
-def _flips_html(row: TaskRow, look: Look) -> str:
-    return number_text(row.flips) + small_interval(row.flips_low, row.flips_high)
-
-
-def _when_html(row: Standing, look: Look) -> str:
-    return time_html(row.at, day=True) if row.at else "–"
-
-
 _RANK: BoardColumn[Any] = BoardColumn(
     "rank",
     (Field("rank", lambda row: row.rank, overview=True),),
     "Rank",
     "Equal scores share a rank; without a score there is no rank.",
     page=1,
-    html=_rank_html,
+    html=rank_cell,
     sort=lambda row: row.rank,
     best="low",
     home=True,
@@ -269,7 +146,7 @@ _SCORE: BoardColumn[Any] = BoardColumn(
     "Score",
     "The primary metric of the team’s best submission, with its 95 % interval.",
     page=3,
-    html=_score_html,
+    html=score_cell,
     sort=lambda row: row.value,
     best="metric",
     home=True,
@@ -279,7 +156,7 @@ _PLOT: BoardColumn[Any] = BoardColumn(
     title="Interval",
     help="Score and 95 % interval.",
     page=4,
-    html=_plot_html,
+    html=plot_cell,
     kind="plot",
     home=True,
     head_html=lambda look: axis_svg(look.scale),
@@ -294,7 +171,7 @@ _RANGE: BoardColumn[Any] = BoardColumn(
     "Rank range",
     "The 95 % interval of the rank.",
     page=5,
-    html=_range_html,
+    html=range_cell,
     sort=lambda row: row.rank_low,
     best="low",
 )
@@ -308,7 +185,7 @@ _BEHIND: BoardColumn[Any] = BoardColumn(
     "Behind the first",
     "How much better the first score is, with its simultaneous 95 % interval.",
     page=12,
-    html=_behind_html,
+    html=behind_cell,
     sort=lambda row: row.behind,
     best="low",
     folded=lambda look: True,
@@ -328,7 +205,7 @@ _WHEN: BoardColumn[Any] = BoardColumn(
     "Handed in",
     "When the best submission was made.",
     page=15,
-    html=_when_html,
+    html=when_cell,
     sort=lambda row: int(row.at.timestamp()) if row.at else None,
 )
 _PUBLIC: BoardColumn[Any] = BoardColumn(
@@ -337,7 +214,7 @@ _PUBLIC: BoardColumn[Any] = BoardColumn(
     "Public rank",
     "The rank before the close, and how many ranks the team moved.",
     page=6,
-    html=_public_html,
+    html=public_cell,
     sort=lambda row: row.public_rank,
     best="low",
     shown=lambda look: any(row.public_rank is not None for row in look.rows[:50]),
@@ -355,7 +232,7 @@ TASK_COLUMNS: list[BoardColumn[TaskRow]] = [
         ),
         "Team and method",
         page=2,
-        html=_method_html,
+        html=method_cell,
         kind="text",
         home=True,
         header=True,
@@ -379,7 +256,7 @@ TASK_COLUMNS: list[BoardColumn[TaskRow]] = [
         "Flips",
         "Negative flip rate: rows that the best baseline has right and this entry wrong.",
         page=11,
-        html=_flips_html,
+        html=flips_cell,
         sort=lambda row: row.flips,
         best="low",
         folded=lambda look: True,
@@ -395,7 +272,7 @@ TRACK_COLUMNS: list[BoardColumn[TrackRow]] = [
         _TEAM_FIELDS,
         "Team",
         page=2,
-        html=_coverage_html,
+        html=coverage_cell,
         kind="text",
         home=True,
         header=True,

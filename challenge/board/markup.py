@@ -166,7 +166,7 @@ def figures_text(
     at: datetime | None,
     decimals: int = 3,
 ) -> str:
-    """Return a score with its interval and its time on one line, as marks of plots tell it.
+    """Return a score with its interval and its time on one line, as marks of plots show it.
 
     >>> figures_text(0.605, 0.58, 0.631, datetime(2026, 3, 4, 9, 30))
     '.605 [.580, .631], 4 Mar 2026, 09:30 UTC'

@@ -1,4 +1,4 @@
-"""The marks of plots: what each tells, where it leads, and which rows light up with it."""
+"""The marks of plots: the message of each, where it leads, and which rows light up with it."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def text_of(path: Path) -> str:
 
 def test_a_mark_with_an_address_is_a_link_and_any_other_takes_the_focus() -> None:
     spot = Spot("<Owls>", ".6 [.5, .7], 4 Mar 2026", "../team/owls/index.html", (3,))
-    link, told = ElementTree.fromstring(f"<svg>{spot_svg(spot, '<path/>')}</svg>")
+    link, message = ElementTree.fromstring(f"<svg>{spot_svg(spot, '<path/>')}</svg>")
     assert (link.tag, link.get("href"), link.get("data-row")) == ("a", spot.href, "3")
-    assert link.findtext("title") == told.text == "<Owls>: .6 [.5, .7], 4 Mar 2026"
-    assert told.get("aria-hidden") == "true"
+    assert link.findtext("title") == message.text == "<Owls>: .6 [.5, .7], 4 Mar 2026"
+    assert message.get("aria-hidden") == "true"
     (mark, _) = ElementTree.fromstring(f"<svg>{spot_svg(Spot('a', 'b'), '<path/>')}</svg>")
     assert (mark.tag, mark.get("tabindex"), mark.get("role")) == ("g", "0", "img")
     assert mark.get("data-row") is None
 
 
 def test_a_long_name_gives_way_to_its_figures() -> None:
-    told = Spot("W" * 90, ".605 [.580, .631], 4 Mar 2026, 09:30 UTC").text(66)
-    assert len(told) == 66 and told.endswith("…: .605 [.580, .631], 4 Mar 2026, 09:30 UTC")
+    message = Spot("W" * 90, ".605 [.580, .631], 4 Mar 2026, 09:30 UTC").text(66)
+    assert len(message) == 66 and message.endswith("…: .605 [.580, .631], 4 Mar 2026, 09:30 UTC")
 
 
 def test_only_rows_that_the_style_sheet_knows_are_named() -> None:

@@ -49,8 +49,8 @@ def test_a_figure_is_told_in_words_or_repeats_what_stands_beside_it(site: Path) 
     for path in site.rglob("*.html"):
         for svg in re.findall(r"<svg\b.*?</svg>", path.read_text(encoding="utf-8"), re.S):
             head = svg[: svg.index(">")]
-            told = 'role="group"' in head and re.search(r"<title id=.*?<desc id=", svg, re.S)
-            assert told or 'aria-hidden="true"' in head, (path.name, head)
+            message = 'role="group"' in head and re.search(r"<title id=.*?<desc id=", svg, re.S)
+            assert message or 'aria-hidden="true"' in head, (path.name, head)
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,11 @@ def test_both_exports_of_a_board_are_linked_and_say_the_same(
 ) -> None:
     page = (site / folder / "index.html").read_text(encoding="utf-8")
     assert f'href="{name}.csv"' in page and f'href="{name}.json"' in page
-    told = json.loads((site / folder / f"{name}.json").read_text(encoding="utf-8"))["rows"]
+    message = json.loads((site / folder / f"{name}.json").read_text(encoding="utf-8"))["rows"]
     with (site / folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == len(told) > 0
-    for row, other in zip(rows, told, strict=True):
+    assert len(rows) == len(message) > 0
+    for row, other in zip(rows, message, strict=True):
         for key in ("value", "low", "high"):
             assert row[key] == ("" if other[key] is None else repr(other[key]))
         assert row["slug"] == other["slug"] and row["rank"] == str(other["rank"] or "")

@@ -1,4 +1,4 @@
-"""Marks of plots and rows of tables in a real browser: what lights up, and what is told."""
+"""Marks of plots and rows of tables in a real browser: what lights up, and what is shown."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def lit(page: Page) -> set[str]:
     return set(page.evaluate(LIT))
 
 
-def told(page: Page) -> list[str]:
+def message(page: Page) -> list[str]:
     """Return the texts that are shown above plots."""
     shown = page.evaluate(
-        "[...document.querySelectorAll('.told')]"
+        "[...document.querySelectorAll('.message')]"
         ".filter((one) => getComputedStyle(one).display !== 'none').map((one) => one.textContent)"
     )
     return [str(one) for one in shown]
@@ -64,19 +64,19 @@ def test_a_row_and_its_marks_light_up_together_with_and_without_script(
     page.mouse.move(0, 0)
     first(page, "#board tr", 2).locator("a.method").focus()
     assert lit(page) == found
-    assert told(page) == []
+    assert message(page) == []
     for plot in ("distribution", "trade"):
         mark = page.locator(f"svg[aria-labelledby={plot}-t] [data-row='2']")
         mark.hover()
         assert lit(page) == found, plot
-        (text,) = told(page)
+        (text,) = message(page)
         name = first(page, "#board tr", 2).locator("a.team").inner_text()
         assert text.startswith(f"{name}: ") and "UTC" in text
         page.mouse.move(0, 0)
         mark.focus()
         page.keyboard.press("Shift")
         assert lit(page) == found, plot
-        assert told(page) == [text]
+        assert message(page) == [text]
         page.locator("h1").click()
     watching.check()
     watching.page.context.close()
@@ -92,7 +92,7 @@ def test_the_focus_of_a_mark_is_seen_and_its_link_leads_to_the_submission(
     assert page.evaluate("document.activeElement.matches('.spot:focus-visible:has(.bin)')")
     outline = "getComputedStyle(document.activeElement).outlineStyle"
     assert page.evaluate(outline) == "solid"
-    (text,) = told(page)
+    (text,) = message(page)
     page.keyboard.press("Enter")
     page.wait_for_url("**/submission/*.html")
     assert page.locator(".facts a").first.inner_text() == text.split(":")[0]

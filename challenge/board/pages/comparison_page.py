@@ -110,8 +110,8 @@ def _forest(kind: Kind, differences: Mapping[str, Difference], primary: str) -> 
         interval = interval_text(one.low, one.high, decimals) or clip(one.reason or "", 200)
         ends_of = (one.value, one.low, one.high)
         strong = name == primary
-        told = f"{metric.title}, a minus b: {figures_text(*ends_of, None, decimals)}"
-        plot = interval_svg(scale, *ends_of, baseline_score=0.0, strong=strong, text=told)
+        message = f"{metric.title}, a minus b: {figures_text(*ends_of, None, decimals)}"
+        plot = interval_svg(scale, *ends_of, baseline_score=0.0, strong=strong, text=message)
         plot = plot if name in drawn else ""
         rows.append((metric.title, strong, figures, interval, trusted(plot)))
     return {"metrics": rows, "axis": trusted(axis_svg(scale) if drawn else "")}

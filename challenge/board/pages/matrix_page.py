@@ -197,8 +197,8 @@ def _task_column(context: SiteContext, matrix: Matrix, root: str, index: int) ->
 def _empty_html(cell: MatrixCell) -> str:
     if cell.state != "failed":
         short = "–" if cell.state == "not run" else "no score"
-        told = f'<span class="hidden">{cell.state}</span>' if short == "–" else ""
-        return f'<span class="cell none" title="{cell.state}">{short}{told}</span>'
+        message = f'<span class="hidden">{cell.state}</span>' if short == "–" else ""
+        return f'<span class="cell none" title="{cell.state}">{short}{message}</span>'
     fault = _FAULTS.get(cell.fault or "", "wrong file")
     return f'<span class="cell none" tabindex="0">failed<span class="detail">{fault}</span></span>'
 

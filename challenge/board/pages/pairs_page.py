@@ -150,13 +150,13 @@ def _cell(one: _Pair | None, a: TaskRow, decimals: int) -> dict[str, Any] | None
     return {
         "name": one.name,
         "text": number_text(value, decimals),
-        "told": _told(one, decimals),
+        "message": _message(one, decimals),
         "sure": one.clear,
     }
 
 
-def _told(one: _Pair, decimals: int) -> str:
-    """Return what the mark of a pair tells."""
+def _message(one: _Pair, decimals: int) -> str:
+    """Return the message of the mark of a pair."""
     a, b = clip(one.a.team_name, 32), clip(one.b.team_name, 32)
     return f"{a} minus {b}: {figures_text(one.value, one.low, one.high, None, decimals)}"
 
@@ -183,6 +183,6 @@ def _plot(scale: Scale, one: _Pair, decimals: int) -> Markup:
             one.high,
             baseline_score=0.0,
             strong=one.clear,
-            text=_told(one, decimals),
+            text=_message(one, decimals),
         )
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from challenge.board.board_columns import row_link
+from challenge.board.board_cells import row_link
 from challenge.board.markup import clip, figures_text, metric_text, minute_text
 from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.site_context import SiteContext, board_decimals
@@ -25,7 +25,7 @@ N_LINES = 5
 
 
 def row_spot(row: Standing, number: int, root: str, decimals: int) -> Spot:
-    """Return what the mark of a board's row tells; `root` leads to the site."""
+    """Return the message of the mark of a row of a board; `root` leads to the site."""
     figures = figures_text(row.value, row.low, row.high, row.at, decimals)
     return Spot(row.team_name, figures, row_link(row, root), (number,))
 

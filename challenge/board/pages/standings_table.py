@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from challenge.board.board_columns import Look, drawn_columns
+from challenge.board.board_cells import Look
+from challenge.board.board_columns import drawn_columns
 from challenge.board.html_tables import Column
 from challenge.board.pages.site_context import SiteContext, board_decimals
 from challenge.board.plots.scales import Scale, late_scale, scale_for

@@ -179,7 +179,7 @@ def _metrics(
             decimals = score_decimals(metric, [value], half_widths([(low, high)]))
         drawn = value is not None and metric is not None and metric.within_unit
         title = metric.title if metric else metric_title(name)
-        told = f"{title}: {figures_text(value, low, high, submission.at, decimals)}"
+        message = f"{title}: {figures_text(value, low, high, submission.at, decimals)}"
         rows.append(
             {
                 "title": title,
@@ -188,7 +188,7 @@ def _metrics(
                 "interval": interval_text(low, high, decimals),
                 "reason": values.get("reason") or "–",
                 "plot": trusted(
-                    interval_svg(scale, value, low, high, strong=primary, text=told)
+                    interval_svg(scale, value, low, high, strong=primary, text=message)
                     if drawn
                     else ""
                 ),
@@ -213,7 +213,7 @@ def diagnostic_facts(context: SiteContext, task: str, score: StoredScore) -> lis
 
 
 def _used(submission: Submission, score: StoredScore | None, contest: bool) -> list[Fact]:
-    """Return what the submission was made with, what tells most first."""
+    """Return what the submission was made with, the most telling first."""
     details = {
         key: value
         for key, value in submission.details.items()

@@ -246,7 +246,7 @@ def _over_time(
 
 
 def _best_spot(context: SiteContext, line: Line, value: float, number: int | None) -> Spot:
-    """Return what the line of a task tells; the rows of its submissions light up with it."""
+    """Return the message of the line of a task; the rows of its submissions light up with it."""
     task, score, low, high = line.submission.task, line.score, None, None
     if line.public:
         _, low, high = line.public

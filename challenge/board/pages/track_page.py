@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from challenge.board.board_columns import row_link
+from challenge.board.board_cells import row_link
 from challenge.board.html_tables import Pager, Table
 from challenge.board.markup import (
     clip,

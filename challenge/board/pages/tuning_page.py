@@ -80,7 +80,7 @@ def _scores_svg(trials: Sequence[Mapping[str, Any]], metric: Metric) -> str:
 
 
 def _spot(trial: Mapping[str, Any]) -> Spot:
-    """Return what the mark of a trial tells; the row of its number lights up with it."""
+    """Return the message of the mark of a trial; the row of its number lights up with it."""
     score = f"failed, {clip(trial['reason'], 60)}"
     if trial["value"] is not None:
         score = f"{trial['value']:.4f}"

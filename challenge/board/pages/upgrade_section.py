@@ -81,7 +81,7 @@ def _row(flips: Flips, decimals: int) -> str:
 
 
 def _spot(row: TaskRow, number: int, reference: bool, decimals: int) -> Spot:
-    """Return what the dot of an entry tells; `number` is that of its row."""
+    """Return the message of the dot of an entry; `number` is that of its row."""
     spot = row_spot(row, number, "../../", decimals)
     flips = "the reference entry" if reference else f"flips {number_text(row.flips)}"
     return replace(spot, figures=f"{spot.figures}; error {number_text(row.error)}, {flips}")

@@ -94,7 +94,7 @@ def distribution_svg(
                 f'<rect class="bin" x="{px(left)}" y="{px(high)}" width="{px(width)}" '
                 f'height="{px(max(n * one - (0.8 if each else 0), 0.8))}"/>'
             )
-            marks.append(spot_svg(spot, drawn, told_x=_LEFT))
+            marks.append(spot_svg(spot, drawn, message_x=_LEFT))
             low = high
     ends = (min(values), max(values))
     text = (
@@ -124,7 +124,7 @@ def _of_range(
     values: Sequence[float],
     names: Sequence[str],
 ) -> Spot:
-    """Return what the mark of a range tells: how many entries, and the first of them."""
+    """Return the message of the mark of a range: how many entries, and the first of them."""
     low, high = place * step, (place + 1) * step
     between = f"from {tick_text(low, step)} to {tick_text(high, step)}"
     if place == ends[0] and min(values[i] for i in members) < low:

@@ -86,7 +86,7 @@ def trade_svg(name: str, title: str, dots: Sequence[Dot]) -> str:
             f'<circle class="{" ".join(["trade", *kinds])}" cx="{px(x(dot.flips))}" '
             f'cy="{px(y(dot.error))}" r="4.5"/>'
         )
-        marks.append(spot_svg(dot.spot, drawn, told_x=_LEFT, width=width))
+        marks.append(spot_svg(dot.spot, drawn, message_x=_LEFT, width=width))
     beyond = len(dots) - len(inside)
     text = (
         f"{counted(len(inside), 'entry')}. On the front, where no other has both a "

@@ -26,7 +26,7 @@ __all__ = ["Line", "progress_svg"]
 class Line:
     """One step line: (time, value) where it changes, oldest first; `kind` is a class of the CSS.
 
-    `spot` tells of the line; the best of all has none, and is drawn behind the others.
+    `spot` is the message of the line; the best of all has none, and is drawn behind the others.
     """
 
     label: str

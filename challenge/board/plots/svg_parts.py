@@ -36,7 +36,7 @@ BEYOND = N_LIT + 1
 
 @dataclass(frozen=True)
 class Spot:
-    """What a mark of a plot tells, where it leads, and which rows of the page light up with it.
+    """The message of a mark of a plot, where it leads, and which rows of the page light up with it.
 
     `name` is the team's and `figures` are score, interval and time. Without `href` the mark leads
     nowhere; the keyboard reaches it all the same. `rows` are the numbers of rows (`data-row`).
@@ -48,7 +48,7 @@ class Spot:
     rows: tuple[int, ...] = ()
 
     def text(self, cap: int = 200) -> str:
-        """Return all that the mark tells in about `cap` characters; the name gives way."""
+        """Return the message in about `cap` characters; the name gives way."""
         return f"{clip(self.name, max(12, cap - 2 - len(self.figures)))}: {self.figures}"
 
     def row_attribute(self) -> str:
@@ -57,18 +57,20 @@ class Spot:
         return f' data-row="{rows}"' if rows else ""
 
 
-def spot_svg(spot: Spot, drawn: str, *, told_x: float = 0, width: float = 440) -> str:
+def spot_svg(spot: Spot, drawn: str, *, message_x: float = 0, width: float = 440) -> str:
     """Return a mark that can be hovered and focused; its text is then shown above the plot.
 
-    The text begins at `told_x` and fits a plot of `width`. The element `<title>` names the mark,
+    The text begins at `message_x` and fits a plot of `width`. The element `<title>` names the mark,
     and is its tooltip where there is no style sheet.
     """
-    told = escape(spot.text(round((width - told_x) / 6.6)))
-    told = f'<text class="told" aria-hidden="true" x="{px(told_x)}" y="12">{told}</text>'
+    message = escape(spot.text(round((width - message_x) / 6.6)))
+    message = (
+        f'<text class="message" aria-hidden="true" x="{px(message_x)}" y="12">{message}</text>'
+    )
     inside, rows = f"<title>{escape(spot.text())}</title>{drawn}", spot.row_attribute()
     if spot.href:
-        return f'<a class="spot" href="{escape(spot.href)}"{rows}>{inside}</a>{told}'
-    return f'<g class="spot" tabindex="0" role="img"{rows}>{inside}</g>{told}'
+        return f'<a class="spot" href="{escape(spot.href)}"{rows}>{inside}</a>{message}'
+    return f'<g class="spot" tabindex="0" role="img"{rows}>{inside}</g>{message}'
 
 
 def px(value: float) -> str:

@@ -80,7 +80,7 @@ def trials_svg(
         spot_svg(
             spot,
             f'<path class="failed" d="M{px(x(number) - 3)} {bottom}l6 6m0-6l-6 6"/>',
-            told_x=_LEFT,
+            message_x=_LEFT,
             width=width,
         )
         for number, spot in failed
@@ -89,7 +89,7 @@ def trials_svg(
         spot_svg(
             spot,
             f'<circle class="trial" cx="{px(x(number))}" cy="{px(y(value))}" r="3"/>',
-            told_x=_LEFT,
+            message_x=_LEFT,
             width=width,
         )
         for number, value, spot in points
