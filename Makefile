@@ -4,7 +4,7 @@ VENV := .venv
 CORE := .venv-core
 BIN := $(VENV)/bin
 CHALLENGE := $(BIN)/challenge
-TASKS := fodors-zagats icon-tag icon-variants
+TASKS := fodors-zagats icon-tag
 
 .PHONY: demo test test-full test-core test-numeric docs picture bench fuzz torture clean
 
@@ -15,7 +15,7 @@ demo: $(VENV)/.baseline
 	$(CHALLENGE) run majority --all --submit
 	$(CHALLENGE) run linear --all --submit --threads 1
 	@echo "== 3 of 4: the reference entry, AutoGluon"
-	$(CHALLENGE) baseline --all --threads 1
+	$(CHALLENGE) baseline --all
 	@echo "== 4 of 4: the leaderboard"
 	$(CHALLENGE) leaderboard
 
@@ -25,19 +25,15 @@ test: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup
 
-# The numeric tests take what the slow ones, of which many wait, leave of the processor.
-test-full: $(VENV)/.full test-core
-	nice -n 10 $(MAKE) test-numeric > $(VENV)/numeric.log 2>&1 & numeric=$$!; \
-	$(BIN)/pytest -m slow; slow=$$?; \
-	wait $$numeric; numeric=$$?; cat $(VENV)/numeric.log; rm -f $(VENV)/numeric.log; \
-	[ $$slow -eq 0 ] && [ $$numeric -eq 0 ]
+test-full: $(VENV)/.full test-core test-numeric
+	$(BIN)/pytest -m slow -n 2 --dist loadfile
 
 # The product without the baseline extra: newest pandas and pyarrow, no AutoGluon; the server needs
 # an extra of its own.
 test-core: $(CORE)/.test
 	$(CORE)/bin/pytest -m "not slow and not baseline" --ignore tests/server -n 2 --dist loadgroup
 
-# No test may depend on the last digit of a sum: numpy's plain kernels, then one thread and two.
+# No test may depend on the last digit of a sum: numpy's plain kernels, and one thread of BLAS.
 NUMERIC := $(addprefix tests/,kinds scoring features methods/search \
   $(addprefix methods/test_,builtins.py choices.py inputs.py chosen_regression.py numbers.py) \
   $(addprefix prepare/test_,audit_tree.py ranks.py splits.py statistics.py) \
@@ -45,9 +41,8 @@ NUMERIC := $(addprefix tests/,kinds scoring features methods/search \
     standings_track.py ties.py)) $(addprefix challenge/,kinds scoring features methods board)
 test-numeric: $(VENV)/.test
 	features=$$($(BIN)/python -c 'from numpy._core import _multiarray_umath as m; print(*(f for f in m.__cpu_dispatch__ if m.__cpu_features__[f]))') \
-	&& echo "without $$features" && NPY_DISABLE_CPU_FEATURES="$$features" $(BIN)/pytest -m "not slow" -n 2 --dist loadgroup $(NUMERIC)
-	for n in 1 2; do echo "threads: $$n"; OMP_NUM_THREADS=$$n OPENBLAS_NUM_THREADS=$$n MKL_NUM_THREADS=$$n \
-	  $(BIN)/pytest -m "not slow" -n 2 --dist loadgroup $(NUMERIC) || exit 1; done
+	&& echo "without $$features" && NPY_DISABLE_CPU_FEATURES="$$features" OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 \
+	  $(BIN)/pytest -m "not slow" -n 2 --dist loadgroup $(NUMERIC)
 
 # The pages of docs/ with a search, in docs/site/; they open from the disk.
 docs: $(VENV)/.test

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -79,21 +81,31 @@ def load(file: Path) -> ModuleType:
     return module
 
 
-def built(name: str, folder: Path) -> tuple[TaskDefinition, Task]:
-    """Build a copy of a declared task, so that the repository's own folders stay as they are."""
-    for sibling in TASKS:
-        (folder / sibling).mkdir(parents=True)
+Built = Callable[[str], tuple[TaskDefinition, Task]]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Build copies of declared tasks, each once: the folders of the repository stay as they are."""
+    folder = tmp_path_factory.mktemp("tasks")
+    for name in TASKS:
+        (folder / name).mkdir()
         for name_of_file in ("task.toml", "convert.py", "reference.py"):
-            if (file := ROOT / "datasets" / sibling / name_of_file).is_file():
-                shutil.copy2(file, folder / sibling)
-    result = build_task(folder / name, cache=cache_folder(ROOT))
-    return read_definition(folder / name), result.task
+            if (file := ROOT / "datasets" / name / name_of_file).is_file():
+                shutil.copy2(file, folder / name)
+
+    @cache
+    def build(name: str) -> tuple[TaskDefinition, Task]:
+        result = build_task(folder / name, cache=cache_folder(ROOT))
+        return read_definition(folder / name), result.task
+
+    return build
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TASKS)
-def test_a_task_builds_with_the_size_it_promises(name: str, tmp_path: Path) -> None:
-    task_definition, task = built(name, tmp_path)
+def test_a_task_builds_with_the_size_it_promises(name: str, built: Built, tmp_path: Path) -> None:
+    task_definition, task = built(name)
     rows, classes = SIZES[name]
     assert len(task.classes) == classes
     n = task.n_train + task.n_test
@@ -119,15 +131,15 @@ def assert_a_naive_model_does_not_fit_the_old_gallery(task: Task, folder: Path) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["fodors-zagats", "icon-variants"])
-def test_nobody_guesses_the_subset_of_a_pair(name: str, tmp_path: Path) -> None:
-    _, task = built(name, tmp_path)
+def test_nobody_guesses_the_subset_of_a_pair(name: str, built: Built) -> None:
+    _, task = built(name)
     found = gains(task)
     assert {attack: gain for attack, gain in found.items() if gain > MOST_GAIN} == {}
 
 
 @pytest.mark.slow
-def test_the_releases_of_patentsview_answer_every_test_pair(tmp_path: Path) -> None:
-    _, task = built("inventor-mentions", tmp_path)
+def test_the_releases_of_patentsview_answer_every_test_pair(built: Built, tmp_path: Path) -> None:
+    _, task = built("inventor-mentions")
     reference = load(task.folder / "reference.py")
     written = reference.write_references(tmp_path / "out")
     assert len(written) == 15
