@@ -44,10 +44,12 @@ test-numeric: $(VENV)/.test
 	&& echo "without $$features" && NPY_DISABLE_CPU_FEATURES="$$features" OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 \
 	  $(BIN)/pytest -m "not slow" -n 2 --dist loadgroup $(NUMERIC)
 
-# The pages of docs/ with a search, in docs/site/; they open from the disk.
+# The pages of docs/ with a search, in docs/site/VERSION/; they open from the disk. Other versions stay.
 docs: $(VENV)/.test
 	$(BIN)/pip install --disable-pip-version-check -e ".[docs]"
-	$(BIN)/sphinx-build -q -W --keep-going -c docs . docs/site
+	version=$$($(BIN)/python -c 'import challenge; print(challenge.__version__)') && \
+	$(BIN)/sphinx-build -q -W --keep-going -c docs . docs/site/$$version
+	$(BIN)/python -m docs.versions docs/site
 
 # docs/board.png, from the entries of the ledger that is here; after `make demo`, for one.
 picture: $(VENV)/.test

@@ -44,6 +44,17 @@ autodoc_typehints = "none"  # the signature of a docstring's sections has them i
 autodoc_member_order = "bysource"
 myst_heading_anchors = 4
 html_theme = "furo"
+templates_path = ["theme"]
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "sidebar/versions.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 html_copy_source = False
 html_show_copyright = False
 html_show_search_summary = False  # a browser refuses to load other pages from the disk

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import challenge
+from docs.versions import write_versions
 from tests.browser.test_pages import Watched, browser
 
 if TYPE_CHECKING:
@@ -27,15 +28,35 @@ def documentation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built site. A link that leads nowhere, or a page outside of the menu, is a warning."""
     out = tmp_path_factory.mktemp("documentation")
     command = ["sphinx", "-q", "-W", "--keep-going", "-c", "docs", "-d", str(out / "trees"), "."]
+    site = out / "site" / challenge.__version__
     built = subprocess.run(
-        [sys.executable, "-m", *command, str(out / "site")],
+        [sys.executable, "-m", *command, str(site)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert built.returncode == 0, built.stderr
-    return out / "site"
+    write_versions(out / "site")
+    return site
+
+
+def test_each_page_leads_to_the_versions_and_back(browser: Browser, documentation: Path) -> None:
+    old = documentation.parent / "0.0.9" / "docs"
+    old.mkdir(parents=True)
+    (old / "index.html").write_text("<h1>old</h1>")
+    write_versions(documentation.parent)
+    watched = Watched(browser.new_context(), documentation.parent)
+    page = watched.open(f"{challenge.__version__}/docs/scoring.html")
+    page.get_by_text("All versions").click()
+    links = page.locator("li").all_inner_texts()
+    assert links == [f"{challenge.__version__} (newest)", "0.0.9"]
+    page.get_by_text(challenge.__version__).click()
+    assert "challenge" in page.title()
+    page.go_back()
+    page.get_by_text("0.0.9").click()
+    assert page.locator("h1").inner_text() == "old"
+    watched.check()
 
 
 def test_every_public_name_has_its_place_in_the_reference(documentation: Path) -> None:
