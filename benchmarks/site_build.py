@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -82,9 +83,14 @@ def add_one(ledger: Ledger) -> None:
 
 def timed_build(ledger: Ledger, out: Path) -> tuple[SiteReport, Timing]:
     """Build once and say how long it took."""
-    cpu, wall = time.process_time(), time.perf_counter()
+    cpu, wall = _cpu_s(), time.perf_counter()
     built = build_site(ledger, out)
-    return built, Timing(time.process_time() - cpu, time.perf_counter() - wall)
+    return built, Timing(_cpu_s() - cpu, time.perf_counter() - wall)
+
+
+def _cpu_s() -> float:
+    """Return the CPU seconds of this process and of those that it has ended."""
+    return sum(os.times()[:4])
 
 
 def timed_writing(out: Path, n: int) -> Timing:

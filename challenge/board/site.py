@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from challenge.board.page_processes import Group, n_processes, write_groups
 from challenge.board.pages.public_data import PublicData, public_data
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext
 from challenge.board.writer import SiteWriter, open_site
@@ -27,6 +28,7 @@ from challenge.version import __version__
 
 if TYPE_CHECKING:
     from challenge.board.pages.submission_lines import PublicScores
+    from challenge.board.rules.upgrades import Flips
     from challenge.ledger import Ledger
     from challenge.ledger.store.records import Entry
     from challenge.ledger.store.snapshot import Snapshot
@@ -39,6 +41,8 @@ _FEW = 0.05
 _NO_DATA: Mapping[str, PublicData] = {}
 _TOGETHER = 20
 """Teams whose right rows are read with one query."""
+_Job = tuple[list[tuple[int, list["Entry"]]], Mapping[int, Sequence["Flips"]]]
+"""Teams with their submissions, and the flips of these."""
 
 
 @dataclass(frozen=True)
@@ -187,18 +191,25 @@ def _write_teams(context: SiteContext, writer: SiteWriter, report: Progress) -> 
         if not writer.holds_group(team.slug, mark):
             changed[team.id] = mark
     public = _public_scores(snapshot) if changed else {}
-    found = _entries(snapshot, changed)
-    n = 0
-    while some := list(islice(found, _TOGETHER)):
-        if n % 100 == 0:
-            report(f"teams, {n:,} of {len(changed):,}")
-        n += len(some)
-        flips = upgrades.of({one.id: one.task for _, entries in some for one, _ in entries})
+
+    def jobs() -> Iterator[_Job]:
+        found = _entries(snapshot, changed)
+        n = 0
+        while some := list(islice(found, _TOGETHER)):
+            if n % 100 == 0:
+                report(f"teams, {n:,} of {len(changed):,}")
+            n += len(some)
+            flips = upgrades.of({one.id: one.task for _, entries in some for one, _ in entries})
+            yield some, flips
+
+    def draw(job: _Job) -> Iterator[Group]:
+        some, flips = job
         for team_id, entries in some:
-            team = snapshot.teams[team_id]
-            own = places.get(team_id, ())
+            team, own = snapshot.teams[team_id], places.get(team_id, ())
             files = team_files(context, team, entries, public, flips, own, base)
-            writer.write_group(team.slug, changed[team_id], files)
+            yield team.slug, changed[team_id], files
+
+    write_groups(writer, jobs(), draw, n_processes(len(changed)))
 
 
 def _entries(snapshot: Snapshot, changed: Mapping[int, str]) -> Iterator[tuple[int, list[Entry]]]:

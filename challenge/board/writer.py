@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +23,10 @@ from challenge.errors import MissingRequirement, machine_fault
 from challenge.task.files import write_atomically
 from challenge.task.folder_lock import folder_lock
 
-__all__ = ["SiteWriter", "open_site"]
+__all__ = ["GroupsWritten", "SiteWriter", "open_site"]
 
+GroupsWritten = tuple[dict[str, tuple[str, dict[str, Stamp]]], int]
+"""Groups of files by name, with mark and stamps, and how many files were written."""
 _README = "README.md"
 
 
@@ -115,6 +118,27 @@ class SiteWriter:
     def write_group(self, name: str, mark: str, files: Iterable[File | MarkedPage]) -> None:
         """Write files that depend only on what `mark` was computed from."""
         self._groups[name] = (mark, dict(map(self._stamped, files)))
+
+    def begin_groups(self) -> None:
+        """Mark the site as unfinished, before other processes write groups of it."""
+        self._mark_unfinished()
+
+    def of_process(self) -> SiteWriter:
+        """Return this writer as another process uses it, after a fork: for groups only."""
+        own = copy(self)
+        own._made = os.fspath(self._building / f"file-{os.getpid()}")
+        own._groups, own.n_written = {}, 0
+        return own
+
+    def groups_written(self) -> GroupsWritten:
+        """Return the groups that were written since `of_process`."""
+        return self._groups, self.n_written
+
+    def add_groups(self, written: GroupsWritten) -> None:
+        """Take over what another process wrote."""
+        groups, n = written
+        self._groups |= groups
+        self.n_written += n
 
     def finish(self) -> None:
         """Remove files of earlier builds, then write the manifest."""
