@@ -30,6 +30,7 @@ __all__ = ["SAME", "MetricEstimate", "baseline_of", "estimate", "estimates", "re
 
 SAME = 1e-12
 """A relative error below this is rounding: no row moves the figure."""
+_CONSTANT = "no interval: no row changes this value"
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +69,24 @@ class MetricEstimate:
             high = self.metric.largest
         if self.value in (low, high):
             if not math.isfinite(high - low):
-                return "no interval: no row changes this value"
+                return _CONSTANT
             return edge_interval(self.value, self._shares(), (low, high))
         found = spread(self.vector)
         if found.error <= SAME * abs(self.value):
-            return "no interval: no row changes this value"
+            return _CONSTANT
         ends = interval(self.value, found, self.metric.interval_scale, (low, high))
         return ends or "no interval: a few rows make up most of this loss"
+
+    @property
+    def compared(self) -> Vector | None:
+        """The vector by which the value is compared with others; None where it cannot be.
+
+        A value that no row changes has no interval, but a vector of zeros: its difference from
+        another value is as sure as that one is.
+        """
+        if not isinstance(self.interval, str):
+            return self.vector
+        return self.vector * 0.0 if self.interval == _CONSTANT else None
 
     def _shares(self) -> Vector:
         """Return the share of the value that rests on each cluster."""

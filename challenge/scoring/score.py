@@ -278,7 +278,8 @@ def score_part(
     outcome = task.kind.outcome(part, predictions.answers)
     found = estimates(metrics.values(), outcome)
     values = {name: value_with_interval(one) for name, one in found.items()}
-    vector = None if values[task.metric].low is None else found[task.metric].vector
+    primary = found[task.metric]
+    vector = None if primary.value is None else primary.compared
     resolution = resolution_of(metric, part)
     return Score(
         task_id=task.id,
@@ -296,11 +297,18 @@ def score_part(
         resolution=resolution,
         diagnostics={
             "smallest_gap": None if math.isnan(resolution) else DISTINGUISHABLE_WINS * resolution,
-            "clear_gap": None if vector is None else 1.96 * math.sqrt(2.0) * spread(vector).error,
+            "clear_gap": _clear_gap(values[task.metric], vector),
             **outcome.diagnostics(),
         },
         vector=vector,
     )
+
+
+def _clear_gap(value: MetricValue, vector: Vector | None) -> float | None:
+    """Return a difference that is clear between two scores like this one; None without interval."""
+    if value.low is None or vector is None:
+        return None
+    return 1.96 * math.sqrt(2.0) * spread(vector).error
 
 
 def value_with_interval(found: MetricEstimate) -> MetricValue:

@@ -102,6 +102,7 @@ def test_one_score_for_all_pairs_says_that_nothing_moves(tmp_path: Path) -> None
     score = score_predictions(task, predict(task, scores=[0.7] * 80), "all")
     assert score.primary.value == 0.5
     assert score.primary.reason == "no interval: no row changes this value"
+    assert score.vector is not None and not score.vector.clusters.any()
     assert score.metrics["average_precision"].value == pytest.approx(0.25)
 
 

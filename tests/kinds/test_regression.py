@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn import metrics as sk
 
+from challenge.board.rules.ties import compare_with_first
 from challenge.errors import SubmissionError
 from challenge.kinds import kind_of
 from challenge.kinds.estimates import MetricEstimate, estimate
 from challenge.kinds.regression import METRICS
 from challenge.kinds.scored_rows import Answers, ScoredRows
 from challenge.kinds.statistics.grouping import group_rows
-from challenge.kinds.statistics.vector import spread
+from challenge.kinds.statistics.vector import Vector, spread
 from challenge.scoring import (
     baseline_score,
     compare_predictions,
@@ -279,3 +280,29 @@ def test_no_warning_reaches_the_user(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         score_predictions(task, predict(task, numbers=np.full(80, 1.0)), "all")
         score_predictions(task, predict(task, numbers=truth), "all")
+
+
+def test_a_value_that_no_row_moves_has_no_interval_and_is_compared_all_the_same(
+    tmp_path: Path,
+) -> None:
+    truth, predicted = drawn(200)
+    labels = {"label": [4.0] * 20}
+    task = make_scored_task(
+        tmp_path / "t", truth.tolist(), kind="regression", metric="skill", train=labels
+    )
+    of_mean = score_predictions(task, predict(task, numbers=np.full(200, 4.0)), "all")
+    of_model = score_predictions(task, predict(task, numbers=predicted), "all")
+    assert (of_mean.primary.value, of_mean.primary.low) == (0.0, None)
+    assert of_mean.diagnostics["clear_gap"] is None
+    assert of_mean.vector is not None and not of_mean.vector.clusters.any()
+    assert of_model.vector is not None and of_model.primary.value is not None
+    both = compare_with_first(
+        np.array([of_model.primary.value, 0.0]),
+        Vector(np.stack([of_model.vector.clusters, of_mean.vector.clusters]), np.zeros((2, 0))),
+    )
+    assert both.tied_first.tolist() == [True, False]
+    assert both.rank_high.tolist() == [1, 2]
+    few = make_scored_task(
+        tmp_path / "few", truth[:5].tolist(), kind="regression", metric="skill", train=labels
+    )
+    assert score_predictions(few, predict(few, numbers=predicted[:5]), "all").vector is None
