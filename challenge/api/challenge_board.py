@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["Board", "Receipt", "Standings", "hand_in"]
 
 
+_FIRST = ("rank", "team", "value", "low", "high", "tied_first")
+"""The columns of standings that a reader looks for."""
+
+
 class Standings:
     """The standings of a track or a task at one moment.
 
@@ -41,20 +45,21 @@ class Standings:
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each team, best first.
 
-        Among the columns are `rank`, `team`, `value`, `low` and `high` (95 %), `tied_first` and
-        `baseline`; a track has a column of scores for each task.
+        First come `rank`, `team`, `value`, `low` and `high` (95 %) and
+        `tied_first`; a track has a column of scores for each task.
         """
         import pandas as pd
 
         rows = [dict(row) for row in self.document["rows"]]
         for row in rows:
             row |= {cell["task"]: cell["value"] for cell in row.pop("tasks", [])}
-        return pd.DataFrame(rows)
+        first = [name for name in _FIRST if any(name in row for row in rows)]
+        frame = pd.DataFrame(rows)
+        return frame[[*first, *frame.columns.drop(first)]]
 
     def __repr__(self) -> str:
-        shown = ["rank", "team", "value", "low", "high", "tied_first"]
         frame = self.to_frame()
-        table = frame[shown].to_string(index=False) if len(frame) else "no submissions yet"
+        table = frame[list(_FIRST)].to_string(index=False) if len(frame) else "no submissions yet"
         return "\n".join(
             [f"{self.document['title']}: {self.document['metric']}", table, *self.notes]
         )

@@ -35,7 +35,8 @@ def as_file(found: Any, task: Task, on: On) -> Iterator[Path]:
     import pyarrow.parquet as pq
 
     rows = read_test(task) if on == "test" else read_train(task)
-    table = arrow_table(as_table(_named(found, task, rows), rows, task, _WHERE), task, _WHERE)
+    named = as_table(_named(found, task, rows), rows, task, _WHERE)
+    table = arrow_table(named, task, _WHERE, keep_missing=True)
     with tempfile.TemporaryDirectory(prefix="challenge-predictions-") as folder:
         path = Path(folder) / "predictions.parquet"
         pq.write_table(table, path)

@@ -10,7 +10,7 @@ from challenge.api.check_report import CheckReport
 from challenge.api.frame_files import On, as_file
 from challenge.api.notebook import cell_html, table_html, text_html, thumbnail_html
 from challenge.api.task_places import task_at
-from challenge.errors import ChallengeError, counted
+from challenge.errors import ChallengeError, Fault, WrongUse, counted
 from challenge.task import Task, modality_of
 from challenge.task.frames import read_folds, read_test, read_train
 
@@ -32,7 +32,17 @@ class TaskImages:
         self._task = task
 
     def path(self, value: str) -> Path:
-        """Return the file that a value of an image column names."""
+        """Return the file that a value of an image column names; WrongUse for a missing value."""
+        if not isinstance(value, str):
+            raise WrongUse(
+                Fault(
+                    "the image",
+                    repr(value),
+                    "a text of an image column, such as 'images/0a1b.png'",
+                    "leave out the rows without an image: .dropna()",
+                    code="image-value",
+                )
+            )
         return self._task.image_path(value)
 
     def open(self, value: str) -> Image.Image:
@@ -51,6 +61,8 @@ class TaskImages:
         ------
         FileNotFoundError
             Where the task has no such image.
+        WrongUse
+            Where the value is missing (NaN) or not a text.
         """
         from PIL import Image
 

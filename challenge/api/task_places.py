@@ -8,7 +8,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from challenge.errors import ChallengeError, Fault, WrongUse
+from challenge.errors import ChallengeError, Fault, WrongUse, meant
 from challenge.task import Task, find_task, read_task, sha256_of_file
 from challenge.task.export import unpack_export
 from challenge.task.files import is_archive_damage
@@ -32,7 +32,33 @@ def task_at(name: str | Path, start: Path) -> Task:
     path = Path(name)
     if path.suffix.lower() == ".zip" and path.is_file():
         return _unpacked(path)
-    return find_task(text, start)
+    try:
+        return find_task(text, start)
+    except WrongUse as error:
+        beside = start / f"{text}.zip"
+        if error.faults[0].code not in ("no-challenge", "unknown-task"):
+            raise
+        if beside.is_file():
+            return _unpacked(beside)
+        if error.faults[0].code == "unknown-task":
+            raise
+        raise _no_task(text, start) from None
+
+
+def _no_task(name: str, start: Path) -> WrongUse:
+    zips = sorted(file.name for file in start.glob("*.zip"))
+    folders = sorted(file.parent.name for file in start.glob("*/task.json"))
+    fix = "give the path of its folder or zip, or start Python in the challenge directory"
+    return WrongUse(
+        Fault(
+            "the task",
+            repr(name),
+            "a task's folder, a zip of `challenge export`, an address of a server, or, inside a "
+            "challenge directory, an id",
+            meant(name, [*zips, *folders], fix),
+            code="no-such-task",
+        )
+    )
 
 
 def downloads_folder() -> Path:

@@ -9,6 +9,7 @@ import typer
 
 from challenge.cli.app import app, start_of
 from challenge.cli.output import Progress, print_json, print_note, say
+from challenge.cli.raw_keys import raw_keys
 from challenge.cli.task_commands import (
     Images,
     Json,
@@ -17,7 +18,6 @@ from challenge.cli.task_commands import (
     Pairs,
     RawKeys,
     named_kind,
-    raw_keys,
 )
 from challenge.task import find_task
 

@@ -45,7 +45,7 @@ def login(
     holder = info["you"]["team"] or "the organiser"
     say(f"{info['title']}: signed in as {holder}; this folder belongs to {url}")
     if info["closes"]:
-        say(f"it ends at {info['closes']}; {info['deadline']}")
+        say(f"it ends at {info['closes']}. {info['deadline']}")
     say("next: `challenge tasks`, then `challenge download TASK`")
 
 

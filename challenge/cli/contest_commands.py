@@ -85,7 +85,8 @@ def _print_collected(done: CollectReport, *, json: bool) -> None:
         print_json({"collected": rows, "notes": list(done.notes)})
         return
     for path, one in done.collected:
-        say(f"{path}: {one.status}, {one.message}")
+        status = "" if one.message.startswith(one.status) else f"{one.status}, "
+        say(f"{path}: {status}{one.message}")
     for line in done.notes:
         print_note(f"note: {line}")
 

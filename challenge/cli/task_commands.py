@@ -14,6 +14,7 @@ import typer
 from challenge.cli.app import app, challenge_of, server_for, start_of
 from challenge.cli.attack_commands import print_attack_line
 from challenge.cli.output import Progress, print_json, print_note, print_table, say
+from challenge.cli.raw_keys import raw_keys
 from challenge.errors import ChallengeError, Fault, TaskError, WrongUse, counted
 from challenge.kinds import KINDS, Kind, kind_of
 from challenge.task import (
@@ -26,7 +27,7 @@ from challenge.task import (
 )
 
 if TYPE_CHECKING:
-    from challenge.task.definition import Raw, TaskDefinition
+    from challenge.task.definition import TaskDefinition
     from challenge.task.settings import Track
 
 __all__ = [
@@ -38,7 +39,6 @@ __all__ = [
     "RawKeys",
     "chosen_tasks",
     "named_kind",
-    "raw_keys",
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
@@ -216,7 +216,7 @@ def _show_task(found: Task, files: str, *, json: bool) -> None:
         [[column.name, column.modality, column.description] for column in found.columns],
     )
     if document.get("left_out"):
-        say("\nleft out because they would reveal the label:")
+        say("\nleft out:")
         print_table(["column", "reason"], list(document["left_out"].items()))
     if document.get("reading"):
         say("\nreading:")
@@ -339,11 +339,8 @@ def add(
     chosen_kind = named_kind(kind)
     path = challenge.datasets / task / "task.toml"
     if path.exists():
-        raise WrongUse(
-            Fault(
-                str(path), "already there", "a new task", "edit it, or choose an id", "task-exists"
-            )
-        )
+        fix = "edit it, or choose an id"
+        raise WrongUse(Fault(str(path), "already there", "a new task", fix, "task-exists"))
     tracks = read_settings(challenge.root).track
     with Progress(f"add {task}") as progress:
         progress("looking at the data")
@@ -367,30 +364,6 @@ def add(
     say(f"to rank it with others: {_track_hint(tracks, task, proposal.kind)}")
 
 
-def raw_keys(given: list[str] | None) -> Raw:
-    """Return the readings that `--raw` states; raise WrongUse for an unknown key or value."""
-    from pydantic import ValidationError
-
-    from challenge.task.definition import Raw
-
-    values: dict[str, Any] = {}
-    for one in given or []:
-        name, _, value = one.partition("=")
-        try:
-            values[name.strip()] = json.loads(value)
-        except ValueError:
-            values[name.strip()] = value
-    try:
-        return Raw.model_validate({"format": "table", **values})
-    except ValidationError as error:
-        detail = error.errors()[0]
-        key = ".".join(map(str, detail["loc"]))
-        expected = "KEY=VALUE with a key of [raw] in task.toml"
-        raise WrongUse(
-            Fault(f"--raw {key}", repr(detail.get("input")), expected, detail["msg"], "raw-key")
-        ) from None
-
-
 def _track_hint(tracks: list[Track], task: str, kind: Kind) -> str:
     of_kind = [track.id for track in tracks if track.kind == kind]
     if of_kind:
@@ -404,6 +377,7 @@ def convert(ctx: typer.Context, names: Names = None, every: All = False) -> None
 
     Unchanged tasks are skipped. A task that cannot be built is reported, and the others go on.
     """
+    from challenge.ledger.contest.refresh import outdated_scores
     from challenge.prepare import build_task
     from challenge.task.reading_report import report_lines
 
@@ -430,6 +404,8 @@ def convert(ctx: typer.Context, names: Names = None, every: All = False) -> None
             for note in built.notes:
                 print_note(f"note: {note}")
             _print_audit_notes(built.task.document["audit"])
+            if line := outdated_scores(challenge, built.task):
+                print_note(f"note: {line}")
     if failures:
         raise typer.Exit(max(error.exit_code for error in failures))
 

@@ -147,6 +147,14 @@ class Kind:
     diagnostic_titles: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
 
+    def __eq__(self, other: object) -> bool:
+        """A kind equals itself and its name: `task.kind == "regression"` is what people write."""
+        return self is other or (isinstance(other, str) and other == self.name)
+
+    def __hash__(self) -> int:
+        """Return the hash of the name."""
+        return hash(self.name)
+
     def __str__(self) -> str:
         """Return the name, as messages and files write it."""
         return self.name

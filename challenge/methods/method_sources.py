@@ -124,7 +124,7 @@ class MethodSource:
             raise WrongUse(
                 Fault(
                     f"method {self.spec}",
-                    f"a {type(found).__name__} without fit and predict",
+                    f"an object of type {type(found).__name__}, without fit and predict",
                     "a class with fit(train, task) and predict(test), or a scikit-learn estimator",
                     "see `challenge init-method`",
                     code="no-method",

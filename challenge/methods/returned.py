@@ -51,7 +51,7 @@ def as_table(found: Any, test: pd.DataFrame, task: Task, where: str) -> pd.DataF
     if isinstance(found, (str, bytes, set, frozenset)) or not (
         isinstance(found, (list, tuple)) or hasattr(found, "__array__")
     ):
-        raise _refused(where, f"a {type(found).__name__}", _HOW)
+        raise _refused(where, f"an object of type {type(found).__name__}", _HOW)
     kind = "an array" if hasattr(found, "__array__") else f"a {type(found).__name__}"
     try:
         values = np.asarray(found)
@@ -78,10 +78,13 @@ def write_table(found: pd.DataFrame, task: Task, path: Path, where: str = "predi
     pq.write_table(arrow_table(found, task, where), path)
 
 
-def arrow_table(found: pd.DataFrame, task: Task, where: str) -> pa.Table:
+def arrow_table(
+    found: pd.DataFrame, task: Task, where: str, *, keep_missing: bool = False
+) -> pa.Table:
     """Return the table for a predictions file: ids and classes as text, the rest as numbers.
 
-    Raises ChallengeError with every column that has missing or mixed values, or occurs twice.
+    Raises ChallengeError with every column that has missing or mixed values, or occurs twice. With
+    `keep_missing` missing values stay, for the check of the file to name them.
     """
     import pyarrow as pa
 
@@ -94,12 +97,13 @@ def arrow_table(found: pd.DataFrame, task: Task, where: str) -> pa.Table:
             continue
         values = found.iloc[:, position].astype(object).tolist()
         empty = [row for row, value in enumerate(values) if _is_missing(value)]
-        if empty:
+        if empty and not keep_missing:
             faults.append(_missing(where, name, empty, found))
             continue
         if name == "id" or (name == "label" and task.kind.has_classes):
             known = frozenset(task.classes) if name == "label" else frozenset()
-            columns[name] = pa.array([_class_text(value, known) for value in values], pa.string())
+            texts = [None if _is_missing(one) else _class_text(one, known) for one in values]
+            columns[name] = pa.array(texts, pa.string())
             continue
         try:
             numbers = [int(value) if isinstance(value, bool) else value for value in values]

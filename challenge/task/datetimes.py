@@ -14,6 +14,7 @@ from challenge.errors import Fault, TaskError
 from challenge.task.cells import cell_texts
 from challenge.task.columns import Column
 from challenge.task.date_texts import COUNTS, DATE_ORDERS, FINE, ZERO_DATE, read_date, read_iso
+from challenge.task.declarations import toml_key
 from challenge.task.number_texts import missing_mask
 from challenge.task.raw_values import Faults, text_values
 
@@ -220,8 +221,8 @@ def _explain(array: pa.Array, row: int, keys: pa.Array, column: Column, faults: 
             column.name,
             f"{shown!r} has no time zone",
             "a zone in each value, or a declared one",
-            f'write `timezone = "UTC"` (or the zone it is in) under [columns.{column.attribute}]; '
-            "a date is then its midnight",
+            'write `timezone = "UTC"` (or the zone it is in) under '
+            f"[columns.{toml_key(column.attribute)}]; a date is then its midnight",
             row_key,
         )
     elif naive and _is_local(one, str(column.timezone)):

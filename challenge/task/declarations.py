@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, time
@@ -29,10 +30,12 @@ __all__ = [
     "read_declaration",
     "refused_with",
     "time_example",
+    "toml_key",
     "tomllib",
 ]
 
 
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _OWN = "own_faults"
 
 
@@ -154,6 +157,15 @@ def in_toml(value: str | float | list[str]) -> str:
     """Return a value as TOML: a text in quotes, a number, or an array of texts."""
     # A JSON text is one of TOML but for this character.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def toml_key(name: str) -> str:
+    """Return a name as a key of TOML: in quotes unless it is bare.
+
+    >>> toml_key("weight"), toml_key("Amount (EUR)")
+    ('weight', '"Amount (EUR)"')
+    """
+    return name if _BARE.fullmatch(name) else in_toml(name)
 
 
 def _as_toml(value: Any) -> str:

@@ -108,4 +108,14 @@ def find_task(name: str, start: Path) -> Task:
     for public in (path, path / "public"):
         if (public / "task.json").is_file():
             return read_task(public)
+    if path.suffix.lower() == ".zip" and path.is_file():
+        raise WrongUse(
+            Fault(
+                str(path),
+                "the zip of a task",
+                "its unpacked folder",
+                f"unpack it: python -m zipfile -e {path} . ; then name the folder {path.stem}",
+                code="zip-unpacked",
+            )
+        )
     return find_challenge(start).task(name)

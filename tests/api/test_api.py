@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,27 @@ def task(root: Path, monkeypatch: pytest.MonkeyPatch) -> ch.LoadedTask:
     monkeypatch.setenv("CHALLENGE_CACHE", str(root / "downloads"))
     monkeypatch.chdir(root)
     return ch.load_task("parcels")
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The contest of a newcomer: what `challenge init` writes, converted."""
+    root = tmp_path_factory.mktemp("first") / "contest"
+    # The Python calls have no clock of their own, so the contest must run today.
+    today = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert shell(root.parent, "init", str(root), now=today).code == 0
+    assert shell(root, "convert", "parcels").code == 0
+    assert shell(root, "export", "parcels", "--to", str(root / "parcels.zip")).code == 0
+    return root
+
+
+@pytest.fixture
+def newcomer(first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that contest, as the working directory."""
+    root = shutil.copytree(first, tmp_path / "contest")
+    monkeypatch.setenv("CHALLENGE_CACHE", str(root / "downloads"))
+    monkeypatch.chdir(root)
+    return root
 
 
 class Constant:
@@ -263,7 +285,7 @@ def run_code(code: str, names: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_cell_by_cell(notebook: Path, task: ch.LoadedTask) -> None:
+def test_a_notebook_runs_cell_by_cell(notebook: Path, newcomer: Path) -> None:
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     names: dict[str, Any] = {}
     for cell in cells:
@@ -273,8 +295,52 @@ def test_a_notebook_runs_cell_by_cell(notebook: Path, task: ch.LoadedTask) -> No
     assert "task" in names
 
 
-def test_the_blocks_of_the_page_run_as_they_are(task: ch.LoadedTask) -> None:
+def test_the_participant_needs_the_zip_alone(
+    newcomer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (newcomer / "parcels.zip").rename(folder / "parcels.zip")
+    monkeypatch.chdir(folder)
+    assert ch.load_task("parcels").id == ch.load_task("parcels.zip").id == "parcels"
+    with pytest.raises(ch.WrongUse) as refused:
+        ch.load_task("parcel.zip")
+    (fault,) = refused.value.faults
+    assert (fault.code, fault.fix) == ("no-such-task", "did you mean 'parcels.zip'?")
+
+
+def test_the_blocks_of_the_page_run_as_they_are(newcomer: Path) -> None:
     names: dict[str, Any] = {}
     for code in re.findall(r"```python\n(.*?)```", PAGE, re.S):
         run_code(code, names)
     assert not names["report"].ok
+
+
+def test_a_frame_gets_every_fault_that_its_file_would_get(
+    task: ch.LoadedTask, tmp_path: Path
+) -> None:
+    frame = constant(task, task.test).iloc[2:]
+    frame = frame.assign(label=frame["label"].where(frame.index != 2), other=1.0)
+    frame.to_csv(tmp_path / "frame.csv", index=False)
+    found = {fault.code for fault in task.check(frame).faults}
+    assert found == {fault.code for fault in task.check(tmp_path / "frame.csv").faults}
+    assert len(found) >= 3
+
+
+def test_a_missing_image_says_so(task: ch.LoadedTask) -> None:
+    with pytest.raises(ch.WrongUse) as refused:
+        task.images.open(float("nan"))  # type: ignore[arg-type]
+    assert refused.value.faults[0].code == "image-value"
+
+
+def test_a_kind_equals_its_name(task: ch.LoadedTask) -> None:
+    assert task.task.kind == "classification" == task.kind
+    assert task.task.kind != "regression"
+    assert len({task.task.kind, "classification"}) == 1
+
+
+def test_standings_begin_with_what_a_reader_looks_for(task: ch.LoadedTask) -> None:
+    board = ch.Board(".")
+    board.submit(task, constant(task, task.test), method="constant", team="Owls")
+    columns = list(board.track("classification").to_frame().columns)
+    assert columns[:6] == ["rank", "team", "value", "low", "high", "tied_first"]

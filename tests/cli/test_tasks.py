@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -126,3 +127,27 @@ def test_a_task_that_cannot_be_built_does_not_stop_the_others(tmp_path: Path) ->
     assert done.code in (1, 3)
     assert "good: built" in done.out
     assert "bad was skipped" in done.err
+
+
+def test_a_rebuild_says_which_submissions_were_scored_on_other_data(tmp_path: Path) -> None:
+    (tmp_path / "challenge.toml").write_text(TOML)
+    rows = toy_rows(80, images=False)
+    declare_toy(tmp_path / "datasets" / "toy", "classification", raw=rows)
+    assert "scored on the data before" not in shell(tmp_path, "convert", "toy").err
+    assert shell(tmp_path, "run", "majority", "--all", "--submit").code == 0
+    shutil.rmtree(tmp_path / "datasets" / "toy")
+    declare_toy(tmp_path / "datasets" / "toy", "classification", raw=toy_rows(90, images=False))
+    rebuilt = shell(tmp_path, "convert", "toy")
+    assert "1 submission was scored on the data before" in rebuilt.err
+    assert "with its label" in rebuilt.err
+    noted = shell(tmp_path, "leaderboard").err
+    assert "their files do not fit" in noted or "rescore toy" in noted
+    shell(tmp_path, "rescore")
+    assert "teams whose files do not fit must submit again" in shell(tmp_path, "leaderboard").err
+
+
+def test_an_unknown_key_of_raw_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "challenge.toml").write_text(TOML)
+    (tmp_path / "a.csv").write_text("words,label\na,x\nb,y\n")
+    done = shell(tmp_path, "add", "a", "--from", str(tmp_path / "a.csv"), "--raw", "sheets=x")
+    refused(done, 2, "did you mean 'sheet'?")

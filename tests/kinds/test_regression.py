@@ -302,6 +302,13 @@ def test_a_value_that_no_row_moves_has_no_interval_and_is_compared_all_the_same(
     )
     assert both.tied_first.tolist() == [True, False]
     assert both.rank_high.tolist() == [1, 2]
+    difference = compare_predictions(
+        task,
+        predict(task, numbers=predicted),
+        predict(task, numbers=np.full(200, 4.0), sha256="0" * 64),
+        "all",
+    ).differences["skill"]
+    assert difference.low is not None and 0 < difference.low < of_model.primary.value
     few = make_scored_task(
         tmp_path / "few", truth[:5].tolist(), kind="regression", metric="skill", train=labels
     )

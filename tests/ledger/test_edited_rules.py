@@ -65,13 +65,19 @@ def test_before_anybody_submitted_the_opening_can_be_put_off(
 def test_an_end_that_was_moved_after_it_had_passed_opens_nothing_again(
     challenge: Challenge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CHALLENGE_NOW", LATER)
     refresh(edited(challenge, "closes = 2026-02-01", "closes = 2026-01-08"))
+    monkeypatch.setenv("CHALLENGE_NOW", LATER)
     ledger = edited(challenge, "closes = 2026-01-08", "closes = 2026-03-08")
     for action in (lambda: select(ledger, 1), lambda: withdraw(ledger, 2)):
         with pytest.raises(TaskError, match="closes: 2026-03-08"):
             action()
     assert not any(row.selected or row.submission.withdrawn for row in history(ledger))
+
+
+def test_the_end_cannot_be_moved_to_a_time_that_is_over(challenge: Challenge) -> None:
+    with pytest.raises(TaskError, match="closes: moved to 2026-01-02") as refused:
+        refresh(edited(challenge, "closes = 2026-02-01", "closes = 2026-01-02"))
+    assert refused.value.faults[0].code == "closes-over"
 
 
 def test_a_rescore_uses_the_rules_of_the_contest(challenge: Challenge) -> None:

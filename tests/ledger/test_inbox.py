@@ -300,7 +300,7 @@ def test_a_team_that_the_organiser_adds_later_need_not_hand_in_again(
     path = put(open_ledger(challenge), "a.csv", 500)
     run(open_ledger(challenge))
     assert receipt(path)["status"] == "waiting"
-    assert "ask the organiser" in Path(f"{path}.receipt.txt").read_text()
+    assert "the organiser adds a [[team]] of this name" in Path(f"{path}.receipt.txt").read_text()
     (challenge.root / "challenge.toml").write_text(toml + '[[team]]\nname = "Ada"\n')
     run(open_ledger(challenge))
     assert receipt(path)["status"] == "accepted"

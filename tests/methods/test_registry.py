@@ -55,7 +55,7 @@ def test_a_function_of_a_file_builds_a_method(mine: Path) -> None:
 
 
 def test_what_is_no_method_is_refused(mine: Path) -> None:
-    with pytest.raises(WrongUse, match="a int without fit and predict"):
+    with pytest.raises(WrongUse, match="an object of type int, without fit and predict"):
         resolve_method(f"{mine}:nothing").make(seed=0)
     with pytest.raises(WrongUse, match="did you mean 'Mine'"):
         resolve_method(f"{mine}:Mines").make(seed=0)

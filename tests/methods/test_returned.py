@@ -91,9 +91,9 @@ def test_probabilities_without_ids_keep_their_columns(task: Task) -> None:
         (lambda test, labels: labels.set_axis(labels.index + 7), ("whose index is 7, 8",)),
         (lambda test, labels: np.zeros((len(test), 3)), ("shape (", "model.classes_")),
         (lambda test, labels: (labels, labels), ("unequal",)),
-        (lambda test, labels: "a", ("a str",)),
+        (lambda test, labels: "a", ("type str",)),
         (lambda test, labels: {"label": "a", "id": "b"}, ("a dict with the keys 'label'",)),
-        (lambda test, labels: object(), ("a object",)),
+        (lambda test, labels: object(), ("type object",)),
         (
             lambda test, labels: test[["id"]].assign(label=labels.where(labels.index > 1)),
             ("no value (NaN or None) in column 'label' of 2 rows",),

@@ -16,6 +16,7 @@ from challenge.errors import TaskError
 from challenge.prepare import build_task
 from challenge.prepare.proposal.infer import propose_task
 from challenge.prepare.proposal.proposal_text import Proposal
+from challenge.prepare.readers.table_files import open_table
 from challenge.task.columns import Column
 from challenge.task.definition import Raw, read_definition
 from challenge.task.raw_values import Faults, standard_numbers
@@ -491,7 +492,7 @@ def test_a_title_above_the_header_and_values_without_a_name(tmp_path: Path) -> N
     assert column(built(tmp_path, propose_task("toy", path, label="kind")))["7"] == 7.5
     book.worksheets[0].cell(9, 5).value = "stray"
     book.save(path)
-    with pytest.raises(TaskError, match="column 5, row 9, without a name"):
+    with pytest.raises(TaskError, match="a value in cell E9, whose column has no name"):
         propose_task("toy", path, label="kind")
 
 
@@ -696,3 +697,31 @@ def test_merged_and_mixed_cells_and_dates_of_a_workbook(tmp_path: Path) -> None:
     assert column(task) == expected
     assert column(task, "year") == {row: 1960 + int(row) % 40 for row in expected}
     assert column(task, "opens")["4"] == "04:00:00"
+
+
+def test_a_column_of_a_workbook_without_name_and_values_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "raw.xlsx"
+    book = openpyxl.Workbook()
+    for row in (["words", None, "label"], ["one", None, "a"], ["two", None, "b"]):
+        book.active.append(row)
+    book.save(path)
+    found = open_table(path)
+    assert found.names == ("words", "label")
+    assert "column B of raw.xlsx has neither name nor values, left out" in found.notes
+    assert [row["label"] for batch in found.batches() for row in batch.to_pylist()] == ["a", "b"]
+    book.active["B3"] = "lost"
+    book.save(path)
+    with pytest.raises(TaskError, match="a value in cell B3, whose column has no name"):
+        open_table(path)
+
+
+def test_a_label_of_another_sheet_is_answered_with_the_sheets(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["words", "label"])
+    book.active.append(["one", "a"])
+    book.create_sheet("Outcomes").append(["Outcome"])
+    book.save(tmp_path / "raw.xlsx")
+    with pytest.raises(TaskError) as caught:
+        propose_task("toy", tmp_path / "raw.xlsx", label="Outcome")
+    assert "'Outcomes'" in caught.value.faults[0].fix
+    assert "--raw sheet=" in caught.value.faults[0].fix

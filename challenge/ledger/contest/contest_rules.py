@@ -65,7 +65,7 @@ def check_roster(settings: Settings, names: Iterable[str], where: str) -> None:
             repr(names[-1]),
             "a team of the roster in challenge.toml",
             (f"did you mean {guess!r}? Otherwise " if guess else "")
-            + "ask the organiser to add the team",
+            + "the organiser adds a [[team]] of this name to challenge.toml",
             code="unknown-team",
         )
     )
@@ -164,6 +164,14 @@ def _frozen_faults(old: Settings, new: Settings, at: datetime, *, closed: bool) 
             yield _frozen(key, getattr(old, key), getattr(new, key))
     if old.closes != new.closes and (closed or (old.closes is not None and at >= old.closes)):
         yield _frozen("closes", old.closes, new.closes)
+    elif old.closes != new.closes and (closes := new.closes_utc()) is not None and closes <= at:
+        yield Fault(
+            "challenge.toml, closes",
+            f"moved to {new.closes}, which is over",
+            "a time from now on: teams must see the end before it comes",
+            f"write a later time; it was {old.closes}",
+            code="closes-over",
+        )
     before = {track.id: track for track in old.track}
     for lost in sorted(before.keys() - {track.id for track in new.track}):
         yield _frozen("track", lost, "no such track")

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from challenge.errors import LedgerError
-from challenge.ledger.ledger import Ledger
-from challenge.ledger.store import clock
+import os
+
+import sqlalchemy as sa
+
+from challenge.errors import LedgerError, counted
+from challenge.ledger.ledger import Ledger, open_ledger
+from challenge.ledger.store import clock, schema
 from challenge.ledger.store.versions import (
     add_scoring_version,
     baseline_scores_of,
+    current_scoring_versions,
     lacks_scores,
     record_baseline_score,
     record_card,
 )
 from challenge.ledger.submissions.submit import current_scoring_version, scored_subset
-from challenge.task import Task
+from challenge.task import Challenge, Task
 
-__all__ = ["refresh"]
+__all__ = ["outdated_scores", "refresh"]
+
+_ROWS = {"all": "all rows", "public": "the public rows", "private": "the private rows"}
 
 
 def refresh(ledger: Ledger) -> list[str]:
@@ -57,11 +64,35 @@ def _refresh_task(ledger: Ledger, task: Task) -> list[str]:
                 record_baseline_score(connection, scoring_version, subset, baseline.value, at)
             if scoring_version and subset and lacks_scores(connection, scoring_version, subset):
                 return [
-                    f"task {task.id}: submissions without a score on the {subset} rows, since "
-                    f"`reveal` changed; run `challenge rescore {task.id}`"
+                    f"task {task.id}: submissions have no score on {_ROWS[subset]}, since `reveal` "
+                    "changed or their files do not fit the data of today; run `challenge rescore "
+                    f"{task.id}`; teams whose files do not fit must submit again"
                 ]
     except LedgerError as error:
         if error.faults[0].code != "rescore-first":
             raise
         return [f"{fault.where}: {fault.found}; {fault.fix}" for fault in error.faults]
     return []
+
+
+def outdated_scores(challenge: Challenge, task: Task) -> str:
+    """Return a sentence when submissions were scored on other data than is built, else ""."""
+    from challenge.scoring.score import SCORER_VERSION
+
+    here = (challenge.submissions / "ledger.db").exists()
+    if not here and not os.environ.get("CHALLENGE_LEDGER"):
+        return ""
+    with open_ledger(challenge).store.reading() as connection:
+        version = current_scoring_versions(connection).get(task.id)
+        if version is None or version.is_of(task, SCORER_VERSION):
+            return ""
+        rows = schema.submissions
+        query = sa.select(sa.func.count()).where(rows.c.task == task.id)
+        n = connection.execute(query).scalar_one()
+    if n == 0:
+        return ""
+    return (
+        f"{counted(n, 'submission', 'was', 'were')} scored on the data before. "
+        f"`challenge rescore {task.id}` scores the files that still fit; the other teams submit "
+        "again. Rows may have moved: a test row of before may be in train now, with its label"
+    )

@@ -80,7 +80,9 @@ def guess_label(
         if label not in profiles:
             # How the file was read may be why the name is not there.
             expected, fix = "the column to predict", "; ".join(("name one of these", *table.notes))
-            if len(table.names) == 1:
+            if "sheet" in table.stated:
+                fix += "; name another sheet with --raw sheet=…"
+            elif len(table.names) == 1:
                 fix = "write `delimiter` under [raw], or --raw delimiter=… with `challenge add`"
             raise TaskError(missing_column(table.path.name, label, profiles, expected, fix))
         return label

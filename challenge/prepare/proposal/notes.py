@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, unique
 
 from challenge.errors import counted
+from challenge.task.declarations import toml_key
 
 __all__ = ["Code", "Note", "note"]
 
@@ -48,8 +49,7 @@ class Code(Enum):
         "if they are mere labels"
     )
     READING_OPEN = (
-        "column {column}: {example!r} can be {choices}; write the right one under "
-        "[columns.{column}]"
+        "column {column}: {example!r} can be {choices}; write the right one under [columns.{toml}]"
     )
     NO_NUMBERS = "column {column}: not read as numbers, since {example!r} has {why}"
     NOT_NUMBER = (
@@ -134,7 +134,7 @@ class Code(Enum):
     MISSING_WORD = "missing: {word!r} is no number, so it was read as missing in {columns} too"
     ROW_KEY_GUESSED = (
         "key: {column} has a value of its own in every row, and was taken for the key of the rows; "
-        "move it from [left_out] to [columns.{column}] if it is a feature"
+        "move it from [left_out] to [columns.{toml}] if it is a feature"
     )
     RECORD_KEY = "key: {column} is taken for the id of a record"
     SIDES = "sides: {left} is taken for the left one, {right} for the right one"
@@ -189,6 +189,8 @@ class Note:
             for name, value in self.values.items()
         }
         values |= {name: _Count(n) for name, n in values.items() if isinstance(n, int)}
+        if "column" in values:
+            values["toml"] = toml_key(str(values["column"]))
         return str(self.code.value).format(**values)
 
 

@@ -11,14 +11,13 @@ from challenge.kinds import Kind
 from challenge.prepare.proposal.notes import Note
 from challenge.prepare.proposal.profiles import Profile
 from challenge.task.datasheet import UNANSWERED, hints
-from challenge.task.declarations import in_toml
+from challenge.task.declarations import in_toml, toml_key
 from challenge.task.definition import Raw
 
 __all__ = ["Plan", "Proposal", "RawKeys", "proposal_of", "stated_keys"]
 
 RawKeys = dict[str, str | int | bool | list[str]]
 """Keys and values of `[raw]`."""
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -66,10 +65,6 @@ def _evidence(profile: Profile) -> str:
     return f"{profile.why.text}; {distinct}{missing}"
 
 
-def _name(text: str) -> str:
-    return text if _BARE.fullmatch(text) else in_toml(text)
-
-
 def _comment(text: str) -> str:
     return "# " + " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
 
@@ -102,7 +97,7 @@ def proposal_of(task_id: str, plan: Plan, path: str, notes: list[Note]) -> Propo
     ]
     if plan.options:
         lines += ["", "[raw.options]"]
-        lines += [f"{_name(name)} = {in_toml(value)}" for name, value in plan.options.items()]
+        lines += [f"{toml_key(name)} = {in_toml(value)}" for name, value in plan.options.items()]
     lines += [
         "",
         "[split]",
@@ -112,7 +107,7 @@ def proposal_of(task_id: str, plan: Plan, path: str, notes: list[Note]) -> Propo
     for name, one in plan.columns.items():
         lines += [
             "",
-            f"[columns.{_name(name)}]",
+            f"[columns.{toml_key(name)}]",
             f'modality = "{one.modality}"  # {_evidence(one)}',
         ]
         if one.integer:
@@ -129,7 +124,7 @@ def proposal_of(task_id: str, plan: Plan, path: str, notes: list[Note]) -> Propo
     if plan.left_out:
         lines += ["", "[left_out]"]
         lines += [
-            f"{_name(name)} = {in_toml(why.text.capitalize())}"
+            f"{toml_key(name)} = {in_toml(why.text.capitalize())}"
             for name, why in plan.left_out.items()
         ]
     lines += [

@@ -18,6 +18,7 @@ from challenge.task.cells import cell_texts
 from challenge.task.columns import Column
 from challenge.task.date_texts import DATE_ORDERS, DateTally, is_date_format
 from challenge.task.datetimes import YEAR_FIRST
+from challenge.task.declarations import toml_key
 from challenge.task.definition import Raw, TaskDefinition
 from challenge.task.look_alikes import LOOK_ALIKES
 from challenge.task.modalities import NUMBERS, modality_of
@@ -126,7 +127,7 @@ class _Column:
 
     def fault(self, where: str) -> Fault | None:
         """Return what keeps the column from being read in one way, None when nothing does."""
-        tally, name = self.tally, self.column.attribute
+        tally, section = self.tally, f"[columns.{toml_key(self.column.attribute)}]"
         if tally is None:
             return None
         where = f"{where}, column {self.column.name}"
@@ -140,7 +141,7 @@ class _Column:
                 "no format explains all texts: "
                 + "; ".join(f"{text!r} is not written {form}" for text, form in broken.items()),
                 "one format in the whole column",
-                f'correct these cells, or declare modality = "text" under [columns.{name}]',
+                f'correct these cells, or declare modality = "text" under {section}',
                 code="format-none",
             )
         if (question := tally.question) is not None:
@@ -154,7 +155,7 @@ class _Column:
                 where,
                 f"{text!r} can be read in several ways: {choices}",
                 "one reading of the whole column",
-                f"write {write} under [columns.{name}]",
+                f"write {write} under {section}",
                 code="format-open",
             )
         if isinstance(tally, NumberTally) and self.stated is None and tally.refused is not None:
@@ -163,7 +164,7 @@ class _Column:
                 where,
                 f"{text!r} is not the same as a number: {why}",
                 "numbers of one unit that a double or 64 bits hold as they are written",
-                f'declare modality = "categorical" or "text" under [columns.{name}], or state its '
+                f'declare modality = "categorical" or "text" under {section}, or state its '
                 "`format` if it is a number",
                 code="number-code",
             )
@@ -314,7 +315,7 @@ class _Time(_Column):
             f"{where}, column {self._name}",
             f"no time that can be sorted: {broken}",
             "numbers, or dates in one order of their parts",
-            f'correct these cells, or state `format` under [columns."{self._name}"]',
+            f"correct these cells, or state `format` under [columns.{toml_key(self._name)}]",
             code="time-value",
         )
 

@@ -72,9 +72,9 @@ def open_workbook(path: Path, raw: Raw | None = None) -> RawFile:
                   "name one as `sheet` under [raw], or --raw sheet=… with `challenge add`",
                   "raw-sheet")
         )  # fmt: skip
-    names, places = _header(path, rows, places[skip:], notes)
+    named, places = _header(path, rows, places[skip:], notes)
     columns: list[list[str | None]] = []
-    for index, column in enumerate(names):
+    for index, column in named.items():
         cells = [rows[n][index] if index < len(rows[n]) else (None, "n") for n in places]
         n_errors = sum(kind == "e" for _, kind in cells)
         n_unknown = sum((n, index) in formulas for n in places)
@@ -88,6 +88,7 @@ def open_workbook(path: Path, raw: Raw | None = None) -> RawFile:
                 f"missing; open {path.name} in a spreadsheet program and save it to have them"
             )
         columns.append([None if kind == "e" else _cell(value) for value, kind in cells])
+    names = list(named.values())
     table = pa.table([pa.array(column, pa.string()) for column in columns], names=names)
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -145,21 +146,33 @@ def _before_header(rows: list[list[tuple[Any, str]]], places: list[int], stated:
 
 def _header(
     path: Path, rows: list[list[tuple[Any, str]]], places: list[int], notes: list[str]
-) -> tuple[list[str], list[int]]:
-    """Return the names of the columns and the rows below them."""
+) -> tuple[dict[int, str], list[int]]:
+    """Return the names of the columns by their position, and the rows below them.
+
+    A column without name and values is left out.
+    """
+    from openpyxl.utils import get_column_letter
+
     header = [_cell(value) for value, _ in rows[places[0]]] if places else []
     width = max((i + 1 for i, name in enumerate(header) if name), default=0)
     if width > 1 and not header[0] and all(header[1:width]) and "index" not in header:
         # pandas writes its row index this way.
         header[0] = "index"
         notes.append(f"the first column of {path.name} has no name and was named index")
-    if any(not name for name in header[:width]):
-        raise headless(path, "an empty name in the header")
+    named = {i: str(name) for i, name in enumerate(header[:width]) if name}
     for n in places[1:]:
-        beyond = [i for i, (value, _) in enumerate(rows[n]) if i >= width and value is not None]
-        if beyond:
-            raise headless(path, f"values in column {beyond[0] + 1}, row {n + 1}, without a name")
-    return [str(name) for name in header[:width]], places[1:]
+        for i, (value, _) in enumerate(rows[n]):
+            if i not in named and value is not None:
+                raise headless(
+                    path,
+                    f"a value in cell {get_column_letter(i + 1)}{n + 1}, whose column has no name",
+                )
+    if len(named) < width:
+        letters = [get_column_letter(i + 1) for i in range(width) if i not in named]
+        notes.append(
+            f"column {', '.join(letters)} of {path.name} has neither name nor values, left out"
+        )
+    return named, places[1:]
 
 
 def _shown(cell: Any) -> Any:

@@ -135,10 +135,11 @@ def _read(path: Path, max_bytes: int) -> bytes | Intake:
     """Return the bytes, or the intake of a large Parquet file."""
     name = path.name
     if not name.lower().endswith(SUFFIXES):
+        found = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
         raise _refused(
             "file-suffix",
-            name,
-            f"the suffix {path.suffix!r}" if path.suffix else "no suffix",
+            name or str(path),
+            "a folder" if path.is_dir() else found,
             f"one of {', '.join(SUFFIXES)}",
             _WRITE,
         )

@@ -241,12 +241,13 @@ def paired_difference(a: MetricEstimate, b: MetricEstimate, same: bool = False) 
     if a.value is None or b.value is None:
         return Difference(a.value, b.value, None, reason=a.reason or b.reason)
     value = a.value - b.value
-    for one in (a, b):
-        if isinstance(one.interval, str):
-            return Difference(a.value, b.value, value, reason=one.interval)
+    vectors = a.compared, b.compared
+    if vectors[0] is None or vectors[1] is None:
+        reason = next(str(one.interval) for one in (a, b) if one.compared is None)
+        return Difference(a.value, b.value, value, reason=reason)
     if same:
         return Difference(a.value, b.value, value, reason="no interval: both predict the same here")
-    return difference_of(a.value, b.value, a.vector - b.vector, a.metric)
+    return difference_of(a.value, b.value, vectors[0] - vectors[1], a.metric)
 
 
 def difference_of(a: float, b: float, vector: Vector, metric: Metric) -> Difference:
