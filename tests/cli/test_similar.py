@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from challenge.ledger import open_ledger, similar_pairs, submit
 from challenge.task import Challenge
 from tests.cli.shell import shell
 from tests.ledger.toy import make_challenge, truth_of, write_labels
@@ -54,3 +55,17 @@ def test_copies_are_shown_after_collect_and_by_the_command(tmp_path: Path) -> No
 def test_without_copies_the_command_says_so(tmp_path: Path) -> None:
     root = make_challenge(tmp_path / "c").root
     assert shell(root, "similar").out == "no similar predictions of different teams\n"
+
+
+def test_a_method_that_errs_as_a_baseline_does_is_no_copy(tmp_path: Path) -> None:
+    challenge = make_challenge(tmp_path / "c", n=800)
+    ledger, task = open_ledger(challenge), challenge.task("toy")
+    entry(challenge, "Ada", 1)
+    entry(challenge, "Bo", 1, changed=60)
+    files = {team: challenge.inbox / team / "toy" / "p.csv" for team in ("Ada", "Bo")}
+    submit(ledger, task, files["Ada"], team="Linear", method="linear", baseline=True)
+    submit(ledger, task, files["Bo"], team="Bo", method="mine")
+    assert similar_pairs(ledger) == []
+    submit(ledger, task, files["Ada"], team="Ada", method="theirs")
+    found = {(pair.team_a, pair.team_b, pair.identical) for pair in similar_pairs(ledger)}
+    assert found == {("Linear", "Ada", True), ("Bo", "Ada", False)}

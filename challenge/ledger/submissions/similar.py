@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from challenge.errors import counted
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import schema
+from challenge.ledger.store.records import Team
 from challenge.ledger.submissions.submit import scored_subset
 
 __all__ = ["SimilarPair", "similar_pairs"]
@@ -73,11 +74,13 @@ def similar_pairs(
     """Return the pairs of different teams that are identical or share too many wrong answers.
 
     Compared are the newest ten submissions of each team that are not withdrawn, on the rows that
-    are scored now. `tasks` None: all with submissions. A task that needs a rescore, or whose
+    are scored now. Baselines are compared for identical files only: honest methods are like
+    them. `tasks` None: all with submissions. A task that needs a rescore, or whose
     predictions are numbers, is compared for identical files only.
     """
     found: list[SimilarPair] = []
-    names, rows = _submissions(ledger)
+    teams, rows = _submissions(ledger)
+    names = {key: team.name for key, team in teams.items()}
     for task, entries in sorted(rows.items()):
         if tasks is not None and task not in tasks:
             continue
@@ -89,11 +92,12 @@ def similar_pairs(
             for b in entries[index + 1 :]
             if a.content == b.content and a.team != b.team
         ]
-        found += _near(ledger, task, entries, names)
+        of_teams = [entry for entry in entries if not teams[entry.team].baseline]
+        found += _near(ledger, task, of_teams, names)
     return found
 
 
-def _submissions(ledger: Ledger) -> tuple[dict[int, str], dict[str, list[_Row]]]:
+def _submissions(ledger: Ledger) -> tuple[dict[int, Team], dict[str, list[_Row]]]:
     from challenge.ledger.store.rows import read_teams
 
     table, gone = schema.submissions, schema.withdrawals
@@ -106,13 +110,13 @@ def _submissions(ledger: Ledger) -> tuple[dict[int, str], dict[str, list[_Row]]]
     rows: defaultdict[str, list[_Row]] = defaultdict(list)
     counts: defaultdict[tuple[str, int], int] = defaultdict(int)
     with ledger.store.reading() as connection:
-        names = {key: team.name for key, team in read_teams(connection, ledger.settings).items()}
+        teams = read_teams(connection, ledger.settings)
         for task, *values in connection.execute(query):
             row = _Row(*values)
             counts[task, row.team] += 1
             if counts[task, row.team] <= _NEWEST:
                 rows[task].insert(0, row)
-    return names, dict(rows)
+    return teams, dict(rows)
 
 
 def _near(
