@@ -26,6 +26,8 @@ Group = tuple[str, str, Iterable["File | MarkedPage"]]
 """Name and mark of a group of files, and the files."""
 _MANY = 500
 """Changed teams from which several processes are quicker than one."""
+_MOST = 6
+"""Processes that the first one keeps busy: reading is about a sixth of the work."""
 
 
 def n_processes(n_teams: int) -> int:
@@ -33,7 +35,7 @@ def n_processes(n_teams: int) -> int:
     alone = threading.active_count() == 1 and not multiprocessing.current_process().daemon
     if n_teams < _MANY or not alone or not hasattr(os, "sched_getaffinity"):
         return 1
-    return len(os.sched_getaffinity(0))
+    return min(len(os.sched_getaffinity(0)), _MOST)
 
 
 def write_groups(
