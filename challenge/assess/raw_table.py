@@ -15,8 +15,8 @@ from challenge.prepare import build_task
 from challenge.prepare.build.task_build import stopped_build
 from challenge.prepare.proposal.infer import propose_task
 from challenge.task import read_task, write_atomically
-from challenge.task.declarations import in_toml
 from challenge.task.definition import Raw
+from challenge.task.toml_text import in_toml
 
 __all__ = ["assess_table"]
 

@@ -14,9 +14,9 @@ from challenge.errors import Fault, TaskError
 from challenge.task.cells import cell_texts
 from challenge.task.columns import Column
 from challenge.task.date_texts import COUNTS, DATE_ORDERS, FINE, ZERO_DATE, read_date, read_iso
-from challenge.task.declarations import toml_key
 from challenge.task.number_texts import missing_mask
 from challenge.task.raw_values import Faults, text_values
+from challenge.task.toml_text import toml_key
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, time
@@ -26,16 +24,13 @@ __all__ = [
     "Declaration",
     "KindName",
     "ModalityName",
-    "in_toml",
     "read_declaration",
     "refused_with",
     "time_example",
-    "toml_key",
     "tomllib",
 ]
 
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _OWN = "own_faults"
 
 
@@ -151,21 +146,6 @@ def time_example(value: Any) -> str:
     day = f"{value:%Y-%m-%d}" if isinstance(value, date) else "2026-01-31"
     clock = f"{value:%H:%M:%S}" if isinstance(value, datetime) else "12:00:00"
     return f"a date, a time and an offset, such as {day}T{clock}Z (UTC)"
-
-
-def in_toml(value: str | float | list[str]) -> str:
-    """Return a value as TOML: a text in quotes, a number, or an array of texts."""
-    # A JSON text is one of TOML but for this character.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def toml_key(name: str) -> str:
-    """Return a name as a key of TOML: in quotes unless it is bare.
-
-    >>> toml_key("weight"), toml_key("Amount (EUR)")
-    ('weight', '"Amount (EUR)"')
-    """
-    return name if _BARE.fullmatch(name) else in_toml(name)
 
 
 def _as_toml(value: Any) -> str:

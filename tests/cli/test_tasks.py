@@ -151,3 +151,11 @@ def test_an_unknown_key_of_raw_is_answered_with_the_nearest(tmp_path: Path) -> N
     (tmp_path / "a.csv").write_text("words,label\na,x\nb,y\n")
     done = shell(tmp_path, "add", "a", "--from", str(tmp_path / "a.csv"), "--raw", "sheets=x")
     refused(done, 2, "did you mean 'sheet'?")
+
+
+def test_the_zip_of_a_task_is_answered_with_how_to_unpack_it(challenge: Challenge) -> None:
+    archive = challenge.root / "toy.zip"
+    assert shell(challenge.root, "export", "toy", "--to", str(archive)).code == 0
+    done = shell(challenge.root, "show", str(archive), "--json")
+    assert done.fault() == "zip-unpacked"
+    assert "python -m zipfile -e" in done.out

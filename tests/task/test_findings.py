@@ -9,9 +9,10 @@ import pytest
 from challenge.errors import Fault, TaskError
 from challenge.prepare.audit.report import AuditReport, Finding
 from challenge.task.columns import Column
-from challenge.task.declarations import in_toml, tomllib
+from challenge.task.declarations import tomllib
 from challenge.task.definition import read_definition
 from challenge.task.findings import FINDINGS, FindingForm, form_of
+from challenge.task.toml_text import in_toml
 from tests.cli.shell import shell
 from tests.toy import declare_toy, toy_rows
 

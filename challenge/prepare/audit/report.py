@@ -8,8 +8,8 @@ from typing import Literal
 
 from challenge.errors import Fault
 from challenge.task.columns import Column
-from challenge.task.declarations import in_toml
 from challenge.task.findings import absent_column, form_of
+from challenge.task.toml_text import in_toml
 
 __all__ = ["SEVERITIES", "AuditReport", "Finding", "Severity", "Shown"]
 

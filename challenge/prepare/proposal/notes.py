@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, unique
 
 from challenge.errors import counted
-from challenge.task.declarations import toml_key
+from challenge.task.toml_text import toml_key
 
 __all__ = ["Code", "Note", "note"]
 

@@ -11,8 +11,8 @@ from challenge.kinds import Kind
 from challenge.prepare.proposal.notes import Note
 from challenge.prepare.proposal.profiles import Profile
 from challenge.task.datasheet import UNANSWERED, hints
-from challenge.task.declarations import in_toml, toml_key
 from challenge.task.definition import Raw
+from challenge.task.toml_text import in_toml, toml_key
 
 __all__ = ["Plan", "Proposal", "RawKeys", "proposal_of", "stated_keys"]
 

@@ -18,12 +18,12 @@ from challenge.task.cells import cell_texts
 from challenge.task.columns import Column
 from challenge.task.date_texts import DATE_ORDERS, DateTally, is_date_format
 from challenge.task.datetimes import YEAR_FIRST
-from challenge.task.declarations import toml_key
 from challenge.task.definition import Raw, TaskDefinition
 from challenge.task.look_alikes import LOOK_ALIKES
 from challenge.task.modalities import NUMBERS, modality_of
 from challenge.task.number_texts import NUMBER_FORMATS, NumberTally
 from challenge.task.raw_values import text_values
+from challenge.task.toml_text import toml_key
 
 if TYPE_CHECKING:
     import pyarrow as pa
