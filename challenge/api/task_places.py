@@ -35,14 +35,13 @@ def task_at(name: str | Path, start: Path) -> Task:
     try:
         return find_task(text, start)
     except WrongUse as error:
-        beside = start / f"{text}.zip"
-        if error.faults[0].code not in ("no-challenge", "unknown-task"):
-            raise
-        if beside.is_file():
+        code, beside = error.faults[0].code, start / f"{text}.zip"
+        if code in ("no-challenge", "unknown-task") and beside.is_file():
             return _unpacked(beside)
-        if error.faults[0].code == "unknown-task":
-            raise
-        raise _no_task(text, start) from None
+        if code == "no-challenge":
+            # Its fix is about the shell.
+            raise _no_task(text, start) from None
+        raise
 
 
 def _no_task(name: str, start: Path) -> WrongUse:

@@ -109,7 +109,7 @@ def _send(line: Connection, writer: SiteWriter, job: Any) -> None:
 
 def _answer(line: Connection, writer: SiteWriter) -> GroupsWritten:
     try:
-        answer = line.recv()
+        answer: GroupsWritten | Exception = line.recv()
     except (EOFError, ConnectionResetError):
         fault = Fault(
             str(writer.out),
@@ -121,4 +121,4 @@ def _answer(line: Connection, writer: SiteWriter) -> GroupsWritten:
         raise MissingRequirement(fault) from None
     if isinstance(answer, Exception):
         raise answer
-    return answer  # type: ignore[no-any-return]
+    return answer

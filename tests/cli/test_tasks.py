@@ -146,6 +146,16 @@ def test_a_rebuild_says_which_submissions_were_scored_on_other_data(tmp_path: Pa
     assert "teams whose files do not fit must submit again" in shell(tmp_path, "leaderboard").err
 
 
+def test_a_damaged_ledger_does_not_keep_a_task_from_being_built(tmp_path: Path) -> None:
+    (tmp_path / "challenge.toml").write_text(TOML)
+    declare_toy(tmp_path / "datasets" / "toy", "classification", raw=toy_rows(80, images=False))
+    (tmp_path / "submissions").mkdir()
+    (tmp_path / "submissions" / "ledger.db").write_text("no database")
+    done = shell(tmp_path, "convert", "toy")
+    assert done.code == 0 and "toy: built" in done.out
+    assert "is not known" in done.err
+
+
 def test_an_unknown_key_of_raw_is_answered_with_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "challenge.toml").write_text(TOML)
     (tmp_path / "a.csv").write_text("words,label\na,x\nb,y\n")

@@ -6,7 +6,7 @@ import os
 
 import sqlalchemy as sa
 
-from challenge.errors import LedgerError, counted
+from challenge.errors import ChallengeError, LedgerError, counted
 from challenge.ledger.ledger import Ledger, open_ledger
 from challenge.ledger.store import clock, schema
 from challenge.ledger.store.versions import (
@@ -77,19 +77,20 @@ def _refresh_task(ledger: Ledger, task: Task) -> list[str]:
 
 def outdated_scores(challenge: Challenge, task: Task) -> str:
     """Return a sentence when submissions were scored on other data than is built, else ""."""
-    from challenge.scoring.score import SCORER_VERSION
-
     here = (challenge.submissions / "ledger.db").exists()
     if not here and not os.environ.get("CHALLENGE_LEDGER"):
         return ""
-    with open_ledger(challenge).store.reading() as connection:
-        version = current_scoring_versions(connection).get(task.id)
-        if version is None or version.is_of(task, SCORER_VERSION):
-            return ""
-        rows = schema.submissions
-        query = sa.select(sa.func.count()).where(rows.c.task == task.id)
-        n = connection.execute(query).scalar_one()
-    if n == 0:
+    try:
+        with open_ledger(challenge).store.reading() as connection:
+            version = current_scoring_versions(connection).get(task.id)
+            rows = schema.submissions
+            query = sa.select(sa.func.count()).where(rows.c.task == task.id)
+            n = connection.execute(query).scalar_one()
+    except ChallengeError as error:
+        # The task is built all the same.
+        return f"whether submissions are of the data before is not known: {error}"
+    built = (task.data_digest, task.solution_digest)
+    if n == 0 or version is None or (version.data_digest, version.solution_digest) == built:
         return ""
     return (
         f"{counted(n, 'submission', 'was', 'were')} scored on the data before. "
