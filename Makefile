@@ -29,9 +29,11 @@ test-full: $(VENV)/.full test-core test-numeric
 	$(BIN)/pytest -m slow -n 2 --dist loadfile
 
 # The product without the baseline extra: newest pandas and pyarrow, no AutoGluon; the server needs
-# an extra of its own.
+# an extra of its own. What does not depend on these versions is not tested again.
+NOT_AGAIN := $(addprefix --ignore tests/,server ledger attack test_arrows.py test_prose.py test_docs.py \
+  test_contributing.py test_other_systems.py methods/test_attacks.py prepare/test_bombs.py)
 test-core: $(CORE)/.test
-	$(CORE)/bin/pytest -m "not slow and not baseline" --ignore tests/server -n 2 --dist loadgroup
+	$(CORE)/bin/pytest -m "not slow and not baseline" $(NOT_AGAIN) -n 2 --dist loadgroup
 
 # No test may depend on the last digit of a sum: numpy's plain kernels, and one thread of BLAS.
 NUMERIC := $(addprefix tests/,kinds scoring features methods/search \

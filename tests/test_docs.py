@@ -181,6 +181,7 @@ def test_the_readme_has_the_first_minutes_of_all_three_users() -> None:
     assert "make test" in README
 
 
+@pytest.mark.slow
 def test_the_first_minutes_of_the_readme_run_as_they_are(tmp_path: Path) -> None:
     # Each block in a folder that has what its reader has, and nothing else.
     def run(block: str, **given: Path) -> Path:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from challenge.features.lite0 import CHANNELS, embed_images, has_lite0
-from challenge.features.minilm import choose_window, embed_texts, has_minilm, report_window
 from challenge.features.moments import MomentBlock
 from challenge.features.simple_images import simple_images
 from challenge.features.text import character_tfidf, number_values, text_values, tokens, word_tfidf
+from challenge.features.text_embedding import TextEmbedding, choose_embedding
 from challenge.task import Task
 
 if TYPE_CHECKING:
@@ -32,13 +32,14 @@ _WHOLE_ROWS = 4096
 class TableBlocks:
     """Blocks of a table: numbers, points in time, categories, n-grams, embeddings, pixels.
 
-    `weights=False` uses no packaged network, `minilm=False` none for text; `text=False` or
-    `images=False` leave these columns out. `axes` principal components of each wide block are
-    kept; `ngrams` are of words, characters or both. `used` names the families of features.
-    `whole_texts` keeps every component of the n-grams for up to 4,096 training rows:
-    a linear model with a squared penalty then learns the same as from the n-grams. `class_names`
-    adds to each text a block "names …" (rows x classes): the MiniLM cosine with the name of each
-    class, minus its mean over the training rows; 0 for an empty text.
+    `embedding=True` embeds the texts: by MiniLM, or by wordllama where MiniLM's budget ends.
+    `weights=False` uses no packaged network: no EfficientNet-Lite0, and wordllama instead of
+    MiniLM. `text=False` or `images=False` leave these columns out. `axes` principal components
+    of each wide block are kept; `ngrams` are of words, characters or both. `used` names the
+    families of features. `whole_texts` keeps every component of the n-grams for up to 4,096
+    training rows: a linear model with a squared penalty then learns the same as from the n-grams.
+    `class_names` adds to each embedded text a block "names …" (rows x classes): its cosine with the
+    name of each class, minus its mean over the training rows; 0 for an empty text.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class TableBlocks:
         seed: int = 0,
         axes: int = 64,
         weights: bool = True,
-        minilm: bool = True,
+        embedding: bool = False,
         text: bool = True,
         images: bool = True,
         ngrams: Ngrams = "both",
@@ -65,11 +66,11 @@ class TableBlocks:
         self._numeric = [column.name for column in task.columns_of("numeric")]
         self._datetime = [column.name for column in task.columns_of("datetime")]
         self._categorical = [column.name for column in task.columns_of("categorical")]
-        self._minilm = weights and minilm and bool(self._text) and has_minilm()
+        self._embeds, self._network = embedding, weights
         self._lite0 = weights and bool(self._images) and has_lite0()
-        self._names = class_names and self._minilm
+        self._names = class_names
         self._fitted: dict[str, Any] = {}
-        self._window = 0
+        self._embedding: TextEmbedding | None = None
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -78,8 +79,9 @@ class TableBlocks:
         names += ["points in time"] if self._datetime else []
         names += ["one-hot categories"] if self._categorical else []
         names += ["TF-IDF n-grams"] if self._text else []
-        names += report_window("MiniLM", self._window)
-        names += ["names of classes"] if self._names and self._window else []
+        if self._embedding:
+            names += self._embedding.reported()
+            names += ["names of classes"] if self._names else []
         names += ["pixels, colours, HOG"] if self._images else []
         names += ["EfficientNet-Lite0"] if self._lite0 else []
         return tuple(names)
@@ -87,9 +89,10 @@ class TableBlocks:
     def fit_transform(self, train: pd.DataFrame) -> dict[str, NDArray[Any]]:
         """Fit on the training rows and return their blocks, float32."""
         self._fitted = {}
-        if self._minilm:
+        if self._embeds and self._text:
             columns = [sorted({*text_values(train[name])} - {""}) for name in self._text]
-            self._window = choose_window([text for texts in columns for text in texts])
+            texts = [text for texts in columns for text in texts]
+            self._embedding = choose_embedding(texts, network=self._network)
         return self._blocks(train, fitting=True)
 
     def transform(self, table: pd.DataFrame) -> dict[str, NDArray[Any]]:
@@ -114,17 +117,16 @@ class TableBlocks:
             found[f"n-grams {name}"] = self._reduced(
                 f"n-grams {name}", self._ngrams(name, texts, fitting), fitting
             )
-            if self._window:
-                rows = embed_texts(
-                    self._task,
-                    texts,
-                    window=self._window,
-                    threads=self._threads,
-                    progress=self._progress,
+            if self._embedding:
+                rows = self._embedding.embed(
+                    self._task, texts, threads=self._threads, progress=self._progress
                 )
-                found[f"MiniLM {name}"] = self._reduced(f"MiniLM {name}", rows, fitting)
+                key = f"{self._embedding.name} {name}"
+                found[key] = self._reduced(key, rows, fitting)
                 if self._names:
-                    found[f"names {name}"] = self._likeness(f"names {name}", rows, fitting)
+                    found[f"names {name}"] = self._likeness(
+                        f"names {name}", rows, self._embedding, fitting
+                    )
         for name in self._images:
             values = text_values(table[name])
             self._report(f"looking at {name}")
@@ -184,12 +186,14 @@ class TableBlocks:
         parts = [vectorizer.transform(texts) for vectorizer in self._fitted[f"tfidf {name}"]]
         return hstack(parts, format="csr") if parts else csr_array((len(texts), 1))
 
-    def _likeness(self, name: str, rows: NDArray[Any], fitting: bool) -> NDArray[Any]:
+    def _likeness(
+        self, name: str, rows: NDArray[Any], embedding: TextEmbedding, fitting: bool
+    ) -> NDArray[Any]:
         """Cosines of embedded texts and names of classes, minus their means in train."""
         import numpy as np
 
         names = [" ".join(tokens(label)) or label for label in self._task.classes]
-        cosines: NDArray[Any] = rows @ embed_texts(self._task, names, threads=self._threads).T
+        cosines = rows @ embedding.embed(self._task, names, threads=self._threads).T
         filled = np.any(rows != 0, axis=1)
         if fitting:
             self._fitted[name] = cosines[filled].mean(axis=0) if filled.any() else 0.0

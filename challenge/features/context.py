@@ -23,6 +23,7 @@ _RANKED = (
     "characters cosine",
     "words cosine",
     "MiniLM cosine",
+    "wordllama cosine",
     "HOG cosine",
     "ink best shift",
     "Lite0 cosine",

@@ -10,18 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from challenge.features.lite0 import CHANNELS, embed_images, has_lite0
-from challenge.features.minilm import (
-    WINDOW,
-    choose_window,
-    embed_texts,
-    has_minilm,
-    report_window,
-)
 from challenge.features.moments import moment_seconds
 from challenge.features.shapes import compare_ink
 from challenge.features.simple_images import simple_images
 from challenge.features.text import character_tfidf, number_values, text_values, word_tfidf
 from challenge.features.text_comparison import TokenWeights, compare_texts, compare_tokens, found_in
+from challenge.features.text_embedding import TextEmbedding, choose_embedding
 from challenge.task import Column, Task
 
 if TYPE_CHECKING:
@@ -37,8 +31,9 @@ _ALL = "all text"
 class PairFeatures:
     """Numbers that compare `left_*` with `right_*`: fit on train, then transform any pairs.
 
-    `weights` adds the cosines of packaged text and image embeddings if they are installed (listed
-    in `used` after fitting). `minilm=False` or `images=False` leave out those of texts or images;
+    `embedding` adds the cosines of embedded texts: by MiniLM, or by wordllama where MiniLM's budget
+    ends; `weights=False` uses no packaged network: no EfficientNet-Lite0, and wordllama instead of
+    MiniLM. `used` lists after fitting what was installed. `images=False` leaves out images;
     `joined=False` leaves out comparisons of all texts together if attributes are compared.
     """
 
@@ -47,7 +42,7 @@ class PairFeatures:
         task: Task,
         *,
         weights: bool = True,
-        minilm: bool = True,
+        embedding: bool = False,
         images: bool = True,
         joined: bool = True,
         threads: int = 1,
@@ -55,12 +50,13 @@ class PairFeatures:
     ) -> None:
         self._task, self._threads, self._progress = task, threads, progress
         self._images, self._joined = images, joined
-        self._minilm = weights and minilm and has_minilm() and bool(task.columns_of("text"))
+        self._embeds = embedding and bool(task.columns_of("text"))
+        self._network = weights
         self._lite0 = weights and images and has_lite0() and bool(task.columns_of("image"))
         self._words: dict[str, Any] = {}
         self._characters: dict[str, Any] = {}
         self._rarity: dict[str, TokenWeights] = {}
-        self._windows: dict[str, int] = {}
+        self._embeddings: dict[str, TextEmbedding] = {}
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -68,7 +64,8 @@ class PairFeatures:
         names = ["string similarity", "token overlap", "TF-IDF cosine", "number gaps"]
         if self._images and self._task.columns_of("image"):
             names += ["HOG, colour and shape of images"]
-        names += report_window("MiniLM cosine", max(self._windows.values(), default=0))
+        for embedding in list(self._embeddings.values())[:1]:
+            names += embedding.reported(" cosine")
         names += ["EfficientNet-Lite0 cosine"] if self._lite0 else []
         return tuple(names)
 
@@ -78,8 +75,8 @@ class PairFeatures:
             attribute: sorted({*left, *right} - {""})
             for attribute, left, right in self._texts(train)
         }
-        if self._minilm:
-            self._windows = _choose_windows(self._task, distinct)
+        if self._embeds:
+            self._embeddings = _choose_embeddings(self._task, distinct, network=self._network)
         for attribute, texts in distinct.items():
             self._words[attribute] = word_tfidf(texts)
             self._characters[attribute] = character_tfidf(texts)
@@ -144,16 +141,13 @@ class PairFeatures:
         ):
             if vectorizer is not None:
                 found[name] = _sparse_cosine(vectorizer, left, right)
-        window = self._windows.get(attribute, 0)
-        if window:
-            both = embed_texts(
-                self._task,
-                left + right,
-                window=window,
-                threads=self._threads,
-                progress=self._progress,
+        embedding = self._embeddings.get(attribute)
+        if embedding:
+            both = embedding.embed(
+                self._task, left + right, threads=self._threads, progress=self._progress
             )
-            found["MiniLM cosine"] = (both[: len(left)] * both[len(left) :]).sum(axis=1)
+            cosines = (both[: len(left)] * both[len(left) :]).sum(axis=1)
+            found[f"{embedding.name} cosine"] = cosines
         for name, values in found.items():
             if name != "missing":
                 found[name] = np.where(missing > 0, np.nan, values)
@@ -198,18 +192,24 @@ class PairFeatures:
             self._progress(message)
 
 
-def _choose_windows(task: Task, texts: Mapping[str, list[str]]) -> dict[str, int]:
-    """Return how many tokens MiniLM reads of each text attribute; 0 means none.
+def _choose_embeddings(
+    task: Task, texts: Mapping[str, list[str]], *, network: bool
+) -> dict[str, TextEmbedding]:
+    """Return the embedding of each text attribute that has one, and of all texts together.
 
-    A joined text that must be cut is not read: little but its first column would remain.
+    MiniLM does not read a joined text that must be cut: little but its first column would remain.
     """
     names = [column.attribute for column in task.columns_of("text")]
     names = [name for name in dict.fromkeys(names) if name in texts]
-    window = choose_window([text for name in names for text in texts[name]])
-    windows = dict.fromkeys(names, window)
-    if window == WINDOW and _ALL in texts and choose_window(texts[_ALL]) == WINDOW:
-        windows[_ALL] = WINDOW
-    return windows
+    chosen = choose_embedding([text for name in names for text in texts[name]], network=network)
+    if chosen is None:
+        return {}
+    found = dict.fromkeys(names, chosen)
+    if _ALL in texts and not chosen.cuts:
+        joined = choose_embedding(texts[_ALL], network=network)
+        if joined == chosen:
+            found[_ALL] = chosen
+    return found
 
 
 def row_cosine(left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:

@@ -26,6 +26,7 @@ __all__ = ["YEAR_FIRST", "cell_datetimes", "iso_texts", "order_of_times", "stand
 _ZONE = r"[T ]\d\d[^Z+-]*(Z|[+-]\d\d(:?\d\d)?)$"
 YEAR_FIRST = re.compile(r"[0-9]{4}([-/.]?(Q|W)?[0-9]{1,2})?")
 """Times less exact than a day, whose order as texts is their order in time."""
+_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?")
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 """The first and the last microsecond of the years 1 to 9999, since 1970."""
 
@@ -99,8 +100,9 @@ def order_of_times(texts: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
 def cell_datetimes(array: pa.Array, form: str | None = None) -> pa.Array:
     """Return the cells of a raw file as texts or points in time; texts such as `n/a` become null.
 
-    `form` is the date format; texts become ISO 8601 texts. If a cell does not match it, the texts
-    are unchanged, so that the build reports the rows. Counts since an epoch may be numbers.
+    `form` is the date format; texts become ISO 8601 texts. With an order of the parts, cells that
+    are ISO 8601 are read as that: so come the dates of a workbook. If a cell does not match, the
+    texts are unchanged, so that the build reports the rows. Counts since an epoch may be numbers.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -117,7 +119,11 @@ def cell_datetimes(array: pa.Array, form: str | None = None) -> pa.Array:
     if form is None or (form == DATE_ORDERS[0] and read_iso(texts) is not None):
         return texts
     counted = texts.dictionary_encode()
-    found = [read_date(text, form) for text in counted.dictionary.to_pylist()]
+    iso = _ISO if form in DATE_ORDERS else None
+    found = [
+        read_date(text, DATE_ORDERS[0] if iso and iso.fullmatch(text) else form)
+        for text in counted.dictionary.to_pylist()
+    ]
     if any(moment is None for moment in found):
         return texts
     written = pa.array([moment.isoformat() for moment in found if moment], pa.string())

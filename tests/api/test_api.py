@@ -284,6 +284,7 @@ def run_code(code: str, names: dict[str, Any]) -> None:
     exec(compile(ast.parse(code), "<block>", "exec"), names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_cell_by_cell(notebook: Path, newcomer: Path) -> None:
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
@@ -309,6 +310,7 @@ def test_the_participant_needs_the_zip_alone(
     assert (fault.code, fault.fix) == ("no-such-task", "did you mean 'parcels.zip'?")
 
 
+@pytest.mark.slow
 def test_the_blocks_of_the_page_run_as_they_are(newcomer: Path) -> None:
     names: dict[str, Any] = {}
     for code in re.findall(r"```python\n(.*?)```", PAGE, re.S):

@@ -73,6 +73,7 @@ def codes(challenge: Challenge) -> list[str]:
     return [unescape(re.sub(r"<[^>]+>", "", one)) for one in found]
 
 
+@pytest.mark.slow
 def test_the_commands_of_an_open_benchmark_run_as_shown(tmp_path: Path) -> None:
     challenge = parcels(tmp_path, "all")
     run(challenge.root, "challenge leaderboard")
@@ -84,6 +85,7 @@ def test_the_commands_of_an_open_benchmark_run_as_shown(tmp_path: Path) -> None:
     assert "Your-Team" in board
 
 
+@pytest.mark.slow
 def test_the_commands_of_a_contest_fill_its_inbox(tmp_path: Path) -> None:
     challenge = parcels(tmp_path, "contest", "closes = 2199-01-01T00:00:00Z\ndownloads = true")
     run(challenge.root, "challenge leaderboard")

@@ -91,12 +91,13 @@ def test_a_column_without_any_value_is_no_obstacle(task: Task) -> None:
 
 
 @pytest.mark.baseline
-def test_a_text_is_near_the_name_of_its_class(task: Task) -> None:
+@pytest.mark.parametrize("network", [True, False])
+def test_a_text_is_near_the_name_of_its_class(task: Task, network: bool) -> None:
     train = read_train(task)
     named = replace(task, classes=("an old oak", "a big dog", "+"))
     texts = ["oak tree", "puppies and dogs", ""]
     table = train.iloc[:3].assign(words=texts)
-    blocks = TableBlocks(named, class_names=True)
+    blocks = TableBlocks(named, embedding=True, weights=network, class_names=True)
     rows = blocks.fit_transform(table)["names words"]
     assert rows.shape == (3, 3)
     assert rows[0].argmax() == 0
@@ -104,4 +105,6 @@ def test_a_text_is_near_the_name_of_its_class(task: Task) -> None:
     assert not rows[2].any()
     np.testing.assert_allclose(rows[:2].mean(axis=0), 0, atol=1e-6)
     assert "names of classes" in blocks.used
-    assert not any(name.startswith("names") for name in TableBlocks(named).fit_transform(table))
+    assert ("MiniLM" if network else "wordllama") in blocks.used
+    without = TableBlocks(named, embedding=True, weights=network).fit_transform(table)
+    assert not any(name.startswith("names") for name in without)

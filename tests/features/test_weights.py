@@ -17,6 +17,8 @@ from challenge.features.minilm import WINDOW, choose_window, embed_texts
 from challenge.features.model_files import find_in_package, onnx_session
 from challenge.features.pair_features import row_cosine
 from challenge.features.store import forget_features
+from challenge.features.text_embedding import TextEmbedding, choose_embedding
+from challenge.features.wordllama import embed_words, read_vectors
 from challenge.task import Task
 from tests.toy import build_toy
 
@@ -81,6 +83,34 @@ def test_a_window_cuts_long_texts_and_leaves_short_ones_as_they_are(task: Task) 
     assert np.abs(whole[1] - cut[1]).max() > 0.01
     again = embed_texts(task, texts)
     assert (whole == again).all()
+
+
+@baseline
+def test_static_vectors_read_the_whole_text_and_no_order(task: Task) -> None:
+    texts = ["a small dog", "dog small a", "a little puppy", "quarterly tax report", ""]
+    rows = embed_words(texts)
+    assert rows.shape == (5, 256)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), [1, 1, 1, 1, 0], atol=1e-5)
+    assert rows[0] @ rows[2] > 0.5 > 0.3 > rows[0] @ rows[3]
+    assert rows[0] @ rows[1] > 0.8
+    end = "the wood of an elm is hard and heavy " * 400
+    assert np.abs(embed_words([end])[0] - embed_words([end + "puppy " * 400])[0]).max() > 0.01
+
+
+@baseline
+def test_damaged_vectors_are_told_with_a_fix(tmp_path: Path) -> None:
+    path = tmp_path / "short.safetensors"
+    path.write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00not a header")
+    with pytest.raises(MissingRequirement, match="install the package wordllama again"):
+        read_vectors(path)
+
+
+@baseline
+def test_static_vectors_take_over_where_the_budget_of_minilm_ends() -> None:
+    long = [f"{n} " + "the wood of an elm is hard and heavy " * 20 for n in range(21_000)]
+    assert choose_embedding(long[:10], network=True) == TextEmbedding("MiniLM")
+    assert choose_embedding(long[:10], network=False) == TextEmbedding("wordllama")
+    assert choose_embedding(long, network=True) == TextEmbedding("wordllama")
 
 
 @baseline

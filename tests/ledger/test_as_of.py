@@ -53,6 +53,7 @@ def shown(snapshot: Snapshot) -> dict[str, object]:
     }
 
 
+@pytest.mark.slow
 def test_every_moment_of_a_contest_can_be_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

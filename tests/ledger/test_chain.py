@@ -214,6 +214,7 @@ def _damaged_unseen(ledger: Ledger, content: bytes, whole: list[str]) -> bool:
     return verify(open_ledger(ledger.challenge)).faults != ()
 
 
+@pytest.mark.slow
 def test_flipped_bits_and_zeroed_pages_are_reported_unless_nothing_depends_on_them(
     ledger: Ledger,
 ) -> None:

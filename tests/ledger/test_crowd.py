@@ -103,8 +103,8 @@ def test_a_crowd_is_stored_whole_and_none_over_quota(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("server")
-def test_fifty_processes_submit_eight_files_each(tmp_path: Path) -> None:
-    crowd(tmp_path, processes=50, files=8, per_day=60)
+def test_fifty_processes_submit_three_files_each(tmp_path: Path) -> None:
+    crowd(tmp_path, processes=50, files=3, per_day=20)
 
 
 @pytest.mark.usefixtures("server")

@@ -29,12 +29,23 @@ def test_valid_pairs_are_found_again_as_often_as_they_stand(tmp_path: Path) -> N
     assert sorted(table.loc[chosen, "left_name"]) == ["fir", "oak 1"]
 
 
+def test_a_column_that_leaks_is_left_out_of_the_copy(tmp_path: Path) -> None:
+    (tmp_path / "Fodors-Zagats").mkdir()
+    line = "COL name VAL oak COL class VAL 3 \tCOL name VAL elm COL class VAL 4 \t0\n"
+    for name in ("train", "valid", "test"):
+        (tmp_path / "Fodors-Zagats" / f"{name}.txt").write_text(line * 2)
+    name = "Fodors-Zagats without class"
+    copy = classic_sets._source(tmp_path, name, tmp_path / "copies")
+    expected = "COL name VAL oak \tCOL name VAL elm \t0\n"
+    assert (copy / "valid.txt").read_text() == expected * 2
+
+
 def test_the_table_of_the_classic_sets_has_ours_beside_theirs() -> None:
     cell = {"set": "Beer", "method": "autogluon", "f1": 0.9, "low": 0.75, "high": 1.0,
             "n_test": 91, "n_matches": 14, "resolution": 0.0394}  # fmt: skip
     head, _, row = classic_sets.table([cell]).splitlines()
     assert head.split(" | ")[3] == "autogluon"
-    assert row == "| Beer | 91 / 14 | 3.94 | 90.0 (75.0–100.0) | – | – | 94.37 |"
+    assert row == "| Beer | 91 / 14 | 3.94 | 90.0 (75.0–100.0) | – | – | 94.37 | – |"
 
 
 def test_a_part_is_left_out_only_where_there_is_one(tmp_path: Path) -> None:

@@ -177,6 +177,16 @@ def test_pandas_points_in_time_and_missing_ones_are_read() -> None:
     assert standard(pa.array([], pa.string())) == ([], [])
 
 
+def test_dates_of_a_workbook_stay_dates_beside_texts_in_a_format() -> None:
+    cells = pa.array(["03.04.2024", "2024-05-01", "2024-05-02T10:00:00", None, "n/a"])
+    read = ["2024-04-03T00:00:00", "2024-05-01T00:00:00", "2024-05-02T10:00:00", None, None]
+    assert cell_datetimes(cells, "dmy").to_pylist() == read
+    wrong = pa.array(["03.04.2024", "2024-13-01"])
+    assert cell_datetimes(wrong, "dmy").to_pylist() == wrong.to_pylist()
+    counts = pa.array(["20240501"])
+    assert cell_datetimes(counts, "%Y%d%m").to_pylist() == ["2024-01-05T00:00:00"]
+
+
 def test_cells_of_files_are_stripped_and_words_for_nothing_are_missing() -> None:
     assert cell_datetimes(pa.array([" 2024-05-01 ", "n/a", "-", None])).to_pylist() == [
         "2024-05-01",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from challenge.errors import Fault, WrongUse
 from challenge.features.lite0 import LITE0_PACKAGES, has_lite0
 from challenge.features.minilm import MINILM_PACKAGES, has_minilm
+from challenge.features.wordllama import WORDLLAMA_PACKAGES, has_wordllama
 from challenge.methods.builtin.autogluon_models import BaggedModels
 from challenge.methods.builtin.autogluon_package import quiet, require_autogluon
 from challenge.methods.builtin.blend import TREES, blend_models
@@ -112,7 +113,7 @@ class AutoGluon:
             leaves,
             learning_rate_scale,
         )
-        self.details: dict[str, object] = {"left_out": [] if chosen.frugal else _left_out()}
+        self.details: dict[str, object] = {"left_out": _left_out(chosen.frugal)}
         self.summary = ""
 
     @staticmethod
@@ -420,9 +421,12 @@ def _refuse_lone_row(truth: NDArray[Any], task: Task) -> None:
         )
 
 
-def _left_out() -> list[str]:
+def _left_out(frugal: bool) -> list[str]:
     """Return the features that are left out because a package is not installed."""
-    wanted = (("MiniLM", has_minilm(), MINILM_PACKAGES), ("Lite0", has_lite0(), LITE0_PACKAGES))
+    networks = (("MiniLM", has_minilm(), MINILM_PACKAGES), ("Lite0", has_lite0(), LITE0_PACKAGES))
+    vectors = (("wordllama", has_wordllama(), WORDLLAMA_PACKAGES),)
     return [
-        f"{name} (needs {', '.join(packages)})" for name, there, packages in wanted if not there
+        f"{name} (needs {', '.join(packages)})"
+        for name, there, packages in (vectors if frugal else networks)
+        if not there
     ]

@@ -26,6 +26,7 @@ __all__ = ["BlockWeights", "ChosenRegression", "all_classes"]
 _FAMILIES = {
     "n-grams": "n-grams",
     "MiniLM": "MiniLM",
+    "wordllama": "wordllama",
     "pixels": "images",
     "Lite0": "images",
     "words": "words",

@@ -73,7 +73,7 @@ def make_inputs(
 
     In tables, trees read `components` principal components of a text or an image, 128 at most.
     Matching without pair features reads both records as one row. `frugal` uses no packaged
-    weights, no matched words and no joined texts. It reads the first 256 characters of a text.
+    network, no matched words and no joined texts. It reads the first 256 characters of a text.
 
     Raises WrongUse for an unknown part, and for a context of candidates in a task without pairs.
     """
@@ -90,7 +90,7 @@ def make_inputs(
             )
     options: Any = {
         "weights": not frugal,
-        "minilm": "text embedding" not in without,
+        "embedding": "text embedding" not in without,
         "images": "images" not in without,
         "threads": threads,
         "progress": progress,

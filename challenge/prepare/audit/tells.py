@@ -181,6 +181,8 @@ def labels_in_text(subject: Subject) -> Iterator[Finding]:
         both = zip(turned, own_words, texts, strict=True)
         other = np.array([w != o and f" {w} " in text for w, o, text in both])
         gain = own.mean() - other.mean()
+        is_label = all(f" {w} " == text for w, text in zip(own_words, texts, strict=True))
+        advice = ": it is the label itself; take it out of [columns]" if is_label else ""
         if gain > 0.05:
             yield Finding(
                 f"label-in-{column.name}",
@@ -188,7 +190,7 @@ def labels_in_text(subject: Subject) -> Iterator[Finding]:
                 int(own.sum()),
                 len(rows),
                 f"{int(own.sum()):,} of {len(rows):,} train rows name their own {what} in "
-                f"{column.name} ({int(other.sum()):,} name that of another row)",
+                f"{column.name} ({int(other.sum()):,} name that of another row){advice}",
                 tuple((name, "") for name in _ids_of(subject.train, rows[own])),
             )
 
