@@ -183,9 +183,13 @@ def close(
         bool, typer.Option("--dry-run", help="Rehearse on simulated labels; change nothing.")
     ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the simulated labels.")] = 0,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     json: Json = False,
 ) -> None:
-    """End the contest and compute the private scores. This cannot be undone."""
+    """End the contest and compute the private scores. This cannot be undone.
+
+    In a terminal it asks first.
+    """
     from challenge.ledger import close as close_contest
     from challenge.ledger import rehearse
 
@@ -195,6 +199,8 @@ def close(
             rehearsal = rehearse(ledger, seed=seed, progress=progress)
         _print_rehearsal(rehearsal, json=json)
         return
+    if not yes and sys.stdin.isatty():
+        _confirm("Close the contest and compute the private scores? This cannot be undone.")
     with Progress("close") as progress:
         report = close_contest(ledger, progress)
     if json:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -143,3 +146,24 @@ def test_nobody_to_ask_means_no_withdrawal(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     refused(shell(contest.root, "withdraw", "2"), 2, "--yes")
+
+
+def test_in_a_terminal_the_close_asks_first(contest: Challenge) -> None:
+    person, terminal = os.openpty()
+    try:
+        os.write(person, b"n\n")
+        done = subprocess.run(
+            [sys.executable, "-m", "challenge", "-C", str(contest.root), "close"],
+            stdin=terminal,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "CHALLENGE_NOW": AFTER},
+        )
+    finally:
+        os.close(terminal)
+        os.close(person)
+    assert done.returncode == 1
+    assert "This cannot be undone." in done.stderr
+    assert "Aborted" in done.stderr
+    assert "closed: 0 finals" in shell(contest.root, "close", now=AFTER).out
