@@ -18,7 +18,7 @@ from challenge.prepare.proposal.notes import Code, Note, note
 from challenge.prepare.proposal.profiles import profile_values
 from challenge.prepare.proposal.proposal_text import Proposal
 from challenge.prepare.readers.image_files import ImageFolder
-from challenge.task.definition import TaskDefinition, read_definition
+from challenge.task.definition import Raw, TaskDefinition, read_definition
 
 WORDS = ["amber", "basil", "cedar", "delta", "ember", "fjord", "grove", "harbour", "ivory"]
 
@@ -132,6 +132,17 @@ def test_reserved_and_odd_names_are_carried_over(tmp_path: Path) -> None:
     assert set(task.columns) == {"score_value", "left_x", 'odd "name" [m]'}
     assert task.raw.options["from_score_value"] == "score"
     assert task.kind.name == "classification"
+
+
+def test_labels_that_are_to_be_joined_are_counted_together(tmp_path: Path) -> None:
+    labels = ["Tea", "TEA", "tea", "lamp", "lamp"] * 3 + ["lamp"] * 20
+    lines = [f"{WORDS[row % 9]} {row},{label}" for row, label in enumerate(labels)]
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join(["name,kind", *lines]) + "\n", encoding="utf-8")
+    rare = note(Code.RARE_CLASSES, n=3, of=4)
+    assert rare in propose_task("x", path, label="kind").notes
+    joined = propose_task("x", path, label="kind", raw=Raw(format="table", variants="join"))
+    assert not any(one.code is Code.RARE_CLASSES for one in joined.notes)
 
 
 def test_variants_of_one_thing_are_kept_together(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from challenge.prepare.proposal.guesses import (
     guess_missing,
     guess_variants,
     images_by_key,
+    joined_variants,
     label_ranges,
     look_at_labels,
     look_at_size,
@@ -131,7 +132,7 @@ def _of_table(
             Fault(f"{file.name}, column {label}", why, "a label in some rows",
                   "name another column with --label, or complete the file", "label-unknown")
         )  # fmt: skip
-    labels = all_values(profiles[label])
+    labels = joined_variants(all_values(profiles[label]), stated)
     kind = kind or guess_kind(profiles[label], labels, notes)
     root = Path(os.path.commonpath([file.parent, images])) if images else file.parent
     raw: RawKeys = {
@@ -262,7 +263,7 @@ def _of_competition(
         )  # fmt: skip
     profiles, _ = profile_columns([table], open_image_folder(images), stated)
     label = guess_label(table, profiles, label or (answers[0] if answers else None), kind, notes)
-    labels = all_values(profiles[label])
+    labels = joined_variants(all_values(profiles[label]), stated)
     kind = kind or guess_kind(profiles[label], labels, notes)
     key = shared[0] if shared else None
     raw = stated_keys(stated) | {"label": label} | ({"key": key} if key else {})
