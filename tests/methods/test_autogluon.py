@@ -154,6 +154,7 @@ def test_parts_can_be_left_out_and_rows_predicted_out_of_fold(tmp_path: Path) ->
     assert found["score"].between(0, 1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.baseline
 @pytest.mark.parametrize("kind", ["classification", "matching"])
 def test_what_a_search_may_choose_moves_the_predictions(kind: str, tmp_path: Path) -> None:
@@ -174,6 +175,7 @@ def test_what_a_search_may_choose_moves_the_predictions(kind: str, tmp_path: Pat
     assert all(value.holds(defaults[name].default) for name, value in space.items())
 
 
+@pytest.mark.slow
 @pytest.mark.baseline
 @pytest.mark.parametrize("kind", ["classification", "matching", "regression"])
 def test_plain_autogluon_reads_all_but_images_and_shows_its_own_score(

@@ -62,6 +62,7 @@ def test_the_key_of_a_cell_covers_the_files_of_the_earlier_run(tmp_path: Path) -
     assert cell_key(source, task, Options(earlier=moved)) != before
 
 
+@pytest.mark.slow
 @pytest.mark.baseline
 @pytest.mark.parametrize("kind", ["classification", "matching"])
 def test_it_reports_the_flips_without_and_with_the_earlier_run(kind: str, tmp_path: Path) -> None:

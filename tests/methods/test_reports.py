@@ -70,6 +70,7 @@ def test_the_table_of_seeds_has_their_mean_and_spread() -> None:
     assert seeds.table(cells).splitlines()[2] == "| t | linear | 70.00 | 72.00 | 71.00 | 2.00 |"
 
 
+@pytest.mark.slow
 @pytest.mark.baseline
 @pytest.mark.parametrize("kind", ["classification", "matching"])
 def test_ensembles_of_the_same_models_are_compared_on_train(kind: str, tmp_path: Path) -> None:
