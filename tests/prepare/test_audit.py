@@ -200,6 +200,15 @@ def test_the_label_in_the_text_is_found(tmp_path: Path) -> None:
     assert found(planted(tmp_path, plant), "label-in-text").severity == "high"
 
 
+def test_a_column_that_is_the_label_is_told_as_that(tmp_path: Path) -> None:
+    def plant(train: Rows, test: Rows) -> None:
+        for rows in (train, test):
+            rows["text"] = [label.title() for label in rows["label"]]
+
+    finding = found(planted(tmp_path, plant), "label-in-text")
+    assert finding.message.endswith("it is the label itself; take it out of [columns]")
+
+
 @pytest.mark.parametrize(("side", "severity"), [("train", "high"), ("test", "medium")])
 def test_a_class_missing_on_a_side_is_found(side: str, severity: str, tmp_path: Path) -> None:
     def plant(train: Rows, test: Rows) -> None:
