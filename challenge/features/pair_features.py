@@ -64,7 +64,7 @@ class PairFeatures:
         names = ["string similarity", "token overlap", "TF-IDF cosine", "number gaps"]
         if self._images and self._task.columns_of("image"):
             names += ["HOG, colour and shape of images"]
-        for embedding in list(self._embeddings.values())[:1]:
+        if (embedding := next(iter(self._embeddings.values()), None)) is not None:
             names += embedding.reported(" cosine")
         names += ["EfficientNet-Lite0 cosine"] if self._lite0 else []
         return tuple(names)

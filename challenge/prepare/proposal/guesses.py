@@ -24,7 +24,6 @@ from challenge.prepare.readers.image_files import ImageFolder
 from challenge.prepare.readers.raw_file import RawFile
 from challenge.prepare.splits.clusters import LARGEST_SHARE
 from challenge.task.columns import RESERVED
-from challenge.task.definition import Raw
 from challenge.task.modalities import modality_of
 from challenge.task.number_texts import MISSING, NUMBER_FORMATS, read_number
 
@@ -37,7 +36,6 @@ __all__ = [
     "guess_missing",
     "guess_variants",
     "images_by_key",
-    "joined_variants",
     "label_ranges",
     "look_at_labels",
     "look_at_size",
@@ -236,15 +234,6 @@ def look_at_labels(
         notes.append(note(Code.RARE_CLASSES, n=len(rare), of=len(counts)))
     if n < len(values):
         notes.append(note(Code.UNLABELLED_ROWS, n=len(values) - n))
-
-
-def joined_variants(values: list[str | None], raw: Raw | None) -> list[str | None]:
-    """Return the labels as `variants = "join"` reads them; as they are where it is not stated."""
-    if raw is None or raw.variants != "join":
-        return values
-    groups = variants_of(Counter(value for value in values if value is not None))
-    first = {text: next(iter(group)) for group in groups for text in group}
-    return [value if value is None else first.get(value, value) for value in values]
 
 
 def variant_notes(column: str, counts: Mapping[str, int]) -> list[Note]:

@@ -6,6 +6,7 @@ What the data show is filled in. Each guess is a note for the organiser, and a c
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 from challenge.errors import Fault, TaskError
@@ -20,7 +21,6 @@ from challenge.prepare.proposal.guesses import (
     guess_missing,
     guess_variants,
     images_by_key,
-    joined_variants,
     label_ranges,
     look_at_labels,
     look_at_size,
@@ -38,6 +38,7 @@ from challenge.prepare.proposal.proposal_text import (
     proposal_of,
     stated_keys,
 )
+from challenge.prepare.readers.column_readings import joined_forms, variants_of
 from challenge.prepare.readers.table_files import (
     find_table,
     open_files,
@@ -94,6 +95,15 @@ def propose_task(
     return proposal_of(task_id, plan, path, notes)
 
 
+def _as_joined(values: list[str | None], raw: Raw | None) -> list[str | None]:
+    """Return the labels as `variants = "join"` reads them; as they are where it is not stated."""
+    if raw is None or raw.variants != "join":
+        return values
+    counts = Counter(value for value in values if value is not None)
+    first = joined_forms(variants_of(counts))
+    return [value if value is None else first.get(value, value) for value in values]
+
+
 def _existing(path: Path, expected: str) -> Path:
     if not path.exists():
         raise TaskError(
@@ -132,7 +142,7 @@ def _of_table(
             Fault(f"{file.name}, column {label}", why, "a label in some rows",
                   "name another column with --label, or complete the file", "label-unknown")
         )  # fmt: skip
-    labels = joined_variants(all_values(profiles[label]), stated)
+    labels = _as_joined(all_values(profiles[label]), stated)
     kind = kind or guess_kind(profiles[label], labels, notes)
     root = Path(os.path.commonpath([file.parent, images])) if images else file.parent
     raw: RawKeys = {
@@ -263,7 +273,7 @@ def _of_competition(
         )  # fmt: skip
     profiles, _ = profile_columns([table], open_image_folder(images), stated)
     label = guess_label(table, profiles, label or (answers[0] if answers else None), kind, notes)
-    labels = joined_variants(all_values(profiles[label]), stated)
+    labels = _as_joined(all_values(profiles[label]), stated)
     kind = kind or guess_kind(profiles[label], labels, notes)
     key = shared[0] if shared else None
     raw = stated_keys(stated) | {"label": label} | ({"key": key} if key else {})

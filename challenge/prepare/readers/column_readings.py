@@ -28,7 +28,7 @@ from challenge.task.toml_text import toml_key
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Readings", "number_formats", "present", "read_columns", "variants_of"]
+__all__ = ["Readings", "joined_forms", "number_formats", "present", "read_columns", "variants_of"]
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ def read_columns(
         if definition.raw.variants is None:
             faults.append(_variants_fault(f"{where}, {name}", groups))
         elif definition.raw.variants == "join":
-            joined[name] = {text: next(iter(one)) for one in groups for text in one}
+            joined[name] = joined_forms(groups)
     if faults:
         raise TaskError(faults)
     report = {
@@ -346,6 +346,11 @@ def variants_of(counts: Mapping[str, int]) -> list[dict[str, int]]:
         looks = text if text.isascii() else plain_form(text).translate(_LOOKS)
         groups[plain_form(looks)][text] = counts[text]
     return [group for group in groups.values() if len(group) > 1]
+
+
+def joined_forms(groups: list[dict[str, int]]) -> dict[str, str]:
+    """Return for each text of the groups of `variants_of` the one that stands for it."""
+    return {text: next(iter(group)) for group in groups for text in group}
 
 
 def _variants_fault(where: str, groups: list[dict[str, int]]) -> Fault:
