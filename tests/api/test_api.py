@@ -296,6 +296,7 @@ def test_a_notebook_runs_cell_by_cell(notebook: Path, newcomer: Path) -> None:
     assert "task" in names
 
 
+@pytest.mark.slow
 def test_the_participant_needs_the_zip_alone(
     newcomer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,10 +52,18 @@ def run(folder: Path, code: str, *, shell: bool = True, **more: str) -> str:
     return done.stdout
 
 
-def parcels(root: Path, reveal: str, more: str = "") -> Challenge:
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("converted")
     run(root, "challenge init c")
-    (root / "c" / "challenge.toml").write_text(TOML.format(reveal=reveal, more=more))
+    (root / "c" / "challenge.toml").write_text(TOML.format(reveal="all", more=""))
     run(root / "c", "challenge convert parcels")
+    return root / "c"
+
+
+def parcels(converted: Path, root: Path, reveal: str, more: str = "") -> Challenge:
+    shutil.copytree(converted, root / "c")
+    (root / "c" / "challenge.toml").write_text(TOML.format(reveal=reveal, more=more))
     return Challenge(root / "c")
 
 
@@ -74,8 +82,8 @@ def codes(challenge: Challenge) -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_commands_of_an_open_benchmark_run_as_shown(tmp_path: Path) -> None:
-    challenge = parcels(tmp_path, "all")
+def test_the_commands_of_an_open_benchmark_run_as_shown(converted: Path, tmp_path: Path) -> None:
+    challenge = parcels(converted, tmp_path, "all")
     run(challenge.root, "challenge leaderboard")
     in_shell, in_python = codes(challenge)
     run(challenge.root, in_shell)
@@ -86,8 +94,10 @@ def test_the_commands_of_an_open_benchmark_run_as_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_commands_of_a_contest_fill_its_inbox(tmp_path: Path) -> None:
-    challenge = parcels(tmp_path, "contest", "closes = 2199-01-01T00:00:00Z\ndownloads = true")
+def test_the_commands_of_a_contest_fill_its_inbox(converted: Path, tmp_path: Path) -> None:
+    challenge = parcels(
+        converted, tmp_path, "contest", "closes = 2199-01-01T00:00:00Z\ndownloads = true"
+    )
     run(challenge.root, "challenge leaderboard")
     in_shell, in_python = codes(challenge)
     mine = tmp_path / "mine"
@@ -102,11 +112,11 @@ def test_the_commands_of_a_contest_fill_its_inbox(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_commands_of_a_server_run_as_shown(tmp_path: Path) -> None:
+def test_the_commands_of_a_server_run_as_shown(converted: Path, tmp_path: Path) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     more = f'closes = 2199-01-01T00:00:00Z\nserver = "{url}"'
-    challenge = parcels(tmp_path, "contest", more)
+    challenge = parcels(converted, tmp_path, "contest", more)
     token = make_teams(challenge, ("Owls",))["Owls"]
     server = start(challenge, tmp_path / "log", port)
     try:

@@ -161,6 +161,7 @@ def test_the_manifest_tells_what_every_file_holds(tmp_path: Path) -> None:
     assert "team/team-2/index.html" in manifest["paths"][first : first + n]
 
 
+@pytest.mark.slow
 def test_one_submission_changes_its_team_and_the_boards_only(tmp_path: Path) -> None:
     snapshot = showcase(n_teams=24, n_each=3)
     write_site(snapshot, tmp_path)

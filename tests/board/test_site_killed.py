@@ -8,10 +8,13 @@ import random
 import time
 from pathlib import Path
 
+import pytest
+
 from challenge.board.site import write_site
 from tests.board.showcase import showcase
 
 
+@pytest.mark.slow
 def test_pages_are_whole_after_a_kill_at_any_moment(tmp_path: Path) -> None:
     states = [showcase(n_teams=n, n_each=2, seed=n) for n in (8, 9)]
     whole: list[dict[str, bytes]] = []

@@ -115,8 +115,7 @@ def overflow(page: Page) -> int:
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (768, "light"), (1280, "dark")])
 def test_pages_fit_every_width_and_ask_for_nothing_else(
     browser: Browser, site: Path, width: int, scheme: str
 ) -> None:
@@ -139,8 +138,7 @@ def test_tables_fit_a_printed_a4_page(browser: Browser, site: Path) -> None:
     watching.page.context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
 def test_axe_finds_nothing(browser: Browser, site: Path, width: int, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 

@@ -144,6 +144,7 @@ def test_tables_align_also_with_wide_characters(capsys: pytest.CaptureFixture[st
     ]
 
 
+@pytest.mark.slow
 def test_arguments_that_no_disk_and_no_database_takes_are_told_without_a_traceback(
     fresh: Path, tmp_path: Path
 ) -> None:

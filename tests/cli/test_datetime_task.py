@@ -54,6 +54,7 @@ def done(root: Path, *words: str, code: int = 0) -> Answer:
     return answer
 
 
+@pytest.mark.slow
 def test_a_table_of_points_in_time_goes_from_raw_to_the_board(root: Path) -> None:
     added = done(root, "add", "birds", "--from", str(root / "birds.csv"), "--label", "half")
     path = root / "datasets" / "birds" / "task.toml"

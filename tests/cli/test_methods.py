@@ -146,6 +146,7 @@ def test_wrong_words_are_refused_with_a_fix(
     assert said in done.err and "fix: " in done.err, done.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isolation", ["none", "bwrap"])
 def test_a_method_gets_the_files_of_an_earlier_run(
     challenge: Challenge, isolation: str, tmp_path: Path
@@ -179,6 +180,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_all_leaves_out_what_a_method_cannot_do(kinds: Path) -> None:
     done = shell(kinds, "run", "linear", "uniform", "old-vectors", "majority", "--all", "--json")
     assert done.code == 0, done.err
@@ -211,6 +213,7 @@ def test_a_task_that_a_method_cannot_do_fails_where_it_is_named_or_alone(
     assert "rows need a vector" in done.err and "fix: run old-vectors, naive-vectors" in done.err
 
 
+@pytest.mark.slow
 def test_a_method_of_ones_own_is_tried_on_every_kind(kinds: Path, tmp_path: Path) -> None:
     (tmp_path / "constant.py").write_text(METHOD)
     done = shell(kinds, "run", f"{tmp_path}/constant.py:Constant", "--all", "--json")
@@ -218,6 +221,7 @@ def test_a_method_of_ones_own_is_tried_on_every_kind(kinds: Path, tmp_path: Path
     assert outcomes == ["predicted", "predicted", "failed"] and done.code == 1
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_not_there_is_told(challenge: Challenge) -> None:
     # With the extra the scheduler is missing, without it the package: the machine's fault both.
     words = ("run", "majority", "--task", "toy", "--seed", "99", "--json")

@@ -67,6 +67,7 @@ def test_out_of_fold_predictions_print_no_figure_that_is_not_there(
     assert (answer["resolution"] is None) == (metric == "spearman")
 
 
+@pytest.mark.slow
 def test_the_sample_submission_and_a_method_are_scored_and_shown(root: Path) -> None:
     sample = root / "datasets" / "rents" / "public" / "sample_submission.csv"
     done = shell(root, "submit", "rents", str(sample), "--team", "Ada", "--method", "mean")

@@ -89,6 +89,7 @@ def test_a_run_that_cannot_be_submitted_does_not_train(challenge: Challenge) -> 
     assert (challenge.root / "trained").exists()
 
 
+@pytest.mark.slow
 def test_a_draft_may_change_until_a_team_has_submitted(challenge: Challenge) -> None:
     toml = challenge.root / "challenge.toml"
 

@@ -42,6 +42,7 @@ def test_a_row_does_not_depend_on_its_neighbours(task: Task) -> None:
         np.testing.assert_allclose(some[name], rows[::-2], atol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(task: Task) -> None:
     train = read_train(task)
     one, other = (TableBlocks(task, weights=False, seed=3).fit_transform(train) for _ in range(2))

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from challenge.task import Task
 from tests.toy import build_toy
 
@@ -33,6 +35,7 @@ def digest_under(seed: int, task: Task) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_table_does_not_depend_on_the_seed_of_hashes(tmp_path: Path) -> None:
     task = build_toy(tmp_path, "matching", n=80, images=False)
     assert len({digest_under(seed, task) for seed in (0, 1, 2)}) == 1

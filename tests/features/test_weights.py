@@ -113,6 +113,7 @@ def test_static_vectors_take_over_where_the_budget_of_minilm_ends() -> None:
     assert choose_embedding(long, network=True) == TextEmbedding("wordllama")
 
 
+@pytest.mark.slow
 @baseline
 def test_the_window_shrinks_as_texts_become_many() -> None:
     long = [f"{n} " + "the wood of an elm is hard and heavy " * 20 for n in range(3_000)]

@@ -220,6 +220,7 @@ def test_without_a_ladder_the_same_attack_gains_more() -> None:
     assert gained > 0.08
 
 
+@pytest.mark.slow
 def test_withdrawing_and_submitting_again_opens_no_way_around(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

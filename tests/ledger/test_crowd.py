@@ -71,6 +71,7 @@ def test_two_processes_cannot_both_take_the_last_place_of_the_day(tmp_path: Path
     assert stored(ledger) == answers.stored
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("server")
 def test_new_teams_that_come_at_once_are_added_once(tmp_path: Path) -> None:
     toml = BENCHMARK.replace("per_day = 5", "per_day = 50")
@@ -96,6 +97,7 @@ def crowd(tmp_path: Path, processes: int, files: int, per_day: int) -> None:
     assert verify(ledger).faults == ()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("server")
 def test_a_crowd_is_stored_whole_and_none_over_quota(tmp_path: Path) -> None:
     crowd(tmp_path, processes=5, files=4, per_day=3)
@@ -159,6 +161,7 @@ def test_of_withdrawals_at_once_one_is_done_and_the_others_are_told(tmp_path: Pa
         assert sorted(pool.map(withdraw_again, range(4))) == ["done", *["withdrawn"] * 3]
 
 
+@pytest.mark.slow
 def test_a_killed_submission_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     tally = torture(tmp_path / "c", 20)
     assert tally.acknowledged <= tally.stored
@@ -185,6 +188,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow
 def test_a_collector_killed_at_any_moment_scores_each_file_once(tmp_path: Path) -> None:
     challenge = make_challenge(tmp_path / "c")
     task, dice = challenge.task("toy"), random.Random(5)

@@ -14,6 +14,7 @@ from challenge.ledger.inbox.collector import collect
 from tests.ledger.toy import CONTEST, make_challenge, subsets_of, truth_of, write_labels
 
 
+@pytest.mark.slow
 def test_files_that_differ_in_private_rows_only_get_the_same_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -119,7 +119,8 @@ def ground(
     shutil.rmtree(base)
 
 
-@pytest.mark.parametrize("isolation", ["bwrap", pytest.param("none", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("isolation", ["bwrap", "none"])
 def test_nothing_gets_out_by_links_pipes_and_forged_answers(ground: Ground, isolation: str) -> None:
     if isolation == "bwrap" and sandbox_fault():
         pytest.skip("bubblewrap may not make its sandbox here")
@@ -134,6 +135,7 @@ def test_nothing_gets_out_by_links_pipes_and_forged_answers(ground: Ground, isol
     assert answer["grown_mb"] < 200
 
 
+@pytest.mark.slow
 def test_a_folder_that_a_method_replaced_is_not_followed(ground: Ground) -> None:
     answer = ground.run("none", "FolderIsReplaced")
     assert answer["cells"]["FolderIsReplaced"]["code"] == "method-crashed"
@@ -143,7 +145,8 @@ def test_a_folder_that_a_method_replaced_is_not_followed(ground: Ground) -> None
         shutil.rmtree(left)
 
 
-@pytest.mark.parametrize("isolation", ["bwrap", pytest.param("none", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("isolation", ["bwrap", "none"])
 def test_what_a_method_uses_is_bounded(ground: Ground, isolation: str) -> None:
     if isolation == "bwrap" and sandbox_fault():
         pytest.skip("bubblewrap may not make its sandbox here")

@@ -78,6 +78,7 @@ def test_presets_spend_less_or_more(preset: str, tmp_path: Path) -> None:
     assert ("wordllama" in used) == (preset == "fast")
 
 
+@pytest.mark.slow
 @pytest.mark.baseline
 def test_the_context_of_candidates_is_an_entry_of_its_own(tmp_path: Path) -> None:
     task = build_toy(tmp_path, "matching", n=120, images=False)
@@ -88,6 +89,7 @@ def test_the_context_of_candidates_is_an_entry_of_its_own(tmp_path: Path) -> Non
     assert ("context of candidates" in str(done.details["features"])) == chosen["used"]
 
 
+@pytest.mark.slow
 @pytest.mark.baseline
 @pytest.mark.parametrize("kind", ["classification", "matching", "regression"])
 def test_the_shares_of_the_models_are_reported_and_each_can_be_kept_alone(
@@ -139,6 +141,7 @@ def test_an_unknown_part_gets_the_nearest_name(tmp_path: Path) -> None:
         AutoGluon(without=["image"]).fit(read_train(task), task)
 
 
+@pytest.mark.slow
 @pytest.mark.baseline
 def test_parts_can_be_left_out_and_rows_predicted_out_of_fold(tmp_path: Path) -> None:
     task = build_toy(tmp_path, "matching", n=120)

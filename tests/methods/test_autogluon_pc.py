@@ -79,6 +79,7 @@ def test_it_reports_the_flips_without_and_with_the_earlier_run(kind: str, tmp_pa
     assert len(method.predict_out_of_fold()) == task.n_train
 
 
+@pytest.mark.slow
 @pytest.mark.baseline
 def test_labels_alone_cannot_be_blended(tmp_path: Path) -> None:
     task = build_toy(tmp_path, n=60, images=False)

@@ -112,6 +112,7 @@ def test_with_too_little_time_for_autogluon_the_linear_model_is_ready(
     assert clock.now <= 1.1e5
 
 
+@pytest.mark.slow
 @pytest.mark.baseline
 def test_models_that_cannot_predict_in_time_leave_the_blend(
     task: Task, monkeypatch: pytest.MonkeyPatch

@@ -126,6 +126,7 @@ def codes(outcomes: Sequence[Outcome]) -> list[str]:
     return [outcome.error.faults[0].code if outcome.error else "" for outcome in outcomes]
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_stays_in_its_cell(tasks: list[Task], tmp_path: Path) -> None:
     cells = grid(tmp_path, ["Raises", "Good", "Dies", "Wrong"], tasks[:1])
     found = run(cells)
@@ -156,6 +157,7 @@ def test_a_file_of_an_earlier_run_is_neither_replaced_nor_removed(
     assert codes(run([good])) == [""], "a kept cell and its own file"
 
 
+@pytest.mark.slow
 def test_an_interrupted_grid_ends_its_cells_and_goes_on_where_it_stood(
     tasks: list[Task], tmp_path: Path
 ) -> None:

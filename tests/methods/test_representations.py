@@ -54,6 +54,7 @@ def test_each_entry_is_what_it_is_for(task: Task, tmp_path: Path) -> None:
     assert value(drawn, "cross_map") > 2 * value(naive, "cross_map")
 
 
+@pytest.mark.slow
 def test_vectors_out_of_fold_are_made_without_labels(task: Task, tmp_path: Path) -> None:
     source = resolve_method("class-mean-vectors")
     found = predict_out_of_fold(source, task, {}, lambda text: None)

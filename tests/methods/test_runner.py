@@ -97,6 +97,7 @@ def test_the_same_question_is_answered_from_what_was_kept(task: Task, tmp_path: 
     assert dict(again.details) == dict(first.details)
 
 
+@pytest.mark.slow
 def test_a_damaged_cell_is_run_again(task: Task, tmp_path: Path) -> None:
     method = write(tmp_path, GOOD + "# damaged\n")
     before = set((task.cache / "runs").glob("*"))
@@ -133,6 +134,7 @@ def test_a_crash_is_told(task: Task, tmp_path: Path, body: str, words: str) -> N
         run_method(write(tmp_path, code), task, tmp_path / "out", threads=1)
 
 
+@pytest.mark.slow
 def test_a_hang_ends_at_the_cap_with_its_children(task: Task, tmp_path: Path) -> None:
     code = HEAD + (
         "        import subprocess\n"

@@ -12,6 +12,7 @@ from challenge.scoring import read_predictions
 from tests.toy import build_toy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["classification", "matching"])
 def test_the_template_predicts_any_task(kind: str, tmp_path: Path) -> None:
     task = build_toy(tmp_path, kind, n=90, images=False)

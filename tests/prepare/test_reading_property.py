@@ -92,6 +92,7 @@ def by_hand(text: str, form: str) -> Decimal | None:
     return -number if negative else number
 
 
+@pytest.mark.slow
 @given(written())
 @settings(
     deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -111,6 +112,7 @@ def test_numbers_are_their_texts_under_the_stated_reading(tmp_path: Path, cells:
         assert value == (None if expected is None else float(expected)), (cell, form)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.datetimes(datetime(1970, 1, 1), datetime(2060, 1, 1)), min_size=2, max_size=9),
     st.sampled_from(

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -111,6 +112,7 @@ def assert_same(one: Predictions, other: Predictions) -> None:
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.slow
 @given(contents(), st.randoms(use_true_random=False))
 @SETTINGS
 def test_order_and_format_do_not_matter(content: Any, random: Any) -> None:

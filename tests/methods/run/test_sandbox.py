@@ -100,6 +100,7 @@ def test_a_sandbox_with_a_way_out_is_refused(
     assert "fix: " in str(refused.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("user", USERS[1:])
 def test_the_same_holds_for_an_unprivileged_user(user: int) -> None:
     done = subprocess.run(

@@ -79,6 +79,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_method_says_what_a_search_may_choose(task: Task, file: Path) -> None:
     declared = read_space(resolve_method(f"{file}:Mine"), task)
     assert declared.space == {"share": Float(0, 1), "way": Choice(("plain", "burst", "die"))}

@@ -192,6 +192,7 @@ def test_the_entity_split_of_a_classic_set_leaves_nothing_to_memory(
     assert not names & {"identical-rows", "seen-records", "transitive-pairs"}
 
 
+@pytest.mark.slow
 def test_all_classic_sets_convert(tmp_path: Path) -> None:
     for name, (n_test, n_matches, *_) in SETS.items():
         folder = classic_set(name)
