@@ -37,7 +37,7 @@ TOPICS = [
     "execution engine",
     "datasheet question",
 ]
-pytestmark = pytest.mark.xdist_group("contributing")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("contributing")]
 Run = Callable[[str], str]
 
 

@@ -253,6 +253,7 @@ def test_commands_of_pages_are_commands_with_these_options(page: Path) -> None:
             assert used <= {*known, "--help"}, f"{page.name}: {words}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["benchmark", "running", "closed"])
 def test_the_commands_of_the_home_page_run_as_they_are(state: str, tmp_path: Path) -> None:
     from tests.cli.shell import shell

@@ -15,6 +15,8 @@ import pytest
 from challenge.task.frames import read_test
 from tests.toy import build_parcels
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 _HIDE = """
 import os, signal, socket, subprocess, sys

@@ -69,6 +69,9 @@ def leaderboard(
     ]
     if at is None:
         print_attack_line(challenge)
+        ranked = {task for track in snapshot.settings.track for task in track.tasks}
+        if alone := [task for task in challenge.built_ids() if task not in ranked]:
+            print_note(f"note: in no track, so without a place below: {', '.join(alone)}")
     if json:
         print_json({"index": str(report.index), "tracks": boards})
     if banner and not json:

@@ -190,8 +190,8 @@ def close(
 
     In a terminal it asks first.
     """
+    from challenge.ledger import check_closable, rehearse
     from challenge.ledger import close as close_contest
-    from challenge.ledger import rehearse
 
     ledger = _ledger(ctx)
     if dry_run:
@@ -200,6 +200,7 @@ def close(
         _print_rehearsal(rehearsal, json=json)
         return
     if not yes and sys.stdin.isatty():
+        check_closable(ledger)
         _confirm("Close the contest and compute the private scores? This cannot be undone.")
     with Progress("close") as progress:
         report = close_contest(ledger, progress)

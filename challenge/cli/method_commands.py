@@ -130,7 +130,7 @@ def run(
         chosen = [find_task(name, start_of(ctx)) for name in task]
         named = {one.id for one in chosen}
     else:
-        chosen = _chosen(challenge_of(ctx), task, track, every)
+        chosen = _chosen(challenge_of(ctx), task, track, every, "--task")
         named = set(task or [])
     if submit and team is None:
         _refuse_without_team(methods)
@@ -262,7 +262,11 @@ def _ledger_of(ctx: typer.Context) -> Ledger:
 
 
 def _chosen(
-    challenge: Challenge, names: list[str] | None, track: str | None, every: bool
+    challenge: Challenge,
+    names: list[str] | None,
+    track: str | None,
+    every: bool,
+    option: str = "",
 ) -> list[Task]:
     """Return the built tasks that the command line names; report which are not built."""
     chosen = list(names or [])
@@ -271,7 +275,7 @@ def _chosen(
     built = challenge.built_ids()
     if every and (missing := sorted(set(challenge.task_ids()) - set(built))):
         print_note(f"note: not built, so skipped: {', '.join(missing)}")
-    return [challenge.task(task_id) for task_id in chosen_tasks(challenge, chosen, every, built)]
+    return [challenge.task(one) for one in chosen_tasks(challenge, chosen, every, built, option)]
 
 
 def _tasks_of_track(challenge: Challenge, track_id: str) -> list[str]:

@@ -280,9 +280,13 @@ def _split_line(split: dict[str, Any]) -> str:
 
 
 def chosen_tasks(
-    challenge: Challenge, names: list[str] | None, every: bool, among: tuple[str, ...]
+    challenge: Challenge,
+    names: list[str] | None,
+    every: bool,
+    among: tuple[str, ...],
+    option: str = "",
 ) -> list[str]:
-    """Return the task ids that the command line names.
+    """Return the task ids that the command line names, each after `option`.
 
     Raises WrongUse for an unknown name, and when neither names nor --all are given.
     """
@@ -291,8 +295,8 @@ def chosen_tasks(
             Fault(
                 "tasks",
                 "both names and --all" if names else "nothing named",
-                "task ids, or --all",
-                f"name some of: {', '.join(among) or '(none)'}",
+                f"{option or 'task'} ids, or --all",
+                f"{'add' if option else 'name'} {option} some of: {', '.join(among) or '(none)'}",
                 code="which-tasks",
             )
         )

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from challenge.ledger.contest.finals import close, select, withdraw
+    from challenge.ledger.contest.finals import check_closable, close, select, withdraw
     from challenge.ledger.contest.refresh import refresh
     from challenge.ledger.contest.rehearsal import rehearse
     from challenge.ledger.inbox.collector import collect
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from challenge.ledger.submissions.submit import check_run, submit
 
 _MODULES = {
-    "contest.finals": ("close", "select", "withdraw"),
+    "contest.finals": ("check_closable", "close", "select", "withdraw"),
     "contest.refresh": ("refresh",),
     "contest.rehearsal": ("rehearse",),
     "inbox.collector": ("collect",),
@@ -60,6 +60,7 @@ __all__ = [
     "Submission",
     "Team",
     "backup",
+    "check_closable",
     "check_run",
     "close",
     "collect",

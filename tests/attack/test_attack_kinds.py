@@ -21,6 +21,8 @@ from tests.ledger.toy import make_challenge
 from tests.scoring.scored import make_scored_task
 from tests.toy import build_toy
 
+pytestmark = pytest.mark.slow
+
 N = 600
 needs_sandbox = pytest.mark.skipif(sandbox.sandbox_fault() != "", reason="no sandbox here")
 
@@ -141,7 +143,6 @@ def test_a_file_that_is_accepted_or_ends_with_another_error_falls(tmp_path: Path
     assert len(names) == len(set(names)) > 60
 
 
-@pytest.mark.slow
 @needs_sandbox
 def test_a_hole_in_the_sandbox_falls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task = build_toy(tmp_path, n=60, images=False)

@@ -109,6 +109,10 @@ def test_the_close_turns_public_ranks_into_final_ones(
     assert public.subset == "public"
     assert [(row.rank, row.team_name) for row in public.rows] == [(1, "A"), (2, "B")]
     assert [row.public_rank for row in public.rows] == [None, None]
+    of_task = {row.team: row for row in task_board(running, "toy", running.vectors).rows}
+    for row in public.rows:
+        same = of_task[row.team]
+        assert (row.value, row.low, row.high) == (same.value, same.low, same.high)
     step = running.steps["toy"]
     figures = [
         end

@@ -192,9 +192,11 @@ def test_a_mean_at_an_edge_has_no_point_as_its_interval() -> None:
 
 def test_a_mean_of_one_task_has_its_interval_and_a_baseline_score_adds_nothing() -> None:
     vector = vector_like(np.random.default_rng(3), 0.04)
-    row = board_of([Made("A", "t1", 0.6, vector=vector)], tasks=["t1"]).rows[0]
     alone = interval(0.6, spread(Vector(vector)), "share", (0.0, 1.0))
-    assert (row.low, row.high) == pytest.approx(alone)
+    assert alone is not None
+    made = Made("A", "t1", 0.6, vector=vector, interval=alone)
+    row = board_of([made], tasks=["t1"]).rows[0]
+    assert (row.low, row.high) == alone
     # The baseline score of t2 is .3: a mean of .45, with half the error.
     half = board_of([Made("A", "t1", 0.6, vector=vector)], tasks=["t1", "t2"]).rows[0]
     assert half.low is not None and half.high is not None and row.low is not None

@@ -148,21 +148,29 @@ def test_nobody_to_ask_means_no_withdrawal(
     refused(shell(contest.root, "withdraw", "2"), 2, "--yes")
 
 
-def test_in_a_terminal_the_close_asks_first(contest: Challenge) -> None:
+def close_in_a_terminal(root: Path, now: str) -> subprocess.CompletedProcess[str]:
+    """Return how the close ends for a person who answers no."""
     person, terminal = os.openpty()
     try:
         os.write(person, b"n\n")
-        done = subprocess.run(
-            [sys.executable, "-m", "challenge", "-C", str(contest.root), "close"],
+        return subprocess.run(
+            [sys.executable, "-m", "challenge", "-C", str(root), "close"],
             stdin=terminal,
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "CHALLENGE_NOW": AFTER},
+            env={**os.environ, "CHALLENGE_NOW": now},
         )
     finally:
         os.close(terminal)
         os.close(person)
+
+
+def test_in_a_terminal_the_close_asks_first_unless_it_is_too_early(contest: Challenge) -> None:
+    early = close_in_a_terminal(contest.root, "2026-01-31T23:59:59Z")
+    assert early.returncode == 1
+    assert "a time from 2026-02-01" in early.stderr and "undone" not in early.stderr
+    done = close_in_a_terminal(contest.root, AFTER)
     assert done.returncode == 1
     assert "This cannot be undone." in done.stderr
     assert "Aborted" in done.stderr

@@ -133,7 +133,7 @@ def test_a_grid_answers_scripts_cell_by_cell(challenge: Challenge, tmp_path: Pat
         (("run", "majorty", "--task", "toy"), "majority"),
         (("run", "majority", "--task", "toys"), "did you mean 'toy'?"),
         (("run", "majority", "--track", "clases"), "did you mean 'classes'?"),
-        (("run", "majority"), "nothing named"),
+        (("run", "majority"), "add --task some of: toy"),
         (("run", "nowhere.py:Method", "--task", "toy"), "nowhere.py"),
         (("run", "{root}/constant.py:Constant", "--task", "toy", "--submit"), "--team"),
     ],

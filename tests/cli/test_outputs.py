@@ -8,7 +8,7 @@ import pytest
 
 from challenge.task import Challenge
 from tests.cli.shell import refused, shell
-from tests.ledger.toy import make_challenge
+from tests.ledger.toy import BENCHMARK, make_challenge
 from tests.toy import declare_toy, toy_rows
 
 TOML = """
@@ -112,6 +112,12 @@ def test_a_draft_may_change_until_a_team_has_submitted(challenge: Challenge) -> 
     edit('id = "kinds"', 'id = "classes"')
     frozen = shell(challenge.root, "leaderboard")
     assert frozen.code == 1 and "no change of this after the contest opened" in frozen.err
+
+
+def test_a_task_in_no_track_is_named(tmp_path: Path) -> None:
+    toml = BENCHMARK.partition("[[track]]")[0]
+    done = shell(make_challenge(tmp_path / "c", toml).root, "leaderboard")
+    assert done.code == 0 and "in no track, so without a place below: toy" in done.err
 
 
 def test_a_past_board_is_written_beside_the_published_one(tmp_path: Path) -> None:

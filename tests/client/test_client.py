@@ -22,7 +22,7 @@ from tests.ledger.toy import write_labels
 from tests.server.live import Live, contest_toml, live_server
 
 # Its tests share a running server, so one worker runs them, in this order.
-pytestmark = pytest.mark.xdist_group("client")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("client")]
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,8 @@ from challenge.ledger.submissions.history import history
 from challenge.task import Challenge
 from tests.ledger.toy import make_challenge, write_hits
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
@@ -214,7 +216,6 @@ def _damaged_unseen(ledger: Ledger, content: bytes, whole: list[str]) -> bool:
     return verify(open_ledger(ledger.challenge)).faults != ()
 
 
-@pytest.mark.slow
 def test_flipped_bits_and_zeroed_pages_are_reported_unless_nothing_depends_on_them(
     ledger: Ledger,
 ) -> None:

@@ -26,6 +26,8 @@ from challenge.task.files import hashes_of_files
 from tests.ledger.toy import make_challenge, write_hits
 from tests.waiting import at_most
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:

@@ -13,6 +13,7 @@ import pytest
 
 from challenge.errors import MissingRequirement, WrongUse
 from challenge.methods import run_method
+from challenge.methods.builtin import autogluon
 from challenge.methods.builtin.autogluon import AutoGluon
 from challenge.methods.builtin.autogluon_context import AutoGluonContext
 from challenge.methods.builtin.autogluon_models import BaggedModels
@@ -76,6 +77,13 @@ def test_presets_spend_less_or_more(preset: str, tmp_path: Path) -> None:
     assert isinstance(used, list)
     assert ("MiniLM" in used) == (preset == "best")
     assert ("wordllama" in used) == (preset == "fast")
+
+
+def test_it_says_what_takes_the_place_of_minilm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autogluon, "has_minilm", lambda: False)
+    monkeypatch.setattr(autogluon, "has_wordllama", lambda: True)
+    assert autogluon._left_out(frugal=False)[0].endswith("; wordllama reads the texts)")
+    assert autogluon._left_out(frugal=True) == []
 
 
 @pytest.mark.slow

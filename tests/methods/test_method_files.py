@@ -12,6 +12,8 @@ from challenge.methods.run.sandbox import sandbox_fault
 from challenge.task import Task
 from tests.toy import build_toy
 
+pytestmark = pytest.mark.slow
+
 CODE = """
 import threading, time
 {extra}

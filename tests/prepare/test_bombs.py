@@ -23,6 +23,8 @@ import pytest
 from challenge.errors import TaskError
 from challenge.prepare.sources.archives import Caps, unpack
 
+pytestmark = pytest.mark.slow
+
 MEMORY_MB, SECONDS = 3000, 120
 _READ = """
 import sys

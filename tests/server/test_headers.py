@@ -19,7 +19,7 @@ Pairs = list[tuple[str, str | bytes]]
 
 
 # Its tests share a running server, so one worker runs them, in this order.
-pytestmark = pytest.mark.xdist_group("headers")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("headers")]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ SUBMIT = "PUT /api/v1/tasks/toy/submissions HTTP/1.1"
 
 
 # Its tests share a running server, so one worker runs them, in this order.
-pytestmark = pytest.mark.xdist_group("hostile callers")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hostile callers")]
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,6 @@ def test_a_team_cannot_send_more_bodies_at_once_than_it_may_have_in_the_line(liv
         assert 'status="499"} 10' in client.get("/metrics").text, "cut, and no fault of the server"
 
 
-@pytest.mark.slow
 def test_a_caller_that_does_not_read_or_never_ends_its_body_is_cut(live: Live) -> None:
     reader, sender = socket.socket(), socket.create_connection(live.address())
     reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)

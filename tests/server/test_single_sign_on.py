@@ -25,7 +25,7 @@ HEADER = "X-Forwarded-User"
 
 
 # Its tests share a running server, so one worker runs them, in this order.
-pytestmark = pytest.mark.xdist_group("sign-on")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sign-on")]
 
 
 @pytest.fixture(scope="module")

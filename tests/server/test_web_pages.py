@@ -16,7 +16,7 @@ CSRF = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
 
 
 # Its tests share a running server, so one worker runs them, in this order.
-pytestmark = pytest.mark.xdist_group("web pages")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("web pages")]
 
 
 @pytest.fixture(scope="module")

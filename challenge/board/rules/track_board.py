@@ -78,7 +78,7 @@ def track_board(
         step = max((snapshot.steps.get(task, 0.0) for task in tasks), default=0.0)
         step = step if subset == "public" else 0.0
         ties = compare_with_first(values, of_mean, step)
-        low, high = outward_all(*_mean_intervals(table, of_mean, metric), step)
+        low, high = _mean_intervals(table, of_mean, metric, step)
         compared = [_compared(row, ties, i, low, high) for i, row in enumerate(rows[:n_compared])]
         if subset == "private" and track.prize and track.prize_tie:
             competes = np.array([row.eligible for row in compared], dtype=bool)
@@ -223,14 +223,20 @@ def _mean_vectors(table: _Table, n: int, source: VectorSource) -> Vector:
 
 
 def _mean_intervals(
-    table: _Table, vectors: Vector, metric: Metric
+    table: _Table, vectors: Vector, metric: Metric, step: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return 95 % intervals of the first means, NaN where one task has none.
 
+    They are rounded outward to the `step` of the Ladder; 0 leaves them exact.
+
     A score at an end of its range has no vector that says how sure it is: of such tasks the
-    half-widths are added, as roots of sums of squares.
+    half-widths are added, as roots of sums of squares. The mean over one task is its score and
+    has the interval of the score, which is rounded already.
     """
     n = len(vectors.clusters)
+    if len(table.entries) == 1:
+        own, at = table.entries[0], table.index[:n, 0]
+        return own.low[at], own.high[at]
     means, n_tasks = table.means[:n], max(1, len(table.entries))
     down, up = np.zeros(n), np.zeros(n)
     for t, own in enumerate(table.entries):
@@ -249,7 +255,7 @@ def _mean_intervals(
         ends[0, i] = max(value - reach, metric.bounds[0])
         reach = np.hypot(within[1] - value, np.sqrt(up[i]) / n_tasks)
         ends[1, i] = min(value + reach, metric.bounds[1])
-    return ends[0], ends[1]
+    return outward_all(ends[0], ends[1], step)
 
 
 def _rows(snapshot: Snapshot, table: _Table, tasks: tuple[str, ...]) -> list[TrackRow]:

@@ -38,6 +38,7 @@ from challenge.task.settings import Settings
 __all__ = [
     "CloseReport",
     "Finals",
+    "check_closable",
     "choose_finals",
     "close",
     "final_paths",
@@ -131,6 +132,13 @@ def close(ledger: Ledger, progress: Callable[[str], None] | None = None) -> Clos
     missing or a task waits for a rescore.
     """
     return play_close(ledger, lambda finals: _private_scores(ledger, finals, progress))
+
+
+def check_closable(ledger: Ledger) -> None:
+    """Raise SubmissionError unless `close` may begin now."""
+    require_contest(ledger.settings, "close")
+    with ledger.store.reading() as connection:
+        _check_closable(connection, ledger.settings, clock.now())
 
 
 def play_close(

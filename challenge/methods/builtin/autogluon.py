@@ -425,8 +425,9 @@ def _left_out(frugal: bool) -> list[str]:
     """Return the features that are left out because a package is not installed."""
     networks = (("MiniLM", has_minilm(), MINILM_PACKAGES), ("Lite0", has_lite0(), LITE0_PACKAGES))
     vectors = (("wordllama", has_wordllama(), WORDLLAMA_PACKAGES),)
+    instead = {"MiniLM": "; wordllama reads the texts"} if has_wordllama() else {}
     return [
-        f"{name} (needs {', '.join(packages)})"
+        f"{name} (needs {', '.join(packages)}{instead.get(name, '')})"
         for name, there, packages in (vectors if frugal else networks)
         if not there
     ]

@@ -11,9 +11,10 @@ import pytest
 
 from challenge.methods.run.sandbox import sandbox_fault
 
-pytestmark = pytest.mark.skipif(
-    sandbox_fault() != "", reason="bubblewrap may not make its sandbox here"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sandbox_fault() != "", reason="bubblewrap may not make its sandbox here"),
+]
 
 PROGRAM = """
 import sys
