@@ -9,6 +9,7 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +24,15 @@ from challenge.version import __version__
 if TYPE_CHECKING:
     from challenge.client.connection import Server
 
-__all__ = ["app", "challenge_of", "load_commands", "main", "server_for", "start_of"]
+__all__ = [
+    "app",
+    "challenge_of",
+    "load_commands",
+    "main",
+    "named_command",
+    "server_for",
+    "start_of",
+]
 
 app = typer.Typer(
     add_completion=True,
@@ -35,17 +44,34 @@ app = typer.Typer(
 )
 
 _INTERRUPTED = 130
-_SUBJECTS = (
-    *("task", "score", "method", "tuning", "board", "contest", "attack"),
-    *("server", "team", "client", "assess", "mcp"),
-)
 _PANELS = {
-    "Take part": "tasks show check score submit submissions compare select withdraw",
-    "Organise": "init assess add convert audit export leaderboard matrix publish",
-    "Run methods": "run baseline init-method tune",
-    "Contest": "collect similar rename rescore close",
-    "Over the network": "login download serve team token mcp",
-    "Safekeeping": "attack verify backup restore",
+    "Take part": {
+        "task": "tasks show",
+        "score": "check score submit submissions compare",
+        "contest": "select withdraw",
+    },
+    "Organise": {
+        "task": "init add convert audit export",
+        "assess": "assess",
+        "board": "leaderboard matrix publish",
+    },
+    "Run methods": {"method": "run baseline init-method", "tuning": "tune"},
+    "Contest": {"contest": "collect similar rename rescore close"},
+    "Over the network": {
+        "client": "login download",
+        "server": "serve",
+        "team": "team token",
+        "mcp": "mcp",
+    },
+    "Safekeeping": {"attack": "attack", "contest": "verify backup restore"},
+}
+"""The commands as help lists them, by the module of their subject."""
+
+_COMMANDS = {
+    name: (panel, f"challenge.cli.{subject}_commands")
+    for panel, subjects in _PANELS.items()
+    for subject, names in subjects.items()
+    for name in names.split()
 }
 
 
@@ -116,18 +142,31 @@ def server_for(ctx: typer.Context) -> Server | None:
     return server_of(root)
 
 
-def load_commands() -> None:
-    """Register the commands, in the panels in which help lists them."""
-    for subject in _SUBJECTS:
-        importlib.import_module(f"challenge.cli.{subject}_commands")
-    panels = {name: panel for panel, names in _PANELS.items() for name in names.split()}
-    order = list(panels)
+def load_commands(name: str | None = None) -> None:
+    """Register the command of a name and those beside it, or all, in the panels of the help."""
+    for module in {module for one, (_, module) in _COMMANDS.items() if name in (None, one)}:
+        importlib.import_module(module)
+    order = list(_COMMANDS)
     for command in app.registered_commands:
-        command.rich_help_panel = panels[_name_of(command)]
+        command.rich_help_panel, _ = _COMMANDS[_name_of(command)]
     for group in app.registered_groups:
-        group.rich_help_panel = panels[str(group.name)]
+        group.rich_help_panel, _ = _COMMANDS[str(group.name)]
     # Not the order in which their modules happened to be imported.
     app.registered_commands.sort(key=lambda command: order.index(_name_of(command)))
+
+
+def named_command(words: Iterable[str]) -> str | None:
+    """Return the command that a plain command line names; None where only the parser can tell.
+
+    >>> named_command(["-C", "show", "check", "--json"]), named_command(["--help", "check"])
+    ('check', None)
+    """
+    rest = iter(words)
+    for word in rest:
+        if word not in ("-C", "--server"):
+            return word if word in _COMMANDS else None
+        next(rest, None)
+    return None
 
 
 def _name_of(command: CommandInfo) -> str:
@@ -139,7 +178,8 @@ def main() -> None:
     """Run the command line and exit with the code of its outcome."""
     # A polite end by another process goes the way of Ctrl-C: children are stopped, files removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    load_commands()
+    # To import the other commands takes longer than some of them.
+    load_commands(named_command(sys.argv[1:]))
     try:
         app()
     except ChallengeError as error:

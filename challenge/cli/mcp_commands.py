@@ -6,7 +6,6 @@ Each call runs the command in a process of its own.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 
 import typer
 
-from challenge.cli.app import app, start_of
+from challenge.cli.app import app, load_commands, start_of
 from challenge.errors import Fault, MissingRequirement, WrongUse, meant
 from challenge.version import __version__
 
@@ -48,8 +47,11 @@ def mcp(ctx: typer.Context) -> None:
                 code="extra-missing",
             )
         ) from None
+    import asyncio
+
     import mcp_types
 
+    load_commands()
     folder = start_of(ctx)
 
     async def list_tools(context: Any, request: Any) -> Any:

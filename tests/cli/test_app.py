@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import typer
 
-from challenge.cli.app import app, load_commands
+from challenge.cli.app import _COMMANDS, _name_of, app, load_commands
 from challenge.cli.output import plain, print_table
 from challenge.errors import machine_fault
 from tests.cli.shell import shell
@@ -169,6 +169,17 @@ def test_help_lists_every_command_in_a_panel(tmp_path: Path) -> None:
     shown = shell(tmp_path, "--help").out
     panels = ["Take part", "Organise", "Run methods", "Contest", "Safekeeping"]
     assert all(shown.index(a) < shown.index(b) for a, b in itertools.pairwise(panels))
+
+
+def test_each_command_is_in_the_module_that_is_loaded_for_it() -> None:
+    load_commands()
+    modules = {
+        _name_of(one): getattr(one.callback, "__module__", "") for one in app.registered_commands
+    }
+    groups = {str(group.name) for group in app.registered_groups}
+    assert modules.keys() | groups == _COMMANDS.keys()
+    assert all(_COMMANDS[name][1] == module for name, module in modules.items())
+    assert {_COMMANDS[name][1] for name in groups} == {"challenge.cli.team_commands"}
 
 
 def test_version_needs_no_command(tmp_path: Path) -> None:
