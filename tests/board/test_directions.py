@@ -78,12 +78,16 @@ def test_equal_scores_share_a_rank_and_the_earlier_is_first() -> None:
 
 def test_intervals_may_leave_the_unit_interval(snapshot: Snapshot) -> None:
     row = track_board(snapshot, "main", snapshot.vectors).rows[0]
-    assert row.value == 12.3
-    # a loss has its interval on the logarithm
+    assert (row.value, row.low, row.high, row.wins) == (12.3, 11.3, 13.3, 1)
+
+
+def test_a_mean_of_losses_has_its_interval_on_the_logarithm() -> None:
+    made = [Made("a", task, 12.3, vector=of_error(3, 0.5)) for task in ("t1", "t2")]
+    two = snapshot_of(made, tasks=["t1", "t2"], metric=LOSS)
+    row = track_board(two, "main", two.vectors).rows[0]
     assert row.low is not None and row.high is not None
     assert row.low * row.high == pytest.approx(12.3**2)
-    assert row.high == pytest.approx(13.3, abs=0.1)
-    assert row.wins == 1
+    assert row.high == pytest.approx(12.3 + 1 / 2**0.5, abs=0.1)
 
 
 def test_the_matrix_finds_the_lowest_best_and_normalises_towards_it(snapshot: Snapshot) -> None:
