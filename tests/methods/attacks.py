@@ -180,7 +180,7 @@ class DisksInMemoryHidden(Good):
                 except OSError:
                     pass
         self.kept.append(b"x" * (450 << 20))
-        time.sleep(60)
+        time.sleep(120)
 
 
 class FolderIsReplaced(Good):
@@ -239,7 +239,7 @@ class DisksInMemory(Good):
                 except OSError:
                     break
         self.kept.append(b"x" * (450 << 20))
-        time.sleep(60)
+        time.sleep(120)
 
 
 class SharedMemory(Good):
@@ -593,7 +593,7 @@ def main(public: str, victim: str, isolation: str, port: str, *names: str) -> No
         file = Path(folder) / "attacks.py"
         file.write_text(ATTACKS.format(victim=victim, port=int(port), comm=f"walls-{port}"))
         caps = Caps(
-            seconds=40, memory_mb=900, file_mb=256, folder_mb=900, files=2000, processes=200
+            seconds=80, memory_mb=900, file_mb=256, folder_mb=900, files=2000, processes=200
         )
         options = Options(threads=1, isolation=cast("Isolation", isolation))
         cells = [
