@@ -220,7 +220,7 @@ class FilesInMemory(Good):
             descriptor = os.memfd_create("x")
             for _ in range(200):
                 os.write(descriptor, b"x" * (1 << 20))
-        time.sleep(60)
+        time.sleep(120)
 
 
 class DisksInMemory(Good):
@@ -255,7 +255,7 @@ class SharedMemory(Good):
                 raise OSError(ctypes.get_errno(), "no shared memory")
             ctypes.memset(start, 1, size)
             libc.munmap(ctypes.c_void_p(start + 4096), ctypes.c_size_t(size - 4096))
-        time.sleep(60)
+        time.sleep(120)
 
 
 class FirstThreadEnds(Good):
@@ -267,7 +267,7 @@ class FirstThreadEnds(Good):
         def hoard():
             time.sleep(0.5)
             self.kept = [b"x" * (100 << 20) for _ in range(12)]
-            time.sleep(60)
+            time.sleep(120)
 
         threading.Thread(target=hoard).start()
         numbers = {{"x86_64": 60, "aarch64": 93}}
@@ -291,7 +291,7 @@ class SystemVMemory(Good):
             start = libc.shmat(number, None, 0)
             ctypes.memset(start, 1, 200 << 20)
             libc.shmdt(ctypes.c_void_p(start))
-        time.sleep(60)
+        time.sleep(120)
 
 
 class ManySockets(Good):
@@ -308,7 +308,7 @@ class ManySockets(Good):
                     pair[0].send(b"x" * 4096)
             except BlockingIOError:
                 pass
-        time.sleep(60)
+        time.sleep(120)
 
 
 class ManyPipes(Good):
@@ -324,7 +324,7 @@ class ManyPipes(Good):
                 os.write(self.kept[-1][1], b"x" * 65536)
             except BlockingIOError:
                 pass
-        time.sleep(60)
+        time.sleep(120)
 
 
 class FullTcp(Good):
@@ -341,7 +341,7 @@ class FullTcp(Good):
                     self.kept[-1].send(b"x" * 65536)
             except BlockingIOError:
                 pass
-        time.sleep(60)
+        time.sleep(120)
 
 
 class SocketsInFlight(Good):
@@ -362,7 +362,7 @@ class SocketsInFlight(Good):
             socket.send_fds(self.kept[-1][0], [b"x"], [one.fileno() for one in pair])
             for one in pair:
                 one.close()
-        time.sleep(60)
+        time.sleep(120)
 
 
 class ManyBytes(Good):
@@ -370,7 +370,7 @@ class ManyBytes(Good):
         for index in range(6):
             with (HOME / str(index)).open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, 200 << 20)
-        time.sleep(60)
+        time.sleep(120)
 
 
 class ManyBytesWithoutName(Good):
@@ -380,7 +380,7 @@ class ManyBytesWithoutName(Good):
             self.kept.append((HOME / str(index)).open("wb"))
             os.posix_fallocate(self.kept[-1].fileno(), 0, 200 << 20)
             (HOME / str(index)).unlink()
-        time.sleep(60)
+        time.sleep(120)
 
 
 class ManyProcesses(Good):
@@ -392,7 +392,7 @@ class ManyProcesses(Good):
                 subprocess.Popen(["sleep", "30"])
             except BlockingIOError:
                 break
-        time.sleep(60)
+        time.sleep(120)
 
 
 class Daemon(Good):
@@ -421,22 +421,22 @@ class Hidden(Good):
         copy = HOME / "copy"
         copy.write_bytes(Path("/bin/sleep").read_bytes())
         copy.chmod(0o111)
-        os.execv(copy, ["copy", "60"])
+        os.execv(copy, ["copy", "120"])
 
 
 class ManyFiles(Good):
     def __init__(self):
         for place in range(3000):
             (HOME / str(place)).touch()
-        time.sleep(60)
+        time.sleep(120)
 
 
 class ManyThreads(Good):
     def __init__(self):
         import threading
         for _ in range(300):
-            threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
-        time.sleep(60)
+            threading.Thread(target=time.sleep, args=(120,), daemon=True).start()
+        time.sleep(120)
 
 
 class LooksAround(Good):
