@@ -24,15 +24,7 @@ from challenge.version import __version__
 if TYPE_CHECKING:
     from challenge.client.connection import Server
 
-__all__ = [
-    "app",
-    "challenge_of",
-    "load_commands",
-    "main",
-    "named_command",
-    "server_for",
-    "start_of",
-]
+__all__ = ["app", "challenge_of", "load_commands", "main", "server_for", "start_of"]
 
 app = typer.Typer(
     add_completion=True,
@@ -155,10 +147,10 @@ def load_commands(name: str | None = None) -> None:
     app.registered_commands.sort(key=lambda command: order.index(_name_of(command)))
 
 
-def named_command(words: Iterable[str]) -> str | None:
+def _named_command(words: Iterable[str]) -> str | None:
     """Return the command that a plain command line names; None where only the parser can tell.
 
-    >>> named_command(["-C", "show", "check", "--json"]), named_command(["--help", "check"])
+    >>> _named_command(["-C", "show", "check", "--json"]), _named_command(["--help", "check"])
     ('check', None)
     """
     rest = iter(words)
@@ -179,7 +171,7 @@ def main() -> None:
     # A polite end by another process goes the way of Ctrl-C: children are stopped, files removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # To import the other commands takes longer than some of them.
-    load_commands(named_command(sys.argv[1:]))
+    load_commands(_named_command(sys.argv[1:]))
     try:
         app()
     except ChallengeError as error:

@@ -12,6 +12,7 @@ import typer
 
 from challenge.cli.app import app, server_for, start_of
 from challenge.cli.output import Progress, print_json, print_note, say
+from challenge.cli.task_commands import require_names
 from challenge.errors import Fault, WrongUse
 from challenge.task import find_challenge
 
@@ -95,16 +96,7 @@ def download(
                 code="no-server",
             )
         )
-    if bool(tasks) == every:
-        raise WrongUse(
-            Fault(
-                "tasks",
-                "both names and --all" if tasks else "nothing named",
-                "task ids, or --all",
-                "see `challenge tasks`",
-                code="which-tasks",
-            )
-        )
+    require_names(tasks, every, "see `challenge tasks`")
     names = tasks or [str(row["id"]) for row in server.tasks()]
     root = _workspace(ctx)
     rows = []

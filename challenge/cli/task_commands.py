@@ -39,6 +39,7 @@ __all__ = [
     "RawKeys",
     "chosen_tasks",
     "named_kind",
+    "require_names",
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
@@ -279,6 +280,20 @@ def _split_line(split: dict[str, Any]) -> str:
     return "; ".join(part for part in parts if part)
 
 
+def require_names(names: list[str] | None, every: bool, fix: str) -> None:
+    """Raise WrongUse unless a command line has either names of tasks or --all."""
+    if bool(names) == every:
+        raise WrongUse(
+            Fault(
+                "tasks",
+                "both names and --all" if names else "nothing named",
+                "ids of tasks, or --all",
+                "leave one of the two out" if names else fix,
+                code="which-tasks",
+            )
+        )
+
+
 def chosen_tasks(
     challenge: Challenge,
     names: list[str] | None,
@@ -286,20 +301,12 @@ def chosen_tasks(
     among: tuple[str, ...],
     option: str = "",
 ) -> list[str]:
-    """Return the task ids that the command line names, each after `option`.
+    """Return the task ids that the command line names, each after `option` if there is one.
 
     Raises WrongUse for an unknown name, and when neither names nor --all are given.
     """
-    if bool(names) == every:
-        raise WrongUse(
-            Fault(
-                "tasks",
-                "both names and --all" if names else "nothing named",
-                f"{option or 'task'} ids, or --all",
-                f"{'add' if option else 'name'} {option} some of: {', '.join(among) or '(none)'}",
-                code="which-tasks",
-            )
-        )
+    fix = f"add {option} and one of" if option else "name some of"
+    require_names(names, every, f"{fix}: {', '.join(among)}" if among else "see `challenge tasks`")
     for name in names or []:
         challenge.folder(name)
     return list(dict.fromkeys(names or among))
