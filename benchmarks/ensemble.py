@@ -32,6 +32,7 @@ from benchmarks.fits import add_fit_options, keep_cell
 from challenge.methods.builtin.autogluon_package import quiet
 from challenge.methods.builtin.blend import TREES, blend_models, choose_blend
 from challenge.methods.builtin.chosen_regression import all_classes
+from challenge.methods.builtin.class_names import named_probabilities
 from challenge.methods.builtin.folds import (
     best_f1_threshold,
     fold_codes,
@@ -43,7 +44,9 @@ from challenge.methods.builtin.inputs import make_inputs
 from challenge.methods.builtin.kernel import KernelRegression
 from challenge.methods.builtin.linear import logistic_regression
 from challenge.methods.builtin.network import network_model
+from challenge.methods.builtin.own_model import OwnModel
 from challenge.methods.builtin.presets import PRESETS
+from challenge.methods.builtin.word_bayes import WordBayes
 from challenge.methods.protocol import decisions_frame, probabilities_frame, silent
 from challenge.methods.returned import write_table
 from challenge.scoring import compare_on_train
@@ -56,6 +59,7 @@ Ensemble = Callable[[Mapping[str, Floats]], Floats]
 Choose = Callable[[Mapping[str, Floats], NDArray[Any]], Ensemble]
 """How an ensemble is chosen from tables of models and the truth."""
 BLEND = "the entry's blend"
+WORDS, NAMES = "naive Bayes", "names of classes"
 _LEAST = 1e-6
 _SIZE = 100
 """Rounds of AutoGluon's greedy selection, its own default."""
@@ -165,8 +169,14 @@ def _cells(task: Task, options: argparse.Namespace) -> list[dict[str, Any]]:
         return found
 
 
-def out_of_fold_models(task: Task, preset: str, threads: int) -> dict[str, Floats]:
-    """Return the out-of-fold probabilities (rows x classes) of each model that AutoGluon bagged."""
+def out_of_fold_models(
+    task: Task, preset: str, threads: int, more: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Floats]:
+    """Return the out-of-fold probabilities (rows x classes) of each model that AutoGluon bagged.
+
+    `more` are further models of AutoGluon by their keys, with their hyperparameters. With them
+    come naive Bayes and names of classes, so that the blend is that of the entry.
+    """
     train = read_train(task)
     truth = label_codes(train, task)
     folds = spread_lone_classes(fold_codes(train, task), truth)
@@ -189,10 +199,12 @@ def out_of_fold_models(task: Task, preset: str, threads: int) -> dict[str, Float
     named = named.reset_index(drop=True).assign(row=np.arange(len(named)))
     types = FeatureMetadata.from_df(named).add_special_types({"row": ["row"]})
     models: dict[Any, Any] = {}
+    hidden = {"get_features_kwargs_extra": {"invalid_special_types": ["row"]}}
     for name, own in chosen.models(n_classes, 0, 31, 1.0).items():
         several = own if isinstance(own, list) else [own]
-        hidden = {"get_features_kwargs_extra": {"invalid_special_types": ["row"]}}
         models[name] = [{**one, "ag_args_fit": hidden} for one in several]
+    for name, one in (more or {}).items():
+        models[name] = [*models.get(name, []), {**one, "ag_args_fit": hidden}]
     models[Regression] = {"strength": inputs.regression.strength}
     if task.kind.has_classes:
         models[Network] = {"n_rows": len(train)}
@@ -225,6 +237,11 @@ def out_of_fold_models(task: Task, preset: str, threads: int) -> dict[str, Float
             table = predictor.predict_proba_oof(name, as_multiclass=True)
             found[name] = np.zeros((len(table), n_classes))
             found[name][:, [int(code) for code in table.columns]] = table.to_numpy()
+    if more and read.words is not None and task.kind.has_classes:
+        words = OwnModel(WordBayes, lambda read: read.words)
+        found[WORDS] = words.fit(read, truth, folds, n_classes)
+    if more and read.names is not None and read.names.any():
+        found[NAMES] = named_probabilities(read.names)
     return found
 
 
@@ -251,7 +268,7 @@ def choices_of(task: Task) -> dict[str, Choose]:
         return lambda tables: blend([ensemble(tables)])
 
     def own(models: Mapping[str, Floats], truth: NDArray[Any]) -> Ensemble:
-        own_names = tuple(model.ag_name for model in (Regression, Network, Kernel))
+        own_names = (*(model.ag_name for model in (Regression, Network, Kernel)), WORDS, NAMES)
         custom = [name for name in models if name.startswith(own_names)]
         trees = {name: rows for name, rows in models.items() if name not in custom}
         ensemble = greedy("log_loss", trees, truth)

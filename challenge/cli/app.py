@@ -12,9 +12,10 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.models import CommandInfo
 
 from challenge.errors import ChallengeError, MissingRequirement, WrongUse, machine_fault
@@ -24,11 +25,43 @@ from challenge.version import __version__
 if TYPE_CHECKING:
     from challenge.client.connection import Server
 
-__all__ = ["app", "challenge_of", "load_commands", "main", "server_for", "start_of"]
+__all__ = ["Commands", "app", "challenge_of", "load_commands", "main", "server_for", "start_of"]
+
+_WHOLE_SENTENCE = 200
+"""Characters of a command's line in the help; its first sentence has fewer."""
+
+
+class Commands(TyperGroup):
+    """A group whose help lists the commands under the headings of their panels.
+
+    A value has the name of its option, as in `--seed SEED`, not a type of Python.
+    """
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the command of a name, or None."""
+        command = super().get_command(ctx, cmd_name)
+        for value in command.params if command else ():
+            if not (value.metavar or getattr(value, "is_flag", False)):
+                value.metavar = str(value.name).upper().replace("_", "-")
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a section for each panel, in the order of the commands."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            command = self.commands[name]
+            row = (name, command.get_short_help_str(_WHOLE_SENTENCE))
+            panels.setdefault(getattr(command, "rich_help_panel", "") or "Commands", []).append(row)
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(rows)
+
 
 app = typer.Typer(
+    cls=Commands,
     add_completion=True,
-    rich_markup_mode="rich",
+    # Help and usage errors are plain text: rich alone takes longer to import than all the rest.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},

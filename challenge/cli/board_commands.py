@@ -175,7 +175,11 @@ def publish(
     ],
     to: Annotated[
         Path | None,
-        typer.Option("--to", help="Where the folder or the zip goes (default: results-FORMAT)."),
+        typer.Option(
+            "--to",
+            metavar="PATH",
+            help="Where the folder or the zip goes (default: results-FORMAT).",
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")] = False,
 ) -> None:

@@ -471,7 +471,9 @@ def audit(
 def export(
     ctx: typer.Context,
     task: Annotated[str, typer.Argument(metavar="TASK", help="The id of a built task.")],
-    to: Annotated[Path | None, typer.Option("--to", help="Where the zip goes.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Where the zip goes.")
+    ] = None,
 ) -> None:
     """Write the zip that participants get.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from challenge.cli.app import app, challenge_of
+from challenge.cli.app import Commands, app, challenge_of
 from challenge.cli.output import print_json, print_note, print_table, say
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ __all__: list[str] = []
 
 Json = Annotated[bool, typer.Option("--json", help="Answer as JSON, for scripts.")]
 
-team = typer.Typer(no_args_is_help=True, help="Teams: add, list, rename, and their members.")
-token = typer.Typer(no_args_is_help=True, help="Tokens of `challenge serve`: new, list, revoke.")
-app.add_typer(team, name="team")
-app.add_typer(token, name="token")
+team = typer.Typer(cls=Commands, no_args_is_help=True)
+token = typer.Typer(cls=Commands, no_args_is_help=True)
+app.add_typer(team, name="team", help="Teams: add, list, rename, and their members.")
+app.add_typer(token, name="token", help="Tokens of `challenge serve`: new, list, revoke.")
 
 
 def _ledger(ctx: typer.Context) -> Ledger:
