@@ -171,7 +171,7 @@ def publish(
     ctx: typer.Context,
     form: Annotated[
         str,
-        typer.Option("--format", help="frictionless, every-eval-ever or archive."),
+        typer.Option("--format", help="frictionless, every-eval-ever, croissant-tasks or archive."),
     ],
     to: Annotated[
         Path | None,
@@ -185,8 +185,8 @@ def publish(
 ) -> None:
     """Write the standings in a form that others read.
 
-    A Data Package of Frictionless, records of Every Eval Ever with intervals, or an archive with
-    the whole site, ready for a DOI. Only figures that the leaderboard shows.
+    A Data Package of Frictionless, records of Every Eval Ever with intervals, Croissant Tasks, or
+    an archive with the whole site, ready for a DOI. Only figures that the leaderboard shows.
     """
     from challenge.board.publish.published import ARCHIVE, FORMATS, publish_results
     from challenge.ledger import open_ledger, read_snapshot, refresh

@@ -22,6 +22,7 @@ from tests.board.showcase import State, showcase
 from tests.cli.shell import refused, shell
 from tests.toy import declare_toy, toy_numbers, toy_rows
 
+SHAPES = Path(__file__).parent / "croissant_tasks"
 STATES: tuple[State, ...] = ("benchmark", "running", "closed")
 
 
@@ -148,7 +149,7 @@ def test_the_command_writes_each_form_and_says_where(contest: Path, tmp_path: Pa
 
 def test_an_unknown_form_is_refused(contest: Path) -> None:
     done = shell(contest, "publish", "--format", "frictionles")
-    refused(done, 2, "did you mean 'frictionless'?", "every-eval-ever, archive")
+    refused(done, 2, "did you mean 'frictionless'?", "croissant-tasks, archive")
 
 
 def wheel_of(package: str, folder: Path) -> Path:
@@ -204,6 +205,84 @@ def test_the_validator_of_every_eval_ever_takes_the_records(contest: Path, tmp_p
     file = next(to.rglob("*.json"))
     file.write_text(file.read_text().replace('"schema_version"', '"schema"'))
     assert validate().returncode == 1
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_croissant_tasks_have_the_figures_of_the_boards(state: State, tmp_path: Path) -> None:
+    boards = read_context(made_up(state)).task_boards
+    folder = published(state, "croissant-tasks", tmp_path)
+    for task, board in boards.items():
+        nodes = {
+            node["@id"]: node
+            for node in json.loads((folder / f"{task}.jsonld").read_text())["@graph"]
+        }
+        wanted = [row for row in board.rows if row.value is not None]
+        assert len(nodes) == 1 + 2 * len(wanted) > 1
+        for row in wanted:
+            solution = nodes[f"#solution-{row.submission}"]
+            assert solution["schema:author"]["schema:name"] == row.team_name
+            results = nodes[solution["croissant:evaluation"]["@id"]]["croissant:evaluationResults"]
+            by_metric = {one["croissant:metric"]: one["croissant:value"] for one in results}
+            value = by_metric[board.metric.name]
+            ends = (value["schema:minValue"], value["schema:maxValue"])
+            assert (value["schema:value"], *ends) == (row.value, row.low, row.high)
+
+
+BROKEN_RULE = """  sh:property [
+    sh:or (
+      [ sh:path croissant:input ; sh:class croissant:InputSpec ]
+      [ sh:path croissant:output ; sh:class croissant:OutputSpec ]
+      [ sh:path croissant:implementation ; sh:class croissant:ImplementationSpec ]
+    ) ;
+    sh:minCount 1 ;
+    sh:message"""
+"""A rule of the draft without a path, which ends pyshacl with an error."""
+
+
+def spec_rule(name: str) -> str:
+    return f"""[ sh:property [ sh:path croissant:{name} ;
+        sh:qualifiedValueShape [ sh:class croissant:{name.title()}Spec ] ;
+        sh:qualifiedMinCount 1 ] ]"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("state", STATES)
+def test_the_shapes_of_croissant_tasks_take_the_files(state: State, tmp_path: Path) -> None:
+    from pyshacl import validate
+
+    shapes, meant = (
+        (SHAPES / "croissant-tasks-shapes.ttl").read_text(),
+        " ".join(map(spec_rule, ("input", "output", "implementation"))),
+    )
+    start = shapes.index(BROKEN_RULE)
+    end = shapes.index("] ;", shapes.index("sh:message", start)) + 3
+    shapes = f"{shapes[:start]}  sh:or ({meant}) ;{shapes[end:]}"
+
+    def conforms(text: str) -> bool:
+        return bool(
+            validate(
+                text,
+                data_graph_format="json-ld",
+                shacl_graph=shapes,
+                shacl_graph_format="turtle",
+                ont_graph=str(SHAPES / "croissant-tasks.ttl"),
+                ont_graph_format="turtle",
+                inference="rdfs",
+            )[0]
+        )
+
+    files = sorted(published(state, "croissant-tasks", tmp_path).iterdir())
+    assert len(files) == 5
+    for file in files:
+        assert conforms(file.read_text()), file.name
+    good = files[0].read_text()
+    for part, other in (
+        ("croissant:OutputSpec", "schema:Dataset"),
+        ("schema:isBasedOn", "schema:isPartOf"),
+        ("croissant:evaluatedSolution", "croissant:subTask"),
+        ("croissant:metric", "schema:about"),
+    ):
+        assert part in good and not conforms(good.replace(part, other)), part
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from challenge.board.pages.site_context import File, SiteContext
 from challenge.board.publish.deposit import SITE, deposit_files
 from challenge.board.publish.eval_records import record_files
 from challenge.board.publish.results_package import package_files
+from challenge.board.publish.task_records import task_files
 from challenge.board.site import read_context, write_site
 from challenge.ledger.store.snapshot import Snapshot
 from challenge.task.export import pack_files
@@ -23,6 +24,7 @@ ARCHIVE = "archive"
 _FOLDERS: Mapping[str, Callable[[SiteContext], Iterator[File]]] = {
     "frictionless": package_files,
     "every-eval-ever": record_files,
+    "croissant-tasks": task_files,
 }
 FORMATS = (*_FOLDERS, ARCHIVE)
 """The forms, by the names that the command takes."""
