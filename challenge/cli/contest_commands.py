@@ -165,14 +165,19 @@ def withdraw(
 
     The team's next best submission counts. The used quota stays used.
     """
+    from challenge.ledger import check_withdrawable
     from challenge.ledger import withdraw as withdraw_submission
 
-    if not yes:
-        _confirm(f"Withdraw submission {submission}?")
     if (server := server_for(ctx)) is not None:
+        if not yes:
+            _confirm(f"Withdraw submission {submission}?")
         taken = server.withdraw(submission)
     else:
-        taken = withdraw_submission(_ledger(ctx), submission).as_json()
+        ledger = _ledger(ctx)
+        one = check_withdrawable(ledger, submission)
+        if not yes:
+            _confirm(f"Withdraw submission {submission} on {one.task}, {one.method!r}?")
+        taken = withdraw_submission(ledger, submission).as_json()
     say(f"submission {taken['id']} on {taken['task']} is withdrawn")
 
 

@@ -6,7 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from challenge.ledger.contest.finals import check_closable, close, select, withdraw
+    from challenge.ledger.contest.finals import (
+        check_closable,
+        check_withdrawable,
+        close,
+        select,
+        withdraw,
+    )
     from challenge.ledger.contest.refresh import refresh
     from challenge.ledger.contest.rehearsal import rehearse
     from challenge.ledger.inbox.collector import collect
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
     from challenge.ledger.submissions.submit import check_run, submit
 
 _MODULES = {
-    "contest.finals": ("check_closable", "close", "select", "withdraw"),
+    "contest.finals": ("check_closable", "check_withdrawable", "close", "select", "withdraw"),
     "contest.refresh": ("refresh",),
     "contest.rehearsal": ("rehearse",),
     "inbox.collector": ("collect",),
@@ -62,6 +68,7 @@ __all__ = [
     "backup",
     "check_closable",
     "check_run",
+    "check_withdrawable",
     "close",
     "collect",
     "compare",

@@ -52,6 +52,16 @@ def test_collect_tells_the_outcome_of_each_file(contest: Challenge) -> None:
     assert "fix:" in (folder / "bad.csv.receipt.txt").read_text()
 
 
+def test_nobody_to_ask_means_no_withdrawal(
+    contest: Challenge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert hand_in(contest, 240, "Ada").code == 0
+    refused(shell(contest.root, "withdraw", "1"), 2, "--yes")
+    # What cannot be withdrawn is told before anybody is asked.
+    refused(shell(contest.root, "withdraw", "99"), 2, "99")
+
+
 def test_a_contest_from_the_first_file_to_the_close(contest: Challenge) -> None:
     for hits, team in ((240, "Ada"), (300, "Ada"), (200, "Bo")):
         assert hand_in(contest, hits, team).code == 0
@@ -139,13 +149,6 @@ def test_a_backup_goes_into_an_empty_folder(contest: Challenge, tmp_path: Path) 
     refused(shell(other, "restore", str(archive)), 3, "nothing is overwritten")
     archive.write_bytes(archive.read_bytes()[:-100])
     refused(shell(tmp_path / "third", "restore", str(archive)), 3, "use an older backup")
-
-
-def test_nobody_to_ask_means_no_withdrawal(
-    contest: Challenge, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-    refused(shell(contest.root, "withdraw", "2"), 2, "--yes")
 
 
 def close_in_a_terminal(root: Path, now: str) -> subprocess.CompletedProcess[str]:

@@ -194,6 +194,26 @@ def test_a_withdrawn_file_is_not_collected_again(ledger: Ledger) -> None:
     assert receipt(path)["submission"]["submission"]["withdrawn"]
 
 
+def test_a_withdrawn_file_counts_again_under_another_name(ledger: Ledger) -> None:
+    path = put(ledger, "a.csv", 45)
+    run(ledger)
+    withdraw(ledger, 1)
+    other = path.with_name("again.csv")
+    other.write_bytes(path.read_bytes())
+    run(ledger)
+    assert receipt(other)["submission"]["submission"]["id"] == 2
+    assert list(read_snapshot(ledger).primary.submission) == [2]
+    withdraw(ledger, 2)
+    for name in (path, other):
+        Path(f"{name}.receipt.json").unlink()
+    run(ledger)
+    for name, number in ((path, 1), (other, 2)):
+        found = receipt(name)
+        assert found["submission"]["submission"]["id"] == number
+        assert "withdrawn, it does not count; to submit the file again" in found["message"]
+    assert len(read_snapshot(ledger).primary) == 0
+
+
 def test_a_watching_collector_looks_at_a_file_once(ledger: Ledger) -> None:
     seen = Seen()
     path = put(ledger, "a.csv", 45)

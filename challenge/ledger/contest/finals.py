@@ -39,6 +39,7 @@ __all__ = [
     "CloseReport",
     "Finals",
     "check_closable",
+    "check_withdrawable",
     "choose_finals",
     "close",
     "final_paths",
@@ -71,6 +72,12 @@ class CloseReport:
             "n_finals": self.n_finals,
             "tasks": list(self.tasks),
         }
+
+
+def check_withdrawable(ledger: Ledger, submission_id: int) -> Submission:
+    """Return the submission; raise what would refuse to withdraw it now."""
+    with ledger.store.reading() as connection:
+        return _active_submission(connection, ledger, submission_id, clock.now(), "withdrawal")
 
 
 def withdraw(ledger: Ledger, submission_id: int, *, origin: Origin | None = None) -> Submission:

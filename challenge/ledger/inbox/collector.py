@@ -230,9 +230,10 @@ class _Round:
             self._files[key] = earlier_files(self.ledger, *key)
         found = self._outcomes.get((*key, sha256))
         if found is None and sha256 in self._files[key]:
-            found = earlier_outcome(self.ledger, *key, sha256)
-        if found is not None:
-            self._outcomes[(*key, sha256)] = found
+            found = earlier_outcome(self.ledger, *key, sha256, _method_of(candidate.name))
+            # A file of another name has an outcome of its own after a withdrawal.
+            if found is not None and not found.withdrawn:
+                self._outcomes[(*key, sha256)] = found
         return found
 
     def add(self, candidate: Candidate, outcome: Collected) -> None:
@@ -330,16 +331,16 @@ def _with_receipts(folder: int, candidate: Candidate, outcome: Collected) -> Col
 
 
 def _submit(ledger: Ledger, candidate: Candidate, path: Path, sha256: str, note: str) -> Collected:
-    task = ledger.challenge.task(candidate.task)
+    task, method = ledger.challenge.task(candidate.task), _method_of(candidate.name)
     try:
-        method = _method_of(candidate.name)
         receipt = submit(ledger, task, path, team=candidate.team, method=method, note=note)
     except SubmissionError as error:
         return refused(sha256, error, waits=_waits(error))
     outcome = accepted(receipt, sha256)
     if receipt.identical_to is not None:
         # Another collector stored this file first; both write the same receipt.
-        outcome = earlier_outcome(ledger, candidate.team, candidate.task, sha256) or outcome
+        known = earlier_outcome(ledger, candidate.team, candidate.task, sha256, method)
+        outcome = known or outcome
     return outcome
 
 

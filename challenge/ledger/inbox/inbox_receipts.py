@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from challenge.errors import Fault, SubmissionError, counted
 from challenge.ledger.ledger import Ledger
 from challenge.ledger.store import clock, schema
+from challenge.ledger.submissions.names import clean_text
 from challenge.ledger.submissions.receipt_rows import receipt_of
 from challenge.ledger.submissions.receipts import Receipt
 from challenge.ledger.submissions.roster import find_team, folded_names
@@ -41,6 +42,11 @@ class Collected:
     known: bool = False
     mark: tuple[int, ...] = ()
 
+    @property
+    def withdrawn(self) -> bool:
+        """Whether it is a submission that was withdrawn since."""
+        return self.receipt is not None and bool(self.receipt["submission"]["withdrawn"])
+
     def named(self, file: str, mark: tuple[int, ...]) -> Collected:
         """Return the outcome for a file of this name and state."""
         return replace(self, file=file, mark=mark)
@@ -67,7 +73,11 @@ class Collected:
 
 def accepted(receipt: Receipt, sha256: str) -> Collected:
     """Return the outcome of a stored submission, or of one that is identical to another."""
-    return Collected("accepted", sha256, receipt.message, receipt.as_json(), tuple(receipt.lines()))
+    message, lines = receipt.message, receipt.lines()
+    if receipt.submission.withdrawn:
+        message += "; to submit the file again, give it another name"
+        lines = [message]
+    return Collected("accepted", sha256, message, receipt.as_json(), tuple(lines))
 
 
 def refused(sha256: str, error: SubmissionError, *, waits: bool) -> Collected:
@@ -98,9 +108,15 @@ def earlier_files(ledger: Ledger, team: str, task: str) -> set[str]:
         return set(connection.execute(stored.union(failed)).scalars())
 
 
-def earlier_outcome(ledger: Ledger, team: str, task: str, sha256: str) -> Collected | None:
-    """Return the outcome of an earlier collection of these bytes, None when there was none."""
-    rows, failures = schema.submissions, schema.failures
+def earlier_outcome(
+    ledger: Ledger, team: str, task: str, sha256: str, method: str
+) -> Collected | None:
+    """Return the outcome of an earlier collection of these bytes, None when there was none.
+
+    A withdrawn submission is the outcome for a file of its own method only. Under another name
+    the same bytes are handed in again.
+    """
+    rows, gone, failures = schema.submissions, schema.withdrawals, schema.failures
     with ledger.store.reading() as connection:
         try:
             known = find_team(connection, team, ledger.settings.roster())
@@ -109,12 +125,19 @@ def earlier_outcome(ledger: Ledger, team: str, task: str, sha256: str) -> Collec
         if known is not None:
             found = connection.execute(
                 sa.select(rows.c.id)
-                .where(rows.c.file_sha256 == sha256, rows.c.team == known.id, rows.c.task == task)
-                .order_by(rows.c.id)
+                .select_from(rows.outerjoin(gone, gone.c.submission == rows.c.id))
+                .where(
+                    rows.c.file_sha256 == sha256,
+                    rows.c.team == known.id,
+                    rows.c.task == task,
+                    sa.or_(gone.c.id.is_(None), rows.c.method == clean_text(method)),
+                )
+                .order_by(gone.c.id.is_not(None), rows.c.id)
                 .limit(1)
             ).scalar()
             if found is not None:
-                return accepted(receipt_of(connection, ledger, found, clock.now()), sha256)
+                receipt = receipt_of(connection, ledger, found, clock.now())
+                return accepted(receipt, sha256)
         faults = connection.execute(
             sa.select(failures.c.faults)
             .where(

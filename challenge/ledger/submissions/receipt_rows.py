@@ -89,6 +89,8 @@ def _message(
     head = f"submission {submission.id} of {team.name} for {submission.task}"
     if identical:
         return f"identical to {head}: nothing new was stored, no quota was used"
+    if submission.withdrawn:
+        return f"{head}: withdrawn, it does not count"
     if score is not None:
         if score.value is None:
             return f"{head}: accepted, {score.metric} is undefined ({score.reason})"
