@@ -143,6 +143,7 @@ class FaultEntry(StrictAnswer):
 class _Failure(StrictAnswer):
     kind: Text
     message: Text
+    place: Text
     faults: Annotated[list[FaultEntry], Field(max_length=MOST_FAULTS)]
     exit_code: Literal[1, 2, 3]
 
@@ -395,9 +396,9 @@ def _reported(request: Request, failure: _Failure, ended: Ended) -> ChallengeErr
     return ChallengeError(
         Fault(
             request.where,
-            f"{failure.kind}: {failure.message}",
+            f"{failure.kind}: {failure.message}" + (failure.place and f" ({failure.place})"),
             "predictions",
-            f"{fix}; {_last_lines(ended)}",
+            f"{fix}{_last_lines(ended)}",
             code="method-raised",
         )
     )
@@ -410,7 +411,7 @@ def _crashed(where: str, ended: Ended) -> ChallengeError:
             where,
             f"{found}, and no predictions",
             "predictions",
-            f"fix the method; {_last_lines(ended)}",
+            f"fix the method{_last_lines(ended)}",
             code="method-crashed",
         )
     )
@@ -418,4 +419,4 @@ def _crashed(where: str, ended: Ended) -> ChallengeError:
 
 def _last_lines(ended: Ended) -> str:
     lines = [line.strip()[:200] for line in ended.log.strip().splitlines()[-3:]]
-    return "the last lines it printed: " + readable(" | ".join(lines))
+    return "; the last lines it printed: " + readable(" | ".join(lines)) if lines else ""
