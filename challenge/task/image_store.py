@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING
 from challenge.errors import counted
 from challenge.task.columns import Column
 from challenge.task.image_cache import ImageCache
+from challenge.task.image_settings import ImageSettings
 from challenge.task.images import (
     HEAD_BYTES,
     MAX_BYTES,
@@ -61,8 +62,8 @@ class BadImage:
 class ImageStore:
     """Stores the images of raw rows as files under `public`; each distinct image once.
 
-    `bad` lists the images that could not be stored, in the order of rows. `drops`: those are left
-    out of their rows, and are no faults.
+    `bad` lists the images that could not be stored, in the order of rows. Where the settings drop
+    them, they are left out of their rows, and are no faults.
     """
 
     def __init__(
@@ -70,16 +71,16 @@ class ImageStore:
         public: Path,
         folder: Path,
         progress: Callable[[str], None],
-        rules: ImageRules | None = None,
-        drops: bool = False,
+        settings: ImageSettings | None = None,
         open_cache: Callable[[], ImageCache] | None = None,
     ) -> None:
-        self.drops = drops
+        self.settings = settings or ImageSettings()
+        self.drops = self.settings.on_error == "drop"
         self.bad: list[BadImage] = []
         self._public, self._folder, self._progress = public, folder.resolve(), progress
         self._open_cache = open_cache
         self._cache: ImageCache | None = None
-        self._rules = rules or ImageRules()
+        self._rules = self.settings.rules
         self._stored: dict[str | bytes, tuple[str, bytes]] = {}
         self._heads: dict[str | bytes, ImageHead | ImageFault] = {}
         self._zips: dict[str, zipfile.ZipFile | None] = {}
@@ -351,10 +352,9 @@ def add_image_fault(
             if missing
             else "replace the image, or leave the field empty if there is none"
         )
-        + _DROP,
+        + f"; or set `{store.settings.dropping}` under [raw]; private/images.csv lists all",
         [f"{key}: {file!r}" if file else key],
     )
 
 
 _EXPECTED = "a readable image (PNG, JPEG, GIF, WebP, TIFF, BMP, PPM, AVIF or SVG) within the caps"
-_DROP = '; or write `images = { on_error = "drop" }` under [raw]; private/images.csv lists all'

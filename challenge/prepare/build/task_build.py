@@ -226,10 +226,8 @@ def _plan(
     def open_cache() -> ImageCache:
         return ImageCache(folder / "cache" / "images", folder / "private" / "image-key")
 
-    settings = definition.raw.images
-    drops = settings.on_error == "drop"
     public = staging / "public"
-    images = ImageStore(public, raw.folder, progress, settings.rules, drops, open_cache)
+    images = ImageStore(public, raw.folder, progress, definition.raw.images, open_cache)
     pairs = isinstance(raw, RawRecords)
     try:
         read_image_headers(
