@@ -61,9 +61,14 @@ class Standings:
 
     def __repr__(self) -> str:
         frame = self.to_frame()
-        table = frame[list(_FIRST)].to_string(index=False) if len(frame) else "no submissions yet"
+        table = frame[list(_FIRST)].to_string(index=False) if len(frame) else "no scores yet"
         return "\n".join(
-            [f"{self.document['title']}: {self.document['metric']}", table, *self.notes]
+            [
+                f"{self.document['title']}: {self.document['metric']}",
+                table,
+                *(f"{task}: {why}" for task, why in self.document.get("left_out", {}).items()),
+                *self.notes,
+            ]
         )
 
     def _repr_html_(self) -> str:
@@ -250,7 +255,7 @@ class Board:
 
         if team is None:
             raise WrongUse(
-                Fault("team", "nothing", "who submits", "name the team", code="team-missing")
+                Fault("team", "nothing", "who submits", "add team='NAME'", code="team-missing")
             )
         ledger = self.ledger()
         found = ledger.challenge.task(task)
@@ -301,10 +306,10 @@ def hand_in(
     if team is not None and team != (holder := (server.info()["you"] or {}).get("team")):
         raise WrongUse(
             Fault(
-                "--team",
+                "team",
                 repr(team),
                 f"the team of the token, {holder!r}",
-                "leave --team out, or sign in with the other token",
+                "leave it out, or sign in with the other token",
                 code="team-of-token",
             )
         )

@@ -212,7 +212,7 @@ class LoadedTask:
         """
         from challenge.scoring import require_train, score_on_train
 
-        require_train(on)
+        require_train(on, "on", "test rows are scored by Board.submit")
         with as_file(predictions, self.task, "folds") as path:
             return score_on_train(self.task, path)
 

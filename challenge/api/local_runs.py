@@ -138,7 +138,7 @@ def run(
         isolation = default_isolation(source, loaded.task)
     options = Options(seed, threads, preset, time_limit, isolation or "none")
     if earlier is not None:
-        folders = earlier_folders(Path(earlier), [loaded.task])
+        folders = earlier_folders(Path(earlier), [loaded.task], in_python=True)
         options = replace(options, earlier=folders[loaded.id])
     cell = GridCell(source, loaded.task, options, folder)
     if (path := folder / (OUT_OF_FOLD if cv else PREDICTIONS)).exists():
@@ -179,10 +179,12 @@ def _require_options(
         raise WrongUse(Fault("progress", repr(progress), expected, fix, code="wrong-argument"))
 
 
-def earlier_folders(runs: Path, tasks: Sequence[Task]) -> dict[str, Path]:
+def earlier_folders(
+    runs: Path, tasks: Sequence[Task], *, in_python: bool = False
+) -> dict[str, Path]:
     """Return the folder of each task among earlier runs, by the task's id; their files are checked.
 
-    Raises WrongUse with the faults of all files.
+    Fixes are commands, or with `in_python` calls. Raises WrongUse with the faults of all files.
     """
     from challenge.scoring import read_predictions
 
@@ -194,10 +196,12 @@ def earlier_folders(runs: Path, tasks: Sequence[Task]) -> dict[str, Path]:
             if not file.is_file():
                 faults.append(
                     Fault(
-                        f"--earlier {runs}",
+                        f"earlier={str(runs)!r}" if in_python else f"--earlier {runs}",
                         f"no file {file}",
                         "predictions of test, and of train out of fold, by an earlier run",
-                        f"challenge run METHOD --task {task.id} --to {runs}{option}",
+                        f"run(METHOD, {task.id!r}, to={str(runs)!r}, cv={rows == 'train'})"
+                        if in_python
+                        else f"challenge run METHOD --task {task.id} --to {runs}{option}",
                         code="no-earlier",
                     )
                 )

@@ -165,11 +165,12 @@ def score_predictions(task: Task, predictions: Predictions, subset: Subset) -> S
     return score_part(task, predictions, subset, part)
 
 
-def require_train(on: str) -> None:
+def require_train(
+    on: str, where: str = "--on", fix: str = "test rows are scored by `challenge submit`"
+) -> None:
     """Raise WrongUse unless `on` is a name of the train rows, the only ones scored offline."""
     if on not in ("train", "folds"):
-        fix = "test rows are scored by `challenge submit`"
-        raise WrongUse(Fault("--on", repr(on), "train, or folds (the same)", fix, "score-on"))
+        raise WrongUse(Fault(where, repr(on), "train, or folds (the same)", fix, "score-on"))
 
 
 def score_on_train(task: Task, path: Path) -> Score:

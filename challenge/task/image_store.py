@@ -16,7 +16,6 @@ from typing import IO, TYPE_CHECKING
 from challenge.errors import counted
 from challenge.task.columns import Column
 from challenge.task.image_cache import ImageCache
-from challenge.task.image_settings import ImageSettings
 from challenge.task.images import (
     HEAD_BYTES,
     MAX_BYTES,
@@ -62,8 +61,8 @@ class BadImage:
 class ImageStore:
     """Stores the images of raw rows as files under `public`; each distinct image once.
 
-    `bad` lists the images that could not be stored, in the order of rows. Where the settings drop
-    them, they are left out of their rows, and are no faults.
+    `bad` lists the images that could not be stored, in the order of rows. `drops`: those are left
+    out of their rows, and are no faults; else `dropping` is the line of `[raw]` that drops them.
     """
 
     def __init__(
@@ -71,16 +70,17 @@ class ImageStore:
         public: Path,
         folder: Path,
         progress: Callable[[str], None],
-        settings: ImageSettings | None = None,
+        rules: ImageRules | None = None,
+        drops: bool = False,
+        dropping: str = 'images = { on_error = "drop" }',
         open_cache: Callable[[], ImageCache] | None = None,
     ) -> None:
-        self.settings = settings or ImageSettings()
-        self.drops = self.settings.on_error == "drop"
+        self.drops, self.dropping = drops, dropping
         self.bad: list[BadImage] = []
         self._public, self._folder, self._progress = public, folder.resolve(), progress
         self._open_cache = open_cache
         self._cache: ImageCache | None = None
-        self._rules = self.settings.rules
+        self._rules = rules or ImageRules()
         self._stored: dict[str | bytes, tuple[str, bytes]] = {}
         self._heads: dict[str | bytes, ImageHead | ImageFault] = {}
         self._zips: dict[str, zipfile.ZipFile | None] = {}
@@ -352,7 +352,7 @@ def add_image_fault(
             if missing
             else "replace the image, or leave the field empty if there is none"
         )
-        + f"; or set `{store.settings.dropping}` under [raw]; private/images.csv lists all",
+        + f"; or set `{store.dropping}` under [raw]; private/images.csv lists all",
         [f"{key}: {file!r}" if file else key],
     )
 

@@ -144,3 +144,38 @@ def test_an_argument_of_another_type_is_refused_in_four_parts(
     assert sorted(Path().iterdir()) == before
     if where == "cv":
         assert "the folds are those of the task" in fault.fix
+
+
+def test_an_estimator_of_numbers_is_told_which_columns_are_none(task: ch.LoadedTask) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    with pytest.raises(ch.ChallengeError) as refused:
+        ch.run(LogisticRegression(), task)
+    (fault,) = refused.value.faults
+    assert (fault.code, fault.where) == ("estimator-columns", "method LogisticRegression")
+    assert "could not convert string to float" in fault.found
+    assert fault.found.endswith("columns that are not numbers: words, colour, image")
+    assert "ColumnTransformer" in fault.expected
+
+
+def test_fixes_in_python_are_calls_and_no_options_of_the_shell(
+    task: ch.LoadedTask, tmp_path: Path
+) -> None:
+    calls: list[tuple[str, Any]] = [
+        ("score-on", lambda: task.score([], on="test")),
+        ("no-earlier", lambda: ch.run("majority", task, earlier=tmp_path)),
+        ("unknown-track", lambda: ch.Board().track("clasification")),
+        ("unknown-track", lambda: ch.Board().track("x")),
+        ("unknown-task", lambda: ch.Board().task("x")),
+        ("team-missing", lambda: ch.Board().submit(task, constant(task, task.test), method="m")),
+    ]
+    fixes = []
+    for code, call in calls:
+        with pytest.raises(ch.WrongUse) as refused:
+            call()
+        for fault in refused.value.faults:
+            assert fault.code == code
+            assert "--" not in str(fault) and "challenge.toml" not in str(fault)
+            fixes.append(fault.fix)
+    assert "did you mean 'classification'?" in fixes and "name one of these" in fixes
+    assert f"run(METHOD, 'parcels', to={str(tmp_path)!r}, cv=True)" in fixes

@@ -350,12 +350,12 @@ def _refuse_stopped(request: Request, ended: Ended) -> None:
         "time": (
             f"still running after {caps.seconds:g} s",
             "an answer within the cap",
-            "make it faster, or raise the cap (--cap-seconds)",
+            "make it faster, or raise the cap (`challenge run --cap-seconds`)",
         ),
         "memory": (
             f"{ended.peak_mb:,} MB of memory",
             f"at most {caps.memory_mb:,} MB",
-            "make it smaller, or raise the cap (--cap-memory)",
+            "make it smaller, or raise the cap (`challenge run --cap-memory`)",
         ),
         "output": (
             "endless messages",
@@ -391,7 +391,7 @@ def _reported(request: Request, failure: _Failure, ended: Ended) -> ChallengeErr
     if request.isolation == "bwrap" and failure.kind == FileNotFoundError.__name__:
         fix = (
             "if the file is there, the sandbox hides it: put its content into the method's modules,"
-            " or run your own code with --isolation none"
+            " or run your own code with --isolation none (Python: isolation='none')"
         )
     return ChallengeError(
         Fault(

@@ -226,8 +226,17 @@ def _plan(
     def open_cache() -> ImageCache:
         return ImageCache(folder / "cache" / "images", folder / "private" / "image-key")
 
+    settings = definition.raw.images
     public = staging / "public"
-    images = ImageStore(public, raw.folder, progress, definition.raw.images, open_cache)
+    images = ImageStore(
+        public,
+        raw.folder,
+        progress,
+        settings.rules,
+        drops=settings.on_error == "drop",
+        dropping=settings.dropping,
+        open_cache=open_cache,
+    )
     pairs = isinstance(raw, RawRecords)
     try:
         read_image_headers(
