@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from challenge.api.doors import PLACE, require, require_text
 from challenge.api.frame_files import as_file
 from challenge.api.loaded_task import LoadedTask
 from challenge.api.notebook import text_html
@@ -59,9 +61,14 @@ class Standings:
 
     def __repr__(self) -> str:
         frame = self.to_frame()
-        table = frame[list(_FIRST)].to_string(index=False) if len(frame) else "no submissions yet"
+        table = frame[list(_FIRST)].to_string(index=False) if len(frame) else "no scores yet"
         return "\n".join(
-            [f"{self.document['title']}: {self.document['metric']}", table, *self.notes]
+            [
+                f"{self.document['title']}: {self.document['metric']}",
+                table,
+                *(f"{task}: {why}" for task, why in self.document.get("left_out", {}).items()),
+                *self.notes,
+            ]
         )
 
     def _repr_html_(self) -> str:
@@ -105,17 +112,24 @@ class Board:
     Raises
     ------
     WrongUse
-        When no challenge is there.
+        When no challenge is there, or `where` is no folder.
     MissingRequirement
         When a server is named and there is no token for it.
     """
 
     def __init__(self, where: str | Path = ".") -> None:
         self._server: Server | None
-        if str(where).startswith(("http://", "https://")):
+        require(
+            where,
+            PLACE,
+            "the board",
+            "a folder of a challenge, or the address of a server",
+            "such as Board('.') or Board('https://challenge.example.org')",
+        )
+        if "://" in str(where):
             self._root, self._server = None, server_at(str(where))
         else:
-            self._root = find_challenge(Path(where)).root
+            self._root = _root_around(where)
             self._server = server_of(self._root)
 
     @property
@@ -127,6 +141,7 @@ class Board:
 
     def track(self, track: str) -> Standings:
         """Return the standings of a track; raise WrongUse when there is none of that id."""
+        require_text(track, "the track", "the id of a track")
         if self._server is not None:
             return Standings(self._server.track(track))
         from challenge.board.rules.track_board import track_board
@@ -136,6 +151,7 @@ class Board:
 
     def task(self, task: str) -> Standings:
         """Return the standings of a task; raise WrongUse when there is none of that id."""
+        require_text(task, "the task", "the id of a task")
         if self._server is not None:
             return Standings(self._server.task_board(task))
         from challenge.board.rules.task_board import task_board
@@ -153,6 +169,9 @@ class Board:
         """
         import pandas as pd
 
+        for where, value in (("task", task), ("team", team)):
+            if value is not None:
+                require_text(value, where, f"the {where} whose submissions are listed, or None")
         if self._server is not None:
             return pd.DataFrame(list(self._server.submissions(task, team)))
         from challenge.ledger import history
@@ -190,6 +209,18 @@ class Board:
         WrongUse
             When there is no such task, or no team where one is needed.
         """
+        require(
+            task,
+            (str, LoadedTask),
+            "the task",
+            "a task of load_task, or its id",
+            "such as board.submit(task, …) or board.submit('icon-tag', …)",
+        )
+        require_text(method, "method", "the name of the method, which boards show")
+        if team is not None:
+            require_text(team, "team", "the name of the team, or None")
+        if note != "":
+            require_text(note, "note", "a text, which may be empty")
         task_id = task if isinstance(task, str) else task.id
         if isinstance(predictions, str | Path):
             return self._submit_file(task_id, Path(predictions), method, team, note)
@@ -224,7 +255,7 @@ class Board:
 
         if team is None:
             raise WrongUse(
-                Fault("team", "nothing", "who submits", "name the team", code="team-missing")
+                Fault("team", "nothing", "who submits", "add team='NAME'", code="team-missing")
             )
         ledger = self.ledger()
         found = ledger.challenge.task(task)
@@ -240,6 +271,15 @@ class Board:
     def __repr__(self) -> str:
         where = self._server.url if self._server is not None else self._root
         return f"Board of {where}, {counted(len(self.tracks), 'track')}: {', '.join(self.tracks)}"
+
+
+def _root_around(where: str | Path) -> Path:
+    try:
+        return find_challenge(Path(where)).root
+    except WrongUse as error:
+        (fault,) = error.faults
+        fix = "name it in Python: Board(FOLDER), or Board('https://…') for a server"
+        raise WrongUse(replace(fault, fix=fix)) from None
 
 
 def hand_in(
@@ -266,10 +306,10 @@ def hand_in(
     if team is not None and team != (holder := (server.info()["you"] or {}).get("team")):
         raise WrongUse(
             Fault(
-                "--team",
+                "team",
                 repr(team),
                 f"the team of the token, {holder!r}",
-                "leave --team out, or sign in with the other token",
+                "leave it out, or sign in with the other token",
                 code="team-of-token",
             )
         )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from challenge.api.check_report import CheckReport
+from challenge.api.doors import PLACE, require, require_choice
 from challenge.api.frame_files import On, as_file
 from challenge.api.notebook import cell_html, table_html, text_html, thumbnail_html
 from challenge.api.task_places import task_at
@@ -32,7 +33,10 @@ class TaskImages:
         self._task = task
 
     def path(self, value: str) -> Path:
-        """Return the file that a value of an image column names; WrongUse for a missing value."""
+        """Return the file that a value of an image column names.
+
+        Raises WrongUse for a missing value, and for one that names no image of the task.
+        """
         if not isinstance(value, str):
             raise WrongUse(
                 Fault(
@@ -43,7 +47,18 @@ class TaskImages:
                     code="image-value",
                 )
             )
-        return self._task.image_path(value)
+        path = self._task.image_path(value)
+        if not path.is_file():
+            raise WrongUse(
+                Fault(
+                    "the image",
+                    f"{value!r}, which the task does not have",
+                    "a value of an image column, such as task.train['image'][0]",
+                    "take it from `train` or `test` as it is, with its folder",
+                    code="image-value",
+                )
+            )
+        return path
 
     def open(self, value: str) -> Image.Image:
         """Return the decoded image that a value of an image column names.
@@ -59,10 +74,8 @@ class TaskImages:
 
         Raises
         ------
-        FileNotFoundError
-            Where the task has no such image.
         WrongUse
-            Where the value is missing (NaN) or not a text.
+            Where the value is missing (NaN) or not a text, or the task has no such image.
         """
         from PIL import Image
 
@@ -138,7 +151,7 @@ class LoadedTask:
         rows = [(one.name, one.modality, one.description) for one in self.task.columns]
         return pd.DataFrame(rows, columns=["column", "modality", "description"])
 
-    def check(self, predictions: Any, on: On = "test") -> CheckReport:
+    def check(self, predictions: Any, on: On | Literal["train"] = "test") -> CheckReport:
         """Report every fault of predictions, as `challenge check` does.
 
         Parameters
@@ -146,20 +159,27 @@ class LoadedTask:
         predictions : path, frame, dict, series, list or array
             A CSV or Parquet file; a frame of pandas, polars or pyarrow with `id` and `label`, or
             `id` and a column for each class; or a value for each row of `test`, in its order.
-        on : {"test", "folds"}
-            Whether the rows are those of `test`, or those of `train`, predicted out of fold.
+        on : {"test", "folds", "train"}
+            Whether the rows are those of `test`, or those of `train`, predicted out of fold
+            (`folds` and `train` are the same).
 
         Returns
         -------
         CheckReport
             True where there is no fault; its faults are objects, `to_frame()` is their table.
+
+        Raises
+        ------
+        WrongUse
+            For another `on`.
         """
         from challenge.scoring import read_predictions
 
+        require_choice(on, ("test", "folds", "train"), "on")
         n = self.task.n_test if on == "test" else self.task.n_train
         try:
-            with as_file(predictions, self.task, on) as path:
-                rows: Any = "test" if on == "test" else "train"
+            rows: Literal["test", "train"] = "test" if on == "test" else "train"
+            with as_file(predictions, self.task, "test" if on == "test" else "folds") as path:
                 read = read_predictions(self.task, path, rows=rows)
         except ChallengeError as error:
             return CheckReport(self.id, n, "", error.faults)
@@ -192,7 +212,7 @@ class LoadedTask:
         """
         from challenge.scoring import require_train, score_on_train
 
-        require_train(on)
+        require_train(on, "on", "test rows are scored by Board.submit")
         with as_file(predictions, self.task, "folds") as path:
             return score_on_train(self.task, path)
 
@@ -228,7 +248,7 @@ class LoadedTask:
 
     def _cell(self, value: object, *, image: bool) -> str:
         if image and isinstance(value, str):
-            return thumbnail_html(self.images.path(value))
+            return thumbnail_html(self.task.image_path(value))
         return cell_html(value)
 
 
@@ -258,4 +278,13 @@ def load_task(name: str | Path, start: str | Path | None = None) -> LoadedTask:
     MissingRequirement
         When a server does not answer, or there is no token for it.
     """
+    require(
+        name,
+        PLACE,
+        "the task",
+        "an id, a folder, a zip or an address, as a text or a path",
+        "such as load_task('icon-tag'); for several tasks call it for each",
+    )
+    if start is not None:
+        require(start, PLACE, "start", "a folder, as a text or a path", "name a folder")
     return LoadedTask(task_at(name, Path(start) if start is not None else Path.cwd()))

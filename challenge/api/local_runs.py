@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from challenge.api.doors import PLACE, require, require_choice, require_flag, require_text
 from challenge.api.loaded_task import LoadedTask, load_task
 from challenge.errors import ChallengeError, Fault, WrongUse
 from challenge.methods import Isolation, MethodSource, resolve_method
@@ -120,6 +121,14 @@ def run(
     ChallengeError
         When it crashed, was stopped at a cap, or its predictions have faults.
     """
+    _require_options(cv, to, seed, threads, preset, time_limit, isolation, earlier, progress)
+    require(
+        task,
+        (LoadedTask, *PLACE),
+        "the task",
+        "a task of load_task, or what load_task takes",
+        "such as run('linear', task); for several tasks call it for each",
+    )
     loaded = task if isinstance(task, LoadedTask) else load_task(task)
     named = isinstance(method, str)
     source = (resolve_method(method) if named else _own(method)).on(loaded.task)
@@ -129,7 +138,7 @@ def run(
         isolation = default_isolation(source, loaded.task)
     options = Options(seed, threads, preset, time_limit, isolation or "none")
     if earlier is not None:
-        folders = earlier_folders(Path(earlier), [loaded.task])
+        folders = earlier_folders(Path(earlier), [loaded.task], in_python=True)
         options = replace(options, earlier=folders[loaded.id])
     cell = GridCell(source, loaded.task, options, folder)
     if (path := folder / (OUT_OF_FOLD if cv else PREDICTIONS)).exists():
@@ -142,10 +151,40 @@ def run(
     return LocalRun(source.name, loaded, path, score, scratch)
 
 
-def earlier_folders(runs: Path, tasks: Sequence[Task]) -> dict[str, Path]:
+def _require_options(
+    cv: object,
+    to: object,
+    seed: object,
+    threads: object,
+    preset: object,
+    time_limit: object,
+    isolation: object,
+    earlier: object,
+    progress: object,
+) -> None:
+    """Raise WrongUse for an option of another type: Python would take some of them for others."""
+    require_flag(cv, "cv", "the folds are those of the task, see task.folds")
+    for where, place in (("to", to), ("earlier", earlier)):
+        if place is not None:
+            require(place, PLACE, where, "a folder, as a text or a path", f"{where}='runs'")
+    require(seed, (int,), "seed", "a whole number", "seed=0")
+    require(threads, (int,), "threads", "a whole number from 1 on", "threads=2")
+    require_text(preset, "preset", "the name of a preset, such as 'fast'")
+    if time_limit is not None:
+        require(time_limit, (int, float), "time_limit", "seconds, or None", "time_limit=600")
+    if isolation is not None:
+        require_choice(isolation, get_args(Isolation), "isolation")
+    if not callable(progress):
+        expected, fix = "a function that takes a text", "progress=print"
+        raise WrongUse(Fault("progress", repr(progress), expected, fix, code="wrong-argument"))
+
+
+def earlier_folders(
+    runs: Path, tasks: Sequence[Task], *, in_python: bool = False
+) -> dict[str, Path]:
     """Return the folder of each task among earlier runs, by the task's id; their files are checked.
 
-    Raises WrongUse with the faults of all files.
+    Fixes are commands, or with `in_python` calls. Raises WrongUse with the faults of all files.
     """
     from challenge.scoring import read_predictions
 
@@ -157,10 +196,12 @@ def earlier_folders(runs: Path, tasks: Sequence[Task]) -> dict[str, Path]:
             if not file.is_file():
                 faults.append(
                     Fault(
-                        f"--earlier {runs}",
+                        f"earlier={str(runs)!r}" if in_python else f"--earlier {runs}",
                         f"no file {file}",
                         "predictions of test, and of train out of fold, by an earlier run",
-                        f"challenge run METHOD --task {task.id} --to {runs}{option}",
+                        f"run(METHOD, {task.id!r}, to={str(runs)!r}, cv={rows == 'train'})"
+                        if in_python
+                        else f"challenge run METHOD --task {task.id} --to {runs}{option}",
                         code="no-earlier",
                     )
                 )

@@ -8,8 +8,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from challenge.errors import ChallengeError, Fault, WrongUse, meant
-from challenge.task import Task, find_task, read_task, sha256_of_file
+from challenge.errors import ChallengeError, Fault, WrongUse
+from challenge.task import Task, find_task, read_task, require_folder, sha256_of_file
 from challenge.task.export import unpack_export
 from challenge.task.files import is_archive_damage
 
@@ -27,7 +27,8 @@ def task_at(name: str | Path, start: Path) -> Task:
     when a server does not answer or there is no token for it.
     """
     text = str(name)
-    if text.startswith(("http://", "https://")):
+    require_folder(start)
+    if "://" in text:
         return _downloaded(text)
     path = Path(name)
     if path.suffix.lower() == ".zip" and path.is_file():
@@ -35,29 +36,10 @@ def task_at(name: str | Path, start: Path) -> Task:
     try:
         return find_task(text, start)
     except WrongUse as error:
-        code, beside = error.faults[0].code, start / f"{text}.zip"
-        if code in ("no-challenge", "unknown-task") and beside.is_file():
+        beside = start / f"{text}.zip"
+        if error.faults[0].code in ("no-such-task", "unknown-task") and beside.is_file():
             return _unpacked(beside)
-        if code == "no-challenge":
-            # Its fix is about the shell.
-            raise _no_task(text, start) from None
         raise
-
-
-def _no_task(name: str, start: Path) -> WrongUse:
-    zips = sorted(file.name for file in start.glob("*.zip"))
-    folders = sorted(file.parent.name for file in start.glob("*/task.json"))
-    fix = "give the path of its folder or zip, or start Python in the challenge directory"
-    return WrongUse(
-        Fault(
-            "the task",
-            repr(name),
-            "a task's folder, a zip of `challenge export`, an address of a server, or, inside a "
-            "challenge directory, an id",
-            meant(name, [*zips, *folders], fix),
-            code="no-such-task",
-        )
-    )
 
 
 def downloads_folder() -> Path:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from challenge.api.challenge_board import Board
+from challenge.api.doors import require
 from challenge.api.frame_files import as_file
 from challenge.api.loaded_task import LoadedTask
 from challenge.api.local_runs import LocalRun
+from challenge.api.notebook import text_html
 from challenge.errors import Fault, WrongUse
 
 if TYPE_CHECKING:
@@ -27,12 +30,17 @@ class Compared:
     ----------
     result : Comparison or ReleasedDifference
         The figures; while a contest runs, of released submissions only and rounded.
+    titles : tuple of str
+        What a and b are.
     verdict : str
         In one sentence, whether one of the two is better.
     """
 
-    def __init__(self, result: Comparison | ReleasedDifference, verdict: str) -> None:
+    def __init__(
+        self, result: Comparison | ReleasedDifference, titles: tuple[str, str], verdict: str
+    ) -> None:
         self.result = result
+        self.titles = titles
         self.verdict = verdict
 
     def to_frame(self) -> pd.DataFrame:
@@ -46,7 +54,11 @@ class Compared:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric")
 
     def __repr__(self) -> str:
-        return "\n".join([*self.result.lines(), self.verdict])
+        sides = [f"{name}: {title}" for name, title in zip("ab", self.titles, strict=True)]
+        return "\n".join([*sides, *self.result.lines(), self.verdict])
+
+    def _repr_html_(self) -> str:
+        return text_html(repr(self))
 
 
 def compare(
@@ -72,19 +84,35 @@ def compare(
     Raises
     ------
     WrongUse
-        For unknown ids, two different tasks, or where no task is named.
+        For unknown ids, two different tasks, a run without `cv`, or where no task is named.
     SubmissionError
         For hidden scores, or with every fault of predictions.
     """
     from challenge.ledger.submissions.compare import compare as compare_submissions
     from challenge.ledger.submissions.compare import compared, verdict
 
-    if isinstance(a, int) and isinstance(b, int):
+    if isinstance(a, Integral) and isinstance(b, Integral):
         ledger = (board if isinstance(board, Board) else Board(board)).ledger()
-        found = compare_submissions(ledger, a, b)
-        kind, sides = compared(ledger, a, b)
-        titles = [side.title for side in sides]
-        return Compared(found, verdict(found, kind.metric(found.metric), *titles))
+        # Ids of a frame are integers of numpy.
+        ids = int(a), int(b)
+        found = compare_submissions(ledger, *ids)
+        kind, (first, second) = compared(ledger, *ids)
+        titles = first.title, second.title
+        return Compared(found, titles, verdict(found, kind.metric(found.metric), *titles))
+    if task is not None:
+        require(task, (LoadedTask,), "task", "a task of load_task", "task=load_task('icon-tag')")
+    if faults := [
+        Fault(
+            name,
+            f"the run of {side.method}, which predicted the test rows",
+            "predictions of train out of fold: test rows are compared by ids of submissions",
+            "run both with cv=True",
+            code="run-of-test",
+        )
+        for name, side in (("a", a), ("b", b))
+        if isinstance(side, LocalRun) and side.score is None
+    ]:
+        raise WrongUse(faults)
     from challenge.scoring import compare_on_train
 
     tasks = [side.task for side in (a, b) if isinstance(side, LocalRun)]
@@ -101,10 +129,10 @@ def compare(
         )
     on = tasks[0].task
     files = [side.file if isinstance(side, LocalRun) else side for side in (a, b)]
-    titles = [
+    one, two = (
         side.method if isinstance(side, LocalRun) else f"{name}, as given"
         for name, side in (("a", a), ("b", b))
-    ]
-    with as_file(files[0], on, "folds") as first, as_file(files[1], on, "folds") as second:
-        of_train = compare_on_train(on, first, second)
-    return Compared(of_train, verdict(of_train, on.kind.metric(on.metric), *titles))
+    )
+    with as_file(files[0], on, "folds") as a_file, as_file(files[1], on, "folds") as b_file:
+        of_train = compare_on_train(on, a_file, b_file)
+    return Compared(of_train, (one, two), verdict(of_train, on.kind.metric(on.metric), one, two))

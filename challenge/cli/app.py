@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 from typer.models import CommandInfo
 
 from challenge.errors import ChallengeError, MissingRequirement, WrongUse, machine_fault
-from challenge.task import Challenge, find_challenge
+from challenge.task import Challenge, find_challenge, require_folder
 from challenge.version import __version__
 
 if TYPE_CHECKING:
@@ -141,10 +141,17 @@ def root(
     ctx.obj = _Where(directory, server)
 
 
-def start_of(ctx: typer.Context) -> Path:
-    """Return the folder where the search for a challenge directory starts."""
+def start_of(ctx: typer.Context, *, new: bool = False) -> Path:
+    """Return the folder where the search for a challenge directory starts.
+
+    Raises WrongUse where -C names no folder; with `new` the command makes it.
+    """
     where: _Where = ctx.obj
-    return where.directory if where.directory is not None else Path.cwd()
+    if where.directory is None:
+        return Path.cwd()
+    if not new:
+        require_folder(where.directory)
+    return where.directory
 
 
 def challenge_of(ctx: typer.Context) -> Challenge:

@@ -19,7 +19,7 @@ from challenge.cli.task_commands import (
     RawKeys,
     named_kind,
 )
-from challenge.task import find_task
+from challenge.task import find_task, is_path_like
 
 __all__: list[str] = []
 
@@ -56,7 +56,7 @@ def assess(
     path = Path(source)
     built = (path / "task.json").is_file() or (path / "public" / "task.json").is_file()
     with Progress(f"assess {source}") as progress:
-        if built or not path.exists():
+        if built or not (path.exists() or is_path_like(source)):
             found = measure_task(find_task(source, start_of(ctx)), progress)
         else:
             found = assess_table(

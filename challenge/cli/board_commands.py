@@ -142,6 +142,9 @@ def print_track(board: Mapping[str, Any]) -> None:
         ],
         right=(0,),
     )
+    if not board["rows"]:
+        waiting = [f"{task}: {reason}" for task, reason in board["left_out"].items()]
+        say(f"no scores yet: {'; '.join(waiting) or 'no team has submitted'}")
     for line in board["notes"]:
         print_note(f"note: {line}")
 

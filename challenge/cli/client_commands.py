@@ -39,7 +39,7 @@ def login(
         print_note("note: without https others on the network can read the token")
     server = Server(url, _token())
     info = server.info()
-    root = start_of(ctx)
+    root = start_of(ctx, new=True)
     make_workspace(root, url, info)
     if not os.environ.get("CHALLENGE_TOKEN"):
         keep_token(url, server.token)
@@ -120,7 +120,7 @@ def _workspace(ctx: typer.Context) -> Path:
     """Return the folder of the server around the start; it is made where there is none."""
     from challenge.client.workspace import make_workspace
 
-    start = start_of(ctx)
+    start = start_of(ctx, new=True)
     try:
         return find_challenge(start).root
     except WrongUse:

@@ -378,7 +378,7 @@ def restore(
         challenge = challenge_of(ctx)
     except WrongUse:
         # The archive brings the challenge.toml that makes the folder a challenge directory.
-        challenge = Challenge(start_of(ctx).resolve())
+        challenge = Challenge(start_of(ctx, new=True).resolve())
     with Progress("restore") as progress:
         n_files = read_backup(file, challenge, progress)
     say(f"{counted(n_files, 'file')} restored")

@@ -288,7 +288,7 @@ def _tasks_of_track(challenge: Challenge, track_id: str) -> list[str]:
                 "--track",
                 repr(track_id),
                 f"one of {', '.join(tracks) or '(no tracks)'}",
-                meant(track_id, tracks, "see challenge.toml"),
+                meant(track_id, tracks, "name one of these, or declare it in challenge.toml"),
                 code="unknown-track",
             )
         )
@@ -342,6 +342,8 @@ def _run_cells(
                 )
                 raise
     print_reports(reports, json=json)
+    if to is None and ledger is None and any(report.error is None for report in reports):
+        print_note("note: no file was kept; add --to DIR to keep it, or --submit to hand it in")
     failures = [report.error for report in reports if report.error is not None]
     if failures:
         raise typer.Exit(max(error.exit_code for error in failures))

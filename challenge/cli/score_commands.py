@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,6 +37,7 @@ def check(ctx: typer.Context, task: TaskName, file: File, json: Json = False) ->
     """
     from challenge.scoring import read_predictions
 
+    _refuse_swapped(task, file)
     found = find_task(task, start_of(ctx))
     predictions = read_predictions(found, file)
     if json:
@@ -54,6 +56,20 @@ def check(ctx: typer.Context, task: TaskName, file: File, json: Json = False) ->
     say(f"{plain(str(file))}: no faults; {counted(found.n_test, 'row')}, {predictions.form}")
     for line in predictions.notes:
         print_note(f"note: {line}")
+
+
+def _refuse_swapped(task: str, file: Path) -> None:
+    """Raise WrongUse where the predictions file stands in the place of the task."""
+    if Path(task).is_file() and Path(task).suffix.lower() != ".zip" and not file.is_file():
+        raise WrongUse(
+            Fault(
+                "TASK FILE",
+                f"{task!r}, a file, in the place of the task",
+                "the task first, then the file",
+                f"swap the two: {shlex.join([str(file), task])}",
+                code="swapped",
+            )
+        )
 
 
 @app.command(
@@ -78,6 +94,7 @@ def submit(
     from challenge.ledger import open_ledger
     from challenge.ledger import submit as submit_file
 
+    _refuse_swapped(task, file)
     if (server := server_for(ctx)) is not None:
         _submit_to(server, ctx, task, file, team=team, method=method, note=note, json=json)
         return
@@ -195,6 +212,7 @@ def score(
     from challenge.scoring import require_train, score_on_train
 
     require_train(on)
+    _refuse_swapped(task, file)
     result = score_on_train(find_task(task, start_of(ctx)), file)
     if json:
         print_json(result.as_json())

@@ -462,7 +462,7 @@ def audit(
             else:
                 _say_wrapped(f"fix: {finding.fix}")
         if any(finding.rows for finding in report.findings):
-            say(f"raw rows of the findings: {found.private / AUDIT_ROWS}")
+            say(f"raw rows of the findings, 1 is the first of data: {found.private / AUDIT_ROWS}")
     if any(f.severity == "high" and f.name not in accepted for f in report.findings):
         raise typer.Exit(1)
 

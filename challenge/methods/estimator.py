@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from challenge.errors import ChallengeError, Fault
 from challenge.features.text import text_values
 from challenge.methods.builtin.folds import label_codes, label_numbers
 from challenge.methods.protocol import (
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from challenge.task import Task
 
 __all__ = ["EstimatorMethod"]
+
+_NO_NUMBER = ("could not convert string to float", "float() argument must be", "DType")
+"""What scikit-learn and NumPy say of texts and times in the place of numbers."""
 
 
 class EstimatorMethod:
@@ -51,7 +55,12 @@ class EstimatorMethod:
             labels = label_numbers(train)
         else:
             labels = [str(task.classes[code]) for code in label_codes(train, task)]
-        self._model.fit(self._features(train), labels)
+        features = self._features(train)
+        try:
+            self._model.fit(features, labels)
+        except (TypeError, ValueError) as error:
+            refused = self._words_for_numbers(features, error)
+            raise (refused or error) from error
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
         """Return probabilities where the estimator has them, labels or numbers otherwise."""
@@ -71,6 +80,24 @@ class EstimatorMethod:
             return probabilities_frame(test, self._task, rows)
         labels = [str(label) for label in self._model.predict(features)]
         return pd.DataFrame({"id": list(test["id"]), "label": labels})
+
+    def _words_for_numbers(self, features: pd.DataFrame, error: Exception) -> ChallengeError | None:
+        """Return the error of an estimator of numbers that got other columns too, else None."""
+        from pandas.api.types import is_numeric_dtype
+
+        names = [name for name, one in features.items() if not is_numeric_dtype(one)]
+        if not names or not any(sign in str(error) for sign in _NO_NUMBER):
+            return None
+        return ChallengeError(
+            Fault(
+                f"method {type(self._model).__name__}",
+                f"{error}; columns that are not numbers: {', '.join(map(str, names))}",
+                "a Pipeline with a ColumnTransformer, which turns the columns into numbers",
+                "make_pipeline(make_column_transformer((TfidfVectorizer(), 'a text'), …), model); "
+                "columns that it does not name are left out",
+                code="estimator-columns",
+            )
+        )
 
     def _features(self, table: pd.DataFrame) -> pd.DataFrame:
         import pandas as pd

@@ -35,6 +35,8 @@ def as_table(found: Any, test: pd.DataFrame, task: Task, where: str) -> pd.DataF
         raise _refused(where, "None", "end `predict` with `return predictions`")
     if isinstance(found, Iterator):
         found = _drawn(found, len(test))
+    if type(found).__name__ == "LazyFrame":
+        raise _refused(where, "a LazyFrame, which holds no values yet", "add .collect()")
     if callable(getattr(found, "to_pandas", None)):
         found = found.to_pandas()
     if isinstance(found, list) and found and all(isinstance(row, Mapping) for row in found):

@@ -55,18 +55,23 @@ DISTINGUISHABLE_WINS = 6
 """The fewest wins without a loss that an exact McNemar test finds significant: 2 / 2^6 < .05."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MetricValue:
     """A metric with its 95 % interval.
 
     `value` is None when undefined; `low` and `high` are None together when there is no interval.
-    `reason` says why something is missing.
+    `reason` says why something is missing, `name` is that of the metric.
     """
 
     value: float | None
     low: float | None = None
     high: float | None = None
     reason: str | None = None
+    name: str = field(default="", compare=False)
+
+    def __repr__(self) -> str:
+        shown = figure(self.value, self.low, self.high)
+        return f"{self.name}: {shown} {self.reason or ''}".strip(": ")
 
     def as_json(self) -> dict[str, float | str | None]:
         """Return the metric as plain values."""
@@ -160,11 +165,12 @@ def score_predictions(task: Task, predictions: Predictions, subset: Subset) -> S
     return score_part(task, predictions, subset, part)
 
 
-def require_train(on: str) -> None:
+def require_train(
+    on: str, where: str = "--on", fix: str = "test rows are scored by `challenge submit`"
+) -> None:
     """Raise WrongUse unless `on` is a name of the train rows, the only ones scored offline."""
     if on not in ("train", "folds"):
-        fix = "test rows are scored by `challenge submit`"
-        raise WrongUse(Fault("--on", repr(on), "train, or folds (the same)", fix, "score-on"))
+        raise WrongUse(Fault(where, repr(on), "train, or folds (the same)", fix, "score-on"))
 
 
 def score_on_train(task: Task, path: Path) -> Score:
@@ -214,7 +220,8 @@ def baseline_score(task: Task, subset: Subset) -> MetricValue:
     """
     part = solution_part(task, subset)
     value = baseline_of(task.kind.metric(task.metric), task.kind.outcome, part)
-    return MetricValue(value, reason="no row is scored here" if value is None else None)
+    reason = "no row is scored here" if value is None else None
+    return MetricValue(value, reason=reason, name=task.metric)
 
 
 def refuse_strangers(task: Task, predictions: Predictions, rows: str) -> None:
@@ -277,7 +284,7 @@ def score_part(
     metric = metrics[task.metric]
     outcome = task.kind.outcome(part, predictions.answers)
     found = estimates(metrics.values(), outcome)
-    values = {name: value_with_interval(one) for name, one in found.items()}
+    values = {name: replace(value_with_interval(one), name=name) for name, one in found.items()}
     primary = found[task.metric]
     vector = None if primary.value is None else primary.compared
     resolution = resolution_of(metric, part)

@@ -91,7 +91,7 @@ class Service:
         """Return a built task; raise WrongUse with the nearest id when there is none."""
         known = self.challenge.built_ids()
         if task_id not in known:
-            fix = meant(task_id, known, "see /api/v1/tasks")
+            fix = meant(task_id, known, "see `challenge tasks`, or /api/v1/tasks")
             raise WrongUse(
                 Fault("task", repr(task_id), "the id of a task", fix, code="unknown-task")
             )

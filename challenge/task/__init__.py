@@ -3,7 +3,13 @@
 from challenge.task.columns import RESERVED, Column, Side
 from challenge.task.files import atomic_file, dump_json, read_json, sha256_of_file, write_atomically
 from challenge.task.modalities import MODALITIES, Modality, modality_of
-from challenge.task.registry import Challenge, find_challenge, find_task
+from challenge.task.registry import (
+    Challenge,
+    find_challenge,
+    find_task,
+    is_path_like,
+    require_folder,
+)
 from challenge.task.task import SUBSETS, TASK_FORMAT, Subset, Task, read_task
 
 __all__ = [
@@ -21,9 +27,11 @@ __all__ = [
     "dump_json",
     "find_challenge",
     "find_task",
+    "is_path_like",
     "modality_of",
     "read_json",
     "read_task",
+    "require_folder",
     "sha256_of_file",
     "write_atomically",
 ]

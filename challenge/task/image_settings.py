@@ -8,6 +8,7 @@ from pydantic import Field
 
 from challenge.task.declarations import Declaration
 from challenge.task.images import MAX_MEGAPIXELS, MOST_MEGAPIXELS, ImageRules
+from challenge.task.toml_text import in_toml
 
 __all__ = ["ImageSettings"]
 
@@ -31,3 +32,14 @@ class ImageSettings(Declaration):
     def rules(self) -> ImageRules:
         """How an image becomes a stored one."""
         return ImageRules(self.max_megapixels, self.max_side or 0)
+
+    @property
+    def dropping(self) -> str:
+        """The line of `[raw]` with these settings that drops bad images.
+
+        >>> ImageSettings(path="fotos", max_side=64).dropping
+        'images = { path = "fotos", max_side = 64, on_error = "drop" }'
+        """
+        stated = {**self.model_dump(exclude_defaults=True), "on_error": "drop"}
+        inside = ", ".join(f"{key} = {in_toml(value)}" for key, value in stated.items())
+        return f"images = {{ {inside} }}"

@@ -62,7 +62,7 @@ class ImageStore:
     """Stores the images of raw rows as files under `public`; each distinct image once.
 
     `bad` lists the images that could not be stored, in the order of rows. `drops`: those are left
-    out of their rows, and are no faults.
+    out of their rows, and are no faults; else `dropping` is the line of `[raw]` that drops them.
     """
 
     def __init__(
@@ -72,9 +72,10 @@ class ImageStore:
         progress: Callable[[str], None],
         rules: ImageRules | None = None,
         drops: bool = False,
+        dropping: str = 'images = { on_error = "drop" }',
         open_cache: Callable[[], ImageCache] | None = None,
     ) -> None:
-        self.drops = drops
+        self.drops, self.dropping = drops, dropping
         self.bad: list[BadImage] = []
         self._public, self._folder, self._progress = public, folder.resolve(), progress
         self._open_cache = open_cache
@@ -351,10 +352,9 @@ def add_image_fault(
             if missing
             else "replace the image, or leave the field empty if there is none"
         )
-        + _DROP,
+        + f"; or set `{store.dropping}` under [raw]; private/images.csv lists all",
         [f"{key}: {file!r}" if file else key],
     )
 
 
 _EXPECTED = "a readable image (PNG, JPEG, GIF, WebP, TIFF, BMP, PPM, AVIF or SVG) within the caps"
-_DROP = '; or write `images = { on_error = "drop" }` under [raw]; private/images.csv lists all'

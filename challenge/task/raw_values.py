@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ __all__ = [
 ]
 
 _SHOWN = 5
+_NUMBERED = re.compile(r"row \d+(:|$)")
+"""What names a row without a raw key."""
+_COUNTED = "row 1 is the first row of data, and empty rows are not counted"
 
 
 class Faults:
@@ -50,19 +54,24 @@ class Faults:
             self._found[code, column] = (found, expected, fix, count, list(rows[:_SHOWN]))
 
     def stop(self) -> None:
-        """Raise TaskError with every fault, if there is any."""
+        """Raise TaskError with every fault, if there is any.
+
+        The first that names rows by their number says how they are counted.
+        """
+        found_in = sorted(self._found.items())
+        numbered = next((key for key, one in found_in if any(map(_NUMBERED.match, one[4]))), None)
         faults = [
             Fault(
                 f"{self._where}, column {column}" if column else self._where,
                 found,
                 expected,
-                fix,
+                f"{fix}; {_COUNTED}" if (code, column) == numbered else fix,
                 code=code,
                 n=max(1, n),
                 # Keys of rows without a raw key already have the form `row 7`.
                 first=tuple(row if row.startswith("row ") else f"row {row}" for row in rows),
             )
-            for (code, column), (found, expected, fix, n, rows) in sorted(self._found.items())
+            for (code, column), (found, expected, fix, n, rows) in found_in
         ]
         if faults:
             raise TaskError(faults)

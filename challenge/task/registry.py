@@ -9,7 +9,14 @@ from pathlib import Path
 from challenge.errors import Fault, WrongUse, meant
 from challenge.task.task import Task, read_task
 
-__all__ = ["SERVER_MARKER", "Challenge", "find_challenge", "find_task"]
+__all__ = [
+    "SERVER_MARKER",
+    "Challenge",
+    "find_challenge",
+    "find_task",
+    "is_path_like",
+    "require_folder",
+]
 
 SERVER_MARKER = ".challenge-server.json"
 """A file in a participant's folder: it belongs to a server, which has the ledger."""
@@ -65,12 +72,15 @@ class Challenge:
         """Return the folder of a declared task; raise WrongUse with the nearest id."""
         known = self.task_ids()
         if task_id not in known:
+            more = ""
+            if (self.root / SERVER_MARKER).is_file():
+                more = f"; if it is there, get it with `challenge download {task_id}`"
             raise WrongUse(
                 Fault(
                     "task",
                     repr(task_id),
                     f"one of {', '.join(known) or '(none declared)'}",
-                    meant(task_id, known, "see `challenge tasks`"),
+                    meant(task_id, known, f"see `challenge tasks`{more}"),
                     code="unknown-task",
                 )
             )
@@ -81,8 +91,23 @@ class Challenge:
         return read_task(self.folder(task_id) / "public")
 
 
+def require_folder(path: Path) -> None:
+    """Raise WrongUse where a search for a challenge directory cannot start: at no folder."""
+    if not path.is_dir():
+        raise WrongUse(
+            Fault(
+                str(path),
+                "a file" if path.exists() else "no such folder",
+                "a folder in a challenge directory",
+                "correct the path",
+                code="no-folder",
+            )
+        )
+
+
 def find_challenge(start: Path) -> Challenge:
-    """Return the nearest challenge directory at or above `start`; raise WrongUse when none."""
+    """Return the nearest challenge directory at or above a folder; raise WrongUse when none."""
+    require_folder(start)
     start = Path(os.path.realpath(start))
     for folder in (start, *start.parents):
         if (folder / "challenge.toml").is_file():
@@ -92,7 +117,8 @@ def find_challenge(start: Path) -> Challenge:
             str(start),
             "no challenge.toml here or above",
             "a challenge directory",
-            "run `challenge init DIR`, or name the directory with -C DIR",
+            "name the directory with -C DIR, or a task by its folder; an organiser starts a new "
+            "one with `challenge init DIR`",
             code="no-challenge",
         )
     )
@@ -102,10 +128,10 @@ def find_task(name: str, start: Path) -> Task:
     """Return a task by id in the challenge around `start`, or by the path of its folder.
 
     A path is a task's folder, its `public/`, or any folder that holds a `task.json`, such as an
-    unzipped export.
+    unzipped export. Raises WrongUse when there is none, TaskError when it is not built.
     """
     path = Path(name)
-    for public in (path, path / "public"):
+    for public in (path, path / "public") if name else ():
         if (public / "task.json").is_file():
             return read_task(public)
     if path.suffix.lower() == ".zip" and path.is_file():
@@ -118,4 +144,57 @@ def find_task(name: str, start: Path) -> Task:
                 code="zip-unpacked",
             )
         )
-    return find_challenge(start).task(name)
+    try:
+        challenge = find_challenge(start)
+    except WrongUse as error:
+        if error.faults[0].code != "no-challenge":
+            raise
+        raise _no_task(name, ()) from None
+    known = challenge.task_ids()
+    if name in known or not is_path_like(name):
+        return challenge.task(name)
+    if (path / "task.toml").is_file():
+        return read_task(path / "public")
+    raise _no_task(name, known)
+
+
+def is_path_like(name: str) -> bool:
+    """Say whether a name can only be meant as a path; an empty one is no id either."""
+    path = Path(name)
+    return not name or path.exists() or bool(path.suffix) or len(path.parts) > 1
+
+
+def _no_task(name: str, known: tuple[str, ...]) -> WrongUse:
+    """Return the refusal of a name that is neither a known id nor a folder of a task."""
+    path = Path(name)
+    if not name:
+        found = "an empty name"
+    elif path.is_dir():
+        found = f"{name!r}, a folder without task.json"
+    elif path.exists():
+        found = f"{name!r}, a file"
+    else:
+        found = (
+            f"{name!r}, no such {'file or folder' if is_path_like(name) else 'folder, no such id'}"
+        )
+    inside = path if path.is_dir() else Path()
+    folders = {str(file.parent) for file in inside.glob("*/task.json")}
+    folders |= {str(file.parents[1]) for file in inside.glob("*/public/task.json")}
+    here = [*known, *sorted(folders), *sorted(map(str, inside.glob("*.zip")))]
+    return WrongUse(
+        Fault(
+            "the task",
+            found,
+            "a task's folder, which has a task.json, or, inside a challenge directory, an id"
+            + (f"; here: {', '.join(here)}" if here else ""),
+            meant(
+                path.name,
+                here,
+                "name one of these"
+                if here
+                else "unzip what the organiser gave, or `challenge download ID` from a server; "
+                "then name its folder",
+            ),
+            code="no-such-task",
+        )
+    )

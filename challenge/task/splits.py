@@ -72,7 +72,10 @@ class Split(Declaration):
     test: float = Field(default=0.3, gt=0, lt=1)
     """The share of the rows that are test."""
     public: float = Field(default=0.3, gt=0, lt=1)
-    """The share of the test rows that are scored in public while a contest runs."""
+    """The share of the test rows that are scored in public while a contest runs.
+
+    Of fewer than 300 such rows a contest shows no score before its close.
+    """
     group: str | None = None
     """The raw column whose rows of one value stay on one side; for `by = "group"`."""
     time: str | None = None

@@ -20,33 +20,12 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 import challenge as ch
-from challenge.task.export import export_task
+from tests.api.constant import Constant, constant
 from tests.cli.shell import shell
-from tests.toy import build_parcels
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 NOTEBOOKS = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("contest")
-    export_task(build_parcels(root), root / "parcels.zip")
-    return root
-
-
-@pytest.fixture
-def root(built: Path, tmp_path: Path) -> Path:
-    """A contest of its own for each test: none depends on what another one submitted."""
-    return shutil.copytree(built, tmp_path / "contest")
-
-
-@pytest.fixture
-def task(root: Path, monkeypatch: pytest.MonkeyPatch) -> ch.LoadedTask:
-    monkeypatch.setenv("CHALLENGE_CACHE", str(root / "downloads"))
-    monkeypatch.chdir(root)
-    return ch.load_task("parcels")
 
 
 @pytest.fixture(scope="module")
@@ -68,20 +47,6 @@ def newcomer(first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     monkeypatch.setenv("CHALLENGE_CACHE", str(root / "downloads"))
     monkeypatch.chdir(root)
     return root
-
-
-class Constant:
-    """A method that is an object: it answers the first class."""
-
-    def fit(self, train: pd.DataFrame, task: Any) -> None:
-        self.answer = task.classes[0]
-
-    def predict(self, test: pd.DataFrame) -> pd.DataFrame:
-        return test[["id"]].assign(label=self.answer)
-
-
-def constant(task: ch.LoadedTask, rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[["id"]].assign(label=task.classes[0])
 
 
 def test_dir_has_every_public_name_and_each_has_a_docstring() -> None:
@@ -195,6 +160,7 @@ def test_every_form_of_the_same_predictions_has_the_same_score(
     assert found.metrics["macro_f1"].as_json() == expected["metrics"]["macro_f1"]
     assert found.to_frame().loc["macro_f1", "low"] == found.primary.low
     assert "macro_f1 *: " in repr(found)
+    assert re.fullmatch(r"macro_f1: \.\d+ \[\.\d+, \.\d+\]", repr(found.primary))
 
 
 def test_an_array_of_a_column_for_each_class_is_probabilities(task: ch.LoadedTask) -> None:
@@ -259,6 +225,26 @@ def test_two_runs_are_compared_and_two_tasks_are_not(task: ch.LoadedTask) -> Non
     with pytest.raises(ch.WrongUse) as refused:
         ch.compare(frame, best)
     assert refused.value.faults[0].code == "two-tasks"
+    one, two = ch.run(Constant, task, cv=True), ch.run("majority", task, cv=True)
+    assert repr(ch.compare(one, two)).splitlines()[:2] == ["a: Constant", "b: majority"]
+    assert "a: Constant" in ch.compare(one, two)._repr_html_()
+    of_test = ch.run(Constant, task)
+    for sides, name in (((one, of_test), "b"), ((of_test, two), "a")):
+        with pytest.raises(ch.WrongUse) as refused:
+            ch.compare(*sides)
+        (fault,) = refused.value.faults
+        assert (fault.code, fault.where) == ("run-of-test", name)
+        assert "cv=True" in fault.fix
+
+
+def test_submissions_are_compared_by_the_ids_of_their_table(task: ch.LoadedTask) -> None:
+    board = ch.Board(".")
+    for n, team in enumerate(("Owls", "Foxes")):
+        frame = constant(task, task.test).assign(label=task.classes[n])
+        board.submit(task, frame, method="constant", team=team)
+    first, second = board.submissions()["id"]
+    found = ch.compare(first, second, board=board)
+    assert repr(found).splitlines()[0].startswith(f"a: submission {first}")
 
 
 def test_a_board_is_that_of_the_shell(task: ch.LoadedTask, root: Path) -> None:
@@ -328,12 +314,6 @@ def test_a_frame_gets_every_fault_that_its_file_would_get(
     found = {fault.code for fault in task.check(frame).faults}
     assert found == {fault.code for fault in task.check(tmp_path / "frame.csv").faults}
     assert len(found) >= 3
-
-
-def test_a_missing_image_says_so(task: ch.LoadedTask) -> None:
-    with pytest.raises(ch.WrongUse) as refused:
-        task.images.open(float("nan"))  # type: ignore[arg-type]
-    assert refused.value.faults[0].code == "image-value"
 
 
 def test_a_kind_equals_its_name(task: ch.LoadedTask) -> None:

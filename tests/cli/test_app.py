@@ -38,7 +38,56 @@ def test_a_folder_without_challenge_toml_is_wrong_use_with_a_fix(tmp_path: Path)
     assert done.returncode == 2
     assert done.stdout == ""
     assert "no challenge.toml here or above" in done.stderr
-    assert "fix: run `challenge init DIR`" in done.stderr
+    assert "fix: name the directory with -C DIR, or a task by its folder" in done.stderr
+
+
+def test_a_directory_that_is_not_there_is_not_looked_for_above(fresh: Path) -> None:
+    for words in (["tasks"], ["check", "parcels", "x.csv"], ["show", "parcels"]):
+        done = run("-C", "nosuch", *words, cwd=fresh)
+        assert done.returncode == 2
+        assert "nosuch: no such folder" in done.stderr and "fix: correct" in done.stderr
+    done = run("-C", "challenge.toml", "tasks", cwd=fresh)
+    assert done.returncode == 2 and "challenge.toml: a file" in done.stderr
+    for address in ("ftp://x", "nosuch"):
+        done = run("--server", address, "tasks", cwd=fresh)
+        assert done.returncode == 2 and "an address such as https://" in done.stderr
+
+
+def test_a_participant_who_mistypes_a_task_is_not_told_to_start_a_challenge(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "parcels").mkdir()
+    (tmp_path / "parcels" / "task.json").write_text("{}")
+    (tmp_path / "good.csv").write_text("id,label\n")
+    near = run("run", "majority", "--task", "parcel", "--cv", cwd=tmp_path)
+    far = run("check", "nosuch", "good.csv", cwd=tmp_path)
+    assert near.returncode == far.returncode == 2
+    assert "did you mean 'parcels'?" in near.stderr
+    assert "no such folder, no such id" in far.stderr and "here: parcels" in far.stderr
+    (tmp_path / "parcels" / "task.json").unlink()
+    none = run("check", "nosuch", "good.csv", cwd=tmp_path)
+    assert "`challenge download ID`" in none.stderr
+    for done in (near, far, none):
+        assert "init" not in done.stderr
+
+
+def test_the_task_and_the_file_in_each_others_place_are_told(tmp_path: Path) -> None:
+    (tmp_path / "parcels").mkdir()
+    (tmp_path / "good.csv").write_text("id,label\n")
+    for words in (["check"], ["score"], ["submit", "--method", "m"]):
+        done = run(*words, "good.csv", "parcels", "--json", cwd=tmp_path)
+        fault = json.loads(done.stdout)["faults"][0]
+        assert (done.returncode, fault["code"]) == (2, "swapped")
+        assert fault["fix"] == "swap the two: parcels good.csv"
+
+
+@pytest.mark.parametrize("beside", ["parcels", ""])
+def test_a_table_to_assess_that_is_not_there_is_a_missing_file(
+    fresh: Path, tmp_path: Path, beside: str
+) -> None:
+    done = run("assess", "nix.xlsx", "--label", "K", cwd=fresh if beside else tmp_path)
+    assert done.returncode == 1
+    assert "nix.xlsx: no such file" in done.stderr
 
 
 def test_an_unknown_command_names_the_nearest(tmp_path: Path) -> None:

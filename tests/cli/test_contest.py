@@ -62,6 +62,20 @@ def test_nobody_to_ask_means_no_withdrawal(
     refused(shell(contest.root, "withdraw", "99"), 2, "99")
 
 
+@pytest.mark.parametrize(
+    ("n", "why"),
+    [(800, "no team has submitted"), (120, "toy: fewer than 300 public rows, so it shows no")],
+)
+def test_a_board_without_scores_says_why(tmp_path: Path, n: int, why: str) -> None:
+    contest = make_challenge(tmp_path / "c", CONTEST.format(per_day=5), n=n)
+    if n == 120:
+        assert hand_in(contest, 30).code == 0
+    assert f"\nno scores yet: {why}" in shell(contest.root, "leaderboard").out
+    if n == 800:
+        assert hand_in(contest, 240).code == 0
+        assert "no scores yet" not in shell(contest.root, "leaderboard").out
+
+
 def test_a_contest_from_the_first_file_to_the_close(contest: Challenge) -> None:
     for hits, team in ((240, "Ada"), (300, "Ada"), (200, "Bo")):
         assert hand_in(contest, hits, team).code == 0

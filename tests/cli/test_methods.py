@@ -235,3 +235,12 @@ def test_a_class_that_the_file_does_not_have_names_the_nearest(challenge: Challe
     done = shell(challenge.root, "run", f"{challenge.root}/constant.py:Constnt", "--task", "toy")
     assert done.code == 1
     assert "did you mean 'Constant'?" in done.err
+
+
+def test_a_run_whose_file_goes_nowhere_says_so(challenge: Challenge, tmp_path: Path) -> None:
+    words = ("run", "majority", "--task", "toy")
+    nowhere = shell(challenge.root, *words)
+    assert nowhere.code == 0 and "add --to DIR to keep it, or --submit" in nowhere.err
+    for more in (("--to", str(tmp_path)), ("--submit",), ("--cv",)):
+        done = shell(challenge.root, *words, *more)
+        assert done.code == 0 and "no file was kept" not in done.err, more

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image
 from challenge.errors import TaskError
 from challenge.prepare import build_task
 from challenge.task import image_store
+from challenge.task.definition import read_definition
 from challenge.task.images import normalise_image
 from tests.toy import declare_toy, toy_rows
 
@@ -78,6 +80,26 @@ def test_every_bad_image_is_named_before_any_is_decoded(
         (f"{row}: {file!r}",) for row, file, _ in SPOILED
     }
     assert listed(folder / "private" / "images.csv") == SPOILED
+
+
+@pytest.mark.parametrize(
+    "settings", ["", 'images = "images"', 'images = { path = "images", max_side = 16 }']
+)
+def test_the_fix_of_bad_images_is_a_line_that_takes_the_place_of_the_one_there(
+    tmp_path: Path, settings: str
+) -> None:
+    folder = with_photos(tmp_path, settings)
+    spoil(folder / "raw")
+    with pytest.raises(TaskError) as caught:
+        build_task(folder, cache=tmp_path)
+    (line,) = {re.findall("`(images = .*?)`", fault.fix)[0] for fault in caught.value.faults}
+    path = folder / "task.toml"
+    text = path.read_text()
+    before = settings or "[raw]\n"
+    path.write_text(text.replace(before, line if settings else f"[raw]\n{line}\n"))
+    found = read_definition(folder).raw.images
+    assert found.on_error == "drop" and found.path == ("images" if settings else None)
+    assert found.max_side == (16 if "max_side" in settings else None)
 
 
 def test_bad_images_are_dropped_where_task_toml_says_so(tmp_path: Path) -> None:

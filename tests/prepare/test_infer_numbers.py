@@ -98,6 +98,32 @@ def test_labels_of_which_some_are_no_numbers_are_named(kind: Kind | None, tmp_pa
     assert "correct" in fault.fix and ("--kind regression" in fault.fix) == (kind is None)
 
 
+def test_a_label_of_codes_is_answered_with_another_label_first(tmp_path: Path) -> None:
+    with pytest.raises(TaskError) as caught:
+        proposed(tmp_path, lambda row: f"{row * 7919 % 100_000:05d}")
+    (fault,) = caught.value.faults
+    assert fault.code == "label-unknown"
+    assert fault.fix == (
+        "name another column with --label; if these are amounts, not codes, write --kind regression"
+    )
+
+
+def test_all_of_a_few_texts_among_numbers_are_named_with_their_rows(tmp_path: Path) -> None:
+    odd = {3: "about 9", 120: "see note", 200: "ten"}
+    path = tmp_path / "x.csv"
+    lines = (f"{odd.get(row, row * 0.37)},{'ab'[row % 2]}" for row in range(1, N + 1))
+    path.write_text("\n".join(("size,label", *lines)) + "\n")
+    found = propose_task("x", path, label="label")
+    (text,) = [one.text for one in found.notes if one.code is Code.NOT_NUMBER]
+    assert "numbers: 'about 9' (row 3), 'see note' (row 120), 'ten' (row 200); correct" in text
+    odd[250] = "many"
+    lines = (f"{odd.get(row, row * 0.37)},{'ab'[row % 2]}" for row in range(1, N + 1))
+    path.write_text("\n".join(("size,label", *lines)) + "\n")
+    found = propose_task("x", path, label="label")
+    (text,) = [one.text for one in found.notes if one.code is Code.NOT_NUMBER]
+    assert "'ten' (row 200), …; correct" in text
+
+
 def test_one_number_everywhere_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match=r"5\.5 in all of 300 rows") as caught:
         proposed(tmp_path, lambda row: 5.5, NUMBERS)

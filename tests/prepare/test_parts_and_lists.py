@@ -63,7 +63,9 @@ def test_what_is_stated_as_missing_is_missing_for_the_proposal(tmp_path: Path) -
     rows = [f"{words(n)};{'to ask' if n % 9 == 0 else n};{kind(n)}" for n in range(N)]
     content = "\n".join(["words;x;kind", *rows]) + "\n"
     doubted = proposed(tmp_path, content)
-    assert any("'to ask'; correct them, or list them as `missing`" in one for one in doubted.unsure)
+    assert any(
+        "'to ask' (row 1); correct them, or list them as `missing`" in one for one in doubted.unsure
+    )
     proposal = proposed(tmp_path, content, missing=["to ask"])
     assert read(proposal, tmp_path / "x").columns["x"].modality == "numeric"
     found = column(built(tmp_path, proposal))
@@ -146,7 +148,7 @@ def test_a_text_late_among_numbers_is_named(tmp_path: Path) -> None:
     rows = [f"{words(n % N)} {n},{n}.5,{kind(n)}" for n in range(699)]
     content = "\n".join(["words,x,kind", *rows, f"{words(1)} total,sum,{kind(1)}"]) + "\n"
     unsure = proposed(tmp_path, content).unsure
-    assert any("column x: 1 of " in one and "such as 'sum'" in one for one in unsure)
+    assert any("column x: 1 of " in one and "numbers: 'sum' (row " in one for one in unsure)
 
 
 @pytest.mark.parametrize("by", ["row", "column"])

@@ -23,6 +23,7 @@ from challenge.prepare import build_task
 from challenge.prepare.init import start_challenge
 from challenge.prepare.proposal.infer import propose_task
 from challenge.task import find_challenge, read_task
+from challenge.task.raw_values import Faults
 from tests.prepare.raw_cases import CASES, Case, named, sheet
 from tests.prepare.raw_forms import FORMS, apply
 
@@ -215,3 +216,14 @@ def test_every_code_of_a_fault_is_named_by_a_test(room: str) -> None:
     codes = set(codes_of(room))
     assert len(codes) > 5
     assert sorted(code for code in codes if f'"{code}"' not in tests) == []
+
+
+def test_rows_that_are_named_by_number_say_once_how_they_are_counted() -> None:
+    faults = Faults("toy, raw table")
+    for column, rows in (("a", ["k7"]), ("b", ["row 236: 'x'"]), ("c", ["row 2"])):
+        faults.add("code", column, "x", "a number", "correct it", rows)
+    with pytest.raises(TaskError) as caught:
+        faults.stop()
+    fixes = [fault.fix for fault in caught.value.faults]
+    assert fixes[0] == fixes[2] == "correct it"
+    assert "row 1 is the first row of data, and empty rows are not counted" in fixes[1]

@@ -181,6 +181,17 @@ def test_case_08_nested_columns_are_refused(animals: Task) -> None:
     assert codes_of(animals, path)[0] == "column-type"
 
 
+def test_case_08_a_column_without_any_value_is_empty_and_of_no_wrong_type(animals: Task) -> None:
+    none = pa.nulls(4)
+    ids = ["a1", "a2", "a3", "a4"]
+    (label,) = faults_of(animals, write_parquet(animals, {"id": ids, "label": none}))
+    assert (label.code, label.n) == ("label-empty", 4)
+    columns = {"bird": none, "cat": [0.5] * 4, "dog": [0.5] * 4}
+    number = faults_of(animals, write_parquet(animals, {"id": ids, **columns}))[0]
+    assert (number.code, number.n) == ("number-empty", 4)
+    assert number.found == "4 value(s) empty" and "'bird'" in number.first[0]
+
+
 def test_case_08_other_formats_are_refused_unread(animals: Task, tmp_path: Path) -> None:
     assert codes_of_broken("08-pickle.csv", tmp_path) == ["file-format"]
     assert codes_of_broken("08-excel.csv", tmp_path) == ["file-format"]

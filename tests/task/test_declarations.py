@@ -234,8 +234,40 @@ def test_a_challenge_is_found_from_below(tmp_path: Path) -> None:
     assert challenge.built_ids() == ()
     with pytest.raises(WrongUse, match="did you mean 'icons'"):
         find_task("icon", tmp_path)
-    with pytest.raises(TaskError, match="run `challenge convert icons`"):
-        find_task("icons", tmp_path)
+    for name in ("icons", str(challenge.datasets / "icons")):
+        with pytest.raises(TaskError, match="run `challenge convert icons`"):
+            find_task(name, tmp_path)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("", "an empty name"),
+        (".", "'.', a folder without task.json"),
+        ("mine.py", "'mine.py', a file"),
+        ("/nosuch/folder", "'/nosuch/folder', no such file or folder"),
+    ],
+)
+def test_a_path_that_is_no_task_says_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, found: str, inside: bool
+) -> None:
+    if inside:
+        (tmp_path / "challenge.toml").write_text(SETTINGS)
+    (tmp_path / "mine.py").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WrongUse) as refused:
+        find_task(name, tmp_path)
+    (fault,) = refused.value.faults
+    assert (fault.code, fault.found) == ("no-such-task", found)
+
+
+def test_a_search_starts_at_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "challenge.toml").write_text(SETTINGS)
+    for name in ("nosuch", "challenge.toml"):
+        with pytest.raises(WrongUse) as refused:
+            find_challenge(tmp_path / name)
+        assert refused.value.faults[0].code == "no-folder"
 
 
 def test_no_challenge_above_is_wrong_use(tmp_path: Path) -> None:

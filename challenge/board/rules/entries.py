@@ -103,7 +103,9 @@ def entries_of(snapshot: Snapshot, task_id: str, subset: Subset | None = None) -
                 "standings",
                 f"no task {task_id!r}",
                 f"one of: {', '.join(sorted(snapshot.cards)) or 'no task is built yet'}",
-                meant(task_id, snapshot.cards, "build it with `challenge convert`"),
+                meant(
+                    task_id, snapshot.cards, "name one of these, or ask the organiser to build it"
+                ),
                 code="unknown-task",
             )
         )

@@ -374,10 +374,10 @@ def _track(snapshot: Snapshot, track_id: str) -> Track:
     if track_id not in tracks:
         raise WrongUse(
             Fault(
-                "challenge.toml",
-                f"no track {track_id!r}",
+                "the track",
+                repr(track_id),
                 f"one of: {', '.join(tracks) or 'there is none yet'}",
-                meant(track_id, tracks, "declare it as a [[track]]"),
+                meant(track_id, tracks, "name one of these" if tracks else "ask the organiser"),
                 code="unknown-track",
             )
         )

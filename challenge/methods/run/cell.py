@@ -17,6 +17,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -47,22 +48,47 @@ def _answer(folder: Path, progress: TextIO) -> bool:
         progress.write(" ".join(text.split()) + "\n")
         progress.flush()
 
+    request: Any = {}
     try:
-        result = _carry_out(folder, read_json(folder / REQUEST), report)
+        request = read_json(folder / REQUEST)
+        result = _carry_out(folder, request, report)
         _write(folder / RESULT, result)
     except Exception as error:
         # Whatever a method raises is the cell's outcome; the parent process reports it.
         known = error if isinstance(error, ChallengeError) else None
+        place = _place_of(error, str(request.get("method", "")))
         fault = {
             "kind": type(error).__name__[:100],
             "message": str(error)[:MOST_CHARACTERS],
+            "place": place[:MOST_CHARACTERS],
             "faults": [_short(fault) for fault in known.faults[:MOST_FAULTS]] if known else [],
             "exit_code": known.exit_code if known else 1,
         }
-        traceback.print_exc()
+        if not place:
+            traceback.print_exc()
         _write(folder / FAULT, fault)
         return False
     return True
+
+
+def _place_of(error: Exception, method: str) -> str:
+    """Return the last line of the method's own files that an error came through, else nothing.
+
+    `method` is `file.py:Name`. Files beside it are its own too; of their paths the name is kept.
+    """
+    path, colon, _ = method.rpartition(":")
+    if not colon:
+        return ""
+    frames = [
+        (one.filename, one.lineno, one.line) for one in traceback.extract_tb(error.__traceback__)
+    ]
+    if isinstance(error, SyntaxError):
+        frames.append((error.filename or "", error.lineno, (error.text or "").strip()))
+    own = [one for one in frames if Path(one[0]).parent == Path(path).parent]
+    if not own:
+        return ""
+    file, number, line = own[-1]
+    return f"{Path(file).name}, line {number}" + (f": {line}" if line else "")
 
 
 def _write(path: Path, answer: Mapping[str, object]) -> None:
@@ -249,6 +275,9 @@ def _progress_channel() -> TextIO:
 
 if __name__ == "__main__":
     worked = _answer(Path(sys.argv[1]), _progress_channel())
-    sys.stderr.flush()
+    with suppress(Exception):
+        # The method may have closed or replaced its streams.
+        sys.stdout.flush()
+        sys.stderr.flush()
     # The answer is written: a thread that the method left over must not keep the cell.
     os._exit(0 if worked else 1)

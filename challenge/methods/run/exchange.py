@@ -143,6 +143,7 @@ class FaultEntry(StrictAnswer):
 class _Failure(StrictAnswer):
     kind: Text
     message: Text
+    place: Text
     faults: Annotated[list[FaultEntry], Field(max_length=MOST_FAULTS)]
     exit_code: Literal[1, 2, 3]
 
@@ -349,12 +350,12 @@ def _refuse_stopped(request: Request, ended: Ended) -> None:
         "time": (
             f"still running after {caps.seconds:g} s",
             "an answer within the cap",
-            "make it faster, or raise the cap (--cap-seconds)",
+            "make it faster, or raise the cap (`challenge run --cap-seconds`)",
         ),
         "memory": (
             f"{ended.peak_mb:,} MB of memory",
             f"at most {caps.memory_mb:,} MB",
-            "make it smaller, or raise the cap (--cap-memory)",
+            "make it smaller, or raise the cap (`challenge run --cap-memory`)",
         ),
         "output": (
             "endless messages",
@@ -390,14 +391,14 @@ def _reported(request: Request, failure: _Failure, ended: Ended) -> ChallengeErr
     if request.isolation == "bwrap" and failure.kind == FileNotFoundError.__name__:
         fix = (
             "if the file is there, the sandbox hides it: put its content into the method's modules,"
-            " or run your own code with --isolation none"
+            " or run your own code with --isolation none (Python: isolation='none')"
         )
     return ChallengeError(
         Fault(
             request.where,
-            f"{failure.kind}: {failure.message}",
+            f"{failure.kind}: {failure.message}" + (failure.place and f" ({failure.place})"),
             "predictions",
-            f"{fix}; {_last_lines(ended)}",
+            f"{fix}{_last_lines(ended)}",
             code="method-raised",
         )
     )
@@ -410,7 +411,7 @@ def _crashed(where: str, ended: Ended) -> ChallengeError:
             where,
             f"{found}, and no predictions",
             "predictions",
-            f"fix the method; {_last_lines(ended)}",
+            f"fix the method{_last_lines(ended)}",
             code="method-crashed",
         )
     )
@@ -418,4 +419,4 @@ def _crashed(where: str, ended: Ended) -> ChallengeError:
 
 def _last_lines(ended: Ended) -> str:
     lines = [line.strip()[:200] for line in ended.log.strip().splitlines()[-3:]]
-    return "the last lines it printed: " + readable(" | ".join(lines))
+    return "; the last lines it printed: " + readable(" | ".join(lines)) if lines else ""

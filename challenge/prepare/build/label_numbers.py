@@ -72,7 +72,7 @@ def number_labels(array: pa.Array, keys: pa.Array, faults: Faults) -> NDArray[np
             ~unread & np.isnan(found),
             "label-missing",
             "texts for a missing number",
-            "empty them, or write one as `missing` under [raw.options]",
+            "empty them, or list them in `missing` under [raw]",
         ),
     )
     for wrong, code, problem, fix in cases:

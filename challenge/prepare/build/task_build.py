@@ -227,9 +227,16 @@ def _plan(
         return ImageCache(folder / "cache" / "images", folder / "private" / "image-key")
 
     settings = definition.raw.images
-    drops = settings.on_error == "drop"
     public = staging / "public"
-    images = ImageStore(public, raw.folder, progress, settings.rules, drops, open_cache)
+    images = ImageStore(
+        public,
+        raw.folder,
+        progress,
+        settings.rules,
+        drops=settings.on_error == "drop",
+        dropping=settings.dropping,
+        open_cache=open_cache,
+    )
     pairs = isinstance(raw, RawRecords)
     try:
         read_image_headers(

@@ -105,7 +105,8 @@ def _find(raw: Path, name: str, definition: TaskDefinition) -> RawFile:
             'without hidden labels, build the task from train alone: format = "table", '
             'file = "train.csv"'
             if name == "solution"
-            else f"name it with `{name} = …` (without suffix) under [raw.options]"
+            else f"{'correct' if name in definition.raw.options else 'name it with'} "
+            f"`{name} = …` (without suffix) under [raw.options]"
         )
         raise TaskError(
             Fault(str(raw), f"no table {name}", "train, test and solution", fix,

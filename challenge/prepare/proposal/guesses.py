@@ -215,14 +215,14 @@ def look_at_labels(
     if len(counts) > 50 and len(counts) > n / 5:
         bad = [name for name in counts if _number_of(name) is None]
         mostly = len(bad) < len(counts) / 2
-        numbers = kind_with("number").name
+        amounts = f"; if these are amounts, not codes, write --kind {kind_with('number').name}"
+        amounts += " and correct the values that are no numbers" if bad else ""
         raise TaskError(
             Fault(f"column {label}",
                   f"{counted(len(counts), 'different value')} in {counted(n, 'row')}"
                   + (f", of which {len(bad):,} are no finite numbers" if mostly and bad else ""),
                   "classes that recur, or a number in every row",
-                  f"correct the values that are no numbers and write --kind {numbers}"
-                  if mostly else "name another column with --label",
+                  "name another column with --label" + (amounts if mostly else ""),
                   "label-unknown", n=len(bad) if mostly else 1,
                   first=tuple(repr(name) for name in bad[:5]) if mostly else ())
         )  # fmt: skip

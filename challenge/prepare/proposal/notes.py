@@ -53,12 +53,12 @@ class Code(Enum):
     )
     NO_NUMBERS = "column {column}: not read as numbers, since {example!r} has {why}"
     NOT_NUMBER = (
-        "column {column}: {n:,} of {of:,} distinct texts tried are no numbers, such as "
-        "{example!r}; correct them, or list them as `missing` under [raw], to have numbers"
+        "column {column}: {n:,} of {of:,} distinct texts tried are no numbers: {examples}; "
+        "correct them, or list them as `missing` under [raw], to have numbers"
     )
     NOT_DATE = (
-        "column {column}: {n:,} of {of:,} distinct texts tried are no dates, such as "
-        "{example!r}; correct them, or list them as `missing` under [raw], to have dates"
+        "column {column}: {n:,} of {of:,} distinct texts tried are no dates: {examples}; "
+        "correct them, or list them as `missing` under [raw], to have dates"
     )
     MIXED_FORMATS = (
         "column {column}: each text is a number or a date, such as {example!r}, but no one format "

@@ -48,6 +48,7 @@ _FEW = 0.05
 _BLOCK = 500
 _MOST_DISTINCT = 500_000
 _MOST_TRIED = 500
+_SHOWN = 3
 _FAR_DAYS = 3650
 """Days before or after all other dates at which one may mean a missing date."""
 _NINES = re.compile(r"-?9{2,}0{0,2}([.,]9*0*)?")
@@ -117,6 +118,8 @@ def profile_columns(
     for _, cut in blocks:
         for name, texts in cut.items():
             values[name] += texts
+    if stride == 1 and len(tables) == 1:
+        profiles = {name: _with_rows(one, values[name]) for name, one in profiles.items()}
     return profiles, values
 
 
@@ -439,8 +442,24 @@ def _almost(base: Profile, broken: Iterable[str]) -> Note | None:
         if texts and not wrong:
             return note(Code.MIXED_FORMATS, column=base.name, example=texts[0])
         if texts and len(wrong) < (1 - _NEARLY) * len(texts):
-            return note(code, column=base.name, example=wrong[0], n=len(wrong), of=len(texts))
+            examples = tuple(map(repr, wrong[:_SHOWN]))
+            more = ("…",) if len(wrong) > _SHOWN else ()
+            counts = {"n": len(wrong), "of": len(texts)}
+            return note(code, column=base.name, examples=examples + more, **counts)
     return None
+
+
+def _with_rows(profile: Profile, texts: list[str | None]) -> Profile:
+    """Return the profile with a row for each text that a doubt names; `texts` are all rows."""
+    doubts = []
+    for doubt in profile.doubts:
+        examples = doubt.values.get("examples")
+        if isinstance(examples, tuple):
+            rows = {repr(text): row for row, text in reversed(list(enumerate(texts, start=1)))}
+            named = tuple(f"{one} (row {rows[one]})" if one in rows else one for one in examples)
+            doubt = note(doubt.code, **{**doubt.values, "examples": named})
+        doubts.append(doubt)
+    return replace(profile, doubts=tuple(doubts))
 
 
 def _is_number(text: str) -> bool:

@@ -292,7 +292,8 @@ def _texts(
     full = file.schema_arrow.field(position).type
     kind = full.value_type if pa.types.is_dictionary(full) else full
     textual = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    textual = textual or pa.types.is_string_view(kind)
+    # A column without any value has a type of its own; its rows are reported as empty.
+    textual = textual or pa.types.is_string_view(kind) or pa.types.is_null(kind)
     whole = pa.types.is_integer(kind) or (pa.types.is_boolean(kind) and name == "label")
     at = leaf[position]
     if at is None or not (textual or whole):
@@ -319,7 +320,8 @@ def _numbers(
         return np.full(n, np.nan, np.float32)
     kind = file.schema_arrow.field(position).type
     at = leaf[position]
-    if at is None or not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+    numeric = pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind)
+    if at is None or not numeric:
         content.faults.append(_type_fault(content.name, name, kind, "double", "float"))
         return np.full(n, np.nan, np.float32)
     single = pa.types.is_floating(kind) and kind.bit_width <= 32
