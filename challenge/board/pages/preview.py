@@ -39,6 +39,7 @@ def card_files(context: SiteContext, folder: str, board: Board[Any]) -> Iterator
             row.low,
             row.high,
             row.tied_first,
+            row.baseline,
         )
         for row in board.rows[:_N_ROWS]
         if row.value is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from challenge.board.board_cells import Look
@@ -43,14 +44,19 @@ def board_scale(board: Board[Any], n: int) -> Scale:
     """Return the scale of a board's plot, made for its first `n` rows.
 
     One very bad entry must not make all others indistinguishable, so the worst ends are cut where
-    they are more than four times as far from the best as the median is.
+    they are more than four times as far from the best as the median is. The intervals of the better
+    half are always whole.
     """
     rows = [row for row in board.rows[:n] if row.value is not None]
     values = [row.value for row in rows if row.value is not None]
     if not values:
         return scale_for([])
-    ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
-    return late_scale(board.metric, values, ends, 4, 0.05)
+    whole = _ends(rows[: len(rows) // 2 + 1])
+    return late_scale(board.metric, values, _ends(rows), 4, 0.05, whole)
+
+
+def _ends(rows: Iterable[Standing]) -> list[float]:
+    return [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
 
 
 def leader_band(board: Board[Any]) -> tuple[float, float] | None:
