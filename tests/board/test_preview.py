@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from challenge.board.pages.standings_table import board_scale
+from challenge.board.pages.standings_table import board_scale, ties_text
 from challenge.board.plots.scales import Scale
 from challenge.board.preview_card import HEIGHT, WIDTH, CardRow, draw_card
 from challenge.board.site import read_context, write_site
@@ -140,7 +140,7 @@ def test_the_feed_tells_who_took_the_lead(tmp_path: Path, state: State) -> None:
         assert leaders
         values = [leader.value for leader in leaders]
         assert values == sorted(values)
-        assert f"{leaders[-1].team_name} leads" in titles
+        assert f"{leaders[-1].team_name}{' (baseline)' * leaders[-1].baseline} leads" in titles
         if state == "benchmark":
             assert leaders[-1].team_name == context.track_boards[track].rows[0].team_name
     assert ("Final standings" in titles) == (state == "closed")
@@ -162,9 +162,18 @@ def test_badge_and_team_page_say_what_the_board_says(site: Path) -> None:
         for row in board.rows:
             badge = (site / f"track/{track}/badge/{row.slug}.svg").read_text()
             page = (site / f"team/{row.slug}/index.html").read_text()
-            (place,) = re.findall(r">(\d+(?:st|nd|rd|th) of \d+)</text>", badge)
+            ((place, tied),) = re.findall(r">(\d+(?:st|nd|rd|th) of \d+)(.*?)</text>", badge)
             assert place.startswith(f"{row.rank}") and place.endswith(f"of {board.n_scored}")
             assert f"<b>{place}</b>" in page
+            n = len(board.tied_first) - 1
+            if not row.tied_first or not n:
+                assert tied == ""
+            elif row.rank == 1:
+                assert tied == f", tied with {'one other' if n == 1 else f'{n} others'}"
+                assert f"statistically{tied.removeprefix(',')}:" in ties_text(board)
+            else:
+                assert tied == ", tied with the first"
+            assert tied.removeprefix(", ") in page
             if row.rank_low != row.rank_high:
                 assert f"rank {row.rank_low} to {row.rank_high}" in page
 

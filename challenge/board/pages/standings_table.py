@@ -12,8 +12,17 @@ from challenge.board.pages.site_context import SiteContext, board_decimals
 from challenge.board.plots.scales import Scale, late_scale, scale_for
 from challenge.board.rules.board_rows import Row, Standing
 from challenge.board.rules.boards import Board, TaskBoard, TrackBoard
+from challenge.errors import counted
 
-__all__ = ["board_columns", "board_scale", "leader_band", "tied_class", "ties_text"]
+__all__ = [
+    "board_columns",
+    "board_scale",
+    "leader_band",
+    "tasks_text",
+    "tie_text",
+    "tied_class",
+    "ties_text",
+]
 
 
 def board_columns(
@@ -36,6 +45,7 @@ def board_columns(
         task_titles={task: context.title(task) for task in tasks},
         linked=linked,
         prize=isinstance(board, TrackBoard) and bool(board.prize),
+        awarded=isinstance(board, TrackBoard) and any(row.prize for row in board.rows),
     )
     return drawn_columns(board.columns, look, home=home)
 
@@ -67,6 +77,15 @@ def leader_band(board: Board[Any]) -> tuple[float, float] | None:
     return first.low, first.high
 
 
+def tasks_text(board: TrackBoard) -> str:
+    """Return over which tasks the mean of a track is: all of them, or those that count now."""
+    n, n_all = len(board.tasks), len(board.tasks) + len(board.left_out)
+    if n == n_all:
+        return "its one task" if n == 1 else f"all of its {counted(n, 'task')}"
+    of_all = f"of its {counted(n_all, 'task')}"
+    return f"the {n} {of_all} that count{'s' if n == 1 else ''} now" if n else f"none {of_all} yet"
+
+
 def tied_class(row: Standing) -> str:
     """Return the class of a board row."""
     return " ".join(name for name, on in (("tied", row.tied_first), ("base", row.baseline)) if on)
@@ -81,5 +100,18 @@ def ties_text(board: Board[Any]) -> str:
         return "One scored entry so far: there is nothing to compare it with."
     if len(tied) <= 1:
         return "The first is ahead of every other entry by more than chance explains."
-    others = "one other" if len(tied) == 2 else f"{len(tied) - 1} others"
-    return f"The first is statistically tied with {others}: their order may be due to chance."
+    return f"The first is {_others(board)}: their order may be due to chance."
+
+
+def tie_text(row: Standing, board: Board[Any]) -> str:
+    """Return how a row is tied, by the rule of `ties_text`; empty where it is not."""
+    if not row.tied_first or len(board.tied_first) <= 1:
+        return ""
+    if row.rank == 1:
+        return _others(board).removeprefix("statistically ")
+    return "tied with the first"
+
+
+def _others(board: Board[Any]) -> str:
+    n = len(board.tied_first) - 1
+    return f"statistically tied with {'one other' if n == 1 else f'{n} others'}"
