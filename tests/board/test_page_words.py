@@ -37,11 +37,12 @@ def without_public_scores(snapshot: Snapshot, *tasks: str) -> Snapshot:
     unscored = frozenset(tasks or snapshot.cards)
     places = [snapshot.primary.tasks.index(task) for task in unscored]
     hidden = np.isin(snapshot.primary.task, places)
-    nan = {
-        name: np.where(hidden, np.nan, getattr(snapshot.primary, name))
-        for name in ("value", "low", "high")
-    }
-    return replace(snapshot, unscored=unscored, primary=replace(snapshot.primary, **nan))
+    value, low, high = (
+        np.where(hidden, np.nan, one)
+        for one in (snapshot.primary.value, snapshot.primary.low, snapshot.primary.high)
+    )
+    primary = replace(snapshot.primary, value=value, low=low, high=high)
+    return replace(snapshot, unscored=unscored, primary=primary)
 
 
 @pytest.fixture(scope="module")

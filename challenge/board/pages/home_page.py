@@ -16,7 +16,14 @@ from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.preview import card_files
 from challenge.board.pages.score_plots import over_time_plot
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext, board_decimals
-from challenge.board.pages.standings_table import board_columns, tasks_text, tied_class, ties_text
+from challenge.board.pages.standings_table import (
+    N_PODIUM,
+    board_columns,
+    has_arrows,
+    tasks_text,
+    tied_class,
+    ties_text,
+)
 from challenge.board.plots.motif import motif_svg
 from challenge.board.rules.boards import Board
 from challenge.task.settings import Track
@@ -85,6 +92,7 @@ def _track(context: SiteContext, track: Track, shown: str) -> Mapping[str, objec
         "prize": track.prize,
         "n_rows": len(board.rows),
         "ties": ties_text(board),
+        "beyond": has_arrows(board, N_PODIUM, PODIUM),
         "table": table_of(
             board_columns(context, board, "", home=True),
             board.rows[:PODIUM],

@@ -15,14 +15,20 @@ from challenge.board.rules.boards import Board, TaskBoard, TrackBoard
 from challenge.errors import counted
 
 __all__ = [
+    "N_PODIUM",
+    "N_SCALED",
     "board_columns",
     "board_scale",
+    "has_arrows",
     "leader_band",
     "tasks_text",
     "tie_text",
     "tied_class",
     "ties_text",
 ]
+
+N_PODIUM, N_SCALED = 6, 50
+"""Rows for which the scale of a plot is made: on the home page, and on that of a board."""
 
 
 def board_columns(
@@ -38,7 +44,7 @@ def board_columns(
         rows=board.rows,
         root=root,
         decimals=board_decimals(board),
-        scale=board_scale(board, 6 if home else 50),
+        scale=board_scale(board, N_PODIUM if home else N_SCALED),
         band=leader_band(board),
         baseline_score=board.baseline_score if isinstance(board, TaskBoard) else None,
         task_decimals={task: context.decimals(task) for task in tasks},
@@ -63,6 +69,15 @@ def board_scale(board: Board[Any], n: int) -> Scale:
         return scale_for([])
     whole = _ends(rows[: len(rows) // 2 + 1])
     return late_scale(board.metric, values, _ends(rows), 4, 0.05, whole)
+
+
+def has_arrows(board: Board[Any], n_scaled: int, n_shown: int | None = None) -> bool:
+    """Return whether the plot leaves something out in its first rows (default: in all).
+
+    Its scale is made for the first `n_scaled` rows.
+    """
+    scale = board_scale(board, n_scaled)
+    return any(not scale.low <= end <= scale.high for end in _ends(board.rows[:n_shown]))
 
 
 def _ends(rows: Iterable[Standing]) -> list[float]:

@@ -32,7 +32,7 @@ from challenge.board.pages.pairs_page import compared_rows, pairs_files
 from challenge.board.pages.preview import card_files
 from challenge.board.pages.score_plots import distribution_plot, over_time_plot
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext
-from challenge.board.pages.standings_table import ties_text
+from challenge.board.pages.standings_table import N_SCALED, has_arrows, ties_text
 from challenge.board.pages.upgrade_section import trade_facts
 from challenge.board.plots.shares import bar_svg
 from challenge.board.rules.boards import TaskBoard
@@ -143,6 +143,7 @@ def _task_html(
         state=context.state_text(),
         steps=context.steps_text([task_id]),
         ties=ties_text(board),
+        beyond=has_arrows(board, N_SCALED),
         trade=trade_facts(context, board) if whole else None,
         shown=shown,
         over_time=over_time_plot(
