@@ -21,6 +21,7 @@ from challenge.board.pages.standings_table import (
     board_columns,
     has_arrows,
     tasks_text,
+    tie_text,
     tied_class,
     ties_text,
 )
@@ -118,6 +119,7 @@ def _home_html(context: SiteContext) -> str:
     leaders = "; ".join(
         f"{clip(board.title, 40)}: {clip(board.rows[0].team_name, 40)} "
         f"{number_text(board.rows[0].value, board_decimals(board))}"
+        + (f", {tied}" if (tied := tie_text(board.rows[0], board)) else "")
         for board in context.track_boards.values()
         if board.rows and board.rows[0].value is not None
     )

@@ -103,12 +103,13 @@ def _progress(snapshot: Snapshot, about: str, tasks: Sequence[str], n_teams: int
     first: set[int] = set()
     for at, team, mean in _improvements(entries, baseline_scores):
         _step(points.setdefault(team, []), at, mean)
-        if not overall or sign * mean > sign * overall[-1][1]:
+        ahead = round(sign * (mean - overall[-1][1]), 12) if overall else 1.0
+        if ahead > 0:
             _step(overall, at, mean)
             if first != {team}:
                 leads.append((at, team, mean, False))
             first = {team}
-        elif mean == overall[-1][1] and team not in first:
+        elif ahead == 0 and team not in first:
             leads.append((at, team, mean, True))
             first.add(team)
     teams = list(points)
