@@ -29,6 +29,7 @@ __all__ = [
     "flips_cell",
     "method_cell",
     "plot_cell",
+    "prize_cell",
     "public_cell",
     "range_cell",
     "rank_cell",
@@ -53,6 +54,8 @@ class Look:
     task_titles: Mapping[str, str] | None = None
     linked: bool = True
     prize: bool = False
+    awarded: bool = False
+    """Whether it is known who won the prize."""
 
 
 def rank_cell(row: Standing, look: Look) -> str:
@@ -102,14 +105,18 @@ def coverage_cell(row: TrackRow, look: Look) -> str:
     return _team_html(row, look, html)
 
 
+def prize_cell(row: TrackRow, look: Look) -> str:
+    """Return the cell of the column `prize`."""
+    if look.awarded:
+        return "won" if row.prize else "no"
+    return "eligible" if row.eligible else "no"
+
+
 def score_cell(row: Standing, look: Look) -> str:
     """Return the cell of the column `score`."""
     if row.value is None:
         reason = escape((row.reason if isinstance(row, TaskRow) else None) or "no score")
-        return (
-            f'<span class="undefined" title="{reason}">–'
-            f'<span class="hidden"> {reason}</span></span>'
-        )
+        return f'<span class="undefined">– <small class="reason">{reason}</small></span>'
     return score_html(row.value, row.low, row.high, look.decimals)
 
 

@@ -26,6 +26,8 @@ _MARK = ("#4a55c4", "#12806f", "#a8418f", "#d97a1c")
 _TOP, _STEP = 214, 68
 _LEFT, _PLOT = 64, 700
 """Where texts begin, and the plot."""
+_TAG = 110
+"""Room for the word that marks a baseline."""
 _SMALLER = {
     "\u2212": "\u2013",
     "ß": "ss",
@@ -51,6 +53,7 @@ class CardRow:
     low: float | None
     high: float | None
     tied: bool
+    baseline: bool = False
 
 
 def _known(text: str) -> str:
@@ -94,13 +97,21 @@ def draw_card(site: str, title: str, about: str, rows: Sequence[CardRow], scale:
         line = middle + _STEP // 2 - 1
         draw.line((_LEFT - 16, line, WIDTH - _LEFT + 16, line), fill=_LINE)
         _write(draw, (_LEFT, middle), row.rank, 34, _GOLD if row.tied else _SOFT, 60)
-        _write(draw, (_LEFT + 72, middle), row.name, 30, _INK, _PLOT - _LEFT - 100)
+        room = _PLOT - _LEFT - 100 - (_TAG if row.baseline else 0)
+        end = _write(draw, (_LEFT + 72, middle), row.name, 30, _INK, room)
+        if row.baseline:
+            _write(draw, (end + 14, middle + 2), "baseline", 20, _SOFT, _TAG)
         colour = _GOLD if n == 0 else _SOFT
         if row.low is not None and row.high is not None:
             ends = (_across(scale, row.low), middle, _across(scale, row.high), middle)
             draw.line(ends, fill=colour, width=4)
-        at = _across(scale, row.value)
-        draw.ellipse((at - 8, middle - 8, at + 8, middle + 8), fill=colour)
+        for drawn in (row.low, row.value, row.high):
+            if drawn is not None and not scale.low <= drawn <= scale.high:
+                sign = -1 if drawn < scale.low else 1
+                _arrow(draw, _across(scale, drawn), middle, sign, colour)
+        if scale.low <= row.value <= scale.high:
+            at = _across(scale, row.value)
+            draw.ellipse((at - 8, middle - 8, at + 8, middle + 8), fill=colour)
         _write(draw, (WIDTH - _LEFT, middle - 12), row.score, 32, _INK, 180, right=True)
         _write(draw, (WIDTH - _LEFT, middle + 18), row.interval, 20, _SOFT, 180, right=True)
     content = io.BytesIO()
@@ -112,6 +123,12 @@ def _across(scale: Scale, value: float) -> float:
     return _PLOT + scale.at(value) / scale.width * 250
 
 
+def _arrow(draw: ImageDraw, at: float, middle: int, sign: int, colour: str) -> None:
+    """Draw what the plots of the site have where something is outside of the scale."""
+    tip, back = at + 14 * sign, at + 2 * sign
+    draw.polygon(((tip, middle), (back, middle - 8), (back, middle + 8)), fill=colour)
+
+
 def _write(
     draw: ImageDraw,
     at: tuple[float, float],
@@ -121,8 +138,8 @@ def _write(
     width: int,
     *,
     right: bool = False,
-) -> None:
-    """Write a text of at most `width` pixels, its middle at this height."""
+) -> float:
+    """Write a text of at most `width` pixels, its middle at this height; return its right end."""
     from PIL import ImageFont
 
     font = ImageFont.load_default(size)
@@ -131,3 +148,4 @@ def _write(
         known = known[:-1]
         shown = f"{known.rstrip()}…"
     draw.text(at, shown, fill=colour, font=font, anchor="rm" if right else "lm")
+    return at[0] if right else at[0] + draw.textlength(shown, font=font)

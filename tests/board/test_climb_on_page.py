@@ -6,6 +6,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from challenge.board.pages import rules_text
 from challenge.board.pages.rules_text import about_files
 from challenge.board.site import read_context
 from challenge.ledger.contest.climb_attack import climb_gain
@@ -38,7 +41,13 @@ def test_the_page_states_the_simulated_gain_of_one_team_and_of_many() -> None:
     many = climb_gain(300, n_teams, one_team=False, step=step)
     assert many > one > 0
     assert f"gains {one:.2f} accuracy with {n_answers:,} answers".replace(" 0.", " .") in text
-    assert f"{n_teams:,} new names gains {many:.2f}.".replace(" 0.", " .") in text
+    assert f"{n_teams:,} new names gains {many:.2f} accuracy.".replace(" 0.", " .") in text
+
+
+def test_a_gain_below_nothing_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules_text, "_gain", lambda *a, **k: -0.012)
+    text = climb_text(with_settings(showcase("running", n_teams=2, n_each=1), team=[]))
+    assert "One team gains nothing with" in text and "new names gains nothing." in text
 
 
 def test_limits_change_what_the_page_states() -> None:

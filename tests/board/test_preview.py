@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
+from challenge.board.pages.standings_table import board_scale, ties_text
 from challenge.board.plots.scales import Scale
 from challenge.board.preview_card import HEIGHT, WIDTH, CardRow, draw_card
 from challenge.board.site import read_context, write_site
@@ -69,6 +70,43 @@ def test_a_card_draws_rows_that_are_far_too_long_or_not_there() -> None:
             assert corner.getpixel((0, 0)) == corner.getpixel((WIDTH - 1, HEIGHT - 1))
 
 
+def drawn(row: CardRow, scale: Scale) -> Image.Image:
+    card = draw_card("Site", "Title", "about", [row], scale)
+    return Image.open(io.BytesIO(card)).convert("L")
+
+
+def darkest(image: Image.Image) -> int:
+    return min(image.tobytes())
+
+
+def test_an_end_outside_the_scale_of_the_card_has_an_arrow() -> None:
+    def row(low: float, high: float) -> CardRow:
+        return CardRow("1", "Ada", ".900", "", 0.9, low, high, False)
+
+    scale = Scale(0.895, 0.96)
+    inside, outside = drawn(row(0.895, 0.95), scale), drawn(row(0.85, 0.95), scale)
+    # The arrow reaches beyond the left end of the plot.
+    at = round(700 + scale.at(0.895) / scale.width * 250) - 9
+    spot = (at, 248, at + 1, 249)
+    assert darkest(inside.crop(spot)) > 200 > darkest(outside.crop(spot))
+
+
+def test_a_card_marks_a_baseline() -> None:
+    row, scale = CardRow("1", "AutoGluon", ".9", "", 0.9, None, None, False), Scale(0.0, 1.0)
+    plain, marked = (
+        drawn(one, scale).crop((290, 235, 690, 262)) for one in (row, replace(row, baseline=True))
+    )
+    assert darkest(plain) > 200 > darkest(marked)
+
+
+def test_the_plots_of_a_board_keep_the_intervals_of_its_better_half_whole() -> None:
+    snapshot = showcase("closed", n_teams=11, n_each=2)
+    for board in read_context(snapshot).task_boards.values():
+        rows = [replace(row, low=row.low and row.low - 0.3) for row in board.rows]
+        scale = board_scale(replace(board, rows=tuple(rows)), 5)
+        assert all(scale.low <= row.low <= scale.high for row in rows[:3] if row.low is not None)
+
+
 def test_a_card_is_drawn_again_only_when_a_row_of_it_changed(tmp_path: Path) -> None:
     snapshot = published(showcase(n_teams=8, n_each=2))
     write_site(snapshot, tmp_path)
@@ -102,7 +140,7 @@ def test_the_feed_tells_who_took_the_lead(tmp_path: Path, state: State) -> None:
         assert leaders
         values = [leader.value for leader in leaders]
         assert values == sorted(values)
-        assert f"{leaders[-1].team_name} leads" in titles
+        assert f"{leaders[-1].team_name}{' (baseline)' * leaders[-1].baseline} leads" in titles
         if state == "benchmark":
             assert leaders[-1].team_name == context.track_boards[track].rows[0].team_name
     assert ("Final standings" in titles) == (state == "closed")
@@ -124,9 +162,18 @@ def test_badge_and_team_page_say_what_the_board_says(site: Path) -> None:
         for row in board.rows:
             badge = (site / f"track/{track}/badge/{row.slug}.svg").read_text()
             page = (site / f"team/{row.slug}/index.html").read_text()
-            (place,) = re.findall(r">(\d+(?:st|nd|rd|th) of \d+)</text>", badge)
+            ((place, tied),) = re.findall(r">(\d+(?:st|nd|rd|th) of \d+)(.*?)</text>", badge)
             assert place.startswith(f"{row.rank}") and place.endswith(f"of {board.n_scored}")
             assert f"<b>{place}</b>" in page
+            n = len(board.tied_first) - 1
+            if not row.tied_first or not n:
+                assert tied == ""
+            elif row.rank == 1:
+                assert tied == f", tied with {'one other' if n == 1 else f'{n} others'}"
+                assert f"statistically{tied.removeprefix(',')}:" in ties_text(board)
+            else:
+                assert tied == ", tied with the first"
+            assert tied.removeprefix(", ") in page
             if row.rank_low != row.rank_high:
                 assert f"rank {row.rank_low} to {row.rank_high}" in page
 

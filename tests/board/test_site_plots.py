@@ -60,6 +60,12 @@ def test_the_shake_up_counts_who_climbed_and_who_fell() -> None:
 
 def test_a_score_below_the_scale_is_drawn_as_an_arrow_at_the_edge() -> None:
     assert "beyond" in interval_svg(Scale(0.5, 0.8), 0.1, 0.05, 0.2)
+    # A bar is the end of an interval; an arrow says that the interval goes on.
+    bars = [
+        interval_svg(Scale(0.5, 0.8), 0.6, *ends).count("v8")
+        for ends in ((0.55, 0.7), (0.1, 0.7), (0.1, 0.9))
+    ]
+    assert bars == [2, 1, 0]
     assert "circle" not in interval_svg(Scale(0.5, 0.8), 0.1, 0.05, 0.2)
 
 

@@ -38,6 +38,29 @@ def test_a_line_moves_only_when_the_best_so_far_is_beaten() -> None:
     json.dumps(found.as_json(), allow_nan=False)
 
 
+def test_who_reaches_the_score_of_the_leader_draws_level_and_who_beats_both_leads() -> None:
+    made = [
+        Made("A", "t1", 0.1, hour=1),
+        Made("A", "t2", 0.2, hour=2),
+        Made("A", "t3", 0.3, hour=3),
+        Made("B", "t1", 0.3, hour=4),
+        # The mean of these three differs from that of A by rounding only.
+        Made("B", "t2", 0.2, hour=5),
+        Made("B", "t3", 0.1, hour=6),
+        Made("A", "t1", 0.4, hour=7),
+        Made("A", "t1", 0.5, hour=8),
+    ]
+    found = track_progress(snapshot_of(made, baseline_scores={"t1": 0, "t2": 0, "t3": 0}), "main")
+    assert [
+        (one.team_name, one.level, hour)
+        for one, (hour, _) in zip(
+            found.leaders,
+            hours(tuple((one.at, one.value) for one in found.leaders)),
+            strict=True,
+        )
+    ] == [("A", False, 1), ("B", True, 6), ("A", False, 7)]
+
+
 def test_ids_do_not_decide_what_came_first() -> None:
     snapshot = snapshot_of([Made("A", "t1", 0.6, hour=9), Made("A", "t1", 0.5, hour=1)])
     assert hours(progress_series(snapshot, "t1").overall.points) == [(1, 0.5), (9, 0.6)]

@@ -236,8 +236,10 @@ def test_two_ticked_rows_lead_to_their_pair(browser: Browser, site: Path) -> Non
     boxes, link = page.locator("input.pick"), page.locator(".compare a")
     for row in (4, 2, 0):
         boxes.nth(row).check()
-    # The box that was ticked first gives way.
+    # The box that was ticked first gives way, and the page says so.
     assert not boxes.nth(4).is_checked()
+    said = page.locator(".compare .said")
+    assert said.inner_text() == f"Two rows at most: {names[4]} is no longer ticked."
     assert link.inner_text() == f"Compare {names[0]} with {names[2]}"
     link.click()
     # A browser shows the first pair until it knows the target of the address.
@@ -247,6 +249,144 @@ def test_two_ticked_rows_lead_to_their_pair(browser: Browser, site: Path) -> Non
     page.locator("#pairs tbody tr").nth(3).locator("td a").first.click()
     target.get_by_text(f"{names[0]} against {names[3]}", exact=True).wait_for()
     watching.check()
+    watching.page.context.close()
+
+
+def box_of(page: Page, selector: str) -> dict[str, float]:
+    found = page.locator(selector).first.bounding_box()
+    assert found is not None
+    bottom = found["y"] + found["height"]
+    width, height = found["width"], found["height"]
+    return {"x": found["x"], "y": found["y"], "width": width, "height": height, "bottom": bottom}
+
+
+def phone(browser: Browser, site: Path) -> Watched:
+    watching = watched(browser, site, width=390, has_touch=True)
+    watching.page.set_viewport_size({"width": 390, "height": 844})
+    return watching
+
+
+def test_on_a_phone_ticked_rows_show_a_bar_at_the_lower_edge(browser: Browser, site: Path) -> None:
+    watching = phone(browser, site)
+    page = watching.open(KINDS["task"])
+    boxes, names = page.locator("input.pick"), page.locator("#board a.team").all_inner_texts()
+    assert box_of(page, ".compare")["y"] > 844
+    boxes.nth(0).check()
+    bar = box_of(page, ".compare")
+    assert bar["bottom"] == pytest.approx(844, abs=1) and bar["height"] < 120
+    assert page.locator(".compare .said").inner_text().startswith(f"{names[0]}: tick a second row")
+    boxes.nth(1).check()
+    assert page.locator(".compare a").inner_text() == f"Compare {names[0]} with {names[1]}"
+    assert box_of(page, ".compare")["bottom"] == pytest.approx(844, abs=1)
+    # The last row is above the bar once the reader is there.
+    page.locator(".legend").first.scroll_into_view_if_needed()
+    assert box_of(page, "#board tbody tr:last-child")["bottom"] <= box_of(page, ".compare")["y"] + 1
+    page.emulate_media(media="print")
+    assert page.locator(".compare").is_hidden()
+    page.emulate_media(media="screen")
+    page.get_by_role("button", name="Untick").click()
+    assert page.locator("input.pick:checked").count() == 0
+    assert page.locator(".compare.picked").count() == 0
+    watching.check()
+    watching.page.context.close()
+
+
+def shadows(page: Page, number: int = 0) -> list[bool]:
+    """Return whether a part that scrolls shows a shadow at its left and at its right edge."""
+    page.wait_for_timeout(100)
+    shown = (
+        page.locator(".scroll")
+        .nth(number)
+        .evaluate(
+            "(one) => ['::before', '::after'].map((edge) => getComputedStyle(one, edge).opacity)"
+        )
+    )
+    return [float(opacity) > 0.5 for opacity in shown]
+
+
+def test_a_table_that_scrolls_shows_at_which_edge_there_is_more(
+    browser: Browser, site: Path
+) -> None:
+    watching = phone(browser, site)
+    for kind in ("compare", "track", "matrix"):
+        page = watching.open(KINDS[kind])
+        assert shadows(page) == [False, True], kind
+        page.locator(".scroll").first.evaluate("(one) => one.scrollTo(60, 0)")
+        assert shadows(page) == [True, True], kind
+        page.locator(".scroll").first.evaluate("(one) => one.scrollTo(9999, 0)")
+        assert shadows(page) == [True, False], kind
+    watching.page.set_viewport_size({"width": 1280, "height": 900})
+    assert shadows(watching.open(KINDS["track"])) == [False, False]
+    watching.page.context.close()
+
+
+def test_names_of_pairs_stay_on_the_screen(browser: Browser, site: Path) -> None:
+    watching = phone(browser, site)
+    page = watching.open(KINDS["compare"])
+    first = "#pairs tbody tr:first-child th"
+    before = box_of(page, first)
+    assert before["width"] < 390 / 2.5
+    page.locator(".scroll").first.evaluate("(one) => one.scrollTo(200, 0)")
+    assert box_of(page, first)["x"] == before["x"]
+    heads = page.locator("#pairs thead .name").all_inner_texts()
+    assert heads == page.locator("#pairs tbody th .name").all_inner_texts()
+    # On its side, the head stays while rows scroll below it.
+    watching.page.set_viewport_size({"width": 844, "height": 390})
+    box = page.locator(".scroll").first
+    box.evaluate("(one) => one.scrollTo(0, 9999)")
+    assert box_of(page, "#pairs thead th")["y"] >= box_of(page, ".scroll")["y"] - 1
+    watching.page.set_viewport_size({"width": 1280, "height": 900})
+    assert page.locator(".scroll").first.evaluate("(one) => one.scrollWidth - one.clientWidth") <= 0
+    watching.page.context.close()
+
+
+def test_the_first_tap_on_a_mark_shows_its_message_and_the_second_opens_its_page(
+    browser: Browser, site: Path
+) -> None:
+    watching = phone(browser, site)
+    page = watching.open(KINDS["task"])
+    mark = page.locator("svg[aria-labelledby=distribution-t] a.spot").first
+    mark.scroll_into_view_if_needed()
+    address = page.url
+    mark.tap()
+    assert page.url == address
+    assert page.locator(".spot.tapped + .message").is_visible()
+    mark.tap()
+    page.wait_for_url("**/submission/*.html")
+    watching.check()
+    watching.page.context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_copy_button_covers_no_code(browser: Browser, site: Path, width: int) -> None:
+    watching = watched(browser, site, width=width)
+    page = watching.open(KINDS["task"])
+    for number in range(page.locator(".copyable").count()):
+        one = page.locator(".copyable").nth(number)
+        button, code = one.locator("button").bounding_box(), one.locator("code").bounding_box()
+        assert button and code and button["y"] + button["height"] <= code["y"]
+    watching.page.context.close()
+
+
+def test_print_drops_the_legend_of_the_plot_and_breaks_no_interval(
+    browser: Browser, site: Path
+) -> None:
+    watching = watched(browser, site, width=718)
+    page = watching.page
+    page.emulate_media(media="print")
+    for kind in ("task", "track"):
+        watching.open(KINDS[kind])
+        assert page.locator(".legend").first.is_visible()
+        assert "interval." not in page.locator(".legend").first.inner_text()
+        lines = page.locator("td.number > small:visible").evaluate_all(
+            """(all) => all.map((one) => {
+              one.textContent = "[.900, 1.000]";
+              const size = parseFloat(getComputedStyle(one).fontSize);
+              return one.getBoundingClientRect().height / size;
+            })"""
+        )
+        assert lines and max(lines) < 2
+        assert overflow(page) <= 0
     watching.page.context.close()
 
 

@@ -171,6 +171,17 @@
     part.addEventListener("focusout", () => setTimeout(light));
   }
 
+  // On a touch screen the first tap on a mark shows its message, the second follows its link.
+  let [tapped, pointer] = [null, ""];
+  document.addEventListener("pointerdown", (event) => { pointer = event.pointerType; });
+  document.addEventListener("click", (event) => {
+    const spot = pointer === "touch" ? event.target.closest(".spot") : null;
+    if (spot && spot !== tapped) event.preventDefault();
+    if (tapped) tapped.classList.remove("tapped");
+    if (spot) spot.classList.add("tapped");
+    tapped = spot;
+  });
+
   // Two ticked rows of a board lead to the section of their pair.
   const compare = document.querySelector(".compare[data-teams]");
   if (compare) {
@@ -184,18 +195,38 @@
       team.before(box);
       return [{ box, slug, name: team.textContent }];
     });
+    const said = make("span", { class: "said" });
+    const clear = make("button", { type: "button" }, "Untick");
     let ticked = [];
+    // While a row is ticked this is a bar at the lower edge of the screen.
+    const show = (gone) => {
+      const [a, b] = [...ticked].sort((one, other) => boxes.indexOf(one) - boxes.indexOf(other));
+      compare.classList.toggle("picked", Boolean(a));
+      link.textContent = b ? `Compare ${a.name} with ${b.name}` : all;
+      link.setAttribute("href", b ? `${href}#${a.slug}_${b.slug}` : href);
+      link.hidden = Boolean(a && !b);
+      said.textContent = gone ? `Two rows at most: ${gone.name} is no longer ticked.` : a && !b ? `${a.name}: tick a second row to compare.` : "";
+      clear.hidden = !a;
+    };
     for (const entry of boxes) {
       entry.box.addEventListener("change", () => {
         ticked = ticked.filter((other) => other !== entry);
         if (entry.box.checked) ticked.push(entry);
-        if (ticked.length > 2) ticked.shift().box.checked = false;
-        const [a, b] = [...ticked].sort((one, other) => boxes.indexOf(one) - boxes.indexOf(other));
-        link.textContent = b ? `Compare ${a.name} with ${b.name}` : all;
-        link.setAttribute("href", b ? `${href}#${a.slug}_${b.slug}` : href);
+        const gone = ticked.length > 2 ? ticked.shift() : null;
+        if (gone) gone.box.checked = false;
+        show(gone);
       });
     }
+    clear.addEventListener("click", () => {
+      ticked.forEach((entry) => { entry.box.checked = false; });
+      ticked[0].box.focus({ preventScroll: true });
+      ticked = [];
+      show(null);
+    });
     compare.setAttribute("role", "status");
+    compare.prepend(said);
+    compare.append(clear);
+    show(null);
   }
 
   // The theme: as the system has it, until the reader chooses the other one.

@@ -8,11 +8,11 @@ from html import escape
 
 from markupsafe import Markup
 
-from challenge.board.markup import folder_name
+from challenge.board.markup import clip, folder_name
 from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.site_context import SiteContext
 
-__all__ = ["code_html", "entry_text", "python_code", "shell_code"]
+__all__ = ["answer_text", "code_html", "entry_text", "python_code", "shell_code"]
 
 _WORD = re.compile(r"^(challenge [a-z]+|python|mkdir|cp|import)(?= )", re.M)
 
@@ -28,6 +28,32 @@ def entry_text(context: SiteContext) -> str:
             "Files go into the inbox of this challenge: the shared folder that the organiser named."
         )
     return "Files are scored in the directory of this challenge, with all of its labels."
+
+
+def answer_text(context: SiteContext) -> str:
+    """Return in a few sentences when a file is checked and scored, and which tasks show no score.
+
+    Only before the contest is over.
+    """
+    if context.settings.server or not context.settings.is_contest():
+        text = "It is checked and scored before the command returns."
+    else:
+        text = (
+            "The organiser collects the inbox: the file is then checked and scored, and the answer "
+            "is written beside it."
+        )
+    unscored = [clip(context.title(task)) for task in context.tasks() if task in _unscored(context)]
+    if not unscored:
+        return text
+    if len(unscored) == len(context.tasks()):
+        return f"{text} No task shows a public score: every score is shown after the close."
+    tasks = ", ".join(unscored)
+    return f"{text} Without a public score, and shown after the close: {tasks}."
+
+
+def _unscored(context: SiteContext) -> frozenset[str]:
+    snapshot = context.snapshot
+    return snapshot.unscored if snapshot.subset == "public" else frozenset()
 
 
 def shell_code(context: SiteContext, task_id: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
 from challenge.board.markup import clip, folder_name, number_text
 from challenge.board.pages.page_frame import render
 from challenge.board.pages.site_context import File, SiteContext, board_decimals
+from challenge.board.pages.standings_table import ties_text
 from challenge.ledger.store.clock import iso
 
 __all__ = ["feed_files"]
@@ -47,12 +49,24 @@ def _entries(context: SiteContext) -> Iterator[_Entry]:
     for track in settings.track:
         board = context.track_boards[track.id]
         page, decimals = f"track/{folder_name(track.id)}/index.html", board_decimals(board)
+        events: Counter[str] = Counter()
         for leader in context.progress[track.id].leaders:
             score = number_text(leader.value, decimals)
-            text = f"{clip(leader.team_name)} leads {clip(track.title)}{public} with {score}"
-            yield leader.at, page, f"leader-{leader.at:%Y%m%dT%H%M%SZ}", text
-        first = board.rows[0] if board.rows else None
-        if snapshot.closed_at and first and first.value is not None:
-            score = number_text(first.value, decimals)
-            text = f"Final standings of {clip(track.title)}: {clip(first.team_name)} with {score}"
-            yield snapshot.closed_at, page, "closed", text
+            name = _name(leader.team_name, baseline=leader.baseline)
+            does = "draws level with the leader of" if leader.level else "leads"
+            text = f"{name} {does} {clip(track.title)}{public} with {score}"
+            event = f"{'level' if leader.level else 'leader'}-{leader.at:%Y%m%dT%H%M%SZ}"
+            events[event] += 1
+            again = f"-{events[event]}" if events[event] > 1 else ""
+            yield leader.at, page, f"{event}{again}", text
+        first = [row for row in board.rows if row.rank == 1]
+        if snapshot.closed_at and first:
+            score = number_text(first[0].value, decimals)
+            names = " and ".join(_name(row.team_name, baseline=row.baseline) for row in first[:3])
+            more = f" and {len(first) - 3} more" if len(first) > 3 else ""
+            text = f"Final standings of {clip(track.title)}: {names}{more} with {score}"
+            yield snapshot.closed_at, page, "closed", f"{text}. {ties_text(board)}"
+
+
+def _name(name: str, *, baseline: bool) -> str:
+    return f"{clip(name)} (baseline)" if baseline else clip(name)

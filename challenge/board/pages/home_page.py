@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from challenge.board.board_columns import TRACK_COLUMNS, exported_fields
 from challenge.board.exports import csv_export, json_text, object_text
 from challenge.board.html_tables import table_of
 from challenge.board.markup import clip, folder_name, number_text
-from challenge.board.pages.entry_commands import code_html, shell_code
+from challenge.board.pages.entry_commands import answer_text, code_html, shell_code
 from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.preview import card_files
 from challenge.board.pages.score_plots import over_time_plot
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext, board_decimals
-from challenge.board.pages.standings_table import board_columns, tied_class, ties_text
+from challenge.board.pages.standings_table import (
+    N_PODIUM,
+    board_columns,
+    has_arrows,
+    tasks_text,
+    tie_text,
+    tied_class,
+    ties_text,
+)
 from challenge.board.plots.motif import motif_svg
 from challenge.board.rules.boards import Board
 from challenge.task.settings import Track
@@ -79,10 +89,11 @@ def _track(context: SiteContext, track: Track, shown: str) -> Mapping[str, objec
         "folder": folder_name(track.id),
         "title": track.title,
         "metric": board.metric.title,
-        "n_tasks": len(board.tasks),
+        "over": tasks_text(board),
         "prize": track.prize,
         "n_rows": len(board.rows),
         "ties": ties_text(board),
+        "beyond": has_arrows(board, N_PODIUM, PODIUM),
         "table": table_of(
             board_columns(context, board, "", home=True),
             board.rows[:PODIUM],
@@ -103,10 +114,12 @@ def _home_html(context: SiteContext) -> str:
     on_boards = {row.team for row in rows}
     teams = [team for team in snapshot.teams.values() if team.id in on_boards]
     shown = context.progress_text()
+    n_scored = int(np.count_nonzero(np.isfinite(snapshot.primary.value)))
     in_tracks = {task for track in settings.track for task in track.tasks}
     leaders = "; ".join(
         f"{clip(board.title, 40)}: {clip(board.rows[0].team_name, 40)} "
         f"{number_text(board.rows[0].value, board_decimals(board))}"
+        + (f", {tied}" if (tied := tie_text(board.rows[0], board)) else "")
         for board in context.track_boards.values()
         if board.rows and board.rows[0].value is not None
     )
@@ -124,11 +137,14 @@ def _home_html(context: SiteContext) -> str:
         closed_at=snapshot.closed_at,
         n_teams=sum(not team.baseline for team in teams),
         n_baselines=sum(team.baseline for team in teams),
-        n_submissions=sum(row.n_submissions for row in rows),
+        n_scored=n_scored,
+        n_unscored=len(snapshot.primary.value) - n_scored,
         tracks=[_track(context, track, shown) for track in settings.track],
         shown=shown,
         tasks=[task_summary(context, task) for task in context.tasks()],
         n_in_tracks=sum(task in in_tracks for task in context.tasks()),
         shell=code_html(shell_code(context, context.tasks()[0])) if context.tasks() else "",
+        answer=answer_text(context) if context.tasks() else "",
+        hidden=bool(settings.server) or settings.is_contest(),
         running=settings.is_contest() and snapshot.closed_at is None,
     )

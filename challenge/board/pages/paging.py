@@ -12,6 +12,7 @@ from challenge.board.html_tables import ALL_ROWS, Pager, Table, pages_of, rows_h
 from challenge.board.pages.page_frame import trusted
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext
 from challenge.board.pages.standings_table import (
+    N_SCALED,
     board_columns,
     board_scale,
     leader_band,
@@ -45,7 +46,7 @@ def board_pages(
     yield f"{folder}/{name}.json", board.text() + "\n"
     yield f"{folder}/{name}.csv", board.csv_text()
     columns = board_columns(context, board, "../../")
-    scales = f"{look} {board_scale(board, 50)} {leader_band(board)}"
+    scales = f"{look} {board_scale(board, N_SCALED)} {leader_band(board)}"
     rows = pages_of(board.rows)
     if len(rows) > 1:
         # A script and not the JSON export: a page that was opened as a file may fetch nothing else.

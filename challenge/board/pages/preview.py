@@ -10,11 +10,12 @@ from typing import Any
 from challenge.board.markup import clip, interval_text, number_text, plain
 from challenge.board.pages.page_frame import CARD
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext, board_decimals
-from challenge.board.pages.standings_table import board_scale, ties_text
+from challenge.board.pages.standings_table import board_scale, tie_text, ties_text
 from challenge.board.preview_card import CardRow, draw_card
+from challenge.board.rules.board_rows import Standing
 from challenge.board.rules.boards import Board
 
-__all__ = ["N_RANKED", "badge_files", "card_files", "place_text"]
+__all__ = ["N_RANKED", "badge_files", "badge_text", "card_files", "place_text"]
 
 N_RANKED = 200
 """Teams of a board, from the top, that have a badge and whose pages show their rank.
@@ -39,6 +40,7 @@ def card_files(context: SiteContext, folder: str, board: Board[Any]) -> Iterator
             row.low,
             row.high,
             row.tied_first,
+            row.baseline,
         )
         for row in board.rows[:_N_ROWS]
         if row.value is not None
@@ -51,11 +53,18 @@ def card_files(context: SiteContext, folder: str, board: Board[Any]) -> Iterator
 
 
 def badge_files(context: SiteContext, folder: str, board: Board[Any]) -> Iterator[File]:
-    """Yield the badges of the first teams of a track, such as "3rd of 11"."""
+    """Yield the badges of the first teams of a track, such as "3rd of 11, tied with the first"."""
     for row in board.rows[:N_RANKED]:
         if row.rank is not None:
-            place = place_text(row.rank, board.n_scored)
+            place = badge_text(row, board)
             yield f"{folder}/badge/{row.slug}.svg", _badge(clip(board.title, 40), place)
+
+
+def badge_text(row: Standing, board: Board[Any]) -> str:
+    """Return what the badge of a ranked row says: its place, and how it is tied."""
+    return ", ".join(
+        filter(None, (place_text(row.rank or 0, board.n_scored), tie_text(row, board)))
+    )
 
 
 def place_text(rank: int, n: int) -> str:

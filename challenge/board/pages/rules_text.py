@@ -9,6 +9,7 @@ from functools import cache
 
 from challenge.board.markup import clip, folder_name, number_text
 from challenge.board.pages.site_context import File, SiteContext
+from challenge.board.pages.standings_table import tasks_text
 from challenge.board.rules.prizes import TIE_RULES
 from challenge.errors import counted
 from challenge.kinds import metric_title
@@ -60,14 +61,21 @@ def about_files(context: SiteContext) -> Iterator[File]:
                     "folder": folder_name(track.id),
                     "title": track.title,
                     "metric": metric_title(track.metric),
+                    "over": tasks_text(board),
                     "prize": track.prize,
                     "prize_tie": TIE_RULES.get(track.prize_tie or "", ""),
-                    "tasks": [
-                        (folder_name(task), context.title(task), task in snapshot.cards)
-                        for task in track.tasks
+                    "tasks": [(folder_name(task), context.title(task)) for task in board.tasks],
+                    "left_out": [
+                        (
+                            folder_name(task) if task in snapshot.cards else None,
+                            context.title(task),
+                            reason,
+                        )
+                        for task, reason in board.left_out.items()
                     ],
                 }
                 for track in settings.track
+                for board in (context.track_boards[track.id],)
             ],
             steps=[
                 (context.title(task), context.step_text(task))
@@ -121,10 +129,16 @@ def _climb(context: SiteContext) -> _Climb | None:
         context.title(task),
         counted(rows[task], "public row"),
         n_answers,
-        number_text(_gain(rows[task], n_answers, one_team=True, step=settings.ladder_step), 2),
+        _gain_text(_gain(rows[task], n_answers, one_team=True, step=settings.ladder_step)),
         n_teams,
-        number_text(many, 2) if n_teams > 1 else "",
+        _gain_text(many) if n_teams > 1 else "",
     )
+
+
+def _gain_text(gain: float) -> str:
+    """Return what is gained; guessing that ends below chance gains nothing."""
+    text = number_text(max(gain, 0.0), 2)
+    return f"{text} accuracy" if text.strip(".0") else "nothing"
 
 
 def _one_digit(value: float) -> int:

@@ -24,6 +24,12 @@ class Line:
     counts: bool
     public: tuple[float | None, float | None, float | None] | None
 
+    @property
+    def scored(self) -> bool:
+        """Whether it has a score that boards count among the entries of the team."""
+        score = self.score
+        return score is not None and score.value is not None and not self.submission.withdrawn
+
 
 def team_lines(context: SiteContext, entries: Sequence[Entry], public: PublicScores) -> list[Line]:
     """Return a team's submissions, oldest first."""

@@ -32,19 +32,21 @@ from challenge.board.pages.pairs_page import compared_rows, pairs_files
 from challenge.board.pages.preview import card_files
 from challenge.board.pages.score_plots import distribution_plot, over_time_plot
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext
-from challenge.board.pages.standings_table import ties_text
+from challenge.board.pages.standings_table import N_SCALED, has_arrows, ties_text
 from challenge.board.pages.upgrade_section import trade_facts
 from challenge.board.plots.shares import bar_svg
+from challenge.board.rules.boards import TaskBoard
 from challenge.errors import counted
 from challenge.ledger.store.records import Card
 from challenge.task.datasheet import UNANSWERED, answers
 from challenge.task.reading_report import report_lines
+from challenge.task.settings import Settings
 from challenge.task.splits import SPLIT_RULES
 
 __all__ = ["task_files"]
 
 _SPLIT_SHARES = {
-    "test": "Share hidden as test",
+    "test": "Share of the rows in the test",
     "public": "Share of the test that is scored in public",
     "unseen_share": "Test pairs with neither entity in train",
     "half_seen_share": "Test pairs with one entity in train",
@@ -141,6 +143,7 @@ def _task_html(
         state=context.state_text(),
         steps=context.steps_text([task_id]),
         ties=ties_text(board),
+        beyond=has_arrows(board, N_SCALED),
         trade=trade_facts(context, board) if whole else None,
         shown=shown,
         over_time=over_time_plot(
@@ -154,7 +157,7 @@ def _task_html(
         pager=pager,
         **values,
         **_label_facts(card),
-        split=_split_facts(document),
+        split=_split_facts(document, context.settings, board),
         reading=report_lines(document.get("reading", {})),
         findings=_findings(document),
         answers=list(answers(document.get("datasheet", {}))),
@@ -257,8 +260,13 @@ def _samples(card: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, b
     return rows, files
 
 
-def _split_facts(task: Mapping[str, Any]) -> list[tuple[str, str]]:
-    split: Mapping[str, Any] = task.get("split", {})
+def _split_facts(
+    task: Mapping[str, Any], settings: Settings, board: TaskBoard
+) -> list[tuple[str, str]]:
+    split = dict(task.get("split", {}))
+    if not settings.is_contest():
+        # Every score is of the whole test set.
+        split.pop("public", None)
     by = str(split.get("by") or UNANSWERED)
     rule = SPLIT_RULES.get(by)
     facts = [("Split by", rule.sentence if rule else by)]
@@ -278,8 +286,10 @@ def _split_facts(task: Mapping[str, Any]) -> list[tuple[str, str]]:
         for key, title in _SPLIT_COUNTS.items()
         if isinstance(split.get(key), int) and split[key]
     ]
-    clusters = split.get("n_clusters")
-    if isinstance(clusters, int):
+    exact = board.n_clusters if board.subset == "all" else None
+    if exact is not None:
+        facts.append(("Independent clusters of the test", count_text(exact)))
+    elif isinstance(clusters := split.get("n_clusters"), int):
         facts.append(("Independent clusters of the test", f"about {count_text(clusters)}"))
     facts.append(("Folds of train", f"{task.get('n_folds', 5)}"))
     return facts

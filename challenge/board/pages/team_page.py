@@ -154,6 +154,8 @@ def _team_html(
         summary=f"{counted(len(lines), 'submission')} on {counted(len(tasks), 'task')}.",
         team=team,
         n_submissions=len(lines),
+        n_scored=sum(line.scored for line in lines),
+        closed=closed,
         places=places,
         badges=[
             (one, context.frame.address(one.badge), context.frame.address(f"{one.folder}/"))
@@ -259,8 +261,11 @@ def _best_spot(context: SiteContext, line: Line, value: float, number: int | Non
 
 def _team_columns(context: SiteContext, closed: bool) -> list[Column[Line]]:
     def score(line: Line) -> str:
-        if line.score is None:
-            return '<span class="undefined">–</span>'
+        if line.score is None or line.score.value is None:
+            reason = (line.score and line.score.reason) or line.state
+            return (
+                f'<span class="undefined">– <small class="reason">{escape(reason)}</small></span>'
+            )
         decimals = context.decimals(line.submission.task)
         return score_html(line.score.value, line.score.low, line.score.high, decimals)
 

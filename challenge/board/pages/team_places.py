@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from challenge.board.markup import clip, folder_name, number_text
-from challenge.board.pages.preview import N_RANKED, place_text
+from challenge.board.pages.preview import N_RANKED, badge_text, place_text
 from challenge.board.pages.site_context import SiteContext, board_decimals
-from challenge.board.rules.board_rows import Standing
+from challenge.board.pages.standings_table import tie_text
+from challenge.board.rules.board_rows import Standing, TrackRow
 from challenge.board.rules.boards import Board
 
 __all__ = ["TeamPlace", "team_places"]
@@ -25,6 +26,9 @@ class TeamPlace:
     details: str
     badge: str
     """Where the badge is; empty on the board of a task."""
+    badge_text: str
+    prize: str
+    """What the team won there, once the contest is over."""
 
 
 def team_places(context: SiteContext) -> Mapping[int, tuple[TeamPlace, ...]]:
@@ -35,13 +39,15 @@ def team_places(context: SiteContext) -> Mapping[int, tuple[TeamPlace, ...]]:
     found: dict[int, list[TeamPlace]] = {}
 
     def add(folder: str, board: Board[Any], title: str, *, track: bool) -> None:
-        decimals = board_decimals(board)
         for row in board.rows[:N_RANKED]:
             if row.rank is not None:
                 place = place_text(row.rank, board.n_scored)
+                details = _details(row, board)
                 badge = f"{folder}/badge/{row.slug}.svg" if track else ""
+                badge_says = badge_text(row, board) if track else ""
+                prize = row.prize or "" if isinstance(row, TrackRow) else ""
                 found.setdefault(row.team, []).append(
-                    TeamPlace(folder, title, place, _details(row, decimals), badge)
+                    TeamPlace(folder, title, place, details, badge, badge_says, prize)
                 )
 
     for track in context.settings.track:
@@ -53,13 +59,13 @@ def team_places(context: SiteContext) -> Mapping[int, tuple[TeamPlace, ...]]:
     return {team: tuple(places) for team, places in found.items()}
 
 
-def _details(row: Standing, decimals: int) -> str:
+def _details(row: Standing, board: Board[Any]) -> str:
     parts = []
     if row.rank_low is not None and row.rank_high is not None:
         one = row.rank_low == row.rank_high
         parts.append(f"rank {row.rank_low}" + ("" if one else f" to {row.rank_high}"))
-    if row.tied_first and row.behind:
-        parts.append("tied with the first")
+    if tied := tie_text(row, board):
+        parts.append(tied)
     if row.behind:
-        parts.append(f"{number_text(row.behind, decimals)} behind")
+        parts.append(f"{number_text(row.behind, board_decimals(board))} behind")
     return ", ".join(parts)

@@ -19,7 +19,7 @@ from challenge.board.pages.paging import board_pages
 from challenge.board.pages.preview import badge_files, card_files
 from challenge.board.pages.score_plots import over_time_plot
 from challenge.board.pages.site_context import File, MarkedPage, SiteContext, board_decimals
-from challenge.board.pages.standings_table import ties_text
+from challenge.board.pages.standings_table import N_SCALED, has_arrows, tasks_text, ties_text
 from challenge.board.plots.ranks_plot import Move, shake_up_svg
 from challenge.board.plots.svg_parts import N_LIT, Spot
 from challenge.board.rules.boards import TrackBoard
@@ -84,10 +84,12 @@ def _track_html(context: SiteContext, track_id: str, path: str, table: Table, pa
         shown=shown,
         steps=context.steps_text(board.tasks),
         track=track,
+        over=tasks_text(board),
         tie_rule=TIE_RULES.get(track.prize_tie or "", ""),
         board=board,
         state=context.state_text(),
         ties=ties_text(board),
+        beyond=has_arrows(board, N_SCALED),
         tasks=[
             (folder_name(task), context.title(task), number_text(score, context.decimals(task)))
             for task, score in zip(board.tasks, board.baseline_scores, strict=True)

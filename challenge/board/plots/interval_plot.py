@@ -46,6 +46,7 @@ def interval_svg(
 ) -> str:
     """Return one row of the interval plot: grid, the leader's band, whisker and point.
 
+    An end outside of the scale is an arrow instead of a bar.
     `text` is the tooltip: what the row says, with the time.
     """
     parts = [f"<title>{escape(text)}</title>"] if text else []
@@ -62,7 +63,9 @@ def interval_svg(
     kind = "mark strong" if strong else "mark"
     if low is not None and high is not None and high > scale.low and low < scale.high:
         a, b = px(scale.at(low)), px(scale.at(high))
-        parts.append(f'<path class="{kind}" d="M{a} 24H{b}M{a} 20v8M{b} 20v8"/>')
+        left_end = f"M{a} 20v8" if low >= scale.low else f"M{a} 24h-6m5 -5l-5 5l5 5"
+        right_end = f"M{b} 20v8" if high <= scale.high else f"M{b} 24h6m-5 -5l5 5l-5 5"
+        parts.append(f'<path class="{kind}" d="M{a} 24H{b}{left_end}{right_end}"/>')
     if value is not None and value < scale.low:
         parts.append(f'<path class="{kind} beyond" d="M{px(scale.margin - 6)} 24l8 -5v10z"/>')
     elif value is not None and value > scale.high:

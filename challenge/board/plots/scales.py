@@ -53,18 +53,24 @@ def unit_of(metric: Metric, values: Iterable[float]) -> float:
 
 
 def late_scale(
-    metric: Metric, scores: Sequence[float], ends: Sequence[float], times: float, least: float
+    metric: Metric,
+    scores: Sequence[float],
+    ends: Sequence[float],
+    times: float,
+    least: float,
+    whole: Sequence[float] = (),
 ) -> Scale:
     """Return a scale on which the best scores are distinguished; the worst may be outside.
 
     It is cut `times` as far from the best score as the median is, and at least `least` of a unit;
-    `ends` are all that is drawn.
+    `ends` are all that is drawn, and those in `whole` are never outside.
     """
     unit, sign = unit_of(metric, scores), metric.merit(1.0)
     merits = sorted((sign * score for score in scores), reverse=True)
     best, median = merits[0], merits[len(merits) // 2]
     drawn = [sign * end for end in ends]
     cut = best - max(times * (best - median), least * unit)
+    cut = min([cut, *(sign * end for end in whole)])
     return scale_for([sign * max(min(drawn), cut), sign * max(drawn)], unit=unit)
 
 

@@ -43,11 +43,13 @@ class Series:
 
 @dataclass(frozen=True)
 class Leader:
-    """A team that took the lead, when, and with which score."""
+    """A team that took the lead, or drew level with it, when, and with which score."""
 
     at: datetime
     team_name: str
     value: float
+    baseline: bool = False
+    level: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Progress:
     overall: Series
     teams: tuple[Series, ...]
     leaders: tuple[Leader, ...] = ()
-    """Each change of the lead, oldest first; who ties with the leader does not take it."""
+    """Each change of the lead, oldest first; who reaches the score of the leader is `level`."""
 
     def as_json(self) -> dict[str, object]:
         """Return all series as plain values."""
@@ -97,13 +99,19 @@ def _progress(snapshot: Snapshot, about: str, tasks: Sequence[str], n_teams: int
     baseline_scores = [baseline_score_of(snapshot, task, subset) for task in tasks]
     points: dict[int, list[tuple[int, float]]] = {}
     overall: list[tuple[int, float]] = []
-    leads: list[tuple[int, int, float]] = []
+    leads: list[tuple[int, int, float, bool]] = []
+    first: set[int] = set()
     for at, team, mean in _improvements(entries, baseline_scores):
         _step(points.setdefault(team, []), at, mean)
-        if not overall or sign * mean > sign * overall[-1][1]:
+        ahead = round(sign * (mean - overall[-1][1]), 12) if overall else 1.0
+        if ahead > 0:
             _step(overall, at, mean)
-            if not leads or leads[-1][1] != team:
-                leads.append((at, team, mean))
+            if first != {team}:
+                leads.append((at, team, mean, False))
+            first = {team}
+        elif ahead == 0 and team not in first:
+            leads.append((at, team, mean, True))
+            first.add(team)
     teams = list(points)
     last_at, last = zip(*(points[team][-1] for team in teams), strict=True) if teams else ((), ())
     order = page_order(sign * np.array(last), np.array(last_at), np.array(teams, dtype=np.int64))
@@ -113,7 +121,10 @@ def _progress(snapshot: Snapshot, about: str, tasks: Sequence[str], n_teams: int
         series.append(Series(team, known.name, known.baseline, _dated(points[team])))
     best = Series(None, "", False, _dated(overall))
     leaders = (
-        Leader(from_micros(at), snapshot.teams[team].name, value) for at, team, value in leads
+        Leader(
+            from_micros(at), snapshot.teams[team].name, value, snapshot.teams[team].baseline, level
+        )
+        for at, team, value, level in leads
     )
     return Progress(about, subset, best, tuple(series), tuple(leaders))
 
