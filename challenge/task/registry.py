@@ -190,10 +190,9 @@ def _no_task(name: str, known: tuple[str, ...]) -> WrongUse:
             meant(
                 path.name,
                 here,
-                "name one of these"
-                if here
-                else "unzip what the organiser gave, or `challenge download ID` from a server; "
-                "then name its folder",
+                ("name one of these; for another " if here else "")
+                + "unzip what the organiser gave, or `challenge download ID` from a server; then "
+                "name its folder",
             ),
             code="no-such-task",
         )

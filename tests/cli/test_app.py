@@ -64,6 +64,7 @@ def test_a_participant_who_mistypes_a_task_is_not_told_to_start_a_challenge(
     assert near.returncode == far.returncode == 2
     assert "did you mean 'parcels'?" in near.stderr
     assert "no such folder, no such id" in far.stderr and "here: parcels" in far.stderr
+    assert "name one of these; for another unzip" in far.stderr
     (tmp_path / "parcels" / "task.json").unlink()
     none = run("check", "nosuch", "good.csv", cwd=tmp_path)
     assert "`challenge download ID`" in none.stderr
