@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import challenge
+from challenge.api.local_runs import earlier_folders
 from challenge.errors import ChallengeError, WrongUse
 from challenge.methods import resolve_method
 from challenge.methods.builtin.autogluon_pc import AutoGluonPC
@@ -38,7 +39,9 @@ def test_a_missing_file_of_an_earlier_run_is_named_with_the_command(tmp_path: Pa
         challenge.run("autogluon-pc", task.public, earlier=tmp_path / "old")
     assert [fault.code for fault in caught.value.faults] == ["no-earlier"] * 2
     assert str(tmp_path / "old" / task.id / "predictions.parquet") in str(caught.value)
-    assert f"--task {task.id} --to {tmp_path / 'old'} --cv" in str(caught.value)
+    assert f"run(METHOD, {task.id!r}, to={str(tmp_path / 'old')!r}, cv=True)" in str(caught.value)
+    with pytest.raises(WrongUse, match=f"--task {task.id} --to {tmp_path / 'old'} --cv"):
+        earlier_folders(tmp_path / "old", [task])
 
 
 def test_a_faulty_file_of_an_earlier_run_is_refused_before_anything_trains(tmp_path: Path) -> None:
