@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -136,7 +137,8 @@ def run(
     folder = Path(scratch.name if scratch else str(to)) / loaded.id
     if named and isolation is None:
         isolation = default_isolation(source, loaded.task)
-    options = Options(seed, threads, preset, time_limit, isolation or "none")
+    limit = None if time_limit is None else float(time_limit)
+    options = Options(int(seed), int(threads), preset, limit, isolation or "none")
     if earlier is not None:
         folders = earlier_folders(Path(earlier), [loaded.task], in_python=True)
         options = replace(options, earlier=folders[loaded.id])
@@ -167,11 +169,11 @@ def _require_options(
     for where, place in (("to", to), ("earlier", earlier)):
         if place is not None:
             require(place, PLACE, where, "a folder, as a text or a path", f"{where}='runs'")
-    require(seed, (int,), "seed", "a whole number", "seed=0")
-    require(threads, (int,), "threads", "a whole number from 1 on", "threads=2")
+    require(seed, (Integral,), "seed", "a whole number", "seed=0")
+    require(threads, (Integral,), "threads", "a whole number from 1 on", "threads=2")
     require_text(preset, "preset", "the name of a preset, such as 'fast'")
     if time_limit is not None:
-        require(time_limit, (int, float), "time_limit", "seconds, or None", "time_limit=600")
+        require(time_limit, (Real,), "time_limit", "seconds, or None", "time_limit=600")
     if isolation is not None:
         require_choice(isolation, get_args(Isolation), "isolation")
     if not callable(progress):

@@ -179,3 +179,8 @@ def test_fixes_in_python_are_calls_and_no_options_of_the_shell(
             fixes.append(fault.fix)
     assert "did you mean 'classification'?" in fixes and "name one of these" in fixes
     assert f"run(METHOD, 'parcels', to={str(tmp_path)!r}, cv=True)" in fixes
+
+
+def test_numbers_of_numpy_are_numbers(task: ch.LoadedTask) -> None:
+    seed: Any = np.int64(1)
+    assert ANY.run("majority", task, seed=seed, threads=seed, time_limit=np.float32(60)).path
