@@ -183,4 +183,4 @@ def test_fixes_in_python_are_calls_and_no_options_of_the_shell(
 
 def test_numbers_of_numpy_are_numbers(task: ch.LoadedTask) -> None:
     seed: Any = np.int64(1)
-    assert ANY.run("majority", task, seed=seed, threads=seed, time_limit=np.float32(60)).path
+    assert ANY.run("majority", task, seed=seed, threads=seed, time_limit=np.float32(60)).file
