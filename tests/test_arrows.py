@@ -63,16 +63,29 @@ def test_only_cli_prints_or_exits(path: Path) -> None:
     assert not ends & set(calls)
 
 
-def test_the_start_of_the_command_line_loads_no_heavy_library() -> None:
+@pytest.mark.parametrize("words", ["--help", "run --help", "nosuch"])
+def test_help_loads_no_heavy_library(words: str) -> None:
     code = (
-        "import sys; from challenge.cli.app import load_commands; load_commands(); "
-        "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+        "import atexit, sys; from challenge.cli import main; "
+        "atexit.register(lambda: print(*{name.split('.')[0] for name in sys.modules})); "
+        "sys.argv[:1] = ['challenge']; main()"
     )
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
-    heavy = {"pandas", "sklearn", "pyarrow", "scipy", "numpy", "sqlalchemy", "pydantic", "PIL"}
-    assert not heavy & set(loaded)
+    shown = subprocess.run(
+        [sys.executable, "-c", code, *words.split()], capture_output=True, text=True, check=False
+    )
+    heavy = {
+        "pandas",
+        "sklearn",
+        "pyarrow",
+        "scipy",
+        "numpy",
+        "sqlalchemy",
+        "pydantic",
+        "PIL",
+        "rich",
+    }
+    loaded = set(shown.stdout.splitlines()[-1].split())
+    assert "typer" in loaded and not heavy & loaded
 
 
 def module_name(path: Path) -> str:

@@ -219,6 +219,16 @@ def test_help_lists_every_command_in_a_panel(tmp_path: Path) -> None:
     shown = shell(tmp_path, "--help").out
     panels = ["Take part", "Organise", "Run methods", "Contest", "Safekeeping"]
     assert all(shown.index(a) < shown.index(b) for a, b in itertools.pairwise(panels))
+    listed = set(re.findall(r"^  ([a-z][a-z-]+)  +[A-Z]", shown, re.MULTILINE))
+    assert listed == _COMMANDS.keys()
+    assert "..." not in shown, "each sentence is whole"
+
+
+@pytest.mark.parametrize("command", [*_COMMANDS, "team add", "token new"])
+def test_help_names_the_values_of_options_in_words(command: str, tmp_path: Path) -> None:
+    answer = shell(tmp_path, *command.split(), "--help")
+    assert answer.code == 0
+    assert not re.findall(r"^ +-.*<.*>", answer.out, re.MULTILINE)
 
 
 def test_each_command_is_in_the_module_that_is_loaded_for_it() -> None:
