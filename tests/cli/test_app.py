@@ -221,7 +221,7 @@ def test_help_lists_every_command_in_a_panel(tmp_path: Path) -> None:
     assert all(shown.index(a) < shown.index(b) for a, b in itertools.pairwise(panels))
     listed = set(re.findall(r"^  ([a-z][a-z-]+)  +[A-Z]", shown, re.MULTILINE))
     assert listed == _COMMANDS.keys()
-    assert "..." not in shown, "each sentence is whole"
+    assert "..." not in shown.replace("[ARGS]...", ""), "each sentence is whole"
 
 
 @pytest.mark.parametrize("command", [*_COMMANDS, "team add", "token new"])
