@@ -63,6 +63,7 @@ def test_missing_probabilities_are_counted_whether_all_or_some(
     assert (fault.code, fault.n) == ("number-empty", n)
 
 
+@pytest.mark.slow
 def test_a_lazy_frame_is_to_be_collected(task: ch.LoadedTask) -> None:
     import polars as pl
 
