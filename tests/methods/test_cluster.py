@@ -25,6 +25,7 @@ from challenge.methods.run.runner import Options
 from challenge.scoring import read_predictions
 from challenge.task import Task
 from tests.toy import build_toy
+from tests.waiting import is_gone
 
 pytestmark = pytest.mark.slow
 
@@ -179,11 +180,6 @@ def wait_for(fact: Callable[[], bool]) -> None:
     while not fact():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
-
-
-def is_gone(process: int) -> bool:
-    stat = Path(f"/proc/{process}/stat")
-    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(

@@ -360,13 +360,16 @@ def _tree(root: int) -> tuple[set[int], set[int], int]:
     below: dict[int, list[int]] = {}
     zombies: set[int] = set()
     found = [root]
-    for file in Path("/proc").glob("[0-9]*/stat"):
+    names: list[str] = []
+    with suppress(FileNotFoundError):
+        names = [entry.name for entry in Path("/proc").iterdir()]
+    for process in map(int, filter(str.isdecimal, names)):
         try:
-            # A process may have any bytes as its name.
-            fields = file.read_text(errors="replace").rpartition(")")[2].split()
+            # A process may have any bytes as its name. It may have ended since it was listed.
+            text = Path(f"/proc/{process}/stat").read_text(errors="replace")
         except OSError:
             continue
-        process = int(file.parent.name)
+        fields = text.rpartition(")")[2].split()
         if fields[0] == "Z":
             zombies.add(process)
         threads[process] = int(fields[17])
