@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fits import add_fit_options, keep_cell
+from benchmarks.fits import add_fit_options, difference_text, keep_cell
 from challenge.methods.builtin.autogluon import TITLES, AutoGluon
 from challenge.methods.builtin.autogluon_plain import AutoGluonPlain
 from challenge.methods.builtin.blend import TREES
@@ -112,11 +112,7 @@ def table(cells: Sequence[dict[str, Any]]) -> str:
     ]
     for cell in cells:
         full = next(one for one in cells if (one["task"], one["entry"]) == (cell["task"], FULL))
-        missing = "–"
-        if cell["difference"] is not None:
-            ends = (cell["low"], cell["high"])
-            low, high = ("–" if end is None else f"{100 * end:+.1f}" for end in ends)
-            missing = f"{100 * cell['difference']:+.1f} ({low} to {high})"
+        missing = difference_text(cell)
         own = apart = "–"
         if cell["out_of_fold"] is not None:
             own = f"{100 * cell['out_of_fold']:.1f}"

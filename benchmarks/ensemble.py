@@ -28,7 +28,7 @@ from autogluon.tabular import FeatureMetadata, TabularPredictor
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
 
-from benchmarks.fits import add_fit_options, keep_cell
+from benchmarks.fits import add_fit_options, difference_text, keep_cell
 from challenge.methods.builtin.autogluon_package import quiet
 from challenge.methods.builtin.blend import TREES, blend_models, choose_blend
 from challenge.methods.builtin.chosen_regression import all_classes
@@ -132,11 +132,8 @@ def table(cells: Sequence[dict[str, Any]]) -> str:
     """Return the Markdown table: points in percent, the blend minus each ensemble."""
     rows = [["task", "ensemble", "out of fold", "blend minus it"], ["---"] * 4]
     for cell in cells:
-        apart = "–"
-        if cell["low"] is not None:
-            ends = f"{100 * cell['low']:+.1f} to {100 * cell['high']:+.1f}"
-            apart = f"{100 * cell['difference']:+.1f} ({ends})"
-        rows.append([cell["task"], cell["ensemble"], f"{100 * cell['value']:.1f}", apart])
+        value = f"{100 * cell['value']:.1f}"
+        rows.append([cell["task"], cell["ensemble"], value, difference_text(cell)])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 

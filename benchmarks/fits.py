@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["add_fit_options", "keep_cell", "seed_table"]
+__all__ = ["add_fit_options", "difference_text", "keep_cell", "seed_table"]
 
 
 def add_fit_options(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +25,15 @@ def keep_cell(cell: Mapping[str, Any], file: Path | None) -> None:
     if file:
         with file.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(cell, sort_keys=True) + "\n")
+
+
+def difference_text(cell: Mapping[str, Any]) -> str:
+    """Return `difference` with its interval in points of percent; a dash where there is none."""
+    if cell["difference"] is None:
+        return "–"
+    ends = (cell["low"], cell["high"])
+    low, high = ("–" if end is None else f"{100 * end:+.1f}" for end in ends)
+    return f"{100 * cell['difference']:+.1f} ({low} to {high})"
 
 
 def seed_table(

@@ -23,7 +23,7 @@ from autogluon.tabular.configs.zeroshot.zeroshot_portfolio_cpu_2025_12_18 import
 )
 
 from benchmarks.ensemble import BLEND, choices_of, crossed, out_of_fold_models
-from benchmarks.fits import add_fit_options, keep_cell
+from benchmarks.fits import add_fit_options, difference_text, keep_cell
 from challenge.methods.builtin.folds import fold_codes, label_codes, spread_lone_classes
 from challenge.methods.builtin.presets import MANY_CLASSES
 from challenge.methods.returned import write_table
@@ -80,11 +80,8 @@ def table(cells: Sequence[dict[str, Any]]) -> str:
     """Return the Markdown table: points in percent, the blend with each model minus without."""
     rows = [["task", "model", "alone", "with it minus without"], ["---"] * 4]
     for cell in cells:
-        ends = "–"
-        if cell["low"] is not None:
-            ends = f"{100 * cell['low']:+.1f} to {100 * cell['high']:+.1f}"
-        points = f"{100 * cell['difference']:+.1f} ({ends})"
-        rows.append([cell["task"], cell["model"], f"{100 * cell['alone']:.1f}", points])
+        alone = f"{100 * cell['alone']:.1f}"
+        rows.append([cell["task"], cell["model"], alone, difference_text(cell)])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 

@@ -85,6 +85,22 @@ def test_ensembles_of_the_same_models_are_compared_on_train(kind: str, tmp_path:
     assert len(ensemble.table(cells).splitlines()) == 2 + len(cells)
 
 
+@pytest.mark.slow
+@pytest.mark.baseline
+@pytest.mark.parametrize("kind", ["classification", "matching"])
+def test_more_models_are_added_alone_and_together(kind: str, tmp_path: Path) -> None:
+    from benchmarks import more_models
+
+    task = build_toy(tmp_path, kind, n=100, images=False)
+    options = Namespace(preset="fast", threads=1, models=["LR", "RF"])
+    cells = more_models._cells(task, options)
+    assert [cell["model"] for cell in cells] == ["LR", "RF", "LR + RF"]
+    assert len({cell["before"] for cell in cells}) == 1, "each is compared with the same blend"
+    assert all(0.5 < cell["before"] + cell["difference"] <= 1 for cell in cells)
+    assert all(cell["alone"] > 0.3 for cell in cells)
+    assert len(more_models.table(cells).splitlines()) == 2 + len(cells)
+
+
 def test_the_table_of_upgrades_ends_with_the_means_of_each() -> None:
     upgrade = {"task": "toy", "old": "fast-0", "new": "default", "relative_new": 0.4}
     upgrade |= {"score_old": 0.5, "score_new": 0.6, "score_pc": 0.6, "relative_pc": 0.2}
