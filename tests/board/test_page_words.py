@@ -121,7 +121,7 @@ def test_track_rules_and_home_average_over_the_same_tasks(
         snapshot = without_public_scores(snapshot, track.tasks[0])
         n_all, n = len(track.tasks), len(track.tasks) - 1
     write_site(snapshot, tmp_path)
-    over = f"over the {n} of its {n_all} tasks that count{'s' if n == 1 else ''} now"
+    over = f"over the {'one' if n == 1 else n} of its {n_all} tasks that count{'s' * (n == 1)} now"
     for page in ("index.html", "about.html", f"track/{track.id}/index.html"):
         assert over in text_of(tmp_path / page), page
     rules = text_of(tmp_path / "about.html")

@@ -98,7 +98,9 @@ def tasks_text(board: TrackBoard) -> str:
     if n == n_all:
         return "its one task" if n == 1 else f"all of its {counted(n, 'task')}"
     of_all = f"of its {counted(n_all, 'task')}"
-    return f"the {n} {of_all} that count{'s' if n == 1 else ''} now" if n else f"none {of_all} yet"
+    if n == 1:
+        return f"the one {of_all} that counts now"
+    return f"the {n} {of_all} that count now" if n else f"none {of_all} yet"
 
 
 def tied_class(row: Standing) -> str:
