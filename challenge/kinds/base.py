@@ -63,7 +63,8 @@ class Metric:
     how much a value at an end of its bounds is worth, `largest` is the most that a row can add to
     a loss without bound. `baseline` is the score of the trivial answer where that is not its
     value, `resolution` what one row is worth, None where a row has no worth of its own (medians,
-    ranks). `no_interval` is the reason why there is never an interval.
+    ranks). `no_interval` is the reason why there is never an interval. `meaning` tells a reader who
+    does not know the metric what it measures.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Metric:
     baseline: float | Callable[[Any], float] | None = None
     resolution: Callable[[Any], float] | None = None
     no_interval: str = ""
+    meaning: str = ""
 
     @property
     def averaged(self) -> bool:

@@ -235,6 +235,10 @@ METRICS = (
         "every row here is the mean of train: 0/0",
         bounds=UP_TO_1,
         baseline=0.0,
+        meaning=(
+            "1 − RMSE ÷ RMSE of always answering the mean of train: 1 is perfect, 0 is no better "
+            "than that mean."
+        ),
     ),
     _sums(
         "rmse",
@@ -243,6 +247,7 @@ METRICS = (
         _rmse,
         bounds=LOSS,
         higher_is_better=False,
+        meaning="Root of the mean squared error, in units of the label: 0 is perfect.",
     ),
     _sums(
         "mae",
@@ -251,6 +256,7 @@ METRICS = (
         lambda sums: _ratio(sums[..., 1], sums[..., 0]),
         bounds=LOSS,
         higher_is_better=False,
+        meaning="Mean absolute error, in units of the label: 0 is perfect.",
     ),
     Metric(
         "median_absolute_error",
@@ -260,6 +266,10 @@ METRICS = (
         higher_is_better=False,
         primary=True,
         vector=_median_vector,
+        meaning=(
+            "The absolute error that half of the rows do not exceed, in units of the label: 0 is "
+            "perfect."
+        ),
     ),
     _sums(
         "r2",
@@ -269,6 +279,10 @@ METRICS = (
         "the truth is constant: 0/0",
         bounds=UP_TO_1,
         task_only=True,
+        meaning=(
+            "1 − squared errors ÷ squared deviations of the rows from their own mean: 1 is "
+            "perfect, 0 is that mean."
+        ),
     ),
     Metric(
         "spearman",
@@ -279,6 +293,10 @@ METRICS = (
         task_only=True,
         vector=_spearman_vector,
         baseline=0.0,
+        meaning=(
+            "Correlation of the ranks of predicted and true numbers: 1 is the same order, 0 is "
+            "chance."
+        ),
     ),
 )
 """All metrics of regression, in the order in which they are shown."""

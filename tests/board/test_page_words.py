@@ -179,3 +179,17 @@ def test_the_feed_names_equals_and_baselines() -> None:
     ids = re.findall(r"<id>(.*?)</id>", str(feed))
     assert len(ids) == len(set(ids))
     assert f"{rows[0].team_name} and {rows[1].team_name}" in unescape(str(feed))
+
+
+def test_rules_say_what_each_metric_measures_and_pages_link_to_it(
+    sites: Mapping[str, Path],
+) -> None:
+    site, snapshot = sites["benchmark"], showcase("benchmark", n_teams=4, n_each=2)
+    rules, context = text_of(site / "about.html"), read_context(snapshot)
+    for task in snapshot.cards:
+        for metric in context.kind(task).metrics.values():
+            assert f"{metric.title}: {metric.meaning}" in rules
+    link = "about.html#r-metrics"
+    pages = ["task/icon-tag/index.html", f"track/{snapshot.settings.track[0].id}/index.html"]
+    pages.append(next(site.glob("submission/*.html")).relative_to(site).as_posix())
+    assert all(link in (site / page).read_text() for page in pages)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,7 +12,7 @@ from challenge.board.pages.site_context import File, SiteContext
 from challenge.board.pages.standings_table import tasks_text
 from challenge.board.rules.prizes import TIE_RULES
 from challenge.errors import counted
-from challenge.kinds import metric_title
+from challenge.kinds import kind_of, metric_title
 from challenge.ledger.contest.climb_attack import (
     answers_of_team,
     climb_gain,
@@ -77,6 +77,7 @@ def about_files(context: SiteContext) -> Iterator[File]:
                 for track in settings.track
                 for board in (context.track_boards[track.id],)
             ],
+            metrics=_metrics(context),
             steps=[
                 (context.title(task), context.step_text(task))
                 for task, step in snapshot.steps.items()
@@ -91,6 +92,16 @@ def about_files(context: SiteContext) -> Iterator[File]:
             bibtex=_bibtex(context),
         ),
     )
+
+
+def _metrics(context: SiteContext) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """Return titles and meanings of the metrics of each kind that has a task or a track here."""
+    tracks = (track.kind for track in context.settings.track)
+    kinds = [*map(context.kind, context.snapshot.cards), *map(kind_of, tracks)]
+    return {
+        kind.title: [(metric.title, metric.meaning) for metric in kind.metrics.values()]
+        for kind in sorted(kinds, key=lambda kind: kind.title)
+    }
 
 
 def _bibtex(context: SiteContext) -> str:

@@ -236,6 +236,7 @@ _GAIN = Metric(
     bounds=(-1.0, 1.0),
     scale="identity",
     **_mean(_gained),
+    meaning="Cross mAP minus old-self mAP: what new queries gain in the old gallery.",
 )
 
 METRICS = (
@@ -246,23 +247,49 @@ METRICS = (
         primary=True,
         resolution=lambda rows: 1.0 / rows.n,
         **_mean(lambda outcome: outcome.cross.precision),
+        meaning=(
+            "Average precision of new queries in the old gallery, averaged: 1 where what belongs "
+            "to a query always comes first."
+        ),
     ),
-    Metric("cross_recall_at_1", "cross recall@1", **_mean(lambda outcome: outcome.cross.within(1))),
     Metric(
-        "cross_recall_at_10", "cross recall@10", **_mean(lambda outcome: outcome.cross.within(10))
+        "cross_recall_at_1",
+        "cross recall@1",
+        **_mean(lambda outcome: outcome.cross.within(1)),
+        meaning="The share of new queries that find their thing first in the old gallery.",
+    ),
+    Metric(
+        "cross_recall_at_10",
+        "cross recall@10",
+        **_mean(lambda outcome: outcome.cross.within(10)),
+        meaning=(
+            "The share of new queries that find their thing among the first ten of the old gallery."
+        ),
     ),
     _GAIN,
-    Metric("old_self_map", "old-self mAP", **_mean(lambda outcome: outcome.old_self.precision)),
+    Metric(
+        "old_self_map",
+        "old-self mAP",
+        **_mean(lambda outcome: outcome.old_self.precision),
+        meaning="Average precision of old queries in the old gallery, averaged.",
+    ),
     Metric(
         "old_self_recall_at_1",
         "old-self recall@1",
         **_mean(lambda outcome: outcome.old_self.within(1)),
+        meaning="The share of old queries that find their thing first in the old gallery.",
     ),
-    Metric("new_self_map", "new-self mAP", **_mean_of_new_self(lambda found: found.precision)),
+    Metric(
+        "new_self_map",
+        "new-self mAP",
+        **_mean_of_new_self(lambda found: found.precision),
+        meaning="Average precision of new queries in the new gallery, averaged.",
+    ),
     Metric(
         "new_self_recall_at_1",
         "new-self recall@1",
         **_mean_of_new_self(lambda found: found.within(1)),
+        meaning="The share of new queries that find their thing first in the new gallery.",
     ),
     Metric(
         "update_gain",
@@ -270,6 +297,10 @@ METRICS = (
         _update_gain,
         bounds=(float("-inf"), float("inf")),
         ratios=_update_ratios,
+        meaning=(
+            "Which part of the gain of a new gallery the old one gives already: 1 is all, 0 is "
+            "none."
+        ),
     ),
 )
 """All metrics of retrieval, in the order in which they are shown."""

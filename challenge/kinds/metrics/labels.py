@@ -368,13 +368,23 @@ def _quadratic_vector(outcome: LabelOutcome) -> Vector:
 
 
 METRICS = (
-    _label("accuracy", "accuracy", accuracy, _accuracy_ratio),
+    _label(
+        "accuracy",
+        "accuracy",
+        accuracy,
+        _accuracy_ratio,
+        meaning="The share of rows whose class is right.",
+    ),
     _label(
         "balanced_accuracy",
         "balanced accuracy",
         balanced_accuracy,
         _class_ratios(lambda t: t.hits, lambda t: t.true),
         classes_weigh_alike=True,
+        meaning=(
+            "The share of rows that are right in each class, averaged, so that each class counts "
+            "the same."
+        ),
     ),
     _label(
         "macro_f1",
@@ -382,16 +392,33 @@ METRICS = (
         macro_f1,
         _class_ratios(lambda t: 2.0 * t.hits, lambda t: t.true + t.predicted),
         classes_weigh_alike=True,
+        meaning=(
+            "F1 of each class, averaged, so that a rare class counts as much as a common one. F1 "
+            "falls with rows missed and with rows wrongly added."
+        ),
     ),
-    _label("weighted_f1", "weighted F1", weighted_f1),
+    _label(
+        "weighted_f1",
+        "weighted F1",
+        weighted_f1,
+        meaning="F1 of each class, averaged with the number of its rows as weight.",
+    ),
     _label(
         "mcc",
         "Matthews correlation",
         mcc,
         bounds=(-1.0, 1.0),
-        baseline=0.0,  # undefined for one class: the mean of guessing
+        baseline=0.0,  # undefined for one class: the mean of guessing,
+        meaning="Correlation of predicted and true classes: 1 is perfect, 0 is chance.",
     ),
-    _label("kappa", "Cohen's kappa", kappa, bounds=(-1.0, 1.0), baseline=0.0),
+    _label(
+        "kappa",
+        "Cohen's kappa",
+        kappa,
+        bounds=(-1.0, 1.0),
+        baseline=0.0,
+        meaning="Agreement beyond chance: 1 is perfect, 0 is chance.",
+    ),
     Metric(
         "quadratic_kappa",
         "quadratic kappa",
@@ -401,6 +428,10 @@ METRICS = (
         vector=_quadratic_vector,
         baseline=0.0,
         resolution=_quadratic_resolution,
+        meaning=(
+            "Cohen's kappa for ordered classes: an error counts by the squared distance of the "
+            "classes."
+        ),
     ),
 )
 """Label metrics of classification, in the order in which they are shown."""

@@ -281,6 +281,7 @@ METRICS = (
         units="n_positive_clusters",
         baseline=0.0,
         resolution=_resolution(lambda matches, n: 1.0 / (2 * matches - 1)),
+        meaning="2 × right matches ÷ (true matches + predicted matches): 1 is perfect.",
     ),
     _decision(
         "precision",
@@ -289,6 +290,7 @@ METRICS = (
         lambda matches, predicted: matches & predicted,
         lambda matches, predicted: predicted,
         reason="nothing is predicted as a match: 0/0",
+        meaning="The share of predicted matches that are right.",
     ),
     _decision(
         "recall",
@@ -297,6 +299,7 @@ METRICS = (
         lambda matches, predicted: matches & predicted,
         lambda matches, predicted: matches,
         reason=_NO_MATCH,
+        meaning="The share of true matches that are found.",
     ),
     Metric(
         "average_precision",
@@ -308,6 +311,10 @@ METRICS = (
         rests_on=lambda outcome: outcome.matches,
         baseline=lambda rows: float((rows.labels == 1).mean()),
         resolution=_resolution(lambda matches, n: (1.0 - matches / n) / matches),
+        meaning=(
+            "Precision at each true match, from the highest score down, averaged: 1 where all "
+            "matches come first."
+        ),
     ),
     Metric(
         "roc_auc",
@@ -319,6 +326,10 @@ METRICS = (
         rests_on=_rarer,
         baseline=0.5,
         resolution=_resolution(lambda matches, n: 1.0 / matches),
+        meaning=(
+            "How often a match has a higher score than a pair that is none: 1 is perfect, .5 is "
+            "chance."
+        ),
     ),
     Metric(
         "log_loss",
@@ -329,6 +340,10 @@ METRICS = (
         bounds=(0.0, float("inf")),
         ratios=_LOSSES["ratios"],
         largest=LARGEST,
+        meaning=(
+            "Mean of −log of the probability of what is true: 0 is perfect, and sure errors cost "
+            "most."
+        ),
     ),
 )
 """All metrics of matching, in the order in which they are shown."""

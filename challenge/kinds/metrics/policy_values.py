@@ -188,6 +188,10 @@ METRICS = (
         ratios=_snips_ratios,
         baseline=_mean_reward,
         resolution=_one_match,
+        meaning=(
+            "Estimated mean reward of the policy: logged rewards, weighted by policy ÷ "
+            "propensity; the weights are scaled to a mean of 1."
+        ),
     ),
     # Horvitz and Thompson 1952: mean of w r, without bias, 0 to 1 / the least propensity.
     Metric(
@@ -198,14 +202,21 @@ METRICS = (
             bounds=(0.0, math.inf),
             scale="identity",
         ),
+        meaning="As SNIPS, without the scaling: no bias, but a wider interval.",
     ),
     # Dudík, Langford and Li 2011 (ICML): mean of Σ π q + w (r - q) with the reward model q.
     Metric(
         "dr",
         "DR",
         **_mean(lambda outcome: outcome.corrected, bounds=(-math.inf, math.inf)),
+        meaning="Estimated mean reward by a model of the rewards, corrected by the logged rewards.",
     ),
     # The direct method of the same paper: mean of Σ π q. Its interval knows no error of the model.
-    Metric("dm", "DM", **_mean(lambda outcome: outcome.direct)),
+    Metric(
+        "dm",
+        "DM",
+        **_mean(lambda outcome: outcome.direct),
+        meaning="Estimated mean reward by a model of the rewards alone.",
+    ),
 )
 """All metrics of policies, in the order in which they are shown."""

@@ -225,6 +225,10 @@ METRICS = (
         bounds=(0.0, float("inf")),
         largest=LARGEST,
         **_mean(lambda losses: losses.log_loss),
+        meaning=(
+            "Mean of −log of the probability of the true class: 0 is perfect, and sure errors "
+            "cost most."
+        ),
     ),
     Metric(
         "top_3_accuracy",
@@ -232,6 +236,7 @@ METRICS = (
         _where_given(_top_3),
         needs="probabilities",
         ratios=_mean(lambda losses: losses.in_top_3)["ratios"],
+        meaning="The share of rows whose class is among the three most probable.",
     ),
     Metric(
         "brier",
@@ -240,6 +245,10 @@ METRICS = (
         higher_is_better=False,
         bounds=(0.0, 2.0),
         **_mean(lambda losses: losses.brier),
+        meaning=(
+            "Squared errors of the probabilities, summed over the classes, averaged over the "
+            "rows: 0 is perfect, 2 the worst."
+        ),
     ),
     Metric(
         "ece",
@@ -250,6 +259,7 @@ METRICS = (
         no_interval=(
             "no interval: the calibration error of a sample is too high by an unknown amount"
         ),
+        meaning="How far the stated probabilities are from the share that is right: 0 is perfect.",
     ),
 )
 """Metrics of class probabilities, in the order in which they are shown."""
