@@ -59,8 +59,12 @@ def test_two_runs_agree_to_the_last_digit(kind: str, tmp_path: Path) -> None:
     details = one.details
     assert details["left_out"] == []
     assert any("MiniLM" in str(name) for name in details["features"])  # type: ignore[attr-defined]
-    own = ("MLP", "KRR", "NB", "names") if kind == "classification" else ()
+    own = ("MLP", "KRR", "NB") if kind == "classification" else ()
     others = "".join(rf" \+ {name} \d+%" for name in own)
+    # Names of classes join where they help out of fold.
+    names: Any = details.get("class_names", {"used": False})
+    others += r" \+ names \d+%" if names["used"] else ""
+    assert ("class_names" in details) == (kind == "classification")
     assert one.method == "autogluon"
     assert re.fullmatch(rf"GBM \+ XT \d+% \+ LR \d+%{others}", one.note)
     assert ("threshold" in details) == (kind == "matching")
@@ -108,7 +112,8 @@ def test_the_shares_of_the_models_are_reported_and_each_can_be_kept_alone(
     method.fit(read_train(task), task)
     shares, weights = (method.details[name] for name in ("shares", "autogluon_weights"))
     assert isinstance(shares, dict) and isinstance(weights, dict)
-    named = {"names of classes"} if kind == "classification" else set()
+    names: Any = method.details.get("class_names", {"used": False})
+    named = {"names of classes"} if names["used"] else set()
     assert set(shares) == {"AutoGluon's own models", "as linear", *named}
     assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
     assert set(weights) <= {"LightGBM_BAG_L1", "ExtraTrees_BAG_L1"}

@@ -22,7 +22,7 @@ from challenge.methods.builtin.blend import TREES, blend_models
 from challenge.methods.builtin.budget import Budget
 from challenge.methods.builtin.calibration import choose_temperature
 from challenge.methods.builtin.chosen_regression import BlockWeights
-from challenge.methods.builtin.class_names import named_probabilities
+from challenge.methods.builtin.class_names import gain_of_names, named_probabilities
 from challenge.methods.builtin.folds import (
     best_f1_threshold,
     fold_codes,
@@ -195,8 +195,9 @@ class AutoGluon:
         if self._task.kind.has_classes and "regression" in self._found:
             with budget.stage(budget.left() - kept):
                 self._fit_own(read)
-        if read.names is not None and read.names.any():
-            self._found["names"] = named_probabilities(read.names)
+        if self._found and read.names is not None and read.names.any():
+            with budget.stage(budget.left() - kept):
+                self._read_names(named_probabilities(read.names))
         columns = {"trees": read.trees.shape[1]}
         if "regression" in self._found:
             columns["regression"] = sum(rows.shape[1] for rows in read.blocks.values())
@@ -245,6 +246,14 @@ class AutoGluon:
             with quiet():
                 found = model.fit(read, self._truth, self._folds, len(self._task.classes))
             self._own[name], self._found[name] = model, found
+
+    def _read_names(self, names: NDArray[Any]) -> None:
+        """Let the names of classes join the models where they help them out of fold."""
+        self._progress("comparing names of classes")
+        gain = gain_of_names(self._found, names, self._truth, self._folds)
+        self.details["class_names"] = gain.as_details()
+        if gain.helps:
+            self._found["names"] = names
 
     def predict(self, test: pd.DataFrame) -> pd.DataFrame:
         """Return probabilities of the classes, scores of matches and decisions, or numbers.
