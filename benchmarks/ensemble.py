@@ -4,8 +4,9 @@
 
 TASK_FOLDER is a built task (`datasets/icon-tag`) with two classes or more. The regression, the
 network and the kernel regression of the entry become custom models of AutoGluon, which bags them
-over the published folds beside its own; naive Bayes and names of classes are left out. Every
-ensemble is chosen on four folds and applied to the fifth. Train rows only.
+over the published folds beside its own. Naive Bayes and names of classes join them, as in the
+entry. Then the blend is chosen without each of its parts. Every ensemble is chosen on four folds
+and applied to the fifth. Train rows only.
 """
 
 from __future__ import annotations
@@ -30,9 +31,14 @@ from scipy.sparse import csr_matrix, issparse
 
 from benchmarks.fits import add_fit_options, difference_text, keep_cell
 from challenge.methods.builtin.autogluon_package import quiet
-from challenge.methods.builtin.blend import TREES, blend_models, choose_blend
-from challenge.methods.builtin.chosen_regression import all_classes
-from challenge.methods.builtin.class_names import named_probabilities
+from challenge.methods.builtin.blend import TREES, blend_models, choose_blend, softmax
+from challenge.methods.builtin.calibration import choose_temperature
+from challenge.methods.builtin.chosen_regression import (
+    BlockWeights,
+    ChosenRegression,
+    all_classes,
+)
+from challenge.methods.builtin.class_names import gain_of_names, named_probabilities
 from challenge.methods.builtin.folds import (
     best_f1_threshold,
     fold_codes,
@@ -59,6 +65,7 @@ Ensemble = Callable[[Mapping[str, Floats]], Floats]
 Choose = Callable[[Mapping[str, Floats], NDArray[Any]], Ensemble]
 """How an ensemble is chosen from tables of models and the truth."""
 BLEND = "the entry's blend"
+_PARTS = ("prior correction", "least probability", "exponents", "temperature")
 WORDS, NAMES = "naive Bayes", "names of classes"
 _LEAST = 1e-6
 _SIZE = 100
@@ -130,10 +137,15 @@ def main() -> int:
 
 def table(cells: Sequence[dict[str, Any]]) -> str:
     """Return the Markdown table: points in percent, the blend minus each ensemble."""
-    rows = [["task", "ensemble", "out of fold", "blend minus it"], ["---"] * 4]
+    rows = [["task", "ensemble", "out of fold", "blend minus it", "log loss", "blend minus it"]]
+    rows.append(["---"] * len(rows[0]))
     for cell in cells:
-        value = f"{100 * cell['value']:.1f}"
-        rows.append([cell["task"], cell["ensemble"], value, difference_text(cell)])
+        loss = cell["log_loss"]
+        away = "–" if loss["difference"] is None else f"{loss['difference']:+.4f}"
+        if loss["low"] is not None and loss["difference"] is not None:
+            away += f" ({loss['low']:+.4f} to {loss['high']:+.4f})"
+        points = [f"{100 * cell['value']:.1f}", difference_text(cell)]
+        rows.append([cell["task"], cell["ensemble"], *points, f"{loss['value']:.4f}", away])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
@@ -144,35 +156,50 @@ def _cells(task: Task, options: argparse.Namespace) -> list[dict[str, Any]]:
     folds = spread_lone_classes(fold_codes(train, task), truth)
     models = out_of_fold_models(task, options.preset, options.threads)
     choices = choices_of(task)
+    ensembles = {name: (models, choose) for name, choose in choices.items()}
+    started = out_of_fold_models(task, options.preset, options.threads, searched=False)
+    ensembles["the blend without the search of weights"] = ({**models, **started}, choices[BLEND])
+    found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="ensemble-") as scratch:
-        paths = {name: Path(scratch) / f"{index}.parquet" for index, name in enumerate(choices)}
-        for name, choose in choices.items():
-            write_table(crossed(task, models, truth, folds, choose), task, paths[name])
-        found = []
-        for name, path in paths.items():
-            paired = compare_on_train(task, paths[BLEND], path).primary
+        best = Path(scratch) / "blend.parquet"
+        for name, (tables, choose) in ensembles.items():
+            path = best if name == BLEND else Path(scratch) / "other.parquet"
+            write_table(crossed(task, tables, truth, folds, choose), task, path)
+            paired = compare_on_train(task, best, path)
+            figures = {
+                metric: {
+                    "value": one.b,
+                    "difference": None if name == BLEND else one.value,
+                    "low": one.low,
+                    "high": one.high,
+                }
+                for metric, one in paired.differences.items()
+            }
             found.append(
                 {
                     "task": task.id,
                     "ensemble": name,
                     "metric": task.metric,
-                    "value": paired.b,
-                    "difference": None if name == BLEND else paired.value,
-                    "low": paired.low,
-                    "high": paired.high,
+                    **figures[task.metric],
+                    "log_loss": figures["log_loss"],
                     "cpu_s": round(time.process_time() - began, 1),
                 }
             )
-        return found
+    return found
 
 
 def out_of_fold_models(
-    task: Task, preset: str, threads: int, more: Mapping[str, Mapping[str, Any]] | None = None
+    task: Task,
+    preset: str,
+    threads: int,
+    more: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    searched: bool = True,
 ) -> dict[str, Floats]:
-    """Return the out-of-fold probabilities (rows x classes) of each model that AutoGluon bagged.
+    """Return the out-of-fold probabilities (rows x classes) of each model of the blend.
 
-    `more` are further models of AutoGluon by their keys, with their hyperparameters. With them
-    come naive Bayes and names of classes, so that the blend is that of the entry.
+    `more` are further models of AutoGluon by their keys, with their hyperparameters. Not
+    `searched`: only the models that read the weights of the regression, with the first weights.
     """
     train = read_train(task)
     truth = label_codes(train, task)
@@ -189,15 +216,21 @@ def out_of_fold_models(
         progress=silent,
     )
     read = inputs.fit(train)
+    if not searched:
+        start = 0.3 if task.kind.paired else 1.0
+        inputs.regression = ChosenRegression((1.0,), (start,), start=start)
     inputs.regression.fit(read.blocks, truth, folds, n_classes, silent)
     blocks = inputs.regression.block_weights(read.blocks)
     _OnBlocks.blocks = csr_matrix(blocks) if issparse(blocks) else blocks
+    if task.kind.has_classes:
+        Kernel.blocks = BlockWeights({})(read.blocks)
     named = read.trees.set_axis([f"x{n}" for n in range(read.trees.shape[1])], axis=1)
     named = named.reset_index(drop=True).assign(row=np.arange(len(named)))
     types = FeatureMetadata.from_df(named).add_special_types({"row": ["row"]})
     models: dict[Any, Any] = {}
     hidden = {"get_features_kwargs_extra": {"invalid_special_types": ["row"]}}
-    for name, own in chosen.models(n_classes, 0, 31, 1.0).items():
+    trees = chosen.models(n_classes, 0, 31, 1.0) if searched else {}
+    for name, own in trees.items():
         several = own if isinstance(own, list) else [own]
         models[name] = [{**one, "ag_args_fit": hidden} for one in several]
     for name, one in (more or {}).items():
@@ -234,11 +267,15 @@ def out_of_fold_models(
             table = predictor.predict_proba_oof(name, as_multiclass=True)
             found[name] = np.zeros((len(table), n_classes))
             found[name][:, [int(code) for code in table.columns]] = table.to_numpy()
-    if more and read.words is not None and task.kind.has_classes:
+    if not searched:
+        return found
+    if read.words is not None and task.kind.has_classes:
         words = OwnModel(WordBayes, lambda read: read.words)
         found[WORDS] = words.fit(read, truth, folds, n_classes)
-    if more and read.names is not None and read.names.any():
-        found[NAMES] = named_probabilities(read.names)
+    if read.names is not None and read.names.any():
+        names = named_probabilities(read.names)
+        if gain_of_names(found, names, truth, folds).helps:
+            found[NAMES] = names
     return found
 
 
@@ -264,26 +301,41 @@ def choices_of(task: Task) -> dict[str, Choose]:
         blend = choose_blend([ensemble(models)], truth, (_LEAST,), measure(truth))
         return lambda tables: blend([ensemble(tables)])
 
-    def own(models: Mapping[str, Floats], truth: NDArray[Any]) -> Ensemble:
+    def own(without: str, models: Mapping[str, Floats], truth: NDArray[Any]) -> Ensemble:
         own_names = (*(model.ag_name for model in (Regression, Network, Kernel)), WORDS, NAMES)
         custom = [name for name in models if name.startswith(own_names)]
         trees = {name: rows for name, rows in models.items() if name not in custom}
         ensemble = greedy("log_loss", trees, truth)
+        # Only the models of this name have a least probability of their own.
+        together = "trees" if without == "least probability" else TREES
 
         def parts(tables: Mapping[str, Floats]) -> dict[str, Floats]:
-            return {TREES: ensemble(tables), **{name: tables[name] for name in custom}}
+            every = {together: ensemble(tables), **{name: tables[name] for name in custom}}
+            return {"mean": _geometric_mean(every)} if without == "exponents" else every
 
-        blend = blend_models(parts(models), truth, measure(truth))
-        return lambda tables: blend(list(parts(tables).values()))
+        to_measure = None if without == "prior correction" else measure(truth)
+        blend = blend_models(parts(models), truth, to_measure)
+        blended = blend(list(parts(models).values()))
+        temperature = choose_temperature(
+            blended if without != "temperature" else blended[:0], truth
+        )
+        return lambda tables: temperature(blend(list(parts(tables).values())))
 
     choices: dict[str, Choose] = {
-        BLEND: own,
+        BLEND: partial(own, ""),
         "AutoGluon's ensemble, by log_loss": partial(greedy, "log_loss"),
         f"AutoGluon's ensemble, by {by_metric}": partial(greedy, by_metric),
     }
     if alike:
         choices["AutoGluon's ensemble, by log_loss, with prior correction"] = corrected
+    for part in _PARTS if alike else _PARTS[1:]:
+        choices[f"the blend without {part}"] = partial(own, part)
     return choices
+
+
+def _geometric_mean(tables: Mapping[str, Floats]) -> Floats:
+    logs = [np.log(np.maximum(rows, _LEAST)) for rows in tables.values()]
+    return softmax(np.mean(logs, axis=0))
 
 
 def crossed(

@@ -80,8 +80,10 @@ def test_ensembles_of_the_same_models_are_compared_on_train(kind: str, tmp_path:
     options = Namespace(preset="fast", threads=1)
     cells = ensemble._cells(task, options)
     assert cells[0]["ensemble"] == "the entry's blend" and cells[0]["difference"] is None
-    assert len(cells) == (4 if kind == "classification" else 3)
-    assert all(cell["value"] > 0.5 for cell in cells)
+    assert len(cells) == (9 if kind == "classification" else 7)
+    assert all(cell["value"] > 0.5 and cell["log_loss"]["value"] < 1 for cell in cells)
+    untempered = next(cell for cell in cells if cell["ensemble"].endswith("without temperature"))
+    assert untempered["difference"] == 0, "a temperature keeps every order"
     assert len(ensemble.table(cells).splitlines()) == 2 + len(cells)
 
 

@@ -230,12 +230,12 @@ class AutoGluon:
 
     def _fit_own(self, read: Inputs) -> None:
         """Fit the other models of this package, the quicker first."""
-        chosen, n_rows = self._inputs.regression.block_weights, len(self._truth)
+        chosen, n_rows = self._inputs.regression.block_weights.by_family, len(self._truth)
         network = partial(network_model, self._hidden, n_rows, self._seed)
         models = {
             "words": OwnModel(WordBayes, lambda read: read.words),
-            "kernel": OwnModel(KernelRegression, lambda read: chosen(read.blocks)),
-            "network": OwnModel(network, lambda read: BlockWeights(chosen.by_family)(read.blocks)),
+            "kernel": OwnModel(KernelRegression, lambda read: BlockWeights({})(read.blocks)),
+            "network": OwnModel(network, lambda read: BlockWeights(chosen)(read.blocks)),
         }
         if read.words is None:
             del models["words"]
