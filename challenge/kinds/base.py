@@ -63,8 +63,8 @@ class Metric:
     how much a value at an end of its bounds is worth, `largest` is the most that a row can add to
     a loss without bound. `baseline` is the score of the trivial answer where that is not its
     value, `resolution` what one row is worth, None where a row has no worth of its own (medians,
-    ranks). `no_interval` is the reason why there is never an interval. `meaning` tells a reader who
-    does not know the metric what it measures.
+    ranks). `no_interval` is the reason why there is never an interval. `meaning` says what it
+    measures, for a reader who does not know the metric.
     """
 
     name: str

@@ -16,7 +16,9 @@ __all__ = ["NamesGain", "gain_of_names", "named_probabilities"]
 _SHARPNESS = 16.0
 """Factor of the cosines before softmax; the blend's exponent corrects it."""
 _LEAST = 1e-12
+"""Least probability in a log loss, so that it stays finite."""
 _DIGITS = 4
+"""Decimals to which rows of one text agree."""
 _CONFIDENCE = 0.975
 """Level of the quantile of Student's t: the lower end of a 95 % interval must be above 0."""
 
@@ -64,7 +66,6 @@ def gain_of_names(
     both, several = {**tables, "names": names}, np.unique(folds)
     if len(several) < 2:
         return NamesGain(0.0, 0.0, len(several))
-    # Of one text the last digits can differ from row to row.
     texts = np.unique(np.round(names, _DIGITS), axis=0, return_inverse=True)[1].ravel()
     falls = []
     for fold in several:
