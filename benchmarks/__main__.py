@@ -93,7 +93,7 @@ def run(module: str, words: Sequence[str]) -> list[dict[str, Any]]:
 def table(lines: Sequence[dict[str, Any]]) -> str:
     """Return what the rows reported as a Markdown table."""
     words = {True: "met", False: "**not met**", None: "–"}
-    rows = ["| row | work | target | reached | |", "|---|---|---|---|---|"]
+    rows = ["| row | work | target | measured | |", "|---|---|---|---|---|"]
     for line in lines:
         reached = "; ".join(
             f"{name}: {value:,.3g}" if isinstance(value, float) else f"{name}: {value}"

@@ -229,7 +229,7 @@ def out_of_fold_models(
     types = FeatureMetadata.from_df(named).add_special_types({"row": ["row"]})
     models: dict[Any, Any] = {}
     hidden = {"get_features_kwargs_extra": {"invalid_special_types": ["row"]}}
-    trees = chosen.models(n_classes, 0, 31, 1.0) if searched else {}
+    trees = chosen.models(n_classes) if searched else {}
     for name, own in trees.items():
         several = own if isinstance(own, list) else [own]
         models[name] = [{**one, "ag_args_fit": hidden} for one in several]
@@ -280,7 +280,10 @@ def out_of_fold_models(
 
 
 def choices_of(task: Task) -> dict[str, Choose]:
-    """Return how each ensemble is chosen, by its name; the entry's blend comes first."""
+    """Return how each ensemble is chosen, by its name; the entry's blend comes first.
+
+    The ensembles of AutoGluon have a temperature too, as with its `calibrate=True`.
+    """
     alike = task.kind.metrics[task.metric].classes_weigh_alike
     by_metric = "f1_macro" if alike else "f1" if task.kind.paired else "accuracy"
     problem, n_classes = _problem(task), len(task.classes)
@@ -295,6 +298,11 @@ def choices_of(task: Task) -> dict[str, Choose]:
         return lambda tables: np.asarray(
             sum(weights[name] * tables[name] for name in models), np.float64
         )
+
+    def calibrated(metric: str, models: Mapping[str, Floats], truth: NDArray[Any]) -> Ensemble:
+        ensemble = greedy(metric, models, truth)
+        temperature = choose_temperature(ensemble(models), truth)
+        return lambda tables: temperature(ensemble(tables))
 
     def corrected(models: Mapping[str, Floats], truth: NDArray[Any]) -> Ensemble:
         ensemble = greedy("log_loss", models, truth)
@@ -323,8 +331,8 @@ def choices_of(task: Task) -> dict[str, Choose]:
 
     choices: dict[str, Choose] = {
         BLEND: partial(own, ""),
-        "AutoGluon's ensemble, by log_loss": partial(greedy, "log_loss"),
-        f"AutoGluon's ensemble, by {by_metric}": partial(greedy, by_metric),
+        "AutoGluon's ensemble, by log_loss": partial(calibrated, "log_loss"),
+        f"AutoGluon's ensemble, by {by_metric}": partial(calibrated, by_metric),
     }
     if alike:
         choices["AutoGluon's ensemble, by log_loss, with prior correction"] = corrected

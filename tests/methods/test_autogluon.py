@@ -59,14 +59,16 @@ def test_two_runs_agree_to_the_last_digit(kind: str, tmp_path: Path) -> None:
     details = one.details
     assert details["left_out"] == []
     assert any("MiniLM" in str(name) for name in details["features"])  # type: ignore[attr-defined]
-    own = ("MLP", "KRR", "NB") if kind == "classification" else ()
-    others = "".join(rf" \+ {name} \d+%" for name in own)
+    custom = ["regression"]
+    if kind == "classification":
+        custom += ["network", "kernel regression", "naive Bayes"]
     # Names of classes join where they help out of fold.
     names: Any = details.get("class_names", {"used": False})
-    others += r" \+ names \d+%" if names["used"] else ""
+    custom += ["names of classes"] if names["used"] else []
     assert ("class_names" in details) == (kind == "classification")
     assert one.method == "autogluon"
-    assert re.fullmatch(rf"GBM \+ XT \d+% \+ LR \d+%{others}", one.note)
+    shares = ", ".join(rf"{name} \d+%" for name in custom)
+    assert re.fullmatch(rf"AutoGluon \d+% \(GBM \+ XT\); custom: {shares}", one.note)
     assert ("threshold" in details) == (kind == "matching")
 
 
@@ -113,31 +115,54 @@ def test_the_shares_of_the_models_are_reported_and_each_can_be_kept_alone(
     shares, weights = (method.details[name] for name in ("shares", "autogluon_weights"))
     assert isinstance(shares, dict) and isinstance(weights, dict)
     names: Any = method.details.get("class_names", {"used": False})
-    named = {"names of classes"} if names["used"] else set()
-    assert set(shares) == {"AutoGluon's own models", "as linear", *named}
+    named = {"custom names of classes"} if names["used"] else set()
+    assert set(shares) == {"AutoGluon's own models", "custom linear", *named}
     assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
     assert set(weights) <= {"LightGBM_BAG_L1", "ExtraTrees_BAG_L1"}
     assert sum(weights.values()) == pytest.approx(1, abs=1e-3)
     alone = method.keeping(["linear"])
     test = read_test(task)
-    assert alone.details["shares"] == {"as linear": 1.0}
+    assert alone.details["shares"] == {"custom linear": 1.0}
     assert len(alone.predict(test)) == task.n_test
     assert method.details["shares"] == shares
     blend: Any = method.details["blend"]
     assert set(blend) - {"names"} == {"autogluon", "linear"}
 
 
+def tell_the_fold_as_later_releases_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let AutoGluon's predictor take `groups` as a `validation_structure` of its fit."""
+    from autogluon.tabular import TabularPredictor
+
+    make, fit = TabularPredictor.__init__, TabularPredictor.fit
+
+    def made(self: Any, label: str, *, groups: str, **options: Any) -> None:
+        make(self, label, **options)
+        assert self._learner.groups is None
+        assert groups == "fold"
+
+    def fitted(self: Any, table: pd.DataFrame, **options: Any) -> Any:
+        return fit(self, table, validation_structure={"group_on": "fold"}, **options)
+
+    monkeypatch.setattr(TabularPredictor, "__init__", made)
+    monkeypatch.setattr(TabularPredictor, "fit", fitted)
+
+
 @pytest.mark.baseline
-def test_no_model_reads_the_fold(tmp_path: Path) -> None:
+def test_no_model_reads_the_fold_in_either_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     task = build_toy(tmp_path, n=100, images=False)
     random = np.random.default_rng(0)
     table = pd.DataFrame({"a": random.normal(size=60), "b": random.normal(size=60)})
-    folds = np.arange(60) % 3
-    bagged = BaggedModels(task, threads=1, stacked=False)
-    forest = {"XT": {"n_estimators": 5}}
-    bagged.fit(table, np.arange(60) // 20, folds, forest, None)
-    assert bagged.features == ["x0", "x1"]
-    assert len(bagged.predict(table)) == 60
+    truth, folds = np.arange(60) // 20, np.arange(60) % 3
+    found = []
+    for _ in range(2):
+        bagged = BaggedModels(task, threads=1, stacked=False)
+        rows = bagged.fit(table, truth, folds, {"XT": {"n_estimators": 5}}, None)
+        assert bagged._predictor.features() == ["x0", "x1"]
+        found.append(np.array([rows, bagged.predict(table)]))
+        tell_the_fold_as_later_releases_want_it(monkeypatch)
+    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
 
 
 @pytest.mark.baseline

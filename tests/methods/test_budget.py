@@ -12,6 +12,7 @@ import pytest
 
 from challenge.methods.builtin.autogluon import AutoGluon
 from challenge.methods.builtin.budget import Budget, OutOfTime
+from challenge.methods.builtin.inputs import Inputs, TableInputs
 from challenge.methods.builtin.trivial import Trivial
 from challenge.task import Task
 from challenge.task.frames import read_test, read_train
@@ -89,7 +90,7 @@ def trivial(task: Task) -> pd.DataFrame:
 def test_with_no_model_in_time_the_shares_of_the_classes_are_predicted(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = Clock(15e3)
+    clock = Clock(25e3)
     method = made(clock, monkeypatch)
     method.fit(read_train(task), task)
     assert method.predict(read_test(task)).equals(trivial(task))
@@ -107,9 +108,28 @@ def test_with_too_little_time_for_autogluon_the_linear_model_is_ready(
     method.fit(read_train(task), task)
     found = method.predict(read_test(task))
     shares: Any = method.details["shares"]
-    assert set(shares) <= {"as linear", "names of classes"}
+    assert set(shares) <= {"custom linear", "custom names of classes"}
     assert list(found.columns) == ["id", *task.classes]
     assert clock.now <= 1.1e5
+
+
+@pytest.mark.baseline
+def test_without_time_for_the_inputs_of_the_preset_those_of_fast_are_read(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = TableInputs.fit
+
+    def only_frugal(self: TableInputs, train: pd.DataFrame) -> Inputs:
+        if not self._frugal:
+            raise OutOfTime
+        return fit(self, train)
+
+    monkeypatch.setattr(TableInputs, "fit", only_frugal)
+    method = AutoGluon(preset="default", threads=1, time_limit=3600)
+    method.fit(read_train(task), task)
+    assert method.details["models"] == ["autogluon", "linear"]
+    assert "wordllama" in str(method.details["features"])
+    assert list(method.predict(read_test(task)).columns) == ["id", *task.classes]
 
 
 @pytest.mark.slow

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from challenge.methods.builtin.budget import OutOfTime
 from challenge.methods.builtin.chosen_regression import ChosenRegression
 
 
@@ -61,3 +63,27 @@ def test_a_class_that_no_row_had_gets_zero() -> None:
     rows = {"number y": random.normal(0, 1, (60, 3))}
     assert regression.fit(rows, truth, folds, 3, said).shape == (60, 3)
     assert (regression.predict(rows)[:, 2] == 0).all()
+
+
+@pytest.mark.parametrize(("n_in_time", "weight"), [(0, None), (1, 1.0), (2, 3.0)])
+def test_an_interrupted_search_leaves_the_best_of_what_was_tried(
+    n_in_time: int, weight: float | None
+) -> None:
+    random = np.random.default_rng(0)
+    truth, folds = random.integers(0, 2, 300), np.arange(300) % 5
+    rows, tried = blocks(random, truth, "n-grams x"), []
+
+    def report(text: str) -> None:
+        tried.append(text)
+        if len(tried) > n_in_time:
+            raise OutOfTime
+
+    regression = ChosenRegression([0.3], (0.1, 1.0, 3.0, 5.0))
+    with pytest.raises(OutOfTime):
+        regression.search(rows, truth, folds, 2, report)
+    found = regression.settle(rows, truth)
+    if weight is None:
+        assert found is None
+    else:
+        assert regression.as_details()["n-grams"] == weight
+        assert regression.predict(rows).shape == (300, 2)

@@ -1,4 +1,4 @@
-"""Names of classes join the blend only where they surely lower the log loss out of fold."""
+"""Names of classes join the blend only where they significantly lower the log loss out of fold."""
 
 from __future__ import annotations
 

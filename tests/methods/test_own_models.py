@@ -10,6 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from challenge.methods.builtin.autogluon import AutoGluon
+from challenge.methods.builtin.autogluon_models import BaggedModels
+from challenge.methods.builtin.chosen_regression import BlockWeights
 from challenge.methods.builtin.class_names import named_probabilities
 from challenge.methods.builtin.inputs import Inputs, make_inputs
 from challenge.methods.builtin.kernel import KernelRegression
@@ -134,3 +137,20 @@ def test_names_of_classes_are_beside_the_blocks_not_in_them(task: Task, frugal: 
         assert read.names.shape == (len(read.trees), len(task.classes))
         assert (read.words is None) == frugal
         assert not any(name.startswith("names") for name in read.blocks)
+
+
+@pytest.mark.baseline
+def test_kernel_regression_reads_all_blocks_alike_and_the_network_their_chosen_weights(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BaggedModels, "fit", lambda *_: None)
+    method = AutoGluon(threads=1)
+    method.fit(read_train(task), task)
+    read = method._inputs.fit(read_train(task))
+    chosen = BlockWeights({"n-grams": 4.0, "MiniLM": 0.5})
+    method._inputs.regression.block_weights = chosen
+    method._fit_own(read)
+    alike, weighted = (of(read.blocks) for of in (BlockWeights({}), chosen))
+    assert not np.array_equal(alike, weighted)
+    np.testing.assert_array_equal(method._own["kernel"]._rows_of(read), alike)
+    np.testing.assert_array_equal(method._own["network"]._rows_of(read), weighted)

@@ -31,7 +31,7 @@ from challenge.methods.builtin.folds import (
     macro_f1_of,
     spread_lone_classes,
 )
-from challenge.methods.builtin.inputs import Inputs, make_inputs
+from challenge.methods.builtin.inputs import Inputs, PairInputs, TableInputs, make_inputs
 from challenge.methods.builtin.kernel import MOST_KERNEL_ROWS, KernelRegression
 from challenge.methods.builtin.linear import Linear
 from challenge.methods.builtin.network import network_model
@@ -60,19 +60,26 @@ if TYPE_CHECKING:
 
 __all__ = ["TITLES", "AutoGluon"]
 
+_CUSTOM = {
+    "regression": "regression",
+    "network": "network",
+    "kernel": "kernel regression",
+    "words": "naive Bayes",
+    "names": "names of classes",
+    "linear": "linear",
+}
 TITLES = {
     TREES: "AutoGluon's own models",
-    "regression": "own regression",
-    "network": "own network",
-    "kernel": "own kernel regression",
-    "words": "own naive Bayes",
-    "names": "names of classes",
-    "linear": "as linear",
+    **{name: f"custom {title}" for name, title in _CUSTOM.items()},
 }
 """The models of the blend in its order, as their shares are shown."""
 _ORDER = tuple(TITLES)
-_EARLY = 0.6
-"""Share of the time for what must be ready before the models."""
+_FIRST = 0.9
+"""Share of the time for `linear`, which is to be ready whatever comes."""
+_EARLY = 0.75
+"""Share of the time left for what must be ready before the other models."""
+_CUSTOM_MODELS = 0.7
+"""Share of the time left for the custom models; the rest is for the names of classes."""
 _LATE = 0.1
 """Share of the time left for models to predict the test rows."""
 
@@ -151,16 +158,6 @@ class AutoGluon:
         self._own: dict[str, OwnModel] = {}
         self._trivial = Trivial()
         self._trivial.fit(train, task)
-        self._inputs = make_inputs(
-            task,
-            seed=self._seed,
-            threads=self._threads,
-            components=self._components,
-            frugal=self._preset.frugal,
-            without=self._without,
-            context=self._context,
-            progress=self._progress,
-        )
         self._used: list[str] = []
         self._fit_models(train)
         self.details["features"] = self._used
@@ -173,27 +170,33 @@ class AutoGluon:
         """
         budget = self._budget
         rows = len(train) / (len(train) + self._task.n_test)
+        # With candidates, the pairs of both train and test are compared once more.
+        again = 1.0 if self._context else (1 - rows) / rows
         needs_linear = self._preset.frugal or budget.limited
         if needs_linear and not self._without:
-            with budget.stage(_EARLY * rows * budget.left()):
+            with budget.stage(_FIRST * rows * budget.left()):
                 self._fit_linear(train)
-        kept = budget.spent() * (1 - rows) / rows
+        kept = budget.spent() * again
         read: Inputs | None = None
-        before = budget.spent()
-        with budget.stage(_EARLY * rows * (budget.left() - kept)):
-            read = self._inputs.fit(train)
+        # Where there is no time for the inputs of the preset, there may be for those of `fast`.
+        for preset in dict.fromkeys((self._preset, PRESETS["fast"])):
+            self._preset = preset
+            before, self._inputs = budget.spent(), self._make_inputs()
+            with budget.stage(_EARLY * rows * (budget.left() - kept)):
+                read = self._inputs.fit(train)
+            if read is not None:
+                break
         if read is None:
             return
-        kept += _LATE * budget.left() + (budget.spent() - before) * (1 - rows) / rows
+        kept += _LATE * budget.left() + (budget.spent() - before) * again
+        self.details["left_out"] = _left_out(self._preset.frugal)
         if not self._preset.frugal:
-            with budget.stage((budget.left() - kept) / 2):
-                self._found["regression"] = self._inputs.regression.fit(
-                    read.blocks, self._truth, self._folds, len(self._task.classes), self._progress
-                )
+            self._fit_regression(read, kept)
         with budget.stage(budget.left() - kept):
-            self._fit_autogluon(read, (budget.left() - kept) / 2)
+            share = 1 if self._preset.frugal else 2
+            self._fit_autogluon(read, (budget.left() - kept) / share)
         if self._task.kind.has_classes and "regression" in self._found:
-            with budget.stage(budget.left() - kept):
+            with budget.stage(_CUSTOM_MODELS * (budget.left() - kept)):
                 self._fit_own(read)
         if self._found and read.names is not None and read.names.any():
             with budget.stage(budget.left() - kept):
@@ -206,6 +209,28 @@ class AutoGluon:
         if self._inputs.candidates:
             self.details["candidates"] = self._inputs.candidates.as_details()
         self._used = list(dict.fromkeys([*self._inputs.used, *self._used]))
+
+    def _make_inputs(self) -> TableInputs | PairInputs:
+        return make_inputs(
+            self._task,
+            seed=self._seed,
+            threads=self._threads,
+            components=self._components,
+            frugal=self._preset.frugal,
+            without=self._without,
+            context=self._context,
+            progress=self._progress,
+        )
+
+    def _fit_regression(self, read: Inputs, kept: float) -> None:
+        """Search for half of the time that is left, then fit the best setting so far."""
+        regression, n_classes = self._inputs.regression, len(self._task.classes)
+        with self._budget.stage((self._budget.left() - kept) / 2):
+            regression.search(read.blocks, self._truth, self._folds, n_classes, self._progress)
+        with self._budget.stage((self._budget.left() - kept) / 2):
+            found = regression.settle(read.blocks, self._truth)
+            if found is not None:
+                self._found["regression"] = found
 
     def _fit_linear(self, train: pd.DataFrame) -> None:
         linear = Linear(seed=self._seed, threads=self._threads, progress=self._progress)
@@ -341,22 +366,23 @@ class AutoGluon:
             name: round(weight / total, 4)
             for name, weight in zip(self._found, weights, strict=True)
         }
-        own = " + ".join(self._preset.models(len(self._task.classes), 0, 1, 1.0))
-        titles = {
-            TREES: own,
-            "regression": "ridge" if self._is_number else "LR",
-            "network": "MLP",
-            "kernel": "KRR",
-            "words": "NB",
-            "names": "names",
-            "linear": "linear",
-        }
-        self.summary = " + ".join(f"{titles[name]} {share:.0%}" for name, share in shares.items())
+        self.summary = self._in_words(shares)
         self.details |= {
             "models": list(self._found),
             "blend": dict(zip(self._found, weights, strict=True)),
             "shares": {TITLES[name]: share for name, share in shares.items()},
         }
+
+    def _in_words(self, shares: Mapping[str, float]) -> str:
+        """Return shares as "AutoGluon 20% (XT); custom: regression 50%, network 30%"."""
+        parts = []
+        if TREES in shares:
+            models = " + ".join(self._preset.models(len(self._task.classes)))
+            parts.append(f"AutoGluon {shares[TREES]:.0%} ({models})")
+        custom = [f"{_CUSTOM[name]} {shares[name]:.0%}" for name in _CUSTOM if name in shares]
+        if custom:
+            parts.append(f"custom: {', '.join(custom)}")
+        return "; ".join(parts)
 
     def _choose_blend(self) -> Sequence[float]:
         import numpy as np
@@ -373,10 +399,9 @@ class AutoGluon:
         blended = self._blend(tables)
         self._temperature = choose_temperature(blended, truth)
         self._blended = blended = self._temperature(blended)
-        chosen: dict[str, object] = {
-            "least_probability": self._blend.least[0],
-            **self._temperature.as_details(),
-        }
+        chosen: dict[str, object] = self._temperature.as_details()
+        if TREES in self._found:
+            chosen["least_probability"] = self._blend.least[0]
         if self._task.kind.paired:
             self._threshold, f1 = best_f1_threshold(truth, blended[:, 1])
             chosen |= {"threshold": round(self._threshold, 6), "out_of_fold_f1": round(f1, 6)}

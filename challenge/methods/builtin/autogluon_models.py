@@ -47,7 +47,8 @@ class BaggedModels:
             from autogluon.core.utils.exceptions import NoValidFeatures
             from autogluon.tabular import TabularPredictor
 
-            # AutoGluon drops the column of `groups` before it looks at features.
+            # Releases after 1.6 take the fold in `fit`, as `validation_structure={"group_on":
+            # "fold"}` instead of `groups`. In both forms it is ignored as a feature.
             named = self._named(table).assign(label=truth, fold=folds)
             self._folder = tempfile.TemporaryDirectory(prefix="challenge-autogluon-")
             predictor = TabularPredictor(
@@ -57,7 +58,7 @@ class BaggedModels:
                 eval_metric="root_mean_squared_error" if self._is_number else "log_loss",
                 groups="fold",
                 verbosity=0,
-                learner_kwargs={} if self._is_number else {"label_count_threshold": 1},
+                learner_kwargs=self._learner_options(),
             )
             try:
                 self._predictor = predictor.fit(
@@ -94,15 +95,14 @@ class BaggedModels:
             found = self._predictor.predict_proba(self._named(table), as_multiclass=True)
             return self._all_classes(found)
 
-    @property
-    def features(self) -> list[str]:
-        """The columns that the models read, x and an index."""
-        return list(self._predictor.features())
-
     def _named(self, table: pd.DataFrame) -> pd.DataFrame:
         # Column names of any kind are safe this way; the label cannot clash with a feature.
         named = table.set_axis([f"x{index}" for index in range(table.shape[1])], axis=1)
         return named.reset_index(drop=True)
+
+    def _learner_options(self) -> dict[str, Any]:
+        ignored = {"ignored_columns": ["fold"]}
+        return ignored if self._is_number else {**ignored, "label_count_threshold": 1}
 
     def _problem(self) -> str:
         if self._is_number:

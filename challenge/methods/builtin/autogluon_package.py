@@ -30,7 +30,7 @@ def require_autogluon() -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hide a message that AutoGluon logs even at verbosity 0: torch is missing but not needed."""
+    """Hide warnings and logs, which AutoGluon has at verbosity 0 too: of torch, not needed here."""
     logger, level = logging.getLogger("autogluon"), logging.getLogger("autogluon").level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -77,7 +77,7 @@ class ChosenRegression:
     of `strengths` (inverse penalties). One family after the other moves along `weights`
     (ascending) as long as the loss falls; then `whole` tries all components, and the other
     strengths are tried. `numbers` makes it ridge, whose penalties are tried instead of strengths.
-    After `fit`, `block_weights` and `strength` are the best ones found.
+    After `fit` or `settle`, `block_weights` and `strength` are the best ones found.
     """
 
     def __init__(
@@ -92,6 +92,7 @@ class ChosenRegression:
         self._strengths, self._weights, self._start = strengths, weights, start
         self._whole, self._numbers = whole, numbers
         self._make: Callable[[float], Any] = logistic_regression
+        self._best: _Attempt | None = None
         if numbers:
             self._strengths, self._make = _RIDGE_STRENGTHS, _ridge_of
 
@@ -103,10 +104,25 @@ class ChosenRegression:
         n_classes: int,
         report: Callable[[str], None],
     ) -> NDArray[Any]:
-        """Choose, fit on all rows, and return the out-of-fold predictions.
+        """Search, fit on all rows, and return the out-of-fold predictions.
 
         Probabilities (rows x classes), or numbers (rows).
         """
+        self.search(blocks, truth, folds, n_classes, report)
+        found = self.settle(blocks, truth)
+        assert found is not None
+        return found
+
+    def search(
+        self,
+        blocks: Mapping[str, Any],
+        truth: NDArray[Any],
+        folds: NDArray[Any],
+        n_classes: int,
+        report: Callable[[str], None],
+    ) -> None:
+        """Try settings and keep the best; what was kept stays when the search is interrupted."""
+        self._n_classes, self._best = n_classes, None
 
         def attempt(weights: BlockWeights, strength: float) -> _Attempt:
             rows = weights(blocks)
@@ -117,11 +133,14 @@ class ChosenRegression:
             made = partial(self._make, strength)
             if self._numbers:
                 found = numbers_out_of_fold(made, rows, truth, folds)
-                return _Attempt(float(((found - truth) ** 2).mean()), weights, strength, found)
-            found = out_of_fold(made, rows, truth, folds, n_classes)
-            # At its best temperature, since the blend chooses one too.
-            tempered = choose_blend([found], truth, (_LEAST,))([found])
-            return _Attempt(log_loss_of(truth, tempered), weights, strength, found)
+                tried = _Attempt(float(((found - truth) ** 2).mean()), weights, strength, found)
+            else:
+                found = out_of_fold(made, rows, truth, folds, n_classes)
+                # At its best temperature, since the blend chooses one too.
+                tempered = choose_blend([found], truth, (_LEAST,))([found])
+                tried = _Attempt(log_loss_of(truth, tempered), weights, strength, found)
+            self._best = tried if self._best is None else min(self._best, tried)
+            return tried
 
         first, *others = self._strengths
         families = [name for name in dict.fromkeys(map(_family, blocks)) if name]
@@ -145,10 +164,17 @@ class ChosenRegression:
             best = min(best, attempt(BlockWeights(best.weights.by_family, None), first))
         for strength in others:
             best = min(best, attempt(best.weights, strength))
-        self.block_weights, self.strength = best.weights, best.strength
+
+    def settle(self, blocks: Mapping[str, Any], truth: NDArray[Any]) -> NDArray[Any] | None:
+        """Fit the best setting that was tried on all rows; return its out-of-fold predictions.
+
+        None where no setting was tried in time.
+        """
+        if self._best is None:
+            return None
+        self.block_weights, self.strength = self._best.weights, self._best.strength
         self._model = self._make(self.strength).fit(self.block_weights(blocks), truth)
-        self._n_classes = n_classes
-        return best.found
+        return self._best.found
 
     def _next(self, weight: float, step: int) -> float | None:
         index = self._weights.index(weight) + step

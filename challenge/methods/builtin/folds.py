@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "best_f1_threshold",
-    "f1_of",
     "fold_codes",
     "label_codes",
     "label_numbers",
@@ -63,12 +62,6 @@ def spread_lone_classes(folds: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any
         if len(rows) > 1 and len(np.unique(spread[rows])) == 1:
             spread[rows] = numbers[np.arange(len(rows)) % len(numbers)]
     return np.asarray(spread)
-
-
-def f1_of(truth: NDArray[Any], decisions: NDArray[Any]) -> float:
-    """F1 of the matches, 0 to 1; 0 when nothing matches and nothing is decided."""
-    hits = int((truth & decisions).sum())
-    return 2 * hits / max(1, int(truth.sum()) + int(decisions.sum()))
 
 
 def best_f1_threshold(truth: NDArray[Any], scores: NDArray[Any]) -> tuple[float, float]:

@@ -26,7 +26,7 @@ class Preset:
     stacked: bool = False
 
     def models(
-        self, n_classes: int, seed: int, leaves: int, learning_rate_scale: float
+        self, n_classes: int, seed: int = 0, leaves: int = 31, learning_rate_scale: float = 1.0
     ) -> dict[str, Any]:
         """Return AutoGluon's hyperparameters; boosted trees have `leaves`."""
         trees = {
