@@ -5,8 +5,8 @@
 TASK_FOLDER is a built task (`datasets/icon-tag`) with two classes or more. The regression, the
 network and the kernel regression of the entry become custom models of AutoGluon, which bags them
 over the published folds beside its own. Naive Bayes and names of classes join them, as in the
-entry. Then the blend is chosen without each of its parts. Every ensemble is chosen on four folds
-and applied to the fifth. Train rows only.
+entry. Then the blend is chosen without each of its parts, and without each of its models. Every
+ensemble is chosen on four folds and applied to the fifth. Train rows only.
 """
 
 from __future__ import annotations
@@ -120,6 +120,16 @@ class Kernel(_OnBlocks):
         return KernelRegression()
 
 
+_CUSTOM = {
+    Regression.ag_name: "custom regression",
+    Network.ag_name: "custom network",
+    Kernel.ag_name: "custom kernel regression",
+    WORDS: "custom naive Bayes",
+    NAMES: "custom names of classes",
+}
+"""First words of the names of the custom models, and how they are shown."""
+
+
 def main() -> int:
     """Fit the models, choose the ensembles; print the table and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -159,6 +169,10 @@ def _cells(task: Task, options: argparse.Namespace) -> list[dict[str, Any]]:
     ensembles = {name: (models, choose) for name, choose in choices.items()}
     started = out_of_fold_models(task, options.preset, options.threads, searched=False)
     ensembles["the blend without the search of weights"] = ({**models, **started}, choices[BLEND])
+    for title in ("AutoGluon's own models", *_CUSTOM.values()):
+        others = {name: rows for name, rows in models.items() if _title(name) != title}
+        if len(others) < len(models):
+            ensembles[f"the blend without {title}"] = (others, choices[BLEND])
     found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="ensemble-") as scratch:
         best = Path(scratch) / "blend.parquet"
@@ -310,15 +324,16 @@ def choices_of(task: Task) -> dict[str, Choose]:
         return lambda tables: blend([ensemble(tables)])
 
     def own(without: str, models: Mapping[str, Floats], truth: NDArray[Any]) -> Ensemble:
-        own_names = (*(model.ag_name for model in (Regression, Network, Kernel)), WORDS, NAMES)
-        custom = [name for name in models if name.startswith(own_names)]
+        custom = [name for name in models if name.startswith(tuple(_CUSTOM))]
         trees = {name: rows for name, rows in models.items() if name not in custom}
-        ensemble = greedy("log_loss", trees, truth)
+        ensemble = greedy("log_loss", trees, truth) if trees else None
         # Only the models of this name have a least probability of their own.
         together = "trees" if without == "least probability" else TREES
 
         def parts(tables: Mapping[str, Floats]) -> dict[str, Floats]:
-            every = {together: ensemble(tables), **{name: tables[name] for name in custom}}
+            every = {name: tables[name] for name in custom}
+            if ensemble:
+                every = {together: ensemble(tables), **every}
             return {"mean": _geometric_mean(every)} if without == "exponents" else every
 
         to_measure = None if without == "prior correction" else measure(truth)
@@ -368,6 +383,12 @@ def crossed(
     if task.kind.paired:
         return decisions_frame(train, together[:, 1], 0.5).assign(label=decided)
     return probabilities_frame(train, task, together)
+
+
+def _title(name: str) -> str:
+    """Return how a model is shown by the name that AutoGluon gives it."""
+    titles = [title for start, title in _CUSTOM.items() if name.startswith(start)]
+    return titles[0] if titles else "AutoGluon's own models"
 
 
 def _problem(task: Task) -> str:

@@ -188,6 +188,13 @@ def test_the_readme_has_the_first_minutes_of_all_three_users() -> None:
     assert "make test" in README
 
 
+def test_the_readme_has_the_scores_of_the_page_of_tasks() -> None:
+    page = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
+    row = re.compile(r"^\| `[a-z-]+`, (?:macro-)?F1.*$", re.MULTILINE)
+    assert row.findall(README) == row.findall(page)
+    assert len(row.findall(README)) == 8
+
+
 @pytest.mark.slow
 def test_the_first_minutes_of_the_readme_run_as_they_are(tmp_path: Path) -> None:
     # Each block in a folder that has what its reader has, and nothing else.

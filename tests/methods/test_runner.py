@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -86,6 +87,28 @@ def test_a_run_leaves_a_file_and_tells_what_it_cost(task: Task, tmp_path: Path) 
         details["seed"] == 4 and details["nan"] is None and details["isolation"] == done.isolation
     )
     assert details["versions"]["numpy"] and details["rows"] == {"train": 42, "test": 18}
+
+
+def test_a_cell_fixes_the_threads_of_every_library(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    code = GOOD.replace(
+        "        self.task = task\n",
+        """
+        import joblib, numpy, sklearn.svm, threadpoolctl
+        pools = threadpoolctl.threadpool_info()
+        kinds = {pool["user_api"]: pool["num_threads"] for pool in pools}
+        self.details = {"pools": kinds, "workers": joblib.effective_n_jobs(-1)}
+        self.task = task
+""",
+    )
+    # OpenMP takes what is asked for, but joblib no more than there are cores.
+    for threads, workers in ((1, 1), (2, min(2, len(os.sched_getaffinity(0))))):
+        done = run_method(write(tmp_path, code), task, tmp_path / f"{threads}", threads=threads)
+        assert done.details["pools"] == {"blas": 1, "openmp": threads}
+        assert done.details["workers"] == workers
 
 
 def test_the_same_question_is_answered_from_what_was_kept(task: Task, tmp_path: Path) -> None:
