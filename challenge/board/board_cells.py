@@ -89,6 +89,8 @@ def method_cell(row: TaskRow, look: Look) -> str:
     )
     if row.by_agent:
         method += ' <span class="tag">by an agent</span>'
+    if row.note:
+        method += f'<span class="method parts">{user_html(row.note, 160)}</span>'
     return _team_html(row, look, method)
 
 

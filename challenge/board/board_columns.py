@@ -230,6 +230,7 @@ TASK_COLUMNS: list[BoardColumn[TaskRow]] = [
             *_TEAM_FIELDS,
             Field("submission", lambda row: row.submission),
             Field("method", lambda row: row.method),
+            Field("note", lambda row: row.note),
             Field("by_agent", lambda row: row.by_agent),
         ),
         "Team and method",

@@ -75,3 +75,19 @@ def test_what_an_agent_made_is_labelled_on_board_page_and_export(
         assert ("by an agent" in link[1]) is by_agent
         facts = page_of(site, row.submission).partition("facts small")[2].partition("</dl>")[0]
         assert ("by an agent" in facts) is by_agent
+
+
+def test_a_baseline_says_on_its_row_what_it_is_made_of(site: Path, snapshot: Snapshot) -> None:
+    folder = site / "task" / TASK
+    with (folder / "board.csv").open(encoding="utf-8", newline="") as file:
+        exported = {row["submission"]: row["note"] for row in csv.DictReader(file)}
+    board = (folder / "index.html").read_text(encoding="utf-8")
+    told = []
+    for row in task_board(snapshot, TASK, None).rows:
+        note = snapshot.submission(row.submission).note if row.baseline else ""
+        assert row.note == exported[f"{row.submission}"] == note
+        cell = re.search(rf'submission/{row.submission}\.html">.*?</th>', board, re.DOTALL)
+        assert cell is not None
+        assert ("method parts" in cell[0]) is bool(note)
+        told += [note] if note and note in cell[0] else []
+    assert len(told) == 2

@@ -49,6 +49,8 @@ class TaskRow(Standing):
 
     submission: int
     method: str
+    note: str = ""
+    """Of a baseline: what its method says of this run, such as the shares of its models."""
     by_agent: bool = False
     """Whether an agent submitted it, as its note says."""
     reason: str | None = None

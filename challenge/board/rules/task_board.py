@@ -97,6 +97,7 @@ def task_board(
             n_submissions=made[i],
             at=from_micros(times[i]),
             method=methods.get(ids[i], ""),
+            note=snapshot.submission(ids[i]).note if team.baseline else "",
             by_agent=ids[i] in by_agents,
             reason=None if ranked else _reason(snapshot, ids[i], task_id, subset),
         )
