@@ -80,7 +80,12 @@ def test_ensembles_of_the_same_models_are_compared_on_train(kind: str, tmp_path:
     options = Namespace(preset="fast", threads=1)
     cells = ensemble._cells(task, options)
     assert cells[0]["ensemble"] == "the entry's blend" and cells[0]["difference"] is None
-    assert len(cells) == (9 if kind == "classification" else 7)
+    ensembles = [cell["ensemble"] for cell in cells]
+    models = ["AutoGluon's own models", "custom regression"]
+    if kind == "classification":
+        models += ["custom network", "custom kernel regression"]
+    assert ensembles[-len(models) :] == [f"the blend without {name}" for name in models]
+    assert len(cells) - len(models) == (9 if kind == "classification" else 7)
     assert all(cell["value"] > 0.5 and cell["log_loss"]["value"] < 1 for cell in cells)
     untempered = next(cell for cell in cells if cell["ensemble"].endswith("without temperature"))
     assert untempered["difference"] == 0, "a temperature keeps every order"
