@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
 
 from benchmarks.fits import add_fit_options, difference_text, keep_cell
+from challenge.methods.builtin.autogluon import TITLES
 from challenge.methods.builtin.autogluon_package import quiet
 from challenge.methods.builtin.blend import TREES, blend_models, choose_blend, softmax
 from challenge.methods.builtin.calibration import choose_temperature
@@ -121,11 +122,11 @@ class Kernel(_OnBlocks):
 
 
 _CUSTOM = {
-    Regression.ag_name: "custom regression",
-    Network.ag_name: "custom network",
-    Kernel.ag_name: "custom kernel regression",
-    WORDS: "custom naive Bayes",
-    NAMES: "custom names of classes",
+    Regression.ag_name: TITLES["regression"],
+    Network.ag_name: TITLES["network"],
+    Kernel.ag_name: TITLES["kernel"],
+    WORDS: TITLES["words"],
+    NAMES: TITLES["names"],
 }
 """First words of the names of the custom models, and how they are shown."""
 
@@ -169,7 +170,7 @@ def _cells(task: Task, options: argparse.Namespace) -> list[dict[str, Any]]:
     ensembles = {name: (models, choose) for name, choose in choices.items()}
     started = out_of_fold_models(task, options.preset, options.threads, searched=False)
     ensembles["the blend without the search of weights"] = ({**models, **started}, choices[BLEND])
-    for title in ("AutoGluon's own models", *_CUSTOM.values()):
+    for title in (TITLES[TREES], *_CUSTOM.values()):
         others = {name: rows for name, rows in models.items() if _title(name) != title}
         if len(others) < len(models):
             ensembles[f"the blend without {title}"] = (others, choices[BLEND])
@@ -233,7 +234,8 @@ def out_of_fold_models(
     if not searched:
         start = 0.3 if task.kind.paired else 1.0
         inputs.regression = ChosenRegression((1.0,), (start,), start=start)
-    inputs.regression.fit(read.blocks, truth, folds, n_classes, silent)
+    inputs.regression.search(read.blocks, truth, folds, n_classes, silent)
+    inputs.regression.settle(read.blocks, truth)
     blocks = inputs.regression.block_weights(read.blocks)
     _OnBlocks.blocks = csr_matrix(blocks) if issparse(blocks) else blocks
     if task.kind.has_classes:
@@ -388,7 +390,7 @@ def crossed(
 def _title(name: str) -> str:
     """Return how a model is shown by the name that AutoGluon gives it."""
     titles = [title for start, title in _CUSTOM.items() if name.startswith(start)]
-    return titles[0] if titles else "AutoGluon's own models"
+    return titles[0] if titles else TITLES[TREES]
 
 
 def _problem(task: Task) -> str:

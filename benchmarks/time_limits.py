@@ -54,11 +54,12 @@ def _cell(task: Task, limit: float, options: argparse.Namespace) -> dict[str, An
             time_limit=limit,
         )
         found = read_predictions(task, done.predictions)
+    shares: Any = done.details.get("shares", {})
     return {
         "task": task.id,
         "limit": limit,
         "seconds": done.seconds,
-        "models": done.details.get("models", []),
+        "models": list(shares),
         "metric": task.metric,
         "value": score_predictions(task, found, "all").primary.value,
     }

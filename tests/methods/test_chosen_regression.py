@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -20,11 +22,16 @@ def blocks(random: np.random.Generator, truth: np.ndarray, telling: str) -> dict
     return found
 
 
+def fit(regression: ChosenRegression, rows: Any, truth: Any, folds: Any, n_classes: int) -> Any:
+    regression.search(rows, truth, folds, n_classes, said)
+    return regression.settle(rows, truth)
+
+
 def chosen(telling: str) -> object:
     random = np.random.default_rng(0)
     truth, folds = random.integers(0, 2, 300), np.arange(300) % 5
     regression = ChosenRegression([0.3], (0.1, 1.0, 5.0))
-    found = regression.fit(blocks(random, truth, telling), truth, folds, 2, said)
+    found = fit(regression, blocks(random, truth, telling), truth, folds, 2)
     assert (found.argmax(axis=1) == truth).mean() > 0.7
     return regression.as_details()["n-grams"]
 
@@ -40,7 +47,7 @@ def test_all_axes_are_read_where_the_last_one_tells() -> None:
     rows = {"n-grams x": random.normal(0, 1, (300, 140))}
     rows["n-grams x"][:, 139] += 4 * truth
     regression = ChosenRegression([0.3], (1.0,), whole=True)
-    regression.fit(rows, truth, folds, 2, said)
+    fit(regression, rows, truth, folds, 2)
     assert regression.as_details()["n-gram components"] == "all"
 
 
@@ -52,7 +59,7 @@ def test_the_penalty_is_chosen() -> None:
     few, many = np.column_stack([truth + noise, noise]), many + 0.15 * truth[:, None]
     for rows, strength in ((few, 1.0), (many, 0.01)):
         regression = ChosenRegression([1.0, 0.01], (1.0,))
-        regression.fit({"number y": rows}, truth, folds, 2, said)
+        fit(regression, {"number y": rows}, truth, folds, 2)
         assert regression.as_details()["strength"] == strength
 
 
@@ -61,7 +68,7 @@ def test_a_class_that_no_row_had_gets_zero() -> None:
     truth, folds = random.integers(0, 2, 60), np.arange(60) % 5
     regression = ChosenRegression([1.0], (1.0,))
     rows = {"number y": random.normal(0, 1, (60, 3))}
-    assert regression.fit(rows, truth, folds, 3, said).shape == (60, 3)
+    assert fit(regression, rows, truth, folds, 3).shape == (60, 3)
     assert (regression.predict(rows)[:, 2] == 0).all()
 
 

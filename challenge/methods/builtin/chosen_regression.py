@@ -77,7 +77,7 @@ class ChosenRegression:
     of `strengths` (inverse penalties). One family after the other moves along `weights`
     (ascending) as long as the loss falls; then `whole` tries all components, and the other
     strengths are tried. `numbers` makes it ridge, whose penalties are tried instead of strengths.
-    After `fit` or `settle`, `block_weights` and `strength` are the best ones found.
+    After `settle`, `block_weights` and `strength` are the best ones found.
     """
 
     def __init__(
@@ -95,23 +95,6 @@ class ChosenRegression:
         self._best: _Attempt | None = None
         if numbers:
             self._strengths, self._make = _RIDGE_STRENGTHS, _ridge_of
-
-    def fit(
-        self,
-        blocks: Mapping[str, Any],
-        truth: NDArray[Any],
-        folds: NDArray[Any],
-        n_classes: int,
-        report: Callable[[str], None],
-    ) -> NDArray[Any]:
-        """Search, fit on all rows, and return the out-of-fold predictions.
-
-        Probabilities (rows x classes), or numbers (rows).
-        """
-        self.search(blocks, truth, folds, n_classes, report)
-        found = self.settle(blocks, truth)
-        assert found is not None
-        return found
 
     def search(
         self,
@@ -166,9 +149,9 @@ class ChosenRegression:
             best = min(best, attempt(best.weights, strength))
 
     def settle(self, blocks: Mapping[str, Any], truth: NDArray[Any]) -> NDArray[Any] | None:
-        """Fit the best setting that was tried on all rows; return its out-of-fold predictions.
+        """Fit the best setting of `search` on all rows; return its out-of-fold predictions.
 
-        None where no setting was tried in time.
+        Probabilities (rows x classes), or numbers (rows). None where no setting was tried in time.
         """
         if self._best is None:
             return None
@@ -181,7 +164,7 @@ class ChosenRegression:
         return self._weights[index] if 0 <= index < len(self._weights) else None
 
     def predict(self, blocks: Mapping[str, Any]) -> NDArray[Any]:
-        """Return predictions of other rows, as `fit` does; 0 for a class never seen."""
+        """Return predictions of other rows, as `settle` does; 0 for a class never seen."""
         rows = self.block_weights(blocks)
         if self._numbers:
             found: NDArray[Any] = self._model.predict(rows)
